@@ -1,0 +1,3 @@
+//! A chat over the MQTT broker you already have.
+
+pub mod link;

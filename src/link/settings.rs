@@ -1,0 +1,82 @@
+//! Where a broker is and how to reach it: the values that a connection is made from.
+//! Plain data; `options` fills it, `link` and `check` read it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How bytes travel to the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// MQTT over TCP, with TLS where [`Settings::tls`] is set.
+    Tcp,
+    /// MQTT over WebSocket, with TLS where [`Settings::tls`] is set.
+    WebSocket,
+}
+
+/// A broker's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    pub transport: Transport,
+    /// A host name or an IP address; an IPv6 address without its brackets.
+    pub host: String,
+    pub port: u16,
+    /// The HTTP path of a WebSocket broker, with its leading `/`; empty otherwise.
+    pub path: String,
+}
+
+impl fmt::Display for Address {
+    /// `host:port`, an IPv6 host in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// What a TLS connection trusts and shows. The chain is always checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// PEM file of trusted authorities; the system's when neither this nor `capath` is set.
+    pub cafile: Option<PathBuf>,
+    /// Folder of trusted authorities, hashed as `openssl rehash` leaves it.
+    pub capath: Option<PathBuf>,
+    /// PEM file of the client's certificate; always together with `key`.
+    pub cert: Option<PathBuf>,
+    /// PEM file of the client's private key.
+    pub key: Option<PathBuf>,
+    /// Do not check the host name against the certificate.
+    pub insecure: bool,
+}
+
+/// Which MQTT versions to speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// MQTT 5, then 3.1.1 where the broker refuses 5.
+    Auto,
+    V5,
+    V311,
+}
+
+/// MQTT's quality of service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Qos {
+    AtMostOnce = 0,
+    AtLeastOnce = 1,
+    ExactlyOnce = 2,
+}
+
+/// Everything that a connection is made from, but its will and its subscriptions.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub address: Address,
+    /// `None`: no TLS.
+    pub tls: Option<Tls>,
+    pub username: Option<String>,
+    pub password: Option<String>,
+    /// MQTT's keep alive.
+    pub keep_alive: Duration,
+    pub version: Version,
+}
