@@ -1,0 +1,31 @@
+//! The wire: topics and payloads that every program of a chat agrees on (docs/protocol.md says it for readers).
+//!
+//! Pure values: what is parsed here is checked here, so that nothing above has to look twice. Never a clock,
+//! a thread or a socket. Server, client and `check` all call it.
+
+pub mod chat;
+mod fields;
+pub mod history;
+pub mod id;
+pub mod limits;
+pub mod names;
+pub mod notice;
+pub mod presence;
+pub mod request;
+pub mod text;
+pub mod timestamp;
+pub mod topics;
+
+pub use chat::{Chat, Private};
+pub use fields::{Claim, Invalid};
+pub use history::{Cursor, Entry, History};
+pub use id::{Epoch, MessageId, SentId, Session, Token};
+pub use names::{NameError, Nick, NickKey, RoomName};
+pub use notice::{
+    ErrorCode, ErrorReply, FromServer, Notice, NoticeKind, OnlineUsers, Pong, RoomInfo, Rooms, ServerInfo, Status,
+    Welcome,
+};
+pub use presence::{Action, Presence};
+pub use request::{HistoryRequest, Request, RequestKind};
+pub use timestamp::Timestamp;
+pub use topics::{Topic, Topics};

@@ -1,0 +1,169 @@
+//! What people say: chat messages to a room, and direct messages.
+
+use super::fields::{self, Invalid, is_false, lenient, sent_id};
+use super::id::{SentId, Session};
+use super::names::{Nick, RoomName};
+use super::text;
+use super::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A message to a room, the lobby included.
+/// `{"type":"chat","username","message","timestamp","session","seq","room"}`, `"action":true` for /me, `"late":true`
+/// when sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chat {
+    pub nick: Nick,
+    pub text: String,
+    /// `None` where the sender gave none that can be read.
+    pub timestamp: Option<Timestamp>,
+    /// `None` for a message of an original client.
+    pub id: Option<SentId>,
+    pub room: RoomName,
+    pub action: bool,
+    pub late: bool,
+}
+
+/// A direct message: `{"type":"private","username","to","message","timestamp","session","seq"}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Private {
+    pub nick: Nick,
+    pub to: Nick,
+    pub text: String,
+    pub timestamp: Option<Timestamp>,
+    pub id: Option<SentId>,
+    pub action: bool,
+    pub late: bool,
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    username: Option<Nick>,
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    to: Option<Nick>,
+    #[serde(default, deserialize_with = "lenient")]
+    timestamp: Option<Timestamp>,
+    #[serde(default, deserialize_with = "lenient")]
+    session: Option<Session>,
+    #[serde(default, deserialize_with = "lenient")]
+    seq: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
+    action: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    late: Option<bool>,
+}
+
+fn missing(field: &str) -> Invalid {
+    Invalid::Malformed(format!("missing field `{field}`"))
+}
+
+/// Reads a payload of the given `type`; `Ok(None)` for one of another type, which is to be ignored.
+fn read(payload: &[u8], kind: &str) -> Result<Option<(Fields, Nick, String)>, Invalid> {
+    let mut fields: Fields = fields::read(payload)?;
+    if fields.kind != kind {
+        return Ok(None);
+    }
+    let nick = fields.username.take().ok_or_else(|| missing("username"))?;
+    let message = fields.message.take().ok_or_else(|| missing("message"))?;
+    match text::fits(&message) {
+        true => Ok(Some((fields, nick, message))),
+        false => Err(Invalid::TextTooLong),
+    }
+}
+
+impl Chat {
+    /// Reads a message that came on the topic of `room`, which wins over the payload's own. `Ok(None)`: another type.
+    pub fn parse(payload: &[u8], room: RoomName) -> Result<Option<Chat>, Invalid> {
+        Ok(read(payload, "chat")?.map(|(fields, nick, text)| Chat {
+            nick,
+            text,
+            timestamp: fields.timestamp,
+            id: sent_id(fields.session, fields.seq),
+            room,
+            action: fields.action.unwrap_or(false),
+            late: fields.late.unwrap_or(false),
+        }))
+    }
+
+    pub fn to_json(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Out<'a> {
+            r#type: &'static str,
+            username: &'a Nick,
+            message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            timestamp: Option<&'a Timestamp>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            session: Option<&'a Session>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            seq: Option<u64>,
+            room: &'a RoomName,
+            #[serde(skip_serializing_if = "is_false")]
+            action: bool,
+            #[serde(skip_serializing_if = "is_false")]
+            late: bool,
+        }
+        fields::write(&Out {
+            r#type: "chat",
+            username: &self.nick,
+            message: &self.text,
+            timestamp: self.timestamp.as_ref(),
+            session: self.id.as_ref().map(|id| &id.session),
+            seq: self.id.as_ref().map(|id| id.seq),
+            room: &self.room,
+            action: self.action,
+            late: self.late,
+        })
+    }
+}
+
+impl Private {
+    /// `Ok(None)`: another type.
+    pub fn parse(payload: &[u8]) -> Result<Option<Private>, Invalid> {
+        let Some((fields, nick, text)) = read(payload, "private")? else { return Ok(None) };
+        Ok(Some(Private {
+            nick,
+            to: fields.to.ok_or_else(|| missing("to"))?,
+            text,
+            timestamp: fields.timestamp,
+            id: sent_id(fields.session, fields.seq),
+            action: fields.action.unwrap_or(false),
+            late: fields.late.unwrap_or(false),
+        }))
+    }
+
+    pub fn to_json(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Out<'a> {
+            r#type: &'static str,
+            username: &'a Nick,
+            to: &'a Nick,
+            message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            timestamp: Option<&'a Timestamp>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            session: Option<&'a Session>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            seq: Option<u64>,
+            #[serde(skip_serializing_if = "is_false")]
+            action: bool,
+            #[serde(skip_serializing_if = "is_false")]
+            late: bool,
+        }
+        fields::write(&Out {
+            r#type: "private",
+            username: &self.nick,
+            to: &self.to,
+            message: &self.text,
+            timestamp: self.timestamp.as_ref(),
+            session: self.id.as_ref().map(|id| &id.session),
+            seq: self.id.as_ref().map(|id| id.seq),
+            action: self.action,
+            late: self.late,
+        })
+    }
+}

@@ -1,0 +1,249 @@
+//! Nicks and room names: newtypes that are checked at the border, so that `/ + #` can never reach a topic.
+
+use super::limits::NAME_CHARS;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+
+/// Why a name was refused. `Display` is made for the person who typed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameError {
+    Empty,
+    TooLong,
+    Forbidden(char),
+    BlankAtEnd,
+    LeadingDollar,
+    Reserved,
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NameError::Empty => write!(f, "a name cannot be empty"),
+            NameError::TooLong => write!(f, "a name has at most {NAME_CHARS} characters"),
+            NameError::Forbidden(c) => write!(f, "a name cannot hold {}", c.escape_default()),
+            NameError::BlankAtEnd => write!(f, "a name cannot begin or end with a blank"),
+            NameError::LeadingDollar => write!(f, "a name cannot begin with $"),
+            NameError::Reserved => write!(f, "this name is reserved"),
+        }
+    }
+}
+
+impl std::error::Error for NameError {}
+
+/// Nicks that would read as the chat itself: `server` is also a topic level.
+const RESERVED: [&str; 2] = ["server", "system"];
+
+/// Who somebody is: the lower case of a nick. Two nicks with the same key are the same person; topics carry it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NickKey(Box<str>);
+
+impl NickKey {
+    /// Takes a topic level that must already be a key.
+    pub fn parse(text: &str) -> Result<NickKey, NameError> {
+        let nick = Nick::parse(text)?;
+        match nick.key.as_str() == text {
+            true => Ok(nick.key),
+            false => Err(NameError::Forbidden(text.chars().find(|c| c.to_lowercase().ne([*c])).unwrap_or('?'))),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for NickKey {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NickKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A name as its owner typed it, with the [`NickKey`] that tells who it is. `username` on the wire.
+///
+/// 1 to 32 scalar values; no control characters, no `/ + #`, no invisible or direction-changing ones (U+200B–200F,
+/// 202A–202E, 2060–2069, FEFF); no leading `$`; not blank at the ends; not `server` or `system`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nick {
+    shown: Box<str>,
+    key: NickKey,
+}
+
+impl Nick {
+    pub fn parse(text: &str) -> Result<Nick, NameError> {
+        if text.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if text.chars().count() > NAME_CHARS {
+            return Err(NameError::TooLong);
+        }
+        if let Some(c) = text.chars().find(|c| !nick_char(*c)) {
+            return Err(NameError::Forbidden(c));
+        }
+        if text.trim() != text {
+            return Err(NameError::BlankAtEnd);
+        }
+        if text.starts_with('$') {
+            return Err(NameError::LeadingDollar);
+        }
+        let key = text.to_lowercase();
+        if RESERVED.contains(&key.as_str()) {
+            return Err(NameError::Reserved);
+        }
+        Ok(Nick { shown: text.into(), key: NickKey(key.into()) })
+    }
+
+    /// The nicks that a user of our client can choose: letters, digits, `-` and `_`, safe in every broker's topics,
+    /// access rules and commands.
+    pub fn choose(text: &str) -> Result<Nick, NameError> {
+        let nick = Nick::parse(text)?;
+        match text.chars().find(|c| !c.is_alphanumeric() && !matches!(c, '-' | '_')) {
+            Some(c) => Err(NameError::Forbidden(c)),
+            None => Ok(nick),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.shown
+    }
+
+    pub fn key(&self) -> &NickKey {
+        &self.key
+    }
+}
+
+fn nick_char(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '/' | '+' | '#' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+}
+
+impl fmt::Display for Nick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl Serialize for Nick {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.shown)
+    }
+}
+
+impl<'de> Deserialize<'de> for Nick {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        Nick::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A room: 1 to 32 of `a-z 0-9 - _`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoomName(Box<str>);
+
+impl RoomName {
+    pub fn parse(text: &str) -> Result<RoomName, NameError> {
+        if text.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if text.len() > NAME_CHARS {
+            return Err(NameError::TooLong);
+        }
+        match text.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-' | '_')) {
+            Some(c) => Err(NameError::Forbidden(c)),
+            None => Ok(RoomName(text.into())),
+        }
+    }
+
+    /// The public room that everybody is in.
+    pub fn lobby() -> RoomName {
+        RoomName("lobby".into())
+    }
+
+    pub fn is_lobby(&self) -> bool {
+        &*self.0 == "lobby"
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RoomName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for RoomName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for RoomName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        RoomName::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<&str, NameError>) {
+        assert_eq!(Nick::parse(text).as_ref().map(|n| n.key().as_str()), expected.as_ref().map(|k| *k));
+    }
+
+    #[test]
+    fn nicks() {
+        check("alice", Ok("alice"));
+        check("Alice", Ok("alice"));
+        check("ÄRGER", Ok("ärger"));
+        check("anna lena", Ok("anna lena"));
+        check("日本", Ok("日本"));
+        check("", Err(NameError::Empty));
+        check(" bob", Err(NameError::BlankAtEnd));
+        check("bob\u{a0}", Err(NameError::BlankAtEnd));
+        check("   ", Err(NameError::BlankAtEnd));
+        check("+", Err(NameError::Forbidden('+')));
+        check("a#b", Err(NameError::Forbidden('#')));
+        check("a/b", Err(NameError::Forbidden('/')));
+        check("a\x1b[31m", Err(NameError::Forbidden('\x1b')));
+        check("a\u{85}", Err(NameError::Forbidden('\u{85}')));
+        check("a\u{202e}b", Err(NameError::Forbidden('\u{202e}')));
+        check("$SYS", Err(NameError::LeadingDollar));
+        check("Server", Err(NameError::Reserved));
+        check("system", Err(NameError::Reserved));
+        check(&"x".repeat(32), Ok(&"x".repeat(32)));
+        check(&"ж".repeat(33), Err(NameError::TooLong));
+    }
+
+    #[test]
+    fn what_a_user_can_choose_is_narrower() {
+        assert!(Nick::choose("Jörg-2_b").is_ok());
+        assert_eq!(Nick::choose("a b"), Err(NameError::Forbidden(' ')));
+        assert_eq!(Nick::choose("a\"b"), Err(NameError::Forbidden('"')));
+    }
+
+    #[test]
+    fn a_key_in_a_topic_is_already_lower_case() {
+        assert!(NickKey::parse("alice").is_ok());
+        assert!(NickKey::parse("Alice").is_err());
+    }
+
+    #[test]
+    fn rooms() {
+        assert!(RoomName::parse("dev-2_x").is_ok());
+        for bad in ["", "Dev", "a b", "a/b", "#", "ä", &"x".repeat(33)] {
+            assert!(RoomName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Requests to the server: who is online, a page of history, the rooms, a ping.
+
+use super::fields::{self, Invalid, lenient};
+use super::history::Cursor;
+use super::id::{Session, Token};
+use super::limits::{PAGE_DEFAULT, PAGE_MESSAGES};
+use super::names::{Nick, RoomName};
+use super::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The topic level that says what is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RequestKind {
+    Users,
+    History,
+    Rooms,
+    Ping,
+}
+
+impl RequestKind {
+    pub fn parse(level: &str) -> Option<RequestKind> {
+        [RequestKind::Users, RequestKind::History, RequestKind::Rooms, RequestKind::Ping]
+            .into_iter()
+            .find(|kind| kind.as_str() == level)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RequestKind::Users => "users",
+            RequestKind::History => "history",
+            RequestKind::Rooms => "rooms",
+            RequestKind::Ping => "ping",
+        }
+    }
+}
+
+/// `{"requester","timestamp","session","request":"<token>",…}`; an original client sends the first two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub requester: Nick,
+    pub timestamp: Option<Timestamp>,
+    pub session: Option<Session>,
+    pub token: Option<Token>,
+    /// Read from any request, meant for a history request.
+    pub history: HistoryRequest,
+}
+
+/// Which page: `room` (default lobby), `limit` (50, at most 500), `before` or `after` a cursor; neither: the newest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryRequest {
+    pub room: RoomName,
+    /// Messages at most.
+    pub limit: usize,
+    pub before: Option<Cursor>,
+    pub after: Option<Cursor>,
+}
+
+impl Default for HistoryRequest {
+    fn default() -> Self {
+        HistoryRequest { room: RoomName::lobby(), limit: PAGE_DEFAULT, before: None, after: None }
+    }
+}
+
+impl Request {
+    pub fn parse(payload: &[u8]) -> Result<Request, Invalid> {
+        #[derive(Deserialize)]
+        struct Fields {
+            requester: Nick,
+            #[serde(default, deserialize_with = "lenient")]
+            timestamp: Option<Timestamp>,
+            #[serde(default, deserialize_with = "lenient")]
+            session: Option<Session>,
+            #[serde(default, deserialize_with = "lenient")]
+            request: Option<Token>,
+            #[serde(default)]
+            room: Option<RoomName>,
+            #[serde(default)]
+            limit: Option<u64>,
+            #[serde(default)]
+            before: Option<Cursor>,
+            #[serde(default)]
+            after: Option<Cursor>,
+        }
+        let fields: Fields = fields::read(payload)?;
+        let limit = fields.limit.map_or(PAGE_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(Request {
+            requester: fields.requester,
+            timestamp: fields.timestamp,
+            session: fields.session,
+            token: fields.request,
+            history: HistoryRequest {
+                room: fields.room.unwrap_or_else(RoomName::lobby),
+                limit: limit.clamp(1, PAGE_MESSAGES),
+                before: fields.before,
+                after: fields.after,
+            },
+        })
+    }
+
+    /// Writes a request of this kind; only a history request carries the fields of [`HistoryRequest`].
+    pub fn to_json(&self, kind: RequestKind) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Out<'a> {
+            requester: &'a Nick,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            timestamp: Option<&'a Timestamp>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            session: Option<&'a Session>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            request: Option<&'a Token>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            room: Option<&'a RoomName>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            limit: Option<usize>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            before: Option<&'a Cursor>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            after: Option<&'a Cursor>,
+        }
+        let page = (kind == RequestKind::History).then_some(&self.history);
+        fields::write(&Out {
+            requester: &self.requester,
+            timestamp: self.timestamp.as_ref(),
+            session: self.session.as_ref(),
+            request: self.token.as_ref(),
+            room: page.map(|page| &page.room),
+            limit: page.map(|page| page.limit),
+            before: page.and_then(|page| page.before.as_ref()),
+            after: page.and_then(|page| page.after.as_ref()),
+        })
+    }
+}

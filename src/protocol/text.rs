@@ -1,0 +1,86 @@
+//! Message texts: what a sender may send, and how text from others is shown so that it drives no terminal.
+
+use super::limits::TEXT_CHARS;
+use std::borrow::Cow;
+
+/// What a sender sends of what was typed: control characters but the newline are taken out.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    match text.chars().any(|c| c.is_control() && c != '\n') {
+        true => Cow::Owned(text.chars().filter(|c| !c.is_control() || *c == '\n').collect()),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// Whether a text is within [`TEXT_CHARS`].
+pub fn fits(text: &str) -> bool {
+    // A text of few bytes has few characters: the common case needs no count.
+    text.len() <= TEXT_CHARS || text.chars().count() <= TEXT_CHARS
+}
+
+/// Text from others on one line: control characters, DEL, C1 and direction-changing characters as visible escapes,
+/// a newline as `\n`.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    escape(text, |_| false)
+}
+
+/// As [`visible`], but newlines stay: for a screen that breaks lines itself.
+pub fn visible_lines(text: &str) -> Cow<'_, str> {
+    escape(text, |c| c == '\n')
+}
+
+fn escape(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
+    let hostile = |c: char| drives_a_terminal(c) && !keep(c);
+    if !text.chars().any(hostile) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            c if !hostile(c) => shown.push(c),
+            '\n' => shown.push_str("\\n"),
+            '\t' => shown.push_str("\\t"),
+            '\r' => shown.push_str("\\r"),
+            c if u32::from(c) < 0x100 => shown.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => shown.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// C0, DEL and C1 controls, and the characters that change the direction of text (U+061C, 200E, 200F, 202A–202E,
+/// 2066–2069) or break lines behind a program's back (U+2028, 2029).
+fn drives_a_terminal(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, shown: &str) {
+        assert_eq!(visible(text), shown);
+    }
+
+    #[test]
+    fn nothing_drives_a_terminal() {
+        check("plain: äß 日本 👍🏽", "plain: äß 日本 👍🏽");
+        check("\x1b[31mred\x07", "\\x1b[31mred\\x07");
+        check("a\u{9b}31m\u{7f}", "a\\x9b31m\\x7f");
+        check("abc\u{202e}fed", "abc\\u{202e}fed");
+        check("two\nlines\r\t", "two\\nlines\\r\\t");
+        assert_eq!(visible_lines("two\nlines\r"), "two\nlines\\r");
+    }
+
+    #[test]
+    fn a_sender_sends_no_controls() {
+        assert_eq!(clean("a\x1b[2Jb\r\nc\td"), "a[2Jb\ncd");
+    }
+
+    #[test]
+    fn length_is_counted_in_scalar_values() {
+        assert!(fits(&"日".repeat(TEXT_CHARS)));
+        assert!(!fits(&"x".repeat(TEXT_CHARS + 1)));
+    }
+}

@@ -1,0 +1,179 @@
+//! Topic names and filters under a chat's root: built and parsed in one place.
+
+use super::names::{Nick, NickKey, RoomName};
+use super::request::RequestKind;
+
+/// A topic of a chat. Levels that name a sender or an addressee are keys (lower case).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topic {
+    /// Lobby messages; flat from original clients, with the sender's level where it is sent again.
+    Messages { sender: Option<NickKey> },
+    /// Messages to a room.
+    Room { room: RoomName, sender: NickKey },
+    /// Direct messages and receipts from a client to a client.
+    Private { to: NickKey, sender: NickKey },
+    /// Replies of the server to a client of ours.
+    PrivateServer { to: NickKey },
+    /// Replies to an original client; the nick as typed, for that is what it subscribes to.
+    PrivateFlat { to: Nick },
+    /// Join, leave, heartbeat; flat from original clients.
+    Presence { sender: Option<NickKey> },
+    /// Requests to the server; flat from original clients.
+    Request { what: RequestKind, sender: Option<NickKey> },
+    /// Notices to everybody.
+    System,
+    /// The retained list of who is online.
+    Users,
+    /// The retained description of the server.
+    Server,
+    /// The retained counters of the server.
+    Stats,
+}
+
+/// The root that all topics of a chat stand under (`chat` unless told otherwise): it turns [`Topic`]s into names and back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topics {
+    root: String,
+}
+
+impl Topics {
+    /// `root` is checked by `options`: not empty, no wildcards, no `/` at its ends.
+    pub fn new(root: &str) -> Topics {
+        Topics { root: root.to_owned() }
+    }
+
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    pub fn name(&self, topic: &Topic) -> String {
+        let root = &self.root;
+        match topic {
+            Topic::Messages { sender: None } => format!("{root}/messages"),
+            Topic::Messages { sender: Some(sender) } => format!("{root}/messages/{sender}"),
+            Topic::Room { room, sender } => format!("{root}/rooms/{room}/{sender}"),
+            Topic::Private { to, sender } => format!("{root}/private/{to}/{sender}"),
+            Topic::PrivateServer { to } => format!("{root}/private/{to}/server"),
+            Topic::PrivateFlat { to } => format!("{root}/private/{to}"),
+            Topic::Presence { sender: None } => format!("{root}/presence"),
+            Topic::Presence { sender: Some(sender) } => format!("{root}/presence/{sender}"),
+            Topic::Request { what, sender: None } => format!("{root}/request/{}", what.as_str()),
+            Topic::Request { what, sender: Some(sender) } => format!("{root}/request/{}/{sender}", what.as_str()),
+            Topic::System => format!("{root}/system"),
+            Topic::Users => format!("{root}/users"),
+            Topic::Server => format!("{root}/server"),
+            Topic::Stats => format!("{root}/stats"),
+        }
+    }
+
+    /// `None` for a name outside the root, of an unknown form, or with a level that no nick or room can have.
+    pub fn parse(&self, name: &str) -> Option<Topic> {
+        let mut levels = name.strip_prefix(self.root.as_str())?.strip_prefix('/')?.split('/');
+        let head = levels.next()?;
+        let (first, second, rest) = (levels.next(), levels.next(), levels.next());
+        if rest.is_some() {
+            return None;
+        }
+        let key = |level: &str| NickKey::parse(level).ok();
+        // A flat topic has no sender level; one that is there must be a key.
+        let sender = |level: Option<&str>| level.map(key).map_or(Some(None), |parsed| parsed.map(Some));
+        Some(match (head, first, second) {
+            ("messages", level, None) => Topic::Messages { sender: sender(level)? },
+            ("rooms", Some(room), Some(level)) => {
+                Topic::Room { room: RoomName::parse(room).ok()?, sender: key(level)? }
+            }
+            ("private", Some(to), None) => Topic::PrivateFlat { to: Nick::parse(to).ok()? },
+            ("private", Some(to), Some("server")) => Topic::PrivateServer { to: key(to)? },
+            ("private", Some(to), Some(level)) => Topic::Private { to: key(to)?, sender: key(level)? },
+            ("presence", level, None) => Topic::Presence { sender: sender(level)? },
+            ("request", Some(what), level) => {
+                Topic::Request { what: RequestKind::parse(what)?, sender: sender(level)? }
+            }
+            ("system", None, None) => Topic::System,
+            ("users", None, None) => Topic::Users,
+            ("server", None, None) => Topic::Server,
+            ("stats", None, None) => Topic::Stats,
+            _ => return None,
+        })
+    }
+
+    /// All lobby messages: flat ones too, since `messages/#` matches its parent.
+    pub fn all_messages(&self) -> String {
+        format!("{}/messages/#", self.root)
+    }
+
+    /// The messages of every room.
+    pub fn all_rooms(&self) -> String {
+        format!("{}/rooms/#", self.root)
+    }
+
+    /// The messages of one room.
+    pub fn one_room(&self, room: &RoomName) -> String {
+        format!("{}/rooms/{room}/#", self.root)
+    }
+
+    /// Everything sent to one nick: direct messages, and replies to the key without a sender's level.
+    pub fn private_to(&self, key: &NickKey) -> String {
+        format!("{}/private/{key}/#", self.root)
+    }
+
+    /// Everybody's presence.
+    pub fn all_presence(&self) -> String {
+        format!("{}/presence/#", self.root)
+    }
+
+    /// Everybody's requests.
+    pub fn all_requests(&self) -> String {
+        format!("{}/request/#", self.root)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, known: bool) {
+        let topics = Topics::new("chat");
+        let topic = topics.parse(name);
+        assert_eq!(topic.is_some(), known, "{name}: {topic:?}");
+        if let Some(topic) = topic {
+            assert_eq!(topics.name(&topic), name);
+        }
+    }
+
+    #[test]
+    fn names() {
+        check("chat/messages", true);
+        check("chat/messages/alice", true);
+        check("chat/messages/Alice", false);
+        check("chat/messages/alice/x", false);
+        check("chat/rooms/dev/alice", true);
+        check("chat/rooms/dev", false);
+        check("chat/rooms/Dev/alice", false);
+        check("chat/private/Alice", true);
+        check("chat/private/alice/bob", true);
+        check("chat/private/alice/server", true);
+        check("chat/presence", true);
+        check("chat/presence/", false);
+        check("chat/request/users", true);
+        check("chat/request/history/alice", true);
+        check("chat/request/nonsense", false);
+        check("chat/system", true);
+        check("chat/system/x", false);
+        check("chat/users", true);
+        check("chat/server", true);
+        check("chat/stats", true);
+        check("chat", false);
+        check("chatter/messages", false);
+        check("other/messages", false);
+    }
+
+    #[test]
+    fn a_root_of_several_levels() {
+        let topics = Topics::new("home/attic");
+        assert_eq!(topics.name(&Topic::System), "home/attic/system");
+        assert_eq!(topics.parse("home/attic/system"), Some(Topic::System));
+        assert_eq!(topics.parse("home/system"), None);
+    }
+}

@@ -1,0 +1,298 @@
+//! The wire's laws: what is printed reads back as the same, no byte string panics, and what the original programs
+//! sent is judged as docs/protocol.md says.
+
+use mqttchat::protocol::history::Span;
+use mqttchat::protocol::*;
+use proptest::prelude::*;
+
+fn nick() -> impl Strategy<Value = Nick> {
+    "[A-Za-z0-9äÖß日 ._-]{1,32}".prop_filter_map("a nick", |text| Nick::parse(&text).ok())
+}
+
+fn room() -> impl Strategy<Value = RoomName> {
+    "[a-z0-9_-]{1,32}".prop_filter_map("a room", |text| RoomName::parse(&text).ok())
+}
+
+fn session() -> impl Strategy<Value = Session> {
+    any::<[u8; 12]>().prop_map(Session::from_random)
+}
+
+fn epoch() -> impl Strategy<Value = Epoch> {
+    any::<[u8; 12]>().prop_map(Epoch::from_random)
+}
+
+fn token() -> impl Strategy<Value = Token> {
+    "[A-Za-z0-9_-]{1,32}".prop_filter_map("a token", |text| Token::parse(&text))
+}
+
+fn sent_id() -> impl Strategy<Value = SentId> {
+    (session(), 1..=id::MAX_SEQ).prop_filter_map("an id", |(session, seq)| SentId::new(session, seq))
+}
+
+fn message_id() -> impl Strategy<Value = MessageId> {
+    prop_oneof![sent_id().prop_map(MessageId::Sent), any::<u64>().prop_map(MessageId::Row)]
+}
+
+fn timestamp() -> impl Strategy<Value = Timestamp> {
+    let zoned = "20[0-9]{2}-0[1-9]-[12][0-9]T[01][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]0[0-9]:[03]0)";
+    let naive = "20[0-9]{2}-0[1-9]-[12][0-9]T[01][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?";
+    prop_oneof![zoned, naive].prop_filter_map("a timestamp", |text| Timestamp::parse(&text))
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let stored =
+        (proptest::option::of(message_id()), proptest::option::of(any::<u64>()), proptest::option::of(timestamp()));
+    (nick(), ".{0,200}", proptest::option::of(timestamp()), any::<bool>(), any::<bool>(), stored).prop_map(
+        |(nick, text, timestamp, action, late, (id, pos, received))| Entry {
+            nick,
+            text,
+            timestamp,
+            action,
+            late,
+            id,
+            pos,
+            received,
+        },
+    )
+}
+
+fn topic() -> impl Strategy<Value = Topic> {
+    let key = || nick().prop_map(|nick| nick.key().clone());
+    let what = prop_oneof![
+        Just(RequestKind::Users),
+        Just(RequestKind::History),
+        Just(RequestKind::Rooms),
+        Just(RequestKind::Ping)
+    ];
+    prop_oneof![
+        proptest::option::of(key()).prop_map(|sender| Topic::Messages { sender }),
+        (room(), key()).prop_map(|(room, sender)| Topic::Room { room, sender }),
+        (key(), key()).prop_map(|(to, sender)| Topic::Private { to, sender }),
+        key().prop_map(|to| Topic::PrivateServer { to }),
+        nick().prop_map(|to| Topic::PrivateFlat { to }),
+        proptest::option::of(key()).prop_map(|sender| Topic::Presence { sender }),
+        (what, proptest::option::of(key())).prop_map(|(what, sender)| Topic::Request { what, sender }),
+        Just(Topic::System),
+        Just(Topic::Users),
+        Just(Topic::Server),
+        Just(Topic::Stats),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn topics_read_back(topic in topic()) {
+        let topics = Topics::new("chat");
+        prop_assert_eq!(topics.parse(&topics.name(&topic)), Some(topic));
+    }
+
+    #[test]
+    fn chat_reads_back(
+        (nick, text, timestamp, id, room, action, late) in
+            (nick(), "\\PC{0,300}", proptest::option::of(timestamp()), proptest::option::of(sent_id()), room(), any::<bool>(), any::<bool>())
+    ) {
+        let chat = Chat { nick, text, timestamp, id, room: room.clone(), action, late };
+        prop_assert_eq!(Chat::parse(&chat.to_json(), room), Ok(Some(chat)));
+    }
+
+    #[test]
+    fn private_reads_back(
+        (nick, to, text, timestamp, id, action, late) in
+            (nick(), nick(), ".{0,300}", proptest::option::of(timestamp()), proptest::option::of(sent_id()), any::<bool>(), any::<bool>())
+    ) {
+        let private = Private { nick, to, text, timestamp, id, action, late };
+        prop_assert_eq!(Private::parse(&private.to_json()), Ok(Some(private)));
+    }
+
+    #[test]
+    fn presence_reads_back(
+        (action, nick, timestamp, session, conn, will, rooms) in (
+            prop_oneof![Just(Action::Join), Just(Action::Leave), Just(Action::Heartbeat)],
+            nick(), proptest::option::of(timestamp()), proptest::option::of(session()), any::<u32>(), any::<bool>(),
+            proptest::collection::btree_set(room(), 0..5)
+        )
+    ) {
+        let rooms = rooms.into_iter().filter(|room| !room.is_lobby()).collect();
+        let presence = Presence { action, nick, timestamp, session, conn, will, rooms };
+        prop_assert_eq!(Presence::parse(&presence.to_json()), Ok(Some(presence)));
+    }
+
+    #[test]
+    fn requests_read_back(
+        (requester, timestamp, session, token) in
+            (nick(), proptest::option::of(timestamp()), proptest::option::of(session()), proptest::option::of(token())),
+        (room, limit, before) in
+            (room(), 1..=limits::PAGE_MESSAGES, proptest::option::of((epoch(), 0..=i64::MAX as u64)))
+    ) {
+        let before = before.map(|(epoch, pos)| Cursor { epoch, pos });
+        let history = HistoryRequest { room, limit, before: before.clone(), after: before };
+        let request = Request { requester, timestamp, session, token, history };
+        prop_assert_eq!(Request::parse(&request.to_json(RequestKind::History)), Ok(request.clone()));
+        let plain = Request { history: HistoryRequest::default(), ..request };
+        prop_assert_eq!(Request::parse(&plain.to_json(RequestKind::Users)), Ok(plain));
+    }
+
+    #[test]
+    fn history_reads_back(
+        messages in proptest::collection::vec(entry(), 0..5),
+        (timestamp, request) in (proptest::option::of(timestamp()), proptest::option::of(token())),
+        span in proptest::option::of((room(), epoch(), any::<u64>(), any::<u64>(), any::<bool>(), any::<bool>())),
+    ) {
+        let span = span.map(|(room, epoch, from, to, complete, gap)| Span { room, epoch, from, to, complete, gap });
+        let history = History { messages, timestamp, request, span };
+        prop_assert_eq!(FromServer::parse(&history.to_json()), Ok(FromServer::History(history)));
+    }
+
+    #[test]
+    fn what_the_server_says_reads_back(
+        (nicks, timestamp, request, session) in
+            (proptest::collection::vec(nick(), 1..5), proptest::option::of(timestamp()), proptest::option::of(token()), session()),
+        (of, number, flag) in (proptest::option::of(message_id()), proptest::option::of(any::<u64>()), any::<bool>()),
+    ) {
+        let first = nicks[0].clone();
+        let kind = if flag { NoticeKind::Join } else { NoticeKind::Timeout };
+        let said = [
+            FromServer::Notice(Notice {
+                kind, message: Notice::text(kind, &first, nicks.len()), nick: first, timestamp: timestamp.clone(),
+                online_users: number, users_list: Some(nicks.clone()), nicks: nicks.clone(), count: number,
+            }),
+            FromServer::OnlineUsers(OnlineUsers {
+                users: nicks, count: number, timestamp: timestamp.clone(), request: request.clone(), truncated: flag,
+            }),
+            FromServer::Welcome(Welcome { session: session.clone(), online_users: number, timestamp: timestamp.clone() }),
+            FromServer::Error(ErrorReply {
+                code: ErrorCode::NickInUse, message: "in use".into(), session: Some(session), request: request.clone(), of,
+            }),
+            FromServer::Pong(Pong { request, timestamp }),
+        ];
+        for message in said {
+            let json = match &message {
+                FromServer::Notice(notice) => notice.to_json(),
+                FromServer::OnlineUsers(users) => users.to_json(),
+                FromServer::Welcome(welcome) => welcome.to_json(),
+                FromServer::Error(error) => error.to_json(),
+                FromServer::Pong(pong) => pong.to_json(),
+                _ => unreachable!(),
+            };
+            prop_assert_eq!(FromServer::parse(&json), Ok(message));
+        }
+    }
+
+    #[test]
+    fn no_byte_string_panics(payload in proptest::collection::vec(any::<u8>(), 0..300)) {
+        read_as_everything(&payload);
+    }
+
+    #[test]
+    fn no_json_panics(
+        keys in proptest::collection::vec("type|action|username|message|requester|session|seq|users|messages|room|before|limit", 0..8),
+        values in proptest::collection::vec("null|1|-1|1e400|true|\"\"|\"chat\"|\"history\"|\"join\"|\"\\\\u0000\"|\\[\\]|\\[null,1\\]|\\{\\}", 8),
+    ) {
+        let fields: Vec<String> = keys.iter().zip(&values).map(|(key, value)| format!("\"{key}\":{value}")).collect();
+        read_as_everything(format!("{{{}}}", fields.join(",")).as_bytes());
+    }
+
+    #[test]
+    fn no_topic_panics(name in "chat/\\PC{0,40}") {
+        let _ = Topics::new("chat").parse(&name);
+    }
+
+    #[test]
+    fn shown_text_drives_no_terminal(text in any::<String>()) {
+        let shown = text::visible(&text);
+        prop_assert_eq!(shown.chars().find(|c| c.is_control() || ('\u{202a}'..='\u{202e}').contains(c)), None);
+    }
+}
+
+fn read_as_everything(payload: &[u8]) {
+    let _ = Chat::parse(payload, RoomName::lobby());
+    let _ = Private::parse(payload);
+    let _ = Presence::parse(payload);
+    let _ = Request::parse(payload);
+    let _ = FromServer::parse(payload);
+    let _ = Claim::read(payload);
+}
+
+/// Whether a payload on this topic is valid, judged as the program that reads the topic does.
+fn is_valid(topic: &str, payload: &[u8]) -> bool {
+    match Topics::new("chat").parse(topic).expect("a known topic") {
+        Topic::Messages { .. } => Chat::parse(payload, RoomName::lobby()).is_ok(),
+        Topic::Presence { .. } => Presence::parse(payload).is_ok(),
+        Topic::Request { .. } => Request::parse(payload).is_ok(),
+        Topic::PrivateFlat { .. } => {
+            Private::parse(payload).is_ok_and(|private| private.is_some() || FromServer::parse(payload).is_ok())
+        }
+        _ => FromServer::parse(payload).is_ok(),
+    }
+}
+
+#[test]
+fn the_originals_payloads_are_judged_as_documented() {
+    const INVALID: [usize; 9] = [8, 10, 11, 12, 13, 14, 16, 18, 19];
+    for (index, line) in include_str!("data/seed-wire.jsonl").lines().enumerate() {
+        let captured: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+        let (topic, payload) =
+            (captured["topic"].as_str().expect("topic"), captured["payload"].as_str().expect("payload"));
+        assert_eq!(
+            is_valid(topic, payload.as_bytes()),
+            !INVALID.contains(&(index + 1)),
+            "line {}: {payload}",
+            index + 1
+        );
+    }
+}
+
+#[test]
+fn an_invalid_element_of_a_list_is_skipped() {
+    let payload = br#"{"type":"online_users","users":["alice","bob","ghost",null,7,"a/b"],"count":6}"#;
+    let Ok(FromServer::OnlineUsers(users)) = FromServer::parse(payload) else { panic!("valid") };
+    let nicks: Vec<&str> = users.users.iter().map(Nick::as_str).collect();
+    assert_eq!(nicks, ["alice", "bob", "ghost"]);
+}
+
+#[test]
+fn too_large_too_deep_too_long() {
+    let huge = vec![b'{'; limits::PAYLOAD_BYTES + 1];
+    assert_eq!(Chat::parse(&huge, RoomName::lobby()), Err(Invalid::TooLarge));
+    let deep = format!(r#"{{"type":"chat","username":"a","message":"b","x":{}}}"#, "[".repeat(50_000));
+    assert!(matches!(Chat::parse(deep.as_bytes(), RoomName::lobby()), Err(Invalid::Malformed(_))));
+    let long = format!(r#"{{"type":"chat","username":"a","message":"{}"}}"#, "x".repeat(limits::TEXT_CHARS + 1));
+    assert_eq!(Chat::parse(long.as_bytes(), RoomName::lobby()), Err(Invalid::TextTooLong));
+}
+
+#[test]
+fn an_ill_typed_optional_field_counts_as_absent() {
+    let payload = br#"{"type":"chat","username":"a","message":"b","timestamp":5,"session":[],"seq":"x","action":1}"#;
+    let chat = Chat::parse(payload, RoomName::lobby()).expect("valid").expect("a chat");
+    assert_eq!((chat.timestamp, chat.id, chat.action), (None, None, false));
+}
+
+#[test]
+fn types_and_fields_of_later_versions_are_ignored() {
+    let later = br#"{"type":"reaction","username":"a","of":"x-1"}"#;
+    assert_eq!(Chat::parse(later, RoomName::lobby()), Ok(None));
+    assert_eq!(FromServer::parse(later), Ok(FromServer::Unknown));
+    assert_eq!(Presence::parse(br#"{"action":"away","username":"a"}"#), Ok(None));
+    let code = br#"{"type":"error","code":"brand_new","message":"m"}"#;
+    assert!(matches!(FromServer::parse(code), Ok(FromServer::Error(ErrorReply { code: ErrorCode::Other, .. }))));
+}
+
+#[test]
+fn a_page_ends_at_48_kib_and_holds_at_least_one_message() {
+    let entry = |text: String| Entry {
+        nick: Nick::parse("alice").unwrap(),
+        text,
+        timestamp: None,
+        action: false,
+        late: false,
+        id: None,
+        pos: None,
+        received: None,
+    };
+    let small: Vec<Entry> = (0..500).map(|_| entry("x".repeat(400))).collect();
+    let fitting = history::fitting(small.iter());
+    assert!((50..500).contains(&fitting));
+    let page = History { messages: small[..fitting].to_vec(), timestamp: None, request: None, span: None };
+    assert!(page.to_json().len() <= limits::REPLY_BYTES);
+    assert_eq!(history::fitting([entry("\u{1}".repeat(60_000))].iter()), 1);
+}
