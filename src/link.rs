@@ -1,5 +1,170 @@
 //! The connection to the broker: the only place that names `paho_mqtt`.
+//!
+//! [`Link::open`] starts a "link" thread that connects, backs off, subscribes again and publishes within a window of
+//! its own; what happens comes as [`Event`]s through a function that must not block (it runs in paho's callbacks: it
+//! sends into an unbounded channel and returns). A publication while there is no connection is dropped: whoever needs
+//! it published keeps it until [`Event::Published`] and gives it again after [`Event::Connected`].
+//!
+//! ```text
+//!            ┌────────────── wait, jittered ◄──────────────┐
+//!            ▼                                             │ failed, lost
+//!  open ─► gate ─► connecting ─► subscribing ─► up ────────┤
+//!            │                                             │ close
+//!            └─ barred: ended                     ended ◄──┘
+//! ```
 
+mod backoff;
+pub mod failure;
+mod paho;
+pub mod probe;
 pub mod settings;
+mod worker;
 
+pub use failure::{Failure, FailureKind};
 pub use settings::{Address, Qos, Settings, Tls, Transport, Version};
+
+use crossbeam_channel::Sender;
+use std::io;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use worker::{Order, Signal, Worker};
+
+/// What happens on a connection.
+#[derive(Debug)]
+pub enum Event {
+    /// Connected and subscribed. Messages may arrive before it.
+    Connected {
+        /// The broker kept the session of this client identifier, and with it what was queued.
+        session_present: bool,
+        /// `V5` or `V311`.
+        version: Version,
+        /// Counts the connections of this link, from 1; the will of this connection was made with it.
+        conn: u32,
+        /// Filters that the broker did not grant.
+        refused: Vec<String>,
+    },
+    /// A message of a subscription.
+    Message(Message),
+    /// The broker has what was published with this ticket.
+    Published { ticket: u64 },
+    /// The broker answered that it will not take what was published with this ticket.
+    Rejected { ticket: u64, reason: String },
+    /// The broker did not grant a filter that was subscribed to on a connection that is up.
+    Refused { filter: String },
+    /// An attempt to connect failed. [`Event::Waiting`] follows, or [`Event::Ended`].
+    Failed(Failure),
+    /// The connection is gone; what was published and not acknowledged may or may not have arrived.
+    Lost { reason: String },
+    /// The next attempt starts after this time.
+    Waiting { delay: Duration },
+    /// The gate said that this link must not connect; the link has ended.
+    Barred,
+    /// The link gave up: nothing more will come.
+    Ended,
+}
+
+/// A message as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub topic: String,
+    pub payload: Vec<u8>,
+    /// It was retained before the subscription, not published just now.
+    pub retained: bool,
+}
+
+/// Something to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    pub topic: String,
+    pub payload: Vec<u8>,
+    pub qos: Qos,
+    pub retain: bool,
+    /// Named in [`Event::Published`]; `None`: nobody wants to know.
+    pub ticket: Option<u64>,
+}
+
+/// A subscription: its filter, and the highest quality of service to deliver with.
+pub type Subscription = (String, Qos);
+
+/// What the gate says before each attempt to connect.
+pub enum Gate {
+    Open,
+    /// This link must not connect, now or later.
+    Barred,
+    /// It could not be found out, because of this.
+    Unknown(Failure),
+}
+
+/// Makes the will of a connection from its number.
+pub type WillOf = Box<dyn Fn(u32) -> Publication + Send>;
+
+/// How a link behaves, beside where it goes ([`Settings`]).
+pub struct Config {
+    pub settings: Settings,
+    pub client_id: String,
+    /// The broker keeps the session and what is queued for it while the link is away.
+    pub persistent: bool,
+    pub will: Option<WillOf>,
+    pub subscriptions: Vec<Subscription>,
+    /// Try again also where the very first attempt fails, unless the failure is a lasting one.
+    pub patient: bool,
+    /// Asked in the link thread before each attempt; it may block for seconds.
+    pub gate: Option<Box<dyn FnMut() -> Gate + Send>>,
+}
+
+/// A handle to a link; dropping it closes the connection without a last word.
+pub struct Link {
+    signals: Sender<Signal>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Link {
+    /// Starts the link thread, which begins to connect. `on_event` is called from it and from paho's threads; it must
+    /// return at once and never call the link.
+    pub fn open(config: Config, on_event: impl Fn(Event) + Send + Sync + 'static) -> io::Result<Link> {
+        let (signals, inbox) = crossbeam_channel::unbounded();
+        let worker = Worker::new(config, Box::new(on_event), signals.clone(), inbox);
+        let thread = std::thread::Builder::new().name("link".to_owned()).spawn(move || worker.run())?;
+        Ok(Link { signals, thread: Some(thread) })
+    }
+
+    pub fn publish(&self, publication: Publication) {
+        self.order(Order::Publish(publication));
+    }
+
+    /// Subscribes now and after every connect.
+    pub fn subscribe(&self, filter: String, qos: Qos) {
+        self.order(Order::Subscribe(filter, qos));
+    }
+
+    pub fn unsubscribe(&self, filter: String) {
+        self.order(Order::Unsubscribe(filter));
+    }
+
+    /// Publishes what is queued and then `last`, waits for the broker's acknowledgements for `within` at most, and
+    /// disconnects, so that no will is sent.
+    pub fn close(mut self, last: Option<Publication>, within: Duration) {
+        self.order(Order::Close { last, within });
+        self.join();
+    }
+
+    fn order(&self, order: Order) {
+        // The receiving end lives as long as the link thread; after its end there is nobody to do anything.
+        let _ = self.signals.send(Signal::Order(order));
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.order(Order::Close { last: None, within: Duration::ZERO });
+            self.join();
+        }
+    }
+}

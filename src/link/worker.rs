@@ -1,0 +1,472 @@
+//! The link thread: owns the paho client and everything that is under way on it. paho's callbacks and tokens ring
+//! it through the channel that its orders come by.
+
+use super::backoff::Backoff;
+use super::{Config, Event, Failure, Gate, Publication, Qos, Version, paho, probe};
+use crossbeam_channel::{Receiver, Sender};
+use openssl::rand::rand_bytes;
+use paho_mqtt as mqtt;
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+/// Publications under way at a time; what is above waits in the worker's queue.
+const WINDOW: usize = 1_000;
+/// How long the broker may take to answer a SUBSCRIBE.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a DISCONNECT may take.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the owner of the link wants.
+pub enum Order {
+    Publish(Publication),
+    Subscribe(String, Qos),
+    Unsubscribe(String),
+    Close { last: Option<Publication>, within: Duration },
+}
+
+/// Everything that wakes the link thread.
+pub enum Signal {
+    Order(Order),
+    /// A token of this operation can be asked for its result.
+    Completed(u64),
+    /// The connection of this generation is gone.
+    Down {
+        generation: u64,
+        reason: String,
+    },
+}
+
+/// What a token tells of when it completes.
+enum Operation {
+    Connect(mqtt::Token),
+    /// All filters after a connect, in the order of the request.
+    SubscribeAll(mqtt::Token, Vec<String>),
+    Subscribe(mqtt::Token, String),
+    Unsubscribe(mqtt::Token),
+    Publish(mqtt::DeliveryToken, Option<u64>),
+}
+
+enum State {
+    Waiting {
+        until: Instant,
+    },
+    Connecting,
+    Subscribing {
+        until: Instant,
+    },
+    Up,
+    /// Settling what is under way before the DISCONNECT.
+    Closing {
+        until: Instant,
+    },
+    Ended,
+}
+
+pub struct Worker {
+    config: Config,
+    on_event: Arc<dyn Fn(Event) + Send + Sync>,
+    signals: Sender<Signal>,
+    inbox: Receiver<Signal>,
+    state: State,
+    client: Option<mqtt::AsyncClient>,
+    /// The client before, kept until the next one is replaced: a callback that told of its end may still hold it, and
+    /// must not be the one to drop the last handle.
+    retired: Option<mqtt::AsyncClient>,
+    /// Counts clients, so that a callback of an earlier one is not taken for one of the present one.
+    generation: u64,
+    version: u32,
+    /// Connections made so far.
+    conn: u32,
+    session_present: bool,
+    backoff: Backoff,
+    operations: HashMap<u64, Operation>,
+    next_operation: u64,
+    publishing: usize,
+    queue: VecDeque<Publication>,
+}
+
+impl Worker {
+    pub fn new(
+        config: Config,
+        on_event: Box<dyn Fn(Event) + Send + Sync>,
+        signals: Sender<Signal>,
+        inbox: Receiver<Signal>,
+    ) -> Worker {
+        let version = first_version(config.settings.version);
+        Worker {
+            config,
+            on_event: Arc::from(on_event),
+            signals,
+            inbox,
+            state: State::Waiting { until: Instant::now() },
+            client: None,
+            retired: None,
+            generation: 0,
+            version,
+            conn: 0,
+            session_present: false,
+            backoff: Backoff::default(),
+            operations: HashMap::new(),
+            next_operation: 0,
+            publishing: 0,
+            queue: VecDeque::new(),
+        }
+    }
+
+    pub fn run(mut self) {
+        while !matches!(self.state, State::Ended) {
+            let signal = match self.deadline() {
+                Some(until) => self.inbox.recv_deadline(until).ok(),
+                // The worker holds a sender itself, so the channel never closes.
+                None => self.inbox.recv().ok(),
+            };
+            match signal {
+                Some(Signal::Order(order)) => self.obey(order),
+                Some(Signal::Completed(operation)) => self.completed(operation),
+                Some(Signal::Down { generation, reason }) if generation == self.generation => self.lost(reason),
+                Some(Signal::Down { .. }) => {}
+                None => self.time_is_up(),
+            }
+        }
+        self.abandon_clients();
+        self.emit(Event::Ended);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Waiting { until } | State::Subscribing { until } | State::Closing { until } => Some(until),
+            State::Connecting | State::Up | State::Ended => None,
+        }
+    }
+
+    fn time_is_up(&mut self) {
+        match self.state {
+            State::Waiting { .. } => self.attempt(),
+            State::Subscribing { .. } => self.lost("the broker does not answer SUBSCRIBE".to_owned()),
+            State::Closing { .. } => self.disconnect(),
+            State::Connecting | State::Up | State::Ended => {}
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Publish(publication) => {
+                if matches!(self.state, State::Up) {
+                    self.queue.push_back(publication);
+                    self.publish_queued();
+                }
+            }
+            Order::Subscribe(filter, qos) => {
+                if matches!(self.state, State::Up)
+                    && let Some(client) = &self.client
+                {
+                    let token = client.subscribe(filter.as_str(), paho::qos(qos));
+                    self.watch(Operation::Subscribe(token, filter.clone()));
+                }
+                self.config.subscriptions.retain(|(known, _)| *known != filter);
+                self.config.subscriptions.push((filter, qos));
+            }
+            Order::Unsubscribe(filter) => {
+                if matches!(self.state, State::Up)
+                    && let Some(client) = &self.client
+                {
+                    let token = client.unsubscribe(filter.as_str());
+                    self.watch(Operation::Unsubscribe(token));
+                }
+                self.config.subscriptions.retain(|(known, _)| *known != filter);
+            }
+            Order::Close { last, within } => {
+                if !matches!(self.state, State::Up) {
+                    self.state = State::Ended;
+                    return;
+                }
+                self.queue.extend(last);
+                self.state = State::Closing { until: Instant::now() + within };
+                self.publish_queued();
+                self.disconnect_when_settled();
+            }
+        }
+    }
+
+    // ---- connecting ----
+
+    fn attempt(&mut self) {
+        match self.config.gate.as_mut().map_or(Gate::Open, |gate| gate()) {
+            Gate::Open => self.connect(),
+            Gate::Barred => {
+                self.emit(Event::Barred);
+                self.state = State::Ended;
+            }
+            Gate::Unknown(failure) => self.failed(failure),
+        }
+    }
+
+    fn connect(&mut self) {
+        self.generation += 1;
+        let options = match paho::connect_options(&self.config, self.version, self.conn + 1) {
+            Ok(options) => options,
+            Err(failure) => return self.failed(failure),
+        };
+        let client = match paho::create(&self.config, self.version) {
+            Ok(client) => client,
+            Err(error) => return self.failed(probe::explain(&self.config.settings, &error.to_string())),
+        };
+        self.set_callbacks(&client);
+        let token = client.connect(options);
+        // Replaced only now: with the last handle gone paho would stop its threads and start them again.
+        self.forget_operations();
+        self.retired = self.client.replace(client);
+        self.state = State::Connecting;
+        self.watch(Operation::Connect(token));
+    }
+
+    fn set_callbacks(&self, client: &mqtt::AsyncClient) {
+        let on_event = self.on_event.clone();
+        client.set_message_callback(move |_, message| {
+            // Without a message it is paho's way to say that the stream ends; that comes as Down.
+            if let Some(message) = message {
+                on_event(paho::arrived(&message));
+            }
+        });
+        let generation = self.generation;
+        let signals = self.signals.clone();
+        client.set_connection_lost_callback(move |_| {
+            let reason = "the connection broke".to_owned();
+            let _ = signals.send(Signal::Down { generation, reason });
+        });
+        let signals = self.signals.clone();
+        client.set_disconnected_callback(move |_, _, code| {
+            let reason = format!("the broker ended the connection: {code}");
+            let _ = signals.send(Signal::Down { generation, reason });
+        });
+    }
+
+    fn connected(&mut self, result: mqtt::Result<mqtt::ServerResponse>) {
+        let response = match result {
+            Ok(response) => response,
+            Err(error) => return self.refused(error),
+        };
+        self.conn += 1;
+        let session_present = response.connect_response().is_some_and(|connect| connect.session_present);
+        let (filters, qos): (Vec<String>, Vec<mqtt::QoS>) =
+            self.config.subscriptions.iter().map(|(filter, qos)| (filter.clone(), paho::qos(*qos))).unzip();
+        self.session_present = session_present;
+        match &self.client {
+            Some(client) if !filters.is_empty() => {
+                // Again even where the session is there: the set of filters may have changed since it was made.
+                let token = client.subscribe_many(&filters, &qos);
+                self.state = State::Subscribing { until: Instant::now() + SUBSCRIBE_TIMEOUT };
+                self.watch(Operation::SubscribeAll(token, filters));
+            }
+            _ => self.up(Vec::new()),
+        }
+    }
+
+    fn up(&mut self, refused: Vec<String>) {
+        self.backoff.reset();
+        self.state = State::Up;
+        let version = if self.version >= mqtt::MQTT_VERSION_5 { Version::V5 } else { Version::V311 };
+        self.emit(Event::Connected { session_present: self.session_present, version, conn: self.conn, refused });
+    }
+
+    /// The attempt failed at or after the TCP connection; an older version may do.
+    fn refused(&mut self, error: mqtt::Error) {
+        let may_fall_back = self.config.settings.version == Version::Auto && self.version >= mqtt::MQTT_VERSION_5;
+        if may_fall_back && paho::wants_older_version(&error) {
+            self.version = mqtt::MQTT_VERSION_3_1_1;
+            return self.connect();
+        }
+        self.version = first_version(self.config.settings.version);
+        self.failed(match paho::connack(&error) {
+            Some(code) => Failure::connack(code),
+            None => probe::explain(&self.config.settings, &error.to_string()),
+        });
+    }
+
+    fn failed(&mut self, failure: Failure) {
+        let hopeless = self.conn == 0 && (failure.is_lasting() || !self.config.patient);
+        self.emit(Event::Failed(failure));
+        match hopeless {
+            true => self.state = State::Ended,
+            false => self.wait(),
+        }
+    }
+
+    fn lost(&mut self, reason: String) {
+        match self.state {
+            State::Up | State::Subscribing { .. } => {
+                self.forget_operations();
+                self.emit(Event::Lost { reason });
+                self.wait();
+            }
+            State::Closing { .. } => self.state = State::Ended,
+            // While connecting the token tells; in the other states there is no connection.
+            State::Connecting | State::Waiting { .. } | State::Ended => {}
+        }
+    }
+
+    fn wait(&mut self) {
+        let mut random = [0; 4];
+        // Without randomness the waits are only less spread.
+        let _ = rand_bytes(&mut random);
+        let delay = self.backoff.next(u32::from_ne_bytes(random));
+        self.state = State::Waiting { until: Instant::now() + delay };
+        self.emit(Event::Waiting { delay });
+    }
+
+    // ---- what is under way ----
+
+    fn publish_queued(&mut self) {
+        while self.publishing < WINDOW
+            && let Some(client) = &self.client
+            && let Some(publication) = self.queue.pop_front()
+        {
+            match client.try_publish(paho::message(&publication)) {
+                Ok(token) => {
+                    self.publishing += 1;
+                    self.watch(Operation::Publish(token, publication.ticket));
+                }
+                // Whoever needs it published still has it and gives it again; a broken connection is told by Down.
+                Err(error) => log::debug!("not published to {}: {error}", publication.topic),
+            }
+        }
+    }
+
+    /// Polls the operation's token for the first time; a later completion rings.
+    fn watch(&mut self, operation: Operation) {
+        let number = self.next_operation;
+        self.next_operation += 1;
+        self.operations.insert(number, operation);
+        self.completed(number);
+    }
+
+    fn completed(&mut self, number: u64) {
+        let Some(operation) = self.operations.get_mut(&number) else { return };
+        let waker = Waker::from(Arc::new(Bell { operation: number, signals: self.signals.clone() }));
+        let mut context = Context::from_waker(&waker);
+        match operation {
+            Operation::Connect(token) => {
+                if let Poll::Ready(result) = Pin::new(token).poll(&mut context) {
+                    self.operations.remove(&number);
+                    self.connected(result);
+                }
+            }
+            Operation::SubscribeAll(token, filters) => {
+                if let Poll::Ready(result) = Pin::new(token).poll(&mut context) {
+                    let refused = refused_filters(result, filters);
+                    self.operations.remove(&number);
+                    match refused {
+                        Some(refused) => self.up(refused),
+                        None => self.lost("the broker did not answer SUBSCRIBE".to_owned()),
+                    }
+                }
+            }
+            Operation::Subscribe(token, filter) => {
+                if let Poll::Ready(result) = Pin::new(token).poll(&mut context) {
+                    let refused = match result {
+                        Ok(response) => response.subscribe_response().is_some_and(|code| code > 2),
+                        Err(error) => paho::connack(&error).is_some(),
+                    };
+                    let filter = std::mem::take(filter);
+                    self.operations.remove(&number);
+                    if refused {
+                        self.emit(Event::Refused { filter });
+                    }
+                }
+            }
+            Operation::Unsubscribe(token) => {
+                if Pin::new(token).poll(&mut context).is_ready() {
+                    self.operations.remove(&number);
+                }
+            }
+            Operation::Publish(token, ticket) => {
+                let ticket = *ticket;
+                if let Poll::Ready(result) = Pin::new(token).poll(&mut context) {
+                    self.operations.remove(&number);
+                    self.published(ticket, result);
+                }
+            }
+        }
+    }
+
+    fn published(&mut self, ticket: Option<u64>, result: mqtt::Result<()>) {
+        self.publishing -= 1;
+        match (result, ticket) {
+            (Ok(()), Some(ticket)) => self.emit(Event::Published { ticket }),
+            // A reason code is the broker's answer; any other error leaves open whether it has the message.
+            (Err(mqtt::Error::ReasonCode(code, _)), Some(ticket)) => {
+                self.emit(Event::Rejected { ticket, reason: code.to_string() });
+            }
+            _ => {}
+        }
+        self.publish_queued();
+        self.disconnect_when_settled();
+    }
+
+    fn forget_operations(&mut self) {
+        self.operations.clear();
+        self.queue.clear();
+        self.publishing = 0;
+    }
+
+    // ---- ending ----
+
+    fn disconnect_when_settled(&mut self) {
+        if matches!(self.state, State::Closing { .. }) && self.publishing == 0 && self.queue.is_empty() {
+            self.disconnect();
+        }
+    }
+
+    fn disconnect(&mut self) {
+        if let Some(client) = self.client.take() {
+            let options = mqtt::DisconnectOptionsBuilder::new().timeout(DISCONNECT_TIMEOUT).finalize();
+            // Whether the broker saw the DISCONNECT cannot be known either way.
+            let _ = client.disconnect(options).wait_for(DISCONNECT_TIMEOUT);
+        }
+        self.state = State::Ended;
+    }
+
+    /// A client that was not disconnected may have a callback of paho's running or to come, which must not be the one
+    /// to drop the last handle: it is leaked, once in the life of a link.
+    fn abandon_clients(&mut self) {
+        self.forget_operations();
+        std::mem::forget((self.client.take(), self.retired.take()));
+    }
+
+    fn emit(&self, event: Event) {
+        (self.on_event)(event);
+    }
+}
+
+/// Rings the link thread when a token completes.
+struct Bell {
+    operation: u64,
+    signals: Sender<Signal>,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        let _ = self.signals.send(Signal::Completed(self.operation));
+    }
+}
+
+fn first_version(version: Version) -> u32 {
+    match version {
+        Version::Auto | Version::V5 => mqtt::MQTT_VERSION_5,
+        Version::V311 => mqtt::MQTT_VERSION_3_1_1,
+    }
+}
+
+/// The filters that a SUBACK did not grant; `None` where there was no SUBACK.
+fn refused_filters(result: mqtt::Result<mqtt::ServerResponse>, filters: &[String]) -> Option<Vec<String>> {
+    let codes = match result {
+        Ok(response) => response.subscribe_many_response().unwrap_or_default(),
+        Err(mqtt::Error::ReasonCode(code, _)) => vec![code as i32; filters.len()],
+        Err(_) => return None,
+    };
+    Some(filters.iter().zip(codes).filter(|(_, code)| *code > 2).map(|(filter, _)| filter.clone()).collect())
+}
