@@ -1,0 +1,162 @@
+//! The harness itself: brokers that start, stop and start again; messages that pass through them;
+//! certificates that the right clients trust; folders that go.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use openssl::ssl::{SslConnector, SslMethod};
+use support::{
+    Broker, Certificates, PATIENCE, Program, Subscriber, TempDir, publish, seed_wire, wait_until,
+};
+
+#[test]
+fn a_broker_stops_and_starts_again_on_its_port() {
+    let mut broker = Broker::start();
+    let address = broker.address();
+    assert!(TcpStream::connect(&address).is_ok());
+    broker.stop();
+    assert!(TcpStream::connect(&address).is_err());
+    broker.start_again();
+    assert!(TcpStream::connect(&address).is_ok());
+    broker.kill();
+    assert!(TcpStream::connect(&address).is_err());
+    broker.start_again();
+    assert_eq!(broker.address(), address);
+    assert!(TcpStream::connect(&address).is_ok());
+}
+
+#[test]
+fn messages_pass_with_topic_qos_retain_and_every_byte() {
+    let broker = Broker::start();
+    publish(&broker, "kept/one", "before", 1, true);
+    let mut subscriber = Subscriber::start(&broker, &["kept/#", "live/#"]);
+    let kept = subscriber.wait_for("the retained one", |topic, _| topic == "kept/one");
+    assert_eq!(
+        (kept.qos, kept.retain, kept.text().as_str()),
+        (1, true, "before")
+    );
+
+    let large: Vec<u8> = (0..1_000_000).map(|n| n as u8).collect();
+    for (topic, payload, qos) in [
+        ("live/a topic", &b"\xff\x00\n\xfe"[..], 0),
+        ("live/large", &large[..], 2),
+        ("live/empty", b"", 1),
+    ] {
+        publish(&broker, topic, payload, qos, false);
+        let message = subscriber.wait_for(topic, |seen, _| seen == topic);
+        assert_eq!((message.qos, message.retain), (qos, false), "{topic}");
+        assert!(message.payload == payload, "{topic}");
+    }
+    assert_eq!(subscriber.messages().len(), 4);
+}
+
+#[test]
+fn persistence_outlives_a_stop_and_nothing_else_does() {
+    for keeps in [true, false] {
+        let builder = Broker::builder();
+        let builder = if keeps {
+            builder.persistence()
+        } else {
+            builder
+        };
+        let mut broker = builder.start();
+        publish(&broker, "kept", "yes", 1, true);
+        broker.stop();
+        broker.start_again();
+        let mut subscriber = Subscriber::start(&broker, &["#"]);
+        publish(&broker, "end", "", 1, false);
+        subscriber.wait_for("the end", |topic, _| topic == "end");
+        let kept = subscriber
+            .messages()
+            .iter()
+            .any(|message| message.topic == "kept");
+        assert_eq!(kept, keeps);
+    }
+}
+
+#[test]
+fn only_named_users_get_in() {
+    let broker = Broker::builder().user("alice", "secret").start();
+    let mut subscriber = Subscriber::start(&broker, &["#"]);
+    publish(&broker, "a", "hello", 1, false);
+    subscriber.wait_for("hello", |_, payload| payload == b"hello");
+
+    // CONNECT of MQTT 3.1.1 with clean session, no user, identifier "x".
+    let mut stream = TcpStream::connect(broker.address()).unwrap();
+    stream
+        .write_all(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x")
+        .unwrap();
+    let mut answer = Vec::new();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"\x20\x02\x00\x05", "CONNACK: not authorized");
+}
+
+#[test]
+fn a_tls_broker_is_trusted_by_those_who_should() {
+    let dir = TempDir::new();
+    let certificates = Certificates::make(dir.path());
+    for (pair, authority, trusted) in [
+        (&certificates.server, &certificates.ca, true),
+        (&certificates.server, &certificates.other_ca, false),
+        (&certificates.wrong_host, &certificates.ca, false),
+        (&certificates.expired, &certificates.ca, false),
+    ] {
+        let broker = Broker::builder().tls(pair).start();
+        let mut connector = SslConnector::builder(SslMethod::tls_client()).unwrap();
+        connector.set_ca_file(authority).unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", broker.tls_port())).unwrap();
+        let result = connector.build().connect("localhost", stream);
+        assert_eq!(result.is_ok(), trusted, "{pair:?}: {:?}", result.err());
+    }
+}
+
+#[test]
+fn a_websocket_listener_stands_beside_the_plain_one() {
+    let broker = Broker::builder().websockets().start();
+    assert_ne!(broker.port(), broker.websocket_port());
+    assert!(TcpStream::connect(("127.0.0.1", broker.websocket_port())).is_ok());
+}
+
+#[test]
+fn a_paused_broker_answers_once_it_is_resumed() {
+    let broker = Broker::start();
+    let mut subscriber = Subscriber::start(&broker, &["#"]);
+    broker.pause();
+    broker.resume();
+    publish(&broker, "a", "b", 1, false);
+    subscriber.wait_for("a message", |topic, _| topic == "a");
+}
+
+#[test]
+fn folders_go_with_their_values() {
+    let dir = TempDir::new();
+    std::fs::write(dir.join("file"), "x").unwrap();
+    let path = dir.path().to_owned();
+    assert!(path.is_dir());
+    drop(dir);
+    assert!(!path.exists());
+}
+
+#[test]
+#[should_panic(expected = "in vain for: the impossible")]
+fn waiting_ends_at_the_deadline() {
+    wait_until(std::time::Duration::ZERO, "the impossible", || false);
+}
+
+#[test]
+fn the_program_runs_and_its_end_is_seen() {
+    let mut program = Program::start(&["--help"]);
+    program.close_stdin();
+    program.exit_status(PATIENCE);
+}
+
+#[test]
+fn the_seed_is_there() {
+    let lines = seed_wire();
+    assert_eq!(lines.len(), 19);
+    assert_eq!(lines[12].line, 13);
+    assert_eq!(lines[12].payload, b"not json");
+}

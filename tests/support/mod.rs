@@ -1,0 +1,29 @@
+//! The harness of the black-box tests: brokers, certificates, the built program, subscribers.
+//! Each test file says `mod support;` and gets all of it; nothing here knows what a chat is.
+
+// Every test file compiles its own copy of this module and uses only the part that it needs.
+#![allow(dead_code, unused_imports)]
+
+// A test that names nothing of the crate must still link it: the crate defines the functions that
+// build.rs tells the linker to put in place of `writev` and `SSL_write`.
+use mqttchat as _;
+
+mod broker;
+mod broker_builder;
+mod certificates;
+mod output;
+mod program;
+mod seed;
+mod subscriber;
+mod temp_dir;
+mod wait;
+
+pub use broker::Broker;
+pub use broker_builder::Builder;
+pub use certificates::{Certificates, Pair};
+pub use output::Stream;
+pub use program::Program;
+pub use seed::{SeedLine, seed_wire};
+pub use subscriber::{Message, Subscriber, publish};
+pub use temp_dir::TempDir;
+pub use wait::{PATIENCE, wait_until};

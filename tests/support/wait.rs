@@ -1,0 +1,50 @@
+//! Waiting for a condition with a deadline, and for a child process to end.
+
+use std::process::{Child, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for what should come at once. Never reached where all is well, so it only
+/// has to be longer than the slowest machine under load.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two looks at a condition.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Returns as soon as `condition` holds.
+///
+/// # Panics
+/// At the caller's line, naming `what`, where it does not hold within `deadline`.
+#[track_caller]
+pub fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        if begun.elapsed() >= deadline {
+            panic!("waited {deadline:?} in vain for: {what}");
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Waits for `child` to end, and reaps it.
+///
+/// # Panics
+/// At the caller's line where it does not end within `deadline`.
+#[track_caller]
+pub fn wait_for_exit(child: &mut Child, what: &str, deadline: Duration) -> ExitStatus {
+    let mut status = None;
+    wait_until(deadline, &format!("the end of {what}"), || {
+        status = child.try_wait().expect("our own child can be waited for");
+        status.is_some()
+    });
+    status.expect("wait_until returns only with a status")
+}
+
+/// Sends `signal` to `child`, which must not have been reaped yet.
+#[track_caller]
+pub fn send_signal(child: &Child, signal: libc::c_int) {
+    let pid = libc::pid_t::try_from(child.id()).expect("a pid fits pid_t");
+    // SAFETY: kill takes plain numbers. The child is not reaped, so the id is still its own.
+    let result = unsafe { libc::kill(pid, signal) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}
