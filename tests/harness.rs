@@ -7,9 +7,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use openssl::ssl::{SslConnector, SslMethod};
-use support::{
-    Broker, Certificates, PATIENCE, Program, Subscriber, TempDir, publish, seed_wire, wait_until,
-};
+use support::{Broker, Certificates, PATIENCE, Program, Subscriber, TempDir, publish, seed_wire, wait_until};
 
 #[test]
 fn a_broker_stops_and_starts_again_on_its_port() {
@@ -33,17 +31,12 @@ fn messages_pass_with_topic_qos_retain_and_every_byte() {
     publish(&broker, "kept/one", "before", 1, true);
     let mut subscriber = Subscriber::start(&broker, &["kept/#", "live/#"]);
     let kept = subscriber.wait_for("the retained one", |topic, _| topic == "kept/one");
-    assert_eq!(
-        (kept.qos, kept.retain, kept.text().as_str()),
-        (1, true, "before")
-    );
+    assert_eq!((kept.qos, kept.retain, kept.text().as_str()), (1, true, "before"));
 
     let large: Vec<u8> = (0..1_000_000).map(|n| n as u8).collect();
-    for (topic, payload, qos) in [
-        ("live/a topic", &b"\xff\x00\n\xfe"[..], 0),
-        ("live/large", &large[..], 2),
-        ("live/empty", b"", 1),
-    ] {
+    for (topic, payload, qos) in
+        [("live/a topic", &b"\xff\x00\n\xfe"[..], 0), ("live/large", &large[..], 2), ("live/empty", b"", 1)]
+    {
         publish(&broker, topic, payload, qos, false);
         let message = subscriber.wait_for(topic, |seen, _| seen == topic);
         assert_eq!((message.qos, message.retain), (qos, false), "{topic}");
@@ -56,11 +49,7 @@ fn messages_pass_with_topic_qos_retain_and_every_byte() {
 fn persistence_outlives_a_stop_and_nothing_else_does() {
     for keeps in [true, false] {
         let builder = Broker::builder();
-        let builder = if keeps {
-            builder.persistence()
-        } else {
-            builder
-        };
+        let builder = if keeps { builder.persistence() } else { builder };
         let mut broker = builder.start();
         publish(&broker, "kept", "yes", 1, true);
         broker.stop();
@@ -68,10 +57,7 @@ fn persistence_outlives_a_stop_and_nothing_else_does() {
         let mut subscriber = Subscriber::start(&broker, &["#"]);
         publish(&broker, "end", "", 1, false);
         subscriber.wait_for("the end", |topic, _| topic == "end");
-        let kept = subscriber
-            .messages()
-            .iter()
-            .any(|message| message.topic == "kept");
+        let kept = subscriber.messages().iter().any(|message| message.topic == "kept");
         assert_eq!(kept, keeps);
     }
 }
@@ -85,9 +71,7 @@ fn only_named_users_get_in() {
 
     // CONNECT of MQTT 3.1.1 with clean session, no user, identifier "x".
     let mut stream = TcpStream::connect(broker.address()).unwrap();
-    stream
-        .write_all(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x")
-        .unwrap();
+    stream.write_all(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x").unwrap();
     let mut answer = Vec::new();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.read_to_end(&mut answer).unwrap();

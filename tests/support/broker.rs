@@ -44,12 +44,7 @@ impl Broker {
     /// `Builder::start`.
     #[track_caller]
     pub(super) fn from(settings: Builder) -> Broker {
-        let mut broker = Broker {
-            dir: TempDir::new(),
-            ports: Ports::default(),
-            settings,
-            process: None,
-        };
+        let mut broker = Broker { dir: TempDir::new(), ports: Ports::default(), settings, process: None };
         broker.write_passwords();
         for _ in 0..PORT_ATTEMPTS {
             broker.ports = free_ports();
@@ -154,11 +149,7 @@ impl Broker {
 
     fn listens(&self) -> bool {
         let accepts = |port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-        let Ports {
-            plain,
-            tls,
-            websocket,
-        } = self.ports;
+        let Ports { plain, tls, websocket } = self.ports;
         accepts(plain)
             && (self.settings.tls.is_none() || accepts(tls))
             && (!self.settings.websockets || accepts(websocket))
@@ -166,8 +157,7 @@ impl Broker {
 
     fn write_configuration(&self) {
         let path = self.dir.join("mosquitto.conf");
-        fs::write(path, self.settings.text(self.dir.path(), self.ports))
-            .expect("our own folder is writable");
+        fs::write(path, self.settings.text(self.dir.path(), self.ports)).expect("our own folder is writable");
     }
 
     fn write_passwords(&self) {
@@ -217,19 +207,13 @@ impl Broker {
         }
         self.process = None;
         let log = self.log().split_off(logged_before);
-        if log.contains("Address already in use") {
-            Err(Refusal::PortTaken)
-        } else {
-            Err(Refusal::Other(log))
-        }
+        if log.contains("Address already in use") { Err(Refusal::PortTaken) } else { Err(Refusal::Other(log)) }
     }
 
     fn open_log(&self) -> File {
         let mut options = OpenOptions::new();
         options.create(true).append(true);
-        options
-            .open(self.log_path())
-            .expect("our own folder is writable")
+        options.open(self.log_path()).expect("our own folder is writable")
     }
 }
 
@@ -252,11 +236,7 @@ fn free_ports() -> Ports {
     // All three are held until all are read, so that they differ.
     let held = [bind(), bind(), bind()];
     let port = |listener: &TcpListener| listener.local_addr().expect("a bound address").port();
-    Ports {
-        plain: port(&held[0]),
-        tls: port(&held[1]),
-        websocket: port(&held[2]),
-    }
+    Ports { plain: port(&held[0]), tls: port(&held[1]), websocket: port(&held[2]) }
 }
 
 /// Where the program is: Debian keeps it in a folder that a user's PATH leaves out.

@@ -83,14 +83,7 @@ impl Authority {
 
     /// Signs a certificate for `names` (host names or IP addresses), valid from and to `valid`,
     /// in seconds from now.
-    fn issue(
-        &self,
-        dir: &Path,
-        file: &str,
-        subject: &str,
-        names: &[&str],
-        valid: (i64, i64),
-    ) -> Pair {
+    fn issue(&self, dir: &Path, file: &str, subject: &str, names: &[&str], valid: (i64, i64)) -> Pair {
         let key = new_key();
         let issuer = self.cert.subject_name();
         let mut cert = unsigned(&common_name(subject), issuer, &key, valid);
@@ -107,10 +100,7 @@ impl Authority {
             cert.append_extension(extension).unwrap();
         }
         cert.sign(&self.key, MessageDigest::sha256()).unwrap();
-        let pair = Pair {
-            cert: dir.join(format!("{file}.pem")),
-            key: dir.join(format!("{file}.key")),
-        };
+        let pair = Pair { cert: dir.join(format!("{file}.pem")), key: dir.join(format!("{file}.key")) };
         fs::write(&pair.cert, cert.build().to_pem().unwrap()).unwrap();
         fs::write(&pair.key, key.private_key_to_pem_pkcs8().unwrap()).unwrap();
         pair
@@ -145,9 +135,7 @@ fn new_key() -> PKey<Private> {
 
 fn common_name(name: &str) -> X509Name {
     let mut builder = X509Name::builder().unwrap();
-    builder
-        .append_entry_by_nid(Nid::COMMONNAME, name)
-        .expect("a name");
+    builder.append_entry_by_nid(Nid::COMMONNAME, name).expect("a name");
     builder.build()
 }
 

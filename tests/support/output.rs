@@ -33,11 +33,7 @@ impl Output {
         let err = child.stderr.take().expect("stderr is piped");
         read_lines(out, Stream::Out, sender.clone());
         read_lines(err, Stream::Err, sender);
-        Output {
-            arriving,
-            lines: Vec::new(),
-            skipped: 0,
-        }
+        Output { arriving, lines: Vec::new(), skipped: 0 }
     }
 
     /// All lines that have arrived on `stream`, without their line ends.
@@ -106,11 +102,7 @@ impl Output {
     }
 }
 
-fn read_lines(
-    from: impl std::io::Read + Send + 'static,
-    stream: Stream,
-    to: Sender<(Stream, String)>,
-) {
+fn read_lines(from: impl std::io::Read + Send + 'static, stream: Stream, to: Sender<(Stream, String)>) {
     thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut line = Vec::new();

@@ -94,8 +94,7 @@ impl Program {
     #[track_caller]
     pub fn wait_for_line(&mut self, stream: Stream, text: &str, deadline: Duration) -> String {
         let what = format!("a line with {text:?}");
-        self.output
-            .wait_for(stream, &what, deadline, |line| line.contains(text))
+        self.output.wait_for(stream, &what, deadline, |line| line.contains(text))
     }
 
     /// The first line of `stream` that `wanted` holds for, seen already or yet to come.
@@ -184,11 +183,7 @@ impl Drop for Program {
             self.output.finish();
         }
         if std::thread::panicking() {
-            eprintln!(
-                "---- mqttchat, process {} ----\n{}",
-                self.pid(),
-                self.output.text()
-            );
+            eprintln!("---- mqttchat, process {} ----\n{}", self.pid(), self.output.text());
         }
     }
 }

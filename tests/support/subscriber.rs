@@ -73,15 +73,10 @@ impl Subscriber {
             .stderr(Stdio::piped())
             .spawn()
             .expect("mosquitto_sub is installed");
-        let subscriber = Subscriber {
-            output: Output::of(&mut process),
-            process,
-        };
+        let subscriber = Subscriber { output: Output::of(&mut process), process };
         // The broker's log tells, since mosquitto_sub itself keeps such news in its buffer.
         let answer = format!("Sending SUBACK to {id}\n");
-        wait_until(PATIENCE, "mosquitto_sub's SUBACK", || {
-            broker.log().contains(&answer)
-        });
+        wait_until(PATIENCE, "mosquitto_sub's SUBACK", || broker.log().contains(&answer));
         subscriber
     }
 
@@ -144,10 +139,7 @@ pub fn publish(broker: &Broker, topic: &str, payload: impl AsRef<[u8]>, qos: u8,
     if retain {
         command.arg("-r");
     }
-    let mut process = command
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("mosquitto_pub is installed");
+    let mut process = command.stdin(Stdio::piped()).spawn().expect("mosquitto_pub is installed");
     let mut input = process.stdin.take().expect("stdin is piped");
     input.write_all(payload).expect("mosquitto_pub reads");
     drop(input);
@@ -168,7 +160,5 @@ fn client(program: &str, broker: &Broker) -> Command {
 fn from_hex(text: &str) -> Vec<u8> {
     let digit = |byte: u8| (byte as char).to_digit(16).expect("a hex digit") as u8;
     let pairs = text.as_bytes().chunks_exact(2);
-    pairs
-        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
-        .collect()
+    pairs.map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }

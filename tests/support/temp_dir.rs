@@ -20,8 +20,7 @@ impl TempDir {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let path =
-                std::env::temp_dir().join(format!("mqttchat-test-{}-{number}", process::id()));
+            let path = std::env::temp_dir().join(format!("mqttchat-test-{}-{number}", process::id()));
             match fs::create_dir(&path) {
                 Ok(()) => return TempDir { path },
                 // Left behind by a killed process that had our id.
