@@ -13,8 +13,6 @@ pub const PAYLOAD_BYTES: usize = 64 * 1024;
 pub const REPLY_BYTES: usize = 48 * 1024;
 /// Most messages in one page of history.
 pub const PAGE_MESSAGES: usize = 500;
-/// Messages in a page where the request names no number: what the original server kept.
-pub const PAGE_DEFAULT: usize = 50;
 /// Most nicks in a `users_list` of a notice; above, the field is left out, so that a join costs the same in a large chat.
 pub const NOTICE_USERS: usize = 100;
 /// Most nicks named in one merged notice.

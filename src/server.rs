@@ -1,0 +1,3 @@
+//! The chat server.
+
+mod roster;
