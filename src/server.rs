@@ -1,3 +1,4 @@
 //! The chat server.
 
+mod history;
 mod roster;
