@@ -1,3 +1,4 @@
 //! A chat over the MQTT broker you already have.
 
 pub mod link;
+pub mod nearest;
