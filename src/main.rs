@@ -1,1 +1,3 @@
+use mqttchat as _;
+
 fn main() {}
