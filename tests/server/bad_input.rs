@@ -1,6 +1,6 @@
 //! What is not valid gets a warning at most; nobody is disturbed, nothing is stored.
 
-use super::support::{Broker, PATIENCE, Stream, Subscriber, TempDir, publish, seed_wire};
+use super::support::{Broker, PATIENCE, SeedLine, Stream, Subscriber, TempDir, publish, seed_wire};
 use super::{FIRST_RUN, ask, await_json, chat, notices, say, start_server, texts};
 use serde_json::json;
 
@@ -12,7 +12,9 @@ fn everything_bad_is_ignored() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let mut server = start_server(&broker, data.path(), &[]);
     let mut watcher = Subscriber::start(&broker, &["chat/system", "chat/private/#"]);
-    for line in seed_wire().into_iter().filter(|line| INVALID_LINES.contains(&line.line)) {
+    // What is on chat/system would be the server's own.
+    let bad = |line: &SeedLine| INVALID_LINES.contains(&line.line) && line.topic != "chat/system";
+    for line in seed_wire().into_iter().filter(bad) {
         publish(&broker, &line.topic, line.payload, 1, false);
     }
     let deep = format!(
