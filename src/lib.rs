@@ -1,5 +1,9 @@
 //! A chat over the MQTT broker you already have.
 
 pub mod link;
+pub mod nearest;
+pub mod now;
+pub mod options;
 pub mod protocol;
 pub mod random;
+pub mod server;

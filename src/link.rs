@@ -15,12 +15,14 @@
 
 mod backoff;
 pub mod failure;
+pub mod masked_write;
 mod paho;
 pub mod probe;
 pub mod settings;
 mod worker;
 
 pub use failure::{Failure, FailureKind};
+pub use masked_write::{masked_writes, tls_in_use};
 pub use settings::{Address, Qos, Settings, Tls, Transport, Version};
 
 use crossbeam_channel::Sender;

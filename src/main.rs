@@ -1,1 +1,29 @@
-fn main() {}
+//! A switch: subcommand → run → exit code.
+
+use mqttchat::options::{self, Environment, Invocation};
+use mqttchat::server;
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match options::parse(&arguments, &Environment::process()) {
+        Ok(Invocation::Server(options)) => server::run(options),
+        Ok(Invocation::Help(text)) => print(&text),
+        Ok(Invocation::Version) => print(concat!("mqttchat ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("mqttchat: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints for a reader that may close its end at any time (`mqttchat --help | head`).
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -122,7 +122,7 @@ proptest! {
         (requester, timestamp, session, token) in
             (nick(), proptest::option::of(timestamp()), proptest::option::of(session()), proptest::option::of(token())),
         (room, limit, before) in
-            (room(), 1..=limits::PAGE_MESSAGES, proptest::option::of((epoch(), 0..=i64::MAX as u64)))
+            (room(), proptest::option::of(1..=limits::PAGE_MESSAGES), proptest::option::of((epoch(), 0..=i64::MAX as u64)))
     ) {
         let before = before.map(|(epoch, pos)| Cursor { epoch, pos });
         let history = HistoryRequest { room, limit, before: before.clone(), after: before };

@@ -30,7 +30,9 @@ fn uri(settings: &Settings) -> String {
         (Transport::WebSocket, false) => "ws",
         (Transport::WebSocket, true) => "wss",
     };
-    format!("{scheme}://{}{}", settings.address, settings.address.path)
+    // paho takes what follows the last colon for the port, wherever it stands.
+    let path = settings.address.path.replace(':', "%3A");
+    format!("{scheme}://{}{path}", settings.address)
 }
 
 /// Options for one connection; `Err` names a file of the TLS settings that cannot be used.

@@ -69,7 +69,7 @@ pub enum Qos {
 }
 
 /// Everything that a connection is made from, but its will and its subscriptions.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     pub address: Address,
     /// `None`: no TLS.
@@ -79,4 +79,18 @@ pub struct Settings {
     /// MQTT's keep alive.
     pub keep_alive: Duration,
     pub version: Version,
+}
+
+impl fmt::Debug for Settings {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("address", &self.address)
+            .field("tls", &self.tls)
+            .field("username", &self.username)
+            .field("password", &self.password.as_ref().map(|_| "…"))
+            .field("keep_alive", &self.keep_alive)
+            .field("version", &self.version)
+            .finish()
+    }
 }

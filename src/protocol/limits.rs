@@ -13,8 +13,6 @@ pub const PAYLOAD_BYTES: usize = 64 * 1024;
 pub const REPLY_BYTES: usize = 48 * 1024;
 /// Most messages in one page of history.
 pub const PAGE_MESSAGES: usize = 500;
-/// Messages in a page where the request names no number: what the original server kept.
-pub const PAGE_DEFAULT: usize = 50;
 /// Most nicks in a `users_list` of a notice; above, the field is left out, so that a join costs the same in a large chat.
 pub const NOTICE_USERS: usize = 100;
 /// Most nicks named in one merged notice.
@@ -25,7 +23,5 @@ pub const LISTED_USERS: usize = 500;
 pub const ROOMS_PER_SESSION: usize = 64;
 /// Most rooms in a `rooms` reply.
 pub const LISTED_ROOMS: usize = 500;
-/// How often an original client sends a heartbeat.
-pub const ORIGINAL_HEARTBEAT: Duration = Duration::from_secs(30);
 /// How long a server waits before it believes a will: a short drop of a connection is no leave.
 pub const WILL_DELAY: Duration = Duration::from_millis(1_500);

@@ -3,7 +3,7 @@
 use super::fields::{self, Invalid, lenient};
 use super::history::Cursor;
 use super::id::{Session, Token};
-use super::limits::{PAGE_DEFAULT, PAGE_MESSAGES};
+use super::limits::PAGE_MESSAGES;
 use super::names::{Nick, RoomName};
 use super::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -45,19 +45,20 @@ pub struct Request {
     pub history: HistoryRequest,
 }
 
-/// Which page: `room` (default lobby), `limit` (50, at most 500), `before` or `after` a cursor; neither: the newest.
+/// Which page: `room` (default lobby), `limit` (the server's choice, at most 500), `before` or `after` a cursor; neither:
+/// the newest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryRequest {
     pub room: RoomName,
-    /// Messages at most.
-    pub limit: usize,
+    /// Messages at most, 1 to 500; `None`: as many as a joiner gets.
+    pub limit: Option<usize>,
     pub before: Option<Cursor>,
     pub after: Option<Cursor>,
 }
 
 impl Default for HistoryRequest {
     fn default() -> Self {
-        HistoryRequest { room: RoomName::lobby(), limit: PAGE_DEFAULT, before: None, after: None }
+        HistoryRequest { room: RoomName::lobby(), limit: None, before: None, after: None }
     }
 }
 
@@ -82,7 +83,7 @@ impl Request {
             after: Option<Cursor>,
         }
         let fields: Fields = fields::read(payload)?;
-        let limit = fields.limit.map_or(PAGE_DEFAULT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let capped = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX).clamp(1, PAGE_MESSAGES);
         Ok(Request {
             requester: fields.requester,
             timestamp: fields.timestamp,
@@ -90,7 +91,7 @@ impl Request {
             token: fields.request,
             history: HistoryRequest {
                 room: fields.room.unwrap_or_else(RoomName::lobby),
-                limit: limit.clamp(1, PAGE_MESSAGES),
+                limit: fields.limit.map(capped),
                 before: fields.before,
                 after: fields.after,
             },
@@ -124,7 +125,7 @@ impl Request {
             session: self.session.as_ref(),
             request: self.token.as_ref(),
             room: page.map(|page| &page.room),
-            limit: page.map(|page| page.limit),
+            limit: page.and_then(|page| page.limit),
             before: page.and_then(|page| page.before.as_ref()),
             after: page.and_then(|page| page.after.as_ref()),
         })

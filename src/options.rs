@@ -1,0 +1,259 @@
+//! The command line, the environment and the option file, read into typed options.
+//! Pure: the process's variables and files come in as an [`Environment`]. `main` calls it and
+//! hands each subcommand its options; nothing here connects, prints or asks.
+
+mod address;
+mod broker;
+mod connection;
+mod environment;
+mod error;
+mod given;
+mod help;
+mod login;
+mod table;
+mod tls;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use environment::Environment;
+pub use error::UsageError;
+pub use table::{Flag, GROUPS, Group, Subcommand};
+
+use crate::link::{Qos, Settings};
+use crate::nearest::nearest;
+use connection::{connection, seconds};
+use given::{Given, Level};
+
+/// What a run is asked to do.
+#[derive(Debug)]
+pub enum Invocation {
+    Server(ServerOptions),
+    Client(ClientOptions),
+    Check(CheckOptions),
+    /// Print this text.
+    Help(String),
+    /// Print the version.
+    Version,
+}
+
+/// What every subcommand has.
+#[derive(Debug)]
+pub struct Connection {
+    pub settings: Settings,
+    /// MQTT's client identifier, where one was given.
+    pub client_id: Option<String>,
+    /// Of chat messages.
+    pub qos: Qos,
+    /// What every topic begins with: not empty, no `+ #` or control character, no `/` at its
+    /// ends, no `$` at its begin.
+    pub topic_root: String,
+    pub verbose: bool,
+    /// Never together with `verbose`.
+    pub quiet: bool,
+    pub color: Color,
+    /// To be told once, a line each.
+    pub warnings: Vec<String>,
+    /// There is a user name, but no password: ask for it where there is a terminal.
+    pub ask_password: bool,
+}
+
+/// When to print colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    Always,
+    Never,
+}
+
+/// `mqttchat server`.
+#[derive(Debug)]
+pub struct ServerOptions {
+    pub connection: Connection,
+    /// The folder of the database; `None` with `--memory`: nothing on disk.
+    pub data_dir: Option<PathBuf>,
+    /// How many messages a joiner gets, 0 to [`MAX_HISTORY_LIMIT`].
+    pub history_limit: usize,
+    /// The silence after which somebody is taken off the chat, 2 seconds at least.
+    pub timeout: Duration,
+}
+
+/// `mqttchat client`.
+#[derive(Debug)]
+pub struct ClientOptions {
+    pub connection: Connection,
+    /// `--nick`, else MQTTCHAT_NICK, else the option file's, else the user name; not validated.
+    pub nick: Option<String>,
+    /// Rooms beside the lobby, as given; not validated.
+    pub rooms: Vec<String>,
+    /// Send this and end. Never together with `json` or `listen`.
+    pub message: Option<String>,
+    /// The nick that direct messages go to; not validated.
+    pub to: Option<String>,
+    pub json: bool,
+    pub listen: bool,
+    /// End after so many messages from others, at least 1.
+    pub count: Option<u64>,
+    /// End after so long, at least a second.
+    pub wait: Option<Duration>,
+    /// Whether to ask for past messages.
+    pub history: bool,
+}
+
+/// `mqttchat check`.
+#[derive(Debug)]
+pub struct CheckOptions {
+    pub connection: Connection,
+    pub json: bool,
+}
+
+/// The most that `--history-limit` takes: what one page of history holds.
+pub const MAX_HISTORY_LIMIT: usize = 500;
+
+/// Original clients send a heartbeat every 30 s and cannot be told to do it more often; a
+/// shorter time-out than this, which leaves 5 s for a late one, takes them off the chat.
+const ORIGINAL_CLIENTS_TIMEOUT: Duration = Duration::from_secs(35);
+
+/// Read the arguments (without the program's name) and what `environment` holds.
+///
+/// # Errors
+/// The first thing found that is wrong, also files named by options that cannot be used.
+pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Invocation, UsageError> {
+    let arguments = to_utf8(arguments)?;
+    let Some((first, rest)) = arguments.split_first() else {
+        return Err(UsageError::new("what to do? begin with server, client or check"));
+    };
+    match (first.as_str(), rest) {
+        ("--version", _) => return Ok(Invocation::Version),
+        ("--help", _) | ("help", []) => return Ok(Invocation::Help(help::general())),
+        ("help", [topic]) if topic == "help" || topic == "--help" => {
+            return Ok(Invocation::Help(help::general()));
+        }
+        ("help", [topic]) => return Ok(Invocation::Help(help::of(subcommand(topic)?))),
+        ("help", [_, extra, ..]) => {
+            return Err(UsageError::new(format!("help takes one subcommand; {extra:?} is too many")));
+        }
+        _ => {}
+    }
+    let subcommand = subcommand(first)?;
+    invocation(subcommand, rest, environment).map_err(|error| error.of(subcommand))
+}
+
+fn to_utf8(arguments: &[OsString]) -> Result<Vec<String>, UsageError> {
+    let each = arguments.iter().enumerate().map(|(index, argument)| {
+        let text = argument.to_str().map(str::to_string);
+        let number = index + 1;
+        // Not quoted: it may be a password.
+        text.ok_or_else(|| UsageError::new(format!("argument {number} is not UTF-8")))
+    });
+    each.collect()
+}
+
+fn subcommand(word: &str) -> Result<Subcommand, UsageError> {
+    if let Some(subcommand) = Subcommand::ALL.into_iter().find(|sub| sub.name() == word) {
+        return Ok(subcommand);
+    }
+    let names = Subcommand::ALL.map(Subcommand::name).into_iter().chain(["help"]);
+    Err(UsageError::new(match nearest(word, names) {
+        _ if word.starts_with('-') => {
+            format!("{word:?} comes too early; begin with server, client or check")
+        }
+        Some(near) => format!("unknown subcommand {word:?}; did you mean {near}?"),
+        None => format!("unknown subcommand {word:?}; there are server, client, check and help"),
+    }))
+}
+
+fn invocation(
+    subcommand: Subcommand,
+    arguments: &[String],
+    environment: &Environment,
+) -> Result<Invocation, UsageError> {
+    let typed = Level::from_arguments(subcommand, arguments)?;
+    if typed.item("help").is_some() {
+        return Ok(Invocation::Help(help::of(subcommand)));
+    }
+    if typed.item("version").is_some() {
+        return Ok(Invocation::Version);
+    }
+    let mut warnings = Vec::new();
+    let in_file = option_file(subcommand, &typed, environment, &mut warnings)?;
+    let in_environment = Level::from_environment(subcommand, environment)?;
+    let given = Given { levels: [typed, in_environment, in_file] };
+    let connection = connection(&given, environment, warnings)?;
+    Ok(match subcommand {
+        Subcommand::Server => Invocation::Server(server(&given, connection, environment)?),
+        Subcommand::Client => Invocation::Client(client(&given, connection)?),
+        Subcommand::Check => Invocation::Check(CheckOptions { connection, json: given.is_on("json") }),
+    })
+}
+
+/// The option file: the one that is named must be there, the default one may be missing, and
+/// where it cannot be read (a server locked out of its home) that is only warned about.
+fn option_file(
+    subcommand: Subcommand,
+    typed: &Level,
+    environment: &Environment,
+    warnings: &mut Vec<String>,
+) -> Result<Level, UsageError> {
+    let (path, bytes) = match (typed.item("options-file"), environment.option_file()) {
+        (Some(item), _) => (PathBuf::from(&item.value), item.read(environment)?),
+        (None, None) => return Ok(Level::default()),
+        (None, Some(path)) => match (environment.read)(&path) {
+            Ok(bytes) => (path, bytes),
+            Err(error) => {
+                let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+                if !absent.contains(&error.kind()) {
+                    let reason = error::reason(&error);
+                    warnings.push(format!("going on without the option file {path:?}: {reason}"));
+                }
+                return Ok(Level::default());
+            }
+        },
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => Level::from_file(subcommand, &path, &text),
+        Err(_) => Err(UsageError::file("option file", &path, "it is not UTF-8")),
+    }
+}
+
+fn server(given: &Given, mut connection: Connection, environment: &Environment) -> Result<ServerOptions, UsageError> {
+    let data_dir = match given.one_of(&["memory", "data-dir"])? {
+        Some(item) if item.flag.is_switch() => None,
+        Some(item) => Some(PathBuf::from(&item.value)),
+        None => Some(environment.state_dir().ok_or_else(|| {
+            UsageError::new("no place for the history, as HOME is not set; give --data-dir or --memory")
+        })?),
+    };
+    let history_limit = given.item("history-limit").map(|item| item.number(0..=MAX_HISTORY_LIMIT));
+    // Half of it is the heartbeat that is announced, in whole seconds; a day is for ever.
+    let timeout = seconds(given, "timeout", 2, 86_400)?.unwrap_or(Duration::from_secs(60));
+    if timeout < ORIGINAL_CLIENTS_TIMEOUT {
+        let limit = ORIGINAL_CLIENTS_TIMEOUT.as_secs();
+        connection.warnings.push(format!(
+            "original clients send a heartbeat every 30 s: with a time-out below {limit} s they \
+             will be timed out"
+        ));
+    }
+    Ok(ServerOptions { connection, data_dir, history_limit: history_limit.transpose()?.unwrap_or(50), timeout })
+}
+
+fn client(given: &Given, connection: Connection) -> Result<ClientOptions, UsageError> {
+    let alone = |long| given.one_of(&["message", long]).map(|item| item.map(|item| item.flag.long));
+    let (json, listen) = (alone("json")?, alone("listen")?);
+    let count = given.item("count").map(|item| item.number(1..=u64::MAX));
+    Ok(ClientOptions {
+        nick: given.text("nick").or_else(|| connection.settings.username.clone()),
+        rooms: given.texts("room"),
+        message: given.text("message").filter(|_| json != Some("json") && listen != Some("listen")),
+        to: given.text("to"),
+        json: json == Some("json"),
+        listen: listen == Some("listen"),
+        count: count.transpose()?,
+        wait: seconds(given, "wait", 1, u32::MAX)?,
+        history: !given.is_on("no-history"),
+        connection,
+    })
+}

@@ -1,0 +1,87 @@
+//! Which broker was named, where, and which port goes with it.
+
+use super::broker::{self, Broker, BrokerError};
+use super::error::UsageError;
+use super::given::Given;
+
+/// The level of a broker that nobody named: after all others.
+const NOWHERE: usize = usize::MAX;
+
+/// The broker, and the level of what was given that names it.
+pub(super) struct Named {
+    pub broker: Broker,
+    level: usize,
+}
+
+impl Named {
+    /// The broker, where that level is the one that names it.
+    pub fn at(&self, level: usize) -> Option<&Broker> {
+        Some(&self.broker).filter(|_| level == self.level)
+    }
+
+    /// Find it; localhost where nobody named one.
+    pub fn find(given: &Given) -> Result<Named, UsageError> {
+        let in_broker = |error: BrokerError| UsageError::new(format!("BROKER: {error}"));
+        for (index, level) in given.levels.iter().enumerate() {
+            let (url, host) = (level.item("url"), level.item("host"));
+            let broker = match (level.words.as_slice(), url, host) {
+                ([], None, None) => continue,
+                ([], Some(url), None) => {
+                    Broker::parse_url(&url.value).map_err(|error| url.wrong(&error.to_string()))?
+                }
+                ([], None, Some(item)) => {
+                    let host = broker::parse_host(&item.value);
+                    let host = host
+                        .map_err(|error| item.wrong(&format!("{error}; a port is given by --port, a URL by --url")))?;
+                    Broker { host, ..Broker::default() }
+                }
+                ([word], None, None) => Broker::parse(word).map_err(in_broker)?,
+                ([word, port], None, None) => {
+                    let mut broker = match word.contains("://") {
+                        true => Broker::parse_url(word).map_err(in_broker)?,
+                        false => Broker { host: broker::parse_host(word).map_err(in_broker)?, ..Broker::default() },
+                    };
+                    let port = broker::parse_port(port).map_err(in_broker)?;
+                    if broker.port.replace(port).is_some() {
+                        return Err(UsageError::new("BROKER names the port twice; once is enough"));
+                    }
+                    broker
+                }
+                ([_, _, extra, ..], _, _) => {
+                    let problem = format!("{extra:?} is one word too many; BROKER is a host and a port");
+                    return Err(UsageError::new(problem));
+                }
+                (words, url, host) => {
+                    let named = [(!words.is_empty()).then_some("BROKER"), url.map(|_| "--url"), host.map(|_| "--host")];
+                    let named: Vec<_> = named.into_iter().flatten().collect();
+                    let problem = format!("the broker is named by {}; once is enough", named.join(" and by "));
+                    return Err(UsageError::new(problem));
+                }
+            };
+            return Ok(Named { broker, level: index });
+        }
+        let broker = Broker { host: "localhost".to_string(), ..Broker::default() };
+        Ok(Named { broker, level: NOWHERE })
+    }
+}
+
+/// The port, where one was given. A URL without a port stands for its scheme's, so that what
+/// lower levels say about other brokers does not change what it means.
+pub(super) fn port(given: &Given, named: &Named) -> Result<Option<u16>, UsageError> {
+    for (index, level) in given.levels.iter().enumerate() {
+        let here = named.at(index);
+        match (level.item("port"), here.and_then(|broker| broker.port)) {
+            (Some(item), None) => {
+                let port = broker::parse_port(&item.value);
+                return port.map(Some).map_err(|error| item.wrong(&error.to_string()));
+            }
+            (None, Some(port)) => return Ok(Some(port)),
+            (Some(item), Some(_)) => {
+                return Err(item.wrong("the broker's address names a port already"));
+            }
+            (None, None) if here.is_some_and(|broker| broker.scheme.is_some()) => return Ok(None),
+            (None, None) => {}
+        }
+    }
+    Ok(None)
+}

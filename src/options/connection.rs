@@ -1,0 +1,126 @@
+//! From what was given to what a connection is made from: which broker, TLS or not, who logs in.
+
+use std::time::Duration;
+
+use super::address::{Named, port};
+use super::environment::Environment;
+use super::error::UsageError;
+use super::given::Given;
+use super::login::login;
+use super::{Color, Connection, tls};
+use crate::link::{Address, Qos, Settings, Transport, Version};
+
+/// Work out the connection. Reads the files that it needs: they are checked before connecting,
+/// since what paho says about a bad one would not name it.
+pub(super) fn connection(
+    given: &Given,
+    environment: &Environment,
+    mut warnings: Vec<String>,
+) -> Result<Connection, UsageError> {
+    let named = Named::find(given)?;
+    let port = port(given, &named)?;
+    let tls = match tls::is_used(given, &named, port)? {
+        true => Some(tls::tls(given, environment)?),
+        false => None,
+    };
+    if tls.is_none() && given.is_on("insecure") {
+        warnings.push("--insecure has no effect without TLS".to_string());
+    }
+    let is_websocket = named.broker.scheme.is_some_and(|scheme| scheme.is_websocket);
+    let default_port = match (is_websocket, tls.is_some()) {
+        (false, false) => 1883,
+        (false, true) => 8883,
+        (true, false) => 80,
+        (true, true) => 443,
+    };
+    let (username, password) = login(given, environment, &named, &mut warnings)?;
+    Ok(Connection {
+        ask_password: username.is_some() && password.is_none(),
+        settings: Settings {
+            address: Address {
+                transport: if is_websocket { Transport::WebSocket } else { Transport::Tcp },
+                host: named.broker.host,
+                port: port.unwrap_or(default_port),
+                path: named.broker.path,
+            },
+            tls,
+            username,
+            password,
+            keep_alive: seconds(given, "keepalive", 1, u16::MAX.into())?.unwrap_or(Duration::from_secs(30)),
+            version: choice(
+                given,
+                "protocol-version",
+                &[
+                    ("auto", Version::Auto),
+                    ("5", Version::V5),
+                    ("mqttv5", Version::V5),
+                    ("311", Version::V311),
+                    ("mqttv311", Version::V311),
+                ],
+                "auto, 5 or 311",
+            )?
+            .unwrap_or(Version::Auto),
+        },
+        client_id: given.text("id"),
+        qos: choice(
+            given,
+            "qos",
+            &[("0", Qos::AtMostOnce), ("1", Qos::AtLeastOnce), ("2", Qos::ExactlyOnce)],
+            "0, 1 or 2",
+        )?
+        .unwrap_or(Qos::AtLeastOnce),
+        topic_root: topic_root(given)?,
+        verbose: is_verbose(given)? == Some(true),
+        quiet: is_verbose(given)? == Some(false),
+        color: choice(
+            given,
+            "color",
+            &[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)],
+            "auto, always or never",
+        )?
+        .unwrap_or(Color::Auto),
+        warnings,
+    })
+}
+
+/// A number of whole seconds, where it was given.
+pub(super) fn seconds(given: &Given, long: &str, min: u32, max: u32) -> Result<Option<Duration>, UsageError> {
+    let Some(item) = given.item(long) else {
+        return Ok(None);
+    };
+    Ok(Some(Duration::from_secs(item.number(min..=max)?.into())))
+}
+
+/// The value that one of a few words stands for, where it was given.
+fn choice<T: Copy>(given: &Given, long: &str, words: &[(&str, T)], told: &str) -> Result<Option<T>, UsageError> {
+    let Some(item) = given.item(long) else {
+        return Ok(None);
+    };
+    match words.iter().find(|(word, _)| *word == item.value) {
+        Some((_, value)) => Ok(Some(*value)),
+        None => Err(item.wrong(&format!("{:?} is not {told}", item.value))),
+    }
+}
+
+fn is_verbose(given: &Given) -> Result<Option<bool>, UsageError> {
+    let item = given.one_of(&["verbose", "quiet"])?;
+    Ok(item.map(|item| item.flag.long == "verbose"))
+}
+
+fn topic_root(given: &Given) -> Result<String, UsageError> {
+    let Some(item) = given.item("topic-root") else {
+        return Ok("chat".to_string());
+    };
+    let root = &item.value;
+    let problem = if root.contains(['+', '#']) || root.contains(char::is_control) {
+        "must hold no + # or control character"
+    } else if root.starts_with('/') || root.ends_with('/') {
+        "must not begin or end with /"
+    } else if root.starts_with('$') {
+        // Brokers keep such topics to themselves ($SYS) or read them otherwise ($share).
+        "must not begin with $"
+    } else {
+        return Ok(root.clone());
+    };
+    Err(item.wrong(&format!("{root:?} {problem}")))
+}

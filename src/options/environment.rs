@@ -1,0 +1,100 @@
+//! What surrounds a run: variables and files, behind functions, so that a test can put its own
+//! in their place. Only this file asks the process; everything else in `options` asks this.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A view of variables and files.
+#[derive(Clone, Copy)]
+pub struct Environment<'a> {
+    /// The value of a variable, `None` where it is not set.
+    pub variable: &'a dyn Fn(&str) -> Option<OsString>,
+    /// A file's bytes.
+    pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    /// Whether the entries of a folder can be listed.
+    pub list: &'a dyn Fn(&Path) -> io::Result<()>,
+}
+
+impl Environment<'static> {
+    /// The process's own.
+    pub fn process() -> Self {
+        Environment {
+            variable: &|name| std::env::var_os(name),
+            read: &|path| std::fs::read(path),
+            list: &|path| std::fs::read_dir(path).map(drop),
+        }
+    }
+}
+
+impl Environment<'_> {
+    /// A variable's value; one that is set but empty counts as not set, as container files
+    /// leave them.
+    pub(super) fn set(&self, name: &str) -> Option<OsString> {
+        (self.variable)(name).filter(|value| !value.is_empty())
+    }
+
+    /// `$XDG_CONFIG_HOME/mqttchat`, else `~/.config/mqttchat`: the option file, a file as
+    /// `mosquitto_sub`'s is. `None` where neither variable is set.
+    pub fn option_file(&self) -> Option<PathBuf> {
+        self.base("XDG_CONFIG_HOME", ".config")
+    }
+
+    /// `$STATE_DIRECTORY` (set by systemd; the first of several), else `$XDG_STATE_HOME/mqttchat`,
+    /// else `~/.local/state/mqttchat`. `None` where no variable is set.
+    pub fn state_dir(&self) -> Option<PathBuf> {
+        let given = self.set("STATE_DIRECTORY").and_then(|folders| {
+            let first = std::env::split_paths(&folders).next();
+            first.filter(|folder| folder.is_absolute())
+        });
+        given.or_else(|| self.base("XDG_STATE_HOME", ".local/state"))
+    }
+
+    /// The XDG base directory specification: a relative path in such a variable is ignored.
+    fn base(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+        let folder = |name| self.set(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let base = folder(variable).or_else(|| Some(folder("HOME")?.join(below_home)))?;
+        Some(base.join("mqttchat"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `variables` as `NAME=value` pairs.
+    #[track_caller]
+    fn check(variables: &str, option_file: Option<&str>, state_dir: Option<&str>) {
+        let variable = |name: &str| {
+            let mut pairs = variables.split_whitespace().filter_map(|pair| pair.split_once('='));
+            pairs.find(|pair| pair.0 == name).map(|pair| OsString::from(pair.1))
+        };
+        let environment = Environment { variable: &variable, ..Environment::process() };
+        assert_eq!(environment.option_file(), option_file.map(PathBuf::from));
+        assert_eq!(environment.state_dir(), state_dir.map(PathBuf::from));
+    }
+
+    #[test]
+    fn folders() {
+        check("", None, None);
+        check("HOME=", None, None);
+        check("HOME=/h", Some("/h/.config/mqttchat"), Some("/h/.local/state/mqttchat"));
+        check("HOME=/h XDG_CONFIG_HOME=/c XDG_STATE_HOME=/s", Some("/c/mqttchat"), Some("/s/mqttchat"));
+        check("XDG_STATE_HOME=/s STATE_DIRECTORY=/var/lib/chat", None, Some("/var/lib/chat"));
+        check("STATE_DIRECTORY=/var/lib/a:/var/lib/b", None, Some("/var/lib/a"));
+        check(
+            "HOME=/h XDG_CONFIG_HOME=rel STATE_DIRECTORY=rel",
+            Some("/h/.config/mqttchat"),
+            Some("/h/.local/state/mqttchat"),
+        );
+    }
+
+    #[test]
+    fn the_process_has_files_and_folders() {
+        let process = Environment::process();
+        assert!((process.read)(Path::new("Cargo.toml")).is_ok());
+        assert!((process.list)(Path::new("src")).is_ok());
+        assert!((process.read)(Path::new("src")).is_err());
+        assert!((process.list)(Path::new("Cargo.toml")).is_err());
+    }
+}

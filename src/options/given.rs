@@ -1,0 +1,254 @@
+//! What was given, and where: the command line, the environment, the option file, in the order
+//! in which they count. Says nothing about what the values mean.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::str::FromStr;
+
+use getopts::{Fail, Options};
+
+use super::environment::Environment;
+use super::error::{UsageError, reason};
+use super::table::{Flag, Subcommand};
+use crate::nearest::nearest;
+
+/// One option with its value.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub flag: &'static Flag,
+    /// Empty for a switch.
+    pub value: String,
+    /// How an error names it: `--port`, `MQTT_BROKER_PORT`, `"/home/a/.config/mqttchat" line 3: --port`.
+    pub origin: String,
+}
+
+impl Item {
+    /// Its value as a whole number within `range`.
+    pub fn number<T>(&self, range: RangeInclusive<T>) -> Result<T, UsageError>
+    where
+        T: FromStr + PartialOrd + Display,
+    {
+        let digits = self.value.bytes().all(|byte| byte.is_ascii_digit());
+        let number = self.value.parse().ok().filter(|number| digits && range.contains(number));
+        number.ok_or_else(|| {
+            let span = format!("a whole number from {} to {}", range.start(), range.end());
+            self.wrong(&format!("{:?} is not {span}", self.value))
+        })
+    }
+
+    /// The bytes of the file that it names.
+    pub fn read(&self, environment: &Environment) -> Result<Vec<u8>, UsageError> {
+        let bytes = (environment.read)(self.value.as_ref());
+        bytes.map_err(|error| self.unusable(&reason(&error)))
+    }
+
+    /// The error that says why the file that it names cannot be used.
+    pub fn unusable(&self, why: &str) -> UsageError {
+        UsageError::file(&self.origin, self.value.as_ref(), why)
+    }
+
+    /// The error that says what is wrong with it.
+    pub fn wrong(&self, problem: &str) -> UsageError {
+        UsageError::new(format!("{}: {problem}", self.origin))
+    }
+}
+
+/// What one source gave.
+#[derive(Debug, Default)]
+pub(super) struct Level {
+    items: Vec<Item>,
+    /// What stands on the command line without an option: BROKER, in one word or two.
+    pub words: Vec<String>,
+}
+
+impl Level {
+    /// The option of that long name, where it was given.
+    pub fn item(&self, long: &str) -> Option<&Item> {
+        self.items.iter().find(|item| item.flag.long == long)
+    }
+
+    fn add(&mut self, flag: &'static Flag, value: String, origin: String) -> Result<(), UsageError> {
+        let item = Item { flag, value, origin };
+        if item.value.contains('\0') {
+            return Err(item.wrong("a value cannot hold the character U+0000"));
+        }
+        if item.value.is_empty() && !flag.is_switch() && flag.long != "password" {
+            return Err(item.wrong(&format!("{} must not be empty", flag.argument)));
+        }
+        if !flag.repeatable && !flag.is_switch() && self.item(flag.long).is_some() {
+            return Err(item.wrong("given twice; once is enough"));
+        }
+        self.items.push(item);
+        Ok(())
+    }
+
+    /// Read the arguments after the subcommand.
+    pub fn from_arguments(subcommand: Subcommand, arguments: &[String]) -> Result<Level, UsageError> {
+        let mut parser = Options::new();
+        for flag in subcommand.flags() {
+            if flag.is_switch() {
+                parser.optflagmulti(flag.short, flag.long, flag.help);
+            } else {
+                parser.optmulti(flag.short, flag.long, flag.help, flag.argument);
+            }
+        }
+        let matches = parser.parse(arguments).map_err(|fail| explain(subcommand, fail))?;
+        let mut level = Level { words: matches.free.clone(), ..Level::default() };
+        for flag in subcommand.flags() {
+            let values = match flag.is_switch() {
+                true => vec![String::new(); matches.opt_count(flag.long)],
+                false => matches.opt_strs(flag.long),
+            };
+            for value in values {
+                level.add(flag, value, format!("--{}", flag.long))?;
+            }
+        }
+        Ok(level)
+    }
+
+    /// Look up every variable that stands for an option of this subcommand.
+    pub fn from_environment(subcommand: Subcommand, environment: &Environment) -> Result<Level, UsageError> {
+        let mut level = Level::default();
+        for flag in subcommand.flags().filter(|flag| !flag.variable.is_empty()) {
+            let name = flag.variable;
+            let Some(value) = environment.set(name) else {
+                continue;
+            };
+            let value = match value.into_string() {
+                // no-color.org: whatever it holds, it means this.
+                _ if name == "NO_COLOR" => "never".to_string(),
+                Ok(value) => value,
+                Err(_) => return Err(UsageError::new(format!("{name} is not UTF-8"))),
+            };
+            level.add(flag, value, name.to_string())?;
+        }
+        Ok(level)
+    }
+
+    /// Read an option file: one `--option value`, `--option=value` or `-o value` a line, blank
+    /// lines and lines that begin with `#` passed over. Options that only another subcommand
+    /// takes are passed over too, so that one file serves all.
+    pub fn from_file(subcommand: Subcommand, path: &Path, text: &str) -> Result<Level, UsageError> {
+        let mut level = Level::default();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let place = format!("{path:?} line {}", index + 1);
+            let (option, value) = match line.find(|c: char| c == '=' || c.is_whitespace()) {
+                Some(end) => (&line[..end], line[end..].trim_start()),
+                None => (line, ""),
+            };
+            let value = value.strip_prefix('=').unwrap_or(value).trim_start();
+            let wrong = |problem: &str| UsageError::new(format!("{place}: {problem}"));
+            let Some(name) = name_of(option) else {
+                // Not quoted: it may be a password in the wrong place.
+                return Err(wrong("an option file holds one \"--option value\" a line"));
+            };
+            let flag = match subcommand.flag(name) {
+                Some(flag) => flag,
+                None if owner(name).is_some() => continue,
+                None => return Err(wrong(&unknown(subcommand, name))),
+            };
+            if !subcommand.groups().any(|group| group.in_file && group.has(flag)) {
+                return Err(wrong(&format!("--{} cannot stand in an option file", flag.long)));
+            }
+            if flag.is_switch() && !value.is_empty() {
+                return Err(wrong(&format!("--{} takes no argument", flag.long)));
+            }
+            level.add(flag, value.to_string(), format!("{place}: --{}", flag.long))?;
+        }
+        Ok(level)
+    }
+}
+
+/// Every level, the one that counts most first.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub levels: [Level; 3],
+}
+
+impl Given {
+    /// The option of that long name, from the first level that has it.
+    pub fn item(&self, long: &str) -> Option<&Item> {
+        self.levels.iter().find_map(|level| level.item(long))
+    }
+
+    pub fn text(&self, long: &str) -> Option<String> {
+        Some(self.item(long)?.value.clone())
+    }
+
+    /// Every value of a repeatable option, from the first level that has one.
+    pub fn texts(&self, long: &str) -> Vec<String> {
+        let level = self.levels.iter().find(|level| level.item(long).is_some());
+        let items = level.into_iter().flat_map(|level| &level.items);
+        items.filter(|item| item.flag.long == long).map(|item| item.value.clone()).collect()
+    }
+
+    pub fn is_on(&self, long: &str) -> bool {
+        self.item(long).is_some()
+    }
+
+    /// Which of several options that exclude each other counts: that of the first level that has
+    /// any. Two in that level are an error.
+    pub fn one_of(&self, longs: &[&str]) -> Result<Option<&Item>, UsageError> {
+        for level in &self.levels {
+            let mut items = longs.iter().filter_map(|long| level.item(long));
+            match (items.next(), items.next()) {
+                (None, _) => {}
+                (item, None) => return Ok(item),
+                (Some(one), Some(other)) => {
+                    let problem = format!("does not go together with --{}", one.flag.long);
+                    return Err(other.wrong(&problem));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The name in `--name` or `-n`.
+fn name_of(option: &str) -> Option<&str> {
+    match option.strip_prefix("--") {
+        Some(long) => Some(long).filter(|long| long.chars().count() > 1),
+        None => option.strip_prefix('-').filter(|short| short.chars().count() == 1),
+    }
+}
+
+/// A subcommand that takes the option of that name.
+fn owner(name: &str) -> Option<Subcommand> {
+    Subcommand::ALL.into_iter().find(|subcommand| subcommand.flag(name).is_some())
+}
+
+fn dashed(name: &str) -> String {
+    let dashes = if name.chars().count() == 1 { "-" } else { "--" };
+    format!("{dashes}{}", name.escape_debug())
+}
+
+fn unknown(subcommand: Subcommand, name: &str) -> String {
+    let longs = subcommand.flags().map(|flag| flag.long);
+    match (owner(name), nearest(name, longs)) {
+        (Some(owner), _) => {
+            let (owner, asked) = (owner.name(), subcommand.name());
+            format!("{} is an option of mqttchat {owner}, not of mqttchat {asked}", dashed(name))
+        }
+        (None, Some(near)) if name.chars().count() > 1 => {
+            format!("unknown option {}; did you mean --{near}?", dashed(name))
+        }
+        (None, _) => format!("unknown option {}", dashed(name)),
+    }
+}
+
+fn explain(subcommand: Subcommand, fail: Fail) -> UsageError {
+    UsageError::new(match fail {
+        Fail::UnrecognizedOption(name) => unknown(subcommand, &name),
+        Fail::ArgumentMissing(name) => {
+            let argument = subcommand.flag(&name).map_or("an argument", |flag| flag.argument);
+            format!("{} needs {argument}", dashed(&name))
+        }
+        Fail::UnexpectedArgument(name) => format!("{} takes no argument", dashed(&name)),
+        other => other.to_string(),
+    })
+}

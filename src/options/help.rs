@@ -1,0 +1,136 @@
+//! The help texts, made from the table. Pure.
+
+use super::table::{Flag, GROUPS, Group, Subcommand};
+
+/// Columns of a terminal that everybody has.
+const WIDTH: usize = 80;
+/// Where an option's explanation begins.
+const INDENT: usize = 30;
+
+const BROKER: &str = "\
+BROKER: host, host:port, [IPv6]:port, or \"host port\" as two words, or
+  mqtt:// mqtts:// ws:// wss://[user[:password]@]host[:port][/path]
+  (the path for ws and wss, default /mqtt; user and password percent-encoded)
+";
+
+const ORDER: &str = "\
+What counts: the option, else the environment, else the option file, else the
+default. An option file holds one \"--option value\" a line; a line that begins
+with # is a comment; options of other subcommands are passed over. RUST_LOG in
+the environment sets what is logged.
+";
+
+/// What `mqttchat --help` prints: everything.
+pub(super) fn general() -> String {
+    let mut text = String::from("Chat over the MQTT broker you already have.\n\n");
+    for subcommand in Subcommand::ALL {
+        let usage = format!("  mqttchat {:<6} [BROKER] [options]", subcommand.name());
+        wrap(&mut text, &usage, 37, &format!("  {}", subcommand.summary()));
+    }
+    text.push_str("  mqttchat help [SUBCOMMAND] | --help | --version\n\n");
+    finish(text, GROUPS.iter())
+}
+
+/// What `mqttchat SUBCOMMAND --help` prints.
+pub(super) fn of(subcommand: Subcommand) -> String {
+    let text = format!("mqttchat {} [BROKER] [options]\n  {}\n\n", subcommand.name(), subcommand.summary());
+    finish(text, subcommand.groups())
+}
+
+fn finish(mut text: String, groups: impl Iterator<Item = &'static Group>) -> String {
+    text.push_str(BROKER);
+    for group in groups {
+        text.push_str(&format!("\n{}:\n", group.title));
+        for flag in group.flags {
+            wrap(&mut text, &names(flag), INDENT, &explanation(flag));
+        }
+    }
+    text.push('\n');
+    text.push_str(ORDER);
+    text
+}
+
+/// `  -p, --port PORT`.
+fn names(flag: &Flag) -> String {
+    let short = match flag.short {
+        "" => "   ".to_string(),
+        letter => format!("-{letter},"),
+    };
+    format!("  {short} --{} {}", flag.long, flag.argument).trim_end().to_string()
+}
+
+fn explanation(flag: &Flag) -> String {
+    let mut text = flag.help.to_string();
+    if !flag.default.is_empty() {
+        text.push_str(&format!(" [default: {}]", flag.default));
+    }
+    if !flag.variable.is_empty() {
+        text.push_str(&format!(" [environment: {}]", flag.variable));
+    }
+    text
+}
+
+/// Append `head`, then `body` from column `indent` on, broken between words before [`WIDTH`].
+fn wrap(text: &mut String, head: &str, indent: usize, body: &str) {
+    let mut line = head.to_string();
+    if line.len() >= indent {
+        text.push_str(&line);
+        text.push('\n');
+        line.clear();
+    }
+    let mut is_first = true;
+    for word in body.split_whitespace() {
+        if !is_first && line.len() + 1 + word.len() > WIDTH {
+            text.push_str(&line);
+            text.push('\n');
+            line.clear();
+            is_first = true;
+        }
+        if is_first {
+            line = format!("{line:indent$}");
+            is_first = false;
+        } else {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    text.push_str(&line);
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A help text on one line, so that breaks do not matter.
+    fn flat(text: &str) -> String {
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    #[track_caller]
+    fn check(text: &str, flags: impl Iterator<Item = &'static Flag>) {
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH && !line.ends_with(' ')));
+        let text = flat(text);
+        for flag in flags {
+            let entry = flat(&format!("{} {}", names(flag), explanation(flag)));
+            assert!(text.contains(&entry), "{entry}");
+            for part in [flag.long, flag.short, flag.argument, flag.default, flag.variable] {
+                assert!(entry.contains(part), "{part}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_option_is_told_with_its_default() {
+        check(&general(), GROUPS.iter().flat_map(|group| group.flags));
+        for subcommand in Subcommand::ALL {
+            check(&of(subcommand), subcommand.flags());
+        }
+    }
+
+    #[test]
+    fn others_options_are_not_told() {
+        assert!(!of(Subcommand::Client).contains("--data-dir"));
+        assert!(!of(Subcommand::Server).contains("MQTT_CLIENT_ID"));
+    }
+}

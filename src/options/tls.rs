@@ -1,0 +1,57 @@
+//! Whether TLS is used, and with which files.
+
+use std::path::PathBuf;
+
+use super::address::Named;
+use super::environment::Environment;
+use super::error::{UsageError, reason};
+use super::given::{Given, Item};
+use crate::link::Tls;
+
+/// Whether TLS is used: the first level that says anything about it decides, then the port.
+pub(super) fn is_used(given: &Given, named: &Named, port: Option<u16>) -> Result<bool, UsageError> {
+    match (given.item("cert"), given.item("key")) {
+        (Some(item), None) => return Err(item.wrong("needs --key too, the private key's file")),
+        (None, Some(item)) => return Err(item.wrong("needs --cert too, the certificate's file")),
+        _ => {}
+    }
+    given.one_of(&["tls", "no-tls"])?;
+    for (index, level) in given.levels.iter().enumerate() {
+        if level.item("no-tls").is_some() {
+            return Ok(false);
+        }
+        let scheme = named.at(index).and_then(|broker| broker.scheme);
+        let is_secure_url = scheme.is_some_and(|scheme| scheme.is_secure);
+        let longs = ["tls", "cafile", "capath", "cert"];
+        if is_secure_url || longs.iter().any(|long| level.item(long).is_some()) {
+            return Ok(true);
+        }
+    }
+    Ok(port == Some(8883))
+}
+
+/// What the connection trusts and shows. Every file is read, so that a bad one is named here.
+pub(super) fn tls(given: &Given, environment: &Environment) -> Result<Tls, UsageError> {
+    let pem = |item: Option<&Item>| item.map(|item| pem_file(item, environment)).transpose();
+    let listed = |item: &Item| match (environment.list)(item.value.as_ref()) {
+        Ok(()) => Ok(PathBuf::from(&item.value)),
+        Err(error) => Err(item.unusable(&reason(&error))),
+    };
+    Ok(Tls {
+        cafile: pem(given.item("cafile"))?,
+        capath: given.item("capath").map(listed).transpose()?,
+        cert: pem(given.item("cert"))?,
+        key: pem(given.item("key"))?,
+        insecure: given.is_on("insecure"),
+    })
+}
+
+/// The path of a file that can be read and looks like PEM.
+fn pem_file(item: &Item, environment: &Environment) -> Result<PathBuf, UsageError> {
+    let bytes = item.read(environment)?;
+    let mark = b"-----BEGIN ";
+    match bytes.windows(mark.len()).any(|window| window == mark) {
+        true => Ok(PathBuf::from(&item.value)),
+        false => Err(item.unusable("it is not in PEM format")),
+    }
+}

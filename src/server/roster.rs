@@ -1,0 +1,396 @@
+//! Pure: who is present in which sessions and rooms, when they were last heard, and who goes.
+//!
+//! ```text
+//!                 join, heartbeat                       leave ─► gone
+//!   absent ───────────────────────────► present ──────┤
+//!                                        │    ▲        silence of one time-out ─► timed out
+//!                                   will │    │ join or heartbeat of a later connection
+//!                                        ▼    │
+//!                                       doubted ── 1.5 s ─► gone
+//! ```
+
+use crate::now::Now;
+use crate::protocol::limits::WILL_DELAY;
+use crate::protocol::{Nick, NickKey, NoticeKind, Presence, RoomName, Session};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// One presence of somebody: a run of our client, or that of an original client, which names no session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seat {
+    pub session: Option<Session>,
+    /// The number of the connection that was heard last; 0 where it is not told.
+    pub conn: u32,
+    pub rooms: Vec<RoomName>,
+    pub heard: Instant,
+    /// When the will that came for it is believed.
+    doubted_until: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Person {
+    nick: Nick,
+    seats: Vec<Seat>,
+}
+
+/// What a join or a heartbeat did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Somebody who was absent is present now.
+    New,
+    /// The same session was present, or this one takes the place of one that is doubted.
+    Known,
+    /// Another session holds the nick.
+    NickInUse,
+}
+
+/// A presence as the database keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    pub nick: Nick,
+    pub session: Option<Session>,
+    pub conn: u32,
+    pub rooms: Vec<RoomName>,
+    /// When it was last heard, in Unix milliseconds.
+    pub heard: i64,
+}
+
+/// What the database is to keep of one person from now on; nothing where they are gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub key: NickKey,
+    pub seats: Vec<Kept>,
+}
+
+#[derive(Debug)]
+pub struct Roster {
+    people: BTreeMap<NickKey, Person>,
+    timeout: Duration,
+    /// Whose seats are not yet as the database has them.
+    changed: BTreeSet<NickKey>,
+    /// Who was heard since the database was told when.
+    heard: BTreeSet<NickKey>,
+}
+
+impl Roster {
+    /// `timeout`: the silence after which somebody is taken for gone.
+    pub fn new(timeout: Duration) -> Roster {
+        Roster { people: BTreeMap::new(), timeout, changed: BTreeSet::new(), heard: BTreeSet::new() }
+    }
+
+    /// Takes back what the database kept, as if everybody had been heard just now: a grace of one time-out.
+    pub fn restore(&mut self, kept: Vec<Kept>, now: Instant) {
+        for Kept { nick, session, conn, rooms, .. } in kept {
+            let person = self.people.entry(nick.key().clone()).or_insert(Person { nick, seats: Vec::new() });
+            person.seats.push(Seat { session, conn, rooms, heard: now, doubted_until: None });
+        }
+    }
+
+    /// A join, or a heartbeat, which counts as one from somebody absent. An open chat has one session per nick; a
+    /// presence without a session cannot be told so, and stands beside it.
+    pub fn arrive(&mut self, presence: &Presence, now: Instant) -> Arrival {
+        let seat = || Seat {
+            session: presence.session.clone(),
+            conn: presence.conn,
+            rooms: presence.rooms.clone(),
+            heard: now,
+            doubted_until: None,
+        };
+        let key = presence.nick.key();
+        let Some(person) = self.people.get_mut(key) else {
+            self.people.insert(key.clone(), Person { nick: presence.nick.clone(), seats: vec![seat()] });
+            self.changed.insert(key.clone());
+            return Arrival::New;
+        };
+        if let Some(known) = person.seats.iter_mut().find(|seat| seat.session == presence.session) {
+            known.heard = now;
+            self.heard.insert(key.clone());
+            // What an earlier connection of the run still had under way changes nothing.
+            if presence.conn > known.conn || known.doubted_until.is_none() {
+                if presence.conn > known.conn || presence.rooms != known.rooms {
+                    self.changed.insert(key.clone());
+                }
+                known.conn = known.conn.max(presence.conn);
+                known.rooms.clone_from(&presence.rooms);
+                known.doubted_until = None;
+            }
+            return Arrival::Known;
+        }
+        if presence.session.is_some() {
+            if person.seats.iter().any(|seat| seat.doubted_until.is_none()) {
+                return Arrival::NickInUse;
+            }
+            person.seats.clear();
+        }
+        person.seats.push(seat());
+        self.changed.insert(key.clone());
+        Arrival::Known
+    }
+
+    /// A leave ends only its own session. True where nobody is left under that nick.
+    pub fn leave(&mut self, presence: &Presence) -> bool {
+        self.remove_seats(presence.nick.key(), |seat| {
+            seat.session == presence.session && (presence.conn == 0 || presence.conn >= seat.conn)
+        })
+    }
+
+    /// A will is believed 1.5 s later, unless a later connection of its session is heard before; one of an earlier
+    /// connection than the present one says nothing.
+    pub fn doubt(&mut self, presence: &Presence, now: Instant) {
+        if let Some(person) = self.people.get_mut(presence.nick.key())
+            && let Some(seat) = person.seats.iter_mut().find(|seat| seat.session == presence.session)
+            && presence.conn >= seat.conn
+        {
+            seat.doubted_until.get_or_insert(now + WILL_DELAY);
+        }
+    }
+
+    /// Those whose will is believed now, and those who were silent for too long; they are gone from the roster.
+    pub fn sweep(&mut self, now: Instant) -> Vec<(NoticeKind, Nick)> {
+        let timeout = self.timeout;
+        let mut gone = Vec::new();
+        let changed = &mut self.changed;
+        self.people.retain(|key, person| {
+            let mut last = NoticeKind::Leave;
+            person.seats.retain(|seat| {
+                let timed_out = now.saturating_duration_since(seat.heard) >= timeout;
+                let willed = seat.doubted_until.is_some_and(|until| until <= now);
+                if timed_out || willed {
+                    changed.insert(key.clone());
+                    last = if willed { NoticeKind::Leave } else { NoticeKind::Timeout };
+                }
+                !(timed_out || willed)
+            });
+            if person.seats.is_empty() {
+                gone.push((last, person.nick.clone()));
+            }
+            !person.seats.is_empty()
+        });
+        gone
+    }
+
+    /// After an outage of the server's own: everybody counts as heard just now, and wills that came are forgotten.
+    pub fn grace(&mut self, now: Instant) {
+        for seat in self.people.values_mut().flat_map(|person| &mut person.seats) {
+            seat.heard = now;
+            seat.doubted_until = None;
+        }
+    }
+
+    /// How many people are present.
+    pub fn online(&self) -> usize {
+        self.people.len()
+    }
+
+    /// Everybody present, by key.
+    pub fn nicks(&self) -> impl Iterator<Item = &Nick> {
+        self.people.values().map(|person| &person.nick)
+    }
+
+    /// How many people are in each room, the lobby (everybody) not counted.
+    pub fn members(&self) -> BTreeMap<RoomName, u64> {
+        let mut members = BTreeMap::new();
+        for person in self.people.values() {
+            let mut rooms: Vec<&RoomName> = person.seats.iter().flat_map(|seat| &seat.rooms).collect();
+            rooms.sort();
+            rooms.dedup();
+            for room in rooms {
+                *members.entry(room.clone()).or_default() += 1;
+            }
+        }
+        members
+    }
+
+    /// What the database is to be told: the presences that changed, and with `heard` also when the others were heard.
+    pub fn take_changes(&mut self, now: Now, heard: bool) -> Vec<Change> {
+        let mut keys = std::mem::take(&mut self.changed);
+        if heard {
+            keys.append(&mut self.heard);
+        }
+        let change = |key: NickKey| {
+            let seats = self.people.get(&key).map_or(Vec::new(), |person| person.kept(now));
+            Change { key, seats }
+        };
+        keys.into_iter().map(change).collect()
+    }
+
+    fn remove_seats(&mut self, key: &NickKey, gone: impl Fn(&Seat) -> bool) -> bool {
+        let Some(person) = self.people.get_mut(key) else { return false };
+        let before = person.seats.len();
+        person.seats.retain(|seat| !gone(seat));
+        if person.seats.len() < before {
+            self.changed.insert(key.clone());
+        }
+        let left = before > 0 && person.seats.is_empty();
+        if left {
+            self.people.remove(key);
+        }
+        left
+    }
+}
+
+impl Person {
+    fn kept(&self, now: Now) -> Vec<Kept> {
+        let kept = |seat: &Seat| {
+            let silent = now.instant.saturating_duration_since(seat.heard);
+            Kept {
+                nick: self.nick.clone(),
+                session: seat.session.clone(),
+                conn: seat.conn,
+                rooms: seat.rooms.clone(),
+                heard: now.wall.timestamp_millis() - silent.as_millis() as i64,
+            }
+        };
+        self.seats.iter().map(kept).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Action;
+
+    const TIMEOUT: Duration = Duration::from_secs(60);
+
+    struct Clock(Instant);
+
+    impl Clock {
+        fn pass(&mut self, seconds: f64) -> Instant {
+            self.0 += Duration::from_secs_f64(seconds);
+            self.0
+        }
+    }
+
+    fn start() -> (Roster, Clock) {
+        (Roster::new(TIMEOUT), Clock(Instant::now()))
+    }
+
+    /// A presence of `nick`, in the run named by `session` (0: an original client), on its connection `conn`.
+    fn of(nick: &str, session: u8, conn: u32) -> Presence {
+        Presence {
+            action: Action::Join,
+            nick: Nick::parse(nick).unwrap(),
+            timestamp: None,
+            session: (session > 0).then(|| Session::from_random([session; 12])),
+            conn,
+            will: false,
+            rooms: Vec::new(),
+        }
+    }
+
+    fn gone(roster: &mut Roster, now: Instant) -> Vec<(NoticeKind, String)> {
+        roster.sweep(now).into_iter().map(|(kind, nick)| (kind, nick.to_string())).collect()
+    }
+
+    #[test]
+    fn silence_of_one_timeout_ends_a_presence() {
+        let (mut roster, mut clock) = start();
+        assert_eq!(roster.arrive(&of("Alice", 1, 1), clock.0), Arrival::New);
+        assert_eq!(roster.arrive(&of("bob", 0, 0), clock.0), Arrival::New);
+        assert_eq!(roster.arrive(&of("bob", 0, 0), clock.pass(30.0)), Arrival::Known);
+        assert_eq!(gone(&mut roster, clock.pass(29.9)), []);
+        assert_eq!(gone(&mut roster, clock.pass(0.1)), [(NoticeKind::Timeout, "Alice".to_owned())]);
+        assert_eq!(gone(&mut roster, clock.pass(30.0)), [(NoticeKind::Timeout, "bob".to_owned())]);
+        assert_eq!(roster.online(), 0);
+    }
+
+    #[test]
+    fn a_will_is_believed_after_a_second_and_a_half() {
+        let (mut roster, mut clock) = start();
+        roster.arrive(&of("alice", 1, 1), clock.0);
+        roster.doubt(&of("alice", 1, 1), clock.0);
+        assert_eq!(gone(&mut roster, clock.pass(1.4)), []);
+        assert_eq!(gone(&mut roster, clock.pass(0.1)), [(NoticeKind::Leave, "alice".to_owned())]);
+    }
+
+    #[test]
+    fn a_short_drop_is_no_leave_whichever_comes_first() {
+        for will_first in [true, false] {
+            let (mut roster, mut clock) = start();
+            roster.arrive(&of("alice", 1, 1), clock.0);
+            if will_first {
+                roster.doubt(&of("alice", 1, 1), clock.0);
+            }
+            assert_eq!(roster.arrive(&of("alice", 1, 2), clock.pass(1.0)), Arrival::Known);
+            if !will_first {
+                roster.doubt(&of("alice", 1, 1), clock.0);
+            }
+            assert_eq!(gone(&mut roster, clock.pass(5.0)), [], "will first: {will_first}");
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_still_under_way_does_not_lift_a_doubt() {
+        let (mut roster, mut clock) = start();
+        roster.arrive(&of("alice", 1, 1), clock.0);
+        roster.doubt(&of("alice", 1, 1), clock.0);
+        roster.arrive(&of("alice", 1, 1), clock.0);
+        assert_eq!(gone(&mut roster, clock.pass(2.0)).len(), 1);
+    }
+
+    #[test]
+    fn killed_and_started_again_at_once_is_no_leave_and_no_join() {
+        let (mut roster, mut clock) = start();
+        roster.arrive(&of("alice", 1, 1), clock.0);
+        roster.doubt(&of("alice", 1, 1), clock.0);
+        assert_eq!(roster.arrive(&of("Alice", 2, 1), clock.pass(0.5)), Arrival::Known);
+        assert_eq!(gone(&mut roster, clock.pass(5.0)), []);
+        roster.doubt(&of("alice", 1, 1), clock.0);
+        assert!(!roster.leave(&of("alice", 1, 1)));
+        assert_eq!(gone(&mut roster, clock.pass(5.0)), []);
+    }
+
+    #[test]
+    fn one_session_per_nick() {
+        let (mut roster, clock) = start();
+        roster.arrive(&of("alice", 1, 1), clock.0);
+        assert_eq!(roster.arrive(&of("ALICE", 2, 1), clock.0), Arrival::NickInUse);
+        assert_eq!(roster.arrive(&of("alice", 0, 0), clock.0), Arrival::Known);
+        roster.arrive(&of("bob", 0, 0), clock.0);
+        assert_eq!(roster.arrive(&of("bob", 3, 1), clock.0), Arrival::NickInUse);
+    }
+
+    #[test]
+    fn a_leave_ends_only_its_own_session() {
+        let (mut roster, clock) = start();
+        roster.arrive(&of("alice", 1, 2), clock.0);
+        roster.arrive(&of("alice", 0, 0), clock.0);
+        assert!(!roster.leave(&of("alice", 2, 1)));
+        assert!(!roster.leave(&of("alice", 1, 1)), "an earlier connection of the run");
+        assert!(!roster.leave(&of("alice", 0, 0)), "the session-less presence goes, the other stays");
+        assert!(roster.leave(&of("alice", 1, 2)));
+        assert!(!roster.leave(&of("alice", 1, 2)));
+    }
+
+    #[test]
+    fn an_outage_of_the_server_makes_nobody_leave() {
+        let (mut roster, mut clock) = start();
+        roster.arrive(&of("alice", 1, 1), clock.0);
+        roster.doubt(&of("alice", 1, 1), clock.0);
+        roster.grace(clock.pass(600.0));
+        assert_eq!(gone(&mut roster, clock.pass(59.0)), []);
+        assert_eq!(gone(&mut roster, clock.pass(1.0)), [(NoticeKind::Timeout, "alice".to_owned())]);
+    }
+
+    #[test]
+    fn what_the_database_keeps_comes_back() {
+        let (mut roster, clock) = start();
+        let now = Now { instant: clock.0, wall: chrono::DateTime::UNIX_EPOCH.fixed_offset() };
+        let mut presence = of("Alice", 1, 3);
+        presence.rooms = vec![RoomName::parse("dev").unwrap()];
+        roster.arrive(&presence, clock.0);
+        roster.arrive(&of("bob", 0, 0), clock.0);
+        let changes = roster.take_changes(now, false);
+        assert_eq!(changes.len(), 2);
+        assert_eq!(roster.take_changes(now, true), []);
+        let mut again = Roster::new(TIMEOUT);
+        again.restore(changes.into_iter().flat_map(|change| change.seats).collect(), clock.0);
+        assert_eq!(again.members(), roster.members());
+        assert_eq!(again.nicks().collect::<Vec<_>>(), roster.nicks().collect::<Vec<_>>());
+        assert_eq!(again.arrive(&presence, clock.0), Arrival::Known);
+        assert_eq!(again.take_changes(now, false), []);
+        assert!(roster.leave(&of("bob", 0, 0)));
+        let left = Change { key: Nick::parse("bob").unwrap().key().clone(), seats: Vec::new() };
+        assert_eq!(roster.take_changes(now, false), [left]);
+    }
+}

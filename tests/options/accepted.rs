@@ -1,0 +1,208 @@
+//! What is typed rightly, and what counts where several sources speak.
+
+use std::time::Duration;
+
+use mqttchat::link::{Qos, Version};
+use mqttchat::options::{Color, Invocation};
+
+use super::{BARE, World, option_file, variables};
+
+#[test]
+fn defaults() {
+    let client = BARE.client("");
+    assert_eq!((client.nick, client.rooms, client.message, client.to), (None, vec![], None, None));
+    assert_eq!((client.json, client.listen, client.history), (false, false, true));
+    assert_eq!((client.count, client.wait), (None, None));
+    let connection = client.connection;
+    assert_eq!(connection.settings.address.to_string(), "localhost:1883");
+    assert_eq!(connection.settings.keep_alive, Duration::from_secs(30));
+    assert_eq!(connection.settings.version, Version::Auto);
+    assert_eq!((connection.qos, connection.color), (Qos::AtLeastOnce, Color::Auto));
+    assert_eq!((connection.client_id, &*connection.topic_root), (None, "chat"));
+    assert_eq!((connection.verbose, connection.quiet, connection.ask_password), (false, false, false));
+    assert!(connection.warnings.is_empty());
+    let server = BARE.server("");
+    assert_eq!(server.data_dir, Some("/home/a/.local/state/mqttchat".into()));
+    assert_eq!((server.history_limit, server.timeout), (50, Duration::from_secs(60)));
+    assert!(server.connection.warnings.is_empty());
+}
+
+#[test]
+fn every_option_of_a_client() {
+    let client = BARE.client(
+        "-h h -p 1 -u bob --password-file /etc/password -k 5 -q 2 -V 311 --topic-root a/b -v \
+         --color always --nick Bob --room dev --room ops --to al -C 3 -W 9 --no-history -i me \
+         --listen --json",
+    );
+    assert_eq!(client.nick.as_deref(), Some("Bob"));
+    assert_eq!(client.rooms, ["dev", "ops"]);
+    assert_eq!(client.to.as_deref(), Some("al"));
+    assert_eq!((client.count, client.wait), (Some(3), Some(Duration::from_secs(9))));
+    assert_eq!((client.json, client.listen, client.history), (true, true, false));
+    let connection = client.connection;
+    assert_eq!(connection.settings.address.to_string(), "h:1");
+    assert_eq!(connection.settings.keep_alive, Duration::from_secs(5));
+    assert_eq!(connection.settings.version, Version::V311);
+    assert_eq!((connection.qos, connection.color), (Qos::ExactlyOnce, Color::Always));
+    assert_eq!((connection.client_id.as_deref(), &*connection.topic_root), (Some("me"), "a/b"));
+    assert_eq!((connection.verbose, connection.quiet), (true, false));
+    let text = BARE.client("-m=-hello_- --quiet -V mqttv5").message;
+    assert_eq!(text.as_deref(), Some("=-hello -"));
+    assert_eq!(BARE.client("-m -x").message.as_deref(), Some("-x"));
+    assert_eq!(BARE.client("--message=--json").message.as_deref(), Some("--json"));
+}
+
+#[test]
+fn every_option_of_a_server_and_a_check() {
+    let server = BARE.server("--data-dir /d --history-limit 0 --timeout 34 -i me h 1884");
+    assert_eq!(server.data_dir, Some("/d".into()));
+    assert_eq!((server.history_limit, server.timeout), (0, Duration::from_secs(34)));
+    assert_eq!(server.connection.client_id.as_deref(), Some("me"));
+    assert_eq!(server.connection.settings.address.to_string(), "h:1884");
+    assert!(server.connection.warnings[0].contains("original clients"));
+    assert_eq!(BARE.server("--memory").data_dir, None);
+    assert_eq!(option_file("--data-dir /d").server("--memory").data_dir, None);
+    assert_eq!(option_file("--memory").server("--data-dir /d").data_dir, Some("/d".into()));
+    match BARE.type_in("check --json -i me h") {
+        Ok(Invocation::Check(check)) => {
+            assert!(check.json);
+            assert_eq!(check.connection.client_id.as_deref(), Some("me"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn addresses() {
+    BARE.check_address("h", "tcp://h:1883");
+    BARE.check_address("h:1884", "tcp://h:1884");
+    BARE.check_address("h 1884", "tcp://h:1884");
+    BARE.check_address("h -p 1884", "tcp://h:1884");
+    BARE.check_address("-p1884 -hh", "tcp://h:1884");
+    BARE.check_address("[::1]:1884", "tcp://[::1]:1884");
+    BARE.check_address("::1 1884", "tcp://[::1]:1884");
+    BARE.check_address("--host=::1", "tcp://[::1]:1883");
+    BARE.check_address("-L mqtt://h", "tcp://h:1883");
+    BARE.check_address("mqtts://h", "tls://h:8883");
+    BARE.check_address("mqtts://h 1", "tls://h:1");
+    BARE.check_address("mqtts://h --port 1", "tls://h:1");
+    BARE.check_address("ws://h", "ws://h:80/mqtt");
+    BARE.check_address("ws://h:8080/x", "ws://h:8080/x");
+    BARE.check_address("wss://h/", "wss://h:443/");
+}
+
+#[test]
+fn tls_or_not() {
+    BARE.check_address("h:8883", "tls://h:8883");
+    BARE.check_address("h 8883 --no-tls", "tcp://h:8883");
+    BARE.check_address("h --tls", "tls://h:8883");
+    BARE.check_address("h:1 --cafile /etc/ca.pem", "tls://h:1");
+    BARE.check_address("--capath /etc/certs", "tls://localhost:8883");
+    BARE.check_address("--cert /etc/cert.pem --key /etc/key.pem", "tls://localhost:8883");
+    BARE.check_address("mqtts://h --no-tls", "tcp://h:1883");
+    BARE.check_address("ws://h --tls", "wss://h:443/mqtt");
+    BARE.check_address("--cafile /etc/missing --no-tls", "tcp://localhost:1883");
+    option_file("--no-tls").check_address("mqtts://h", "tls://h:8883");
+    option_file("--no-tls").check_address("h:8883", "tcp://h:8883");
+    option_file("--tls").check_address("--no-tls", "tcp://localhost:1883");
+    option_file("--cafile /etc/ca.pem").check_address("h", "tls://h:8883");
+    option_file("--key /etc/key.pem").check_address("--cert /etc/cert.pem", "tls://localhost:8883");
+    let tls = BARE.connection("--cafile /etc/ca.pem --insecure").settings.tls.unwrap();
+    assert_eq!((tls.cafile, tls.insecure), (Some("/etc/ca.pem".into()), true));
+    assert!(BARE.connection("--insecure").warnings[0].contains("--insecure"));
+}
+
+#[test]
+fn what_counts_more() {
+    let both = World {
+        variables: "MQTT_BROKER_HOST=e\nMQTT_BROKER_PORT=2\nMQTTCHAT_NICK=en\nMQTT_USERNAME=eu\nMQTT_CLIENT_ID=ei\n",
+        option_file: Some("-h f\n-p 3\n--nick fn\n-u fu\n-i fi\n"),
+    };
+    both.check_address("", "tcp://e:2");
+    both.check_address("x", "tcp://x:2");
+    both.check_address("-h x", "tcp://x:2");
+    both.check_address("x:1", "tcp://x:1");
+    both.check_address("-p 1", "tcp://e:1");
+    both.check_address("mqtt://x", "tcp://x:1883");
+    option_file("-h f\n-p 3").check_address("", "tcp://f:3");
+    option_file("-L wss://f:3/x").check_address("", "wss://f:3/x");
+    option_file("-L wss://f:3/x").check_address("y", "tcp://y:1883");
+    option_file("-L wss://f:3/x").check_address("-p 4", "wss://f:4/x");
+    variables("MQTT_BROKER_HOST=\nMQTT_BROKER_PORT=").check_address("", "tcp://localhost:1883");
+
+    assert_eq!(both.client("").nick.as_deref(), Some("en"));
+    assert_eq!(both.client("--nick x").nick.as_deref(), Some("x"));
+    assert_eq!(option_file("--nick fn").client("-u x").nick.as_deref(), Some("fn"));
+    assert_eq!(BARE.client("-u x").nick.as_deref(), Some("x"));
+    assert_eq!(both.client("").connection.client_id.as_deref(), Some("ei"));
+    assert_eq!(both.server("").connection.client_id.as_deref(), Some("fi"));
+    assert_eq!(variables("MQTT_CLIENT_ID=ei").server("").connection.client_id, None);
+    assert_eq!(option_file("--room a\n--room b").client("").rooms, ["a", "b"]);
+    assert_eq!(option_file("--room a\n--room b").client("--room c").rooms, ["c"]);
+    assert!(!option_file("-v").connection("--quiet").verbose);
+    assert_eq!(option_file("--json").client("-m x").message.as_deref(), Some("x"));
+    assert_eq!(option_file("-m x").client("--json").message, None);
+    assert_eq!(variables("NO_COLOR=1").connection("").color, Color::Never);
+    assert_eq!(variables("NO_COLOR=1").connection("--color auto").color, Color::Auto);
+    let colour = World { variables: "NO_COLOR=1", option_file: Some("--color always") };
+    assert_eq!(colour.connection("").color, Color::Never);
+}
+
+#[test]
+fn logins() {
+    BARE.check_login("", "-:-", 0);
+    BARE.check_login("-u bob", "bob:-", 0);
+    BARE.check_login("-u bob -P x", "bob:x", 1);
+    BARE.check_login("-u bob -P ''", "bob:", 1);
+    BARE.check_login("-P x", "-:-", 1);
+    BARE.check_login("-u bob --password-file /etc/password", "bob:secret ", 0);
+    BARE.check_login("mqtt://bob:x%40@h", "bob:x@", 1);
+    BARE.check_login("mqtt://bob@h --password-file /etc/password", "bob:secret ", 0);
+    variables("MQTT_PASSWORD=x").check_login("", "-:-", 1);
+    variables("MQTT_PASSWORD=x").check_login("-u bob", "bob:x", 0);
+    variables("MQTT_PASSWORD=x").check_login("-u bob -P y", "bob:y", 1);
+    variables("MQTT_PASSWORD=x").check_login("mqtt://bob:y@h", "bob:y", 1);
+    variables("MQTT_USERNAME=bob\nMQTT_PASSWORD=x").check_login("-u al", "al:x", 0);
+    variables("MQTT_PASSWORD=x").check_login("-u b --password-file /etc/password", "b:secret ", 0);
+    option_file("-u bob\n-P x").check_login("", "bob:x", 0);
+    option_file("-P a b # c\n-u bob").check_login("", "bob:a b # c", 0);
+    option_file("-L mqtt://bob:x@h").check_login("", "bob:x", 0);
+    option_file("-L mqtt://bob:x@h").check_login("-u al", "al:-", 0);
+    option_file("-L mqtt://bob:x@h").check_login("elsewhere", "-:-", 0);
+}
+
+#[test]
+fn option_files() {
+    let text = "\n# a comment\n  --port   1884  \r\n--topic-root=x\n--data-dir /d\n--no-history\n-q 0\n";
+    let client = option_file(text).client("");
+    assert_eq!(client.connection.settings.address.port, 1884);
+    assert_eq!((&*client.connection.topic_root, client.history), ("x", false));
+    assert_eq!(client.connection.qos, Qos::AtMostOnce);
+    assert_eq!(option_file(text).server("").data_dir, Some("/d".into()));
+    option_file("-h f").check_address("-o /etc/other", "tcp://other:1883");
+    assert!(variables("XDG_CONFIG_HOME=/none").connection("").warnings.is_empty());
+    assert_eq!(
+        variables("XDG_CONFIG_HOME=/locked").connection("").warnings,
+        ["going on without the option file \"/locked/mqttchat\": permission denied"]
+    );
+}
+
+#[test]
+fn help_and_version() {
+    #[track_caller]
+    fn help(line: &str, first_line: &str) {
+        match BARE.type_in(line) {
+            Ok(Invocation::Help(text)) => assert!(text.starts_with(first_line), "{text}"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+    help("--help", "Chat over");
+    help("help", "Chat over");
+    help("help help", "Chat over");
+    help("help check", "mqttchat check [BROKER]");
+    help("client h --help", "mqttchat client [BROKER]");
+    help("server --help -p x -o /etc/missing", "mqttchat server [BROKER]");
+    for line in ["--version", "client --version", "check -p x --version"] {
+        assert!(matches!(BARE.type_in(line), Ok(Invocation::Version)), "{line}");
+    }
+}
