@@ -130,6 +130,11 @@ pub fn arrived(message: &mqtt::Message) -> Event {
     Event::Message(Message {
         topic: message.topic().to_owned(),
         payload: message.payload().to_vec(),
+        qos: match message.qos() {
+            mqtt::QoS::AtMostOnce => Qos::AtMostOnce,
+            mqtt::QoS::AtLeastOnce => Qos::AtLeastOnce,
+            mqtt::QoS::ExactlyOnce => Qos::ExactlyOnce,
+        },
         retained: message.retained(),
     })
 }
