@@ -137,7 +137,7 @@ impl<'a> Check<'a> {
         shown.dedup();
         self.add(Finding::pass(Step::Resolve, shown.join(", ")).with("addresses", shown));
         let tcp = probe::reach(&settings.address, &addresses).map_err(|failure| (Step::Tcp, failure))?;
-        let peer = tcp.peer_addr().map(|peer| peer.to_string()).unwrap_or_default();
+        let peer = tcp.peer().to_string();
         self.add(Finding::pass(Step::Tcp, format!("connected to {peer}")).with("address", peer));
         if let Some(tls) = &settings.tls {
             probe::check_files(tls).map_err(|failure| (Step::Tls, failure))?;
@@ -163,7 +163,8 @@ impl<'a> Check<'a> {
 
     /// With an identifier that was given: whether somebody else uses it too. If so, the rest is tried without it.
     fn watch_client_id(&mut self) {
-        let (Some(id), Some(mut main)) = (self.client_id.clone(), self.main.take()) else { return };
+        let Some(id) = self.client_id.clone() else { return };
+        let Some(mut main) = self.main.take() else { return };
         let lost = match main.idle(CONFLICT_WATCH) {
             Ok(()) => {
                 self.main = Some(main);

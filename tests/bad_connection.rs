@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
-use support::{Broker, Certificates, PATIENCE, Pair, TempDir};
+use support::{Broker, Certificates, PATIENCE, Pair, Program, Stream, TempDir};
 
 /// A connection that fails, and what is said of it.
 struct Case {
@@ -16,6 +16,8 @@ struct Case {
     kind: FailureKind,
     /// Words of what is wrong and of what to do, all of them there.
     words: Vec<String>,
+    /// Words of the usage error with which the program ends before it comes to connecting.
+    usage: Option<&'static str>,
 }
 
 fn case(settings: Settings, kind: FailureKind, words: &[&str]) -> Case {
@@ -24,7 +26,7 @@ fn case(settings: Settings, kind: FailureKind, words: &[&str]) -> Case {
     if kind != FailureKind::LocalFile && !matches!(kind, FailureKind::Connack(_)) {
         words.push(settings.address.to_string());
     }
-    Case { settings, kind, words }
+    Case { settings, kind, words, usage: None }
 }
 
 fn at(host: &str, port: u16) -> Settings {
@@ -57,22 +59,123 @@ fn showing(ca: &Path, pair: &Pair) -> Tls {
     Tls { cert: Some(pair.cert.clone()), key: Some(pair.key.clone()), ..trusting(ca) }
 }
 
-/// The link, as the client and the server use it, says what it has found out.
+/// Every way to come to this connection says what is wrong, what to do, and ends with its exit code.
 #[track_caller]
 fn check(case: &Case) {
+    through_the_link(case);
+    through_check(case);
+    through_the_server(case);
+}
+
+impl Case {
+    /// A bad file that the command line's own look finds out too.
+    fn found_by_options(self, words: &'static str) -> Case {
+        Case { usage: Some(words), ..self }
+    }
+
+    /// What `mqttchat` ends with.
+    fn exit_code(&self) -> i32 {
+        match self.kind {
+            _ if self.usage.is_some() => 1,
+            FailureKind::Connack(code) => code.into(),
+            _ => 14,
+        }
+    }
+
+    #[track_caller]
+    fn has_words(&self, text: &str) {
+        let missing = self.words.iter().find(|word| !text.contains(word.as_str()));
+        assert!(missing.is_none(), "{}: no {missing:?} in {text:?}", self.settings.address);
+    }
+
+    /// `mqttchat` with these words and the flags for this connection.
+    #[track_caller]
+    fn start(&self, subcommand: &[&str]) -> Program {
+        let Settings { address, tls, username, password, version, .. } = &self.settings;
+        let mut arguments: Vec<String> = subcommand.iter().map(|word| word.to_string()).collect();
+        match address.transport {
+            Transport::Tcp => {
+                arguments.extend(["--host".to_owned(), address.host.clone()]);
+                arguments.extend(["--port".to_owned(), address.port.to_string()]);
+            }
+            Transport::WebSocket => {
+                let scheme = if tls.is_some() { "wss" } else { "ws" };
+                arguments.push(format!("{scheme}://{address}{}", address.path));
+            }
+        }
+        if let Some(tls) = tls {
+            arguments.push("--tls".to_owned());
+            for (flag, path) in [("--cafile", &tls.cafile), ("--cert", &tls.cert), ("--key", &tls.key)] {
+                arguments.extend(path.iter().flat_map(|path| [flag.to_owned(), path.display().to_string()]));
+            }
+        }
+        arguments.extend(username.iter().flat_map(|name| ["--username".to_owned(), name.clone()]));
+        if *version == Version::V311 {
+            arguments.extend(["-V".to_owned(), "311".to_owned()]);
+        }
+        let starter = Program::with(&arguments);
+        match password {
+            Some(password) => starter.env("MQTT_PASSWORD", password),
+            None => starter,
+        }
+        .start()
+    }
+
+    /// Its usage error, where it has one: on one line, and nothing else.
+    #[track_caller]
+    fn ended_with_usage(&self, program: &mut Program) -> bool {
+        let Some(words) = self.usage else { return false };
+        assert_eq!(program.exit_code(PATIENCE), self.exit_code());
+        let lines = program.lines(Stream::Err);
+        assert!(matches!(&lines[..], [line] if line.starts_with("mqttchat: ") && line.contains(words)), "{lines:?}");
+        true
+    }
+}
+
+#[track_caller]
+fn through_the_link(case: &Case) {
     let address = &case.settings.address;
     let failure = first_failure(case.settings.clone());
     assert_eq!(failure.kind, case.kind, "{address}: {failure}");
     let line = failure.to_string();
-    for word in &case.words {
-        assert!(line.contains(word.as_str()), "{address}: no {word:?} in {line:?}");
-    }
+    case.has_words(&line);
     assert!(!line.contains('\n') && !failure.cure.is_empty(), "{address}: {line:?}");
-    let code = match case.kind {
-        FailureKind::Connack(code) => code,
-        _ => 14,
-    };
-    assert_eq!(failure.exit_code(), code, "{address}");
+    if case.usage.is_none() {
+        assert_eq!(i32::from(failure.exit_code()), case.exit_code(), "{address}");
+    }
+}
+
+/// A failed step on one line, what to do below it, and the verdict.
+#[track_caller]
+fn through_check(case: &Case) {
+    let mut program = case.start(&["check"]);
+    if case.ended_with_usage(&mut program) {
+        return;
+    }
+    assert_eq!(program.exit_code(PATIENCE), 1);
+    let lines = program.lines(Stream::Out);
+    let failed = lines.iter().position(|line| line.starts_with("fail  ")).expect("a failed step");
+    case.has_words(&lines[failed..].join("\n"));
+    assert_eq!(lines.len(), failed + 3, "{lines:#?}");
+}
+
+/// The server goes on trying where waiting may help, and ends where it cannot.
+#[track_caller]
+fn through_the_server(case: &Case) {
+    let mut program = case.start(&["server", "--memory"]);
+    if case.ended_with_usage(&mut program) {
+        return;
+    }
+    let has_words = |line: &str| case.words.iter().all(|word| line.contains(word.as_str()));
+    program.wait_for_line_where(Stream::Err, "the reason", PATIENCE, has_words);
+    let failure = Failure::new(case.kind, "", "");
+    if failure.is_lasting() {
+        assert_eq!(program.exit_code(PATIENCE), case.exit_code());
+    } else {
+        program.wait_for_line(Stream::Err, "trying again", PATIENCE);
+        program.signal(libc::SIGTERM);
+        assert_eq!(program.exit_code(PATIENCE), 0);
+    }
 }
 
 fn first_failure(settings: Settings) -> Failure {
@@ -216,13 +319,15 @@ fn client_certificates() {
         &["does not belong to", "client.pem", "server.key", "--key"],
     ));
     let bare = Tls { key: None, ..showing(ca, &certificates.client) };
-    check(&case(with_tls(here.clone(), bare), FailureKind::LocalFile, &["without its key", "--key"]));
+    let bare = case(with_tls(here.clone(), bare), FailureKind::LocalFile, &["without its key", "--key"]);
+    check(&bare.found_by_options("--cert: needs --key too"));
     let missing = dir.join("missing.pem");
-    check(&case(
+    let missing = case(
         with_tls(here.clone(), trusting(&missing)),
         FailureKind::LocalFile,
         &["missing.pem", "no such file", "--cafile"],
-    ));
+    );
+    check(&missing.found_by_options("missing.pem\": No such file"));
     check(&case(
         with_tls(here, trusting(&certificates.client.key)),
         FailureKind::LocalFile,
@@ -255,4 +360,15 @@ fn nothing_is_wrong_with_a_good_broker() {
         assert_eq!(failure.kind, FailureKind::Other, "{failure}");
         assert!(failure.what.contains("some words"), "{failure}");
     }
+}
+
+/// The first look at what a broker says has an end, also where it says nothing.
+#[test]
+fn nothing_is_ever_said() {
+    // Its connections are accepted by the system, and by nobody else.
+    let mute = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let settings = at("127.0.0.1", mute.local_addr().expect("a bound address").port());
+    let failure = probe::explain(&settings, "some words");
+    assert_eq!(failure.kind, FailureKind::NotMqtt, "{failure}");
+    assert!(failure.what.contains("never answers"), "{failure}");
 }

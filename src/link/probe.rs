@@ -4,31 +4,30 @@
 mod files;
 mod mqtt;
 mod talk;
+mod timed;
 mod tls;
 mod websocket;
 
 pub use files::check as check_files;
 pub use mqtt::{Hello, Will};
 pub use talk::{Channel, hello};
+pub use timed::Timed;
 pub use tls::{Certificate, TlsFacts};
 
 use super::{Address, Failure, FailureKind, Settings};
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc;
 use std::time::Duration;
+use timed::CONNECT_TIMEOUT;
 
 /// For the name's addresses; the system's own resolver may take far longer.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// For one address to accept a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// For one read or write on a connection.
-const IO_TIMEOUT: Duration = Duration::from_secs(4);
 /// Of a name with many addresses, as many are tried.
 const ADDRESSES: usize = 4;
 
-/// What an attempt that failed with paho's `error` failed of. Blocks for seconds: 30 at the very most, and only where
-/// a broker accepts connections and says nothing.
+/// What an attempt that failed with paho's `error` failed of. Blocks for seconds, up to 40 where everything
+/// that can be slow is.
 pub fn explain(settings: &Settings, error: &str) -> Failure {
     match walk(settings) {
         Err(failure) => failure,
@@ -82,12 +81,12 @@ pub fn resolve(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
     }
 }
 
-/// Connects to the first of the addresses that accepts; its reads and writes have a time-out.
-pub fn reach(address: &Address, addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
+/// Connects to the first of the addresses that accepts.
+pub fn reach(address: &Address, addresses: &[SocketAddr]) -> Result<Timed, Failure> {
     let mut refused = false;
     let mut reason = "it has no address".to_owned();
     for candidate in addresses.iter().take(ADDRESSES) {
-        match dial(candidate) {
+        match Timed::connect(candidate) {
             Ok(stream) => return Ok(stream),
             Err(error) => {
                 refused |= error.kind() == io::ErrorKind::ConnectionRefused;
@@ -112,16 +111,8 @@ pub fn reach(address: &Address, addresses: &[SocketAddr]) -> Result<TcpStream, F
     })
 }
 
-fn dial(address: &SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(address, CONNECT_TIMEOUT)?;
-    stream.set_read_timeout(Some(IO_TIMEOUT))?;
-    stream.set_write_timeout(Some(IO_TIMEOUT))?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
 /// The TLS handshake where the settings ask for one; files that cannot be used are [`check_files`]'s to find before.
-pub fn secure(settings: &Settings, tcp: TcpStream) -> Result<(Channel, Option<TlsFacts>), Failure> {
+pub fn secure(settings: &Settings, tcp: Timed) -> Result<(Channel, Option<TlsFacts>), Failure> {
     match &settings.tls {
         None => Ok((Channel::Plain(tcp), None)),
         Some(tls) => {

@@ -1,26 +1,24 @@
 //! Saying hello to what answers at a port, and telling from its answer what it is.
 
 use super::mqtt::{Hello, connack};
+use super::timed::Timed;
 use super::{describe, harmless, tls, websocket};
 use crate::link::{Address, Failure, FailureKind, Settings, Transport};
 use openssl::ssl::SslStream;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
 
 /// Most bytes of an answer that are looked at.
 const ANSWER_BYTES: usize = 4_096;
-/// For a whole answer, however slowly it drips.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// A connection to what may be a broker.
 pub enum Channel {
-    Plain(TcpStream),
-    Tls(Box<SslStream<TcpStream>>),
+    Plain(Timed),
+    Tls(Box<SslStream<Timed>>),
 }
 
 impl Channel {
-    fn tcp(&self) -> &TcpStream {
+    fn tcp(&self) -> &Timed {
         match self {
             Channel::Plain(stream) => stream,
             Channel::Tls(stream) => stream.get_ref(),
@@ -75,8 +73,8 @@ pub fn hello(mut channel: Channel, settings: &Settings, hello: &Hello) -> Result
 
 /// What came, and how it ended where it did not come whole.
 struct Answer {
-    /// Whose it is; asked before, since a connection that was reset does not know any more.
-    peer: io::Result<SocketAddr>,
+    /// Whose it is.
+    peer: SocketAddr,
     bytes: Vec<u8>,
     /// `None`: the peer closed the connection.
     error: Option<io::Error>,
@@ -104,13 +102,12 @@ fn has_head(bytes: &[u8]) -> bool {
 }
 
 fn ask(channel: &mut Channel, question: &[u8], is_whole: impl Fn(&[u8]) -> bool) -> Answer {
-    let begun = Instant::now();
-    let peer = channel.tcp().peer_addr();
+    let peer = *channel.tcp().peer();
     let mut bytes = Vec::new();
     // Where writing fails the peer may have said why before it closed: that is still to be read.
     let written = channel.write_all(question).and_then(|()| channel.flush());
     let mut buffer = [0; 1_024];
-    while bytes.len() < ANSWER_BYTES && begun.elapsed() < ANSWER_TIMEOUT {
+    while bytes.len() < ANSWER_BYTES {
         match channel.read(&mut buffer) {
             Ok(0) => return Answer { peer, bytes, error: written.err() },
             Ok(count) => bytes.extend(&buffer[..count]),
@@ -121,7 +118,8 @@ fn ask(channel: &mut Channel, question: &[u8], is_whole: impl Fn(&[u8]) -> bool)
             return Answer { peer, bytes, error: None };
         }
     }
-    Answer { peer, bytes, error: Some(io::ErrorKind::TimedOut.into()) }
+    // More than anything that is looked for here would send.
+    Answer { peer, bytes, error: None }
 }
 
 fn no_connack(settings: &Settings, answer: &Answer) -> Failure {
@@ -185,9 +183,9 @@ fn trouble_with_tls(settings: &Settings, answer: &Answer) -> Option<Failure> {
         let error = answer.error.as_ref()?.get_ref()?.downcast_ref::<openssl::ssl::Error>()?;
         return tls::client_refused(&settings.address, tls, error.ssl_error()?);
     }
-    // A TLS alert, or nothing at all from a peer that does answer a TLS handshake.
+    // A TLS alert, or an end without a word from a peer that does answer a TLS handshake.
     let is_alert = matches!(answer.bytes.as_slice(), [0x15, 3, ..]);
-    let speaks_tls = || answer.bytes.is_empty() && peer_speaks_tls(answer);
+    let speaks_tls = || answer.bytes.is_empty() && !answer.is_silence() && peer_speaks_tls(answer);
     (is_alert || speaks_tls()).then(|| {
         Failure::new(
             FailureKind::Tls,
@@ -198,11 +196,11 @@ fn trouble_with_tls(settings: &Settings, answer: &Answer) -> Option<Failure> {
 }
 
 fn peer_speaks_tls(answer: &Answer) -> bool {
-    answer.peer.as_ref().is_ok_and(|peer| super::dial(peer).is_ok_and(tls::is_spoken))
+    Timed::connect(&answer.peer).is_ok_and(tls::is_spoken)
 }
 
 /// After a TLS handshake that was not answered in TLS: what the peer says without.
-pub fn without_tls(settings: &Settings, peer: TcpStream) -> Failure {
+pub fn without_tls(settings: &Settings, peer: Timed) -> Failure {
     let address = &settings.address;
     let no_tls = |instead: &str, cure: &str| {
         Failure::new(FailureKind::Tls, format!("no TLS is spoken at {address}{instead}"), cure.to_owned())

@@ -1,13 +1,14 @@
 //! The TLS handshake, with the trust that a connection has, and what the certificate says.
 
-use super::{describe, dial, harmless, talk};
+use super::timed::Timed;
+use super::{describe, harmless, talk};
 use crate::link::{Address, Failure, FailureKind, Settings, Tls};
 use openssl::asn1::Asn1Time;
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::ssl::{HandshakeError, Ssl, SslContext, SslMethod, SslRef, SslStream, SslVerifyMode};
 use openssl::x509::{X509NameRef, X509Ref, X509StoreContextRef, X509VerifyResult};
-use std::net::{IpAddr, TcpStream};
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 /// What a handshake agreed on.
@@ -93,9 +94,9 @@ struct Objection {
 }
 
 /// Shakes hands as a connection with these settings would.
-pub fn handshake(settings: &Settings, tls: &Tls, tcp: TcpStream) -> Result<(SslStream<TcpStream>, TlsFacts), Failure> {
+pub fn handshake(settings: &Settings, tls: &Tls, tcp: Timed) -> Result<(SslStream<Timed>, TlsFacts), Failure> {
     let address = &settings.address;
-    let peer = tcp.peer_addr();
+    let peer = *tcp.peer();
     let objection = Arc::new(OnceLock::new());
     let internal = |error: ErrorStack| {
         Failure::new(FailureKind::Other, format!("TLS cannot be set up: {error}"), "check the OpenSSL of this machine")
@@ -114,7 +115,7 @@ pub fn handshake(settings: &Settings, tls: &Tls, tcp: TcpStream) -> Result<(SslS
     if let Some(failure) = stack_of(&error).and_then(|errors| client_refused(address, tls, errors)) {
         return Err(failure);
     }
-    match peer.and_then(|peer| dial(&peer)) {
+    match Timed::connect(&peer) {
         Ok(again) if !was_answered_in_tls(&error) => Err(talk::without_tls(settings, again)),
         _ => Err(Failure::new(
             FailureKind::Tls,
@@ -259,7 +260,7 @@ pub fn client_refused(address: &Address, tls: &Tls, errors: &ErrorStack) -> Opti
     })
 }
 
-fn stack_of(error: &HandshakeError<TcpStream>) -> Option<&ErrorStack> {
+fn stack_of(error: &HandshakeError<Timed>) -> Option<&ErrorStack> {
     match error {
         HandshakeError::SetupFailure(errors) => Some(errors),
         HandshakeError::Failure(stream) | HandshakeError::WouldBlock(stream) => stream.error().ssl_error(),
@@ -267,7 +268,7 @@ fn stack_of(error: &HandshakeError<TcpStream>) -> Option<&ErrorStack> {
 }
 
 /// Whether the peer's bytes were TLS at all: only an error of the record layer's first look, or of the socket, says no.
-fn was_answered_in_tls(error: &HandshakeError<TcpStream>) -> bool {
+fn was_answered_in_tls(error: &HandshakeError<Timed>) -> bool {
     const PACKET_LENGTH_TOO_LONG: i32 = 198;
     const HTTP_REQUEST: i32 = 156;
     const UNEXPECTED_MESSAGE: i32 = 244;
@@ -285,7 +286,7 @@ fn was_answered_in_tls(error: &HandshakeError<TcpStream>) -> bool {
     stack_of(error).is_some_and(|errors| errors.errors().iter().all(|error| !foreign.contains(&error.reason_code())))
 }
 
-fn reason(error: &HandshakeError<TcpStream>) -> String {
+fn reason(error: &HandshakeError<Timed>) -> String {
     match error {
         HandshakeError::WouldBlock(_) => "no answer in time".to_owned(),
         HandshakeError::SetupFailure(errors) => errors.to_string(),
@@ -300,7 +301,7 @@ fn reason(error: &HandshakeError<TcpStream>) -> String {
 }
 
 /// Whether a peer answers a TLS handshake with TLS; whom it belongs to does not matter here.
-pub fn is_spoken(tcp: TcpStream) -> bool {
+pub fn is_spoken(tcp: Timed) -> bool {
     let ssl = SslContext::builder(SslMethod::tls_client()).and_then(|context| Ssl::new(&context.build()));
     let Ok(ssl) = ssl else { return false };
     match ssl.connect(tcp) {
