@@ -70,6 +70,8 @@ pub enum Event {
 pub struct Message {
     pub topic: String,
     pub payload: Vec<u8>,
+    /// It was delivered with: the lower one of its publication's and its subscription's.
+    pub qos: Qos,
     /// It was retained before the subscription, not published just now.
     pub retained: bool,
 }
