@@ -148,10 +148,11 @@ pub fn connack(error: &mqtt::Error) -> Option<u8> {
     }
 }
 
-/// The broker may not speak MQTT 5: it said so, or it closed the connection without a word.
+/// The broker may not speak MQTT 5: it said so, or it ended the connection without a word.
 pub fn wants_older_version(error: &mqtt::Error) -> bool {
+    use mqtt::Error::{Disconnected, Failure, TcpConnectCompletionFailure};
     match connack(error) {
         Some(code) => matches!(code, 1 | 0x84),
-        None => matches!(error, mqtt::Error::Failure | mqtt::Error::Disconnected),
+        None => matches!(error, Failure | Disconnected | TcpConnectCompletionFailure),
     }
 }
