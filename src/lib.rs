@@ -1,5 +1,6 @@
 //! A chat over the MQTT broker you already have.
 
+pub mod client;
 pub mod link;
 pub mod nearest;
 pub mod now;
