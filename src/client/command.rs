@@ -102,6 +102,12 @@ struct Entry {
     read: fn(&str) -> Result<Option<Command>, CommandError>,
 }
 
+impl Entry {
+    fn is_called(&self, name: &str) -> bool {
+        !name.is_empty() && (name == self.name || name == self.alias)
+    }
+}
+
 const TABLE: &[Entry] = &[
     entry("help", "", "", "this list", Argument::None, |rest| Ok(none(rest, Command::Help))),
     entry("quit", "q", "", "leave", Argument::None, |rest| Ok(none(rest, Command::Quit))),
@@ -175,7 +181,7 @@ pub fn parse(line: &str) -> Result<Command, CommandError> {
     }
     let (name, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
     let lower = name.to_lowercase();
-    let Some(entry) = TABLE.iter().find(|entry| lower == entry.name || lower == entry.alias) else {
+    let Some(entry) = TABLE.iter().find(|entry| entry.is_called(&lower)) else {
         let near = nearest(&lower, TABLE.iter().map(|entry| entry.name));
         let near = near.and_then(|near| TABLE.iter().map(|entry| entry.name).find(|name| *name == near));
         return Err(CommandError::Unknown { typed: name.to_owned(), near });
@@ -221,7 +227,7 @@ pub fn complete(line: &str, end: usize, names: &Names) -> (usize, Vec<String>) {
             .map(|name| name + " ")
             .collect(),
         (Some(command), None) if command.starts_with('/') => {
-            let entry = TABLE.iter().find(|entry| command[1..] == *entry.name || command[1..] == *entry.alias);
+            let entry = TABLE.iter().find(|entry| entry.is_called(&command[1..]));
             match entry.map(|entry| entry.completes) {
                 Some(Argument::Room) => names.rooms.iter().filter(begins).cloned().collect(),
                 Some(Argument::Nick) => names.nicks.iter().filter(begins).map(|nick| format!("{nick} ")).collect(),

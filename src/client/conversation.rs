@@ -179,6 +179,8 @@ pub struct Conversation {
     seen: HashMap<RoomName, Seen>,
     seen_direct: Seen,
     people: People,
+    /// Nicks or rooms may be others than at the last [`Conversation::new_names`].
+    names_changed: bool,
     /// Who sent the last direct message.
     correspondent: Option<Nick>,
     outbox: Outbox,
@@ -211,6 +213,7 @@ impl Conversation {
             seen: HashMap::new(),
             seen_direct: Seen::default(),
             people: People::default(),
+            names_changed: true,
             correspondent: None,
             outbox: Outbox::new(config.session.clone()),
             requests: Requests::default(),
@@ -221,6 +224,7 @@ impl Conversation {
     }
 
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
+        self.names_changed |= matches!(input, Input::Arrived { .. } | Input::Typed(_));
         match input {
             Input::Connected { conn, version, refused } => self.connected(now, conn, version, refused),
             Input::Failed(text) => self.failed(text),
@@ -250,10 +254,10 @@ impl Conversation {
         }
     }
 
-    /// For completion.
-    pub fn names(&self) -> Names {
+    /// What can be completed, where that has changed since it was last asked.
+    pub fn new_names(&mut self) -> Option<Names> {
         let rooms = self.rooms.iter().chain([&RoomName::lobby()]).map(RoomName::to_string).collect();
-        Names { nicks: self.people.names(), rooms }
+        std::mem::take(&mut self.names_changed).then(|| Names { nicks: self.people.names(), rooms })
     }
 
     /// Messages that the broker has not acknowledged.
