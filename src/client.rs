@@ -477,6 +477,8 @@ impl Shell {
     /// Lets the user type the next line.
     fn prompt(&self) {
         if self.mode == Mode::Chat {
+            // What the last line led to comes before the next one.
+            self.screen.settle();
             // The input thread takes one a line, and one line is answered at a time.
             let _ = self.prompts.try_send(self.conversation.prompt());
         }

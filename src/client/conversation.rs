@@ -322,3 +322,6 @@ impl Conversation {
         self.tell(News::Hint(text.into()));
     }
 }
+
+#[cfg(test)]
+mod tests;

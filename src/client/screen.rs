@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// Lines that may wait for a reader who is slower than the chat; past that the client waits too.
 const BACKLOG: usize = 100_000;
+/// How long [`Screen::settle`] waits: longer than printing takes, too short to be noticed.
+const SETTLE: Duration = Duration::from_millis(100);
 /// How long the end waits for what is still to be printed.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -24,6 +26,8 @@ pub struct Screen {
 enum Order {
     Print(Line),
     Clear,
+    /// Everything before it is printed: whoever gave the other end may know.
+    Report(Sender<()>),
 }
 
 impl Screen {
@@ -56,6 +60,13 @@ impl Screen {
         let _ = self.orders.send(Order::Clear);
     }
 
+    /// Waits until what was given is printed. The line editor, busy with keys, may keep a line back for now: then in vain.
+    pub fn settle(&self) {
+        let (report, printed) = crossbeam_channel::bounded(1);
+        let _ = self.orders.send(Order::Report(report));
+        let _ = printed.recv_timeout(SETTLE);
+    }
+
     /// Prints what waits and ends. A line editor that has stopped reading could hold the thread for ever: then it is left.
     pub fn finish(self) {
         drop(self.orders);
@@ -70,6 +81,10 @@ fn print_above(inbox: &Receiver<Order>, mut above: Above) -> bool {
     inbox.iter().all(|order| match order {
         Order::Print(line) => above(line.text + "\n"),
         Order::Clear => above("\x1b[H\x1b[2J".to_owned()),
+        Order::Report(report) => {
+            let _ = report.send(());
+            true
+        }
     })
 }
 
@@ -82,6 +97,7 @@ fn print_out(inbox: &Receiver<Order>) -> bool {
             // In the order in which things happened, where both go to the same place.
             Order::Print(Line { stream: Stream::Err, text }) => out.flush().map(|()| print_error(&text)),
             Order::Clear => Ok(()),
+            Order::Report(report) => out.flush().map(|()| drop(report)),
         };
         let flushed = written.and_then(|()| if inbox.is_empty() { out.flush() } else { Ok(()) });
         if flushed.is_err() {
