@@ -1,6 +1,7 @@
 //! A chat over the MQTT broker you already have.
 
 pub mod check;
+pub mod client;
 pub mod link;
 pub mod nearest;
 pub mod now;
@@ -8,3 +9,4 @@ pub mod options;
 pub mod protocol;
 pub mod random;
 pub mod server;
+pub mod signals;

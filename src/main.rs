@@ -1,7 +1,7 @@
 //! A switch: subcommand → run → exit code.
 
 use mqttchat::options::{self, Environment, Invocation};
-use mqttchat::{check, server};
+use mqttchat::{check, client, server};
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -10,10 +10,10 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match options::parse(&arguments, &Environment::process()) {
         Ok(Invocation::Server(options)) => server::run(options),
+        Ok(Invocation::Client(options)) => client::run(options),
         Ok(Invocation::Check(options)) => check::run(options),
         Ok(Invocation::Help(text)) => print(&text),
         Ok(Invocation::Version) => print(concat!("mqttchat ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("mqttchat: {error}");
             ExitCode::FAILURE

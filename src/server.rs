@@ -21,13 +21,11 @@ use crate::link::{self, Link, Qos, Version};
 use crate::now::Now;
 use crate::options::ServerOptions;
 use crate::protocol::{Status, Topics};
-use crate::random;
+use crate::{random, signals};
 use chat::{Chat, Input, Output};
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use history::History;
 use log::{debug, error, info, warn};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -91,7 +89,8 @@ fn serve(options: ServerOptions) -> Result<ExitCode, String> {
     let (jobs, job_inbox) = unbounded();
     let (answers, store_inbox) = unbounded();
     let store = store::start(history, job_inbox, answers).map_err(thread)?;
-    let stop = on_signals().map_err(|error| format!("signals cannot be caught: {error}"))?;
+    let (stopper, stop) = unbounded();
+    signals::listen(move |_| stopper.send(()).is_ok()).map_err(thread)?;
     let ticks = sweep().map_err(thread)?;
     let (link_events, link_inbox) = unbounded();
     let link_config = link_config(&options, &topics, &secret, &chat);
@@ -248,20 +247,6 @@ fn sweep() -> io::Result<Receiver<()>> {
         }
     })?;
     Ok(ticks)
-}
-
-/// The "signals" thread: SIGINT and SIGTERM become one word to stop.
-fn on_signals() -> io::Result<Receiver<()>> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let (sender, stop) = unbounded();
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for _ in signals.forever() {
-            if sender.send(()).is_err() {
-                return;
-            }
-        }
-    })?;
-    Ok(stop)
 }
 
 #[cfg(test)]

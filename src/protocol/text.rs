@@ -49,7 +49,7 @@ fn escape(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
 
 /// C0, DEL and C1 controls, and the characters that change the direction of text (U+061C, 200E, 200F, 202A–202E,
 /// 2066–2069) or break lines behind a program's back (U+2028, 2029).
-fn drives_a_terminal(c: char) -> bool {
+pub fn drives_a_terminal(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

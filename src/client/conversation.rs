@@ -1,0 +1,327 @@
+//! Pure: the client's part of a chat. What happens comes in as [`Input`], what is to be done goes out as [`Output`]; the
+//! shell (`client.rs`) owns it and carries the outputs out. Never a clock, a thread, a socket or the terminal.
+//!
+//! ```text
+//!          connected            chat/server online, or 1 s without          welcome
+//!  Away ──────────────► Listening ───────────────────────────────► Asked ─────────────► Welcomed
+//!   ▲                                                                ▲                      │
+//!   │ lost, from anywhere                    jitter: Due ────────────┘◄── another server ───┘
+//! ```
+//!
+//! `joining` holds these steps, `arrivals` what others send, `typed` what the user wants; `requests`, `seen` and `people`
+//! are state of their own.
+
+mod arrivals;
+mod joining;
+mod people;
+mod requests;
+mod seen;
+mod typed;
+
+use super::command::{Command, Names};
+use super::news::News;
+use super::outbox::Outbox;
+use crate::now::Now;
+use crate::protocol::{Nick, Presence, RoomName, ServerInfo, Session, Topic, Topics, presence::Action};
+use people::People;
+use requests::Requests;
+use seen::Seen;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+pub use joining::NO_SERVER;
+
+/// What a conversation is told when it begins.
+pub struct Config {
+    pub nick: Nick,
+    pub role: Role,
+    /// Rooms to be in beside the lobby. The first is talked in.
+    pub rooms: Vec<RoomName>,
+    pub session: Session,
+    pub topics: Topics,
+    /// Where the broker is, for people.
+    pub broker: String,
+    /// Ask for past messages when joining.
+    pub history: bool,
+    /// Another nick can be asked for where this one is in use.
+    pub can_choose_nick: bool,
+    /// How long to wait before joining a server that has just started, so that not all clients do so at once.
+    pub jitter: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Joins, hears and is seen.
+    Member,
+    /// Only sends: nobody notices it but by its messages.
+    Sender,
+}
+
+/// What happens to a conversation.
+#[derive(Debug)]
+pub enum Input {
+    Connected {
+        /// Counts the connections of this run.
+        conn: u32,
+        /// For people: "MQTT 5".
+        version: &'static str,
+        /// Subscriptions that the broker did not grant.
+        refused: Vec<String>,
+    },
+    /// An attempt to connect failed, and why.
+    Failed(String),
+    Lost {
+        reason: String,
+    },
+    /// The next attempt to connect starts after this time.
+    Waiting(Duration),
+    /// The broker did not grant a subscription.
+    Refused(String),
+    Arrived {
+        topic: String,
+        payload: Vec<u8>,
+        /// It was there before we came.
+        retained: bool,
+    },
+    /// The broker has what was published with this ticket.
+    Published(u64),
+    /// The broker will not take it.
+    Rejected {
+        ticket: u64,
+        reason: String,
+    },
+    /// A line from the terminal: text or a command.
+    Typed(String),
+    /// A command of a program, with the `ref` for its answers.
+    Command(Command, Option<Value>),
+    /// Time has passed.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq)]
+pub enum Output {
+    Publish(Publication),
+    Subscribe(String),
+    Unsubscribe(String),
+    Tell(News),
+    /// Empty the screen.
+    Clear,
+    /// Connect anew: the nick, and with it the will, is another one.
+    Renamed,
+    /// The user wants to leave once everything is sent.
+    Quit,
+    /// Somebody else has the nick, and no other can be asked for.
+    NickInUse,
+}
+
+/// Something to publish, never retained.
+#[derive(Debug, PartialEq)]
+pub struct Publication {
+    pub topic: String,
+    pub payload: Vec<u8>,
+    pub kind: Kind,
+    /// To be named in [`Input::Published`].
+    pub ticket: Option<u64>,
+}
+
+/// What quality of service a publication takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A message: as the user chose.
+    Message,
+    /// Presence and requests: at least once.
+    Control,
+}
+
+/// How often heartbeats go out where no server says otherwise: the original's.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// Where joining stands; the diagram is above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Join {
+    Away,
+    Listening { until: Instant },
+    Due { at: Instant },
+    Asked { since: Instant },
+    Welcomed,
+}
+
+pub struct Conversation {
+    config: Config,
+    nick: Nick,
+    /// Rooms beside the lobby.
+    rooms: Vec<RoomName>,
+    /// The room that is talked in.
+    here: RoomName,
+    join: Join,
+    /// Of the present or last connection.
+    conn: u32,
+    version: &'static str,
+    /// The server that says it is online, on this connection.
+    server: Option<ServerInfo>,
+    /// A server has said something since the last join.
+    heard: bool,
+    /// It was told that no server answers.
+    told_silence: bool,
+    /// A join under this nick was let in, or there was nobody to ask: messages may go out with every connection.
+    may_send: bool,
+    /// The nick is in use: the next line is another one.
+    choosing_nick: bool,
+    connection_is_up: bool,
+    connected_before: bool,
+    told_users: bool,
+    /// The last failure to connect that was told, and whether "trying again" was told after it.
+    told_failure: Option<String>,
+    told_retry: bool,
+    heartbeat_at: Option<Instant>,
+    seen: HashMap<RoomName, Seen>,
+    seen_direct: Seen,
+    people: People,
+    /// Nicks or rooms may be others than at the last [`Conversation::new_names`].
+    names_changed: bool,
+    /// Who sent the last direct message.
+    correspondent: Option<Nick>,
+    outbox: Outbox,
+    requests: Requests,
+    /// When a ping went out.
+    ping_sent: Option<Instant>,
+    out: Vec<Output>,
+}
+
+impl Conversation {
+    pub fn new(config: Config) -> Conversation {
+        Conversation {
+            nick: config.nick.clone(),
+            rooms: config.rooms.clone(),
+            here: config.rooms.first().cloned().unwrap_or_else(RoomName::lobby),
+            join: Join::Away,
+            conn: 0,
+            version: "",
+            server: None,
+            heard: false,
+            told_silence: false,
+            may_send: config.role == Role::Sender,
+            choosing_nick: false,
+            connection_is_up: false,
+            connected_before: false,
+            told_users: false,
+            told_failure: None,
+            told_retry: false,
+            heartbeat_at: None,
+            seen: HashMap::new(),
+            seen_direct: Seen::default(),
+            people: People::default(),
+            names_changed: true,
+            correspondent: None,
+            outbox: Outbox::new(config.session.clone()),
+            requests: Requests::default(),
+            ping_sent: None,
+            out: Vec::new(),
+            config,
+        }
+    }
+
+    pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
+        self.names_changed |= matches!(input, Input::Arrived { .. } | Input::Typed(_));
+        match input {
+            Input::Connected { conn, version, refused } => self.connected(now, conn, version, refused),
+            Input::Failed(text) => self.failed(text),
+            Input::Lost { reason } => self.lost(reason),
+            Input::Waiting(delay) => self.waiting(delay),
+            Input::Refused(filter) => self.subscription_refused(&filter),
+            Input::Arrived { topic, payload, retained } => self.arrived(now, &topic, &payload, retained),
+            Input::Published(ticket) => self.published(now, ticket),
+            Input::Rejected { ticket, reason } => self.rejected(ticket, &reason),
+            Input::Typed(line) => self.typed(now, &line),
+            Input::Command(command, reference) => self.command(now, command, reference),
+            Input::Tick => self.tick(now),
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    pub fn nick(&self) -> &Nick {
+        &self.nick
+    }
+
+    /// What stands before the line that is typed.
+    pub fn prompt(&self) -> String {
+        match (self.choosing_nick, self.here.is_lobby()) {
+            (true, _) => "another nick: ".to_owned(),
+            (false, true) => "> ".to_owned(),
+            (false, false) => format!("#{}> ", self.here),
+        }
+    }
+
+    /// What can be completed, where that has changed since it was last asked.
+    pub fn new_names(&mut self) -> Option<Names> {
+        let rooms = self.rooms.iter().chain([&RoomName::lobby()]).map(RoomName::to_string).collect();
+        std::mem::take(&mut self.names_changed).then(|| Names { nicks: self.people.names(), rooms })
+    }
+
+    /// Messages that the broker has not acknowledged.
+    pub fn unsent(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Whether a question of the user may still be answered soon.
+    pub fn has_questions(&self) -> bool {
+        self.requests.has_questions()
+    }
+
+    /// What to subscribe to with every connection.
+    pub fn subscriptions(&self) -> Vec<String> {
+        if self.config.role == Role::Sender {
+            return Vec::new();
+        }
+        let topics = &self.config.topics;
+        let mut filters = vec![
+            topics.name(&Topic::Server),
+            topics.name(&Topic::System),
+            topics.name(&Topic::Users),
+            topics.all_messages(),
+            topics.private_to(self.nick.key()),
+        ];
+        filters.extend(self.rooms.iter().map(|room| topics.one_room(room)));
+        filters
+    }
+
+    /// What the broker is to publish when the connection of this number breaks; `None` for a sender. It goes to the nick's
+    /// own topic in any chat, since it is fixed before it is known which server there is.
+    pub fn will(&self) -> Option<impl Fn(u32) -> (String, Vec<u8>) + Send + use<>> {
+        let sender = Some(self.nick.key().clone());
+        let topic = self.config.topics.name(&Topic::Presence { sender });
+        let will = Presence {
+            action: Action::Leave,
+            nick: self.nick.clone(),
+            timestamp: None,
+            session: Some(self.config.session.clone()),
+            conn: 0,
+            will: true,
+            rooms: Vec::new(),
+        };
+        (self.config.role == Role::Member)
+            .then_some(move |conn| (topic.clone(), Presence { conn, ..will.clone() }.to_json()))
+    }
+
+    /// The last word before a clean end; `None` where nobody knows that we are here.
+    pub fn leave(&self, now: Now) -> Option<Publication> {
+        matches!(self.join, Join::Asked { .. } | Join::Welcomed).then(|| self.presence(now, Action::Leave))
+    }
+
+    fn tell(&mut self, news: News) {
+        self.out.push(Output::Tell(news));
+    }
+
+    fn error(&mut self, text: impl Into<String>, reference: Option<Value>) {
+        self.tell(News::Error { text: text.into(), reference });
+    }
+
+    fn hint(&mut self, text: impl Into<String>) {
+        self.tell(News::Hint(text.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! Coming, being there and going: connections, the steps of joining, heartbeats, and what is asked again.
+
+use super::requests::{Open, Origin, PATIENCE};
+use super::{Conversation, HEARTBEAT, Join, Kind, Output, Publication, Role};
+use crate::client::news::News;
+use crate::now::Now;
+use crate::protocol::presence::Action;
+use crate::protocol::{
+    HistoryRequest, MessageId, Presence, Request, RequestKind, RoomName, ServerInfo, Status, Timestamp, Topic,
+};
+use std::time::Duration;
+
+/// Told once where nobody answers a join.
+pub const NO_SERVER: &str = "no chat server is answering: history and the user list are unavailable";
+/// How long the retained chat/server may take after the subscription.
+const LISTEN: Duration = Duration::from_secs(1);
+/// The ticket of pings: no message has this number.
+const PING_TICKET: u64 = u64::MAX;
+
+impl Conversation {
+    pub(super) fn connected(&mut self, now: Now, conn: u32, version: &'static str, refused: Vec<String>) {
+        self.connection_is_up = true;
+        let again = self.connected_before;
+        self.connected_before = true;
+        (self.conn, self.version, self.told_failure, self.told_retry) = (conn, version, None, false);
+        self.tell(News::Connected { broker: self.config.broker.clone(), again });
+        for filter in refused {
+            self.subscription_refused(&filter);
+        }
+        if self.config.role == Role::Member {
+            // A retained chat/server that came first left a join that is due.
+            self.join = match self.server {
+                Some(_) => Join::Due { at: now.instant },
+                None => Join::Listening { until: now.instant + LISTEN },
+            };
+        } else {
+            self.join = Join::Away;
+        }
+        self.flush();
+        self.tick(now);
+    }
+
+    pub(super) fn failed(&mut self, text: String) {
+        if self.told_failure.as_ref() != Some(&text) {
+            self.hint(text.clone());
+            self.told_failure = Some(text);
+            self.told_retry = false;
+        }
+    }
+
+    pub(super) fn lost(&mut self, reason: String) {
+        self.join = Join::Away;
+        self.server = None;
+        self.heartbeat_at = None;
+        self.ping_sent = None;
+        self.outbox.lost();
+        // It may break before it was ready, too.
+        if std::mem::take(&mut self.connection_is_up) {
+            self.tell(News::Disconnected { reason });
+        }
+    }
+
+    pub(super) fn waiting(&mut self, delay: Duration) {
+        if !std::mem::replace(&mut self.told_retry, true) {
+            self.tell(News::Reconnecting { delay });
+        }
+    }
+
+    pub(super) fn subscription_refused(&mut self, filter: &str) {
+        self.error(format!("the broker does not allow a subscription to {filter}"), None);
+    }
+
+    /// What chat/server says.
+    pub(super) fn server_says(&mut self, now: Now, info: ServerInfo) {
+        let before = match info.status {
+            Status::Online => self.server.replace(info.clone()),
+            Status::Offline => self.server.take(),
+        };
+        let is_another = |known: &ServerInfo| (&known.instance, &known.started) != (&info.instance, &info.started);
+        match (info.status, before) {
+            (Status::Online, Some(known)) if !is_another(&known) => return,
+            (Status::Online, _) => {
+                self.join = match self.join {
+                    Join::Away => Join::Away,
+                    Join::Listening { .. } => Join::Due { at: now.instant },
+                    _ => Join::Due { at: now.instant + self.config.jitter },
+                };
+            }
+            (Status::Offline, Some(_)) => self.silence(),
+            (Status::Offline, None) => return,
+        }
+        self.tell(News::Server(info));
+        self.tick(now);
+    }
+
+    /// A server has said something to somebody.
+    pub(super) fn server_is_heard(&mut self) {
+        self.heard = true;
+        if std::mem::take(&mut self.told_silence) {
+            self.hint("a chat server is answering again");
+        }
+    }
+
+    fn silence(&mut self) {
+        if !std::mem::replace(&mut self.told_silence, true) {
+            self.hint(NO_SERVER);
+        }
+    }
+
+    pub(super) fn welcomed(&mut self) {
+        if let Join::Asked { .. } = self.join {
+            self.join = Join::Welcomed;
+            self.may_send = true;
+            self.flush();
+        }
+    }
+
+    pub(super) fn nick_in_use(&mut self) {
+        if !matches!(self.join, Join::Asked { .. }) {
+            return;
+        }
+        self.join = Join::Away;
+        self.may_send = false;
+        if !self.config.can_choose_nick {
+            self.out.push(Output::NickInUse);
+            return;
+        }
+        self.choosing_nick = true;
+        self.error(format!("the nick {} is in use: type another one", self.nick), None);
+    }
+
+    pub(super) fn tick(&mut self, now: Now) {
+        match self.join {
+            Join::Listening { until } if now.instant >= until => self.ask_to_join(now),
+            Join::Due { at } if now.instant >= at => self.ask_to_join(now),
+            Join::Asked { since } if now.instant >= since + PATIENCE && !self.heard => {
+                self.silence();
+                // Nobody is there to say that the nick is in use.
+                self.may_send = true;
+                self.flush();
+            }
+            _ => {}
+        }
+        if !self.is_joined() {
+            return;
+        }
+        if self.heartbeat_at.is_some_and(|at| now.instant >= at) {
+            self.heartbeat_at = Some(now.instant + self.heartbeat_period());
+            let heartbeat = self.presence(now, Action::Heartbeat);
+            self.out.push(Output::Publish(heartbeat));
+        }
+        self.send_requests(now);
+    }
+
+    fn is_joined(&self) -> bool {
+        matches!(self.join, Join::Asked { .. } | Join::Welcomed)
+    }
+
+    fn ask_to_join(&mut self, now: Now) {
+        self.join = Join::Asked { since: now.instant };
+        self.heard = false;
+        self.heartbeat_at = Some(now.instant + self.heartbeat_period());
+        if self.server.is_none() {
+            // An original server answers to the nick as typed, and never says that one is in use.
+            if self.nick.as_str() != self.nick.key().as_str() {
+                let to = self.nick.clone();
+                self.out.push(Output::Subscribe(self.config.topics.name(&Topic::PrivateFlat { to })));
+            }
+            self.may_send = true;
+        }
+        let join = self.presence(now, Action::Join);
+        self.out.push(Output::Publish(join));
+        self.flush();
+        self.requests.again();
+        self.requests.open(RequestKind::Users, HistoryRequest::default(), Origin::Join);
+        self.ask_history(RoomName::lobby());
+        for room in self.rooms.clone() {
+            self.ask_history(room);
+        }
+        self.send_requests(now);
+    }
+
+    /// What somebody who joins a room sees of its past.
+    pub(super) fn ask_history(&mut self, room: RoomName) {
+        if self.config.history {
+            let history = HistoryRequest { room, ..HistoryRequest::default() };
+            self.requests.open(RequestKind::History, history, Origin::Join);
+        }
+    }
+
+    /// Asks what is to be asked by now, where anybody can be asked.
+    pub(super) fn send_requests(&mut self, now: Now) {
+        if !self.is_joined() {
+            return;
+        }
+        let (due, unanswered) = self.requests.due(now.instant);
+        for open in due {
+            self.send_request(now, &open);
+        }
+        for question in unanswered {
+            let what = question.kind.as_str();
+            self.error(format!("no chat server answers the request for {what}"), question.reference);
+        }
+    }
+
+    fn send_request(&mut self, now: Now, open: &Open) {
+        // An original server knows the lobby only, and would answer with that.
+        if self.server.is_none() && open.kind == RequestKind::History && !open.history.room.is_lobby() {
+            return;
+        }
+        let request = Request {
+            requester: self.nick.clone(),
+            timestamp: Some(Timestamp::new(now.wall)),
+            session: Some(self.config.session.clone()),
+            token: Some(open.token.clone()),
+            history: open.history.clone(),
+        };
+        let sender = self.server.as_ref().map(|_| self.nick.key().clone());
+        let is_ping = open.kind == RequestKind::Ping;
+        if is_ping {
+            self.ping_sent = Some(now.instant);
+        }
+        self.out.push(Output::Publish(Publication {
+            topic: self.config.topics.name(&Topic::Request { what: open.kind, sender }),
+            payload: request.to_json(open.kind),
+            kind: Kind::Control,
+            // The broker's acknowledgement of the request is its own round trip.
+            ticket: is_ping.then_some(PING_TICKET),
+        }));
+    }
+
+    fn heartbeat_period(&self) -> Duration {
+        let announced = self.server.as_ref().and_then(|server| server.heartbeat_seconds);
+        announced.map_or(HEARTBEAT, |seconds| Duration::from_secs(seconds.clamp(1, 3_600)))
+    }
+
+    pub(super) fn presence(&self, now: Now, action: Action) -> Publication {
+        let presence = Presence {
+            action,
+            nick: self.nick.clone(),
+            timestamp: Some(Timestamp::new(now.wall)),
+            session: Some(self.config.session.clone()),
+            conn: self.conn,
+            will: false,
+            rooms: if action == Action::Leave { Vec::new() } else { self.rooms.clone() },
+        };
+        let sender = self.server.as_ref().map(|_| self.nick.key().clone());
+        Publication {
+            topic: self.config.topics.name(&Topic::Presence { sender }),
+            payload: presence.to_json(),
+            kind: Kind::Control,
+            ticket: None,
+        }
+    }
+
+    /// Publishes the messages that wait, where they may go out.
+    pub(super) fn flush(&mut self) {
+        if !self.connection_is_up || !self.may_send {
+            return;
+        }
+        for outgoing in self.outbox.take_waiting() {
+            self.out.push(Output::Publish(Publication {
+                topic: self.config.topics.name(&outgoing.topic),
+                payload: outgoing.payload,
+                kind: Kind::Message,
+                ticket: Some(outgoing.ticket),
+            }));
+        }
+    }
+
+    pub(super) fn published(&mut self, now: Now, ticket: u64) {
+        if ticket == PING_TICKET {
+            if let Some(sent) = self.ping_sent {
+                self.tell(News::BrokerRoundTrip(now.instant.saturating_duration_since(sent)));
+            }
+        } else if let Some(settled) = self.outbox.settle(ticket) {
+            self.tell(News::Sent { id: MessageId::Sent(settled.id), reference: settled.reference });
+        }
+    }
+
+    pub(super) fn rejected(&mut self, ticket: u64, reason: &str) {
+        if let Some(settled) = self.outbox.settle(ticket) {
+            self.error(format!("the broker does not take the message: {reason}"), settled.reference);
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! The conversation with a moved clock: what goes out and what is told, and when.
+
+use super::*;
+use crate::protocol::MessageId;
+use chrono::DateTime;
+
+const SESSION: &str = "k3v9x2m1q8f0";
+const ONLINE: &str = r#"{"type":"server","status":"online","instance":"one","started":"2026-11-22T19:00:00Z","version":"1","heartbeat_seconds":10}"#;
+const WELCOME: &str = r#"{"type":"welcome","session":"k3v9x2m1q8f0","online_users":1}"#;
+
+/// A conversation, its clock, and what it put out.
+struct Stage {
+    conversation: Conversation,
+    now: Now,
+    out: Vec<Output>,
+}
+
+impl Stage {
+    fn new(change: impl FnOnce(&mut Config)) -> Stage {
+        let mut config = Config {
+            nick: Nick::parse("Alice").unwrap(),
+            role: Role::Member,
+            rooms: Vec::new(),
+            session: Session::parse(SESSION).unwrap(),
+            topics: Topics::new("chat"),
+            broker: "localhost:1883".to_owned(),
+            history: true,
+            can_choose_nick: false,
+            jitter: Duration::from_millis(300),
+        };
+        change(&mut config);
+        let wall = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
+        Stage { conversation: Conversation::new(config), now: Now { instant: Instant::now(), wall }, out: Vec::new() }
+    }
+
+    /// Connected to a broker with a chat server, which has let us in.
+    fn welcomed() -> Stage {
+        let mut stage = Stage::new(|_| {});
+        stage.arrives("chat/server", ONLINE);
+        stage.connect(1);
+        stage.arrives("chat/private/alice/server", WELCOME);
+        stage.out.clear();
+        stage
+    }
+
+    fn input(&mut self, input: Input) {
+        self.out.extend(self.conversation.handle(self.now, input));
+    }
+
+    fn connect(&mut self, conn: u32) {
+        self.input(Input::Connected { conn, version: "MQTT 5", refused: Vec::new() });
+    }
+
+    fn arrives(&mut self, topic: &str, payload: &str) {
+        self.input(Input::Arrived { topic: topic.to_owned(), payload: payload.into(), retained: false });
+    }
+
+    fn types(&mut self, line: &str) {
+        self.input(Input::Typed(line.to_owned()));
+    }
+
+    fn after(&mut self, milliseconds: u64) {
+        self.now.instant += Duration::from_millis(milliseconds);
+        self.input(Input::Tick);
+    }
+
+    /// The topics of what was published, in order; forgets the outputs.
+    #[track_caller]
+    fn check_published(&mut self, expected: &[&str]) {
+        let published = self.out.iter().filter_map(|out| match out {
+            Output::Publish(publication) => Some(publication.topic.as_str()),
+            _ => None,
+        });
+        assert_eq!(published.collect::<Vec<_>>(), expected, "{:#?}", self.out);
+        self.out.clear();
+    }
+
+    /// What was told: texts of messages (`own` marked with `>`), hints and errors; forgets the outputs.
+    #[track_caller]
+    fn check_told(&mut self, expected: &[&str]) {
+        let told = self.out.iter().filter_map(|out| match out {
+            Output::Tell(News::Said(said)) => Some(format!("{}{}", if said.own { ">" } else { "" }, said.text)),
+            Output::Tell(News::Hint(text)) => Some(text.clone()),
+            Output::Tell(News::Error { text, .. }) => Some(text.clone()),
+            Output::Tell(News::Presence(notice)) => Some(notice.message.clone()),
+            _ => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+        self.out.clear();
+    }
+
+    #[track_caller]
+    fn payload(&self, topic: &str) -> serde_json::Value {
+        let found = self.out.iter().find_map(|out| match out {
+            Output::Publish(publication) if publication.topic == topic => Some(&publication.payload),
+            _ => None,
+        });
+        serde_json::from_slice(found.unwrap_or_else(|| panic!("nothing on {topic}: {:#?}", self.out))).unwrap()
+    }
+}
+
+#[test]
+fn with_a_server_it_joins_at_once_on_topics_of_its_own() {
+    let mut stage = Stage::new(|config| config.rooms = vec![RoomName::parse("dev").unwrap()]);
+    stage.connect(1);
+    stage.check_published(&[]);
+    stage.arrives("chat/server", ONLINE);
+    let join = stage.payload("chat/presence/alice");
+    assert_eq!((&join["action"], &join["conn"], &join["rooms"][0]), (&"join".into(), &1.into(), &"dev".into()));
+    let history = "chat/request/history/alice";
+    stage.check_published(&["chat/presence/alice", "chat/request/users/alice", history, history]);
+}
+
+#[test]
+fn without_a_server_it_joins_after_a_second_as_an_original() {
+    let mut stage = Stage::new(|_| {});
+    stage.connect(1);
+    stage.after(999);
+    stage.check_published(&[]);
+    stage.after(1);
+    assert!(stage.out.contains(&Output::Subscribe("chat/private/Alice".to_owned())));
+    stage.check_published(&["chat/presence", "chat/request/users", "chat/request/history"]);
+    stage.after(4_999);
+    stage.check_told(&[]);
+    stage.after(1);
+    stage.check_told(&[NO_SERVER]);
+    stage.after(60_000);
+    stage.check_told(&[]);
+    // A server that comes late is joined, with jitter.
+    stage.arrives("chat/server", ONLINE);
+    stage.check_published(&[]);
+    stage.after(300);
+    stage.check_published(&["chat/presence/alice", "chat/request/users/alice", "chat/request/history/alice"]);
+}
+
+#[test]
+fn an_original_server_is_understood() {
+    let mut stage = Stage::new(|_| {});
+    stage.connect(1);
+    stage.after(1_000);
+    stage.out.clear();
+    let page = r#"{"type":"history","messages":[{"type":"chat","username":"bob","message":"old","timestamp":"2026-11-22T19:10:30.031995"}],"timestamp":"x"}"#;
+    stage.arrives("chat/private/Alice", page);
+    stage.check_told(&["old"]);
+    stage.arrives("chat/private/Alice", page);
+    stage.check_told(&[]);
+    stage.arrives("chat/private/Alice", r#"{"type":"online_users","users":["Alice","bob",null],"count":2}"#);
+    assert!(matches!(&stage.out[..], [Output::Tell(News::Users { list, .. })] if list.users.len() == 2));
+    stage.out.clear();
+    stage.after(10_000);
+    stage.check_told(&[]);
+    stage.check_published(&[]);
+}
+
+#[test]
+fn a_reply_without_a_token_is_no_reply_of_our_server() {
+    let mut stage = Stage::welcomed();
+    stage.arrives(
+        "chat/private/alice/server",
+        r#"{"type":"history","messages":[{"username":"bob","message":"forged"}]}"#,
+    );
+    stage.arrives(
+        "chat/private/alice/server",
+        r#"{"type":"history","messages":[{"username":"bob","message":"x"}],"request":"nonsense"}"#,
+    );
+    stage.check_told(&[]);
+}
+
+#[test]
+fn another_instance_is_joined_again_and_the_same_is_not() {
+    let mut stage = Stage::welcomed();
+    stage.arrives("chat/server", ONLINE);
+    stage.after(400);
+    stage.check_published(&[]);
+    stage.arrives("chat/server", &ONLINE.replace("one", "two"));
+    stage.after(299);
+    stage.check_published(&[]);
+    stage.after(1);
+    stage.check_published(&["chat/presence/alice", "chat/request/users/alice", "chat/request/history/alice"]);
+}
+
+#[test]
+fn a_server_that_goes_is_told_of_once() {
+    let mut stage = Stage::welcomed();
+    let offline = ONLINE.replace("online", "offline");
+    stage.arrives("chat/server", &offline);
+    stage.arrives("chat/server", &offline);
+    stage.check_told(&[NO_SERVER]);
+    stage.arrives("chat/server", ONLINE);
+    stage.after(300);
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.check_told(&["a chat server is answering again"]);
+}
+
+#[test]
+fn own_messages_are_told_once() {
+    let mut stage = Stage::welcomed();
+    stage.types("hi");
+    let echo = String::from_utf8(stage.out.iter().find_map(published).unwrap()).unwrap();
+    stage.check_told(&[">hi"]);
+    stage.arrives("chat/messages", &echo);
+    stage.arrives("chat/messages/alice", &echo);
+    stage.check_told(&[]);
+    // Another's with the same session and number is another's.
+    stage.arrives("chat/messages", &echo.replace("Alice", "bob"));
+    stage.check_told(&["hi"]);
+    stage.types("/msg alice to me");
+    stage.check_told(&[">to me"]);
+}
+
+fn published(out: &Output) -> Option<Vec<u8>> {
+    match out {
+        Output::Publish(publication) => Some(publication.payload.clone()),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_is_typed_offline_goes_out_after_the_next_connect() {
+    let mut stage = Stage::welcomed();
+    stage.types("one");
+    stage.check_published(&["chat/messages"]);
+    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.types("two");
+    stage.check_told(&[">two"]);
+    stage.connect(2);
+    stage.check_published(&["chat/messages/alice", "chat/messages"]);
+    stage.input(Input::Published(1));
+    stage.input(Input::Published(2));
+    assert_eq!(stage.conversation.unsent(), 0);
+}
+
+#[test]
+fn nothing_is_said_before_the_server_has_let_us_in() {
+    let mut stage = Stage::new(|_| {});
+    stage.types("early");
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    let join = ["chat/presence/alice", "chat/request/users/alice", "chat/request/history/alice"];
+    stage.check_published(&join);
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.check_published(&["chat/messages"]);
+}
+
+#[test]
+fn a_nick_in_use_ends_it_only_between_join_and_welcome() {
+    let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#);
+    let mut stage = Stage::welcomed();
+    stage.arrives("chat/private/alice/server", &refusal);
+    assert_eq!(stage.out, []);
+
+    let mut stage = Stage::new(|_| {});
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.arrives("chat/private/alice/server", &refusal.replace(SESSION, "aaaaaaaaaaaa"));
+    assert!(!stage.out.contains(&Output::NickInUse), "another session was meant");
+    stage.arrives("chat/private/alice/server", &refusal);
+    assert!(stage.out.contains(&Output::NickInUse));
+}
+
+#[test]
+fn on_a_terminal_another_nick_is_asked_for() {
+    let mut stage = Stage::new(|config| config.can_choose_nick = true);
+    stage.types("hi");
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.out.clear();
+    stage.arrives(
+        "chat/private/alice/server",
+        &format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#),
+    );
+    stage.check_told(&["the nick Alice is in use: type another one"]);
+    stage.types("no nick");
+    stage.check_told(&["not a nick: a name cannot hold  "]);
+    stage.types("Bob");
+    assert_eq!(stage.out, [Output::Renamed]);
+    assert!(stage.conversation.subscriptions().contains(&"chat/private/bob/#".to_owned()));
+    stage.out.clear();
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.arrives("chat/private/bob/server", WELCOME);
+    assert_eq!(stage.payload("chat/messages")["username"], "Bob");
+}
+
+#[test]
+fn a_page_fills_what_was_missed() {
+    let mut stage = Stage::welcomed();
+    stage.arrives(
+        "chat/messages",
+        r#"{"type":"chat","username":"bob","message":"one","session":"aaaaaaaaaaaa","seq":1}"#,
+    );
+    stage.check_told(&["one"]);
+    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(2);
+    let token = stage.payload("chat/request/history/alice")["request"].as_str().unwrap().to_owned();
+    stage.out.clear();
+    let page = r#"{"type":"history","messages":[{"username":"bob","message":"one","id":"aaaaaaaaaaaa-1"},{"username":"bob","message":"two","id":"aaaaaaaaaaaa-2"},{"username":"py","message":"three","id":"x-3"}],"request":"TOKEN","room":"lobby"}"#;
+    stage.arrives("chat/private/alice/server", &page.replace("TOKEN", &token));
+    stage.check_told(&["two", "three"]);
+    stage.arrives(
+        "chat/messages/bob",
+        r#"{"type":"chat","username":"bob","message":"two","session":"aaaaaaaaaaaa","seq":2,"late":true}"#,
+    );
+    stage.check_told(&[]);
+}
+
+#[test]
+fn heartbeats_come_as_often_as_the_server_says() {
+    let mut stage = Stage::welcomed();
+    stage.arrives("chat/private/alice/server", r#"{"type":"online_users","users":[],"request":"r1"}"#);
+    stage.arrives("chat/private/alice/server", r#"{"type":"history","messages":[],"request":"r2"}"#);
+    stage.out.clear();
+    stage.after(9_999);
+    stage.check_published(&[]);
+    stage.after(1);
+    assert_eq!(stage.payload("chat/presence/alice")["action"], "heartbeat");
+    stage.check_published(&["chat/presence/alice"]);
+    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.after(60_000);
+    stage.check_published(&[]);
+}
+
+#[test]
+fn rooms() {
+    let mut stage = Stage::welcomed();
+    stage.types("/join dev");
+    assert!(stage.out.contains(&Output::Subscribe("chat/rooms/dev/#".to_owned())));
+    assert_eq!(stage.payload("chat/presence/alice")["rooms"][0], "dev");
+    assert_eq!(stage.payload("chat/request/history/alice")["room"], "dev");
+    stage.out.clear();
+    stage.types("in dev");
+    stage.check_published(&["chat/rooms/dev/alice"]);
+    stage.arrives("chat/rooms/dev/bob", r#"{"type":"chat","username":"bob","message":"hi"}"#);
+    stage.arrives("chat/rooms/other/bob", r#"{"type":"chat","username":"bob","message":"not for us"}"#);
+    stage.arrives("chat/rooms/dev/bob", r#"{"type":"chat","username":"mallory","message":"forged"}"#);
+    stage.check_told(&["hi"]);
+    stage.types("/part");
+    assert!(stage.out.contains(&Output::Unsubscribe("chat/rooms/dev/#".to_owned())));
+    stage.out.clear();
+    stage.types("in the lobby");
+    stage.check_published(&["chat/messages"]);
+    stage.types("/part");
+    stage.check_told(&["everybody is in the lobby; /quit leaves the chat"]);
+}
+
+#[test]
+fn notices_are_about_others() {
+    let mut stage = Stage::welcomed();
+    let notice =
+        |nick: &str| format!(r#"{{"type":"user_join","username":"{nick}","message":"{nick} joined the chat"}}"#);
+    stage.arrives("chat/system", &notice("ALICE"));
+    stage.arrives("chat/system", &notice("bob"));
+    stage.check_told(&["bob joined the chat"]);
+}
+
+#[test]
+fn direct_messages() {
+    let mut stage = Stage::welcomed();
+    stage.types("/reply hi");
+    stage.check_told(&["nobody has sent you a direct message yet"]);
+    stage.arrives("chat/private/alice/bob", r#"{"type":"private","username":"Bob","to":"alice","message":"psst"}"#);
+    stage.arrives("chat/private/alice/bob", r#"{"type":"private","username":"eve","to":"alice","message":"forged"}"#);
+    stage.check_told(&["psst"]);
+    stage.types("/reply hi");
+    stage.check_published(&["chat/private/bob/alice"]);
+}
+
+#[test]
+fn a_sender_only_sends() {
+    let mut stage = Stage::new(|config| config.role = Role::Sender);
+    assert!(stage.conversation.subscriptions().is_empty());
+    assert!(stage.conversation.will().is_none());
+    stage.types("hi");
+    stage.connect(1);
+    stage.after(10_000);
+    stage.check_published(&["chat/messages"]);
+    assert!(stage.conversation.leave(stage.now).is_none());
+}
+
+#[test]
+fn the_will_names_its_connection() {
+    let stage = Stage::welcomed();
+    let (topic, payload) = stage.conversation.will().unwrap()(7);
+    assert_eq!(topic, "chat/presence/alice");
+    let expected = format!(r#"{{"action":"leave","username":"Alice","session":"{SESSION}","conn":7,"will":true}}"#);
+    assert_eq!(String::from_utf8(payload).unwrap(), expected);
+}
+
+#[test]
+fn a_sent_message_is_named() {
+    let mut stage = Stage::welcomed();
+    let say = Command::Say { text: "hi".to_owned(), to: crate::client::command::Target::Here, action: false };
+    stage.input(Input::Command(say, Some(7.into())));
+    stage.out.clear();
+    stage.input(Input::Published(1));
+    let id = MessageId::parse(&format!("{SESSION}-1")).unwrap();
+    assert_eq!(stage.out, [Output::Tell(News::Sent { id, reference: Some(7.into()) })]);
+}
+
+#[test]
+fn bad_payloads_disturb_nobody() {
+    let mut stage = Stage::welcomed();
+    let deep = "[".repeat(100_000);
+    for payload in
+        ["", "[1,2]", "not json", "{}", r#"{"type":"chat"}"#, r#"{"type":"chat","username":"+","message":"x"}"#, &deep]
+    {
+        for topic in
+            ["chat/messages", "chat/system", "chat/users", "chat/server", "chat/private/alice/server", "chat/x"]
+        {
+            stage.arrives(topic, payload);
+        }
+    }
+    assert_eq!(stage.out, []);
+}

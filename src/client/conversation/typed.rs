@@ -1,0 +1,222 @@
+//! What the user wants: lines typed, and commands.
+
+use super::requests::Origin;
+use super::{Conversation, Join, Output, Role};
+use crate::client::command::{self, Command, Page, Target};
+use crate::client::news::{News, Place, Said};
+use crate::client::outbox::{CAPACITY, Message};
+use crate::now::Now;
+use crate::protocol::limits::{ROOMS_PER_SESSION, TEXT_CHARS};
+use crate::protocol::presence::Action;
+use crate::protocol::{Chat, HistoryRequest, MessageId, Nick, Private, RequestKind, RoomName, Timestamp, text};
+use serde_json::Value;
+
+/// What a tab is sent as: a control character would be taken out.
+const TAB: &str = "    ";
+
+impl Conversation {
+    pub(super) fn typed(&mut self, now: Now, line: &str) {
+        if self.choosing_nick && !line.starts_with('/') {
+            return self.choose_nick(line.trim());
+        }
+        match command::parse(line) {
+            Ok(Command::Say { text, .. }) if text.trim().is_empty() => {}
+            Ok(command) => self.command(now, command, None),
+            Err(error) => self.error(error.to_string(), None),
+        }
+    }
+
+    fn choose_nick(&mut self, name: &str) {
+        match Nick::choose(name) {
+            Ok(nick) => {
+                self.outbox.rename(&nick);
+                self.nick = nick;
+                self.choosing_nick = false;
+                // The connection that follows is a first one.
+                self.connected_before = false;
+                self.connection_is_up = false;
+                self.server = None;
+                self.out.push(Output::Renamed);
+            }
+            Err(error) => self.error(format!("not a nick: {error}"), None),
+        }
+    }
+
+    pub(super) fn command(&mut self, now: Now, command: Command, reference: Option<Value>) {
+        match command {
+            Command::Say { text, to, action } => self.say(now, &text, to, action, reference),
+            Command::Reply(text) => match self.correspondent.clone() {
+                Some(nick) => self.say(now, &text, Target::Nick(nick), false, reference),
+                None => self.error("nobody has sent you a direct message yet", reference),
+            },
+            Command::Users => self.ask(now, RequestKind::Users, HistoryRequest::default(), reference),
+            Command::Rooms => self.ask(now, RequestKind::Rooms, HistoryRequest::default(), reference),
+            Command::Ping => self.ask(now, RequestKind::Ping, HistoryRequest::default(), reference),
+            Command::History(page) => self.ask_page(now, page, reference),
+            Command::Join(room) => self.join_room(now, room, reference),
+            Command::Part(room) => self.part(now, room, reference),
+            Command::Room(room) if self.is_in(&room) => self.talk_in(room),
+            Command::Room(room) => self.join_room(now, room, reference),
+            Command::Status => self.status(),
+            Command::Help => command::help().into_iter().for_each(|line| self.hint(line)),
+            Command::Clear => self.out.push(Output::Clear),
+            Command::Quit => self.out.push(Output::Quit),
+        }
+    }
+
+    fn say(&mut self, now: Now, typed: &str, to: Target, action: bool, reference: Option<Value>) {
+        let typed = typed.replace('\t', TAB);
+        let text = text::clean(&typed).into_owned();
+        if text.trim().is_empty() {
+            return self.error("there is nothing to send", reference);
+        }
+        if !text::fits(&text) {
+            return self.error(format!("not sent: a message has at most {TEXT_CHARS} characters"), reference);
+        }
+        let timestamp = Timestamp::new(now.wall);
+        let (message, place) = match self.place(to) {
+            Ok(Place::Room(room)) => (self.chat(&text, &timestamp, room.clone(), action), Place::Room(room)),
+            Ok(Place::Direct(to)) => (self.private(&text, &timestamp, to.clone(), action), Place::Direct(to)),
+            Err(room) => return self.error(format!("not sent: you are not in #{room}; join it first"), reference),
+        };
+        let Ok(id) = self.outbox.push(message, reference.clone()) else {
+            return self.error(format!("not sent: {CAPACITY} messages wait for the broker already"), reference);
+        };
+        if self.config.role == Role::Member {
+            let id = MessageId::Sent(id);
+            // Shown now, so that the echo is not.
+            match &place {
+                Place::Room(room) => self.seen.entry(room.clone()).or_default().is_new(self.nick.key(), id.clone()),
+                Place::Direct(_) => self.seen_direct.is_new(self.nick.key(), id.clone()),
+            };
+            self.tell(News::Said(Said {
+                nick: self.nick.clone(),
+                place,
+                text,
+                timestamp: Some(timestamp),
+                at: now.wall,
+                id: Some(id),
+                action,
+                late: false,
+                own: true,
+                history: false,
+                pos: None,
+                reference,
+            }));
+        }
+        self.flush();
+    }
+
+    /// `Err`: a room that we are not in. A sender is in none and may speak in any.
+    fn place(&self, to: Target) -> Result<Place, RoomName> {
+        match to {
+            Target::Here => Ok(Place::Room(self.here.clone())),
+            Target::Nick(nick) => Ok(Place::Direct(nick)),
+            Target::Room(room) if self.config.role == Role::Sender || self.is_in(&room) => Ok(Place::Room(room)),
+            Target::Room(room) => Err(room),
+        }
+    }
+
+    fn chat(&self, text: &str, timestamp: &Timestamp, room: RoomName, action: bool) -> Message {
+        Message::Chat(Chat {
+            nick: self.nick.clone(),
+            text: text.to_owned(),
+            timestamp: Some(timestamp.clone()),
+            id: None,
+            room,
+            action,
+            late: false,
+        })
+    }
+
+    fn private(&self, text: &str, timestamp: &Timestamp, to: Nick, action: bool) -> Message {
+        Message::Private(Private {
+            nick: self.nick.clone(),
+            to,
+            text: text.to_owned(),
+            timestamp: Some(timestamp.clone()),
+            id: None,
+            action,
+            late: false,
+        })
+    }
+
+    fn ask(&mut self, now: Now, kind: RequestKind, history: HistoryRequest, reference: Option<Value>) {
+        self.requests.open(kind, history, Origin::User { reference });
+        self.send_requests(now);
+    }
+
+    fn ask_page(&mut self, now: Now, page: Page, reference: Option<Value>) {
+        let room = page.room.unwrap_or_else(|| self.here.clone());
+        let history = HistoryRequest { room, limit: page.limit, before: page.before, after: page.after };
+        self.ask(now, RequestKind::History, history, reference);
+    }
+
+    fn is_in(&self, room: &RoomName) -> bool {
+        room.is_lobby() || self.rooms.contains(room)
+    }
+
+    fn join_room(&mut self, now: Now, room: RoomName, reference: Option<Value>) {
+        if !self.is_in(&room) {
+            if self.rooms.len() >= ROOMS_PER_SESSION {
+                return self.error(format!("you are in {ROOMS_PER_SESSION} rooms: leave one first"), reference);
+            }
+            self.rooms.push(room.clone());
+            self.out.push(Output::Subscribe(self.config.topics.one_room(&room)));
+            self.tell_rooms(now);
+            self.ask_history(room.clone());
+            self.send_requests(now);
+        }
+        self.talk_in(room);
+    }
+
+    fn part(&mut self, now: Now, room: Option<RoomName>, reference: Option<Value>) {
+        let room = room.unwrap_or_else(|| self.here.clone());
+        if room.is_lobby() {
+            return self.error("everybody is in the lobby; /quit leaves the chat", reference);
+        }
+        if !self.is_in(&room) {
+            return self.error(format!("you are not in #{room}"), reference);
+        }
+        self.rooms.retain(|known| *known != room);
+        self.requests.forget_room(&room);
+        self.out.push(Output::Unsubscribe(self.config.topics.one_room(&room)));
+        self.tell_rooms(now);
+        if self.here == room {
+            self.talk_in(RoomName::lobby());
+        }
+    }
+
+    /// A join of somebody who is there replaces the rooms, without a notice.
+    fn tell_rooms(&mut self, now: Now) {
+        if matches!(self.join, Join::Asked { .. } | Join::Welcomed) {
+            let join = self.presence(now, Action::Join);
+            self.out.push(Output::Publish(join));
+        }
+    }
+
+    fn talk_in(&mut self, room: RoomName) {
+        self.hint(format!("you talk in #{room} now"));
+        self.here = room;
+    }
+
+    fn status(&mut self) {
+        let rooms = [RoomName::lobby()].iter().chain(&self.rooms).map(|room| format!("#{room}")).collect::<Vec<_>>();
+        let connection = match self.connection_is_up {
+            true => format!("connected to {} with {}", self.config.broker, self.version),
+            false => format!("not connected to {}", self.config.broker),
+        };
+        let server = match &self.server {
+            Some(server) => format!("chat server {}", server.version),
+            None => "no chat server known".to_owned(),
+        };
+        let lines = [
+            connection,
+            format!("nick {}, session {}", self.nick, self.config.session),
+            format!("rooms {}, talking in #{}", rooms.join(" "), self.here),
+            format!("{} messages unsent", self.outbox.len()),
+            server,
+        ];
+        lines.into_iter().for_each(|line| self.hint(line));
+    }
+}

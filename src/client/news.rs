@@ -1,0 +1,99 @@
+//! What a conversation has to tell: plain values that `view` turns into lines of text and `json` into events.
+
+use crate::protocol::{
+    ErrorReply, History, MessageId, Nick, Notice, OnlineUsers, Pong, RoomName, Rooms, ServerInfo, Timestamp,
+};
+use chrono::{DateTime, FixedOffset};
+use serde_json::Value;
+use std::time::Duration;
+
+/// One thing to tell. `reference` is what the program that asked called its question.
+#[derive(Debug, Clone, PartialEq)]
+pub enum News {
+    Said(Said),
+    /// Somebody joined, left or timed out.
+    Presence(Notice),
+    /// Who is online, in answer to a request.
+    Users {
+        list: OnlineUsers,
+        reference: Option<Value>,
+    },
+    Rooms {
+        list: Rooms,
+        reference: Option<Value>,
+    },
+    /// A page of history is told: all its messages came before, those that were known left out.
+    Page {
+        room: RoomName,
+        page: History,
+        reference: Option<Value>,
+    },
+    /// The server refused something.
+    Refused {
+        error: ErrorReply,
+        reference: Option<Value>,
+    },
+    /// Something is wrong with what was asked of us.
+    Error {
+        text: String,
+        reference: Option<Value>,
+    },
+    /// The server told what it is.
+    Server(ServerInfo),
+    /// How long the way to the broker and back takes.
+    BrokerRoundTrip(Duration),
+    /// And through the server.
+    ServerRoundTrip {
+        pong: Pong,
+        time: Duration,
+        reference: Option<Value>,
+    },
+    Connected {
+        /// Where to, for people.
+        broker: String,
+        again: bool,
+    },
+    Disconnected {
+        reason: String,
+    },
+    Reconnecting {
+        delay: Duration,
+    },
+    /// The broker has a message of ours.
+    Sent {
+        id: MessageId,
+        reference: Option<Value>,
+    },
+    /// A line for people; programs may pass over it.
+    Hint(String),
+}
+
+/// A message, in a room or to somebody.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    pub nick: Nick,
+    pub place: Place,
+    pub text: String,
+    /// As the sender wrote it.
+    pub timestamp: Option<Timestamp>,
+    /// The moment to show: the sender's, or where that is not told the server's or ours.
+    pub at: DateTime<FixedOffset>,
+    pub id: Option<MessageId>,
+    pub action: bool,
+    pub late: bool,
+    /// It is from this run of the client.
+    pub own: bool,
+    /// It is from a page, not live.
+    pub history: bool,
+    /// Its place in the room's history, where a page tells it.
+    pub pos: Option<u64>,
+    pub reference: Option<Value>,
+}
+
+/// Where a message was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    Room(RoomName),
+    /// A direct message to this nick.
+    Direct(Nick),
+}

@@ -1,0 +1,154 @@
+//! From options to what a run is: its mode, nick, rooms and what is to be told about the broker. Asks on the terminal where
+//! something is missing. Called once by the shell.
+
+use super::terminal::{NoAnswer, Terminal};
+use super::view::Format;
+use crate::options::ClientOptions;
+use crate::protocol::limits::ROOMS_PER_SESSION;
+use crate::protocol::{Nick, RoomName};
+use crossbeam_channel::Receiver;
+use std::io::{self, IsTerminal};
+
+/// How the client is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// People at a terminal.
+    Chat,
+    /// Sends and ends.
+    Sender,
+    /// Prints what arrives, sends what it is given, literally.
+    Listen,
+    /// Programs.
+    Json,
+}
+
+/// Why there is no run.
+pub enum Refusal {
+    /// One line, exit code 1.
+    Usage(String),
+    Signal(i32),
+}
+
+impl Mode {
+    pub fn of(options: &ClientOptions) -> Mode {
+        let on_terminal = || io::stdin().is_terminal() && io::stdout().is_terminal();
+        match options {
+            ClientOptions { message: Some(_), .. } => Mode::Sender,
+            ClientOptions { json: true, .. } => Mode::Json,
+            ClientOptions { listen: true, .. } => Mode::Listen,
+            _ if on_terminal() => Mode::Chat,
+            _ => Mode::Sender,
+        }
+    }
+
+    pub fn format(self) -> Format {
+        match self {
+            Mode::Chat => Format::Terminal,
+            Mode::Sender => Format::Silent,
+            Mode::Listen => Format::Lines,
+            Mode::Json => Format::Json,
+        }
+    }
+}
+
+/// The nick that options give, else the answer of a terminal, else the login name.
+pub fn nick(options: &ClientOptions, terminal: Option<&Terminal>, signals: &Receiver<i32>) -> Result<Nick, Refusal> {
+    if let Some(name) = &options.nick {
+        return choose(name).map_err(|why| Refusal::Usage(format!("{why}; give another with --nick")));
+    }
+    let login = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
+    let Some(terminal) = terminal else {
+        let login = login.ok_or_else(|| Refusal::Usage("no nick: give one with --nick".to_owned()))?;
+        return choose(&login).map_err(|why| Refusal::Usage(format!("the login name is no nick: {why}; give --nick")));
+    };
+    let login = login.and_then(|name| Nick::choose(&name).ok());
+    let question = match &login {
+        Some(login) => format!("your nick [{login}]: "),
+        None => "your nick: ".to_owned(),
+    };
+    loop {
+        let answer = ask(terminal, &question, true, signals)?;
+        match (answer.trim(), &login) {
+            ("", Some(login)) => return Ok(login.clone()),
+            (name, _) => match choose(name) {
+                Ok(nick) => return Ok(nick),
+                Err(why) => eprintln!("{why}"),
+            },
+        }
+    }
+}
+
+fn choose(name: &str) -> Result<Nick, String> {
+    Nick::choose(name).map_err(|error| format!("{name:?} cannot be a nick: {error}"))
+}
+
+pub fn password(user: &str, terminal: &Terminal, signals: &Receiver<i32>) -> Result<String, Refusal> {
+    ask(terminal, &format!("password of {user:?}: "), false, signals)
+}
+
+fn ask(terminal: &Terminal, question: &str, echo: bool, signals: &Receiver<i32>) -> Result<String, Refusal> {
+    terminal.ask(question, echo, signals).map_err(|error| match error {
+        NoAnswer::Signal(signal) => Refusal::Signal(signal),
+        NoAnswer::End => Refusal::Usage("no answer, as the input has ended".to_owned()),
+        NoAnswer::Failed(error) => Refusal::Usage(format!("cannot read the terminal: {error}")),
+    })
+}
+
+/// The rooms beside the lobby, each once.
+pub fn rooms(options: &ClientOptions) -> Result<Vec<RoomName>, Refusal> {
+    let mut rooms = Vec::new();
+    for name in &options.rooms {
+        let room = RoomName::parse(name.strip_prefix('#').unwrap_or(name))
+            .map_err(|error| Refusal::Usage(format!("{name:?} cannot be a room: {error}")))?;
+        if !room.is_lobby() && !rooms.contains(&room) {
+            rooms.push(room);
+        }
+    }
+    match rooms.len() <= ROOMS_PER_SESSION {
+        true => Ok(rooms),
+        false => Err(Refusal::Usage(format!("at most {ROOMS_PER_SESSION} rooms"))),
+    }
+}
+
+/// To whom `--to` says that lines go.
+pub fn addressee(options: &ClientOptions) -> Result<Option<Nick>, Refusal> {
+    let parse = |name: &String| {
+        Nick::parse(name).map_err(|error| Refusal::Usage(format!("--to: {name:?} cannot be a nick: {error}")))
+    };
+    options.to.as_ref().map(parse).transpose()
+}
+
+/// Brokers that anybody can use without an account.
+const PUBLIC_BROKERS: [&str; 9] = [
+    "test.mosquitto.org",
+    "broker.hivemq.com",
+    "mqtt-dashboard.com",
+    "broker.emqx.io",
+    "broker-cn.emqx.io",
+    "mqtt.eclipseprojects.io",
+    "iot.eclipse.org",
+    "public.mqtthq.com",
+    "public.cloud.shiftr.io",
+];
+
+/// What to know before talking on a public broker under the root that everybody has.
+pub fn public_broker_warning(host: &str, root: &str) -> Option<String> {
+    let is_public = PUBLIC_BROKERS.iter().any(|known| host.trim_end_matches('.').eq_ignore_ascii_case(known));
+    (is_public && root == "chat").then(|| {
+        format!(
+            "{host} is public: strangers share this chat; --topic-root NAME makes one that they do not find by chance"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_are_told_of() {
+        assert!(public_broker_warning("Test.Mosquitto.org", "chat").is_some_and(|line| line.contains("--topic-root")));
+        assert!(public_broker_warning("test.mosquitto.org", "ours").is_none());
+        assert!(public_broker_warning("localhost", "chat").is_none());
+    }
+}

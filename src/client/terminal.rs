@@ -1,0 +1,92 @@
+//! The terminal's settings: remembered and put back, and questions asked before the chat begins. The shell calls it.
+
+use crossbeam_channel::Receiver;
+use std::io::{self, BufRead, Write};
+use std::mem::MaybeUninit;
+
+const STDIN: libc::c_int = libc::STDIN_FILENO;
+/// How often a question looks whether a signal has come, in milliseconds.
+const LOOK_EVERY: libc::c_int = 100;
+
+/// The settings of the terminal at standard input as they were; put back when this is dropped.
+pub struct Terminal {
+    before: libc::termios,
+}
+
+/// Why there is no answer.
+pub enum NoAnswer {
+    /// This signal came.
+    Signal(i32),
+    /// The input has ended.
+    End,
+    Failed(io::Error),
+}
+
+impl Terminal {
+    /// `None` where standard input is no terminal.
+    pub fn remember() -> Option<Terminal> {
+        let mut before = MaybeUninit::uninit();
+        // SAFETY: tcgetattr writes a whole termios where it returns 0, and only then it is read.
+        let before = unsafe { (libc::tcgetattr(STDIN, before.as_mut_ptr()) == 0).then(|| before.assume_init())? };
+        Some(Terminal { before })
+    }
+
+    /// Asks on standard error for a line. With `echo` off it is not shown while it is typed.
+    pub fn ask(&self, question: &str, echo: bool, signals: &Receiver<i32>) -> Result<String, NoAnswer> {
+        eprint!("{question}");
+        // Nobody reads it where it cannot be written.
+        let _ = io::stderr().flush();
+        if !echo {
+            let mut silent = self.before;
+            silent.c_lflag &= !libc::ECHO;
+            self.set(&silent);
+        }
+        let answer = read_line(signals);
+        if !echo {
+            self.set(&self.before);
+        }
+        if !echo || answer.is_err() {
+            eprintln!();
+        }
+        answer
+    }
+
+    fn set(&self, settings: &libc::termios) {
+        // SAFETY: tcsetattr only reads the settings. Where it fails there is no terminal any more.
+        unsafe { libc::tcsetattr(STDIN, libc::TCSADRAIN, settings) };
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.set(&self.before);
+    }
+}
+
+/// A terminal gives one line at a time, so nothing that belongs to the chat is read ahead.
+fn read_line(signals: &Receiver<i32>) -> Result<String, NoAnswer> {
+    loop {
+        if let Ok(signal) = signals.try_recv() {
+            return Err(NoAnswer::Signal(signal));
+        }
+        let mut input = libc::pollfd { fd: STDIN, events: libc::POLLIN, revents: 0 };
+        // SAFETY: one pollfd is given, and its count says so.
+        if unsafe { libc::poll(&mut input, 1, LOOK_EVERY) } > 0 {
+            break;
+        }
+    }
+    let mut line = String::new();
+    match io::stdin().lock().read_line(&mut line) {
+        Ok(0) => Err(NoAnswer::End),
+        Ok(_) => Ok(line.trim_end_matches(['\n', '\r']).to_owned()),
+        Err(error) => Err(NoAnswer::Failed(error)),
+    }
+}
+
+/// Takes the line editor's prompt from the screen and ends its way of taking pasted text, for an end that comes while a
+/// line is being typed.
+pub fn clear_line() {
+    let mut out = io::stdout();
+    // Where the terminal is gone there is nothing to put back.
+    let _ = out.write_all(b"\r\x1b[K\x1b[?2004l").and_then(|()| out.flush());
+}
