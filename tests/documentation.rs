@@ -46,7 +46,7 @@ fn read_and_write(topic: &Topic, payload: &[u8]) -> Result<Option<Vec<u8>>, Stri
             agree(sender, &presence.nick).map(|()| Some(presence.to_json()))
         }
         Topic::Request { what, sender } => {
-            let request = Request::parse(payload).map_err(invalid)?;
+            let request = Request::parse(payload, *what).map_err(invalid)?;
             agree(sender, &request.requester).map(|()| Some(request.to_json(*what)))
         }
         // Nothing of the crate reads its own counters.
