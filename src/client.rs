@@ -17,7 +17,7 @@ use crate::link::{Config, Event as LinkEvent, Failure, Link, Publication, Qos, V
 use crate::now::Now;
 use crate::options::{ClientOptions, Color};
 use crate::protocol::{Nick, Topics};
-use crate::{random, signals};
+use crate::random;
 use chrono::Local;
 use command::{Command, Names, Target};
 use conversation::{Conversation, Input, Kind, Output, Role};
@@ -26,7 +26,10 @@ use heartbeat::Heartbeat;
 use input::{LineEditor, Typed};
 use news::News;
 use screen::Screen;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use start::{Mode, Refusal};
+use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use terminal::Terminal;
@@ -116,9 +119,8 @@ enum Ending {
 impl Shell {
     fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         let mode = Mode::of(&options);
-        let broken = |what: &str, error: std::io::Error| Refusal::Usage(format!("cannot start the {what}: {error}"));
-        let (to_signals, signals) = crossbeam_channel::unbounded();
-        signals::listen(move |signal| to_signals.send(signal).is_ok()).map_err(|error| broken("signals", error))?;
+        let broken = |what: &str, error: io::Error| Refusal::Usage(format!("cannot start the {what}: {error}"));
+        let signals = on_signals().map_err(|error| broken("signals", error))?;
         for warning in &options.connection.warnings {
             eprintln!("mqttchat: {warning}");
         }
@@ -319,7 +321,7 @@ impl Shell {
             (Typed::TooLong, _) => {
                 self.tell(now, &News::Error { text: "the line is too long".to_owned(), reference: None })
             }
-            (Typed::Interrupt, _) => Err(SIGNAL + libc::SIGINT as u8),
+            (Typed::Interrupt, _) => Err(SIGNAL + SIGINT as u8),
             (Typed::End, Mode::Chat) => self.quit(now),
             (Typed::End, _) => {
                 self.stalled_since = now.instant;
@@ -513,4 +515,18 @@ impl Shell {
         }
         drop(self.terminal);
     }
+}
+
+/// The "signals" thread: which signal asks for the end. It is not joined, since only a signal ends its wait.
+fn on_signals() -> io::Result<Receiver<i32>> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let (to_signals, received) = crossbeam_channel::unbounded();
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            if to_signals.send(signal).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(received)
 }

@@ -1,5 +1,6 @@
 //! A chat over the MQTT broker you already have.
 
+pub mod check;
 pub mod client;
 pub mod link;
 pub mod nearest;
@@ -8,4 +9,3 @@ pub mod options;
 pub mod protocol;
 pub mod random;
 pub mod server;
-pub mod signals;

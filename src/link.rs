@@ -15,12 +15,14 @@
 
 mod backoff;
 pub mod failure;
+pub mod masked_write;
 mod paho;
 pub mod probe;
 pub mod settings;
 mod worker;
 
 pub use failure::{Failure, FailureKind};
+pub use masked_write::{masked_writes, tls_in_use};
 pub use settings::{Address, Qos, Settings, Tls, Transport, Version};
 
 use crossbeam_channel::Sender;
@@ -68,6 +70,8 @@ pub enum Event {
 pub struct Message {
     pub topic: String,
     pub payload: Vec<u8>,
+    /// It was delivered with: the lower one of its publication's and its subscription's.
+    pub qos: Qos,
     /// It was retained before the subscription, not published just now.
     pub retained: bool,
 }

@@ -1,13 +1,30 @@
-use mqttchat::options::{Environment, Invocation};
+//! A switch: subcommand → run → exit code.
 
-fn main() -> std::process::ExitCode {
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    match mqttchat::options::parse(&arguments, &Environment::process()) {
-        Ok(Invocation::Client(options)) => mqttchat::client::run(options),
-        Ok(_) => std::process::ExitCode::SUCCESS,
+use mqttchat::options::{self, Environment, Invocation};
+use mqttchat::{check, client, server};
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match options::parse(&arguments, &Environment::process()) {
+        Ok(Invocation::Server(options)) => server::run(options),
+        Ok(Invocation::Client(options)) => client::run(options),
+        Ok(Invocation::Check(options)) => check::run(options),
+        Ok(Invocation::Help(text)) => print(&text),
+        Ok(Invocation::Version) => print(concat!("mqttchat ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(error) => {
             eprintln!("mqttchat: {error}");
-            std::process::ExitCode::FAILURE
+            ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints for a reader that may close its end at any time (`mqttchat --help | head`).
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }

@@ -1,6 +1,6 @@
 //! The words of the paho library: options in its types, results out of its types. Called by the worker only.
 
-use super::{Config, Event, Failure, FailureKind, Message, Publication, Qos, Settings, Tls, Transport, WillOf};
+use super::{Config, Event, Failure, FailureKind, Message, Publication, Qos, Settings, Tls, Transport, WillOf, probe};
 use paho_mqtt as mqtt;
 use std::time::Duration;
 
@@ -79,6 +79,8 @@ fn will(will: &Option<WillOf>, conn: u32) -> Option<mqtt::Message> {
 }
 
 fn ssl_options(tls: &Tls) -> Result<mqtt::SslOptions, Failure> {
+    // First, since paho looks only at whether a file is there, and would ask for a key's passphrase on the terminal.
+    probe::check_files(tls)?;
     let mut options = mqtt::SslOptionsBuilder::new();
     let unusable = |error: mqtt::Error| {
         Failure::new(
@@ -128,6 +130,11 @@ pub fn arrived(message: &mqtt::Message) -> Event {
     Event::Message(Message {
         topic: message.topic().to_owned(),
         payload: message.payload().to_vec(),
+        qos: match message.qos() {
+            mqtt::QoS::AtMostOnce => Qos::AtMostOnce,
+            mqtt::QoS::AtLeastOnce => Qos::AtLeastOnce,
+            mqtt::QoS::ExactlyOnce => Qos::ExactlyOnce,
+        },
         retained: message.retained(),
     })
 }
@@ -141,10 +148,11 @@ pub fn connack(error: &mqtt::Error) -> Option<u8> {
     }
 }
 
-/// The broker may not speak MQTT 5: it said so, or it closed the connection without a word.
+/// The broker may not speak MQTT 5: it said so, or it ended the connection without a word.
 pub fn wants_older_version(error: &mqtt::Error) -> bool {
+    use mqtt::Error::{Disconnected, Failure, TcpConnectCompletionFailure};
     match connack(error) {
         Some(code) => matches!(code, 1 | 0x84),
-        None => matches!(error, mqtt::Error::Failure | mqtt::Error::Disconnected),
+        None => matches!(error, Failure | Disconnected | TcpConnectCompletionFailure),
     }
 }

@@ -367,13 +367,9 @@ impl Worker {
             }
             Operation::Subscribe(token, filter) => {
                 if let Poll::Ready(result) = Pin::new(token).poll(&mut context) {
-                    let refused = match result {
-                        Ok(response) => response.subscribe_response().is_some_and(|code| code > 2),
-                        Err(error) => paho::connack(&error).is_some(),
-                    };
-                    let filter = std::mem::take(filter);
+                    let refused = refused_filters(result, std::slice::from_ref(filter));
                     self.operations.remove(&number);
-                    if refused {
+                    for filter in refused.unwrap_or_default() {
                         self.emit(Event::Refused { filter });
                     }
                 }
@@ -423,9 +419,9 @@ impl Worker {
 
     fn disconnect(&mut self) {
         if let Some(client) = self.client.take() {
-            let options = mqtt::DisconnectOptionsBuilder::new().timeout(DISCONNECT_TIMEOUT).finalize();
+            // What was under way is settled, or its time is up: no time-out of paho's, which would be polled once a second.
             // Whether the broker saw the DISCONNECT cannot be known either way.
-            let _ = client.disconnect(options).wait_for(DISCONNECT_TIMEOUT);
+            let _ = client.disconnect(None).wait_for(DISCONNECT_TIMEOUT);
         }
         self.state = State::Ended;
     }
@@ -463,10 +459,16 @@ fn first_version(version: Version) -> u32 {
 
 /// The filters that a SUBACK did not grant; `None` where there was no SUBACK.
 fn refused_filters(result: mqtt::Result<mqtt::ServerResponse>, filters: &[String]) -> Option<Vec<String>> {
+    /// Codes above are refusals, in 3.1.1 and in 5.
+    const HIGHEST_QOS: i32 = 2;
     let codes = match result {
-        Ok(response) => response.subscribe_many_response().unwrap_or_default(),
-        Err(mqtt::Error::ReasonCode(code, _)) => vec![code as i32; filters.len()],
+        Ok(response) => response
+            .subscribe_many_response()
+            .or_else(|| response.subscribe_response().map(|code| vec![code]))
+            .unwrap_or_default(),
+        // Of a single filter paho makes the refusal an error: of MQTT 5 with its reason, of 3.1.1 without.
+        Err(mqtt::Error::ReasonCode(..) | mqtt::Error::Failure) => return Some(filters.to_vec()),
         Err(_) => return None,
     };
-    Some(filters.iter().zip(codes).filter(|(_, code)| *code > 2).map(|(filter, _)| filter.clone()).collect())
+    Some(filters.iter().zip(codes).filter(|(_, code)| *code > HIGHEST_QOS).map(|(filter, _)| filter.clone()).collect())
 }

@@ -23,7 +23,5 @@ pub const LISTED_USERS: usize = 500;
 pub const ROOMS_PER_SESSION: usize = 64;
 /// Most rooms in a `rooms` reply.
 pub const LISTED_ROOMS: usize = 500;
-/// How often an original client sends a heartbeat.
-pub const ORIGINAL_HEARTBEAT: Duration = Duration::from_secs(30);
 /// How long a server waits before it believes a will: a short drop of a connection is no leave.
 pub const WILL_DELAY: Duration = Duration::from_millis(1_500);

@@ -1,4 +1,4 @@
-//! The built program, run as a user runs it, in an environment of its own.
+//! A program, run as a user runs it, in an environment of its own: the built one, or another.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -30,9 +30,18 @@ impl Starter {
         self
     }
 
+    /// Starts it with a standard output that nobody reads.
+    #[track_caller]
+    pub fn closed_output(mut self) -> Program {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        self.command.stdout(writer);
+        self.start()
+    }
+
     #[track_caller]
     pub fn start(mut self) -> Program {
-        let mut process = self.command.spawn().expect("the built program starts");
+        let mut process = self.command.spawn().expect("the program starts");
         Program {
             input: process.stdin.take(),
             output: Output::of(&mut process),
@@ -64,8 +73,14 @@ impl Program {
     /// As `start`, for more to be set before.
     #[track_caller]
     pub fn with<S: AsRef<OsStr>>(arguments: &[S]) -> Starter {
+        Program::other(Path::new(env!("CARGO_BIN_EXE_mqttchat")), arguments)
+    }
+
+    /// As `with`, for another executable: an example, or the test itself once more.
+    #[track_caller]
+    pub fn other<S: AsRef<OsStr>>(executable: &Path, arguments: &[S]) -> Starter {
         let home = TempDir::new();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mqttchat"));
+        let mut command = Command::new(executable);
         command
             .args(arguments)
             .stdin(Stdio::piped())
@@ -154,7 +169,7 @@ impl Program {
         if let Some(status) = self.status {
             return status;
         }
-        let status = wait_for_exit(&mut self.process, "mqttchat", deadline);
+        let status = wait_for_exit(&mut self.process, "the program", deadline);
         self.status = Some(status);
         self.output.finish();
         status
@@ -169,7 +184,7 @@ impl Program {
         let status = self.exit_status(deadline);
         match status.code() {
             Some(code) => code,
-            None => panic!("mqttchat was ended by a signal: {status}"),
+            None => panic!("the program was ended by a signal: {status}"),
         }
     }
 }
@@ -183,7 +198,7 @@ impl Drop for Program {
             self.output.finish();
         }
         if std::thread::panicking() {
-            eprintln!("---- mqttchat, process {} ----\n{}", self.pid(), self.output.text());
+            eprintln!("---- program, process {} ----\n{}", self.pid(), self.output.text());
         }
     }
 }

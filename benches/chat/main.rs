@@ -1,0 +1,43 @@
+//! `make bench`: figures of the whole program, each beside something to compare it with in the same run, since
+//! machines are shared and noisy. Printed, never asserted. Everything runs on loopback, bounded, and ends by itself.
+//!
+//! Words after `--` choose figures: `cargo bench -- ingest latency bytes footprint`. BENCH_MESSAGES sets how many
+//! messages one run of `ingest` takes.
+
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+mod bytes;
+mod footprint;
+mod ingest;
+mod latency;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, port, count, qos] = arguments.as_slice()
+        && mode == ingest::BARE_SUBSCRIBER
+    {
+        return ingest::bare_subscriber(port, count, qos);
+    }
+    let wanted = |name: &str| {
+        let named = arguments.iter().any(|argument| !argument.starts_with('-'));
+        !named || arguments.iter().any(|argument| argument == name)
+    };
+    let figures: [(&str, fn()); 4] = [
+        ("ingest", ingest::print),
+        ("latency", latency::print),
+        ("bytes", bytes::print),
+        ("footprint", footprint::print),
+    ];
+    for (name, print) in figures {
+        if wanted(name) {
+            print();
+        }
+    }
+}
+
+/// The smallest, the median and the largest.
+fn spread(mut figures: Vec<f64>) -> (f64, f64, f64) {
+    figures.sort_by(f64::total_cmp);
+    (figures[0], figures[figures.len() / 2], figures[figures.len() - 1])
+}

@@ -1,0 +1,218 @@
+//! `mqttchat check`: tries on a broker, step by step, what a chat needs, and says what to do about what fails.
+//!
+//! The shell: it connects, prints and goes on. What a result means is said in [`judge`], how it looks in [`report`].
+//! Identifiers and topics are its own, and nothing of it stays with the broker: what it retains is cleared (by a will,
+//! where it does not get that far), and its persistent session is ended.
+
+mod chat_server;
+mod judge;
+mod peer;
+mod report;
+mod step;
+mod tries;
+
+use crate::link::{Failure, Qos, Subscription, Version, probe};
+use crate::options::{CheckOptions, Color, Connection};
+use crate::protocol::{Nick, Topic, Topics};
+use crate::random;
+use judge::Trouble;
+use peer::{Joined, Peer};
+use report::{Finding, Report, Style};
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+use step::Step;
+
+/// For another program with the same client identifier to come back after it was thrown off: most wait a second.
+const CONFLICT_WATCH: Duration = Duration::from_secs(3);
+
+/// Tries everything and prints a line about each step. The exit code is 0 where all that a chat needs passes, else 1.
+pub fn run(options: CheckOptions) -> ExitCode {
+    let CheckOptions { connection, json } = options;
+    for warning in &connection.warnings {
+        eprintln!("mqttchat: {warning}");
+    }
+    let style = Style { json, colors: !json && has_colors(connection.color), quiet: connection.quiet };
+    let report = Report::new(style, connection.qos == Qos::ExactlyOnce);
+    let mut check = Check::new(&connection, report);
+    check.all();
+    print(&check.report.verdict());
+    match check.report.is_good() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+fn has_colors(color: Color) -> bool {
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
+    }
+}
+
+/// A line at once, for whoever watches; whether anybody reads it changes nothing.
+fn print(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// A check under way.
+struct Check<'a> {
+    connection: &'a Connection,
+    topics: Topics,
+    /// Who asks the chat server.
+    nick: Option<Nick>,
+    /// All topics that are tried stand below this one: `{root}/check/{random}`.
+    base: String,
+    report: Report,
+    main: Option<Peer>,
+    /// Once the identifier that was given proved to be another's, it is not used any more.
+    client_id: Option<String>,
+    version: Version,
+    /// Why connections broke.
+    losses: Vec<String>,
+}
+
+impl<'a> Check<'a> {
+    fn new(connection: &'a Connection, report: Report) -> Check<'a> {
+        let topics = Topics::new(&connection.topic_root);
+        let word = random::word();
+        // Access rules may go by the user's name: with it the answers are for somebody who may read them.
+        let nick = connection.settings.username.as_deref().and_then(|name| Nick::parse(name).ok());
+        Check {
+            base: format!("{}/check/{word}", topics.root()),
+            nick: nick.or_else(|| Nick::parse(&format!("check-{word}")).ok()),
+            topics,
+            report,
+            main: None,
+            client_id: connection.client_id.clone(),
+            version: connection.settings.version,
+            losses: Vec::new(),
+            connection,
+        }
+    }
+
+    fn all(&mut self) {
+        match self.reach() {
+            Ok(()) => {}
+            Err((step, failure)) => return self.add(Finding::fail(step, failure.what, failure.cure)),
+        }
+        let joined = match self.open_main() {
+            Ok(joined) => joined,
+            Err(why) => return self.add(judge::trouble(Step::LogIn, &why, self.topics.root())),
+        };
+        self.version = joined.version;
+        let version = if joined.version == Version::V5 { "5" } else { "3.1.1" };
+        self.add(Finding::pass(Step::LogIn, format!("MQTT {version}")).with("version", version));
+        self.watch_client_id();
+        let count = self.filters().len();
+        self.add(judge::subscriptions(count, &joined.refused, self.topics.root()));
+
+        if self.messages_pass() {
+            let will = tries::will(self);
+            self.add(will);
+            let retained = tries::retained(self);
+            self.add(retained);
+            let qos = tries::exactly_once(self);
+            self.add(qos);
+            let session = tries::session(self);
+            self.add(session);
+            let round_trip = tries::round_trip(self);
+            self.add(round_trip);
+        }
+        let server = chat_server::ask(self);
+        self.add(server);
+        self.add(judge::steady(&self.losses));
+        if let Some(main) = self.main.take() {
+            main.close();
+        }
+    }
+
+    /// The steps below MQTT, each on its own, so that each has its line.
+    fn reach(&mut self) -> Result<(), (Step, Failure)> {
+        let settings = &self.connection.settings;
+        let addresses = probe::resolve(&settings.address).map_err(|failure| (Step::Resolve, failure))?;
+        let mut shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
+        shown.dedup();
+        self.add(Finding::pass(Step::Resolve, shown.join(", ")).with("addresses", shown));
+        let tcp = probe::reach(&settings.address, &addresses).map_err(|failure| (Step::Tcp, failure))?;
+        let peer = tcp.peer().to_string();
+        self.add(Finding::pass(Step::Tcp, format!("connected to {peer}")).with("address", peer));
+        if let Some(tls) = &settings.tls {
+            probe::check_files(tls).map_err(|failure| (Step::Tls, failure))?;
+        }
+        let (_, facts) = probe::secure(settings, tcp).map_err(|failure| (Step::Tls, failure))?;
+        if let Some(facts) = facts {
+            self.add(judge::tls(&facts));
+        }
+        Ok(())
+    }
+
+    /// QoS 0 and 1; where neither gets through, nothing that is built on messages can be told.
+    fn messages_pass(&mut self) -> bool {
+        let mut passed = false;
+        for qos in [Qos::AtMostOnce, Qos::AtLeastOnce] {
+            let topic = format!("{}/qos{}", self.base, qos as u8);
+            let result = self.on_main(|main| main.echo(&topic, b"hello", qos));
+            passed |= result.is_ok();
+            self.add(judge::qos(qos, result.map(|message| message.qos), self.topics.root()));
+        }
+        passed
+    }
+
+    /// With an identifier that was given: whether somebody else uses it too. If so, the rest is tried without it.
+    fn watch_client_id(&mut self) {
+        let Some(id) = self.client_id.clone() else { return };
+        let Some(mut main) = self.main.take() else { return };
+        let lost = match main.idle(CONFLICT_WATCH) {
+            Ok(()) => {
+                self.main = Some(main);
+                None
+            }
+            Err(Trouble::Lost(reason)) => {
+                self.client_id = None;
+                Some(reason)
+            }
+            Err(_) => None,
+        };
+        self.add(judge::client_id(&id, lost.as_deref()));
+    }
+
+    fn add(&mut self, finding: Finding) {
+        for line in self.report.add(&finding) {
+            print(&line);
+        }
+    }
+
+    /// What a client subscribes to, and the topics that are tried.
+    fn filters(&self) -> Vec<Subscription> {
+        let chat = [Topic::System, Topic::Users, Topic::Server];
+        let mut filters: Vec<String> = chat.iter().map(|topic| self.topics.name(topic)).collect();
+        filters.push(self.topics.all_messages());
+        filters.extend(self.nick.as_ref().map(|nick| self.topics.private_to(nick.key())));
+        filters.push(format!("{}/#", self.base));
+        filters.into_iter().map(|filter| (filter, Qos::AtLeastOnce)).collect()
+    }
+
+    fn open_main(&mut self) -> Result<Joined, Trouble> {
+        let id = self.client_id.clone().unwrap_or_else(tries::new_id);
+        let (main, joined) = Peer::open(tries::config(self, id, self.filters()))?;
+        self.main = Some(main);
+        Ok(joined)
+    }
+
+    /// Does something on the main connection, made again where it broke before.
+    fn on_main<T>(&mut self, act: impl FnOnce(&mut Peer) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        if self.main.is_none() {
+            self.open_main()?;
+        }
+        let Some(main) = &mut self.main else { return Err(Trouble::Lost("there is no connection".to_owned())) };
+        let result = act(main);
+        if let Err(Trouble::Lost(reason)) = &result {
+            self.losses.push(reason.clone());
+            self.main = None;
+        }
+        result
+    }
+}

@@ -1,0 +1,228 @@
+//! Pure: from what happened to a finding.
+
+use super::report::Finding;
+use super::step::Step;
+use crate::link::probe::TlsFacts;
+use crate::link::{Failure, FailureKind, Qos};
+use std::time::Duration;
+
+/// Above this a conversation drags.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// Why something did not work on a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// No connection was made.
+    Failed(Failure),
+    /// The broker does not grant this subscription.
+    Refused(String),
+    /// The broker answered that it will not take a publication.
+    Rejected(String),
+    /// The connection broke.
+    Lost(String),
+    /// Nothing came within this time.
+    Silent(Duration),
+}
+
+/// A step that did not work. `root` is the chat's.
+pub fn trouble(step: Step, trouble: &Trouble, root: &str) -> Finding {
+    let rules = format!("let the broker's access rules give this account read and write on {root}/#");
+    match trouble {
+        Trouble::Failed(failure) => Finding::fail(step, failure.what.as_str(), failure.cure.as_str()),
+        Trouble::Refused(filter) => Finding::fail(step, format!("the broker refuses to subscribe to {filter}"), rules),
+        Trouble::Rejected(reason) => Finding::fail(step, format!("the broker refuses to take it: {reason}"), rules),
+        Trouble::Lost(reason) => {
+            Finding::fail(step, reason.as_str(), "see the broker's log for why it ended the connection")
+        }
+        Trouble::Silent(within) => Finding::fail(
+            step,
+            format!("nothing arrived within {} s", within.as_secs()),
+            format!("the broker may drop it without a word: {rules}"),
+        ),
+    }
+}
+
+/// A retained message; `Ok`: it was kept for a later subscriber.
+pub fn retained(result: Result<(), Trouble>, root: &str) -> Finding {
+    /// MQTT 5's code for it; the will that is to clear the message is what is refused first.
+    const RETAIN_NOT_SUPPORTED: u8 = 0x9A;
+    match result {
+        Ok(()) => Finding::pass(Step::Retained, "kept for a later subscriber, and cleared"),
+        Err(Trouble::Failed(failure)) if failure.kind == FailureKind::Connack(RETAIN_NOT_SUPPORTED) => Finding::fail(
+            Step::Retained,
+            "the broker keeps no retained messages",
+            "allow them in its configuration (Mosquitto: retain_available true)",
+        ),
+        Err(why) => trouble(Step::Retained, &why, root),
+    }
+}
+
+pub fn tls(facts: &TlsFacts) -> Finding {
+    let certificate = &facts.certificate;
+    let names = certificate.names.join(", ");
+    let detail = format!(
+        "{}, {}; certificate of {} for {}, issued by {}, {} days left",
+        facts.version,
+        facts.cipher,
+        certificate.subject,
+        if names.is_empty() { "no names" } else { &names },
+        certificate.issuer,
+        certificate.days_left
+    );
+    Finding::pass(Step::Tls, detail)
+        .with("version", facts.version.as_str())
+        .with("cipher", facts.cipher.as_str())
+        .with("subject", certificate.subject.as_str())
+        .with("names", certificate.names.clone())
+        .with("issuer", certificate.issuer.as_str())
+        .with("not_after", certificate.not_after.as_str())
+        .with("days_left", certificate.days_left)
+}
+
+/// A message published at `qos` came with the quality of service inside, or did not.
+pub fn qos(qos: Qos, result: Result<Qos, Trouble>, root: &str) -> Finding {
+    let step = Step::Qos(qos as u8);
+    const COST: &str = "-q 2 cannot be had; QoS 1 is what a chat needs, since messages that come twice are shown once";
+    match result {
+        Ok(delivered) if delivered >= qos => Finding::pass(step, "published and received"),
+        Ok(delivered) if qos == Qos::ExactlyOnce => {
+            Finding::not_supported(step, format!("delivered with QoS {}", delivered as u8), COST)
+        }
+        Ok(delivered) => Finding::fail(
+            step,
+            format!("delivered with QoS {}", delivered as u8),
+            "see the broker's configuration for its highest QoS",
+        ),
+        // Brokers without QoS 2 end the connection or say nothing.
+        Err(Trouble::Lost(_) | Trouble::Silent(_) | Trouble::Rejected(_)) if qos == Qos::ExactlyOnce => {
+            Finding::not_supported(step, "the broker takes no message with it", COST)
+        }
+        Err(why) => trouble(step, &why, root),
+    }
+}
+
+/// What became of a message published while a persistent session was away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// The session and the message in it.
+    Both,
+    SessionOnly,
+    Nothing,
+}
+
+pub fn session(result: Result<Kept, Trouble>, root: &str) -> Finding {
+    const COST: &str = "what is said while the chat server is away does not get into the history";
+    match result {
+        Ok(Kept::Both) => Finding::pass(Step::Session, "what was published meanwhile was waiting"),
+        Ok(Kept::SessionOnly) => {
+            Finding::not_supported(Step::Session, "the session is kept, but no message waits in it", COST)
+        }
+        Ok(Kept::Nothing) => Finding::not_supported(Step::Session, "the broker does not keep it", COST),
+        Err(why) => trouble(Step::Session, &why, root),
+    }
+}
+
+/// Round trips; `None` where none was completed.
+pub fn round_trip(mut times: Vec<Duration>) -> Option<Finding> {
+    times.sort();
+    // The nearest rank: the smallest time that so many per cent of them do not exceed.
+    let at = |percent: usize| times.get((times.len() * percent).div_ceil(100).saturating_sub(1)).copied();
+    let (minimum, median, p99) = (at(0)?, at(50)?, at(99)?);
+    let detail = format!("minimum {}, median {}, 99th percentile {}", shown(minimum), shown(median), shown(p99));
+    let finding = match median > SLOW {
+        false => Finding::pass(Step::RoundTrip, detail),
+        true => Finding::fail(
+            Step::RoundTrip,
+            format!("{detail}: a high latency"),
+            "check the network and the broker's load; a broker nearer to the people who chat answers sooner",
+        ),
+    };
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let finding = finding.with("messages", times.len()).with("minimum_us", micros(minimum));
+    Some(finding.with("median_us", micros(median)).with("p99_us", micros(p99)))
+}
+
+fn shown(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1_000.0)
+}
+
+/// Whether an identifier that was given stayed ours; inside, why the connection broke.
+pub fn client_id(id: &str, lost: Option<&str>) -> Finding {
+    match lost {
+        None => Finding::pass(Step::ClientId, format!("no other program took {id} meanwhile")),
+        Some(reason) => Finding::fail(
+            Step::ClientId,
+            format!("another program connects as {id} and throws this one off ({reason})"),
+            "give each program an identifier of its own with --id, or leave out --id and MQTT_CLIENT_ID",
+        ),
+    }
+}
+
+pub fn subscriptions(count: usize, refused: &[String], root: &str) -> Finding {
+    match refused {
+        [] => Finding::pass(Step::Subscriptions, format!("all {count} granted")),
+        refused => trouble(Step::Subscriptions, &Trouble::Refused(refused.join(", ")), root),
+    }
+}
+
+/// The connections that broke while the steps were gone through.
+pub fn steady(losses: &[String]) -> Finding {
+    match losses {
+        [] => Finding::pass(Step::Steady, "no connection broke"),
+        [first, ..] => Finding::fail(
+            Step::Steady,
+            format!("connections broke {} times; first: {first}", losses.len()),
+            "see the broker's log; where the way drops idle connections, a shorter --keepalive helps",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::Outcome;
+    use super::*;
+
+    #[test]
+    fn round_trips() {
+        let millis = |times: std::ops::RangeInclusive<u64>| times.map(Duration::from_millis).collect::<Vec<_>>();
+        let finding = round_trip(millis(1..=100)).unwrap();
+        assert_eq!(finding.outcome, Outcome::Pass);
+        assert_eq!(finding.detail, "minimum 1.0 ms, median 50.0 ms, 99th percentile 99.0 ms");
+        assert_eq!(finding.facts["p99_us"], 99_000);
+        let slow = round_trip(millis(501..=501)).unwrap();
+        assert!(matches!(slow.outcome, Outcome::Fail(_)) && slow.detail.contains("high latency"), "{slow:?}");
+        assert_eq!(round_trip(Vec::new()), None);
+    }
+
+    #[track_caller]
+    fn check(finding: Finding, word: &str, part: &str) {
+        let is = match &finding.outcome {
+            Outcome::Pass => "pass",
+            Outcome::Fail(_) => "fail",
+            Outcome::NotSupported(_) => "not supported",
+        };
+        assert_eq!(is, word, "{finding:?}");
+        assert!(finding.detail.contains(part), "{finding:?}");
+    }
+
+    #[test]
+    fn a_broker_may_lack_qos_2_and_nothing_below() {
+        let lost = || Err(Trouble::Lost("gone".to_owned()));
+        check(qos(Qos::ExactlyOnce, Ok(Qos::ExactlyOnce), "chat"), "pass", "received");
+        check(qos(Qos::ExactlyOnce, Ok(Qos::AtLeastOnce), "chat"), "not supported", "QoS 1");
+        check(qos(Qos::ExactlyOnce, lost(), "chat"), "not supported", "takes no message");
+        check(qos(Qos::AtLeastOnce, Ok(Qos::AtMostOnce), "chat"), "fail", "QoS 0");
+        check(qos(Qos::AtLeastOnce, lost(), "chat"), "fail", "gone");
+        check(qos(Qos::ExactlyOnce, Err(Trouble::Refused("x/#".to_owned())), "chat"), "fail", "x/#");
+    }
+
+    #[test]
+    fn troubles_say_what_to_do() {
+        let silent = qos(Qos::AtMostOnce, Err(Trouble::Silent(Duration::from_secs(5))), "home/chat");
+        assert!(matches!(&silent.outcome, Outcome::Fail(cure) if cure.contains("home/chat/#")), "{silent:?}");
+        check(client_id("me", Some("broke")), "fail", "another program connects as me");
+        check(steady(&["first".to_owned(), "second".to_owned()]), "fail", "2 times; first: first");
+        check(subscriptions(5, &["chat/system".to_owned()], "chat"), "fail", "chat/system");
+        check(session(Ok(Kept::SessionOnly), "chat"), "not supported", "no message waits");
+    }
+}

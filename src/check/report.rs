@@ -1,0 +1,199 @@
+//! Pure: what a check found, as lines of text or JSON, and whether a chat can run.
+
+use super::step::Step;
+use crate::protocol::text::visible;
+use serde_json::{Map, Value, json};
+
+/// How a step came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Pass,
+    /// With what to do.
+    Fail(String),
+    /// The broker does not have it; with what that costs.
+    NotSupported(String),
+}
+
+/// What one step found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub step: Step,
+    pub outcome: Outcome,
+    /// One line. May hold what a peer sent: it is made harmless here.
+    pub detail: String,
+    /// The numbers and names behind the detail, for programs.
+    pub facts: Map<String, Value>,
+}
+
+impl Finding {
+    pub fn pass(step: Step, detail: impl Into<String>) -> Finding {
+        Finding { step, outcome: Outcome::Pass, detail: detail.into(), facts: Map::new() }
+    }
+
+    pub fn fail(step: Step, detail: impl Into<String>, cure: impl Into<String>) -> Finding {
+        Finding { step, outcome: Outcome::Fail(cure.into()), detail: detail.into(), facts: Map::new() }
+    }
+
+    pub fn not_supported(step: Step, detail: impl Into<String>, cost: impl Into<String>) -> Finding {
+        Finding { step, outcome: Outcome::NotSupported(cost.into()), detail: detail.into(), facts: Map::new() }
+    }
+
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Finding {
+        self.facts.insert(name.to_owned(), value.into());
+        self
+    }
+
+    fn word(&self) -> &'static str {
+        match self.outcome {
+            Outcome::Pass => "pass",
+            Outcome::Fail(_) => "fail",
+            Outcome::NotSupported(_) => "not supported",
+        }
+    }
+
+    /// What to do, or what it costs.
+    fn advice(&self) -> Option<&str> {
+        match &self.outcome {
+            Outcome::Pass => None,
+            Outcome::Fail(advice) | Outcome::NotSupported(advice) => Some(advice),
+        }
+    }
+}
+
+/// How a report looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// An object a line.
+    pub json: bool,
+    pub colors: bool,
+    /// Passed steps are left out of the text.
+    pub quiet: bool,
+}
+
+/// Collects the findings of one check.
+#[derive(Debug)]
+pub struct Report {
+    style: Style,
+    exactly_once: bool,
+    /// Steps that a chat needs and that did not pass.
+    missing: Vec<Step>,
+    found: usize,
+}
+
+impl Report {
+    /// `exactly_once`: QoS 2 was asked for, so the chat needs it.
+    pub fn new(style: Style, exactly_once: bool) -> Report {
+        Report { style, exactly_once, missing: Vec::new(), found: 0 }
+    }
+
+    /// Takes a finding and gives the lines that tell of it.
+    pub fn add(&mut self, finding: &Finding) -> Vec<String> {
+        let is_needed = finding.step.is_needed(self.exactly_once);
+        self.found += 1;
+        if is_needed && finding.outcome != Outcome::Pass {
+            self.missing.push(finding.step);
+        }
+        match self.style {
+            Style { json: true, .. } => vec![json_line(finding, is_needed)],
+            Style { quiet: true, .. } if finding.outcome == Outcome::Pass => Vec::new(),
+            Style { colors, .. } => text_lines(finding, colors),
+        }
+    }
+
+    /// The last line.
+    pub fn verdict(&self) -> String {
+        let names: Vec<&str> = self.missing.iter().map(|step| step.name()).collect();
+        match (self.style.json, self.is_good()) {
+            (true, good) => json!({"verdict": if good { "pass" } else { "fail" }, "missing": names}).to_string(),
+            (false, true) => "All that a chat needs works here.".to_owned(),
+            (false, false) => format!("A chat cannot run here yet: {}.", names.join(", ")),
+        }
+    }
+
+    /// All that a chat needs passes.
+    pub fn is_good(&self) -> bool {
+        self.found > 0 && self.missing.is_empty()
+    }
+}
+
+fn text_lines(finding: &Finding, colors: bool) -> Vec<String> {
+    let word = match (colors, &finding.outcome) {
+        (false, _) => finding.word().to_owned(),
+        (true, Outcome::Pass) => format!("\x1b[32m{}\x1b[0m", finding.word()),
+        (true, Outcome::Fail(_)) => format!("\x1b[1;31m{}\x1b[0m", finding.word()),
+        (true, Outcome::NotSupported(_)) => format!("\x1b[33m{}\x1b[0m", finding.word()),
+    };
+    let mut lines = vec![format!("{word}  {}: {}", finding.step.name(), visible(&finding.detail))];
+    lines.extend(finding.advice().map(|advice| format!("      {}", visible(advice))));
+    lines
+}
+
+fn json_line(finding: &Finding, is_needed: bool) -> String {
+    let mut object = Map::new();
+    object.insert("step".to_owned(), finding.step.name().into());
+    object.insert("result".to_owned(), finding.word().into());
+    object.insert("needed".to_owned(), is_needed.into());
+    object.insert("detail".to_owned(), finding.detail.as_str().into());
+    let key = if matches!(finding.outcome, Outcome::Fail(_)) { "cure" } else { "cost" };
+    if let Some(advice) = finding.advice() {
+        object.insert(key.to_owned(), advice.into());
+    }
+    object.extend(finding.facts.clone());
+    Value::Object(object).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Style = Style { json: false, colors: false, quiet: false };
+
+    #[track_caller]
+    fn check(finding: &Finding, style: Style, lines: &[&str]) {
+        assert_eq!(Report::new(style, false).add(finding), lines);
+    }
+
+    #[test]
+    fn lines() {
+        let pass = Finding::pass(Step::Resolve, "127.0.0.1").with("addresses", vec!["127.0.0.1"]);
+        let fail = Finding::fail(Step::Will, "it did \x1b[31m not come", "read the log");
+        let cost = Finding::not_supported(Step::Session, "not kept", "less");
+        check(&pass, PLAIN, &["pass  resolve: 127.0.0.1"]);
+        check(&fail, PLAIN, &["fail  will: it did \\x1b[31m not come", "      read the log"]);
+        check(&cost, PLAIN, &["not supported  persistent session: not kept", "      less"]);
+        check(&pass, Style { quiet: true, ..PLAIN }, &[]);
+        check(&pass, Style { colors: true, ..PLAIN }, &["\x1b[32mpass\x1b[0m  resolve: 127.0.0.1"]);
+        let json = Style { json: true, ..PLAIN };
+        check(
+            &pass,
+            json,
+            &[r#"{"addresses":["127.0.0.1"],"detail":"127.0.0.1","needed":true,"result":"pass","step":"resolve"}"#],
+        );
+        check(
+            &cost,
+            json,
+            &[
+                r#"{"cost":"less","detail":"not kept","needed":false,"result":"not supported","step":"persistent session"}"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn a_chat_needs_some_steps_and_not_others() {
+        let fail = |step| Finding::fail(step, "", "");
+        let verdict = |exactly_once, steps: &[Step]| {
+            let mut report = Report::new(PLAIN, exactly_once);
+            report.add(&Finding::pass(Step::Resolve, ""));
+            for step in steps {
+                report.add(&fail(*step));
+            }
+            (report.is_good(), report.verdict())
+        };
+        let tolerated = [Step::Qos(2), Step::Session, Step::RoundTrip, Step::Server];
+        assert_eq!(verdict(false, &tolerated), (true, "All that a chat needs works here.".to_owned()));
+        let unfit = "A chat cannot run here yet: will, QoS 1.".to_owned();
+        assert_eq!(verdict(false, &[Step::Will, Step::Session, Step::Qos(1)]), (false, unfit));
+        assert!(!verdict(true, &[Step::Qos(2)]).0, "QoS 2 was asked for");
+        assert!(!Report::new(PLAIN, false).is_good(), "nothing was found out");
+    }
+}

@@ -1,0 +1,228 @@
+//! Saying hello to what answers at a port, and telling from its answer what it is.
+
+use super::mqtt::{Hello, connack};
+use super::timed::Timed;
+use super::{describe, harmless, tls, websocket};
+use crate::link::{Address, Failure, FailureKind, Settings, Transport};
+use openssl::ssl::SslStream;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+
+/// Most bytes of an answer that are looked at.
+const ANSWER_BYTES: usize = 4_096;
+
+/// A connection to what may be a broker.
+pub enum Channel {
+    Plain(Timed),
+    Tls(Box<SslStream<Timed>>),
+}
+
+impl Channel {
+    fn tcp(&self) -> &Timed {
+        match self {
+            Channel::Plain(stream) => stream,
+            Channel::Tls(stream) => stream.get_ref(),
+        }
+    }
+}
+
+impl Read for Channel {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Channel::Plain(stream) => stream.read(buffer),
+            Channel::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Channel {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Channel::Plain(stream) => stream.write(bytes),
+            Channel::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Channel::Plain(stream) => stream.flush(),
+            Channel::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+/// Sends CONNECT, over WebSocket where the settings say so. Returns the CONNACK's code and the connection: dropping it
+/// breaks it off without a DISCONNECT.
+pub fn hello(mut channel: Channel, settings: &Settings, hello: &Hello) -> Result<(u8, Channel), Failure> {
+    let is_websocket = settings.address.transport == Transport::WebSocket;
+    if is_websocket {
+        let answer = ask(&mut channel, &websocket::upgrade(&settings.address), has_head);
+        if !answer.bytes.starts_with(b"HTTP/1.1 101") {
+            return Err(no_websocket(settings, &answer));
+        }
+    }
+    let packet = hello.to_bytes();
+    let packet = if is_websocket { websocket::frame(&packet) } else { packet };
+    let code = |bytes: &[u8]| connack(if is_websocket { websocket::unframe(bytes) } else { bytes });
+    let answer = ask(&mut channel, &packet, |bytes| code(bytes).is_some());
+    match code(&answer.bytes) {
+        Some(code) => Ok((code, channel)),
+        None => Err(no_connack(settings, &answer)),
+    }
+}
+
+/// What came, and how it ended where it did not come whole.
+struct Answer {
+    /// Whose it is.
+    peer: SocketAddr,
+    bytes: Vec<u8>,
+    /// `None`: the peer closed the connection.
+    error: Option<io::Error>,
+}
+
+impl Answer {
+    fn is_silence(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| is_timeout(error.kind()))
+    }
+
+    /// The first line of an answer in HTTP.
+    fn status_line(&self) -> Option<String> {
+        let line = self.bytes.strip_prefix(b"HTTP/")?.split(|byte| *byte == b'\r' || *byte == b'\n').next()?;
+        let line = &line[..line.len().min(80)];
+        Some(harmless(&format!("HTTP/{}", String::from_utf8_lossy(line))))
+    }
+}
+
+fn is_timeout(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+fn has_head(bytes: &[u8]) -> bool {
+    bytes.windows(4).any(|four| four == b"\r\n\r\n")
+}
+
+fn ask(channel: &mut Channel, question: &[u8], is_whole: impl Fn(&[u8]) -> bool) -> Answer {
+    let peer = *channel.tcp().peer();
+    let mut bytes = Vec::new();
+    // Where writing fails the peer may have said why before it closed: that is still to be read.
+    let written = channel.write_all(question).and_then(|()| channel.flush());
+    let mut buffer = [0; 1_024];
+    while bytes.len() < ANSWER_BYTES {
+        match channel.read(&mut buffer) {
+            Ok(0) => return Answer { peer, bytes, error: written.err() },
+            Ok(count) => bytes.extend(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Answer { peer, bytes, error: Some(error) },
+        }
+        if is_whole(&bytes) {
+            return Answer { peer, bytes, error: None };
+        }
+    }
+    // More than anything that is looked for here would send.
+    Answer { peer, bytes, error: None }
+}
+
+fn no_connack(settings: &Settings, answer: &Answer) -> Failure {
+    let address = &settings.address;
+    if let Some(status) = answer.status_line() {
+        return web_server(address, &status);
+    }
+    if let Some(failure) = trouble_with_tls(settings, answer) {
+        return failure;
+    }
+    let how = match (&answer.error, answer.bytes.is_empty()) {
+        (_, false) => "answers CONNECT with something else than MQTT".to_owned(),
+        (None, true) => "closes the connection without an answer to CONNECT".to_owned(),
+        (Some(_), true) if answer.is_silence() => "accepts the connection and never answers CONNECT".to_owned(),
+        // The TLS library's own words for a missing good-bye are of no help.
+        (Some(error), true) if error.get_ref().is_some() => "breaks TLS off instead of answering CONNECT".to_owned(),
+        (Some(error), true) => format!("breaks the connection off instead of answering CONNECT: {}", describe(error)),
+    };
+    let cure = match (settings.address.transport, settings.tls.is_some()) {
+        (Transport::WebSocket, _) => "check the port and the path in the URL (often /mqtt or /ws)",
+        (Transport::Tcp, false) => {
+            "check --port: 1883 is usual for MQTT, 8883 with TLS; a WebSocket port wants a ws:// URL"
+        }
+        (Transport::Tcp, true) => {
+            "check --port (8883 is usual); the broker may also ask for a client certificate (--cert and --key)"
+        }
+    };
+    Failure::new(FailureKind::NotMqtt, format!("what listens at {address} {how}"), cure)
+}
+
+fn web_server(address: &Address, status: &str) -> Failure {
+    Failure::new(
+        FailureKind::NotMqtt,
+        format!("a web server answers at {address}, no MQTT broker ({status})"),
+        "check --port (1883, or 8883 with TLS); for MQTT over WebSocket give a ws:// or wss:// URL",
+    )
+}
+
+fn no_websocket(settings: &Settings, answer: &Answer) -> Failure {
+    let address = &settings.address;
+    if let Some(status) = answer.status_line() {
+        let path = if address.path.is_empty() { "/" } else { &address.path };
+        return Failure::new(
+            FailureKind::NotMqtt,
+            format!("the web server at {address} has no WebSocket at {path} ({status})"),
+            "check the path in the URL (often /mqtt or /ws)",
+        );
+    }
+    trouble_with_tls(settings, answer).unwrap_or_else(|| {
+        Failure::new(
+            FailureKind::NotMqtt,
+            format!("what listens at {address} does not speak WebSocket"),
+            "check the port in the URL; for MQTT without WebSocket give an mqtt:// or mqtts:// URL",
+        )
+    })
+}
+
+/// The answer comes of TLS where none is spoken, or of a client certificate that is missing.
+fn trouble_with_tls(settings: &Settings, answer: &Answer) -> Option<Failure> {
+    if let Some(tls) = &settings.tls {
+        let error = answer.error.as_ref()?.get_ref()?.downcast_ref::<openssl::ssl::Error>()?;
+        return tls::client_refused(&settings.address, tls, error.ssl_error()?);
+    }
+    // A TLS alert, or an end without a word from a peer that does answer a TLS handshake.
+    let is_alert = matches!(answer.bytes.as_slice(), [0x15, 3, ..]);
+    let speaks_tls = || answer.bytes.is_empty() && !answer.is_silence() && peer_speaks_tls(answer);
+    (is_alert || speaks_tls()).then(|| {
+        Failure::new(
+            FailureKind::Tls,
+            format!("{} wants TLS", settings.address),
+            "give --tls, or --cafile with the certificate of the broker's authority",
+        )
+    })
+}
+
+fn peer_speaks_tls(answer: &Answer) -> bool {
+    Timed::connect(&answer.peer).is_ok_and(tls::is_spoken)
+}
+
+/// After a TLS handshake that was not answered in TLS: what the peer says without.
+pub fn without_tls(settings: &Settings, peer: Timed) -> Failure {
+    let address = &settings.address;
+    let no_tls = |instead: &str, cure: &str| {
+        Failure::new(FailureKind::Tls, format!("no TLS is spoken at {address}{instead}"), cure.to_owned())
+    };
+    let plain = Settings { tls: None, ..settings.clone() };
+    let mut channel = Channel::Plain(peer);
+    let packet = Hello::anonymous().to_bytes();
+    match settings.address.transport {
+        Transport::Tcp => {
+            let answer = ask(&mut channel, &packet, |bytes| connack(bytes).is_some());
+            match (connack(&answer.bytes), answer.status_line()) {
+                (Some(_), _) => {
+                    no_tls(", MQTT without TLS is", "give --no-tls, or the port of the broker's TLS listener")
+                }
+                (None, Some(status)) => web_server(address, &status),
+                (None, None) => no_tls("", "check --port (8883 is usual for MQTT with TLS)"),
+            }
+        }
+        Transport::WebSocket => match hello(channel, &plain, &Hello::anonymous()) {
+            Ok(_) => no_tls(", WebSocket without TLS is", "give a ws:// URL, or the port of the TLS listener"),
+            Err(failure) if failure.kind == FailureKind::NotMqtt => failure,
+            Err(_) => no_tls("", "check the port in the URL (443 is usual for wss://)"),
+        },
+    }
+}

@@ -1,0 +1,311 @@
+//! The TLS handshake, with the trust that a connection has, and what the certificate says.
+
+use super::timed::Timed;
+use super::{describe, harmless, talk};
+use crate::link::{Address, Failure, FailureKind, Settings, Tls};
+use openssl::asn1::Asn1Time;
+use openssl::error::ErrorStack;
+use openssl::nid::Nid;
+use openssl::ssl::{HandshakeError, Ssl, SslContext, SslMethod, SslRef, SslStream, SslVerifyMode};
+use openssl::x509::{X509NameRef, X509Ref, X509StoreContextRef, X509VerifyResult};
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+/// What a handshake agreed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// `TLSv1.3`.
+    pub version: String,
+    pub cipher: String,
+    pub certificate: Certificate,
+}
+
+/// What a certificate says, harmless to print.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// Its common name, else all of its name.
+    pub subject: String,
+    /// The host names and IP addresses that it is for.
+    pub names: Vec<String>,
+    /// The authority that signed it, as `subject`.
+    pub issuer: String,
+    pub not_before: String,
+    pub not_after: String,
+    /// Whole days until `not_after`; negative once it is over.
+    pub days_left: i32,
+}
+
+impl Certificate {
+    fn of(cert: &X509Ref) -> Certificate {
+        let names = cert.subject_alt_names().into_iter().flatten();
+        let names = names.filter_map(|name| match (name.dnsname(), name.ipaddress()) {
+            (Some(dns), _) => Some(harmless(dns)),
+            (None, Some(ip)) => ip_address(ip),
+            (None, None) => None,
+        });
+        let left = Asn1Time::days_from_now(0).and_then(|now| now.diff(cert.not_after()));
+        Certificate {
+            subject: name(cert.subject_name()),
+            names: names.collect(),
+            issuer: name(cert.issuer_name()),
+            not_before: cert.not_before().to_string(),
+            not_after: cert.not_after().to_string(),
+            days_left: left.map(|left| left.days).unwrap_or(0),
+        }
+    }
+
+    /// The names that it is for; the subject where it lists none.
+    fn is_for(&self) -> String {
+        match self.names.is_empty() {
+            true => self.subject.clone(),
+            false => self.names.join(", "),
+        }
+    }
+}
+
+fn ip_address(bytes: &[u8]) -> Option<String> {
+    match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok().map(|bytes| IpAddr::from(bytes).to_string()),
+        16 => <[u8; 16]>::try_from(bytes).ok().map(|bytes| IpAddr::from(bytes).to_string()),
+        _ => None,
+    }
+}
+
+fn name(name: &X509NameRef) -> String {
+    let text = |entry: &openssl::x509::X509NameEntryRef| match entry.data().to_string() {
+        Ok(text) => harmless(&text),
+        Err(_) => "?".to_owned(),
+    };
+    if let Some(common) = name.entries_by_nid(Nid::COMMONNAME).next() {
+        return text(common);
+    }
+    let part = |entry: &openssl::x509::X509NameEntryRef| {
+        format!("{}={}", entry.object().nid().short_name().unwrap_or("?"), text(entry))
+    };
+    name.entries().map(part).collect::<Vec<_>>().join(", ")
+}
+
+/// The first thing that the check of the chain objected to.
+struct Objection {
+    result: X509VerifyResult,
+    /// Of the certificate objected to: 0 is the broker's own.
+    depth: u32,
+    certificate: Option<Certificate>,
+}
+
+/// Shakes hands as a connection with these settings would.
+pub fn handshake(settings: &Settings, tls: &Tls, tcp: Timed) -> Result<(SslStream<Timed>, TlsFacts), Failure> {
+    let address = &settings.address;
+    let peer = *tcp.peer();
+    let objection = Arc::new(OnceLock::new());
+    let internal = |error: ErrorStack| {
+        Failure::new(FailureKind::Other, format!("TLS cannot be set up: {error}"), "check the OpenSSL of this machine")
+    };
+    let ssl = prepare(address, tls, objection.clone()).map_err(internal)?;
+    let error = match ssl.connect(tcp) {
+        Ok(stream) => {
+            let facts = facts(stream.ssl());
+            return Ok((stream, facts));
+        }
+        Err(error) => error,
+    };
+    if let Some(objection) = objection.get() {
+        return Err(objected(address, tls, objection));
+    }
+    if let Some(failure) = stack_of(&error).and_then(|errors| client_refused(address, tls, errors)) {
+        return Err(failure);
+    }
+    match Timed::connect(&peer) {
+        Ok(again) if !was_answered_in_tls(&error) => Err(talk::without_tls(settings, again)),
+        _ => Err(Failure::new(
+            FailureKind::Tls,
+            format!("the TLS handshake with {address} failed: {}", reason(&error)),
+            "check --port, and the TLS settings of the broker",
+        )),
+    }
+}
+
+fn prepare(address: &Address, tls: &Tls, objection: Arc<OnceLock<Objection>>) -> Result<Ssl, ErrorStack> {
+    let mut context = SslContext::builder(SslMethod::tls_client())?;
+    match tls.cafile.is_some() || tls.capath.is_some() {
+        true => context.load_verify_locations(tls.cafile.as_deref(), tls.capath.as_deref())?,
+        false => context.set_default_verify_paths()?,
+    }
+    if let (Some(cert), Some(key)) = (&tls.cert, &tls.key) {
+        context.set_certificate_chain_file(cert)?;
+        context.set_private_key_file(key, openssl::ssl::SslFiletype::PEM)?;
+    }
+    context.set_verify_callback(SslVerifyMode::PEER, move |is_good, chain: &mut X509StoreContextRef| {
+        if !is_good {
+            let certificate = chain.current_cert().map(Certificate::of);
+            // Only the first one counts.
+            let _ = objection.set(Objection { result: chain.error(), depth: chain.error_depth(), certificate });
+        }
+        is_good
+    });
+    let mut ssl = Ssl::new(&context.build())?;
+    let ip = address.host.parse::<IpAddr>();
+    if ip.is_err() {
+        ssl.set_hostname(&address.host)?;
+    }
+    if !tls.insecure {
+        match ip {
+            Ok(ip) => ssl.param_mut().set_ip(ip)?,
+            Err(_) => ssl.param_mut().set_host(&address.host)?,
+        }
+    }
+    Ok(ssl)
+}
+
+fn facts(ssl: &SslRef) -> TlsFacts {
+    let nothing = || Certificate {
+        subject: String::new(),
+        names: Vec::new(),
+        issuer: String::new(),
+        not_before: String::new(),
+        not_after: String::new(),
+        days_left: 0,
+    };
+    TlsFacts {
+        version: ssl.version_str().to_owned(),
+        cipher: ssl.current_cipher().map(|cipher| cipher.name().to_owned()).unwrap_or_default(),
+        // A server that was verified has shown one.
+        certificate: ssl.peer_certificate().map_or_else(nothing, |cert| Certificate::of(&cert)),
+    }
+}
+
+fn objected(address: &Address, tls: &Tls, objection: &Objection) -> Failure {
+    const CERT_NOT_YET_VALID: i32 = 9;
+    const CERT_HAS_EXPIRED: i32 = 10;
+    const HOSTNAME_MISMATCH: i32 = 62;
+    const IP_ADDRESS_MISMATCH: i32 = 64;
+    let words = objection.result.error_string();
+    let Some(certificate) = &objection.certificate else {
+        return Failure::new(
+            FailureKind::Untrusted,
+            format!("the certificate of {address} cannot be checked: {words}"),
+            "check the certificates that the broker is set up with",
+        );
+    };
+    let whose = match objection.depth {
+        0 => format!("the certificate of {address}"),
+        _ => format!(
+            "the certificate of the authority \"{}\", which the one of {address} rests on,",
+            certificate.subject
+        ),
+    };
+    match objection.result.as_raw() {
+        HOSTNAME_MISMATCH | IP_ADDRESS_MISMATCH => Failure::new(
+            FailureKind::WrongHost,
+            format!("{whose} is for {}, not for {}", certificate.is_for(), address.host),
+            "give a name that it is for as --host; if it is the right broker all the same: --insecure",
+        ),
+        CERT_HAS_EXPIRED => Failure::new(
+            FailureKind::Expired,
+            format!("{whose} expired on {}", certificate.not_after),
+            "have it renewed; if this machine's clock is wrong, set the clock",
+        ),
+        CERT_NOT_YET_VALID => Failure::new(
+            FailureKind::Expired,
+            format!("{whose} is not valid before {}", certificate.not_before),
+            "if this machine's clock is wrong, set the clock; else wait or have it made anew",
+        ),
+        _ => Failure::new(
+            FailureKind::Untrusted,
+            format!("{whose} is not trusted: {words}; it was issued by \"{}\"", certificate.issuer),
+            match &tls.cafile {
+                Some(path) => {
+                    format!("give the certificate of that authority with --cafile; {} is not enough", path.display())
+                }
+                None => "give the certificate of that authority with --cafile FILE".to_owned(),
+            },
+        ),
+    }
+}
+
+/// What an alert of the broker means: of its certificate for the client most of all. It may come after the handshake,
+/// since with TLS 1.3 a client's is over before the broker has judged.
+pub fn client_refused(address: &Address, tls: &Tls, errors: &ErrorStack) -> Option<Failure> {
+    /// OpenSSL gives an alert as 1000 and its number.
+    const ALERT: i32 = 1_000;
+    const HANDSHAKE_FAILURE: i32 = 40;
+    const BAD_CERTIFICATE: i32 = 42;
+    const UNKNOWN_CA: i32 = 48;
+    const ACCESS_DENIED: i32 = 49;
+    const PROTOCOL_VERSION: i32 = 70;
+    const CERTIFICATE_REQUIRED: i32 = 116;
+    let alert =
+        errors.errors().iter().map(|error| error.reason_code() - ALERT).find(|alert| (0..256).contains(alert))?;
+    let fail = |what: String, cure: &str| Failure::new(FailureKind::Tls, what, cure);
+    Some(match (alert, &tls.cert) {
+        (CERTIFICATE_REQUIRED, _) | (BAD_CERTIFICATE..=UNKNOWN_CA | ACCESS_DENIED, None) => {
+            fail(format!("{address} asks for a client certificate"), "give one with --cert and its key with --key")
+        }
+        (BAD_CERTIFICATE..=UNKNOWN_CA | ACCESS_DENIED, Some(cert)) => fail(
+            format!("{address} does not accept the client certificate {}", cert.display()),
+            "give one from an authority that the broker trusts, and that is not over, with --cert and --key",
+        ),
+        (PROTOCOL_VERSION, _) => fail(
+            format!("{address} and this machine have no TLS version in common"),
+            "let the broker speak TLS 1.2 or 1.3",
+        ),
+        (HANDSHAKE_FAILURE, None) => fail(
+            format!("{address} breaks the TLS handshake off"),
+            "it may ask for a client certificate (--cert and --key), or have no cipher in common with this machine",
+        ),
+        _ => fail(
+            format!("{address} breaks TLS off with the alert {alert}"),
+            "check the broker's log and its TLS settings",
+        ),
+    })
+}
+
+fn stack_of(error: &HandshakeError<Timed>) -> Option<&ErrorStack> {
+    match error {
+        HandshakeError::SetupFailure(errors) => Some(errors),
+        HandshakeError::Failure(stream) | HandshakeError::WouldBlock(stream) => stream.error().ssl_error(),
+    }
+}
+
+/// Whether the peer's bytes were TLS at all: only an error of the record layer's first look, or of the socket, says no.
+fn was_answered_in_tls(error: &HandshakeError<Timed>) -> bool {
+    const PACKET_LENGTH_TOO_LONG: i32 = 198;
+    const HTTP_REQUEST: i32 = 156;
+    const UNEXPECTED_MESSAGE: i32 = 244;
+    const BAD_RECORD_TYPE: i32 = 443;
+    const WRONG_VERSION_NUMBER: i32 = 267;
+    const UNEXPECTED_EOF: i32 = 294;
+    let foreign = [
+        PACKET_LENGTH_TOO_LONG,
+        HTTP_REQUEST,
+        UNEXPECTED_MESSAGE,
+        BAD_RECORD_TYPE,
+        WRONG_VERSION_NUMBER,
+        UNEXPECTED_EOF,
+    ];
+    stack_of(error).is_some_and(|errors| errors.errors().iter().all(|error| !foreign.contains(&error.reason_code())))
+}
+
+fn reason(error: &HandshakeError<Timed>) -> String {
+    match error {
+        HandshakeError::WouldBlock(_) => "no answer in time".to_owned(),
+        HandshakeError::SetupFailure(errors) => errors.to_string(),
+        HandshakeError::Failure(stream) => match (stream.error().ssl_error(), stream.error().io_error()) {
+            (Some(errors), _) => {
+                errors.errors().first().and_then(|error| error.reason()).unwrap_or("an unnamed error").to_owned()
+            }
+            (None, Some(error)) => describe(error),
+            (None, None) => "the connection was closed".to_owned(),
+        },
+    }
+}
+
+/// Whether a peer answers a TLS handshake with TLS; whom it belongs to does not matter here.
+pub fn is_spoken(tcp: Timed) -> bool {
+    let ssl = SslContext::builder(SslMethod::tls_client()).and_then(|context| Ssl::new(&context.build()));
+    let Ok(ssl) = ssl else { return false };
+    match ssl.connect(tcp) {
+        Ok(_) => true,
+        Err(error) => was_answered_in_tls(&error),
+    }
+}

@@ -1,0 +1,118 @@
+//! Pure: who is told of joins and leaves, and how often. In a storm several are told in one notice, so that what
+//! everybody receives per second stays bounded however many come and go.
+
+use crate::protocol::limits::{NOTICE_NAMES, NOTICE_USERS};
+use crate::protocol::{Nick, Notice, NoticeKind, Timestamp};
+use std::time::{Duration, Instant};
+
+/// Notices told one by one within [`WINDOW`]; more than these are merged.
+const SINGLY: u32 = 5;
+const WINDOW: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+pub struct Notices {
+    window: Option<Instant>,
+    told: u32,
+    held: Vec<(NoticeKind, Nick)>,
+}
+
+/// Somebody to tell of; several where they are merged.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Telling {
+    pub kind: NoticeKind,
+    /// Never empty.
+    pub nicks: Vec<Nick>,
+}
+
+impl Notices {
+    /// What to tell now of this event.
+    pub fn add(&mut self, kind: NoticeKind, nick: Nick, now: Instant) -> Option<Telling> {
+        if self.window.is_none_or(|start| now.saturating_duration_since(start) >= WINDOW) {
+            self.window = Some(now);
+            self.told = 0;
+        }
+        if self.told >= SINGLY || !self.held.is_empty() {
+            self.held.push((kind, nick));
+            return None;
+        }
+        self.told += 1;
+        Some(Telling { kind, nicks: vec![nick] })
+    }
+
+    /// What was held back, merged by kind. Called with every tick.
+    pub fn due(&mut self, now: Instant) -> Vec<Telling> {
+        if self.held.is_empty() || self.window.is_some_and(|start| now.saturating_duration_since(start) < WINDOW) {
+            return Vec::new();
+        }
+        self.window = Some(now);
+        self.told = SINGLY;
+        let held = std::mem::take(&mut self.held);
+        let of = |kind| {
+            let nicks: Vec<Nick> =
+                held.iter().filter(|(held, _)| *held == kind).map(|(_, nick)| nick.clone()).collect();
+            (!nicks.is_empty()).then_some(Telling { kind, nicks })
+        };
+        [NoticeKind::Join, NoticeKind::Leave, NoticeKind::Timeout].into_iter().filter_map(of).collect()
+    }
+}
+
+impl Telling {
+    /// The notice with the state of the chat after it: `online` is everybody present, by key.
+    pub fn notice<'a>(self, online: impl ExactSizeIterator<Item = &'a Nick>, timestamp: Timestamp) -> Notice {
+        let several = self.nicks.len() > 1;
+        let first = self.nicks[0].clone();
+        Notice {
+            kind: self.kind,
+            message: Notice::text(self.kind, &first, self.nicks.len()),
+            nick: first,
+            timestamp: Some(timestamp),
+            online_users: Some(online.len() as u64),
+            count: several.then_some(self.nicks.len() as u64),
+            nicks: if several { self.nicks.into_iter().take(NOTICE_NAMES).collect() } else { Vec::new() },
+            users_list: (online.len() <= NOTICE_USERS).then(|| online.cloned().collect()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nick(n: usize) -> Nick {
+        Nick::parse(&format!("user{n}")).unwrap()
+    }
+
+    #[test]
+    fn a_few_are_told_one_by_one_and_a_storm_in_one() {
+        let mut notices = Notices::default();
+        let start = Instant::now();
+        let told = (0..40).filter_map(|n| notices.add(NoticeKind::Join, nick(n), start)).count();
+        assert_eq!(told, 5);
+        notices.add(NoticeKind::Leave, nick(0), start);
+        assert_eq!(notices.due(start + Duration::from_millis(500)), []);
+        let due = notices.due(start + WINDOW);
+        assert_eq!(
+            due.iter().map(|telling| (telling.kind, telling.nicks.len())).collect::<Vec<_>>(),
+            [(NoticeKind::Join, 35), (NoticeKind::Leave, 1)]
+        );
+        let notice = due.into_iter().next().unwrap().notice([nick(0), nick(1)].iter(), stamp());
+        assert_eq!(notice.message, "user5 and 34 others joined the chat");
+        assert_eq!((notice.nicks.len(), notice.count, notice.online_users), (NOTICE_NAMES, Some(35), Some(2)));
+        assert_eq!(notices.due(start + 2 * WINDOW), []);
+        assert!(notices.add(NoticeKind::Join, nick(1), start + 3 * WINDOW).is_some());
+    }
+
+    #[test]
+    fn in_a_large_chat_the_list_is_left_out() {
+        let everybody: Vec<Nick> = (0..=NOTICE_USERS).map(nick).collect();
+        let telling = || Telling { kind: NoticeKind::Timeout, nicks: vec![nick(1)] };
+        assert_eq!(telling().notice(everybody.iter(), stamp()).users_list, None);
+        let notice = telling().notice(everybody[1..].iter(), stamp());
+        assert_eq!(notice.users_list.map(|list| list.len()), Some(NOTICE_USERS));
+        assert_eq!((notice.message.as_str(), notice.count, notice.nicks.len()), ("user1 timed out", None, 0));
+    }
+
+    fn stamp() -> Timestamp {
+        Timestamp::parse("2026-11-22T20:30:00.123+01:00").unwrap()
+    }
+}

@@ -1,0 +1,307 @@
+//! The link against real brokers, and against scripted ones where a real one cannot be made to behave so.
+
+mod support;
+
+use crossbeam_channel::{Receiver, unbounded};
+use mqttchat::link::{
+    Address, Config, Event, FailureKind, Gate, Link, Message, Publication, Qos, Settings, Tls, Transport, Version,
+};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+use support::{Broker, Certificates, PATIENCE, Subscriber, TempDir, publish};
+
+fn settings(port: u16) -> Settings {
+    Settings {
+        address: Address { transport: Transport::Tcp, host: "localhost".to_owned(), port, path: String::new() },
+        tls: None,
+        username: None,
+        password: None,
+        keep_alive: Duration::from_secs(30),
+        version: Version::Auto,
+    }
+}
+
+fn config(settings: Settings, filters: &[&str]) -> Config {
+    Config {
+        settings,
+        client_id: format!("link-{}", mqttchat::random::word()),
+        persistent: false,
+        will: None,
+        subscriptions: filters.iter().map(|filter| (filter.to_string(), Qos::AtLeastOnce)).collect(),
+        patient: false,
+        gate: None,
+    }
+}
+
+fn open(config: Config) -> (Link, Receiver<Event>) {
+    let (sender, events) = unbounded();
+    (Link::open(config, move |event| drop(sender.send(event))).expect("a thread"), events)
+}
+
+/// The first event that `pick` takes, within the deadline of all tests.
+#[track_caller]
+fn wait_for<T>(events: &Receiver<Event>, what: &str, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    let mut passed = Vec::new();
+    while let Ok(event) = events.recv_deadline(deadline) {
+        passed.push(format!("{event:?}"));
+        if let Some(found) = pick(event) {
+            return found;
+        }
+    }
+    panic!("no {what} came, only {passed:#?}");
+}
+
+#[track_caller]
+fn connected(events: &Receiver<Event>) -> (Version, Vec<String>, u32) {
+    wait_for(events, "connection", |event| match event {
+        Event::Connected { version, refused, conn, .. } => Some((version, refused, conn)),
+        _ => None,
+    })
+}
+
+#[track_caller]
+fn message(events: &Receiver<Event>) -> Message {
+    wait_for(events, "message", |event| match event {
+        Event::Message(message) => Some(message),
+        _ => None,
+    })
+}
+
+fn publication(topic: &str, payload: &str, ticket: Option<u64>) -> Publication {
+    Publication { topic: topic.to_owned(), payload: payload.into(), qos: Qos::AtLeastOnce, retain: false, ticket }
+}
+
+#[test]
+fn speaks_5_and_what_it_is_told_to() {
+    let broker = Broker::start();
+    for (asked, spoken) in [(Version::Auto, Version::V5), (Version::V5, Version::V5), (Version::V311, Version::V311)] {
+        let (link, events) = open(config(Settings { version: asked, ..settings(broker.port()) }, &["a/#"]));
+        assert_eq!(connected(&events), (spoken, Vec::new(), 1));
+        link.publish(publication("a/b", "x", Some(7)));
+        assert_eq!(message(&events).payload, b"x");
+        link.close(None, PATIENCE);
+    }
+}
+
+/// A broker that answers MQTT 5 with `refusal` and the end of the connection, where one is given, speaks 3.1.1 (and
+/// 5 without one), and grants no filter that begins with `closed`.
+fn scripted_broker(refusal: Option<&'static [u8]>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            // Fixed header, protocol name (2 + 4 bytes), then the level.
+            let Ok(connect) = packet(&mut stream) else { continue };
+            let five = connect.get(8) == Some(&5);
+            if five && let Some(refusal) = refusal {
+                let _ = stream.write_all(refusal);
+                continue;
+            }
+            let connack: &[u8] = if five { &[0x20, 3, 0, 0, 0] } else { &[0x20, 2, 0, 0] };
+            let _ = stream.write_all(connack);
+            while let Ok(sent) = packet(&mut stream) {
+                let _ = stream.write_all(&answer(&sent, five));
+            }
+        }
+    });
+    port
+}
+
+/// What a broker answers to SUBSCRIBE and to PUBLISH at QoS 1.
+fn answer(sent: &[u8], five: bool) -> Vec<u8> {
+    const REFUSED: [u8; 2] = [0x80, 0x87];
+    let length = |at: usize| usize::from(sent[at]) * 256 + usize::from(sent[at + 1]);
+    match sent[0] >> 4 {
+        8 => {
+            // In MQTT 5 a packet identifier is followed by its properties, here none.
+            let properties = if five { &[0][..] } else { &[] };
+            let mut codes = Vec::new();
+            let mut at = 4 + properties.len();
+            while at < sent.len() {
+                let filter = &sent[at + 2..at + 2 + length(at)];
+                codes.push(if filter.starts_with(b"closed") { REFUSED[usize::from(five)] } else { 1 });
+                at += 2 + filter.len() + 1;
+            }
+            let body = [&sent[2..4], properties, &codes].concat();
+            [&[0x90, body.len() as u8][..], &body].concat()
+        }
+        3 => {
+            let identifier = 4 + length(2);
+            vec![0x40, 2, sent[identifier], sent[identifier + 1]]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// One packet of less than 128 bytes.
+fn packet(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut packet = vec![0; 2];
+    stream.read_exact(&mut packet)?;
+    packet.resize(2 + usize::from(packet[1]), 0);
+    stream.read_exact(&mut packet[2..])?;
+    Ok(packet)
+}
+
+#[test]
+fn falls_back_to_3_1_1_where_the_broker_refuses_5() {
+    // CONNACK "unacceptable protocol version" as 3.1.1 has it; as 5 has it; no word at all.
+    for refusal in [&[0x20, 2, 0, 1][..], &[0x20, 3, 0, 0x84, 0], &[]] {
+        let (link, events) = open(config(settings(scripted_broker(Some(refusal))), &["a"]));
+        assert_eq!(connected(&events).0, Version::V311, "{refusal:?}");
+        link.publish(publication("a", "x", Some(1)));
+        wait_for(&events, "acknowledgement", |event| matches!(event, Event::Published { ticket: 1 }).then_some(()));
+    }
+}
+
+#[test]
+fn reads_every_suback_code() {
+    let port = scripted_broker(None);
+    for version in [Version::V5, Version::V311] {
+        let several = &["open/a", "closed/b", "open/c", "closed/d"][..];
+        for (filters, refused) in [(several, &["closed/b", "closed/d"][..]), (&["closed/e"], &["closed/e"])] {
+            let (link, events) = open(config(Settings { version, ..settings(port) }, filters));
+            assert_eq!(connected(&events).1, refused, "{version:?}");
+            link.subscribe("closed/f".to_owned(), Qos::AtLeastOnce);
+            let filter = wait_for(&events, "refusal", |event| match event {
+                Event::Refused { filter } => Some(filter),
+                _ => None,
+            });
+            assert_eq!(filter, "closed/f");
+        }
+    }
+}
+
+#[test]
+fn a_burst_is_acknowledged_whole() {
+    const COUNT: u64 = 5_000;
+    let broker = Broker::start();
+    let (link, events) = open(config(settings(broker.port()), &[]));
+    connected(&events);
+    for ticket in 1..=COUNT {
+        link.publish(publication("a", "x", Some(ticket)));
+    }
+    let mut acknowledged = Vec::new();
+    while acknowledged.len() < COUNT as usize {
+        acknowledged.push(wait_for(&events, "acknowledgement", |event| match event {
+            Event::Published { ticket } => Some(ticket),
+            _ => None,
+        }));
+    }
+    acknowledged.sort_unstable();
+    assert_eq!(acknowledged, (1..=COUNT).collect::<Vec<_>>());
+}
+
+#[test]
+fn comes_back_by_itself_and_subscribes_again() {
+    let mut broker = Broker::start();
+    let (link, events) = open(config(settings(broker.port()), &["a"]));
+    connected(&events);
+    link.subscribe("later".to_owned(), Qos::AtLeastOnce);
+    link.subscribe("gone".to_owned(), Qos::AtLeastOnce);
+    link.unsubscribe("gone".to_owned());
+    broker.kill();
+    wait_for(&events, "loss", |event| matches!(event, Event::Lost { .. }).then_some(()));
+    link.publish(publication("a", "while down", Some(1)));
+    let failed = wait_for(&events, "failed attempt", |event| match event {
+        Event::Failed(failure) => Some(failure.kind),
+        _ => None,
+    });
+    assert_eq!(failed, FailureKind::Refused);
+    wait_for(&events, "wait", |event| matches!(event, Event::Waiting { .. }).then_some(()));
+    broker.start_again();
+    assert_eq!(connected(&events).2, 2);
+    for topic in ["gone", "later", "a"] {
+        publish(&broker, topic, topic, 1, false);
+    }
+    assert_eq!(message(&events).payload, b"later", "what was published while down is the owner's to give again");
+    assert_eq!(message(&events).payload, b"a");
+}
+
+#[test]
+fn a_first_attempt_that_fails_ends_an_impatient_link() {
+    let unused = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port();
+    let (_link, events) = open(config(settings(unused), &[]));
+    let failure = wait_for(&events, "failure", |event| match event {
+        Event::Failed(failure) => Some(failure),
+        _ => None,
+    });
+    assert_eq!((failure.kind, failure.exit_code()), (FailureKind::Refused, 14));
+    wait_for(&events, "end", |event| matches!(event, Event::Ended).then_some(()));
+}
+
+#[test]
+fn a_gate_that_bars_ends_it() {
+    let broker = Broker::start();
+    let barred = Config { gate: Some(Box::new(|| Gate::Barred)), ..config(settings(broker.port()), &[]) };
+    let (_link, events) = open(barred);
+    wait_for(&events, "bar", |event| matches!(event, Event::Barred).then_some(()));
+    wait_for(&events, "end", |event| matches!(event, Event::Ended).then_some(()));
+}
+
+#[test]
+fn says_its_last_word_and_leaves_without_a_will() {
+    let broker = Broker::start();
+    let mut watcher = Subscriber::start(&broker, &["#"]);
+    let will = Some(Box::new(|conn: u32| publication("will", &conn.to_string(), None)) as _);
+    let (link, events) = open(Config { will, ..config(settings(broker.port()), &[]) });
+    connected(&events);
+    link.publish(publication("a", "queued", None));
+    link.close(Some(publication("a", "last", None)), PATIENCE);
+    publish(&broker, "fence", "", 1, false);
+    watcher.wait_for("the fence", |topic, _| topic == "fence");
+    let seen: Vec<String> =
+        watcher.messages().iter().map(|message| format!("{} {}", message.topic, message.text())).collect();
+    assert_eq!(seen, ["a queued", "a last", "fence "]);
+}
+
+#[test]
+fn logs_in_over_tls_and_over_websocket() {
+    let folder = TempDir::new();
+    let certificates = Certificates::make(folder.path());
+    let broker = Broker::builder().user("ann", "secret").tls(&certificates.server).websockets().start();
+    let login =
+        |settings: Settings| Settings { username: Some("ann".into()), password: Some("secret".into()), ..settings };
+    let tls = Tls { cafile: Some(certificates.ca.clone()), ..Tls::default() };
+    let web =
+        Address { transport: Transport::WebSocket, path: "/mqtt".into(), ..settings(broker.websocket_port()).address };
+    let ways = [
+        Settings { tls: Some(tls), ..settings(broker.tls_port()) },
+        Settings { address: web.clone(), ..settings(0) },
+        Settings { address: web, version: Version::V311, ..settings(0) },
+    ];
+    for way in ways {
+        let (link, events) = open(config(login(way), &["a"]));
+        connected(&events);
+        link.publish(publication("a", "x", None));
+        assert_eq!(message(&events).payload, b"x");
+        link.close(None, PATIENCE);
+    }
+}
+
+#[test]
+fn trusts_nobody_without_a_reason() {
+    let folder = TempDir::new();
+    let certificates = Certificates::make(folder.path());
+    let trusting = |cafile: &std::path::Path| Tls { cafile: Some(cafile.to_owned()), ..Tls::default() };
+    let good = trusting(&certificates.ca);
+    let cases = [
+        (&certificates.server, trusting(&certificates.other_ca), false),
+        (&certificates.server, Tls::default(), false),
+        (&certificates.expired, good.clone(), false),
+        (&certificates.wrong_host, good.clone(), false),
+        (&certificates.wrong_host, Tls { insecure: true, ..good.clone() }, true),
+        (&certificates.expired, Tls { insecure: true, ..good }, false),
+    ];
+    for (index, (shown, tls, taken)) in cases.into_iter().enumerate() {
+        let broker = Broker::builder().tls(shown).start();
+        let (_link, events) = open(config(Settings { tls: Some(tls), ..settings(broker.tls_port()) }, &[]));
+        let connected = wait_for(&events, "decision", |event| match event {
+            Event::Connected { .. } => Some(true),
+            Event::Failed(_) => Some(false),
+            _ => None,
+        });
+        assert_eq!(connected, taken, "case {index}");
+    }
+}
