@@ -17,7 +17,7 @@ use crate::link::{Config, Event as LinkEvent, Failure, Link, Publication, Qos, V
 use crate::now::Now;
 use crate::options::{ClientOptions, Color};
 use crate::protocol::{Nick, Topics};
-use crate::random;
+use crate::{random, signals};
 use chrono::Local;
 use command::{Command, Names, Target};
 use conversation::{Conversation, Input, Kind, Output, Role};
@@ -27,7 +27,6 @@ use input::{LineEditor, Typed};
 use news::News;
 use screen::Screen;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 use start::{Mode, Refusal};
 use std::io;
 use std::process::ExitCode;
@@ -120,7 +119,7 @@ impl Shell {
     fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         let mode = Mode::of(&options);
         let broken = |what: &str, error: io::Error| Refusal::Usage(format!("cannot start the {what}: {error}"));
-        let signals = on_signals().map_err(|error| broken("signals", error))?;
+        let signals = signals::catch(&[SIGINT, SIGTERM, SIGHUP]).map_err(|error| broken("signals", error))?;
         for warning in &options.connection.warnings {
             eprintln!("mqttchat: {warning}");
         }
@@ -515,18 +514,4 @@ impl Shell {
         }
         drop(self.terminal);
     }
-}
-
-/// The "signals" thread: which signal asks for the end. It is not joined, since only a signal ends its wait.
-fn on_signals() -> io::Result<Receiver<i32>> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    let (to_signals, received) = crossbeam_channel::unbounded();
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for signal in signals.forever() {
-            if to_signals.send(signal).is_err() {
-                return;
-            }
-        }
-    })?;
-    Ok(received)
 }

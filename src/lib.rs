@@ -9,3 +9,4 @@ pub mod options;
 pub mod protocol;
 pub mod random;
 pub mod server;
+pub mod signals;
