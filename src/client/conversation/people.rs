@@ -17,7 +17,9 @@ impl People {
     pub fn spoke(&mut self, nick: &Nick) {
         self.turn += 1;
         let turn = self.turn;
-        self.add(nick).map(|entry| entry.1 = turn);
+        if let Some(entry) = self.add(nick) {
+            entry.1 = turn;
+        }
     }
 
     pub fn seen<'a>(&mut self, nicks: impl IntoIterator<Item = &'a Nick>) {
