@@ -248,11 +248,11 @@ impl Shell {
             Some(End::Done) => Err(0),
             Some(End::TimeIsUp) => Err(TIME_OUT),
             Some(End::Unsent(count)) => {
-                self.complain(format!("{count} messages are unsent"));
+                self.complain(format!("{} unsent", messages(count)));
                 Err(FAILURE)
             }
             Some(End::Unconfirmed(count, time)) => {
-                self.complain(format!("{count} messages are unconfirmed after {} s", time.as_secs()));
+                self.complain(format!("{} unconfirmed after {} s", messages(count), time.as_secs()));
                 Err(TIME_OUT)
             }
         }
@@ -292,5 +292,12 @@ impl Shell {
         self.uplink.close(self.conversation.leave(Now::read()));
         self.heartbeat.stop();
         drop(self.terminal);
+    }
+}
+
+fn messages(count: usize) -> String {
+    match count {
+        1 => "1 message is".to_owned(),
+        _ => format!("{count} messages are"),
     }
 }
