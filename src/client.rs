@@ -26,7 +26,6 @@ use heartbeat::Heartbeat;
 use input::LineEditor;
 use screen::Screen;
 use shell::Shell;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use start::{Mode, Refusal};
 use std::io;
 use std::process::ExitCode;
@@ -63,7 +62,8 @@ pub fn run(options: ClientOptions) -> ExitCode {
 
 fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
     let mode = Mode::of(&options);
-    let signals = signals::catch(&[SIGINT, SIGTERM, SIGHUP]).map_err(|error| broken("signals", error))?;
+    let (to_signals, signals) = crossbeam_channel::unbounded();
+    signals::listen(move |signal| to_signals.send(signal).is_ok()).map_err(|error| broken("signals", error))?;
     for warning in &options.connection.warnings {
         eprintln!("mqttchat: {warning}");
     }

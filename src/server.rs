@@ -21,14 +21,14 @@ use crate::link::{self, Link, Qos, Version};
 use crate::now::Now;
 use crate::options::ServerOptions;
 use crate::protocol::{Status, Topics};
-use crate::random;
+use crate::{random, signals};
 use chat::{Chat, Input, Output};
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use history::History;
 use log::{debug, error, info, warn};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -91,7 +91,8 @@ fn serve(options: ServerOptions) -> Result<ExitCode, String> {
     let (jobs, job_inbox) = unbounded();
     let (answers, store_inbox) = unbounded();
     let store = store::start(history, job_inbox, answers).map_err(thread)?;
-    let stop = on_signals().map_err(|error| format!("signals cannot be caught: {error}"))?;
+    let (stopper, stop) = unbounded();
+    signals::listen(move |_| stopper.send(()).is_ok()).map_err(thread)?;
     let ticks = sweep().map_err(thread)?;
     let (link_events, link_inbox) = unbounded();
     let link_config = link_config(&options, &topics, &secret, &chat);
@@ -124,6 +125,8 @@ fn main_loop(chat: &mut Chat, link: &Link, jobs: &Sender<Job>, inboxes: &Inboxes
             Event::Stop => return ExitCode::SUCCESS,
             Event::Tick => chat.handle(now, Input::Tick),
             Event::Store(answer) => chat.handle(now, answer.into_input()),
+            // Nothing that is to be heard is retained: this would be counted again with every connection.
+            Event::Link(link::Event::Message(message)) if message.retained => Vec::new(),
             Event::Link(link::Event::Message(message)) => {
                 chat.handle(now, Input::Message { topic: &message.topic, payload: &message.payload })
             }
@@ -225,15 +228,20 @@ fn open_history(data_dir: Option<&Path>, root: &str) -> Result<History, String> 
     let Some(dir) = data_dir else {
         return History::in_memory().map_err(|error| format!("no database in memory: {error}"));
     };
-    make_private(dir).map_err(|error| format!("the folder {} cannot be made: {error}", dir.display()))?;
+    make_private_folder(dir).map_err(|error| format!("the folder {} cannot be made: {error}", dir.display()))?;
     let path = dir.join(format!("{}.db", root.replace('/', "-")));
+    make_private_file(&path).map_err(|error| format!("the database {} cannot be used: {error}", path.display()))?;
     History::open(&path).map_err(|error| format!("the database {} cannot be used: {error}", path.display()))
 }
 
 /// What people said is nobody else's to read.
-fn make_private(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+fn make_private_folder(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Also where the folder was there before; SQLite gives its other files the same rights.
+fn make_private_file(path: &Path) -> io::Result<()> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
 }
 
 /// The "sweep" thread: ticks, and never more than one that waits.
@@ -248,20 +256,6 @@ fn sweep() -> io::Result<Receiver<()>> {
         }
     })?;
     Ok(ticks)
-}
-
-/// The "signals" thread: SIGINT and SIGTERM become one word to stop.
-fn on_signals() -> io::Result<Receiver<()>> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let (sender, stop) = unbounded();
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for _ in signals.forever() {
-            if sender.send(()).is_err() {
-                return;
-            }
-        }
-    })?;
-    Ok(stop)
 }
 
 #[cfg(test)]

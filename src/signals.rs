@@ -1,19 +1,21 @@
-//! The "signals" thread: signals that ask a program to end, as messages of a channel. The shells call it.
+//! Signals that ask a program to end, as calls on a thread of their own. The shells use it.
 
-use crossbeam_channel::Receiver;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io;
+use std::thread;
 
-/// Catches these from now on. The thread is not joined, since only a signal ends its wait.
-pub fn catch(signals: &[i32]) -> io::Result<Receiver<i32>> {
-    let mut signals = Signals::new(signals)?;
-    let (sender, caught) = crossbeam_channel::unbounded();
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+/// Calls `on_signal` with SIGINT, SIGTERM or SIGHUP, whenever one comes, until it returns `false`. The thread lives as
+/// long as the process: nothing ends a wait for a signal but a signal.
+pub fn listen(mut on_signal: impl FnMut(i32) -> bool + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let wait = move || {
         for signal in signals.forever() {
-            if sender.send(signal).is_err() {
+            if !on_signal(signal) {
                 return;
             }
         }
-    })?;
-    Ok(caught)
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
+    Ok(())
 }

@@ -154,12 +154,15 @@ impl Worker {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Publish(publication) => {
-                if matches!(self.state, State::Up) {
+            Order::Publish(publication) => match self.state {
+                State::Up => {
                     self.queue.push_back(publication);
                     self.publish_queued();
                 }
-            }
+                // Messages of a kept session arrive before it is up, and with them what they are answered with.
+                State::Connecting | State::Subscribing { .. } => self.queue.push_back(publication),
+                State::Waiting { .. } | State::Closing { .. } | State::Ended => {}
+            },
             Order::Subscribe(filter, qos) => {
                 if matches!(self.state, State::Up)
                     && let Some(client) = &self.client
@@ -269,6 +272,7 @@ impl Worker {
     fn up(&mut self, refused: Vec<String>) {
         self.backoff.reset();
         self.state = State::Up;
+        self.publish_queued();
         let version = if self.version >= mqtt::MQTT_VERSION_5 { Version::V5 } else { Version::V311 };
         self.emit(Event::Connected { session_present: self.session_present, version, conn: self.conn, refused });
     }

@@ -39,9 +39,10 @@ pub struct Private {
 struct Fields {
     #[serde(rename = "type")]
     kind: String,
-    #[serde(default)]
+    // Whether these are needed depends on the type, and so is judged after it.
+    #[serde(default, deserialize_with = "lenient")]
     username: Option<Nick>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     message: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     to: Option<Nick>,
@@ -58,7 +59,7 @@ struct Fields {
 }
 
 fn missing(field: &str) -> Invalid {
-    Invalid::Malformed(format!("missing field `{field}`"))
+    Invalid::Malformed(format!("no valid `{field}`"))
 }
 
 /// Reads a payload of the given `type`; `Ok(None)` for one of another type, which is to be ignored.

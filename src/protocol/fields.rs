@@ -41,7 +41,11 @@ pub fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Invalid> {
     if payload.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
         return Err(Invalid::Malformed("not a JSON object".to_owned()));
     }
-    serde_json::from_slice(payload).map_err(|error| Invalid::Malformed(error.to_string()))
+    serde_json::from_slice(payload).map_err(|error| {
+        // Where in the payload helps nobody who does not see it.
+        let text = error.to_string();
+        Invalid::Malformed(text.split(" at line ").next().unwrap_or(&text).to_owned())
+    })
 }
 
 /// Writes a payload. Serialising these types to memory cannot fail: they hold strings, numbers and lists of them.
@@ -79,6 +83,11 @@ impl<T> Maybe<T> {
             Maybe::Other(_) => None,
         }
     }
+}
+
+/// An optional flag: absent, or of a wrong type, it is not set.
+pub fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(lenient(deserializer)?.unwrap_or(false))
 }
 
 pub fn is_false(value: &bool) -> bool {

@@ -1,6 +1,6 @@
 //! Pages of history: what a joiner gets, and what a reader pages through.
 
-use super::fields::{self, Invalid, is_false, lenient, lenient_list};
+use super::fields::{self, Invalid, is_false, lenient, lenient_list, truth};
 use super::id::{Epoch, MessageId, Token};
 use super::limits::REPLY_BYTES;
 use super::names::{Nick, RoomName};
@@ -66,10 +66,6 @@ pub struct Entry {
     /// When the server received it.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub received: Option<Timestamp>,
-}
-
-fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(lenient(deserializer)?.unwrap_or(false))
 }
 
 /// A page, oldest message first.

@@ -92,7 +92,11 @@ impl Nick {
         if text.starts_with('$') {
             return Err(NameError::LeadingDollar);
         }
-        let key = text.to_lowercase();
+        // Character by character, so that every program can do the same: a word's end changes nothing.
+        let key: String = text.chars().flat_map(char::to_lowercase).collect();
+        if key.chars().count() > NAME_CHARS {
+            return Err(NameError::TooLong);
+        }
         if RESERVED.contains(&key.as_str()) {
             return Err(NameError::Reserved);
         }
@@ -224,6 +228,9 @@ mod tests {
         check("system", Err(NameError::Reserved));
         check(&"x".repeat(32), Ok(&"x".repeat(32)));
         check(&"ж".repeat(33), Err(NameError::TooLong));
+        // Its lower case is twice as long.
+        check(&"İ".repeat(17), Err(NameError::TooLong));
+        check("ΑΣ", Ok("ασ"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the server says: notices, lists, welcomes, errors and what it is.
 
-use super::fields::{self, Invalid, is_false, lenient, lenient_list};
+use super::fields::{self, Invalid, is_false, lenient, lenient_list, truth};
 use super::history::History;
 use super::id::{MessageId, Session, Token};
 use super::names::{Nick, RoomName};
@@ -85,7 +85,7 @@ pub struct OnlineUsers {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub request: Option<Token>,
     /// There are more than the list names.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "truth", skip_serializing_if = "is_false")]
     pub truncated: bool,
 }
 

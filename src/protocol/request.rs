@@ -41,7 +41,7 @@ pub struct Request {
     pub timestamp: Option<Timestamp>,
     pub session: Option<Session>,
     pub token: Option<Token>,
-    /// Read from any request, meant for a history request.
+    /// Of a history request; of any other its default.
     pub history: HistoryRequest,
 }
 
@@ -63,7 +63,7 @@ impl Default for HistoryRequest {
 }
 
 impl Request {
-    pub fn parse(payload: &[u8]) -> Result<Request, Invalid> {
+    pub fn parse(payload: &[u8], kind: RequestKind) -> Result<Request, Invalid> {
         #[derive(Deserialize)]
         struct Fields {
             requester: Nick,
@@ -73,27 +73,16 @@ impl Request {
             session: Option<Session>,
             #[serde(default, deserialize_with = "lenient")]
             request: Option<Token>,
-            #[serde(default)]
-            room: Option<RoomName>,
-            #[serde(default)]
-            limit: Option<u64>,
-            #[serde(default)]
-            before: Option<Cursor>,
-            #[serde(default)]
-            after: Option<Cursor>,
         }
         let fields: Fields = fields::read(payload)?;
-        let capped = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX).clamp(1, PAGE_MESSAGES);
         Ok(Request {
             requester: fields.requester,
             timestamp: fields.timestamp,
             session: fields.session,
             token: fields.request,
-            history: HistoryRequest {
-                room: fields.room.unwrap_or_else(RoomName::lobby),
-                limit: fields.limit.map(capped),
-                before: fields.before,
-                after: fields.after,
+            history: match kind {
+                RequestKind::History => HistoryRequest::parse(payload)?,
+                _ => HistoryRequest::default(),
             },
         })
     }
@@ -128,6 +117,30 @@ impl Request {
             limit: page.and_then(|page| page.limit),
             before: page.and_then(|page| page.before.as_ref()),
             after: page.and_then(|page| page.after.as_ref()),
+        })
+    }
+}
+
+impl HistoryRequest {
+    fn parse(payload: &[u8]) -> Result<HistoryRequest, Invalid> {
+        #[derive(Deserialize)]
+        struct Fields {
+            #[serde(default)]
+            room: Option<RoomName>,
+            #[serde(default)]
+            limit: Option<u64>,
+            #[serde(default)]
+            before: Option<Cursor>,
+            #[serde(default)]
+            after: Option<Cursor>,
+        }
+        let fields: Fields = fields::read(payload)?;
+        let capped = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX).clamp(1, PAGE_MESSAGES);
+        Ok(HistoryRequest {
+            room: fields.room.unwrap_or_else(RoomName::lobby),
+            limit: fields.limit.map(capped),
+            before: fields.before,
+            after: fields.after,
         })
     }
 }

@@ -79,8 +79,10 @@ impl Topics {
         let sender = |level: Option<&str>| level.map(key).map_or(Some(None), |parsed| parsed.map(Some));
         Some(match (head, first, second) {
             ("messages", level, None) => Topic::Messages { sender: sender(level)? },
+            // The lobby's messages have a topic of their own: nobody would see them here.
             ("rooms", Some(room), Some(level)) => {
-                Topic::Room { room: RoomName::parse(room).ok()?, sender: key(level)? }
+                let room = RoomName::parse(room).ok().filter(|room| !room.is_lobby())?;
+                Topic::Room { room, sender: key(level)? }
             }
             ("private", Some(to), None) => Topic::PrivateFlat { to: Nick::parse(to).ok()? },
             ("private", Some(to), Some("server")) => Topic::PrivateServer { to: key(to)? },
@@ -150,6 +152,7 @@ mod tests {
         check("chat/messages/alice/x", false);
         check("chat/rooms/dev/alice", true);
         check("chat/rooms/dev", false);
+        check("chat/rooms/lobby/alice", false);
         check("chat/rooms/Dev/alice", false);
         check("chat/private/Alice", true);
         check("chat/private/alice/bob", true);

@@ -358,7 +358,7 @@ impl Chat {
         sender: Option<NickKey>,
         outputs: &mut Vec<Output>,
     ) -> Result<(), Invalid> {
-        let request = Request::parse(payload)?;
+        let request = Request::parse(payload, what)?;
         agree(&sender, &request.requester)?;
         self.stats.requests_total += 1;
         let page = request.history;

@@ -5,12 +5,12 @@ use chrono::Local;
 use env_logger::{Env, Target};
 use std::io::Write;
 
-/// Starts the log. RUST_LOG wins over the flags.
+/// Starts the log. RUST_LOG wins over the flags; only it shows what libraries have to say.
 pub fn start(verbose: bool, quiet: bool) {
     let default = match (verbose, quiet) {
-        (true, _) => "mqttchat=debug,warn",
-        (_, true) => "warn",
-        _ => "mqttchat=info,warn",
+        (true, _) => "mqttchat=debug",
+        (_, true) => "mqttchat=warn",
+        _ => "mqttchat=info",
     };
     let format = |out: &mut env_logger::fmt::Formatter, record: &log::Record| {
         let at = Local::now().format("%Y-%m-%dT%H:%M:%S%.3f%:z");

@@ -27,11 +27,16 @@ pub struct Telling {
 impl Notices {
     /// What to tell now of this event.
     pub fn add(&mut self, kind: NoticeKind, nick: Nick, now: Instant) -> Option<Telling> {
+        // What is held goes out when its window ends: a steady flow must not put that off for ever.
+        if !self.held.is_empty() {
+            self.held.push((kind, nick));
+            return None;
+        }
         if self.window.is_none_or(|start| now.saturating_duration_since(start) >= WINDOW) {
             self.window = Some(now);
             self.told = 0;
         }
-        if self.told >= SINGLY || !self.held.is_empty() {
+        if self.told >= SINGLY {
             self.held.push((kind, nick));
             return None;
         }
@@ -100,6 +105,21 @@ mod tests {
         assert_eq!((notice.nicks.len(), notice.count, notice.online_users), (NOTICE_NAMES, Some(35), Some(2)));
         assert_eq!(notices.due(start + 2 * WINDOW), []);
         assert!(notices.add(NoticeKind::Join, nick(1), start + 3 * WINDOW).is_some());
+    }
+
+    #[test]
+    fn a_steady_flow_is_told_too() {
+        let mut notices = Notices::default();
+        let start = Instant::now();
+        let mut told = 0;
+        for step in 0..600 {
+            let now = start + Duration::from_millis(100) * step;
+            told += notices.add(NoticeKind::Join, nick(1), now).map_or(0, |telling| telling.nicks.len());
+            if step % 5 == 4 {
+                told += notices.due(now).iter().map(|telling| telling.nicks.len()).sum::<usize>();
+            }
+        }
+        assert!(told > 580, "{told} of 600 joins were told");
     }
 
     #[test]

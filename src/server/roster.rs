@@ -4,14 +4,14 @@
 //!                 join, heartbeat                       leave ─► gone
 //!   absent ───────────────────────────► present ──────┤
 //!                                        │    ▲        silence of one time-out ─► timed out
-//!                                   will │    │ join or heartbeat of a later connection
+//!                                   will │    │ join, or heartbeat of a later connection
 //!                                        ▼    │
 //!                                       doubted ── 1.5 s ─► gone
 //! ```
 
 use crate::now::Now;
 use crate::protocol::limits::WILL_DELAY;
-use crate::protocol::{Nick, NickKey, NoticeKind, Presence, RoomName, Session};
+use crate::protocol::{Action, Nick, NickKey, NoticeKind, Presence, RoomName, Session};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -103,16 +103,24 @@ impl Roster {
             return Arrival::New;
         };
         if let Some(known) = person.seats.iter_mut().find(|seat| seat.session == presence.session) {
+            // What an earlier connection of the run still had under way changes nothing.
+            if presence.conn < known.conn {
+                return Arrival::Known;
+            }
             known.heard = now;
             self.heard.insert(key.clone());
-            // What an earlier connection of the run still had under way changes nothing.
-            if presence.conn > known.conn || known.doubted_until.is_none() {
-                if presence.conn > known.conn || presence.rooms != known.rooms {
-                    self.changed.insert(key.clone());
-                }
-                known.conn = known.conn.max(presence.conn);
-                known.rooms.clone_from(&presence.rooms);
+            let joins = presence.action == Action::Join;
+            // A will comes after everything else of its connection but what was still under way: only a later
+            // connection, or a new join of one that does not count its connections, shows that the run goes on.
+            if presence.conn > known.conn || joins {
                 known.doubted_until = None;
+            }
+            if presence.conn > known.conn || (joins && presence.rooms != known.rooms) {
+                self.changed.insert(key.clone());
+            }
+            known.conn = presence.conn;
+            if joins {
+                known.rooms.clone_from(&presence.rooms);
             }
             return Arrival::Known;
         }
@@ -248,7 +256,6 @@ impl Person {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Action;
 
     const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -276,6 +283,10 @@ mod tests {
             will: false,
             rooms: Vec::new(),
         }
+    }
+
+    fn heartbeat(nick: &str, session: u8, conn: u32) -> Presence {
+        Presence { action: Action::Heartbeat, ..of(nick, session, conn) }
     }
 
     fn gone(roster: &mut Roster, now: Instant) -> Vec<(NoticeKind, String)> {
@@ -324,8 +335,38 @@ mod tests {
         let (mut roster, mut clock) = start();
         roster.arrive(&of("alice", 1, 1), clock.0);
         roster.doubt(&of("alice", 1, 1), clock.0);
-        roster.arrive(&of("alice", 1, 1), clock.0);
+        roster.arrive(&heartbeat("alice", 1, 1), clock.0);
         assert_eq!(gone(&mut roster, clock.pass(2.0)).len(), 1);
+    }
+
+    #[test]
+    fn what_an_earlier_connection_had_under_way_changes_nothing() {
+        let (mut roster, mut clock) = start();
+        let room = RoomName::parse("dev").unwrap();
+        roster.arrive(&Presence { rooms: vec![room.clone()], ..of("alice", 1, 2) }, clock.0);
+        roster.arrive(&of("alice", 1, 1), clock.pass(30.0));
+        assert_eq!(roster.members().get(&room), Some(&1));
+        assert_eq!(gone(&mut roster, clock.pass(30.0)).len(), 1, "nor is it a sign of life");
+    }
+
+    #[test]
+    fn a_heartbeat_says_nothing_of_rooms() {
+        let (mut roster, clock) = start();
+        let room = RoomName::parse("dev").unwrap();
+        roster.arrive(&Presence { rooms: vec![room.clone()], ..of("alice", 1, 1) }, clock.0);
+        roster.arrive(&heartbeat("alice", 1, 1), clock.0);
+        assert_eq!(roster.members().get(&room), Some(&1));
+        roster.arrive(&of("alice", 1, 1), clock.0);
+        assert_eq!(roster.members().get(&room), None, "a join replaces them");
+    }
+
+    #[test]
+    fn a_run_that_does_not_count_its_connections_is_back_with_its_next_join() {
+        let (mut roster, mut clock) = start();
+        roster.arrive(&of("alice", 1, 0), clock.0);
+        roster.doubt(&of("alice", 1, 0), clock.0);
+        roster.arrive(&of("alice", 1, 0), clock.pass(1.0));
+        assert_eq!(gone(&mut roster, clock.pass(2.0)), []);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One server at a time: the second finds the first and goes, the first notices nothing.
 
-use super::support::{Broker, PATIENCE, Stream, Subscriber, TempDir};
+use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, wait_until};
 use super::{await_json, say, spawn_server, start_server};
 use serde_json::json;
 
@@ -17,6 +17,23 @@ fn a_second_server_goes_with_75_and_the_first_notices_nothing() {
     other_root.signal(libc::SIGTERM);
     assert_eq!(other_root.exit_code(PATIENCE), 0);
     assert!(!first.lines(Stream::Err).iter().any(|line| line.contains("connection lost")));
+}
+
+#[test]
+fn of_two_that_start_together_one_serves() {
+    for round in 0..3 {
+        let (broker, first_data, second_data) = (Broker::start(), TempDir::new(), TempDir::new());
+        let mut servers = [&first_data, &second_data].map(|data| spawn_server(&broker, data.path(), &[]));
+        let decided =
+            |server: &mut Program, text: &str| server.lines(Stream::Err).iter().any(|line| line.contains(text));
+        wait_until(PATIENCE, "a decision of both", || {
+            servers
+                .iter_mut()
+                .all(|server| decided(server, "INFO connected") || decided(server, "another server serves"))
+        });
+        let serving = servers.iter_mut().filter_map(|server| decided(server, "INFO connected").then_some(())).count();
+        assert_eq!(serving, 1, "round {round}");
+    }
 }
 
 #[test]

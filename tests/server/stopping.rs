@@ -2,6 +2,7 @@
 
 use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir};
 use super::{await_json, chat, say, start_server};
+use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn a_signal_stops_it_cleanly() {
@@ -18,6 +19,8 @@ fn a_signal_stops_it_cleanly() {
         let offline = await_json(&mut late, "it retained", "chat/server", |v| v["status"] == "offline");
         assert_eq!(offline["type"], "server");
         // SQLite removes the write-ahead log when the last connection is closed.
+        let rights = std::fs::metadata(data.join("chat.db")).expect("the database").permissions();
+        assert_eq!(rights.mode() & 0o777, 0o600);
         assert!(data.join("chat.db").exists() && !data.join("chat.db-wal").exists());
     }
 }

@@ -3,9 +3,10 @@
 use super::{Chat, Output, ReplyTo};
 use crate::link::{Publication, Qos};
 use crate::now::Now;
-use crate::protocol::limits::{LISTED_ROOMS, LISTED_USERS};
+use crate::protocol::limits::{LISTED_ROOMS, LISTED_USERS, REPLY_BYTES};
 use crate::protocol::{Entry, History, NickKey, OnlineUsers, Pong, RoomInfo, RoomName, Rooms, Timestamp, Topic};
 use crate::server::history::Page;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 impl Chat {
@@ -53,7 +54,7 @@ impl Chat {
             RoomInfo { name, members, messages }
         };
         let rooms = Rooms {
-            rooms: messages.into_iter().take(LISTED_ROOMS).map(info).collect(),
+            rooms: fitting(messages.into_iter().take(LISTED_ROOMS).map(info)),
             timestamp: Some(Timestamp::new(now.wall)),
             request: reply.token.clone(),
         };
@@ -68,12 +69,13 @@ impl Chat {
     }
 
     pub(super) fn online_users(&self, now: Now) -> OnlineUsers {
+        let users = fitting(self.roster.nicks().take(LISTED_USERS).cloned());
         OnlineUsers {
-            users: self.roster.nicks().take(LISTED_USERS).cloned().collect(),
+            truncated: users.len() < self.roster.online(),
+            users,
             count: Some(self.roster.online() as u64),
             timestamp: Some(Timestamp::new(now.wall)),
             request: None,
-            truncated: self.roster.online() > LISTED_USERS,
         }
     }
 
@@ -95,4 +97,16 @@ impl Chat {
     pub(super) fn publication(&self, topic: &Topic, payload: Vec<u8>, retain: bool) -> Publication {
         Publication { topic: self.config.topics.name(topic), payload, qos: Qos::AtLeastOnce, retain, ticket: None }
     }
+}
+
+/// As many elements of a list, from its start, as a reply can hold within [`REPLY_BYTES`].
+fn fitting<T: Serialize>(elements: impl Iterator<Item = T>) -> Vec<T> {
+    /// Room for a reply's own fields.
+    const FRAME_BYTES: usize = 512;
+    let mut bytes = FRAME_BYTES;
+    let fits = |element: &T| {
+        bytes += serde_json::to_vec(element).map_or(0, |json| json.len()) + 1;
+        bytes <= REPLY_BYTES
+    };
+    elements.take_while(fits).collect()
 }

@@ -147,6 +147,19 @@ fn long_lists_are_cut() {
 }
 
 #[test]
+fn no_list_exceeds_the_size_of_a_reply() {
+    let mut desk = Desk::new();
+    for n in 0..500 {
+        desk.join(&format!("{n:03}{}", "𝒂".repeat(29)));
+    }
+    let request = json!({"requester": "a", "session": SESSION, "request": "u1"});
+    let reply = desk.message("chat/request/users", request);
+    let users = on("chat/private/a/server", &reply)[0];
+    assert!(users.to_string().len() <= crate::protocol::limits::REPLY_BYTES);
+    assert_eq!((&users["count"], &users["truncated"]), (&json!(500), &json!(true)));
+}
+
+#[test]
 fn a_message_is_kept_with_the_servers_time_where_it_has_none() {
     let mut desk = Desk::new();
     let payload = json!({"type": "chat", "username": "alice", "message": "hi"}).to_string();
