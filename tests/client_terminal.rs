@@ -108,6 +108,35 @@ fn the_terminal_is_put_back() {
 }
 
 #[test]
+fn the_last_line_is_seen() {
+    let mut broker = Broker::start();
+    // The message that ends it.
+    let mut counting = Pty::start(&["client", &broker.address(), "--nick", "alice", "-C", "1"]);
+    counting.wait_for_line(">");
+    counting.wait_for_line(&format!("-- connected to {}", broker.address()));
+    publish(&broker, "chat/messages", r#"{"type":"chat","username":"bob","message":"the last"}"#, 1, false);
+    assert_eq!(counting.exit_code(), 0);
+    counting.wait_for_line("bob: the last");
+
+    // What could not be sent.
+    let mut alice = alice(&broker);
+    broker.stop();
+    alice.wait_for_screen("the outage", |lines| lines.iter().any(|line| line.starts_with("-- connection lost")));
+    alice.press("into the void\r/quit\r");
+    assert_eq!(alice.exit_code(), 1);
+    alice.wait_for_line("mqttchat: 1 message is unsent");
+
+    // Why it does not even begin.
+    let mut refused = Pty::start(&["client", &broker.address(), "--nick", "alice"]);
+    let before = refused.settings();
+    assert_eq!(refused.exit_code(), 14);
+    refused.wait_for_screen("the reason", |lines| {
+        lines.iter().any(|line| line.starts_with("mqttchat: connection refused"))
+    });
+    assert!(refused.settings() == before);
+}
+
+#[test]
 fn nothing_that_arrives_drives_the_terminal() {
     let broker = Broker::start();
     let mut alice = alice(&broker);

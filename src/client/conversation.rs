@@ -27,7 +27,7 @@ use people::People;
 use requests::Requests;
 use seen::Seen;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 pub use joining::NO_SERVER;
@@ -46,6 +46,8 @@ pub struct Config {
     pub history: bool,
     /// Another nick can be asked for where this one is in use.
     pub can_choose_nick: bool,
+    /// Tell what is not valid, too.
+    pub verbose: bool,
     /// How long to wait before joining a server that has just started, so that not all clients do so at once.
     pub jitter: Duration,
 }
@@ -185,6 +187,8 @@ pub struct Conversation {
     correspondent: Option<Nick>,
     outbox: Outbox,
     requests: Requests,
+    /// Topics whose invalid payloads were told of.
+    warned: HashSet<String>,
     /// When a ping went out.
     ping_sent: Option<Instant>,
     out: Vec<Output>,
@@ -217,6 +221,7 @@ impl Conversation {
             correspondent: None,
             outbox: Outbox::new(config.session.clone()),
             requests: Requests::default(),
+            warned: HashSet::new(),
             ping_sent: None,
             out: Vec::new(),
             config,

@@ -78,14 +78,17 @@ impl Screen {
 
 /// `false`: the output is closed.
 fn print_above(inbox: &Receiver<Order>, mut above: Above) -> bool {
-    inbox.iter().all(|order| match order {
+    let printed = inbox.iter().all(|order| match order {
         Order::Print(line) => above(line.text + "\n"),
         Order::Clear => above("\x1b[H\x1b[2J".to_owned()),
         Order::Report(report) => {
             let _ = report.send(());
             true
         }
-    })
+    });
+    // The line editor takes one text ahead of the one that it prints: it takes the second of these when all before them
+    // are printed. They lead the cursor up and down again.
+    printed && above("\x1b[A\n".to_owned()) && above("\x1b[A\n".to_owned())
 }
 
 /// `false`: the output is closed.

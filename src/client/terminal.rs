@@ -8,9 +8,11 @@ const STDIN: libc::c_int = libc::STDIN_FILENO;
 /// How often a question looks whether a signal has come, in milliseconds.
 const LOOK_EVERY: libc::c_int = 100;
 
-/// The settings of the terminal at standard input as they were; put back when this is dropped.
+/// The settings of the terminal at standard input as they were.
 pub struct Terminal {
     before: libc::termios,
+    /// Put them back on drop. Only where they are changed: a program in the background that sets a terminal is stopped.
+    put_back: bool,
 }
 
 /// Why there is no answer.
@@ -28,7 +30,12 @@ impl Terminal {
         let mut before = MaybeUninit::uninit();
         // SAFETY: tcgetattr writes a whole termios where it returns 0, and only then it is read.
         let before = unsafe { (libc::tcgetattr(STDIN, before.as_mut_ptr()) == 0).then(|| before.assume_init())? };
-        Some(Terminal { before })
+        Some(Terminal { before, put_back: false })
+    }
+
+    /// From now on a line editor changes the settings: they are put back when this is dropped.
+    pub fn put_back_at_the_end(&mut self) {
+        self.put_back = true;
     }
 
     /// Asks on standard error for a line. With `echo` off it is not shown while it is typed.
@@ -59,7 +66,10 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        self.set(&self.before);
+        if self.put_back {
+            clear_line();
+            self.set(&self.before);
+        }
     }
 }
 
@@ -85,7 +95,7 @@ fn read_line(signals: &Receiver<i32>) -> Result<String, NoAnswer> {
 
 /// Takes the line editor's prompt from the screen and ends its way of taking pasted text, for an end that comes while a
 /// line is being typed.
-pub fn clear_line() {
+fn clear_line() {
     let mut out = io::stdout();
     // Where the terminal is gone there is nothing to put back.
     let _ = out.write_all(b"\r\x1b[K\x1b[?2004l").and_then(|()| out.flush());

@@ -29,10 +29,12 @@ impl Output {
     /// Takes over the piped outputs of `child`.
     pub fn of(child: &mut Child) -> Output {
         let (sender, arriving) = mpsc::channel();
-        let out = child.stdout.take().expect("stdout is piped");
-        let err = child.stderr.take().expect("stderr is piped");
-        read_lines(out, Stream::Out, sender.clone());
-        read_lines(err, Stream::Err, sender);
+        if let Some(out) = child.stdout.take() {
+            read_lines(out, Stream::Out, sender.clone());
+        }
+        if let Some(err) = child.stderr.take() {
+            read_lines(err, Stream::Err, sender);
+        }
         Output { arriving, lines: Vec::new(), skipped: 0 }
     }
 

@@ -30,6 +30,15 @@ impl Starter {
         self
     }
 
+    /// Starts it with a standard output that nobody reads.
+    #[track_caller]
+    pub fn closed_output(mut self) -> Program {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        self.command.stdout(writer);
+        self.start()
+    }
+
     #[track_caller]
     pub fn start(mut self) -> Program {
         let mut process = self.command.spawn().expect("the program starts");

@@ -10,11 +10,18 @@ use crate::protocol::{
 };
 use chrono::{DateTime, FixedOffset, NaiveDateTime};
 
+/// Topics that are told of at most: anybody can invent them.
+const WARNINGS: usize = 1_000;
+
 impl Conversation {
     pub(super) fn arrived(&mut self, now: Now, topic: &str, payload: &[u8], retained: bool) {
-        let Some(topic) = self.config.topics.parse(topic) else { return };
-        if let Err(invalid) = self.receive(now, topic, payload, retained) {
-            log::debug!("a payload is not valid: {invalid}");
+        let Some(parsed) = self.config.topics.parse(topic) else { return };
+        if let Err(invalid) = self.receive(now, parsed, payload, retained)
+            && self.config.verbose
+            && self.warned.len() < WARNINGS
+            && self.warned.insert(topic.to_owned())
+        {
+            self.hint(format!("ignored on {topic}: {invalid}"));
         }
     }
 

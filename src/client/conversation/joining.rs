@@ -27,14 +27,12 @@ impl Conversation {
         for filter in refused {
             self.subscription_refused(&filter);
         }
-        if self.config.role == Role::Member {
+        if self.config.role == Role::Member && !self.choosing_nick {
             // A retained chat/server that came first left a join that is due.
             self.join = match self.server {
                 Some(_) => Join::Due { at: now.instant },
                 None => Join::Listening { until: now.instant + LISTEN },
             };
-        } else {
-            self.join = Join::Away;
         }
         self.flush();
         self.tick(now);

@@ -26,6 +26,7 @@ impl Stage {
             broker: "localhost:1883".to_owned(),
             history: true,
             can_choose_nick: false,
+            verbose: false,
             jitter: Duration::from_millis(300),
         };
         change(&mut config);
@@ -412,4 +413,16 @@ fn bad_payloads_disturb_nobody() {
         }
     }
     assert_eq!(stage.out, []);
+}
+
+#[test]
+fn who_wants_to_know_is_told_of_them_once_a_topic() {
+    let mut stage = Stage::new(|config| config.verbose = true);
+    stage.arrives("chat/messages", "not json");
+    stage.arrives("chat/messages", "not json");
+    stage.arrives("chat/messages/bob", r#"{"type":"chat","username":"eve","message":"x"}"#);
+    stage.check_told(&[
+        "ignored on chat/messages: not a JSON object",
+        "ignored on chat/messages/bob: the topic names another sender than the payload",
+    ]);
 }

@@ -1,0 +1,140 @@
+//! Pure: when a run of the client ends, and how. The shell tells it what happens and asks it after every turn.
+
+use std::time::{Duration, Instant};
+
+/// How long `/quit` waits for what is unsent, and the end of a program's input for answers.
+const QUIT_WAIT: Duration = Duration::from_secs(5);
+/// How long a sender waits for the broker without getting on, where `-W` says nothing.
+const SENDER_WAIT: Duration = Duration::from_secs(30);
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// All is done.
+    Done,
+    /// `/quit` has waited long enough for so many messages.
+    Unsent(usize),
+    /// `-W` is over.
+    TimeIsUp,
+    /// The broker has not confirmed so many messages of a sender in this time.
+    Unconfirmed(usize, Duration),
+}
+
+pub struct Ending {
+    /// Messages that wait for the broker can end the run of a sender.
+    sender_wait: Option<Duration>,
+    /// `-W` of a member.
+    deadline: Option<Instant>,
+    /// `-C`: messages from others still to come.
+    left: Option<u64>,
+    reason: Option<Reason>,
+    /// Since when a sender has not got on.
+    stalled_since: Instant,
+}
+
+/// Why it is to end as soon as it can, and until when what is not done may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    Quit { until: Instant },
+    InputEnded { until: Instant },
+}
+
+impl Ending {
+    /// `wait`, `count`: -W and -C.
+    pub fn new(now: Instant, is_sender: bool, wait: Option<Duration>, count: Option<u64>) -> Ending {
+        Ending {
+            sender_wait: is_sender.then(|| wait.unwrap_or(SENDER_WAIT)),
+            deadline: wait.filter(|_| !is_sender).map(|wait| now + wait),
+            left: count,
+            reason: None,
+            stalled_since: now,
+        }
+    }
+
+    /// A message from somebody else was told; `true`: it was the last that was waited for.
+    pub fn heard(&mut self) -> bool {
+        self.left = self.left.map(|left| left.saturating_sub(1));
+        self.left == Some(0)
+    }
+
+    pub fn quit(&mut self, now: Instant) {
+        self.reason = Some(Reason::Quit { until: now + QUIT_WAIT });
+    }
+
+    pub fn input_ended(&mut self, now: Instant) {
+        self.reason = Some(Reason::InputEnded { until: now + QUIT_WAIT });
+        self.stalled_since = now;
+    }
+
+    /// The broker has a message, or waits for the first one.
+    pub fn gets_on(&mut self, now: Instant) {
+        self.stalled_since = now;
+    }
+
+    /// `unsent`: messages that the broker has not acknowledged; `has_questions`: of the user, unanswered.
+    pub fn look(&self, now: Instant, unsent: usize, has_questions: bool) -> Option<End> {
+        if let Some(wait) = self.sender_wait
+            && unsent > 0
+            && now >= self.stalled_since + wait
+        {
+            return Some(End::Unconfirmed(unsent, wait));
+        }
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
+            return Some(End::TimeIsUp);
+        }
+        match self.reason? {
+            Reason::Quit { .. } if unsent == 0 => Some(End::Done),
+            Reason::Quit { until } if now >= until => Some(End::Unsent(unsent)),
+            Reason::InputEnded { until } if unsent == 0 && (!has_questions || now >= until) => Some(End::Done),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_sender_ends_when_all_is_sent_or_nothing_gets_on() {
+        let start = Instant::now();
+        let mut ending = Ending::new(start, true, Some(seconds(10)), None);
+        assert_eq!(ending.look(start + seconds(60), 0, false), None, "the input goes on");
+        ending.gets_on(start + seconds(60));
+        assert_eq!(ending.look(start + seconds(69), 1, false), None);
+        ending.gets_on(start + seconds(69));
+        assert_eq!(ending.look(start + seconds(78), 1, false), None);
+        assert_eq!(ending.look(start + seconds(79), 1, false), Some(End::Unconfirmed(1, seconds(10))));
+        ending.input_ended(start + seconds(79));
+        assert_eq!(ending.look(start + seconds(80), 1, false), None);
+        assert_eq!(ending.look(start + seconds(80), 0, false), Some(End::Done));
+    }
+
+    #[test]
+    fn quitting_waits_for_messages_and_the_end_of_input_for_answers_too() {
+        let start = Instant::now();
+        let mut ending = Ending::new(start, false, None, None);
+        ending.quit(start);
+        assert_eq!(ending.look(start, 0, true), Some(End::Done));
+        assert_eq!(ending.look(start + seconds(4), 3, false), None);
+        assert_eq!(ending.look(start + seconds(5), 3, false), Some(End::Unsent(3)));
+        ending.input_ended(start);
+        assert_eq!(ending.look(start + seconds(4), 0, true), None);
+        assert_eq!(ending.look(start + seconds(5), 0, true), Some(End::Done));
+        assert_eq!(ending.look(start + seconds(50), 1, false), None, "its messages are waited for");
+    }
+
+    #[test]
+    fn a_member_ends_by_time_or_count() {
+        let start = Instant::now();
+        let mut ending = Ending::new(start, false, Some(seconds(3)), Some(2));
+        assert_eq!(ending.look(start + seconds(2), 0, false), None);
+        assert_eq!(ending.look(start + seconds(3), 0, false), Some(End::TimeIsUp));
+        assert!(!ending.heard());
+        assert!(ending.heard());
+    }
+}

@@ -1,0 +1,303 @@
+//! The shell's loop: what wakes the main thread goes to the conversation, and what that puts out is carried out.
+
+use super::command::{Command, Names, Target};
+use super::conversation::{Conversation, Input, Output};
+use super::ending::{End, Ending};
+use super::heartbeat::Heartbeat;
+use super::input::Typed;
+use super::json;
+use super::news::News;
+use super::screen::Screen;
+use super::start::{self, Mode};
+use super::terminal::Terminal;
+use super::uplink::Uplink;
+use super::view::{Line, Stream, View};
+use super::{FAILURE, NICK_IN_USE, SIGNAL, TIME_OUT};
+use crate::link::{Event as LinkEvent, Failure, Version};
+use crate::now::Now;
+use crate::options::ClientOptions;
+use crate::protocol::{Nick, text};
+use crossbeam_channel::{Receiver, Sender, never, select};
+use signal_hook::consts::SIGINT;
+
+/// Piped lines are not read while more messages than this wait for the broker.
+const INPUT_WINDOW: usize = 1_000;
+
+/// Everything that wakes the main thread.
+enum Event {
+    /// From the link of this number.
+    Link(u32, LinkEvent),
+    Typed(Typed),
+    Tick,
+    Signal(i32),
+    /// Nobody reads standard output any more.
+    OutputClosed,
+}
+
+/// All that a running client has. `client::start` makes it.
+pub struct Shell {
+    pub(super) options: ClientOptions,
+    pub(super) mode: Mode,
+    pub(super) conversation: Conversation,
+    pub(super) view: View,
+    /// `--to`.
+    pub(super) addressee: Option<Nick>,
+    pub(super) uplink: Uplink,
+    pub(super) connected_once: bool,
+    /// Why the first connection failed.
+    pub(super) failure: Option<Failure>,
+    pub(super) ending: Ending,
+    /// Something that a sender was given was not sent.
+    pub(super) went_wrong: bool,
+    pub(super) screen: Screen,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) terminal: Option<Terminal>,
+    pub(super) typed: Receiver<Typed>,
+    pub(super) signals: Receiver<i32>,
+    pub(super) output_closed: Receiver<()>,
+    /// On a terminal: asks for a line.
+    pub(super) prompts: Sender<String>,
+    /// What can be completed: the newest replaces one that was not fetched.
+    pub(super) names: (Sender<Names>, Receiver<Names>),
+}
+
+impl Shell {
+    /// Runs to the end, and returns the exit code.
+    pub fn run(mut self) -> u8 {
+        let code = match self.begin() {
+            Ok(()) => self.turn_until_the_end(),
+            Err(code) => code,
+        };
+        self.end();
+        code
+    }
+
+    fn begin(&mut self) -> Result<(), u8> {
+        let now = Now::read();
+        let connection = &self.options.connection;
+        let host = &connection.settings.address.host;
+        if let Some(warning) = start::public_broker_warning(host, &connection.topic_root) {
+            self.tell(now, &News::Hint(warning))?;
+        }
+        self.connect()?;
+        if let Some(text) = self.options.message.take() {
+            self.say(now, text)?;
+            self.typed(now, Typed::End)?;
+            self.look_for_the_end(now)?;
+        }
+        self.prompt();
+        Ok(())
+    }
+
+    fn turn_until_the_end(&mut self) -> u8 {
+        loop {
+            let event = self.next_event();
+            let now = Now::read();
+            if let Err(code) = self.turn(now, event).and_then(|()| self.look_for_the_end(now)) {
+                return code;
+            }
+        }
+    }
+
+    fn next_event(&self) -> Event {
+        let nothing = never();
+        let has_room = self.conversation.unsent() < INPUT_WINDOW || self.mode == Mode::Chat;
+        let typed = if has_room { &self.typed } else { &nothing };
+        // None of these channels closes while the shell lives, but that of an input that has come to its end.
+        select! {
+            recv(self.uplink.events()) -> event => event.map_or(Event::Tick, |(link, event)| Event::Link(link, event)),
+            recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
+            recv(self.heartbeat.ticks()) -> _ => Event::Tick,
+            recv(self.signals) -> signal => signal.map_or(Event::Tick, Event::Signal),
+            recv(self.output_closed) -> _ => Event::OutputClosed,
+        }
+    }
+
+    /// Here and below, `Err`: the run ends with this exit code.
+    fn turn(&mut self, now: Now, event: Event) -> Result<(), u8> {
+        match event {
+            Event::Link(link, event) if self.uplink.is_current(link) => self.link_says(now, event),
+            Event::Link(..) => Ok(()),
+            Event::Typed(typed) => {
+                self.typed(now, typed)?;
+                self.prompt();
+                Ok(())
+            }
+            Event::Tick => {
+                self.offer_names();
+                self.handle(now, Input::Tick)
+            }
+            Event::Signal(signal) => Err(SIGNAL + signal as u8),
+            Event::OutputClosed => Err(0),
+        }
+    }
+
+    fn link_says(&mut self, now: Now, event: LinkEvent) -> Result<(), u8> {
+        let input = match event {
+            LinkEvent::Connected { version, conn, refused, .. } => {
+                self.connected_once = true;
+                let version = if version == Version::V5 { "MQTT 5" } else { "MQTT 3.1.1" };
+                Input::Connected { conn, version, refused }
+            }
+            LinkEvent::Message(message) => {
+                Input::Arrived { topic: message.topic, payload: message.payload, retained: message.retained }
+            }
+            LinkEvent::Published { ticket } => {
+                self.ending.gets_on(now.instant);
+                Input::Published(ticket)
+            }
+            LinkEvent::Rejected { ticket, reason } => Input::Rejected { ticket, reason },
+            LinkEvent::Refused { filter } => Input::Refused(filter),
+            LinkEvent::Failed(failure) if self.connected_once => Input::Failed(failure.to_string()),
+            LinkEvent::Failed(failure) => {
+                self.failure = Some(failure);
+                return Ok(());
+            }
+            LinkEvent::Lost { reason } => Input::Lost { reason },
+            LinkEvent::Waiting { delay } => Input::Waiting(delay),
+            LinkEvent::Barred | LinkEvent::Ended => {
+                let failure = self.failure.take();
+                let code = failure.as_ref().map_or(FAILURE, Failure::exit_code);
+                self.complain(failure.map_or("the connection has ended".to_owned(), |failure| failure.to_string()));
+                return Err(code);
+            }
+        };
+        self.handle(now, input)
+    }
+
+    fn typed(&mut self, now: Now, typed: Typed) -> Result<(), u8> {
+        match (typed, self.mode) {
+            (Typed::Line(line), Mode::Chat) => self.handle(now, Input::Typed(line)),
+            (Typed::Line(line), _) if line.trim().is_empty() => Ok(()),
+            (Typed::Line(line), Mode::Json) => match json::parse(&line) {
+                Ok((command, reference)) => self.handle(now, Input::Command(command, reference)),
+                Err((text, reference)) => self.tell(now, &News::Error { text, reference }),
+            },
+            (Typed::Line(line), _) => self.say(now, line),
+            (Typed::TooLong, _) => {
+                self.tell(now, &News::Error { text: "the line is too long".to_owned(), reference: None })
+            }
+            (Typed::Interrupt, _) => Err(SIGNAL + SIGINT as u8),
+            (Typed::End, Mode::Chat) => {
+                self.ending.quit(now.instant);
+                Ok(())
+            }
+            (Typed::End, _) => {
+                // Its channel has nothing more to say.
+                self.typed = never();
+                if !self.options.listen {
+                    self.ending.input_ended(now.instant);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A text that is sent literally.
+    fn say(&mut self, now: Now, text: String) -> Result<(), u8> {
+        if self.conversation.unsent() == 0 {
+            self.ending.gets_on(now.instant);
+        }
+        let to = self.addressee.clone().map_or(Target::Here, Target::Nick);
+        self.handle(now, Input::Command(Command::Say { text, to, action: false }, None))
+    }
+
+    fn handle(&mut self, now: Now, input: Input) -> Result<(), u8> {
+        for output in self.conversation.handle(now, input) {
+            match output {
+                Output::Publish(publication) => self.uplink.publish(publication),
+                Output::Subscribe(filter) => self.uplink.subscribe(filter),
+                Output::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
+                Output::Tell(news) => self.tell(now, &news)?,
+                Output::Clear => self.screen.clear(),
+                Output::Renamed => self.connect()?,
+                Output::Quit => self.ending.quit(now.instant),
+                Output::NickInUse => {
+                    let nick = self.conversation.nick();
+                    self.complain(format!("the nick {nick} is in use; choose another with --nick"));
+                    return Err(NICK_IN_USE);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, now: Now, news: &News) -> Result<(), u8> {
+        self.went_wrong |= matches!(news, News::Error { .. } | News::Refused { .. });
+        if let Some(line) = self.view.line(now.wall, news) {
+            self.screen.print(line);
+        }
+        let counts = matches!(news, News::Said(said) if !said.own && !said.history);
+        if counts && self.ending.heard() { Err(0) } else { Ok(()) }
+    }
+
+    /// A last line about what went wrong, for a program as an event too.
+    fn complain(&mut self, text: String) {
+        let text = text::visible(&text).into_owned();
+        if self.mode == Mode::Json {
+            let event = json::event(&News::Error { text: text.clone(), reference: None });
+            self.screen.print(Line { stream: Stream::Out, text: event });
+        }
+        self.screen.print(Line { stream: Stream::Err, text: format!("mqttchat: {text}") });
+    }
+
+    fn look_for_the_end(&mut self, now: Now) -> Result<(), u8> {
+        match self.ending.look(now.instant, self.conversation.unsent(), self.conversation.has_questions()) {
+            None => Ok(()),
+            Some(End::Done) if self.mode == Mode::Sender && self.went_wrong => Err(FAILURE),
+            Some(End::Done) => Err(0),
+            Some(End::TimeIsUp) => Err(TIME_OUT),
+            Some(End::Unsent(count)) => {
+                self.complain(format!("{} unsent", messages(count)));
+                Err(FAILURE)
+            }
+            Some(End::Unconfirmed(count, time)) => {
+                self.complain(format!("{} unconfirmed after {} s", messages(count), time.as_secs()));
+                Err(TIME_OUT)
+            }
+        }
+    }
+
+    /// Connects, or connects anew under another nick.
+    fn connect(&mut self) -> Result<(), u8> {
+        let opened = self.uplink.open(&self.options.connection, &self.conversation, self.connected_once);
+        opened.map_err(|error| {
+            self.complain(format!("cannot start the link: {error}"));
+            FAILURE
+        })
+    }
+
+    /// Lets the user type the next line.
+    fn prompt(&self) {
+        if self.mode == Mode::Chat {
+            // What the last line led to comes before the next one.
+            self.screen.settle();
+            // The input thread takes one a line, and one line is answered at a time.
+            let _ = self.prompts.try_send(self.conversation.prompt());
+        }
+    }
+
+    fn offer_names(&mut self) {
+        if self.mode == Mode::Chat
+            && let Some(names) = self.conversation.new_names()
+        {
+            let _ = self.names.1.try_recv();
+            let _ = self.names.0.try_send(names);
+        }
+    }
+
+    /// Prints what is still to be printed, leaves the chat and puts the terminal back.
+    fn end(self) {
+        self.screen.finish();
+        self.uplink.close(self.conversation.leave(Now::read()));
+        self.heartbeat.stop();
+        drop(self.terminal);
+    }
+}
+
+fn messages(count: usize) -> String {
+    match count {
+        1 => "1 message is".to_owned(),
+        _ => format!("{count} messages are"),
+    }
+}

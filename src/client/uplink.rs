@@ -1,0 +1,110 @@
+//! The link as a conversation needs it: opened with its will and subscriptions, opened anew under another nick. The
+//! shell owns it.
+
+use super::conversation::{Conversation, Kind, Publication};
+use crate::link::{self, Config, Event, Link, Qos, WillOf};
+use crate::options::Connection;
+use crate::random;
+use crossbeam_channel::{Receiver, Sender};
+use std::io;
+use std::time::Duration;
+
+/// How long the last word may take.
+const LEAVE_WAIT: Duration = Duration::from_secs(2);
+
+pub struct Uplink {
+    link: Option<Link>,
+    /// Counts the links.
+    number: u32,
+    sender: Sender<Numbered>,
+    events: Receiver<Numbered>,
+    /// Of chat messages.
+    qos: Qos,
+}
+
+/// An event with the number of its link: one that was replaced may still have something to say.
+pub type Numbered = (u32, Event);
+
+impl Uplink {
+    pub fn new(qos: Qos) -> Uplink {
+        let (sender, events) = crossbeam_channel::unbounded();
+        Uplink { link: None, number: 0, sender, events, qos }
+    }
+
+    /// Starts to connect as the conversation's nick; a link that there was is closed. `patient`: also where the first
+    /// attempt fails.
+    pub fn open(&mut self, connection: &Connection, conversation: &Conversation, patient: bool) -> io::Result<()> {
+        self.link = None;
+        self.number += 1;
+        let (events, number) = (self.sender.clone(), self.number);
+        let will = conversation.will().map(|will| {
+            let will = move |conn| {
+                let (topic, payload) = will(conn);
+                last_word(topic, payload)
+            };
+            Box::new(will) as WillOf
+        });
+        let subscriptions = conversation.subscriptions().into_iter().map(|filter| (filter, self.subscription_qos()));
+        let config = Config {
+            settings: connection.settings.clone(),
+            // Never told to anybody, so that nobody can throw us off by taking it.
+            client_id: connection.client_id.clone().unwrap_or_else(|| format!("mqttchat-{}", random::word())),
+            persistent: false,
+            will,
+            subscriptions: subscriptions.collect(),
+            patient,
+            gate: None,
+        };
+        // The receiving end lives as long as the shell; after its end nobody wants to know.
+        self.link = Some(Link::open(config, move |event| drop(events.send((number, event))))?);
+        Ok(())
+    }
+
+    pub fn events(&self) -> &Receiver<Numbered> {
+        &self.events
+    }
+
+    /// Whether an event is of the link that there is.
+    pub fn is_current(&self, number: u32) -> bool {
+        number == self.number
+    }
+
+    pub fn publish(&self, publication: Publication) {
+        let Publication { topic, payload, kind, ticket } = publication;
+        let qos = match kind {
+            Kind::Message => self.qos,
+            Kind::Control => Qos::AtLeastOnce,
+        };
+        if let Some(link) = &self.link {
+            link.publish(link::Publication { topic, payload, qos, retain: false, ticket });
+        }
+    }
+
+    pub fn subscribe(&self, filter: String) {
+        if let Some(link) = &self.link {
+            link.subscribe(filter, self.subscription_qos());
+        }
+    }
+
+    pub fn unsubscribe(&self, filter: String) {
+        if let Some(link) = &self.link {
+            link.unsubscribe(filter);
+        }
+    }
+
+    /// Disconnects cleanly, with this last word.
+    pub fn close(self, leave: Option<Publication>) {
+        if let Some(link) = self.link {
+            link.close(leave.map(|leave| last_word(leave.topic, leave.payload)), LEAVE_WAIT);
+        }
+    }
+
+    /// Replies come at QoS 1 whatever messages do.
+    fn subscription_qos(&self) -> Qos {
+        self.qos.max(Qos::AtLeastOnce)
+    }
+}
+
+fn last_word(topic: String, payload: Vec<u8>) -> link::Publication {
+    link::Publication { topic, payload, qos: Qos::AtLeastOnce, retain: false, ticket: None }
+}

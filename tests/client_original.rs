@@ -1,0 +1,123 @@
+//! The client in a chat of original programs: no chat/server, no welcome, twenty messages of history or no answer at all.
+//! Mosquitto's clients play the original's part.
+
+mod support;
+
+use serde_json::{Value, json};
+use std::time::Duration;
+use support::{Broker, PATIENCE, Program, Stream, Subscriber, publish};
+
+/// What an original server gets: flat topics only.
+const FLAT: [&str; 4] = ["chat/presence", "chat/request/users", "chat/request/history", "chat/messages"];
+
+fn start(broker: &Broker, arguments: &[&str]) -> Program {
+    let address = broker.address();
+    Program::start(&[&["client", &address], arguments].concat())
+}
+
+fn payload(message: &support::Message) -> Value {
+    serde_json::from_slice(&message.payload).unwrap()
+}
+
+/// An original server's history: no room, no id, no token; times without a zone.
+fn history(numbers: std::ops::RangeInclusive<u32>) -> String {
+    let message = |number| {
+        let time = format!("2026-11-22T19:10:30.{number:06}");
+        json!({"type": "chat", "username": "Py", "message": format!("old {number}"), "timestamp": time})
+    };
+    let messages: Vec<Value> = numbers.map(message).collect();
+    json!({"type": "history", "messages": messages, "timestamp": "2026-11-22T19:11:34.508927"}).to_string()
+}
+
+#[test]
+fn an_original_servers_answers_are_understood() {
+    let broker = Broker::start();
+    let mut asked = Subscriber::start(&broker, &FLAT);
+    let mut alice = start(&broker, &["--listen", "--nick", "Alice"]);
+
+    // It joins and asks with the fields that the original reads.
+    let join = payload(&asked.wait_for("the join", |topic, _| topic == "chat/presence"));
+    assert_eq!((&join["action"], &join["username"]), (&"join".into(), &"Alice".into()));
+    for topic in ["chat/request/users", "chat/request/history"] {
+        let request = payload(&asked.wait_for(topic, |seen, _| seen == topic));
+        assert_eq!(request["requester"], "Alice");
+    }
+
+    // It hears what is sent to the nick as it was typed.
+    publish(&broker, "chat/private/Alice", history(1..=20), 0, false);
+    publish(
+        &broker,
+        "chat/private/Alice",
+        r#"{"type":"online_users","users":["Alice","Py",null],"count":3}"#,
+        0,
+        false,
+    );
+    alice.wait_for_line(Stream::Out, "2026-11-22T19:10:30+00:00 #lobby Py: old 20", PATIENCE);
+    alice.wait_for_line(Stream::Err, "3 online: Alice, Py", PATIENCE);
+
+    // Notices about others, and none about itself.
+    for nick in ["Alice", "Bob"] {
+        let notice = json!({"type": "user_join", "username": nick, "message": "x", "timestamp": "2026-11-22T19:11:34.508591", "online_users": 2, "users_list": ["Alice", nick]});
+        publish(&broker, "chat/system", notice.to_string(), 0, false);
+    }
+    alice.wait_for_line(Stream::Err, "Bob joined the chat (2 online)", PATIENCE);
+
+    // The same page again, grown by one message that was heard live and one that was not.
+    let live =
+        json!({"type": "chat", "username": "Py", "message": "old 21", "timestamp": "2026-11-22T19:10:30.000021"});
+    publish(&broker, "chat/messages", live.to_string(), 0, false);
+    alice.wait_for_line(Stream::Out, "Py: old 21", PATIENCE);
+    alice.send_line("hello");
+    let hello = payload(&asked.wait_for("the message", |topic, _| topic == "chat/messages"));
+    assert_eq!((&hello["type"], &hello["username"]), (&"chat".into(), &"Py".into()), "the first is Py's");
+    let hello = asked.wait_for("our message", |_, payload| String::from_utf8_lossy(payload).contains("hello"));
+    assert_eq!(payload(&hello)["type"], "chat");
+
+    let lines = alice.lines(Stream::Out);
+    assert_eq!(lines.iter().filter(|line| line.contains("Py: old")).count(), 21, "{lines:?}");
+    assert!(!alice.lines(Stream::Err).iter().any(|line| line.contains("Alice joined")));
+}
+
+#[test]
+fn a_page_that_comes_again_after_an_outage_is_shown_once() {
+    let mut broker = Broker::builder().persistence().start();
+    // A session that the broker keeps over its restart, so that no request can be missed.
+    let mut asked = Subscriber::start_with(&broker, &FLAT, &["-V", "311", "-q", "1", "-c"]);
+    let mut alice = start(&broker, &["--listen", "--nick", "alice"]);
+    asked.wait_for("a request", |topic, _| topic == "chat/request/history");
+    publish(&broker, "chat/private/alice", history(1..=20), 0, false);
+    alice.wait_for_line(Stream::Out, "old 20", PATIENCE);
+
+    asked.skip_messages_so_far();
+    broker.stop();
+    alice.wait_for_line(Stream::Err, "connection lost", PATIENCE);
+    alice.wait_for_line(Stream::Err, "trying again in 1 s", PATIENCE);
+    broker.start_again();
+    alice.wait_for_line(Stream::Err, "connected again", PATIENCE);
+    asked.wait_for("a request again", |topic, _| topic == "chat/request/history");
+    publish(&broker, "chat/private/alice", history(2..=21), 0, false);
+    alice.wait_for_line(Stream::Out, "old 21", PATIENCE);
+    let lines = alice.lines(Stream::Out);
+    let numbers: Vec<&str> = lines.iter().filter_map(|line| line.rsplit(' ').next()).collect();
+    assert_eq!(numbers, (1..=21).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn without_any_server_people_can_still_talk() {
+    let broker = Broker::start();
+    let mut alice = start(&broker, &["--listen", "--nick", "alice"]);
+    alice.wait_for_line(Stream::Err, "connected to", PATIENCE);
+    alice.send_line("anybody?");
+    let silence = "no chat server is answering: history and the user list are unavailable";
+    alice.wait_for_line(Stream::Err, silence, PATIENCE);
+    publish(&broker, "chat/messages", r#"{"type": "chat", "username": "py", "message": "me"}"#, 0, false);
+    alice.wait_for_line(Stream::Out, "#lobby py: me", PATIENCE);
+    let lines = alice.lines(Stream::Err);
+    assert_eq!(lines.iter().filter(|line| *line == silence).count(), 1);
+    // A server of ours that comes later is joined.
+    let mut presence = Subscriber::start(&broker, &["chat/presence/#"]);
+    let online =
+        r#"{"type":"server","status":"online","instance":"i","started":"2026-11-22T19:00:00Z","history_limit":50}"#;
+    publish(&broker, "chat/server", online, 1, true);
+    presence.wait_within(Duration::from_secs(10), "the join", |topic, _| topic == "chat/presence/alice");
+}
