@@ -39,15 +39,15 @@ see() {
     steps=$((steps + 1))
 }
 
-# The members' inputs are the descriptors 4 to 7: opened here, they stay open until the script ends.
+# The members' inputs are the descriptors 4 to 8: opened here, they stay open until the script ends.
 converse() {
     scene 'alice, a program that speaks JSON, joins the lobby and the room dev'
     member alice --json --room dev
     exec 4>"$tmp/alice.in"
     see server 'joined nick=alice'
 
-    scene 'bob joins both too, carol only the lobby'
-    member bob --room dev
+    scene 'bob and carol join the lobby'
+    member bob
     exec 5>"$tmp/bob.in"
     see server 'joined nick=bob'
     see alice 'bob joined the chat'
@@ -69,11 +69,16 @@ converse() {
 
     scene 'alice tells bob something that nobody else hears'
     echo '{"message":"psst","to":"bob"}' >&4
-    see bob '@alice: psst'
+    see bob '@bob alice: psst'
 
-    scene 'alice speaks in the room dev, where bob is and carol is not'
+    scene 'erin joins the room dev, where alice is too, and they talk there'
+    member erin --room dev
+    exec 8>"$tmp/erin.in"
+    see server 'joined nick=erin'
     echo '{"message":"the build is green","room":"dev"}' >&4
-    see bob '#dev alice: the build is green'
+    see erin '#dev alice: the build is green'
+    echo 'well done' >&8
+    see alice '"message":"well done","room":"dev"'
 
     scene 'dave comes late and reads what was said'
     member dave
@@ -96,8 +101,9 @@ converse() {
     echo 'goodbye' >&7
     see alice '"message":"goodbye"'
     see bob '#lobby dave: goodbye'
-    for outsider in carol dave; do
-        if grep -e psst -e 'the build is green' "$tmp/$outsider.log"; then
+    for outsider in bob carol dave; do
+        if grep -e 'the build is green' -e 'well done' "$tmp/$outsider.log" ||
+            { [ "$outsider" != bob ] && grep psst "$tmp/$outsider.log"; }; then
             fail "$outsider was shown what was not for $outsider"
         fi
     done

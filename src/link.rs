@@ -18,6 +18,7 @@ pub mod failure;
 pub mod masked_write;
 mod paho;
 pub mod probe;
+mod retired;
 pub mod settings;
 mod worker;
 

@@ -2,7 +2,7 @@
 //! it through the channel that its orders come by.
 
 use super::backoff::Backoff;
-use super::{Config, Event, Failure, Gate, Publication, Qos, Version, paho, probe};
+use super::{Config, Event, Failure, Gate, Publication, Qos, Version, paho, probe, retired};
 use crossbeam_channel::{Receiver, Sender};
 use openssl::rand::rand_bytes;
 use paho_mqtt as mqtt;
@@ -73,9 +73,6 @@ pub struct Worker {
     inbox: Receiver<Signal>,
     state: State,
     client: Option<mqtt::AsyncClient>,
-    /// The client before, kept until the next one is replaced: a callback that told of its end may still hold it, and
-    /// must not be the one to drop the last handle.
-    retired: Option<mqtt::AsyncClient>,
     /// Counts clients, so that a callback of an earlier one is not taken for one of the present one.
     generation: u64,
     version: u32,
@@ -104,7 +101,6 @@ impl Worker {
             inbox,
             state: State::Waiting { until: Instant::now() },
             client: None,
-            retired: None,
             generation: 0,
             version,
             conn: 0,
@@ -132,7 +128,9 @@ impl Worker {
                 None => self.time_is_up(),
             }
         }
-        self.abandon_clients();
+        if let Some(client) = self.client.take() {
+            retired::keep(client);
+        }
         self.emit(Event::Ended);
     }
 
@@ -220,9 +218,11 @@ impl Worker {
         };
         self.set_callbacks(&client);
         let token = client.connect(options);
-        // Replaced only now: with the last handle gone paho would stop its threads and start them again.
         self.forget_operations();
-        self.retired = self.client.replace(client);
+        if let Some(before) = self.client.replace(client) {
+            retired::keep(before);
+        }
+        retired::free_rested();
         self.state = State::Connecting;
         self.watch(Operation::Connect(token));
     }
@@ -422,19 +422,12 @@ impl Worker {
     }
 
     fn disconnect(&mut self) {
-        if let Some(client) = self.client.take() {
+        if let Some(client) = &self.client {
             // What was under way is settled, or its time is up: no time-out of paho's, which would be polled once a second.
             // Whether the broker saw the DISCONNECT cannot be known either way.
             let _ = client.disconnect(None).wait_for(DISCONNECT_TIMEOUT);
         }
         self.state = State::Ended;
-    }
-
-    /// A client that was not disconnected may have a callback of paho's running or to come, which must not be the one
-    /// to drop the last handle: it is leaked, once in the life of a link.
-    fn abandon_clients(&mut self) {
-        self.forget_operations();
-        std::mem::forget((self.client.take(), self.retired.take()));
     }
 
     fn emit(&self, event: Event) {
