@@ -146,7 +146,7 @@ enum Join {
     Away,
     Listening { until: Instant },
     Due { at: Instant },
-    Asked { since: Instant },
+    Asked,
     Welcomed,
 }
 
@@ -163,12 +163,16 @@ pub struct Conversation {
     version: &'static str,
     /// The server that says it is online, on this connection.
     server: Option<ServerInfo>,
-    /// A server has said something since the last join.
-    heard: bool,
-    /// It was told that no server answers.
+    /// A server of ours was there once, in this run.
+    had_server: bool,
+    /// When to tell that no server answers, unless one does.
+    silence_at: Option<Instant>,
+    /// That was told.
     told_silence: bool,
     /// A join under this nick was let in, or there was nobody to ask: messages may go out with every connection.
     may_send: bool,
+    /// Until when messages wait for the answer to a first join.
+    hold_until: Option<Instant>,
     /// The nick is in use: the next line is another one.
     choosing_nick: bool,
     connection_is_up: bool,
@@ -204,9 +208,11 @@ impl Conversation {
             conn: 0,
             version: "",
             server: None,
-            heard: false,
+            had_server: false,
+            silence_at: None,
             told_silence: false,
             may_send: config.role == Role::Sender,
+            hold_until: None,
             choosing_nick: false,
             connection_is_up: false,
             connected_before: false,
@@ -267,7 +273,7 @@ impl Conversation {
 
     /// Messages that the broker has not acknowledged.
     pub fn unsent(&self) -> usize {
-        self.outbox.len()
+        self.outbox.unsent()
     }
 
     /// Whether a question of the user may still be answered soon.
@@ -312,7 +318,7 @@ impl Conversation {
 
     /// The last word before a clean end; `None` where nobody knows that we are here.
     pub fn leave(&self, now: Now) -> Option<Publication> {
-        matches!(self.join, Join::Asked { .. } | Join::Welcomed).then(|| self.presence(now, Action::Leave))
+        matches!(self.join, Join::Asked | Join::Welcomed).then(|| self.presence(now, Action::Leave))
     }
 
     fn tell(&mut self, news: News) {

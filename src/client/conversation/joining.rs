@@ -50,6 +50,8 @@ impl Conversation {
         self.join = Join::Away;
         self.server = None;
         self.heartbeat_at = None;
+        self.silence_at = None;
+        self.hold_until = None;
         self.ping_sent = None;
         self.outbox.lost();
         // It may break before it was ready, too.
@@ -78,13 +80,15 @@ impl Conversation {
         match (info.status, before) {
             (Status::Online, Some(known)) if !is_another(&known) => return,
             (Status::Online, _) => {
+                self.had_server = true;
                 self.join = match self.join {
                     Join::Away => Join::Away,
                     Join::Listening { .. } => Join::Due { at: now.instant },
                     _ => Join::Due { at: now.instant + self.config.jitter },
                 };
             }
-            (Status::Offline, Some(_)) => self.silence(),
+            // It may only be starting anew.
+            (Status::Offline, Some(_)) => self.silence_at = Some(now.instant + PATIENCE),
             (Status::Offline, None) => return,
         }
         self.tell(News::Server(info));
@@ -93,7 +97,7 @@ impl Conversation {
 
     /// A server has said something to somebody.
     pub(super) fn server_is_heard(&mut self) {
-        self.heard = true;
+        self.silence_at = None;
         if std::mem::take(&mut self.told_silence) {
             self.hint("a chat server is answering again");
         }
@@ -106,19 +110,21 @@ impl Conversation {
     }
 
     pub(super) fn welcomed(&mut self) {
-        if let Join::Asked { .. } = self.join {
+        if self.join == Join::Asked {
             self.join = Join::Welcomed;
             self.may_send = true;
+            self.outbox.server_came();
             self.flush();
         }
     }
 
     pub(super) fn nick_in_use(&mut self) {
-        if !matches!(self.join, Join::Asked { .. }) {
+        if self.join != Join::Asked {
             return;
         }
         self.join = Join::Away;
         self.may_send = false;
+        self.hold_until = None;
         if !self.config.can_choose_nick {
             self.out.push(Output::NickInUse);
             return;
@@ -131,13 +137,17 @@ impl Conversation {
         match self.join {
             Join::Listening { until } if now.instant >= until => self.ask_to_join(now),
             Join::Due { at } if now.instant >= at => self.ask_to_join(now),
-            Join::Asked { since } if now.instant >= since + PATIENCE && !self.heard => {
-                self.silence();
-                // Nobody is there to say that the nick is in use.
-                self.may_send = true;
-                self.flush();
-            }
             _ => {}
+        }
+        if self.silence_at.is_some_and(|at| now.instant >= at) {
+            self.silence_at = None;
+            self.silence();
+        }
+        if self.hold_until.is_some_and(|until| now.instant >= until) {
+            // Nobody says that the nick is in use.
+            self.hold_until = None;
+            self.may_send = true;
+            self.flush();
         }
         if !self.is_joined() {
             return;
@@ -151,12 +161,13 @@ impl Conversation {
     }
 
     fn is_joined(&self) -> bool {
-        matches!(self.join, Join::Asked { .. } | Join::Welcomed)
+        matches!(self.join, Join::Asked | Join::Welcomed)
     }
 
     fn ask_to_join(&mut self, now: Now) {
-        self.join = Join::Asked { since: now.instant };
-        self.heard = false;
+        self.join = Join::Asked;
+        self.silence_at = Some(now.instant + PATIENCE);
+        self.hold_until = self.silence_at.filter(|_| !self.may_send);
         self.heartbeat_at = Some(now.instant + self.heartbeat_period());
         if self.server.is_none() {
             // An original server answers to the nick as typed, and never says that one is in use.
@@ -256,7 +267,7 @@ impl Conversation {
         if !self.connection_is_up || !self.may_send {
             return;
         }
-        for outgoing in self.outbox.take_waiting() {
+        for outgoing in self.outbox.take_waiting(self.is_heard()) {
             self.out.push(Output::Publish(Publication {
                 topic: self.config.topics.name(&outgoing.topic),
                 payload: outgoing.payload,
@@ -266,18 +277,23 @@ impl Conversation {
         }
     }
 
+    /// Whether the server hears what is published now. Where there never was one, nobody waits for it.
+    fn is_heard(&self) -> bool {
+        self.server.is_some() || !self.had_server
+    }
+
     pub(super) fn published(&mut self, now: Now, ticket: u64) {
         if ticket == PING_TICKET {
             if let Some(sent) = self.ping_sent {
                 self.tell(News::BrokerRoundTrip(now.instant.saturating_duration_since(sent)));
             }
-        } else if let Some(settled) = self.outbox.settle(ticket) {
+        } else if let Some(settled) = self.outbox.settle(ticket, self.is_heard()) {
             self.tell(News::Sent { id: MessageId::Sent(settled.id), reference: settled.reference });
         }
     }
 
     pub(super) fn rejected(&mut self, ticket: u64, reason: &str) {
-        if let Some(settled) = self.outbox.settle(ticket) {
+        if let Some(settled) = self.outbox.reject(ticket) {
             self.error(format!("the broker does not take the message: {reason}"), settled.reference);
         }
     }

@@ -185,7 +185,10 @@ fn a_server_that_goes_is_told_of_once() {
     let mut stage = Stage::welcomed();
     let offline = ONLINE.replace("online", "offline");
     stage.arrives("chat/server", &offline);
+    stage.after(4_000);
     stage.arrives("chat/server", &offline);
+    stage.check_told(&[]);
+    stage.after(1_000);
     stage.check_told(&[NO_SERVER]);
     stage.arrives("chat/server", ONLINE);
     stage.after(300);
@@ -229,6 +232,11 @@ fn what_is_typed_offline_goes_out_after_the_next_connect() {
     stage.input(Input::Published(1));
     stage.input(Input::Published(2));
     assert_eq!(stage.conversation.unsent(), 0);
+    // The server was not there yet: it gets them when it comes.
+    stage.arrives("chat/server", ONLINE);
+    stage.out.clear();
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.check_published(&["chat/messages/alice", "chat/messages/alice"]);
 }
 
 #[test]
@@ -241,6 +249,18 @@ fn nothing_is_said_before_the_server_has_let_us_in() {
     stage.check_published(&join);
     stage.arrives("chat/private/alice/server", WELCOME);
     stage.check_published(&["chat/messages"]);
+
+    // A welcome that does not come is not waited for for ever.
+    let mut stage = Stage::new(|_| {});
+    stage.types("early");
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.arrives("chat/private/alice/server", r#"{"type":"online_users","users":[],"request":"r1"}"#);
+    stage.out.clear();
+    stage.after(4_999);
+    stage.check_published(&[]);
+    stage.after(1);
+    stage.check_published(&["chat/messages", "chat/request/history/alice"]);
 }
 
 #[test]

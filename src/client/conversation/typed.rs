@@ -189,7 +189,7 @@ impl Conversation {
 
     /// A join of somebody who is there replaces the rooms, without a notice.
     fn tell_rooms(&mut self, now: Now) {
-        if matches!(self.join, Join::Asked { .. } | Join::Welcomed) {
+        if matches!(self.join, Join::Asked | Join::Welcomed) {
             let join = self.presence(now, Action::Join);
             self.out.push(Output::Publish(join));
         }
@@ -214,7 +214,7 @@ impl Conversation {
             connection,
             format!("nick {}, session {}", self.nick, self.config.session),
             format!("rooms {}, talking in #{}", rooms.join(" "), self.here),
-            format!("{} messages unsent", self.outbox.len()),
+            format!("{} messages unsent", self.outbox.unsent()),
             server,
         ];
         lines.into_iter().for_each(|line| self.hint(line));

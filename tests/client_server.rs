@@ -1,0 +1,150 @@
+//! Clients and server of ours over a real broker: a chat as people have it, and what outages do to it.
+
+mod support;
+
+use support::{Broker, PATIENCE, Program, Stream, TempDir};
+
+/// A server that keeps its history in `dir`.
+#[track_caller]
+fn server(broker: &Broker, dir: &TempDir) -> Program {
+    let folder = dir.path().to_str().unwrap();
+    let mut server = Program::start(&["server", &broker.address(), "--data-dir", folder]);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    server
+}
+
+/// A member that the server has let in.
+#[track_caller]
+fn member(broker: &Broker, nick: &str, arguments: &[&str]) -> Program {
+    let address = broker.address();
+    let mut member = Program::start(&[&["client", &address, "--listen", "--nick", nick], arguments].concat());
+    // The list is the answer to a request that follows the join.
+    member.wait_for_line_where(Stream::Err, "who is online", PATIENCE, |line| {
+        line.contains(" online: ") && line.contains(nick)
+    });
+    member
+}
+
+/// What was said, without times.
+fn said(program: &mut Program) -> Vec<String> {
+    let lines = program.lines(Stream::Out);
+    lines.iter().filter_map(|line| line.split_once(' ')).map(|(_, said)| said.to_owned()).collect()
+}
+
+/// Comings and goings that were told.
+fn notices(program: &mut Program) -> Vec<String> {
+    let is_notice = |line: &String| ["joined", "left", "timed out"].iter().any(|word| line.contains(word));
+    program.lines(Stream::Err).into_iter().filter(is_notice).collect()
+}
+
+#[test]
+fn people_talk_and_who_comes_later_reads_it() {
+    let (broker, dir) = (Broker::start(), TempDir::new());
+    let _server = server(&broker, &dir);
+    let mut alice = member(&broker, "Alice", &["--room", "dev"]);
+    let mut bob = member(&broker, "bob", &[]);
+    alice.wait_for_line(Stream::Err, "bob joined the chat (2 online)", PATIENCE);
+    bob.send_line("hello");
+    alice.wait_for_line(Stream::Out, "#lobby bob: hello", PATIENCE);
+    alice.send_line("in dev");
+    alice.wait_for_line(Stream::Out, "#dev Alice: in dev", PATIENCE);
+    let mut direct = Program::start(&["client", &broker.address(), "--nick", "carol", "--to", "ALICE", "-m", "psst"]);
+    assert_eq!(direct.exit_code(PATIENCE), 0);
+    alice.wait_for_line(Stream::Out, "@ALICE carol: psst", PATIENCE);
+
+    let mut late = member(&broker, "late", &["--room", "dev"]);
+    late.wait_for_line(Stream::Out, "#dev Alice: in dev", PATIENCE);
+    late.wait_for_line(Stream::Out, "#lobby bob: hello", PATIENCE);
+    let mut quiet = member(&broker, "quiet", &["--no-history"]);
+    bob.send_line("bye");
+    quiet.wait_for_line(Stream::Out, "bob: bye", PATIENCE);
+    assert_eq!(said(&mut quiet), ["#lobby bob: bye"]);
+    assert_eq!(said(&mut bob), ["#lobby bob: hello", "#lobby bob: bye"]);
+    late.wait_for_line(Stream::Out, "bob: bye", PATIENCE);
+    assert_eq!(said(&mut late).len(), 3);
+}
+
+#[test]
+fn the_same_nick_twice_ends_the_second() {
+    let (broker, dir) = (Broker::start(), TempDir::new());
+    let _server = server(&broker, &dir);
+    let mut alice = member(&broker, "alice", &[]);
+    let mut second = Program::start(&["client", &broker.address(), "--listen", "--nick", "ALICE"]);
+    assert_eq!(second.exit_code(PATIENCE), 73);
+    assert_eq!(said(&mut second), [] as [String; 0]);
+    // A sender does not need to be let in.
+    let mut sender = Program::start(&["client", &broker.address(), "--nick", "alice", "-m", "from a script"]);
+    assert_eq!(sender.exit_code(PATIENCE), 0);
+    alice.wait_for_line(Stream::Out, "#lobby alice: from a script", PATIENCE);
+    assert_eq!(notices(&mut alice), [] as [String; 0]);
+    assert_eq!(alice.lines(Stream::Err).len(), 2, "connected, and who is online");
+}
+
+#[test]
+fn a_killed_client_is_seen_to_leave() {
+    let (broker, dir) = (Broker::start(), TempDir::new());
+    let _server = server(&broker, &dir);
+    let mut alice = member(&broker, "alice", &[]);
+    let mut bob = member(&broker, "bob", &[]);
+    bob.kill();
+    alice.wait_for_line(Stream::Err, "bob left the chat", PATIENCE);
+}
+
+#[test]
+fn a_broker_that_forgets_everything_costs_nothing() {
+    let (mut broker, dir) = (Broker::start(), TempDir::new());
+    let mut server = server(&broker, &dir);
+    let mut alice = member(&broker, "alice", &[]);
+    let mut bob = member(&broker, "bob", &[]);
+    alice.wait_for_line(Stream::Err, "bob joined", PATIENCE);
+    bob.send_line("before");
+    alice.wait_for_line(Stream::Out, "bob: before", PATIENCE);
+    server.skip_lines_so_far();
+    broker.stop();
+    for member in [&mut alice, &mut bob] {
+        member.wait_for_line(Stream::Err, "connection lost", PATIENCE);
+    }
+    bob.send_line("during");
+    broker.start_again();
+    // Whether alice was back in time or not: it is live or in the page that she asks for.
+    alice.wait_for_line(Stream::Out, "bob: during", PATIENCE);
+    for member in [&mut alice, &mut bob] {
+        member.wait_for_line(Stream::Err, "connected again", PATIENCE);
+    }
+    alice.send_line("after");
+    bob.wait_for_line(Stream::Out, "alice: after", PATIENCE);
+    let mut late = member(&broker, "late", &[]);
+    late.wait_for_line(Stream::Err, "3 online: alice, bob, late", PATIENCE);
+    late.wait_for_line(Stream::Out, "alice: after", PATIENCE);
+    for member in [&mut alice, &mut bob, &mut late] {
+        let mut lines = said(member);
+        lines.sort();
+        assert_eq!(lines, ["#lobby alice: after", "#lobby bob: before", "#lobby bob: during"]);
+    }
+    alice.wait_for_line(Stream::Err, "late joined", PATIENCE);
+    assert_eq!(notices(&mut alice), ["bob joined the chat (2 online)", "late joined the chat (3 online)"]);
+}
+
+#[test]
+fn a_server_that_dies_and_comes_back_knows_everything() {
+    let (broker, dir) = (Broker::start(), TempDir::new());
+    let mut first = server(&broker, &dir);
+    let mut alice = member(&broker, "alice", &[]);
+    alice.send_line("kept");
+    first.wait_for_line(Stream::Err, "message room=lobby nick=alice", PATIENCE);
+    // The page of a second member proves that it is stored.
+    let mut bob = member(&broker, "bob", &[]);
+    bob.wait_for_line(Stream::Out, "alice: kept", PATIENCE);
+    alice.wait_for_line(Stream::Err, "bob joined", PATIENCE);
+    first.kill();
+    bob.send_line("while it was away");
+    alice.wait_for_line(Stream::Out, "bob: while it was away", PATIENCE);
+    let _second = server(&broker, &dir);
+    let mut late = member(&broker, "late", &[]);
+    late.wait_for_line(Stream::Err, "3 online: alice, bob, late", PATIENCE);
+    late.wait_for_line(Stream::Out, "bob: while it was away", PATIENCE);
+    assert_eq!(said(&mut late), ["#lobby alice: kept", "#lobby bob: while it was away"]);
+    alice.wait_for_line(Stream::Err, "late joined", PATIENCE);
+    assert_eq!(notices(&mut alice), ["bob joined the chat (2 online)", "late joined the chat (3 online)"]);
+    assert_eq!(said(&mut alice).len(), 2);
+}
