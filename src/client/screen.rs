@@ -7,8 +7,9 @@ use std::io::{self, BufWriter, Write};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Lines that may wait for a reader who is slower than the chat; past that the client waits too.
-const BACKLOG: usize = 100_000;
+/// Lines that may wait for a reader who is slower than the chat; past that the client waits too. Their places are taken
+/// from memory at once.
+const BACKLOG: usize = 4_096;
 /// How long [`Screen::settle`] waits: longer than printing takes, too short to be noticed.
 const SETTLE: Duration = Duration::from_millis(100);
 /// How long the end waits for what is still to be printed.
