@@ -6,6 +6,7 @@ mod ending;
 mod heartbeat;
 mod input;
 pub mod json;
+pub mod member;
 pub mod news;
 pub mod outbox;
 mod screen;
@@ -16,8 +17,7 @@ mod uplink;
 mod view;
 
 use crate::options::{ClientOptions, Color};
-use crate::protocol::Topics;
-use crate::{random, signals};
+use crate::signals;
 use chrono::Local;
 use conversation::{Conversation, Role};
 use crossbeam_channel::Receiver;
@@ -29,7 +29,7 @@ use shell::Shell;
 use start::{Mode, Refusal};
 use std::io;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use terminal::Terminal;
 use uplink::Uplink;
 use view::View;
@@ -43,8 +43,6 @@ const SIGNAL: u8 = 128;
 
 /// Piped lines that wait for the conversation.
 const INPUT_BACKLOG: usize = 64;
-/// How long the clients of a server that has just started spread their joins over, at most.
-const JITTER: Duration = Duration::from_millis(500);
 
 /// Runs the client to its end; what is wrong is told on standard error.
 pub fn run(options: ClientOptions) -> ExitCode {
@@ -62,8 +60,7 @@ pub fn run(options: ClientOptions) -> ExitCode {
 
 fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
     let mode = Mode::of(&options);
-    let (to_signals, signals) = crossbeam_channel::unbounded();
-    signals::listen(move |signal| to_signals.send(signal).is_ok()).map_err(|error| broken("signals", error))?;
+    let signals = signals::channel().map_err(|error| broken("signals", error))?;
     for warning in &options.connection.warnings {
         eprintln!("mqttchat: {warning}");
     }
@@ -105,8 +102,6 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
             zone: |at| at.with_timezone(&Local).fixed_offset(),
         },
         uplink: Uplink::new(options.connection.qos),
-        connected_once: false,
-        failure: None,
         ending: Ending::new(Instant::now(), mode == Mode::Sender, options.wait, options.count),
         went_wrong: false,
         screen: Screen::start(above, on_closed).map_err(|error| broken("screen", error))?,
@@ -134,19 +129,8 @@ fn conversation(
     if let (true, Some(user), Some(terminal)) = (options.connection.ask_password, &settings.username, terminal) {
         settings.password = Some(start::password(user, terminal, signals)?);
     }
-    let tls = if settings.tls.is_some() { " (TLS)" } else { "" };
-    Ok(Conversation::new(conversation::Config {
-        nick,
-        role: if mode == Mode::Sender { Role::Sender } else { Role::Member },
-        rooms,
-        session: random::session(),
-        topics: Topics::new(&options.connection.topic_root),
-        broker: format!("{}{tls}", settings.address),
-        history: options.history,
-        can_choose_nick: mode == Mode::Chat,
-        verbose: options.connection.verbose,
-        jitter: JITTER.mul_f64(f64::from(random::bytes()[0]) / 255.0),
-    }))
+    let role = if mode == Mode::Sender { Role::Sender } else { Role::Member };
+    Ok(Conversation::new(start::config(options, nick, rooms, role, mode == Mode::Chat)))
 }
 
 fn broken(what: &str, error: io::Error) -> Refusal {

@@ -142,6 +142,20 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Invoca
     invocation(subcommand, rest, environment).map_err(|error| error.of(subcommand))
 }
 
+/// The options of a program that takes part in a chat by itself (a bot, a device): those of `mqttchat client`, from its
+/// arguments, the process's environment and the option file.
+///
+/// # Errors
+/// What [`parse`] finds wrong; for `--help` the help itself.
+pub fn of_a_member(arguments: &[OsString]) -> Result<ClientOptions, UsageError> {
+    let arguments: Vec<OsString> = std::iter::once("client".into()).chain(arguments.iter().cloned()).collect();
+    match parse(&arguments, &Environment::process())? {
+        Invocation::Client(options) => Ok(options),
+        Invocation::Help(text) => Err(UsageError::help(text)),
+        _ => Err(UsageError::help(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")))),
+    }
+}
+
 fn to_utf8(arguments: &[OsString]) -> Result<Vec<String>, UsageError> {
     let each = arguments.iter().enumerate().map(|(index, argument)| {
         let text = argument.to_str().map(str::to_string);

@@ -55,7 +55,7 @@ struct Inboxes {
     link: Receiver<link::Event>,
     store: Receiver<Answer>,
     ticks: Receiver<()>,
-    stop: Receiver<()>,
+    stop: Receiver<i32>,
 }
 
 /// Runs until a signal ends it, or something that cannot mend itself.
@@ -91,8 +91,7 @@ fn serve(options: ServerOptions) -> Result<ExitCode, String> {
     let (jobs, job_inbox) = unbounded();
     let (answers, store_inbox) = unbounded();
     let store = store::start(history, job_inbox, answers).map_err(thread)?;
-    let (stopper, stop) = unbounded();
-    signals::listen(move |_| stopper.send(()).is_ok()).map_err(thread)?;
+    let stop = signals::channel().map_err(thread)?;
     let ticks = sweep().map_err(thread)?;
     let (link_events, link_inbox) = unbounded();
     let link_config = link_config(&options, &topics, &secret, &chat);

@@ -1,13 +1,21 @@
-//! Signals that ask a program to end, as calls on a thread of their own. The shells use it.
+//! Signals that ask a program to end, as a channel. The shells use it.
 
+use crossbeam_channel::Receiver;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io;
 use std::thread;
 
+/// A channel that says once per SIGINT, SIGTERM or SIGHUP which one came.
+pub fn channel() -> io::Result<Receiver<i32>> {
+    let (sender, signals) = crossbeam_channel::unbounded();
+    listen(move |signal| sender.send(signal).is_ok())?;
+    Ok(signals)
+}
+
 /// Calls `on_signal` with SIGINT, SIGTERM or SIGHUP, whenever one comes, until it returns `false`. The thread lives as
 /// long as the process: nothing ends a wait for a signal but a signal.
-pub fn listen(mut on_signal: impl FnMut(i32) -> bool + Send + 'static) -> io::Result<()> {
+fn listen(mut on_signal: impl FnMut(i32) -> bool + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let wait = move || {
         for signal in signals.forever() {

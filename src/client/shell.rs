@@ -10,10 +10,10 @@ use super::news::News;
 use super::screen::Screen;
 use super::start::{self, Mode};
 use super::terminal::Terminal;
-use super::uplink::Uplink;
+use super::uplink::{Heard, Numbered, Uplink};
 use super::view::{Line, Stream, View};
 use super::{FAILURE, NICK_IN_USE, SIGNAL, TIME_OUT};
-use crate::link::{Event as LinkEvent, Failure, Version};
+use crate::link::Failure;
 use crate::now::Now;
 use crate::options::ClientOptions;
 use crate::protocol::{Nick, text};
@@ -25,8 +25,7 @@ const INPUT_WINDOW: usize = 1_000;
 
 /// Everything that wakes the main thread.
 enum Event {
-    /// From the link of this number.
-    Link(u32, LinkEvent),
+    Link(Numbered),
     Typed(Typed),
     Tick,
     Signal(i32),
@@ -43,9 +42,6 @@ pub struct Shell {
     /// `--to`.
     pub(super) addressee: Option<Nick>,
     pub(super) uplink: Uplink,
-    pub(super) connected_once: bool,
-    /// Why the first connection failed.
-    pub(super) failure: Option<Failure>,
     pub(super) ending: Ending,
     /// Something that a sender was given was not sent.
     pub(super) went_wrong: bool,
@@ -105,7 +101,7 @@ impl Shell {
         let typed = if has_room { &self.typed } else { &nothing };
         // None of these channels closes while the shell lives, but that of an input that has come to its end.
         select! {
-            recv(self.uplink.events()) -> event => event.map_or(Event::Tick, |(link, event)| Event::Link(link, event)),
+            recv(self.uplink.events()) -> event => event.map_or(Event::Tick, Event::Link),
             recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
             recv(self.heartbeat.ticks()) -> _ => Event::Tick,
             recv(self.signals) -> signal => signal.map_or(Event::Tick, Event::Signal),
@@ -116,8 +112,7 @@ impl Shell {
     /// Here and below, `Err`: the run ends with this exit code.
     fn turn(&mut self, now: Now, event: Event) -> Result<(), u8> {
         match event {
-            Event::Link(link, event) if self.uplink.is_current(link) => self.link_says(now, event),
-            Event::Link(..) => Ok(()),
+            Event::Link(event) => self.link_says(now, event),
             Event::Typed(typed) => {
                 self.typed(now, typed)?;
                 self.prompt();
@@ -132,37 +127,21 @@ impl Shell {
         }
     }
 
-    fn link_says(&mut self, now: Now, event: LinkEvent) -> Result<(), u8> {
-        let input = match event {
-            LinkEvent::Connected { version, conn, refused, .. } => {
-                self.connected_once = true;
-                let version = if version == Version::V5 { "MQTT 5" } else { "MQTT 3.1.1" };
-                Input::Connected { conn, version, refused }
+    fn link_says(&mut self, now: Now, event: Numbered) -> Result<(), u8> {
+        match self.uplink.hear(event) {
+            Heard::Input(input) => {
+                if matches!(input, Input::Published(_)) {
+                    self.ending.gets_on(now.instant);
+                }
+                self.handle(now, input)
             }
-            LinkEvent::Message(message) => {
-                Input::Arrived { topic: message.topic, payload: message.payload, retained: message.retained }
-            }
-            LinkEvent::Published { ticket } => {
-                self.ending.gets_on(now.instant);
-                Input::Published(ticket)
-            }
-            LinkEvent::Rejected { ticket, reason } => Input::Rejected { ticket, reason },
-            LinkEvent::Refused { filter } => Input::Refused(filter),
-            LinkEvent::Failed(failure) if self.connected_once => Input::Failed(failure.to_string()),
-            LinkEvent::Failed(failure) => {
-                self.failure = Some(failure);
-                return Ok(());
-            }
-            LinkEvent::Lost { reason } => Input::Lost { reason },
-            LinkEvent::Waiting { delay } => Input::Waiting(delay),
-            LinkEvent::Barred | LinkEvent::Ended => {
-                let failure = self.failure.take();
+            Heard::Nothing => Ok(()),
+            Heard::Ended(failure) => {
                 let code = failure.as_ref().map_or(FAILURE, Failure::exit_code);
                 self.complain(failure.map_or("the connection has ended".to_owned(), |failure| failure.to_string()));
-                return Err(code);
+                Err(code)
             }
-        };
-        self.handle(now, input)
+        }
     }
 
     fn typed(&mut self, now: Now, typed: Typed) -> Result<(), u8> {
@@ -260,7 +239,7 @@ impl Shell {
 
     /// Connects, or connects anew under another nick.
     fn connect(&mut self) -> Result<(), u8> {
-        let opened = self.uplink.open(&self.options.connection, &self.conversation, self.connected_once);
+        let opened = self.uplink.open(&self.options.connection, &self.conversation);
         opened.map_err(|error| {
             self.complain(format!("cannot start the link: {error}"));
             FAILURE

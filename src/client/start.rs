@@ -1,13 +1,19 @@
 //! From options to what a run is: its mode, nick, rooms and what is to be told about the broker. Asks on the terminal where
-//! something is missing. Called once by the shell.
+//! something is missing. Called once, by `client::start` or by a member.
 
+use super::conversation::{Config, Role};
 use super::terminal::{NoAnswer, Terminal};
 use super::view::Format;
 use crate::options::ClientOptions;
 use crate::protocol::limits::ROOMS_PER_SESSION;
-use crate::protocol::{Nick, RoomName};
+use crate::protocol::{Nick, RoomName, Topics};
+use crate::random;
 use crossbeam_channel::Receiver;
 use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+/// How long the clients of a server that has just started spread their joins over, at most.
+const JITTER: Duration = Duration::from_millis(500);
 
 /// How the client is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +81,24 @@ pub fn nick(options: &ClientOptions, terminal: Option<&Terminal>, signals: &Rece
                 Err(why) => eprintln!("{why}"),
             },
         }
+    }
+}
+
+/// What a conversation is told when it begins.
+pub fn config(options: &ClientOptions, nick: Nick, rooms: Vec<RoomName>, role: Role, can_choose_nick: bool) -> Config {
+    let settings = &options.connection.settings;
+    let tls = if settings.tls.is_some() { " (TLS)" } else { "" };
+    Config {
+        nick,
+        role,
+        rooms,
+        session: random::session(),
+        topics: Topics::new(&options.connection.topic_root),
+        broker: format!("{}{tls}", settings.address),
+        history: options.history,
+        can_choose_nick,
+        verbose: options.connection.verbose,
+        jitter: JITTER.mul_f64(f64::from(random::bytes()[0]) / 255.0),
     }
 }
 

@@ -1,8 +1,8 @@
-//! The link as a conversation needs it: opened with its will and subscriptions, opened anew under another nick. The
-//! shell owns it.
+//! The link as a conversation needs it: opened with its will and subscriptions, opened anew under another nick; its
+//! events in a conversation's words. The shell owns it, and so does a [`super::member::Member`]'s thread.
 
-use super::conversation::{Conversation, Kind, Publication};
-use crate::link::{self, Config, Event, Link, Qos, WillOf};
+use super::conversation::{Conversation, Input, Kind, Publication};
+use crate::link::{self, Config, Event, Failure, Link, Qos, Version, WillOf};
 use crate::options::Connection;
 use crate::random;
 use crossbeam_channel::{Receiver, Sender};
@@ -20,6 +20,17 @@ pub struct Uplink {
     events: Receiver<Numbered>,
     /// Of chat messages.
     qos: Qos,
+    connected_once: bool,
+    /// Why the first connection failed.
+    failure: Option<Failure>,
+}
+
+/// What an event means for a conversation.
+pub enum Heard {
+    Input(Input),
+    Nothing,
+    /// The link gave up, for this reason where it told one.
+    Ended(Option<Failure>),
 }
 
 /// An event with the number of its link: one that was replaced may still have something to say.
@@ -28,12 +39,12 @@ pub type Numbered = (u32, Event);
 impl Uplink {
     pub fn new(qos: Qos) -> Uplink {
         let (sender, events) = crossbeam_channel::unbounded();
-        Uplink { link: None, number: 0, sender, events, qos }
+        Uplink { link: None, number: 0, sender, events, qos, connected_once: false, failure: None }
     }
 
-    /// Starts to connect as the conversation's nick; a link that there was is closed. `patient`: also where the first
-    /// attempt fails.
-    pub fn open(&mut self, connection: &Connection, conversation: &Conversation, patient: bool) -> io::Result<()> {
+    /// Starts to connect as the conversation's nick; a link that there was is closed. A first connection that fails
+    /// ends it; later ones are tried again.
+    pub fn open(&mut self, connection: &Connection, conversation: &Conversation) -> io::Result<()> {
         self.link = None;
         self.number += 1;
         let (events, number) = (self.sender.clone(), self.number);
@@ -52,7 +63,7 @@ impl Uplink {
             persistent: false,
             will,
             subscriptions: subscriptions.collect(),
-            patient,
+            patient: self.connected_once,
             gate: None,
         };
         // The receiving end lives as long as the shell; after its end nobody wants to know.
@@ -64,9 +75,32 @@ impl Uplink {
         &self.events
     }
 
-    /// Whether an event is of the link that there is.
-    pub fn is_current(&self, number: u32) -> bool {
-        number == self.number
+    /// Translates an event. One of a link that was replaced means nothing any more.
+    pub fn hear(&mut self, (number, event): Numbered) -> Heard {
+        if number != self.number {
+            return Heard::Nothing;
+        }
+        Heard::Input(match event {
+            Event::Connected { version, conn, refused, .. } => {
+                self.connected_once = true;
+                let version = if version == Version::V5 { "MQTT 5" } else { "MQTT 3.1.1" };
+                Input::Connected { conn, version, refused }
+            }
+            Event::Message(message) => {
+                Input::Arrived { topic: message.topic, payload: message.payload, retained: message.retained }
+            }
+            Event::Published { ticket } => Input::Published(ticket),
+            Event::Rejected { ticket, reason } => Input::Rejected { ticket, reason },
+            Event::Refused { filter } => Input::Refused(filter),
+            Event::Failed(failure) if self.connected_once => Input::Failed(failure.to_string()),
+            Event::Failed(failure) => {
+                self.failure = Some(failure);
+                return Heard::Nothing;
+            }
+            Event::Lost { reason } => Input::Lost { reason },
+            Event::Waiting { delay } => Input::Waiting(delay),
+            Event::Barred | Event::Ended => return Heard::Ended(self.failure.take()),
+        })
     }
 
     pub fn publish(&self, publication: Publication) {

@@ -21,6 +21,11 @@ impl UsageError {
         UsageError { problem: problem.into(), help: Some(None) }
     }
 
+    /// No mistake: a text that was asked for, where a program can only give an error.
+    pub(super) fn help(text: impl Into<String>) -> Self {
+        UsageError { problem: text.into(), help: None }
+    }
+
     /// A file that cannot be used, named by `origin` (`--cafile`, …).
     pub(super) fn file(origin: &str, path: &Path, why: &str) -> Self {
         UsageError { problem: format!("{origin}: cannot use {path:?}: {why}"), help: None }

@@ -1,0 +1,202 @@
+//! A member for programs built on this crate, bots and devices: it takes part in a chat from a thread of its own, with
+//! everything that the client does by itself (joining, heartbeats, coming back, nothing shown twice).
+//!
+//! ```no_run
+//! use mqttchat::client::{member::Member, news::News};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let arguments = ["localhost", "--nick", "echo"].map(Into::into);
+//! let member = Member::join(mqttchat::options::of_a_member(&arguments)?)?;
+//! for news in member.news() {
+//!     if let News::Said(said) = news
+//!         && !said.own
+//!         && !said.history
+//!     {
+//!         member.answer(&said, &said.text);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+use super::command::{Command, Target};
+use super::conversation::{Conversation, Input, Output, Role};
+use super::heartbeat::Heartbeat;
+use super::news::{News, Place, Said};
+use super::start::{self, Refusal};
+use super::uplink::{Heard, Uplink};
+use crate::now::Now;
+use crate::options::{ClientOptions, Connection};
+use crate::protocol::{Nick, RoomName};
+use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
+use std::fmt;
+use std::io;
+use std::thread::{self, JoinHandle};
+
+/// Why nobody joined.
+#[derive(Debug)]
+pub enum JoinError {
+    /// A nick or room that is none, or no nick where the login name is none.
+    Options(String),
+    /// A thread could not be started.
+    Thread(io::Error),
+}
+
+/// Takes part until it is told to leave or dropped.
+pub struct Member {
+    nick: Nick,
+    commands: Sender<Command>,
+    news: Receiver<News>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Member {
+    /// Begins to connect and join, as `mqttchat client` would with these options. What happens comes as
+    /// [`Member::news`], which ends where the first connection fails or the nick is in use; the last news says so.
+    ///
+    /// # Errors
+    /// Options that name no valid nick or room; no thread to be had.
+    pub fn join(options: ClientOptions) -> Result<Member, JoinError> {
+        let nick = start::nick(&options, None, &never()).map_err(refused)?;
+        let rooms = start::rooms(&options).map_err(refused)?;
+        let config = start::config(&options, nick.clone(), rooms, Role::Member, false);
+        let (commands, orders) = unbounded();
+        let (teller, news) = unbounded();
+        let connection = options.connection;
+        let mut attendance =
+            Attendance { conversation: Conversation::new(config), uplink: Uplink::new(connection.qos), teller };
+        let heartbeat = Heartbeat::start().map_err(JoinError::Thread)?;
+        let attend = move || {
+            attendance.attend(&connection, &orders, heartbeat.ticks());
+            attendance.uplink.close(attendance.conversation.leave(Now::read()));
+            heartbeat.stop();
+        };
+        let thread = thread::Builder::new().name("member".to_owned()).spawn(attend).map_err(JoinError::Thread)?;
+        Ok(Member { nick, commands, news, thread: Some(thread) })
+    }
+
+    pub fn nick(&self) -> &Nick {
+        &self.nick
+    }
+
+    /// What happens, oldest first. It ends when the member has left.
+    pub fn news(&self) -> &Receiver<News> {
+        &self.news
+    }
+
+    /// Says something in a room that it is in.
+    pub fn say(&self, room: &RoomName, text: &str) {
+        self.send(text, Target::Room(room.clone()));
+    }
+
+    /// Sends a direct message.
+    pub fn tell(&self, nick: &Nick, text: &str) {
+        self.send(text, Target::Nick(nick.clone()));
+    }
+
+    /// Says something where this was said: in its room, or to its sender.
+    pub fn answer(&self, said: &Said, text: &str) {
+        match &said.place {
+            Place::Room(room) => self.say(room, text),
+            Place::Direct(_) => self.tell(&said.nick, text),
+        }
+    }
+
+    fn send(&self, text: &str, to: Target) {
+        // After its end there is nobody to send anything; news has ended too.
+        let _ = self.commands.send(Command::Say { text: text.to_owned(), to, action: false });
+    }
+
+    /// Leaves the chat, once the broker has what was said; it waits for that for two seconds.
+    pub fn leave(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let _ = self.commands.send(Command::Quit);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn refused(refusal: Refusal) -> JoinError {
+    JoinError::Options(match refusal {
+        Refusal::Usage(text) => text,
+        Refusal::Signal(signal) => format!("ended by signal {signal}"),
+    })
+}
+
+/// What the member's thread owns.
+struct Attendance {
+    conversation: Conversation,
+    uplink: Uplink,
+    teller: Sender<News>,
+}
+
+/// The member is to leave.
+struct Leaving;
+
+impl Attendance {
+    fn attend(&mut self, connection: &Connection, orders: &Receiver<Command>, ticks: &Receiver<()>) {
+        if let Err(error) = self.uplink.open(connection, &self.conversation) {
+            return self.tell(News::Error { text: format!("cannot start the link: {error}"), reference: None });
+        }
+        while self.turn(orders, ticks).is_ok() {}
+    }
+
+    fn turn(&mut self, orders: &Receiver<Command>, ticks: &Receiver<()>) -> Result<(), Leaving> {
+        let input = select! {
+            recv(self.uplink.events()) -> event => match event.map(|event| self.uplink.hear(event)) {
+                Ok(Heard::Input(input)) => input,
+                Ok(Heard::Nothing) => return Ok(()),
+                Ok(Heard::Ended(failure)) => {
+                    let text = failure.map_or("the connection has ended".to_owned(), |failure| failure.to_string());
+                    self.tell(News::Error { text, reference: None });
+                    return Err(Leaving);
+                }
+                Err(_) => return Err(Leaving),
+            },
+            recv(orders) -> command => Input::Command(command.map_err(|_| Leaving)?, None),
+            recv(ticks) -> _ => Input::Tick,
+        };
+        for output in self.conversation.handle(Now::read(), input) {
+            match output {
+                Output::Publish(publication) => self.uplink.publish(publication),
+                Output::Subscribe(filter) => self.uplink.subscribe(filter),
+                Output::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
+                Output::Tell(news) => self.tell(news),
+                Output::NickInUse => {
+                    let text = format!("the nick {} is in use", self.conversation.nick());
+                    self.tell(News::Error { text, reference: None });
+                    return Err(Leaving);
+                }
+                Output::Quit => return Err(Leaving),
+                // There is no screen, and nobody to choose another nick.
+                Output::Clear | Output::Renamed => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&self, news: News) {
+        // Whoever does not listen to news does not want to know.
+        let _ = self.teller.send(news);
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JoinError::Options(text) => f.write_str(text),
+            JoinError::Thread(error) => write!(f, "cannot start a thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
