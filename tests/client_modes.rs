@@ -4,7 +4,7 @@ mod support;
 
 use serde_json::Value;
 use std::time::Duration;
-use support::{Broker, PATIENCE, Program, Stream, Subscriber, publish};
+use support::{Broker, PATIENCE, Program, Stream, Subscriber, publish, wait_until};
 
 fn start(broker: &Broker, arguments: &[&str]) -> Program {
     let address = broker.address();
@@ -216,6 +216,8 @@ fn what_is_typed_during_an_outage_arrives_once() {
     let mut alice = json(&broker, "alice");
     alice.send_line(r#"{"message":"before","ref":1}"#);
     alice.wait_for_line_where(Stream::Out, "the first is sent", PATIENCE, |line| line.contains(r#""event":"sent""#));
+    // What a session has not acknowledged it gets again.
+    wait_until(PATIENCE, "the first is acknowledged", || broker.log().contains("Received PUBACK from watcher-"));
     broker.stop();
     event(&mut alice, "disconnected");
     alice.send_line(r#"{"message":"during","ref":2}"#);

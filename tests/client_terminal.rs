@@ -88,7 +88,7 @@ fn the_terminal_is_put_back() {
     {
         let mut presence = Subscriber::start(&broker, &["chat/presence/#"]);
         let mut alice = Pty::start(&["client", &broker.address(), "--nick", "alice"]);
-        let before = alice.settings();
+        let before = alice.settings_before();
         alice.wait_for_line(">");
         presence.wait_for("the join", |_, payload| String::from_utf8_lossy(payload).contains(r#""join""#));
         match end {
@@ -128,7 +128,7 @@ fn the_last_line_is_seen() {
 
     // Why it does not even begin.
     let mut refused = Pty::start(&["client", &broker.address(), "--nick", "alice"]);
-    let before = refused.settings();
+    let before = refused.settings_before();
     assert_eq!(refused.exit_code(), 14);
     refused.wait_for_screen("the reason", |lines| {
         lines.iter().any(|line| line.starts_with("mqttchat: connection refused"))
@@ -182,7 +182,7 @@ fn without_a_nick_the_terminal_is_asked() {
 fn a_password_is_asked_for_without_echo() {
     let broker = Broker::builder().user("alice", "secret").start();
     let mut alice = Pty::start(&["client", &broker.address(), "-u", "alice"]);
-    let before = alice.settings();
+    let before = alice.settings_before();
     alice.wait_for_screen("the question", |lines| lines.iter().any(|line| line.starts_with("password of")));
     wait_for_silence(&alice, before.2);
     alice.press("secret\r");

@@ -26,14 +26,19 @@ pub struct Pty {
     terminal: File,
     arriving: Receiver<Vec<u8>>,
     printed: Vec<u8>,
+    settings_before: Settings,
     _home: TempDir,
 }
+
+/// Input, output and local modes of a terminal, and its special characters.
+pub type Settings = (libc::tcflag_t, libc::tcflag_t, libc::tcflag_t, [libc::cc_t; libc::NCCS]);
 
 impl Pty {
     /// `mqttchat` with these arguments, on a terminal of 80 × 24.
     #[track_caller]
     pub fn start<S: AsRef<OsStr>>(arguments: &[S]) -> Pty {
         let (keyboard, terminal) = open();
+        let settings_before = settings(&terminal);
         let home = TempDir::new();
         let end = || terminal.try_clone().expect("a descriptor more");
         let mut command = Command::new(env!("CARGO_BIN_EXE_mqttchat"));
@@ -60,7 +65,7 @@ impl Pty {
                 }
             }
         });
-        Pty { process, status: None, keyboard, terminal, arriving, printed: Vec::new(), _home: home }
+        Pty { process, status: None, keyboard, terminal, arriving, printed: Vec::new(), settings_before, _home: home }
     }
 
     /// Presses these keys; `\r` is Enter.
@@ -86,15 +91,13 @@ impl Pty {
         self.wait_for_screen(end, |lines| lines.iter().any(|line| line.ends_with(end)));
     }
 
-    /// The terminal's settings: modes, and special characters.
-    pub fn settings(&self) -> (libc::tcflag_t, libc::tcflag_t, libc::tcflag_t, [libc::cc_t; libc::NCCS]) {
-        let mut settings = MaybeUninit::<libc::termios>::uninit();
-        // SAFETY: it is read only where tcgetattr has written it.
-        let settings = unsafe {
-            assert_eq!(libc::tcgetattr(self.terminal.as_raw_fd(), settings.as_mut_ptr()), 0);
-            settings.assume_init()
-        };
-        (settings.c_iflag, settings.c_oflag, settings.c_lflag, settings.c_cc)
+    pub fn settings(&self) -> Settings {
+        settings(&self.terminal)
+    }
+
+    /// As they were before the program started.
+    pub fn settings_before(&self) -> Settings {
+        self.settings_before
     }
 
     /// Whether the program has told the terminal to mark what is pasted.
@@ -128,6 +131,16 @@ impl Drop for Pty {
             eprintln!("---- screen ----\n{}", self.screen().join("\n"));
         }
     }
+}
+
+fn settings(terminal: &File) -> Settings {
+    let mut settings = MaybeUninit::<libc::termios>::uninit();
+    // SAFETY: it is read only where tcgetattr has written it.
+    let settings = unsafe {
+        assert_eq!(libc::tcgetattr(terminal.as_raw_fd(), settings.as_mut_ptr()), 0);
+        settings.assume_init()
+    };
+    (settings.c_iflag, settings.c_oflag, settings.c_lflag, settings.c_cc)
 }
 
 fn open() -> (File, File) {
