@@ -1,11 +1,15 @@
 //! Round trip client → broker → client: from a line written into one program to the line that another one prints, for
-//! two clients of ours and, in turn with them, for mosquitto_pub and mosquitto_sub.
+//! two clients of ours and, in turn with them, for mosquitto_pub and mosquitto_sub, and for two bare programs on the same
+//! library as ours, which shows what of the difference is the library's.
 
 use super::support::{Broker, PATIENCE, Program, TempDir};
+use paho_mqtt as mqtt;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// The first word of the arguments of the bare programs.
+pub const BARE: &str = "bare-relay";
 const ROUND_TRIPS: usize = 1_000;
 /// Between two round trips, so that neither side has work left over from the one before.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -27,14 +31,17 @@ pub fn print() {
     }
     let mut theirs_out = Pipe::start("mosquitto_sub", &["-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", "bench"]);
     let mut theirs_in = Pipe::start("mosquitto_pub", &["-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", "bench", "-l"]);
-    // Until its first line comes through, they are still connecting.
-    let mut tries = 0;
-    while !theirs_out.has_line_after(|| theirs_in.write(&format!("warm {tries}"))) {
-        tries += 1;
+    let this = std::env::current_exe().expect("this program");
+    let this = this.to_str().expect("a UTF-8 path");
+    let mut bare_out = Pipe::start(this, &[BARE, &port, "prints"]);
+    let mut bare_in = Pipe::start(this, &[BARE, &port, "publishes"]);
+    for (input, output) in [(&mut theirs_in, &mut theirs_out), (&mut bare_in, &mut bare_out)] {
+        // Until a first line comes through, they are still connecting.
+        while !output.has_line_after(|| input.write("warm")) {}
+        output.drain();
     }
-    theirs_out.drain();
 
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut ours, mut theirs, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..ROUND_TRIPS {
         let mark = format!("trip-{number}-");
         let started = Instant::now();
@@ -47,15 +54,46 @@ pub fn print() {
         theirs_out.read_until(&mark);
         theirs.push(started.elapsed());
         std::thread::sleep(PAUSE);
+        let started = Instant::now();
+        bare_in.write(&mark);
+        bare_out.read_until(&mark);
+        bare.push(started.elapsed());
+        std::thread::sleep(PAUSE);
     }
     println!("latency: {ROUND_TRIPS} round trips at QoS 1, in turn; µs (median, 99th of a hundred)");
     let (our_median, our_99th) = quantiles(ours);
     let (their_median, their_99th) = quantiles(theirs);
+    let (bare_median, bare_99th) = quantiles(bare);
     println!("  mqttchat client → mqttchat client  {our_median:7.0} {our_99th:7.0}");
     println!("  mosquitto_pub → mosquitto_sub      {their_median:7.0} {their_99th:7.0}");
     println!("  ratio                              {:7.2} {:7.2}", our_median / their_median, our_99th / their_99th);
+    println!("  bare paho → bare paho              {bare_median:7.0} {bare_99th:7.0}");
+    println!("  ratio                              {:7.2} {:7.2}", our_median / bare_median, our_99th / bare_99th);
     server.signal(libc::SIGTERM);
     server.exit_code(PATIENCE);
+}
+
+/// A bare program on the library that ours is built on: publishes the lines that it reads, or prints what arrives.
+pub fn bare_relay(port: &str, role: &str) {
+    let options = mqtt::CreateOptionsBuilder::new()
+        .server_uri(format!("tcp://127.0.0.1:{port}"))
+        .client_id(format!("bare-{role}"))
+        .persistence(mqtt::PersistenceType::None)
+        .finalize();
+    let client = mqtt::AsyncClient::new(options).expect("a client");
+    client.set_message_callback(|_, message| {
+        if let Some(message) = message {
+            println!("{}", message.payload_str());
+        }
+    });
+    client.connect(mqtt::ConnectOptionsBuilder::new_v5().finalize()).wait_for(PATIENCE).expect("a connection");
+    if role == "prints" {
+        client.subscribe("bench-bare", 1).wait_for(PATIENCE).expect("a subscription");
+    }
+    // Reading to the end of its input keeps the one that prints alive too.
+    for line in std::io::stdin().lines() {
+        client.publish(mqtt::Message::new("bench-bare", line.expect("a line"), 1));
+    }
 }
 
 fn server_is_up(broker: &Broker) {

@@ -19,6 +19,11 @@ fn main() {
     {
         return ingest::bare_subscriber(port, count, qos);
     }
+    if let [mode, port, role] = arguments.as_slice()
+        && mode == latency::BARE
+    {
+        return latency::bare_relay(port, role);
+    }
     let wanted = |name: &str| {
         let named = arguments.iter().any(|argument| !argument.starts_with('-'));
         !named || arguments.iter().any(|argument| argument == name)

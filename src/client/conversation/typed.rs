@@ -82,6 +82,8 @@ impl Conversation {
         let Ok(id) = self.outbox.push(message, reference.clone()) else {
             return self.error(format!("not sent: {CAPACITY} messages wait for the broker already"), reference);
         };
+        // On its way first: what is shown to its own sender takes nobody's time.
+        self.flush();
         if self.config.role == Role::Member {
             let id = MessageId::Sent(id);
             // Shown now, so that the echo is not.
@@ -104,7 +106,6 @@ impl Conversation {
                 reference,
             }));
         }
-        self.flush();
     }
 
     /// `Err`: a room that we are not in. A sender is in none and may speak in any.
