@@ -74,7 +74,7 @@ start_broker() {
         port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
         # Run by root it would turn into a user who cannot read the folder.
         printf '%s\n' "listener $port 127.0.0.1" 'allow_anonymous true' 'persistence false' \
-            'queue_qos0_messages true' "user $(id -un)" >"$tmp/broker.conf"
+            'queue_qos0_messages true' 'set_tcp_nodelay true' "user $(id -un)" >"$tmp/broker.conf"
         mosquitto -c "$tmp/broker.conf" >"$tmp/broker.log" 2>&1 </dev/null &
         broker=$!
         until_true "$deadline" broker_decided || fail "the broker does not answer"

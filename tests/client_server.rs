@@ -7,8 +7,13 @@ use support::{Broker, PATIENCE, Program, Stream, TempDir};
 /// A server that keeps its history in `dir`.
 #[track_caller]
 fn server(broker: &Broker, dir: &TempDir) -> Program {
-    let folder = dir.path().to_str().unwrap();
-    let mut server = Program::start(&["server", &broker.address(), "--data-dir", folder]);
+    server_with(broker, dir, &[])
+}
+
+#[track_caller]
+fn server_with(broker: &Broker, dir: &TempDir, arguments: &[&str]) -> Program {
+    let (address, folder) = (broker.address(), dir.path().to_str().unwrap());
+    let mut server = Program::start(&[&["server", &address, "--data-dir", folder], arguments].concat());
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
     server
 }
@@ -88,6 +93,51 @@ fn a_killed_client_is_seen_to_leave() {
     let mut bob = member(&broker, "bob", &[]);
     bob.kill();
     alice.wait_for_line(Stream::Err, "bob left the chat", PATIENCE);
+}
+
+#[test]
+fn killed_and_started_again_at_once_nobody_notices() {
+    let (broker, dir) = (Broker::start(), TempDir::new());
+    let _server = server(&broker, &dir);
+    let mut alice = member(&broker, "alice", &[]);
+    let mut bob = member(&broker, "bob", &[]);
+    bob.kill();
+    let mut bob = member(&broker, "bob", &[]);
+    bob.send_line("back");
+    alice.wait_for_line(Stream::Out, "bob: back", PATIENCE);
+    // Somebody killed after him: when that will is believed, his would have been.
+    let mut carol = member(&broker, "carol", &[]);
+    carol.kill();
+    alice.wait_for_line(Stream::Err, "carol left", PATIENCE);
+    let told = ["bob joined the chat (2 online)", "carol joined the chat (3 online)", "carol left the chat"];
+    assert_eq!(notices(&mut alice), told);
+}
+
+#[test]
+fn a_frozen_client_is_out_by_its_will_and_comes_back() {
+    let (broker, dir) = (Broker::start(), TempDir::new());
+    let _server = server(&broker, &dir);
+    let mut alice = member(&broker, "alice", &[]);
+    let bob = member(&broker, "bob", &["--keepalive", "1"]);
+    bob.signal(libc::SIGSTOP);
+    alice.wait_for_line(Stream::Err, "bob left the chat", PATIENCE);
+    alice.skip_lines_so_far();
+    bob.signal(libc::SIGCONT);
+    alice.wait_for_line(Stream::Err, "bob joined the chat", PATIENCE);
+}
+
+#[test]
+fn a_frozen_client_is_out_by_the_time_out_and_comes_back() {
+    let (broker, dir) = (Broker::start(), TempDir::new());
+    let _server = server_with(&broker, &dir, &["--timeout", "3"]);
+    let mut alice = member(&broker, "alice", &[]);
+    let bob = member(&broker, "bob", &["--keepalive", "600"]);
+    bob.signal(libc::SIGSTOP);
+    alice.wait_for_line(Stream::Err, "bob timed out", PATIENCE);
+    alice.skip_lines_so_far();
+    bob.signal(libc::SIGCONT);
+    alice.wait_for_line(Stream::Err, "bob joined the chat", PATIENCE);
+    assert!(!notices(&mut alice).iter().any(|line| line.starts_with("alice")), "heartbeats keep the others in");
 }
 
 #[test]
