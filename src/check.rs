@@ -14,23 +14,31 @@ mod tries;
 use crate::link::{Failure, Qos, Subscription, Version, probe};
 use crate::options::{CheckOptions, Color, Connection};
 use crate::protocol::{Nick, Topic, Topics};
-use crate::random;
+use crate::terminal::{self, NoAnswer, Terminal};
+use crate::{random, signals};
 use judge::Trouble;
 use peer::{Joined, Peer};
 use report::{Finding, Report, Style};
 use std::io::{IsTerminal, Write};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
+use std::thread;
 use std::time::Duration;
 use step::Step;
 
 /// For another program with the same client identifier to come back after it was thrown off: most wait a second.
 const CONFLICT_WATCH: Duration = Duration::from_secs(3);
 
+/// The exit code of a run that a signal ended, less the signal's number.
+const SIGNAL: i32 = 128;
+
 /// Tries everything and prints a line about each step. The exit code is 0 where all that a chat needs passes, else 1.
 pub fn run(options: CheckOptions) -> ExitCode {
-    let CheckOptions { connection, json } = options;
+    let CheckOptions { mut connection, json } = options;
     for warning in &connection.warnings {
         eprintln!("mqttchat: {warning}");
+    }
+    if let Err(code) = ask_password(&mut connection) {
+        return code;
     }
     let style = Style { json, colors: !json && has_colors(connection.color), quiet: connection.quiet };
     let report = Report::new(style, connection.qos == Qos::ExactlyOnce);
@@ -41,6 +49,32 @@ pub fn run(options: CheckOptions) -> ExitCode {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
+}
+
+/// Where a password is asked for, signals are caught meanwhile, so that the terminal's echo comes back; from then on
+/// they end the check as they would without.
+fn ask_password(connection: &mut Connection) -> Result<(), ExitCode> {
+    let ended_by = |signal: i32| (SIGNAL + signal) as u8;
+    let Some(terminal) = Terminal::remember().filter(|_| connection.ask_password) else { return Ok(()) };
+    let asked = match signals::channel() {
+        Ok(signals) => {
+            let answer = terminal::password(connection, Some(&terminal), &signals);
+            thread::spawn(move || {
+                if let Ok(signal) = signals.recv() {
+                    process::exit(i32::from(ended_by(signal)));
+                }
+            });
+            answer
+        }
+        Err(error) => Err(NoAnswer::Failed(error)),
+    };
+    asked.map_err(|why| match why {
+        NoAnswer::Signal(signal) => ExitCode::from(ended_by(signal)),
+        _ => {
+            eprintln!("mqttchat: {why}");
+            ExitCode::FAILURE
+        }
+    })
 }
 
 fn has_colors(color: Color) -> bool {

@@ -12,12 +12,12 @@ pub mod outbox;
 mod screen;
 mod shell;
 mod start;
-mod terminal;
 mod uplink;
 mod view;
 
 use crate::options::{ClientOptions, Color};
 use crate::signals;
+use crate::terminal::{self, Terminal};
 use chrono::Local;
 use conversation::{Conversation, Role};
 use crossbeam_channel::Receiver;
@@ -30,7 +30,6 @@ use start::{Mode, Refusal};
 use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
-use terminal::Terminal;
 use uplink::Uplink;
 use view::View;
 
@@ -125,10 +124,7 @@ fn conversation(
     let asked = terminal.filter(|_| mode == Mode::Chat);
     let nick = start::nick(options, asked, signals)?;
     let rooms = start::rooms(options)?;
-    let settings = &mut options.connection.settings;
-    if let (true, Some(user), Some(terminal)) = (options.connection.ask_password, &settings.username, terminal) {
-        settings.password = Some(start::password(user, terminal, signals)?);
-    }
+    terminal::password(&mut options.connection, terminal, signals)?;
     let role = if mode == Mode::Sender { Role::Sender } else { Role::Member };
     Ok(Conversation::new(start::config(options, nick, rooms, role, mode == Mode::Chat)))
 }

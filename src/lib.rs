@@ -10,3 +10,4 @@ pub mod protocol;
 pub mod random;
 pub mod server;
 pub mod signals;
+mod terminal;

@@ -21,6 +21,7 @@ use crate::link::{self, Link, Qos, Version};
 use crate::now::Now;
 use crate::options::ServerOptions;
 use crate::protocol::{Status, Topics};
+use crate::terminal::{self, NoAnswer, Terminal};
 use crate::{random, signals};
 use chat::{Chat, Input, Output};
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
@@ -64,7 +65,7 @@ pub fn run(options: ServerOptions) -> ExitCode {
     for warning in &options.connection.warnings {
         warn!("{warning}");
     }
-    match serve(options) {
+    match start(options) {
         Ok(code) => code,
         Err(message) => {
             error!("{message}");
@@ -73,7 +74,16 @@ pub fn run(options: ServerOptions) -> ExitCode {
     }
 }
 
-fn serve(options: ServerOptions) -> Result<ExitCode, String> {
+fn start(mut options: ServerOptions) -> Result<ExitCode, String> {
+    let signals = signals::channel().map_err(|error| format!("signals cannot be caught: {error}"))?;
+    match terminal::password(&mut options.connection, Terminal::remember().as_ref(), &signals) {
+        Ok(()) => serve(options, signals),
+        Err(NoAnswer::Signal(_)) => Ok(ExitCode::SUCCESS),
+        Err(why) => Err(why.to_string()),
+    }
+}
+
+fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String> {
     let connection = &options.connection;
     let topics = Topics::new(&connection.topic_root);
     let history = open_history(options.data_dir.as_deref(), topics.root())?;
@@ -91,7 +101,6 @@ fn serve(options: ServerOptions) -> Result<ExitCode, String> {
     let (jobs, job_inbox) = unbounded();
     let (answers, store_inbox) = unbounded();
     let store = store::start(history, job_inbox, answers).map_err(thread)?;
-    let stop = signals::channel().map_err(thread)?;
     let ticks = sweep().map_err(thread)?;
     let (link_events, link_inbox) = unbounded();
     let link_config = link_config(&options, &topics, &secret, &chat);

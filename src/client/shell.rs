@@ -9,7 +9,6 @@ use super::json;
 use super::news::News;
 use super::screen::Screen;
 use super::start::{self, Mode};
-use super::terminal::Terminal;
 use super::uplink::{Heard, Numbered, Uplink};
 use super::view::{Line, Stream, View};
 use super::{FAILURE, NICK_IN_USE, SIGNAL, TIME_OUT};
@@ -17,6 +16,7 @@ use crate::link::Failure;
 use crate::now::Now;
 use crate::options::ClientOptions;
 use crate::protocol::{Nick, text};
+use crate::terminal::Terminal;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use signal_hook::consts::SIGINT;
 

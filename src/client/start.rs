@@ -2,12 +2,12 @@
 //! something is missing. Called once, by `client::start` or by a member.
 
 use super::conversation::{Config, Role};
-use super::terminal::{NoAnswer, Terminal};
 use super::view::Format;
 use crate::options::ClientOptions;
 use crate::protocol::limits::ROOMS_PER_SESSION;
 use crate::protocol::{Nick, RoomName, Topics};
 use crate::random;
+use crate::terminal::{NoAnswer, Terminal};
 use crossbeam_channel::Receiver;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -33,6 +33,15 @@ pub enum Refusal {
     /// One line, exit code 1.
     Usage(String),
     Signal(i32),
+}
+
+impl From<NoAnswer> for Refusal {
+    fn from(why: NoAnswer) -> Refusal {
+        match why {
+            NoAnswer::Signal(signal) => Refusal::Signal(signal),
+            _ => Refusal::Usage(why.to_string()),
+        }
+    }
 }
 
 impl Mode {
@@ -73,7 +82,7 @@ pub fn nick(options: &ClientOptions, terminal: Option<&Terminal>, signals: &Rece
         None => "your nick: ".to_owned(),
     };
     loop {
-        let answer = ask(terminal, &question, true, signals)?;
+        let answer = terminal.ask(&question, true, signals)?;
         match (answer.trim(), &login) {
             ("", Some(login)) => return Ok(login.clone()),
             (name, _) => match choose(name) {
@@ -104,18 +113,6 @@ pub fn config(options: &ClientOptions, nick: Nick, rooms: Vec<RoomName>, role: R
 
 fn choose(name: &str) -> Result<Nick, String> {
     Nick::choose(name).map_err(|error| format!("{name:?} cannot be a nick: {error}"))
-}
-
-pub fn password(user: &str, terminal: &Terminal, signals: &Receiver<i32>) -> Result<String, Refusal> {
-    ask(terminal, &format!("password of {user:?}: "), false, signals)
-}
-
-fn ask(terminal: &Terminal, question: &str, echo: bool, signals: &Receiver<i32>) -> Result<String, Refusal> {
-    terminal.ask(question, echo, signals).map_err(|error| match error {
-        NoAnswer::Signal(signal) => Refusal::Signal(signal),
-        NoAnswer::End => Refusal::Usage("no answer, as the input has ended".to_owned()),
-        NoAnswer::Failed(error) => Refusal::Usage(format!("cannot read the terminal: {error}")),
-    })
 }
 
 /// The rooms beside the lobby, each once.

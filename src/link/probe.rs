@@ -14,6 +14,8 @@ pub use talk::{Channel, hello};
 pub use timed::Timed;
 pub use tls::{Certificate, TlsFacts};
 
+use tls::NoTls;
+
 use super::{Address, Failure, FailureKind, Settings};
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -116,7 +118,10 @@ pub fn secure(settings: &Settings, tcp: Timed) -> Result<(Channel, Option<TlsFac
     match &settings.tls {
         None => Ok((Channel::Plain(tcp), None)),
         Some(tls) => {
-            let (stream, facts) = tls::handshake(settings, tls, tcp)?;
+            let (stream, facts) = tls::handshake(&settings.address, tls, tcp).map_err(|no_tls| match no_tls {
+                NoTls::Failure(failure) => failure,
+                NoTls::Foreign(peer) => talk::without_tls(settings, peer),
+            })?;
             Ok((Channel::Tls(Box::new(stream)), Some(facts)))
         }
     }

@@ -58,6 +58,28 @@ struct Fields {
     late: Option<bool>,
 }
 
+/// Both, as they are written: the original's fields first, in its order.
+#[derive(Serialize)]
+struct Out<'a> {
+    r#type: &'static str,
+    username: &'a Nick,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a Nick>,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp: Option<&'a Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<&'a Session>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<&'a RoomName>,
+    #[serde(skip_serializing_if = "is_false")]
+    action: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    late: bool,
+}
+
 fn missing(field: &str) -> Invalid {
     Invalid::Malformed(format!("no valid `{field}`"))
 }
@@ -91,31 +113,15 @@ impl Chat {
     }
 
     pub fn to_json(&self) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Out<'a> {
-            r#type: &'static str,
-            username: &'a Nick,
-            message: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            timestamp: Option<&'a Timestamp>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            session: Option<&'a Session>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            seq: Option<u64>,
-            room: &'a RoomName,
-            #[serde(skip_serializing_if = "is_false")]
-            action: bool,
-            #[serde(skip_serializing_if = "is_false")]
-            late: bool,
-        }
         fields::write(&Out {
             r#type: "chat",
             username: &self.nick,
+            to: None,
             message: &self.text,
             timestamp: self.timestamp.as_ref(),
             session: self.id.as_ref().map(|id| &id.session),
             seq: self.id.as_ref().map(|id| id.seq),
-            room: &self.room,
+            room: Some(&self.room),
             action: self.action,
             late: self.late,
         })
@@ -138,31 +144,15 @@ impl Private {
     }
 
     pub fn to_json(&self) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Out<'a> {
-            r#type: &'static str,
-            username: &'a Nick,
-            to: &'a Nick,
-            message: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            timestamp: Option<&'a Timestamp>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            session: Option<&'a Session>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            seq: Option<u64>,
-            #[serde(skip_serializing_if = "is_false")]
-            action: bool,
-            #[serde(skip_serializing_if = "is_false")]
-            late: bool,
-        }
         fields::write(&Out {
             r#type: "private",
             username: &self.nick,
-            to: &self.to,
+            to: Some(&self.to),
             message: &self.text,
             timestamp: self.timestamp.as_ref(),
             session: self.id.as_ref().map(|id| &id.session),
             seq: self.id.as_ref().map(|id| id.seq),
+            room: None,
             action: self.action,
             late: self.late,
         })

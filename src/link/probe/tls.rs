@@ -1,8 +1,8 @@
 //! The TLS handshake, with the trust that a connection has, and what the certificate says.
 
 use super::timed::Timed;
-use super::{describe, harmless, talk};
-use crate::link::{Address, Failure, FailureKind, Settings, Tls};
+use super::{describe, harmless};
+use crate::link::{Address, Failure, FailureKind, Tls};
 use openssl::asn1::Asn1Time;
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
@@ -93,15 +93,21 @@ struct Objection {
     certificate: Option<Certificate>,
 }
 
+/// Why there is no TLS connection.
+pub enum NoTls {
+    Failure(Failure),
+    /// What the peer answered was no TLS; this is a new connection to it.
+    Foreign(Timed),
+}
+
 /// Shakes hands as a connection with these settings would.
-pub fn handshake(settings: &Settings, tls: &Tls, tcp: Timed) -> Result<(SslStream<Timed>, TlsFacts), Failure> {
-    let address = &settings.address;
+pub fn handshake(address: &Address, tls: &Tls, tcp: Timed) -> Result<(SslStream<Timed>, TlsFacts), NoTls> {
     let peer = *tcp.peer();
     let objection = Arc::new(OnceLock::new());
     let internal = |error: ErrorStack| {
         Failure::new(FailureKind::Other, format!("TLS cannot be set up: {error}"), "check the OpenSSL of this machine")
     };
-    let ssl = prepare(address, tls, objection.clone()).map_err(internal)?;
+    let ssl = prepare(address, tls, objection.clone()).map_err(|error| NoTls::Failure(internal(error)))?;
     let error = match ssl.connect(tcp) {
         Ok(stream) => {
             let facts = facts(stream.ssl());
@@ -110,18 +116,18 @@ pub fn handshake(settings: &Settings, tls: &Tls, tcp: Timed) -> Result<(SslStrea
         Err(error) => error,
     };
     if let Some(objection) = objection.get() {
-        return Err(objected(address, tls, objection));
+        return Err(NoTls::Failure(objected(address, tls, objection)));
     }
     if let Some(failure) = stack_of(&error).and_then(|errors| client_refused(address, tls, errors)) {
-        return Err(failure);
+        return Err(NoTls::Failure(failure));
     }
     match Timed::connect(&peer) {
-        Ok(again) if !was_answered_in_tls(&error) => Err(talk::without_tls(settings, again)),
-        _ => Err(Failure::new(
+        Ok(again) if !was_answered_in_tls(&error) => Err(NoTls::Foreign(again)),
+        _ => Err(NoTls::Failure(Failure::new(
             FailureKind::Tls,
             format!("the TLS handshake with {address} failed: {}", reason(&error)),
             "check --port, and the TLS settings of the broker",
-        )),
+        ))),
     }
 }
 

@@ -1,6 +1,9 @@
-//! The terminal's settings: remembered and put back, and questions asked before the chat begins. The shell calls it.
+//! The terminal's settings: remembered and put back, and questions asked before anything else begins. The shells of
+//! server, client and check call it.
 
+use crate::options::Connection;
 use crossbeam_channel::Receiver;
+use std::fmt;
 use std::io::{self, BufRead, Write};
 use std::mem::MaybeUninit;
 
@@ -64,6 +67,16 @@ impl Terminal {
     }
 }
 
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoAnswer::Signal(signal) => write!(f, "ended by signal {signal}"),
+            NoAnswer::End => write!(f, "no answer, as the input has ended"),
+            NoAnswer::Failed(error) => write!(f, "cannot read the terminal: {error}"),
+        }
+    }
+}
+
 impl Drop for Terminal {
     fn drop(&mut self) {
         if self.put_back {
@@ -71,6 +84,19 @@ impl Drop for Terminal {
             self.set(&self.before);
         }
     }
+}
+
+/// Asks for the password of the broker's log-in, where there is a user name without one and a terminal to ask on.
+pub fn password(
+    connection: &mut Connection,
+    terminal: Option<&Terminal>,
+    signals: &Receiver<i32>,
+) -> Result<(), NoAnswer> {
+    let settings = &mut connection.settings;
+    if let (true, Some(user), Some(terminal)) = (connection.ask_password, &settings.username, terminal) {
+        settings.password = Some(terminal.ask(&format!("password of {user:?}: "), false, signals)?);
+    }
+    Ok(())
 }
 
 /// A terminal gives one line at a time, so nothing that belongs to the chat is read ahead.
