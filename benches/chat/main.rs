@@ -1,7 +1,7 @@
 //! `make bench`: figures of the whole program, each beside something to compare it with in the same run, since
 //! machines are shared and noisy. Printed, never asserted. Everything runs on loopback, bounded, and ends by itself.
 //!
-//! Words after `--` choose figures: `cargo bench -- ingest latency bytes footprint`. BENCH_MESSAGES sets how many
+//! Words after `--` choose figures: `cargo bench -- ingest latency bytes presence footprint`. BENCH_MESSAGES sets how many
 //! messages one run of `ingest` takes.
 
 #[path = "../../tests/support/mod.rs"]
@@ -11,6 +11,7 @@ mod bytes;
 mod footprint;
 mod ingest;
 mod latency;
+mod presence;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,10 +29,11 @@ fn main() {
         let named = arguments.iter().any(|argument| !argument.starts_with('-'));
         !named || arguments.iter().any(|argument| argument == name)
     };
-    let figures: [(&str, fn()); 4] = [
+    let figures: [(&str, fn()); 5] = [
         ("ingest", ingest::print),
         ("latency", latency::print),
         ("bytes", bytes::print),
+        ("presence", presence::print),
         ("footprint", footprint::print),
     ];
     for (name, print) in figures {
