@@ -75,7 +75,7 @@ fn run(mut history: History, jobs: &Receiver<Job>, answers: &Sender<Answer>) {
 fn answer(history: &History, question: Job) -> Result<Option<Answer>, Error> {
     Ok(match question {
         Job::Page { query, reply } => Some(Answer::Page { page: history.page(&query)?, reply }),
-        Job::Rooms { reply } => Some(Answer::Rooms { rooms: history.rooms(), reply }),
+        Job::Rooms { reply } => Some(Answer::Rooms { rooms: history.rooms()?, reply }),
         Job::Keep(_) | Job::Seats(_) => None,
     })
 }
