@@ -95,6 +95,13 @@ pub struct ReplyTo {
     token: Option<Token>,
 }
 
+#[cfg(test)]
+impl ReplyTo {
+    pub fn for_tests(requester: Nick) -> ReplyTo {
+        ReplyTo { requester, session: None, token: None }
+    }
+}
+
 #[derive(Debug)]
 pub struct Chat {
     config: Config,
