@@ -27,10 +27,11 @@ use chat::{Chat, Input, Output};
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use history::History;
 use log::{debug, error, info, warn};
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use store::{Answer, Job};
@@ -86,7 +87,17 @@ fn start(mut options: ServerOptions) -> Result<ExitCode, String> {
 fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String> {
     let connection = &options.connection;
     let topics = Topics::new(&connection.topic_root);
-    let history = open_history(options.data_dir.as_deref(), topics.root())?;
+    // Held to the end: dropped after the history, which the store owns, is closed.
+    let (_lock, history) = match open_history(options.data_dir.as_deref(), topics.root())? {
+        Opened::Ours(lock, history) => (lock, history),
+        Opened::AnothersOf(path) => {
+            error!(
+                "another server serves this chat from {}; stop that one first, or give this one another --data-dir",
+                path.display()
+            );
+            return Ok(ExitCode::from(ANOTHER_SERVER));
+        }
+    };
     let secret = history.secret().map_err(|error| format!("the database cannot be read: {error}"))?;
     let kept = history.roster().map_err(|error| format!("the database cannot be read: {error}"))?;
     let config = chat::Config {
@@ -232,14 +243,27 @@ fn client_id(root: &str, secret: &str) -> String {
     id
 }
 
-fn open_history(data_dir: Option<&Path>, root: &str) -> Result<History, String> {
+enum Opened {
+    /// With its file, locked, where it has one.
+    Ours(Option<File>, History),
+    /// Another server has this file, be it on another broker: two would give out the same positions.
+    AnothersOf(PathBuf),
+}
+
+fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
     let Some(dir) = data_dir else {
-        return History::in_memory().map_err(|error| format!("no database in memory: {error}"));
+        let history = History::in_memory().map_err(|error| format!("no database in memory: {error}"))?;
+        return Ok(Opened::Ours(None, history));
     };
     make_private_folder(dir).map_err(|error| format!("the folder {} cannot be made: {error}", dir.display()))?;
     let path = dir.join(format!("{}.db", root.replace('/', "-")));
-    make_private_file(&path).map_err(|error| format!("the database {} cannot be used: {error}", path.display()))?;
-    History::open(&path).map_err(|error| format!("the database {} cannot be used: {error}", path.display()))
+    let unusable = |error: &dyn std::fmt::Display| format!("the database {} cannot be used: {error}", path.display());
+    let file = make_private_file(&path).map_err(|error| unusable(&error))?;
+    if is_locked(&file) {
+        return Ok(Opened::AnothersOf(path));
+    }
+    let history = History::open(&path).map_err(|error| unusable(&error))?;
+    Ok(Opened::Ours(Some(file), history))
 }
 
 /// What people said is nobody else's to read.
@@ -248,8 +272,16 @@ fn make_private_folder(dir: &Path) -> io::Result<()> {
 }
 
 /// Also where the folder was there before; SQLite gives its other files the same rights.
-fn make_private_file(path: &Path) -> io::Result<()> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
+fn make_private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+}
+
+/// Locks it for as long as it is open; true where another process has. SQLite's own locks are of another kind and let
+/// others read and write. A file system that knows no such locks leaves it unlocked.
+fn is_locked(file: &File) -> bool {
+    // SAFETY: flock takes plain numbers, and the file is open.
+    let result = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    result != 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock
 }
 
 /// The "sweep" thread: ticks, and never more than one that waits.

@@ -158,6 +158,7 @@ fn the_limits_table_has_the_codes_numbers() {
         ("text", format!("{} scalar values", thousands(limits::TEXT_CHARS))),
         ("payload", kib(limits::PAYLOAD_BYTES)),
         ("page of history", kib(limits::REPLY_BYTES)),
+        ("list of users or rooms", kib(limits::REPLY_BYTES)),
         ("messages in a page", thousands(limits::PAGE_MESSAGES)),
         ("names in a notice's `users_list`", thousands(limits::NOTICE_USERS)),
         ("names in a merged notice", thousands(limits::NOTICE_NAMES)),

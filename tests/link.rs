@@ -9,7 +9,7 @@ use mqttchat::link::{
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
-use support::{Broker, Certificates, PATIENCE, Subscriber, TempDir, publish};
+use support::{Broker, Certificates, PATIENCE, Program, Subscriber, TempDir, publish};
 
 fn settings(port: u16) -> Settings {
     Settings {
@@ -86,7 +86,8 @@ fn speaks_5_and_what_it_is_told_to() {
 }
 
 /// A broker that answers MQTT 5 with `refusal` and the end of the connection, where one is given, speaks 3.1.1 (and
-/// 5 without one), and grants no filter that begins with `closed`.
+/// 5 without one), and grants no filter that begins with `closed`. Where the first filter of a SUBSCRIBE is `slow` it
+/// sends a message, and answers after the next packet.
 fn scripted_broker(refusal: Option<&'static [u8]>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("its address").port();
@@ -101,8 +102,12 @@ fn scripted_broker(refusal: Option<&'static [u8]>) -> u16 {
             }
             let connack: &[u8] = if five { &[0x20, 3, 0, 0, 0] } else { &[0x20, 2, 0, 0] };
             let _ = stream.write_all(connack);
+            let mut held = Vec::new();
             while let Ok(sent) = packet(&mut stream) {
-                let _ = stream.write_all(&answer(&sent, five));
+                let slow = sent.windows(4).any(|part| part == b"slow");
+                let now = std::mem::replace(&mut held, if slow { answer(&sent, five) } else { Vec::new() });
+                let now = if slow { b"\x30\x04\0\x01a\0".to_vec() } else { [now, answer(&sent, five)].concat() };
+                let _ = stream.write_all(&now);
             }
         }
     });
@@ -304,4 +309,40 @@ fn trusts_nobody_without_a_reason() {
         });
         assert_eq!(connected, taken, "case {index}");
     }
+}
+
+#[test]
+fn a_long_queue_at_qos_0_is_published_whole() {
+    const CHILD: &str = "MQTTCHAT_TEST_CHILD";
+    const COUNT: usize = 50_000;
+    if std::env::var_os(CHILD).is_none() {
+        // A process of its own, whose threads have less stack than a call per publication would take.
+        let this = std::env::current_exe().expect("the test's own file");
+        let arguments = ["--exact", "a_long_queue_at_qos_0_is_published_whole"];
+        let mut child = Program::other(&this, &arguments).env(CHILD, "yes").env("RUST_MIN_STACK", "262144").start();
+        let status = child.exit_status(PATIENCE * 2);
+        assert!(status.success(), "{status}");
+        return;
+    }
+    let broker = Broker::start();
+    let (link, events) = open(config(settings(broker.port()), &["a"]));
+    connected(&events);
+    for _ in 0..COUNT {
+        link.publish(Publication { qos: Qos::AtMostOnce, ..publication("b", "x", None) });
+    }
+    link.publish(publication("a", "the last", None));
+    assert_eq!(message(&events).payload, b"the last");
+}
+
+#[test]
+fn a_subscription_ordered_while_others_are_under_way_is_made() {
+    let (link, events) = open(config(settings(scripted_broker(None)), &["slow"]));
+    // The broker has the SUBSCRIBE and does not answer before the next one.
+    message(&events);
+    link.subscribe("closed/f".to_owned(), Qos::AtLeastOnce);
+    let filter = wait_for(&events, "refusal", |event| match event {
+        Event::Refused { filter } => Some(filter),
+        _ => None,
+    });
+    assert_eq!(filter, "closed/f");
 }

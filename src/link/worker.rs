@@ -127,6 +127,8 @@ impl Worker {
                 Some(Signal::Down { .. }) => {}
                 None => self.time_is_up(),
             }
+            self.publish_queued();
+            self.disconnect_when_settled();
         }
         if let Some(client) = self.client.take() {
             retired::keep(client);
@@ -153,16 +155,12 @@ impl Worker {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Publish(publication) => match self.state {
-                State::Up => {
-                    self.queue.push_back(publication);
-                    self.publish_queued();
-                }
                 // Messages of a kept session arrive before it is up, and with them what they are answered with.
-                State::Connecting | State::Subscribing { .. } => self.queue.push_back(publication),
+                State::Connecting | State::Subscribing { .. } | State::Up => self.queue.push_back(publication),
                 State::Waiting { .. } | State::Closing { .. } | State::Ended => {}
             },
             Order::Subscribe(filter, qos) => {
-                if matches!(self.state, State::Up)
+                if self.takes_subscriptions()
                     && let Some(client) = &self.client
                 {
                     let token = client.subscribe(filter.as_str(), paho::qos(qos));
@@ -172,7 +170,7 @@ impl Worker {
                 self.config.subscriptions.push((filter, qos));
             }
             Order::Unsubscribe(filter) => {
-                if matches!(self.state, State::Up)
+                if self.takes_subscriptions()
                     && let Some(client) = &self.client
                 {
                     let token = client.unsubscribe(filter.as_str());
@@ -187,10 +185,13 @@ impl Worker {
                 }
                 self.queue.extend(last);
                 self.state = State::Closing { until: Instant::now() + within };
-                self.publish_queued();
-                self.disconnect_when_settled();
             }
         }
+    }
+
+    /// While subscribing too: the request that is under way does not name what is ordered now.
+    fn takes_subscriptions(&self) -> bool {
+        matches!(self.state, State::Subscribing { .. } | State::Up)
     }
 
     // ---- connecting ----
@@ -324,7 +325,12 @@ impl Worker {
 
     // ---- what is under way ----
 
+    /// Called once per signal: were it called with each completion, those that are complete at once (at QoS 0) would
+    /// have it call itself as often as the queue is long.
     fn publish_queued(&mut self) {
+        if !matches!(self.state, State::Up | State::Closing { .. }) {
+            return;
+        }
         while self.publishing < WINDOW
             && let Some(client) = &self.client
             && let Some(publication) = self.queue.pop_front()
@@ -403,8 +409,6 @@ impl Worker {
             }
             _ => {}
         }
-        self.publish_queued();
-        self.disconnect_when_settled();
     }
 
     fn forget_operations(&mut self) {

@@ -95,6 +95,13 @@ pub struct ReplyTo {
     token: Option<Token>,
 }
 
+#[cfg(test)]
+impl ReplyTo {
+    pub fn for_tests(requester: Nick) -> ReplyTo {
+        ReplyTo { requester, session: None, token: None }
+    }
+}
+
 #[derive(Debug)]
 pub struct Chat {
     config: Config,
@@ -224,22 +231,29 @@ impl Chat {
             self.warn_once("topic", None, || format!("ignored a message on topic {}", visible(topic)));
             return;
         };
-        let judged = match parsed {
+        let (kind, sender, judged) = match parsed {
             Topic::Messages { sender } => {
-                self.chat(now, payload, RoomName::lobby(), sender, outputs).map_err(|e| ("chat", e))
+                let judged = self.chat(now, payload, RoomName::lobby(), sender.as_ref(), outputs);
+                ("chat", sender, judged)
             }
             Topic::Room { room, sender } => {
-                self.chat(now, payload, room, Some(sender), outputs).map_err(|e| ("chat", e))
+                let sender = Some(sender);
+                let judged = self.chat(now, payload, room, sender.as_ref(), outputs);
+                ("chat", sender, judged)
             }
-            Topic::Presence { sender } => self.presence(now, payload, sender, outputs).map_err(|e| ("presence", e)),
+            Topic::Presence { sender } => {
+                let judged = self.presence(now, payload, sender.as_ref(), outputs);
+                ("presence", sender, judged)
+            }
             Topic::Request { what, sender } => {
-                self.request(now, payload, what, sender, outputs).map_err(|e| ("request", e))
+                let judged = self.request(now, payload, what, sender.as_ref(), outputs);
+                ("request", sender, judged)
             }
             // Not subscribed to.
-            _ => Ok(()),
+            _ => return,
         };
-        if let Err((kind, invalid)) = judged {
-            self.invalid(kind, &invalid, payload, outputs);
+        if let Err(invalid) = judged {
+            self.invalid(kind, &invalid, sender, payload, outputs);
         }
     }
 
@@ -248,11 +262,11 @@ impl Chat {
         now: Now,
         payload: &[u8],
         room: RoomName,
-        sender: Option<NickKey>,
+        sender: Option<&NickKey>,
         outputs: &mut Vec<Output>,
     ) -> Result<(), Invalid> {
         let Some(chat) = Message::parse(payload, room)? else { return Ok(()) };
-        agree(&sender, &chat.nick)?;
+        agree(sender, &chat.nick)?;
         self.stats.messages_total += 1;
         info!(
             "message room={} nick={} id={} length={}{}",
@@ -275,11 +289,11 @@ impl Chat {
         &mut self,
         now: Now,
         payload: &[u8],
-        sender: Option<NickKey>,
+        sender: Option<&NickKey>,
         outputs: &mut Vec<Output>,
     ) -> Result<(), Invalid> {
         let Some(presence) = Presence::parse(payload)? else { return Ok(()) };
-        agree(&sender, &presence.nick)?;
+        agree(sender, &presence.nick)?;
         self.stats.presence_total += 1;
         match presence.action {
             Action::Join | Action::Heartbeat => self.arrive(now, presence, outputs),
@@ -355,11 +369,11 @@ impl Chat {
         now: Now,
         payload: &[u8],
         what: RequestKind,
-        sender: Option<NickKey>,
+        sender: Option<&NickKey>,
         outputs: &mut Vec<Output>,
     ) -> Result<(), Invalid> {
         let request = Request::parse(payload, what)?;
-        agree(&sender, &request.requester)?;
+        agree(sender, &request.requester)?;
         self.stats.requests_total += 1;
         let page = request.history;
         let reply = ReplyTo { requester: request.requester, session: request.session, token: request.token };
@@ -382,7 +396,14 @@ impl Chat {
 
     // ---- what is not valid ----
 
-    fn invalid(&mut self, kind: &'static str, invalid: &Invalid, payload: &[u8], outputs: &mut Vec<Output>) {
+    fn invalid(
+        &mut self,
+        kind: &'static str,
+        invalid: &Invalid,
+        sender: Option<NickKey>,
+        payload: &[u8],
+        outputs: &mut Vec<Output>,
+    ) {
         self.stats.invalid_total += 1;
         let claim = Claim::read(payload);
         let key = claim.nick.as_ref().map(|nick| nick.key().clone());
@@ -391,6 +412,9 @@ impl Chat {
             format!("ignored an invalid {kind} nick={sender}: {}", visible(&invalid.to_string()))
         });
         let (Some(nick), Some(session)) = (claim.nick, claim.session) else { return };
+        // Whom the topic names: an answer to the payload's nick would let anybody have others told that their messages
+        // were not taken.
+        let to = sender.unwrap_or_else(|| nick.key().clone());
         let code = match (kind, invalid) {
             (_, Invalid::TextTooLong | Invalid::TooLarge) => ErrorCode::TooLarge,
             ("request", _) => ErrorCode::BadRequest,
@@ -404,7 +428,7 @@ impl Chat {
             request: claim.token,
             of: claim.id.filter(|id| kind == "chat" && matches!(id, MessageId::Sent(_))),
         };
-        self.to_client(nick.key(), error.to_json(), outputs);
+        self.to_client(&to, error.to_json(), outputs);
     }
 
     fn warn_once(&mut self, kind: &'static str, sender: Option<NickKey>, line: impl FnOnce() -> String) {
@@ -418,7 +442,7 @@ impl Chat {
 }
 
 /// A topic's sender level must be the key of the payload's nick.
-fn agree(sender: &Option<NickKey>, nick: &Nick) -> Result<(), Invalid> {
+fn agree(sender: Option<&NickKey>, nick: &Nick) -> Result<(), Invalid> {
     match sender {
         Some(key) if key != nick.key() => Err(Invalid::WrongSender),
         _ => Ok(()),

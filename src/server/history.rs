@@ -4,6 +4,7 @@
 
 use super::roster::{Change, Kept};
 use crate::protocol::history::{Span, fitting};
+use crate::protocol::limits::LISTED_ROOMS;
 use crate::protocol::{Chat, Cursor, Entry, Epoch, MessageId, Nick, RoomName, SentId, Session, Timestamp};
 use crate::random;
 use chrono::DateTime;
@@ -113,6 +114,8 @@ pub struct History {
     sql: Connection,
     epoch: Epoch,
     rooms: HashMap<RoomName, Room>,
+    /// A transaction failed, and they could not be read again since.
+    rooms_are_stale: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -154,7 +157,7 @@ impl History {
         let epoch = meta(&sql, "epoch")?;
         let epoch = Epoch::parse(&epoch).ok_or_else(|| Error::Foreign("its epoch is damaged".to_owned()))?;
         let rooms = load_rooms(&sql)?;
-        Ok(History { sql, epoch, rooms })
+        Ok(History { sql, epoch, rooms, rooms_are_stale: false })
     }
 
     /// What only servers over this database know: part of their client identifier.
@@ -165,12 +168,23 @@ impl History {
     /// Keeps these messages and roster changes in one transaction. Returns how many messages were new: what was kept
     /// before, by its sender's key and id, is kept once.
     pub fn keep(&mut self, messages: &[Arrived], changes: &[Change]) -> Result<usize, Error> {
+        if self.rooms_are_stale {
+            self.read_rooms()?;
+        }
         let kept = self.keep_in_transaction(messages, changes);
         if kept.is_err() {
             // Positions may have been given out that the database does not have.
-            self.rooms = load_rooms(&self.sql)?;
+            self.rooms_are_stale = true;
+            // Where this fails too, the next messages try again; what went wrong first is what counts.
+            let _ = self.read_rooms();
         }
         kept
+    }
+
+    fn read_rooms(&mut self) -> Result<(), Error> {
+        self.rooms = load_rooms(&self.sql)?;
+        self.rooms_are_stale = false;
+        Ok(())
     }
 
     fn keep_in_transaction(&mut self, messages: &[Arrived], changes: &[Change]) -> Result<usize, Error> {
@@ -236,11 +250,14 @@ impl History {
         Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
 
-    /// Every room that ever had a message, with the number of its messages.
-    pub fn rooms(&self) -> Vec<(RoomName, u64)> {
-        let mut rooms: Vec<_> = self.rooms.iter().map(|(name, room)| (name.clone(), room.messages)).collect();
-        rooms.sort();
-        rooms
+    /// The first rooms by name that ever had a message, as many as are listed, with the number of their messages.
+    pub fn rooms(&self) -> Result<Vec<(RoomName, u64)>, Error> {
+        let mut statement = self.sql.prepare_cached("SELECT name, messages FROM rooms ORDER BY name LIMIT ?1")?;
+        let rows = statement.query_map([LISTED_ROOMS as i64], |row| {
+            let messages = unsigned(row, 1)?;
+            Ok(RoomName::parse(&row.get::<_, String>(0)?).ok().map(|name| (name, messages)))
+        })?;
+        Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
 
     /// The roster as it was kept; a row that cannot be read is left out.
@@ -423,7 +440,7 @@ mod tests {
         let (texts, span) = page(&history, "lobby", 50, Place::Newest);
         assert_eq!(texts, ["one", "same id, another nick", "no id", "no id"]);
         assert_eq!((span.from, span.to, span.complete, span.gap), (0, 4, true, false));
-        assert_eq!(history.rooms(), [(RoomName::lobby(), 4)]);
+        assert_eq!(history.rooms().unwrap(), [(RoomName::lobby(), 4)]);
     }
 
     #[test]
@@ -475,6 +492,28 @@ mod tests {
         let (texts, span) = page(&history, "lobby", 50, Place::Newest);
         assert!(texts.len() < 13 && texts.last().unwrap().starts_with("40x"));
         assert_eq!((span.to - span.from, span.complete), (texts.len() as u64, false));
+    }
+
+    #[test]
+    fn what_could_not_be_kept_leaves_no_hole() {
+        let mut history = History::in_memory().unwrap();
+        history.keep(&[arrived("lobby", "alice", None, "one")], &[]).unwrap();
+        // As with a full disk: neither can the second be kept nor the rooms be read again.
+        history.sql.execute_batch("ALTER TABLE rooms RENAME TO gone").unwrap();
+        assert!(history.keep(&[arrived("lobby", "alice", None, "two")], &[]).is_err());
+        history.sql.execute_batch("ALTER TABLE gone RENAME TO rooms").unwrap();
+        history.keep(&[arrived("lobby", "alice", None, "three")], &[]).unwrap();
+        let (texts, span) = page(&history, "lobby", 50, Place::Newest);
+        assert_eq!((texts, span.to), (vec!["one".to_owned(), "three".to_owned()], 2));
+    }
+
+    #[test]
+    fn of_many_rooms_the_first_by_name_are_listed() {
+        let mut history = History::in_memory().unwrap();
+        let batch: Vec<Arrived> = (0..600).rev().map(|n| arrived(&format!("r{n:03}"), "alice", None, "hi")).collect();
+        history.keep(&batch, &[]).unwrap();
+        let rooms = history.rooms().unwrap();
+        assert_eq!((rooms.len(), rooms[0].0.as_str(), rooms[499].0.as_str()), (LISTED_ROOMS, "r000", "r499"));
     }
 
     #[test]

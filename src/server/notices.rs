@@ -3,6 +3,7 @@
 
 use crate::protocol::limits::{NOTICE_NAMES, NOTICE_USERS};
 use crate::protocol::{Nick, Notice, NoticeKind, Timestamp};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// Notices told one by one within [`WINDOW`]; more than these are merged.
@@ -51,7 +52,12 @@ impl Notices {
         }
         self.window = Some(now);
         self.told = SINGLY;
-        let held = std::mem::take(&mut self.held);
+        let mut held = std::mem::take(&mut self.held);
+        // Of whom several things happened the last one counts: kinds are told in another order than they came.
+        let mut seen = HashSet::new();
+        held.reverse();
+        held.retain(|(_, nick)| seen.insert(nick.key().clone()));
+        held.reverse();
         let of = |kind| {
             let nicks: Vec<Nick> =
                 held.iter().filter(|(held, _)| *held == kind).map(|(_, nick)| nick.clone()).collect();
@@ -94,6 +100,9 @@ mod tests {
         let told = (0..40).filter_map(|n| notices.add(NoticeKind::Join, nick(n), start)).count();
         assert_eq!(told, 5);
         notices.add(NoticeKind::Leave, nick(0), start);
+        for kind in [NoticeKind::Leave, NoticeKind::Join] {
+            notices.add(kind, nick(39), start);
+        }
         assert_eq!(notices.due(start + Duration::from_millis(500)), []);
         let due = notices.due(start + WINDOW);
         assert_eq!(
@@ -114,7 +123,7 @@ mod tests {
         let mut told = 0;
         for step in 0..600 {
             let now = start + Duration::from_millis(100) * step;
-            told += notices.add(NoticeKind::Join, nick(1), now).map_or(0, |telling| telling.nicks.len());
+            told += notices.add(NoticeKind::Join, nick(step as usize), now).map_or(0, |telling| telling.nicks.len());
             if step % 5 == 4 {
                 told += notices.due(now).iter().map(|telling| telling.nicks.len()).sum::<usize>();
             }

@@ -46,7 +46,7 @@ pub fn look(settings: &Settings, topics: &Topics) -> Gate {
         }
     };
     let asking = Asking { link: &link, topics, nick: &nick, session: random::session() };
-    let gate = asking.look(&events);
+    let gate = asking.look(&events, CONNECT_TIMEOUT);
     link.close(None, Duration::ZERO);
     gate
 }
@@ -59,10 +59,10 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    fn look(&self, events: &Receiver<Event>) -> Gate {
+    fn look(&self, events: &Receiver<Event>, connect_within: Duration) -> Gate {
         let mut order = Order::new(self.nick.key().clone());
         let mut asked = 0;
-        let mut deadline = Instant::now() + CONNECT_TIMEOUT;
+        let mut deadline = Instant::now() + connect_within;
         loop {
             match events.recv_deadline(deadline) {
                 Ok(Event::Connected { .. }) => {
@@ -91,6 +91,10 @@ impl Asking<'_> {
                     asked += 1;
                     self.ask(asked);
                     deadline = Instant::now() + ANSWER_TIMEOUT;
+                }
+                Err(_) if asked == 0 => {
+                    let what = "the broker did not let in who looks for another server in time";
+                    return Gate::Unknown(Failure::new(FailureKind::Other, what, "run mqttchat check"));
                 }
                 Err(_) => return Gate::Open,
             }
@@ -196,6 +200,35 @@ mod tests {
         // B came when A had asked: A hears B's request, B only A's second one.
         check("a", &[("a", 1), ("b", 1), ("a", 2), ("b", 2)], Heard::Junior);
         check("b", &[("b", 1), ("a", 2)], Heard::Senior);
+    }
+
+    #[test]
+    fn who_could_not_ask_does_not_know() {
+        use crate::link::{Address, Transport, Version};
+        let address = Address { transport: Transport::Tcp, host: "127.0.0.1".to_owned(), port: 1, path: String::new() };
+        let settings = Settings {
+            address,
+            tls: None,
+            username: None,
+            password: None,
+            keep_alive: Duration::from_secs(30),
+            version: Version::Auto,
+        };
+        let config = Config {
+            settings,
+            client_id: "x".to_owned(),
+            persistent: false,
+            will: None,
+            subscriptions: Vec::new(),
+            patient: false,
+            gate: None,
+        };
+        let link = Link::open(config, |_| ()).unwrap();
+        let (topics, nick) = (Topics::new("chat"), Nick::parse("probe-a").unwrap());
+        let asking = Asking { link: &link, topics: &topics, nick: &nick, session: Session::from_random([0; 12]) };
+        // The channel stays open and silent, as while a connection takes too long.
+        let (_silent, events) = unbounded();
+        assert!(matches!(asking.look(&events, Duration::ZERO), Gate::Unknown(_)));
     }
 
     #[test]

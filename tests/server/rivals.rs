@@ -20,6 +20,19 @@ fn a_second_server_goes_with_75_and_the_first_notices_nothing() {
 }
 
 #[test]
+fn one_database_is_one_servers_whatever_the_broker() {
+    let (broker, other_broker, data) = (Broker::start(), Broker::start(), TempDir::new());
+    let mut first = start_server(&broker, data.path(), &[]);
+    let mut second = spawn_server(&other_broker, data.path(), &[]);
+    assert_eq!(second.exit_code(PATIENCE), 75);
+    let log = second.lines(Stream::Err);
+    assert!(log.len() == 1 && log[0].contains("chat.db"), "{log:#?}");
+    // Killed, it leaves no lock behind.
+    first.kill();
+    start_server(&other_broker, data.path(), &[]);
+}
+
+#[test]
 fn of_two_that_start_together_one_serves() {
     for round in 0..3 {
         let (broker, first_data, second_data) = (Broker::start(), TempDir::new(), TempDir::new());

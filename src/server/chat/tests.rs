@@ -169,6 +169,15 @@ fn a_message_is_kept_with_the_servers_time_where_it_has_none() {
 }
 
 #[test]
+fn nobody_is_told_of_what_another_sent_in_their_name() {
+    let mut desk = Desk::new();
+    let forged = json!({"type": "chat", "username": "alice", "message": "hi", "session": SESSION, "seq": 1});
+    let seen = desk.message("chat/messages/mallory", forged);
+    assert_eq!(on("chat/private/alice/server", &seen), Vec::<&Value>::new());
+    assert_eq!(on("chat/private/mallory/server", &seen)[0]["code"], "bad_message");
+}
+
+#[test]
 fn who_was_heard_is_written_down_now_and_then() {
     let mut desk = Desk::new();
     let seats = |outputs: Vec<Output>| outputs.iter().filter(|output| matches!(output, Output::Seats(_))).count();
