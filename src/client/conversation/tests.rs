@@ -301,6 +301,11 @@ fn on_a_terminal_another_nick_is_asked_for() {
     stage.connect(1);
     stage.arrives("chat/private/bob/server", WELCOME);
     assert_eq!(stage.payload("chat/messages")["username"], "Bob");
+    // Its echo under the new nick is what was shown under the one before.
+    let echo = stage.payload("chat/messages").to_string();
+    stage.out.clear();
+    stage.arrives("chat/messages", &echo);
+    stage.check_told(&[]);
 }
 
 #[test]
