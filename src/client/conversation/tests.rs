@@ -425,6 +425,20 @@ fn a_sent_message_is_named() {
 }
 
 #[test]
+fn a_time_at_the_end_of_all_times_is_none() {
+    let mut stage = Stage::new(|_| {});
+    stage.connect(1);
+    stage.after(1_000);
+    let page = r#"{"type":"history","messages":[{"type":"chat","username":"py","message":"x","timestamp":"+262142-12-31T23:59:59"}]}"#;
+    stage.arrives("chat/private/Alice", page);
+    let at = stage.out.iter().find_map(|out| match out {
+        Output::Tell(News::Said(said)) => Some(said.at),
+        _ => None,
+    });
+    assert_eq!(at, Some(stage.now.wall));
+}
+
+#[test]
 fn bad_payloads_disturb_nobody() {
     let mut stage = Stage::welcomed();
     let deep = "[".repeat(100_000);
