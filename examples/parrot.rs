@@ -58,7 +58,7 @@ fn hear(member: &Member, news: News) {
 
 fn answer(member: &Member, said: &Said) {
     let name = member.nick().as_str();
-    let spoken_to = said.text.strip_prefix(name).map(|rest| rest.trim_start_matches([':', ',', ' ']));
+    let spoken_to = said.text.strip_prefix(name).and_then(|rest| rest.strip_prefix([':', ',']));
     let text = match (&said.place, spoken_to) {
         (Place::Direct(_), rest) => rest.unwrap_or(&said.text),
         (Place::Room(_), Some(rest)) => rest,

@@ -33,9 +33,12 @@ fn join() -> Result<(Member, RoomName, Receiver<i32>), Box<dyn std::error::Error
     let mut options = options::of_a_member(&arguments)?;
     options.nick.get_or_insert("sensor".to_owned());
     options.history = false;
-    let room = options.rooms.first().map_or(Ok(RoomName::lobby()), |name| RoomName::parse(name))?;
+    let named = options.rooms.first().map(|name| name.strip_prefix('#').unwrap_or(name).to_owned());
     let signals = signals::channel()?;
-    Ok((Member::join(options)?, room, signals))
+    // Joined first: of a name that is none it says more.
+    let member = Member::join(options)?;
+    let room = named.map_or(Ok(RoomName::lobby()), |name| RoomName::parse(&name))?;
+    Ok((member, room, signals))
 }
 
 fn report(member: &Member, room: &RoomName, signals: &Receiver<i32>) -> ExitCode {

@@ -106,7 +106,8 @@ server_decided() {
 
 chat_on_the_terminal() {
     if [ -x "$parrot" ]; then
-        "$parrot" "localhost:$port" >"$tmp/bot.log" 2>&1 </dev/null &
+        # Named, since MQTTCHAT_NICK is the user's.
+        "$parrot" "localhost:$port" --nick parrot >"$tmp/bot.log" 2>&1 </dev/null &
         bot=$!
     fi
     echo "A private broker is on localhost:$port, and a parrot is in the room: say something."

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Broker, PATIENCE, Program, Stream, TempDir};
+use support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir};
 
 /// A server that keeps its history in `dir`.
 #[track_caller]
@@ -138,6 +138,29 @@ fn a_frozen_client_is_out_by_the_time_out_and_comes_back() {
     bob.signal(libc::SIGCONT);
     alice.wait_for_line(Stream::Err, "bob joined the chat", PATIENCE);
     assert!(!notices(&mut alice).iter().any(|line| line.starts_with("alice")), "heartbeats keep the others in");
+}
+
+#[test]
+fn a_member_whose_reader_stands_still_stays_and_can_be_ended() {
+    /// Far more than a pipe and the client hold for a reader.
+    const FLOOD: usize = 12_000;
+    let (broker, dir) = (Broker::start(), TempDir::new());
+    let _server = server_with(&broker, &dir, &["--timeout", "2"]);
+    let mut presence = Subscriber::start(&broker, &["chat/presence/alice"]);
+    let arguments = ["client", &broker.address(), "--listen", "--nick", "alice"];
+    let (mut alice, _unread) = Program::with(&arguments).output_to_pipe();
+    alice.wait_for_line(Stream::Err, " online: ", PATIENCE);
+    let mut bob = Program::start(&["client", &broker.address(), "--nick", "bob"]);
+    (0..FLOOD).for_each(|number| bob.send_line(&format!("number {number}, which says more than it has to")));
+    bob.close_stdin();
+    assert_eq!(bob.exit_code(PATIENCE), 0);
+    for _ in 0..4 {
+        presence.skip_messages_so_far();
+        presence.wait_for("a heartbeat", |_, payload| String::from_utf8_lossy(payload).contains("heartbeat"));
+    }
+    alice.signal(libc::SIGTERM);
+    assert_eq!(alice.exit_code(PATIENCE), 143);
+    presence.wait_for("a leave", |_, payload| String::from_utf8_lossy(payload).contains("leave"));
 }
 
 #[test]

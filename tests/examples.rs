@@ -50,6 +50,8 @@ fn the_parrot_greets_answers_and_repeats() {
     alice.wait_for_line(Stream::Out, "welcome, alice!", PATIENCE);
     alice.send_line(r#"{"message":"hello"}"#);
     alice.wait_for_line(Stream::Out, "alice: hello! squawk!", PATIENCE);
+    alice.send_line(r#"{"message":"parrots talk"}"#);
+    alice.wait_for_line(Stream::Out, "alice: parrots talk! squawk!", PATIENCE);
     alice.send_line(r#"{"message":"parrot: who"}"#);
     alice.wait_for_line(Stream::Out, "I am the example bot", PATIENCE);
     alice.send_line(r#"{"message":"help","to":"parrot"}"#);
@@ -64,7 +66,7 @@ fn the_parrot_greets_answers_and_repeats() {
 #[test]
 fn the_sensor_reports_and_obeys() {
     let mut chat = Chat::start();
-    let arguments = [&chat.broker.address(), "--nick", "attic", "--room", "sensors"];
+    let arguments = [&chat.broker.address(), "--nick", "attic", "--room", "#sensors"];
     let mut sensor = Program::other(&example("sensor"), &arguments).start();
     chat.joined("attic");
     let mut alice = chat.alice(&["--room", "sensors"]);

@@ -1,7 +1,7 @@
 //! Pure: what a check found, as lines of text or JSON, and whether a chat can run.
 
 use super::step::Step;
-use crate::protocol::text::visible;
+use crate::protocol::text::{visible, visible_json};
 use serde_json::{Map, Value, json};
 
 /// How a step came out.
@@ -139,7 +139,7 @@ fn json_line(finding: &Finding, is_needed: bool) -> String {
         object.insert(key.to_owned(), advice.into());
     }
     object.extend(finding.facts.clone());
-    Value::Object(object).to_string()
+    visible_json(Value::Object(object).to_string())
 }
 
 #[cfg(test)]
@@ -168,6 +168,12 @@ mod tests {
             &pass,
             json,
             &[r#"{"addresses":["127.0.0.1"],"detail":"127.0.0.1","needed":true,"result":"pass","step":"resolve"}"#],
+        );
+        let hostile = Finding::pass(Step::Tls, "\u{9b}2J").with("subject", "\u{202e}");
+        check(
+            &hostile,
+            json,
+            &[r#"{"detail":"\u009b2J","needed":true,"result":"pass","step":"TLS","subject":"\u202e"}"#],
         );
         check(
             &cost,

@@ -57,8 +57,11 @@ impl Ending {
         self.left == Some(0)
     }
 
+    /// Who says it again does not want to wait longer.
     pub fn quit(&mut self, now: Instant) {
-        self.reason = Some(Reason::Quit { until: now + QUIT_WAIT });
+        if !matches!(self.reason, Some(Reason::Quit { .. })) {
+            self.reason = Some(Reason::Quit { until: now + QUIT_WAIT });
+        }
     }
 
     pub fn input_ended(&mut self, now: Instant) {
@@ -120,6 +123,7 @@ mod tests {
         let mut ending = Ending::new(start, false, None, None);
         ending.quit(start);
         assert_eq!(ending.look(start, 0, true), Some(End::Done));
+        ending.quit(start + seconds(3));
         assert_eq!(ending.look(start + seconds(4), 3, false), None);
         assert_eq!(ending.look(start + seconds(5), 3, false), Some(End::Unsent(3)));
         ending.input_ended(start);

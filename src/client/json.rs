@@ -156,21 +156,7 @@ fn line(event: Option<&str>, fields: Value, reference: Option<&Value>) -> String
     };
     let own_type = fields.remove("type");
     let event = event.or(own_type.as_ref().and_then(Value::as_str)).unwrap_or("notice");
-    escaped(serde_json::to_string(&Out { event, fields: &fields, reference }).unwrap_or_default())
-}
-
-/// JSON leaves DEL, C1 controls and direction marks as they are; in a string they can be escapes as well, and then
-/// drive no terminal that the line may end up on.
-fn escaped(json: String) -> String {
-    if !json.chars().any(text::drives_a_terminal) {
-        return json;
-    }
-    let escape = |c: char| match text::drives_a_terminal(c) {
-        // All of them lie below U+10000.
-        true => format!("\\u{:04x}", u32::from(c)),
-        false => c.to_string(),
-    };
-    json.chars().map(escape).collect()
+    text::visible_json(serde_json::to_string(&Out { event, fields: &fields, reference }).unwrap_or_default())
 }
 
 #[cfg(test)]

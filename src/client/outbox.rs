@@ -164,6 +164,11 @@ impl Outbox {
         }
     }
 
+    /// What is still here, in order.
+    pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
+        self.entries.iter().map(|(_, entry)| &entry.message)
+    }
+
     /// Messages that the broker has not acknowledged.
     pub fn unsent(&self) -> usize {
         self.unsent

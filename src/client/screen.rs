@@ -7,8 +7,7 @@ use std::io::{self, BufWriter, Write};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Lines that may wait for a reader who is slower than the chat; past that the client waits too. Their places are taken
-/// from memory at once.
+/// Lines that may wait for a reader who is slower than the chat; past that the shell takes in nothing that would make more.
 const BACKLOG: usize = 4_096;
 /// How long [`Screen::settle`] waits: longer than printing takes, too short to be noticed.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -34,7 +33,7 @@ enum Order {
 impl Screen {
     /// `above`: where there is a line editor. `on_closed` is called once where nobody reads standard output any more.
     pub fn start(above: Option<Above>, on_closed: impl FnOnce() + Send + 'static) -> io::Result<Screen> {
-        let (orders, inbox) = crossbeam_channel::bounded(BACKLOG);
+        let (orders, inbox) = crossbeam_channel::unbounded();
         let (finished, done) = crossbeam_channel::bounded(1);
         let print = move || {
             let ended = match above {
@@ -50,6 +49,11 @@ impl Screen {
         };
         let thread = std::thread::Builder::new().name("screen".to_owned()).spawn(print)?;
         Ok(Screen { orders, done, thread })
+    }
+
+    /// Whether more may be given: printing never blocks, so that signals and heartbeats do not wait for a reader.
+    pub fn has_room(&self) -> bool {
+        self.orders.len() < BACKLOG
     }
 
     pub fn print(&self, line: Line) {

@@ -96,12 +96,15 @@ impl Shell {
     }
 
     fn next_event(&self) -> Event {
-        let nothing = never();
-        let has_room = self.conversation.unsent() < INPUT_WINDOW || self.mode == Mode::Chat;
-        let typed = if has_room { &self.typed } else { &nothing };
+        let (no_news, no_line) = (never(), never());
+        // While the screen is full only ticks look whether it still is.
+        let can_print = self.screen.has_room();
+        let can_send = self.conversation.unsent() < INPUT_WINDOW || self.mode == Mode::Chat;
+        let news = if can_print { self.uplink.events() } else { &no_news };
+        let typed = if can_print && can_send { &self.typed } else { &no_line };
         // None of these channels closes while the shell lives, but that of an input that has come to its end.
         select! {
-            recv(self.uplink.events()) -> event => event.map_or(Event::Tick, Event::Link),
+            recv(news) -> event => event.map_or(Event::Tick, Event::Link),
             recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
             recv(self.heartbeat.ticks()) -> _ => Event::Tick,
             recv(self.signals) -> signal => signal.map_or(Event::Tick, Event::Signal),

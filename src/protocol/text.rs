@@ -47,6 +47,20 @@ fn escape(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// A line of JSON that may hold text from others. JSON leaves DEL, C1 controls and direction marks as they are; in its
+/// strings, the only place for them, they can be escapes as well, and then drive no terminal that the line may end up on.
+pub fn visible_json(json: String) -> String {
+    if !json.chars().any(drives_a_terminal) {
+        return json;
+    }
+    let escape = |c: char| match drives_a_terminal(c) {
+        // All of them lie below U+10000.
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    json.chars().map(escape).collect()
+}
+
 /// C0, DEL and C1 controls, and the characters that change the direction of text (U+061C, 200E, 200F, 202A–202E,
 /// 2066–2069) or break lines behind a program's back (U+2028, 2029).
 pub fn drives_a_terminal(c: char) -> bool {

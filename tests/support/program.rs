@@ -1,7 +1,7 @@
 //! A program, run as a user runs it, in an environment of its own: the built one, or another.
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{PipeReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -37,6 +37,14 @@ impl Starter {
         drop(reader);
         self.command.stdout(writer);
         self.start()
+    }
+
+    /// Starts it with a standard output that is read by whoever reads the returned end.
+    #[track_caller]
+    pub fn output_to_pipe(mut self) -> (Program, PipeReader) {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        self.command.stdout(writer);
+        (self.start(), reader)
     }
 
     #[track_caller]

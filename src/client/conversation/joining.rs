@@ -1,6 +1,6 @@
 //! Coming, being there and going: connections, the steps of joining, heartbeats, and what is asked again.
 
-use super::requests::{Open, Origin, PATIENCE};
+use super::requests::{Open, PATIENCE};
 use super::{Conversation, HEARTBEAT, Join, Kind, Output, Publication, Role};
 use crate::client::news::News;
 use crate::now::Now;
@@ -181,7 +181,7 @@ impl Conversation {
         self.out.push(Output::Publish(join));
         self.flush();
         self.requests.again();
-        self.requests.open(RequestKind::Users, HistoryRequest::default(), Origin::Join);
+        self.requests.open_for_join(RequestKind::Users, HistoryRequest::default());
         self.ask_history(RoomName::lobby());
         for room in self.rooms.clone() {
             self.ask_history(room);
@@ -193,7 +193,7 @@ impl Conversation {
     pub(super) fn ask_history(&mut self, room: RoomName) {
         if self.config.history {
             let history = HistoryRequest { room, ..HistoryRequest::default() };
-            self.requests.open(RequestKind::History, history, Origin::Join);
+            self.requests.open_for_join(RequestKind::History, history);
         }
     }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 /// How long an answer may take before the same is asked again, at first and at most.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(60);
-/// Questions of the user that can be open at a time.
-const CAPACITY: usize = 1_000;
+/// Requests that can be open at a time, where the user asks for one more.
+pub const CAPACITY: usize = 1_000;
 
 /// One open request.
 #[derive(Debug, Clone)]
@@ -39,6 +39,10 @@ pub struct Unanswered {
     pub reference: Option<Value>,
 }
 
+/// There are [`CAPACITY`] requests open already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany;
+
 #[derive(Debug, Default)]
 pub struct Requests {
     open: Vec<Open>,
@@ -46,18 +50,33 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Notes a request, to be sent with the next [`Requests::due`]. One that a join makes replaces the one that an earlier
-    /// join made. Without an effect where too many are open.
-    pub fn open(&mut self, kind: RequestKind, history: HistoryRequest, origin: Origin) {
-        if origin == Origin::Join {
-            self.open
-                .retain(|open| open.origin != Origin::Join || open.kind != kind || open.history.room != history.room);
+    /// Notes a request of a join, to be sent with the next [`Requests::due`]. It replaces the one that an earlier join made.
+    pub fn open_for_join(&mut self, kind: RequestKind, history: HistoryRequest) {
+        self.open.retain(|open| open.origin != Origin::Join || open.kind != kind || open.history.room != history.room);
+        self.open(kind, history, Origin::Join);
+    }
+
+    /// Notes a question of the user, to be sent with the next [`Requests::due`].
+    ///
+    /// # Errors
+    /// [`CAPACITY`] requests are open.
+    pub fn open_for_user(
+        &mut self,
+        kind: RequestKind,
+        history: HistoryRequest,
+        reference: Option<Value>,
+    ) -> Result<(), TooMany> {
+        if self.open.len() >= CAPACITY {
+            return Err(TooMany);
         }
-        if self.open.len() < CAPACITY {
-            self.last_token += 1;
-            let token = Token::from_number(self.last_token);
-            self.open.push(Open { token, kind, history, origin, sent: None, wait: PATIENCE });
-        }
+        self.open(kind, history, Origin::User { reference });
+        Ok(())
+    }
+
+    fn open(&mut self, kind: RequestKind, history: HistoryRequest, origin: Origin) {
+        self.last_token += 1;
+        let token = Token::from_number(self.last_token);
+        self.open.push(Open { token, kind, history, origin, sent: None, wait: PATIENCE });
     }
 
     /// Every open request is due now: another server may answer it.
@@ -124,12 +143,12 @@ impl Requests {
 mod tests {
     use super::*;
 
-    fn user() -> Origin {
-        Origin::User { reference: None }
+    fn ask(requests: &mut Requests, kind: RequestKind) {
+        requests.open_for_user(kind, HistoryRequest::default(), None).unwrap();
     }
 
-    fn open(requests: &mut Requests, kind: RequestKind, origin: Origin) {
-        requests.open(kind, HistoryRequest::default(), origin);
+    fn join(requests: &mut Requests, kind: RequestKind) {
+        requests.open_for_join(kind, HistoryRequest::default());
     }
 
     #[track_caller]
@@ -141,7 +160,7 @@ mod tests {
     #[test]
     fn asked_again_after_5_s_doubling_to_60() {
         let mut requests = Requests::default();
-        open(&mut requests, RequestKind::Users, user());
+        ask(&mut requests, RequestKind::Users);
         let mut now = Instant::now();
         check(&mut requests, now, 1, 0);
         assert!(requests.has_questions());
@@ -162,18 +181,27 @@ mod tests {
     fn a_join_asks_each_thing_once() {
         let mut requests = Requests::default();
         for _ in 0..3 {
-            open(&mut requests, RequestKind::Users, Origin::Join);
-            open(&mut requests, RequestKind::History, Origin::Join);
+            join(&mut requests, RequestKind::Users);
+            join(&mut requests, RequestKind::History);
         }
-        open(&mut requests, RequestKind::Users, user());
+        ask(&mut requests, RequestKind::Users);
         check(&mut requests, Instant::now(), 3, 0);
+    }
+
+    #[test]
+    fn too_many_questions_are_refused_and_a_join_is_not() {
+        let mut requests = Requests::default();
+        (0..CAPACITY).for_each(|_| ask(&mut requests, RequestKind::Users));
+        assert_eq!(requests.open_for_user(RequestKind::Users, HistoryRequest::default(), None), Err(TooMany));
+        join(&mut requests, RequestKind::Users);
+        check(&mut requests, Instant::now(), CAPACITY + 1, 0);
     }
 
     #[test]
     fn a_ping_is_given_up() {
         let mut requests = Requests::default();
         let now = Instant::now();
-        open(&mut requests, RequestKind::Ping, user());
+        ask(&mut requests, RequestKind::Ping);
         check(&mut requests, now, 1, 0);
         check(&mut requests, now + PATIENCE, 0, 1);
         check(&mut requests, now + LONGEST, 0, 0);
@@ -183,10 +211,10 @@ mod tests {
     fn an_original_servers_answer_is_for_the_lobby() {
         let mut requests = Requests::default();
         let room = crate::protocol::RoomName::parse("dev").unwrap();
-        requests.open(RequestKind::History, HistoryRequest { room, ..HistoryRequest::default() }, Origin::Join);
+        requests.open_for_join(RequestKind::History, HistoryRequest { room, ..HistoryRequest::default() });
         requests.due(Instant::now());
         assert!(requests.answer_without_token(RequestKind::History).is_none());
-        open(&mut requests, RequestKind::History, Origin::Join);
+        join(&mut requests, RequestKind::History);
         assert!(requests.answer_without_token(RequestKind::History).is_none(), "not sent yet");
         requests.due(Instant::now());
         assert!(requests.answer_without_token(RequestKind::History).is_some());

@@ -301,6 +301,11 @@ fn on_a_terminal_another_nick_is_asked_for() {
     stage.connect(1);
     stage.arrives("chat/private/bob/server", WELCOME);
     assert_eq!(stage.payload("chat/messages")["username"], "Bob");
+    // Its echo under the new nick is what was shown under the one before.
+    let echo = stage.payload("chat/messages").to_string();
+    stage.out.clear();
+    stage.arrives("chat/messages", &echo);
+    stage.check_told(&[]);
 }
 
 #[test]
@@ -417,6 +422,20 @@ fn a_sent_message_is_named() {
     stage.input(Input::Published(1));
     let id = MessageId::parse(&format!("{SESSION}-1")).unwrap();
     assert_eq!(stage.out, [Output::Tell(News::Sent { id, reference: Some(7.into()) })]);
+}
+
+#[test]
+fn a_time_at_the_end_of_all_times_is_none() {
+    let mut stage = Stage::new(|_| {});
+    stage.connect(1);
+    stage.after(1_000);
+    let page = r#"{"type":"history","messages":[{"type":"chat","username":"py","message":"x","timestamp":"+262142-12-31T23:59:59"}]}"#;
+    stage.arrives("chat/private/Alice", page);
+    let at = stage.out.iter().find_map(|out| match out {
+        Output::Tell(News::Said(said)) => Some(said.at),
+        _ => None,
+    });
+    assert_eq!(at, Some(stage.now.wall));
 }
 
 #[test]

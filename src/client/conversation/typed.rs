@@ -1,6 +1,7 @@
 //! What the user wants: lines typed, and commands.
 
-use super::requests::Origin;
+use super::requests::{CAPACITY as MOST_OPEN, TooMany};
+use super::seen::Seen;
 use super::{Conversation, Join, Output, Role};
 use crate::client::command::{self, Command, Page, Target};
 use crate::client::news::{News, Place, Said};
@@ -10,6 +11,7 @@ use crate::protocol::limits::{ROOMS_PER_SESSION, TEXT_CHARS};
 use crate::protocol::presence::Action;
 use crate::protocol::{Chat, HistoryRequest, MessageId, Nick, Private, RequestKind, RoomName, Timestamp, text};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// What a tab is sent as: a control character would be taken out.
 const TAB: &str = "    ";
@@ -31,6 +33,10 @@ impl Conversation {
             Ok(nick) => {
                 self.outbox.rename(&nick);
                 self.nick = nick;
+                // They were shown already: their echoes, which now come under this nick, are not.
+                for message in self.outbox.messages() {
+                    mark_shown(&mut self.seen, &mut self.seen_direct, message);
+                }
                 self.choosing_nick = false;
                 // The connection that follows is a first one.
                 self.connected_before = false;
@@ -85,19 +91,17 @@ impl Conversation {
         // On its way first: what is shown to its own sender takes nobody's time.
         self.flush();
         if self.config.role == Role::Member {
-            let id = MessageId::Sent(id);
             // Shown now, so that the echo is not.
-            match &place {
-                Place::Room(room) => self.seen.entry(room.clone()).or_default().is_new(self.nick.key(), id.clone()),
-                Place::Direct(_) => self.seen_direct.is_new(self.nick.key(), id.clone()),
-            };
+            if let Some(last) = self.outbox.messages().next_back() {
+                mark_shown(&mut self.seen, &mut self.seen_direct, last);
+            }
             self.tell(News::Said(Said {
                 nick: self.nick.clone(),
                 place,
                 text,
                 timestamp: Some(timestamp),
                 at: now.wall,
-                id: Some(id),
+                id: Some(MessageId::Sent(id)),
                 action,
                 late: false,
                 own: true,
@@ -143,8 +147,12 @@ impl Conversation {
     }
 
     fn ask(&mut self, now: Now, kind: RequestKind, history: HistoryRequest, reference: Option<Value>) {
-        self.requests.open(kind, history, Origin::User { reference });
-        self.send_requests(now);
+        match self.requests.open_for_user(kind, history, reference.clone()) {
+            Ok(()) => self.send_requests(now),
+            Err(TooMany) => {
+                self.error(format!("not asked: {MOST_OPEN} questions wait for an answer already"), reference)
+            }
+        }
     }
 
     fn ask_page(&mut self, now: Now, page: Page, reference: Option<Value>) {
@@ -219,5 +227,16 @@ impl Conversation {
             server,
         ];
         lines.into_iter().for_each(|line| self.hint(line));
+    }
+}
+
+/// Notes that a message of ours was shown.
+fn mark_shown(rooms: &mut HashMap<RoomName, Seen>, direct: &mut Seen, message: &Message) {
+    let (seen, nick, id) = match message {
+        Message::Chat(chat) => (rooms.entry(chat.room.clone()).or_default(), &chat.nick, &chat.id),
+        Message::Private(private) => (direct, &private.nick, &private.id),
+    };
+    if let Some(id) = id {
+        seen.is_new(nick.key(), MessageId::Sent(id.clone()));
     }
 }
