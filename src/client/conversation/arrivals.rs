@@ -196,7 +196,11 @@ impl Conversation {
     fn page(&mut self, now: Now, open: Open, page: History) {
         let room = open.history.room;
         let by_user = matches!(open.origin, Origin::User { .. });
-        let fresh = self.seen.entry(room.clone()).or_default().merge(&page.messages);
+        let seen = self.seen.entry(room.clone()).or_default();
+        if let Some(span) = &page.span {
+            seen.pages_are_of(&span.epoch);
+        }
+        let fresh = seen.merge(&page.messages);
         for (entry, fresh) in page.messages.iter().zip(fresh) {
             // Who asks for the past wants to see it again.
             if fresh || by_user {

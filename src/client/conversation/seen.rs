@@ -1,6 +1,6 @@
 //! Pure: which messages of a room were shown, so that what comes twice (sent again, or in a page) is shown once.
 
-use crate::protocol::{Entry, MessageId, NickKey, Timestamp};
+use crate::protocol::{Entry, Epoch, MessageId, NickKey, Timestamp};
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
@@ -13,6 +13,8 @@ pub struct Seen {
     ids: Recent<(NickKey, MessageId)>,
     /// Messages that came without an id, with how often each was shown.
     nameless: Recent<Nameless>,
+    /// The history that pages came from.
+    epoch: Option<Epoch>,
 }
 
 /// What tells messages without an id apart: nick, time as it was written, text.
@@ -31,6 +33,13 @@ impl Seen {
     /// A live message without an id: always shown, and remembered for the pages to come.
     pub fn nameless(&mut self, key: &NickKey, timestamp: Option<&Timestamp>, text: &str) {
         self.nameless.add(nameless(key, timestamp, text));
+    }
+
+    /// From now on pages come from this history. In another one the server numbers messages without an id anew.
+    pub fn pages_are_of(&mut self, epoch: &Epoch) {
+        if self.epoch.replace(epoch.clone()).is_some_and(|before| before != *epoch) {
+            self.ids.retain(|(_, id)| matches!(id, MessageId::Sent(_)));
+        }
     }
 
     /// Which entries of a page are new, in their order; from now on none of them is.
@@ -96,6 +105,11 @@ impl<T: Eq + Hash + Clone> Recent<T> {
         {
             self.remove(&oldest);
         }
+    }
+
+    fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        self.counts.retain(|item, _| keep(item));
+        self.order.retain(keep);
     }
 
     /// One of them less; whether there was one. Its place in the order stays until it is the oldest.
@@ -167,6 +181,18 @@ mod tests {
         assert_eq!(seen.merge(&page), [false, false]);
         live(&mut seen, "", "timeless");
         assert_eq!(seen.merge(&[entry(Some("x-3"), TIME, "timeless")]), [false]);
+    }
+
+    #[test]
+    fn the_numbers_of_another_history_are_others() {
+        let mut seen = Seen::default();
+        let id = "k3v9x2m1q8f0-1";
+        for (epoch, fresh) in
+            [("aaaaaaaaaaaa", [true, true]), ("aaaaaaaaaaaa", [false; 2]), ("bbbbbbbbbbbb", [true, false])]
+        {
+            seen.pages_are_of(&Epoch::parse(epoch).unwrap());
+            assert_eq!(seen.merge(&[entry(Some("x-1"), TIME, "a"), entry(Some(id), TIME, "b")]), fresh, "{epoch}");
+        }
     }
 
     #[test]

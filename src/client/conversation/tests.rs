@@ -425,6 +425,23 @@ fn a_sent_message_is_named() {
 }
 
 #[test]
+fn a_server_with_another_history_hides_nothing() {
+    let mut stage = Stage::welcomed();
+    for (conn, epoch, text) in [(2, "aaaaaaaaaaaa", "of the first"), (3, "bbbbbbbbbbbb", "of the second")] {
+        stage.input(Input::Lost { reason: "x".to_owned() });
+        stage.arrives("chat/server", ONLINE);
+        stage.connect(conn);
+        let token = stage.payload("chat/request/history/alice")["request"].as_str().unwrap().to_owned();
+        stage.out.clear();
+        let page = format!(
+            r#"{{"type":"history","messages":[{{"username":"py","message":"{text}","id":"x-1"}}],"request":"{token}","room":"lobby","epoch":"{epoch}","from":0,"to":1}}"#
+        );
+        stage.arrives("chat/private/alice/server", &page);
+        stage.check_told(&[text]);
+    }
+}
+
+#[test]
 fn a_time_at_the_end_of_all_times_is_none() {
     let mut stage = Stage::new(|_| {});
     stage.connect(1);
