@@ -16,8 +16,8 @@ mod uplink;
 mod view;
 
 use crate::options::{ClientOptions, Color};
-use crate::signals;
 use crate::terminal::{self, Terminal};
+use crate::{logging, signals};
 use chrono::Local;
 use conversation::{Conversation, Role};
 use crossbeam_channel::Receiver;
@@ -46,7 +46,7 @@ const INPUT_BACKLOG: usize = 64;
 /// Runs the client to its end; what is wrong is told on standard error.
 pub fn run(options: ClientOptions) -> ExitCode {
     // What goes on inside is told only where RUST_LOG asks for it.
-    let _ = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).try_init();
+    logging::start("off");
     ExitCode::from(match start(options).map(Shell::run) {
         Ok(code) => code,
         Err(Refusal::Signal(signal)) => SIGNAL + signal as u8,

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod client;
 pub mod link;
+mod logging;
 pub mod nearest;
 pub mod now;
 pub mod options;

@@ -10,7 +10,6 @@
 
 mod chat;
 mod history;
-mod logging;
 mod notices;
 mod rival;
 mod roster;
@@ -20,9 +19,9 @@ mod store;
 use crate::link::{self, Link, Qos, Version};
 use crate::now::Now;
 use crate::options::ServerOptions;
-use crate::protocol::{Status, Topics};
+use crate::protocol::{Status, Topic, Topics};
 use crate::terminal::{self, NoAnswer, Terminal};
-use crate::{random, signals};
+use crate::{logging, random, signals};
 use chat::{Chat, Input, Output};
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use history::History;
@@ -62,7 +61,11 @@ struct Inboxes {
 
 /// Runs until a signal ends it, or something that cannot mend itself.
 pub fn run(options: ServerOptions) -> ExitCode {
-    logging::start(options.connection.verbose, options.connection.quiet);
+    logging::start(match (options.connection.verbose, options.connection.quiet) {
+        (true, _) => "mqttchat=debug",
+        (_, true) => "mqttchat=warn",
+        _ => "mqttchat=info",
+    });
     for warning in &options.connection.warnings {
         warn!("{warning}");
     }
@@ -219,7 +222,8 @@ fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Ch
     link::Config {
         settings: settings.clone(),
         client_id: connection.client_id.clone().unwrap_or_else(|| client_id(topics.root(), secret)),
-        persistent: true,
+        // A history that is gone with the process has no use for what comes in its absence.
+        persistent: options.data_dir.is_some(),
         will: Some(Box::new(move |_| will.clone())),
         subscriptions: vec![
             (topics.all_messages(), connection.qos),
@@ -227,6 +231,8 @@ fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Ch
             // Queued heartbeats would push messages out of the queue of a server that is away.
             (topics.all_presence(), Qos::AtMostOnce),
             (topics.all_requests(), Qos::AtLeastOnce),
+            // To hear when an earlier server's will says that this one is offline.
+            (topics.name(&Topic::Server), Qos::AtLeastOnce),
         ],
         patient: true,
         gate: Some(Box::new(move || rival::look(&settings, &asked))),

@@ -106,7 +106,7 @@ mod linux {
         shut_down(fd);
         MASKED_TCP.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the caller's promise; the kernel has read them all to know their lengths.
-        let parts = unsafe { slice::from_raw_parts(parts, count as usize) };
+        let parts = unsafe { slice::from_raw_parts(parts, usize::try_from(count).unwrap_or(0)) };
         parts.iter().map(|part| part.iov_len).sum::<usize>() as ssize_t
     }
 

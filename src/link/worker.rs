@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const WINDOW: usize = 1_000;
 /// How long the broker may take to answer a SUBSCRIBE.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection that lasted so long counts as one that works: the wait after it starts from the shortest again.
+const STABLE: Duration = Duration::from_secs(5);
 /// How long a DISCONNECT may take.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -79,6 +81,8 @@ pub struct Worker {
     /// Connections made so far.
     conn: u32,
     session_present: bool,
+    /// Since when the connection is up.
+    up_since: Option<Instant>,
     backoff: Backoff,
     operations: HashMap<u64, Operation>,
     next_operation: u64,
@@ -105,6 +109,7 @@ impl Worker {
             version,
             conn: 0,
             session_present: false,
+            up_since: None,
             backoff: Backoff::default(),
             operations: HashMap::new(),
             next_operation: 0,
@@ -179,9 +184,14 @@ impl Worker {
                 self.config.subscriptions.retain(|(known, _)| *known != filter);
             }
             Order::Close { last, within } => {
-                if !matches!(self.state, State::Up) {
-                    self.state = State::Ended;
-                    return;
+                match self.state {
+                    State::Up => {}
+                    // Connected, so that only a DISCONNECT keeps the will from being sent.
+                    State::Subscribing { .. } => return self.disconnect(),
+                    _ => {
+                        self.state = State::Ended;
+                        return;
+                    }
                 }
                 self.queue.extend(last);
                 self.state = State::Closing { until: Instant::now() + within };
@@ -271,8 +281,8 @@ impl Worker {
     }
 
     fn up(&mut self, refused: Vec<String>) {
-        self.backoff.reset();
         self.state = State::Up;
+        self.up_since = Some(Instant::now());
         self.publish_queued();
         let version = if self.version >= mqtt::MQTT_VERSION_5 { Version::V5 } else { Version::V311 };
         self.emit(Event::Connected { session_present: self.session_present, version, conn: self.conn, refused });
@@ -304,6 +314,10 @@ impl Worker {
     fn lost(&mut self, reason: String) {
         match self.state {
             State::Up | State::Subscribing { .. } => {
+                // A connection that breaks at once, as where two programs use one identifier, is no success.
+                if self.up_since.take().is_some_and(|since| since.elapsed() >= STABLE) {
+                    self.backoff.reset();
+                }
                 self.forget_operations();
                 self.emit(Event::Lost { reason });
                 self.wait();

@@ -14,8 +14,8 @@ use crate::now::Now;
 use crate::protocol::limits::{PAGE_MESSAGES, TEXT_CHARS};
 use crate::protocol::text::visible;
 use crate::protocol::{
-    Action, Chat as Message, Claim, ErrorCode, ErrorReply, Invalid, MessageId, Nick, NickKey, NoticeKind, Presence,
-    Request, RequestKind, RoomName, ServerInfo, Session, Status, Timestamp, Token, Topic, Topics, Welcome,
+    Action, Chat as Message, Claim, ErrorCode, ErrorReply, FromServer, Invalid, MessageId, Nick, NickKey, NoticeKind,
+    Presence, Request, RequestKind, RoomName, ServerInfo, Session, Status, Timestamp, Token, Topic, Topics, Welcome,
 };
 use log::{info, warn};
 use std::collections::HashSet;
@@ -249,6 +249,7 @@ impl Chat {
                 let judged = self.request(now, payload, what, sender.as_ref(), outputs);
                 ("request", sender, judged)
             }
+            Topic::Server => return self.contradict(payload, outputs),
             // Not subscribed to.
             _ => return,
         };
@@ -392,6 +393,15 @@ impl Chat {
             }
         }
         Ok(())
+    }
+
+    /// Somebody says that the server is offline: the will of an earlier one, whose connection ended only now.
+    fn contradict(&self, payload: &[u8], outputs: &mut Vec<Output>) {
+        if let Ok(FromServer::Server(info)) = FromServer::parse(payload)
+            && info.status == Status::Offline
+        {
+            outputs.push(Output::Publish(self.server_info(Status::Online)));
+        }
     }
 
     // ---- what is not valid ----

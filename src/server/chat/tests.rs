@@ -147,6 +147,15 @@ fn long_lists_are_cut() {
 }
 
 #[test]
+fn an_earlier_servers_will_is_contradicted() {
+    let mut desk = Desk::new();
+    let will = json!({"type": "server", "status": "offline", "instance": "earlier"});
+    assert_eq!(on("chat/server", &desk.message("chat/server", will))[0]["status"], "online");
+    let own = json!({"type": "server", "status": "online", "instance": "i"});
+    assert_eq!(desk.message("chat/server", own), []);
+}
+
+#[test]
 fn no_list_exceeds_the_size_of_a_reply() {
     let mut desk = Desk::new();
     for n in 0..500 {
