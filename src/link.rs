@@ -113,9 +113,14 @@ pub struct Config {
     pub subscriptions: Vec<Subscription>,
     /// Try again also where the very first attempt fails, unless the failure is a lasting one.
     pub patient: bool,
+    /// The waits between attempts double from a second up to this; each is shortened at random by up to half.
+    pub longest_wait: Duration,
     /// Asked in the link thread before each attempt; it may block for seconds.
     pub gate: Option<Box<dyn FnMut() -> Gate + Send>>,
 }
+
+/// What [`Config::longest_wait`] is where there may be many links, so that a broker that comes back can breathe.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// A handle to a link; dropping it closes the connection without a last word.
 pub struct Link {

@@ -75,6 +75,8 @@ pub struct ServerOptions {
     pub connection: Connection,
     /// The folder of the database; `None` with `--memory`: nothing on disk.
     pub data_dir: Option<PathBuf>,
+    /// Somebody chose that folder; else it is the default one.
+    pub data_dir_is_chosen: bool,
     /// How many messages a joiner gets, 0 to [`MAX_HISTORY_LIMIT`].
     pub history_limit: usize,
     /// The silence after which somebody is taken off the chat, 2 seconds at least.
@@ -234,7 +236,9 @@ fn option_file(
 }
 
 fn server(given: &Given, mut connection: Connection, environment: &Environment) -> Result<ServerOptions, UsageError> {
-    let data_dir = match given.one_of(&["memory", "data-dir"])? {
+    let chosen = given.one_of(&["memory", "data-dir"])?;
+    let data_dir_is_chosen = chosen.is_some() || environment.set("STATE_DIRECTORY").is_some();
+    let data_dir = match chosen {
         Some(item) if item.flag.is_switch() => None,
         Some(item) => Some(PathBuf::from(&item.value)),
         None => Some(environment.state_dir().ok_or_else(|| {
@@ -251,7 +255,13 @@ fn server(given: &Given, mut connection: Connection, environment: &Environment) 
              will be timed out"
         ));
     }
-    Ok(ServerOptions { connection, data_dir, history_limit: history_limit.transpose()?.unwrap_or(50), timeout })
+    Ok(ServerOptions {
+        connection,
+        data_dir,
+        data_dir_is_chosen,
+        history_limit: history_limit.transpose()?.unwrap_or(50),
+        timeout,
+    })
 }
 
 fn client(given: &Given, connection: Connection) -> Result<ClientOptions, UsageError> {

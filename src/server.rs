@@ -39,6 +39,8 @@ use store::{Answer, Job};
 const ANOTHER_SERVER: u8 = 75;
 /// How often the chat looks for who is gone; fine enough for a will to be believed within half a second of its time.
 const TICK: Duration = Duration::from_millis(500);
+/// The longest wait before the next attempt to connect: there is one server, and everybody misses it.
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// How long the last words may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest client identifier that every MQTT 3.1.1 broker takes.
@@ -101,6 +103,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
             return Ok(ExitCode::from(ANOTHER_SERVER));
         }
     };
+    claim(&history, &options)?;
     let secret = history.secret().map_err(|error| format!("the database cannot be read: {error}"))?;
     let kept = history.roster().map_err(|error| format!("the database cannot be read: {error}"))?;
     let config = chat::Config {
@@ -235,6 +238,7 @@ fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Ch
             (topics.name(&Topic::Server), Qos::AtLeastOnce),
         ],
         patient: true,
+        longest_wait: LONGEST_WAIT,
         gate: Some(Box::new(move || rival::look(&settings, &asked))),
     }
 }
@@ -247,6 +251,25 @@ fn client_id(root: &str, secret: &str) -> String {
     let mut id = format!("{root}{MIDDLE}{secret}");
     id.truncate(CLIENT_ID_BYTES);
     id
+}
+
+/// Takes the history for that of the options' broker, so that what was said on one broker is not told on another. A
+/// folder that somebody chose is obeyed: brokers move.
+fn claim(history: &History, options: &ServerOptions) -> Result<(), String> {
+    let unusable = |error: history::Error| format!("the database cannot be used: {error}");
+    let broker = options.connection.settings.address.to_string();
+    match history.broker().map_err(unusable)? {
+        Some(known) if known == broker => return Ok(()),
+        Some(known) if !options.data_dir_is_chosen => {
+            return Err(format!(
+                "the history in the default folder is that of the broker {known}; for {broker} give a --data-dir, \
+                 another one or, if it is the same chat, this one"
+            ));
+        }
+        Some(known) => warn!("the history of the broker {known} is from now on that of {broker}"),
+        None => {}
+    }
+    history.set_broker(&broker).map_err(unusable)
 }
 
 enum Opened {
@@ -262,7 +285,7 @@ fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
         return Ok(Opened::Ours(None, history));
     };
     make_private_folder(dir).map_err(|error| format!("the folder {} cannot be made: {error}", dir.display()))?;
-    let path = dir.join(format!("{}.db", root.replace('/', "-")));
+    let path = dir.join(format!("{}.db", file_name(root)));
     let unusable = |error: &dyn std::fmt::Display| format!("the database {} cannot be used: {error}", path.display());
     let file = make_private_file(&path).map_err(|error| unusable(&error))?;
     if is_locked(&file) {
@@ -270,6 +293,11 @@ fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
     }
     let history = History::open(&path).map_err(|error| unusable(&error))?;
     Ok(Opened::Ours(Some(file), history))
+}
+
+/// A topic root as a file's name: different ones stay different.
+fn file_name(root: &str) -> String {
+    root.replace('%', "%25").replace('/', "%2F")
 }
 
 /// What people said is nobody else's to read.
@@ -307,6 +335,15 @@ fn sweep() -> io::Result<Receiver<()>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_root_has_a_file_of_its_own() {
+        assert_eq!(file_name("chat"), "chat");
+        assert_eq!(
+            (file_name("a/b"), file_name("a-b"), file_name("a%2Fb")),
+            ("a%2Fb".into(), "a-b".into(), "a%252Fb".into())
+        );
+    }
 
     #[test]
     fn a_client_id_fits_every_broker_and_differs_by_its_secret() {

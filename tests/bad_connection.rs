@@ -2,7 +2,9 @@
 
 mod support;
 
-use mqttchat::link::{Address, Config, Event, Failure, FailureKind, Link, Settings, Tls, Transport, Version, probe};
+use mqttchat::link::{
+    Address, Config, Event, Failure, FailureKind, LONGEST_WAIT, Link, Settings, Tls, Transport, Version, probe,
+};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
@@ -187,6 +189,7 @@ fn first_failure(settings: Settings) -> Failure {
         will: None,
         subscriptions: Vec::new(),
         patient: false,
+        longest_wait: LONGEST_WAIT,
         gate: None,
     };
     let on_event = move |event| {

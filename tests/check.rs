@@ -2,7 +2,7 @@
 
 mod support;
 
-use mqttchat::link::{Address, Config, Event, Link, Settings, Transport, Version};
+use mqttchat::link::{Address, Config, Event, LONGEST_WAIT, Link, Settings, Transport, Version};
 use serde_json::Value;
 use std::fs;
 use std::sync::mpsc;
@@ -212,6 +212,7 @@ fn a_client_identifier_that_is_another_ones() {
         will: None,
         subscriptions: Vec::new(),
         patient: true,
+        longest_wait: LONGEST_WAIT,
         gate: None,
     };
     let _other = Link::open(config, move |event| drop(sender.send(event))).expect("a thread");

@@ -4,7 +4,8 @@ mod support;
 
 use crossbeam_channel::{Receiver, unbounded};
 use mqttchat::link::{
-    Address, Config, Event, FailureKind, Gate, Link, Message, Publication, Qos, Settings, Tls, Transport, Version,
+    Address, Config, Event, FailureKind, Gate, LONGEST_WAIT, Link, Message, Publication, Qos, Settings, Tls, Transport,
+    Version,
 };
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -30,6 +31,7 @@ fn config(settings: Settings, filters: &[&str]) -> Config {
         will: None,
         subscriptions: filters.iter().map(|filter| (filter.to_string(), Qos::AtLeastOnce)).collect(),
         patient: false,
+        longest_wait: LONGEST_WAIT,
         gate: None,
     }
 }

@@ -6,7 +6,7 @@
 use super::spread;
 use super::support::{Broker, PATIENCE, Program, TempDir};
 use crossbeam_channel::{Receiver, unbounded};
-use mqttchat::link::{Address, Config, Event, Link, Publication, Qos, Settings, Transport, Version};
+use mqttchat::link::{Address, Config, Event, LONGEST_WAIT, Link, Publication, Qos, Settings, Transport, Version};
 use mqttchat::protocol::{
     Chat, FromServer, Nick, Request, RequestKind, RoomName, SentId, Session, Timestamp, Topic, Topics,
 };
@@ -160,6 +160,7 @@ impl Publisher {
             will: None,
             subscriptions: vec![(topics.private_to(nick.key()), Qos::AtLeastOnce)],
             patient: false,
+            longest_wait: LONGEST_WAIT,
             gate: None,
         };
         let link = Link::open(config, move |event| drop(sender.send(event))).expect("a thread");

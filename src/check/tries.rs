@@ -6,7 +6,7 @@ use super::judge::{self, Kept, Trouble};
 use super::peer::{PATIENCE, Peer};
 use super::report::Finding;
 use super::step::Step;
-use crate::link::{Config, Failure, Publication, Qos, Settings, Subscription, Version, probe};
+use crate::link::{Config, Failure, LONGEST_WAIT, Publication, Qos, Settings, Subscription, Version, probe};
 use crate::random;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ pub fn config(check: &Check, client_id: String, subscriptions: Vec<Subscription>
         will: None,
         subscriptions,
         patient: false,
+        longest_wait: LONGEST_WAIT,
         gate: None,
     }
 }

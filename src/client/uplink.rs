@@ -2,7 +2,7 @@
 //! events in a conversation's words. The shell owns it, and so does a [`super::member::Member`]'s thread.
 
 use super::conversation::{Conversation, Input, Kind, Publication};
-use crate::link::{self, Config, Event, Failure, Link, Qos, Version, WillOf};
+use crate::link::{self, Config, Event, Failure, LONGEST_WAIT, Link, Qos, Version, WillOf};
 use crate::options::Connection;
 use crate::random;
 use crossbeam_channel::{Receiver, Sender};
@@ -64,6 +64,7 @@ impl Uplink {
             will,
             subscriptions: subscriptions.collect(),
             patient: self.connected_once,
+            longest_wait: LONGEST_WAIT,
             gate: None,
         };
         // The receiving end lives as long as the shell; after its end nobody wants to know.

@@ -3,19 +3,23 @@
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
 
-/// Doubling waits from 1 s to 60 s, each shortened by up to half, so that those a broker lost together do not come
+/// Doubling waits from 1 s to the longest, each shortened by up to half, so that those a broker lost together do not come
 /// back together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Backoff {
+    longest: Duration,
     failures: u32,
 }
 
 impl Backoff {
+    pub fn new(longest: Duration) -> Backoff {
+        Backoff { longest, failures: 0 }
+    }
+
     /// `random`: any number; its uniform spread is the jitter's.
     pub fn next(&mut self, random: u32) -> Duration {
-        let full = FIRST.saturating_mul(1 << self.failures.min(6)).min(LONGEST);
+        let full = FIRST.saturating_mul(1 << self.failures.min(16)).min(self.longest);
         self.failures = self.failures.saturating_add(1);
         let half = full / 2;
         half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
@@ -32,7 +36,8 @@ mod tests {
 
     #[test]
     fn doubles_to_a_minute_and_starts_again() {
-        let mut backoff = Backoff::default();
+        const LONGEST: Duration = Duration::from_secs(60);
+        let mut backoff = Backoff::new(LONGEST);
         let longest: Vec<u64> = (0..8).map(|_| backoff.next(u32::MAX).as_secs()).collect();
         assert_eq!(longest, [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(backoff.next(0), LONGEST / 2);

@@ -99,6 +99,7 @@ impl Worker {
     ) -> Worker {
         let version = first_version(config.settings.version);
         Worker {
+            backoff: Backoff::new(config.longest_wait),
             config,
             on_event: Arc::from(on_event),
             signals,
@@ -110,7 +111,6 @@ impl Worker {
             conn: 0,
             session_present: false,
             up_since: None,
-            backoff: Backoff::default(),
             operations: HashMap::new(),
             next_operation: 0,
             publishing: 0,

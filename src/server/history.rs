@@ -8,7 +8,7 @@ use crate::protocol::limits::LISTED_ROOMS;
 use crate::protocol::{Chat, Cursor, Entry, Epoch, MessageId, Nick, RoomName, SentId, Session, Timestamp};
 use crate::random;
 use chrono::DateTime;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
@@ -163,6 +163,17 @@ impl History {
     /// What only servers over this database know: part of their client identifier.
     pub fn secret(&self) -> Result<String, Error> {
         Ok(meta(&self.sql, "secret")?)
+    }
+
+    /// The broker whose chat this is, as [`History::set_broker`] was told.
+    pub fn broker(&self) -> Result<Option<String>, Error> {
+        let select = "SELECT value FROM meta WHERE name = 'broker'";
+        Ok(self.sql.query_row(select, [], |row| row.get(0)).optional()?)
+    }
+
+    pub fn set_broker(&self, address: &str) -> Result<(), Error> {
+        self.sql.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('broker', ?1)", [address])?;
+        Ok(())
     }
 
     /// Keeps these messages and roster changes in one transaction. Returns how many messages were new: what was kept

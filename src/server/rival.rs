@@ -4,7 +4,7 @@
 //! Servers that look at the same time find each other too: each hears the others' requests, and the one that asked
 //! first answers those that asked after it.
 
-use crate::link::{Config, Event, Failure, FailureKind, Gate, Link, Publication, Qos, Settings};
+use crate::link::{Config, Event, Failure, FailureKind, Gate, LONGEST_WAIT, Link, Publication, Qos, Settings};
 use crate::protocol::{FromServer, Nick, NickKey, OnlineUsers, Request, RequestKind, Session, Token, Topic, Topics};
 use crate::random;
 use crossbeam_channel::{Receiver, unbounded};
@@ -36,6 +36,7 @@ pub fn look(settings: &Settings, topics: &Topics) -> Gate {
             (topics.all_requests(), Qos::AtLeastOnce),
         ],
         patient: false,
+        longest_wait: LONGEST_WAIT,
         gate: None,
     };
     let link = match Link::open(config, move |event| drop(sender.send(event))) {
@@ -221,6 +222,7 @@ mod tests {
             will: None,
             subscriptions: Vec::new(),
             patient: false,
+            longest_wait: LONGEST_WAIT,
             gate: None,
         };
         let link = Link::open(config, |_| ()).unwrap();

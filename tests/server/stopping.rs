@@ -37,6 +37,30 @@ fn nothing_is_on_disk_in_memory_mode() {
 }
 
 #[test]
+fn what_was_said_on_one_broker_is_not_told_on_another() {
+    let (first, second) = (Broker::start(), Broker::start());
+    let home = TempDir::new();
+    let start = |broker: &Broker, arguments: &[&str]| {
+        let address = broker.address();
+        let all = [&["server", &address], arguments].concat();
+        Program::with(&all).home(home.path()).start()
+    };
+    let stop = |mut server: Program| {
+        server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+        server.signal(libc::SIGTERM);
+        assert_eq!(server.exit_code(PATIENCE), 0);
+    };
+    stop(start(&first, &[]));
+    let mut refused = start(&second, &[]);
+    assert_eq!(refused.exit_code(PATIENCE), 1);
+    let told = format!("is that of the broker {}", first.address());
+    assert!(refused.lines(Stream::Err).iter().any(|line| line.contains(&told)), "{:?}", refused.lines(Stream::Err));
+    stop(start(&first, &[]));
+    let folder = home.join(".local/state/mqttchat");
+    stop(start(&second, &["--data-dir", folder.to_str().expect("a UTF-8 path")]));
+}
+
+#[test]
 fn a_database_that_cannot_be_used_is_one_line() {
     let broker = Broker::start();
     let data = TempDir::new();
