@@ -277,9 +277,10 @@ impl Conversation {
         }
     }
 
-    /// Whether the server hears what is published now. Where there never was one, nobody waits for it.
+    /// Whether the server hears what is published now. Only its welcome on this connection proves that: what chat/server
+    /// says may have outlived the server's session on the broker. Where there never was one, nobody waits for it.
     fn is_heard(&self) -> bool {
-        self.server.is_some() || !self.had_server
+        (self.server.is_some() && self.join == Join::Welcomed) || !self.had_server
     }
 
     pub(super) fn published(&mut self, now: Now, ticket: u64) {

@@ -239,6 +239,32 @@ fn what_is_typed_offline_goes_out_after_the_next_connect() {
     stage.check_published(&["chat/messages/alice", "chat/messages/alice"]);
 }
 
+/// A broker that restarts may keep what is retained and not the server's session: the server is said to be online, and
+/// hears nothing.
+#[test]
+fn what_goes_out_before_the_welcome_goes_again_after_it() {
+    let mut stage = Stage::welcomed();
+    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.types("acknowledged");
+    stage.types("under way");
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(2);
+    stage.input(Input::Published(1));
+    assert_eq!(stage.conversation.unsent(), 1);
+    stage.out.clear();
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.check_published(&["chat/messages/alice", "chat/messages/alice"]);
+    stage.input(Input::Published(2));
+    stage.input(Input::Published(1));
+    stage.input(Input::Published(2));
+    assert_eq!(stage.conversation.unsent(), 0);
+    stage.types("heard");
+    stage.input(Input::Published(3));
+    stage.out.clear();
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.check_published(&[]);
+}
+
 #[test]
 fn nothing_is_said_before_the_server_has_let_us_in() {
     let mut stage = Stage::new(|_| {});
