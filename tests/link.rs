@@ -87,33 +87,47 @@ fn speaks_5_and_what_it_is_told_to() {
     }
 }
 
-/// A broker that answers MQTT 5 with `refusal` and the end of the connection, where one is given, speaks 3.1.1 (and
-/// 5 without one), and grants no filter that begins with `closed`. Where the first filter of a SUBSCRIBE is `slow` it
-/// sends a message, and answers after the next packet.
-fn scripted_broker(refusal: Option<&'static [u8]>) -> u16 {
+/// What a scripted broker does with a CONNECT of MQTT 5.
+#[derive(Clone, Copy, Debug)]
+enum On5 {
+    Accept,
+    /// Answer this, and end the connection.
+    Refuse(&'static [u8]),
+    /// Leave it open, without a word.
+    Wait,
+}
+
+/// A broker that speaks 3.1.1, and MQTT 5 as it is told, and grants no filter that begins with `closed`. Where the first
+/// filter of a SUBSCRIBE is `slow` it sends a message, and answers after the next packet.
+fn scripted_broker(on_5: On5) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("its address").port();
     std::thread::spawn(move || {
+        let mut waiting = Vec::new();
         for mut stream in listener.incoming().map_while(Result::ok) {
             // Fixed header, protocol name (2 + 4 bytes), then the level.
             let Ok(connect) = packet(&mut stream) else { continue };
             let five = connect.get(8) == Some(&5);
-            if five && let Some(refusal) = refusal {
-                let _ = stream.write_all(refusal);
-                continue;
-            }
-            let connack: &[u8] = if five { &[0x20, 3, 0, 0, 0] } else { &[0x20, 2, 0, 0] };
-            let _ = stream.write_all(connack);
-            let mut held = Vec::new();
-            while let Ok(sent) = packet(&mut stream) {
-                let slow = sent.windows(4).any(|part| part == b"slow");
-                let now = std::mem::replace(&mut held, if slow { answer(&sent, five) } else { Vec::new() });
-                let now = if slow { b"\x30\x04\0\x01a\0".to_vec() } else { [now, answer(&sent, five)].concat() };
-                let _ = stream.write_all(&now);
+            match on_5 {
+                On5::Refuse(refusal) if five => drop(stream.write_all(refusal)),
+                On5::Wait if five => waiting.push(stream),
+                _ => serve(stream, five),
             }
         }
     });
     port
+}
+
+fn serve(mut stream: TcpStream, five: bool) {
+    let connack: &[u8] = if five { &[0x20, 3, 0, 0, 0] } else { &[0x20, 2, 0, 0] };
+    let _ = stream.write_all(connack);
+    let mut held = Vec::new();
+    while let Ok(sent) = packet(&mut stream) {
+        let slow = sent.windows(4).any(|part| part == b"slow");
+        let now = std::mem::replace(&mut held, if slow { answer(&sent, five) } else { Vec::new() });
+        let now = if slow { b"\x30\x04\0\x01a\0".to_vec() } else { [now, answer(&sent, five)].concat() };
+        let _ = stream.write_all(&now);
+    }
 }
 
 /// What a broker answers to SUBSCRIBE and to PUBLISH at QoS 1.
@@ -153,10 +167,11 @@ fn packet(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
 
 #[test]
 fn falls_back_to_3_1_1_where_the_broker_refuses_5() {
-    // CONNACK "unacceptable protocol version" as 3.1.1 has it; as 5 has it; no word at all.
-    for refusal in [&[0x20, 2, 0, 1][..], &[0x20, 3, 0, 0x84, 0], &[]] {
-        let (link, events) = open(config(settings(scripted_broker(Some(refusal))), &["a"]));
-        assert_eq!(connected(&events).0, Version::V311, "{refusal:?}");
+    // CONNACK "unacceptable protocol version" as 3.1.1 has it; as 5 has it; the end without a word; no end either.
+    let refusals = [On5::Refuse(&[0x20, 2, 0, 1]), On5::Refuse(&[0x20, 3, 0, 0x84, 0]), On5::Refuse(&[]), On5::Wait];
+    for on_5 in refusals {
+        let (link, events) = open(config(settings(scripted_broker(on_5)), &["a"]));
+        assert_eq!(connected(&events).0, Version::V311, "{on_5:?}");
         link.publish(publication("a", "x", Some(1)));
         wait_for(&events, "acknowledgement", |event| matches!(event, Event::Published { ticket: 1 }).then_some(()));
     }
@@ -164,7 +179,7 @@ fn falls_back_to_3_1_1_where_the_broker_refuses_5() {
 
 #[test]
 fn reads_every_suback_code() {
-    let port = scripted_broker(None);
+    let port = scripted_broker(On5::Accept);
     for version in [Version::V5, Version::V311] {
         let several = &["open/a", "closed/b", "open/c", "closed/d"][..];
         for (filters, refused) in [(several, &["closed/b", "closed/d"][..]), (&["closed/e"], &["closed/e"])] {
@@ -338,7 +353,7 @@ fn a_long_queue_at_qos_0_is_published_whole() {
 
 #[test]
 fn a_subscription_ordered_while_others_are_under_way_is_made() {
-    let (link, events) = open(config(settings(scripted_broker(None)), &["slow"]));
+    let (link, events) = open(config(settings(scripted_broker(On5::Accept)), &["slow"]));
     // The broker has the SUBSCRIBE and does not answer before the next one.
     message(&events);
     link.subscribe("closed/f".to_owned(), Qos::AtLeastOnce);

@@ -182,6 +182,8 @@ pub struct Conversation {
     told_failure: Option<String>,
     told_retry: bool,
     heartbeat_at: Option<Instant>,
+    /// When a join that no welcome answers is said again.
+    join_again_at: Option<Instant>,
     seen: HashMap<RoomName, Seen>,
     seen_direct: Seen,
     people: People,
@@ -220,6 +222,7 @@ impl Conversation {
             told_failure: None,
             told_retry: false,
             heartbeat_at: None,
+            join_again_at: None,
             seen: HashMap::new(),
             seen_direct: Seen::default(),
             people: People::default(),

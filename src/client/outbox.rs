@@ -5,7 +5,7 @@
 //!  push ─► waiting ── take_waiting ─► handed out ── settle, heard ─► gone
 //!             ▲                         │     │
 //!             ├────── lost (late) ◄─────┘     │ settle, not heard
-//!             └─ server_came (late) ◄─ unheard ◄┘
+//!             └─ server_came (late) ◄─ unheard ◄┘   (and of what is handed out what was not heard)
 //! ```
 
 use crate::protocol::{Chat, Nick, Private, SentId, Session, Topic};
@@ -143,7 +143,7 @@ impl Outbox {
     /// The chat's server is there again: what it has not heard goes again, marked late.
     pub fn server_came(&mut self) {
         self.unheard.clear();
-        self.again(|state| state == State::Unheard);
+        self.again(|state| matches!(state, State::Unheard | State::HandedOut { heard: false }));
     }
 
     fn again(&mut self, which: fn(State) -> bool) {

@@ -28,20 +28,23 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of a name with many addresses, as many are tried.
 const ADDRESSES: usize = 4;
 
-/// What an attempt that failed with paho's `error` failed of. Blocks for seconds, up to 40 where everything
-/// that can be slow is.
+/// What an attempt that failed with paho's `error` failed of. Blocks as [`walk`] does.
 pub fn explain(settings: &Settings, error: &str) -> Failure {
-    match walk(settings) {
-        Err(failure) => failure,
-        Ok(()) => Failure::new(
-            FailureKind::Other,
-            format!("cannot log in to {}: {error}, although it answers as a broker does", settings.address),
-            "try again, then run mqttchat check and see the broker's log",
-        ),
-    }
+    walk(settings).err().unwrap_or_else(|| unexplained(settings, error))
 }
 
-fn walk(settings: &Settings) -> Result<(), Failure> {
+/// An attempt failed with paho's `error` although [`walk`] finds nothing wrong.
+pub fn unexplained(settings: &Settings, error: &str) -> Failure {
+    Failure::new(
+        FailureKind::Other,
+        format!("cannot log in to {}: {error}, although it answers as a broker does", settings.address),
+        "try again, then run mqttchat check and see the broker's log",
+    )
+}
+
+/// All steps up to an answer to a CONNECT of MQTT 3.1.1; the first that fails. Blocks for seconds, up to 40 where
+/// everything that can be slow is.
+pub fn walk(settings: &Settings) -> Result<(), Failure> {
     if let Some(tls) = &settings.tls {
         files::check(tls)?;
     }

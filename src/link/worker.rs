@@ -292,14 +292,24 @@ impl Worker {
     fn refused(&mut self, error: mqtt::Error) {
         let may_fall_back = self.config.settings.version == Version::Auto && self.version >= mqtt::MQTT_VERSION_5;
         if may_fall_back && paho::wants_older_version(&error) {
-            self.version = mqtt::MQTT_VERSION_3_1_1;
-            return self.connect();
+            return self.fall_back();
         }
-        self.version = first_version(self.config.settings.version);
-        self.failed(match paho::connack(&error) {
+        let failure = match paho::connack(&error) {
             Some(code) => Failure::connack(code),
-            None => probe::explain(&self.config.settings, &error.to_string()),
-        });
+            None => match probe::walk(&self.config.settings) {
+                Err(failure) => failure,
+                // The walk speaks 3.1.1: some brokers wait for ever in a CONNECT of 5, which they read as one of 3.1.1.
+                Ok(()) if may_fall_back => return self.fall_back(),
+                Ok(()) => probe::unexplained(&self.config.settings, &error.to_string()),
+            },
+        };
+        self.version = first_version(self.config.settings.version);
+        self.failed(failure);
+    }
+
+    fn fall_back(&mut self) {
+        self.version = mqtt::MQTT_VERSION_3_1_1;
+        self.connect();
     }
 
     fn failed(&mut self, failure: Failure) {

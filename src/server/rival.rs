@@ -71,6 +71,8 @@ impl Asking<'_> {
                     self.ask(asked);
                     deadline = Instant::now() + ANSWER_TIMEOUT;
                 }
+                // It may be stale. Some brokers send what matches no subscription, too.
+                Ok(Event::Message(message)) if message.retained => {}
                 Ok(Event::Message(message)) => match self.topics.parse(&message.topic) {
                     Some(Topic::Request { sender: Some(sender), .. }) => match order.heard(&sender, &message.payload) {
                         Heard::Nothing => {}

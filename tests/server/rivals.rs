@@ -65,5 +65,8 @@ fn what_is_retained_proves_nothing() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let stale = json!({"type": "server", "status": "online", "instance": "stale"}).to_string();
     super::publish(&broker, "chat/server", stale, 1, true);
+    // As it would come from another server that looks.
+    let request = json!({"requester": "probe-aaaaaaaaaaaa", "request": "r1"}).to_string();
+    super::publish(&broker, "chat/request/users/probe-aaaaaaaaaaaa", request, 1, true);
     start_server(&broker, data.path(), &[]);
 }

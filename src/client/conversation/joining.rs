@@ -152,6 +152,11 @@ impl Conversation {
         if !self.is_joined() {
             return;
         }
+        if self.join == Join::Asked && self.join_again_at.is_some_and(|at| now.instant >= at) {
+            self.join_again_at = Some(now.instant + self.heartbeat_period());
+            let join = self.presence(now, Action::Join);
+            self.out.push(Output::Publish(join));
+        }
         if self.heartbeat_at.is_some_and(|at| now.instant >= at) {
             self.heartbeat_at = Some(now.instant + self.heartbeat_period());
             let heartbeat = self.presence(now, Action::Heartbeat);
@@ -169,6 +174,8 @@ impl Conversation {
         self.silence_at = Some(now.instant + PATIENCE);
         self.hold_until = self.silence_at.filter(|_| !self.may_send);
         self.heartbeat_at = Some(now.instant + self.heartbeat_period());
+        // An original server says no welcome.
+        self.join_again_at = self.silence_at.filter(|_| self.server.is_some());
         if self.server.is_none() {
             // An original server answers to the nick as typed, and never says that one is in use.
             if self.nick.as_str() != self.nick.key().as_str() {
@@ -277,9 +284,10 @@ impl Conversation {
         }
     }
 
-    /// Whether the server hears what is published now. Where there never was one, nobody waits for it.
+    /// Whether the server hears what is published now. Only its welcome on this connection proves that: what chat/server
+    /// says may have outlived the server's session on the broker. Where there never was one, nobody waits for it.
     fn is_heard(&self) -> bool {
-        self.server.is_some() || !self.had_server
+        (self.server.is_some() && self.join == Join::Welcomed) || !self.had_server
     }
 
     pub(super) fn published(&mut self, now: Now, ticket: u64) {

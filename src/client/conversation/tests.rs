@@ -239,6 +239,59 @@ fn what_is_typed_offline_goes_out_after_the_next_connect() {
     stage.check_published(&["chat/messages/alice", "chat/messages/alice"]);
 }
 
+/// The join may have come before the server, of which only the retained word was there.
+#[test]
+fn joins_again_where_no_welcome_comes() {
+    let mut stage = Stage::new(|_| {});
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.out.clear();
+    let joins = |stage: &mut Stage| {
+        let joins = stage.out.iter().filter_map(published).filter(|payload| {
+            let payload: serde_json::Value = serde_json::from_slice(payload).unwrap();
+            payload["action"] == "join"
+        });
+        let count = joins.count();
+        stage.out.clear();
+        count
+    };
+    stage.after(4_999);
+    assert_eq!(joins(&mut stage), 0);
+    stage.after(1);
+    assert_eq!(joins(&mut stage), 1);
+    stage.after(5_000);
+    assert_eq!(joins(&mut stage), 0, "less often from now on");
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.after(60_000);
+    assert_eq!(joins(&mut stage), 0);
+}
+
+/// A broker that restarts may keep what is retained and not the server's session: the server is said to be online, and
+/// hears nothing.
+#[test]
+fn what_goes_out_before_the_welcome_goes_again_after_it() {
+    let mut stage = Stage::welcomed();
+    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.types("acknowledged");
+    stage.types("under way");
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(2);
+    stage.input(Input::Published(1));
+    assert_eq!(stage.conversation.unsent(), 1);
+    stage.out.clear();
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.check_published(&["chat/messages/alice", "chat/messages/alice"]);
+    stage.input(Input::Published(2));
+    stage.input(Input::Published(1));
+    stage.input(Input::Published(2));
+    assert_eq!(stage.conversation.unsent(), 0);
+    stage.types("heard");
+    stage.input(Input::Published(3));
+    stage.out.clear();
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.check_published(&[]);
+}
+
 #[test]
 fn nothing_is_said_before_the_server_has_let_us_in() {
     let mut stage = Stage::new(|_| {});
@@ -260,7 +313,7 @@ fn nothing_is_said_before_the_server_has_let_us_in() {
     stage.after(4_999);
     stage.check_published(&[]);
     stage.after(1);
-    stage.check_published(&["chat/messages", "chat/request/history/alice"]);
+    stage.check_published(&["chat/messages", "chat/presence/alice", "chat/request/history/alice"]);
 }
 
 #[test]
