@@ -119,6 +119,8 @@ pub struct Config {
     pub gate: Option<Box<dyn FnMut() -> Gate + Send>>,
 }
 
+/// The name under which the MQTT library logs.
+pub const LIBRARY_LOG: &str = "paho_mqtt";
 /// What [`Config::longest_wait`] is where there may be many links, so that a broker that comes back can breathe.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
 

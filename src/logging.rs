@@ -1,6 +1,7 @@
 //! Log lines on stderr, one per event: `2026-11-22T20:30:00.123+01:00 INFO joined nick=alice online=3`. The shells start
 //! it.
 
+use crate::link;
 use crate::protocol::text::visible;
 use chrono::Local;
 use env_logger::{Env, Target};
@@ -17,7 +18,7 @@ pub fn start(default: &str) {
     // A second start in one process (a test's) finds the log started.
     let _ = env_logger::Builder::from_env(Env::default().default_filter_or(default))
         // Below, it tells passwords and every payload.
-        .filter_module("paho_mqtt", LevelFilter::Warn)
+        .filter_module(link::LIBRARY_LOG, LevelFilter::Warn)
         .target(Target::Stderr)
         .format(format)
         .try_init();

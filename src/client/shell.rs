@@ -196,7 +196,10 @@ impl Shell {
                 Output::Quit => self.ending.quit(now.instant),
                 Output::NickInUse => {
                     let nick = self.conversation.nick();
-                    self.complain(format!("the nick {nick} is in use; choose another with --nick"));
+                    self.complain(format!(
+                        "the nick {nick} is in use; choose another with --nick, or wait: a session that ended without a \
+                         word is out after the server's time-out"
+                    ));
                     return Err(NICK_IN_USE);
                 }
             }

@@ -20,6 +20,12 @@ with # is a comment; options of other subcommands are passed over. RUST_LOG in
 the environment sets what is logged.
 ";
 
+const EXIT_CODES: &str = "\
+Exit codes: 0; 1 usage or failure; the broker's CONNACK code where it refuses
+(4, 5, 134, 135 ...); 14 no connection or TLS failure; 27 time-out (-W); 73 nick
+in use; 75 another server serves the chat; 129, 130, 143 ended by a signal.
+";
+
 /// What `mqttchat --help` prints: everything.
 pub(super) fn general() -> String {
     let mut text = String::from("Chat over the MQTT broker you already have.\n\n");
@@ -47,6 +53,8 @@ fn finish(mut text: String, groups: impl Iterator<Item = &'static Group>) -> Str
     }
     text.push('\n');
     text.push_str(ORDER);
+    text.push('\n');
+    text.push_str(EXIT_CODES);
     text
 }
 

@@ -26,6 +26,10 @@ impl Conversation {
     }
 
     fn receive(&mut self, now: Now, topic: Topic, payload: &[u8], retained: bool) -> Result<(), Invalid> {
+        if self.choosing_nick && topic != Topic::Server {
+            // Nobody is let in yet: the question for another nick stays the last line, and its page comes with that nick.
+            return Ok(());
+        }
         match topic {
             Topic::Messages { sender } => {
                 let Some(chat) = Chat::parse(payload, RoomName::lobby())? else { return Ok(()) };

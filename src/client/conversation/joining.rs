@@ -130,7 +130,11 @@ impl Conversation {
             return;
         }
         self.choosing_nick = true;
-        self.error(format!("the nick {} is in use: type another one", self.nick), None);
+        let text = format!("the nick {} is in use: type another one", self.nick);
+        match self.server.as_ref().and_then(|server| server.timeout_seconds) {
+            Some(seconds) => self.error(format!("{text} (one that you lost yourself is free in {seconds} s)"), None),
+            None => self.error(text, None),
+        }
     }
 
     pub(super) fn tick(&mut self, now: Now) {

@@ -345,9 +345,15 @@ fn on_a_terminal_another_nick_is_asked_for() {
     );
     stage.check_told(&["the nick Alice is in use: type another one"]);
     stage.types("no nick");
-    stage.check_told(&["not a nick: a name cannot hold  "]);
+    stage.check_told(&["not a nick: a name cannot hold a blank"]);
+    stage.types("/msg carol hi");
+    stage.check_told(&["type another nick first, or /quit"]);
+    // What comes meanwhile would push the question away.
+    stage.arrives("chat/messages", r#"{"type":"chat","username":"carol","message":"hi all"}"#);
+    stage.check_told(&[]);
     stage.types("Bob");
-    assert_eq!(stage.out, [Output::Renamed]);
+    assert_eq!(stage.out.pop(), Some(Output::Renamed));
+    stage.check_told(&["you are Bob now"]);
     assert!(stage.conversation.subscriptions().contains(&"chat/private/bob/#".to_owned()));
     stage.out.clear();
     stage.arrives("chat/server", ONLINE);

@@ -23,6 +23,9 @@ impl Conversation {
         }
         match command::parse(line) {
             Ok(Command::Say { text, .. }) if text.trim().is_empty() => {}
+            Ok(command) if self.choosing_nick && !works_without_a_nick(&command) => {
+                self.error("type another nick first, or /quit", None);
+            }
             Ok(command) => self.command(now, command, None),
             Err(error) => self.error(error.to_string(), None),
         }
@@ -42,6 +45,7 @@ impl Conversation {
                 self.connected_before = false;
                 self.connection_is_up = false;
                 self.server = None;
+                self.hint(format!("you are {} now", self.nick));
                 self.out.push(Output::Renamed);
             }
             Err(error) => self.error(format!("not a nick: {error}"), None),
@@ -239,4 +243,8 @@ fn mark_shown(rooms: &mut HashMap<RoomName, Seen>, direct: &mut Seen, message: &
     if let Some(id) = id {
         seen.is_new(nick.key(), MessageId::Sent(id.clone()));
     }
+}
+
+fn works_without_a_nick(command: &Command) -> bool {
+    matches!(command, Command::Quit | Command::Help | Command::Status | Command::Clear)
 }
