@@ -105,8 +105,8 @@ impl Report {
         let names: Vec<&str> = self.missing.iter().map(|step| step.name()).collect();
         match (self.style.json, self.is_good()) {
             (true, good) => json!({"verdict": if good { "pass" } else { "fail" }, "missing": names}).to_string(),
-            (false, true) => "All that a chat needs works here.".to_owned(),
-            (false, false) => format!("A chat cannot run here yet: {}.", names.join(", ")),
+            (false, true) => "A chat can run on this broker.".to_owned(),
+            (false, false) => format!("A chat cannot run on this broker yet; it fails at: {}.", names.join(", ")),
         }
     }
 
@@ -196,8 +196,8 @@ mod tests {
             (report.is_good(), report.verdict())
         };
         let tolerated = [Step::Qos(2), Step::Session, Step::RoundTrip, Step::Server];
-        assert_eq!(verdict(false, &tolerated), (true, "All that a chat needs works here.".to_owned()));
-        let unfit = "A chat cannot run here yet: will, QoS 1.".to_owned();
+        assert_eq!(verdict(false, &tolerated), (true, "A chat can run on this broker.".to_owned()));
+        let unfit = "A chat cannot run on this broker yet; it fails at: will, QoS 1.".to_owned();
         assert_eq!(verdict(false, &[Step::Will, Step::Session, Step::Qos(1)]), (false, unfit));
         assert!(!verdict(true, &[Step::Qos(2)]).0, "QoS 2 was asked for");
         assert!(!Report::new(PLAIN, false).is_good(), "nothing was found out");
