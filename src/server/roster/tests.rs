@@ -1,0 +1,181 @@
+//! The roster with a clock that the tests move.
+
+use super::*;
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+struct Clock(Instant);
+
+impl Clock {
+    fn pass(&mut self, seconds: f64) -> Instant {
+        self.0 += Duration::from_secs_f64(seconds);
+        self.0
+    }
+}
+
+fn start() -> (Roster, Clock) {
+    (Roster::new(TIMEOUT), Clock(Instant::now()))
+}
+
+/// A presence of `nick`, in the run named by `session` (0: an original client), on its connection `conn`.
+fn of(nick: &str, session: u8, conn: u32) -> Presence {
+    Presence {
+        action: Action::Join,
+        nick: Nick::parse(nick).unwrap(),
+        timestamp: None,
+        session: (session > 0).then(|| Session::from_random([session; 12])),
+        conn,
+        will: false,
+        rooms: Vec::new(),
+    }
+}
+
+fn heartbeat(nick: &str, session: u8, conn: u32) -> Presence {
+    Presence { action: Action::Heartbeat, ..of(nick, session, conn) }
+}
+
+fn gone(roster: &mut Roster, now: Instant) -> Vec<(NoticeKind, String)> {
+    roster.sweep(now).into_iter().map(|(kind, nick)| (kind, nick.to_string())).collect()
+}
+
+#[test]
+fn silence_of_one_timeout_ends_a_presence() {
+    let (mut roster, mut clock) = start();
+    assert_eq!(roster.arrive(&of("Alice", 1, 1), clock.0), Arrival::New);
+    assert_eq!(roster.arrive(&of("bob", 0, 0), clock.0), Arrival::New);
+    assert_eq!(roster.arrive(&of("bob", 0, 0), clock.pass(30.0)), Arrival::Known);
+    assert_eq!(gone(&mut roster, clock.pass(29.9)), []);
+    assert_eq!(gone(&mut roster, clock.pass(0.1)), [(NoticeKind::Timeout, "Alice".to_owned())]);
+    assert_eq!(gone(&mut roster, clock.pass(30.0)), [(NoticeKind::Timeout, "bob".to_owned())]);
+    assert_eq!(roster.online(), 0);
+}
+
+#[test]
+fn a_will_is_believed_after_a_second_and_a_half() {
+    let (mut roster, mut clock) = start();
+    roster.arrive(&of("alice", 1, 1), clock.0);
+    roster.doubt(&of("alice", 1, 1), clock.0);
+    assert_eq!(gone(&mut roster, clock.pass(1.4)), []);
+    assert_eq!(gone(&mut roster, clock.pass(0.1)), [(NoticeKind::Leave, "alice".to_owned())]);
+}
+
+#[test]
+fn a_short_drop_is_no_leave_whichever_comes_first() {
+    for will_first in [true, false] {
+        let (mut roster, mut clock) = start();
+        roster.arrive(&of("alice", 1, 1), clock.0);
+        if will_first {
+            roster.doubt(&of("alice", 1, 1), clock.0);
+        }
+        assert_eq!(roster.arrive(&of("alice", 1, 2), clock.pass(1.0)), Arrival::Known);
+        if !will_first {
+            roster.doubt(&of("alice", 1, 1), clock.0);
+        }
+        assert_eq!(gone(&mut roster, clock.pass(5.0)), [], "will first: {will_first}");
+    }
+}
+
+#[test]
+fn a_heartbeat_still_under_way_does_not_lift_a_doubt() {
+    let (mut roster, mut clock) = start();
+    roster.arrive(&of("alice", 1, 1), clock.0);
+    roster.doubt(&of("alice", 1, 1), clock.0);
+    roster.arrive(&heartbeat("alice", 1, 1), clock.0);
+    assert_eq!(gone(&mut roster, clock.pass(2.0)).len(), 1);
+}
+
+#[test]
+fn what_an_earlier_connection_had_under_way_changes_nothing() {
+    let (mut roster, mut clock) = start();
+    let room = RoomName::parse("dev").unwrap();
+    roster.arrive(&Presence { rooms: vec![room.clone()], ..of("alice", 1, 2) }, clock.0);
+    roster.arrive(&of("alice", 1, 1), clock.pass(30.0));
+    assert_eq!(roster.members().get(&room), Some(&1));
+    assert_eq!(gone(&mut roster, clock.pass(30.0)).len(), 1, "nor is it a sign of life");
+}
+
+#[test]
+fn a_heartbeat_says_nothing_of_rooms() {
+    let (mut roster, clock) = start();
+    let room = RoomName::parse("dev").unwrap();
+    roster.arrive(&Presence { rooms: vec![room.clone()], ..of("alice", 1, 1) }, clock.0);
+    roster.arrive(&heartbeat("alice", 1, 1), clock.0);
+    assert_eq!(roster.members().get(&room), Some(&1));
+    roster.arrive(&of("alice", 1, 1), clock.0);
+    assert_eq!(roster.members().get(&room), None, "a join replaces them");
+}
+
+#[test]
+fn a_run_that_does_not_count_its_connections_is_back_with_its_next_join() {
+    let (mut roster, mut clock) = start();
+    roster.arrive(&of("alice", 1, 0), clock.0);
+    roster.doubt(&of("alice", 1, 0), clock.0);
+    roster.arrive(&of("alice", 1, 0), clock.pass(1.0));
+    assert_eq!(gone(&mut roster, clock.pass(2.0)), []);
+}
+
+#[test]
+fn killed_and_started_again_at_once_is_no_leave_and_no_join() {
+    let (mut roster, mut clock) = start();
+    roster.arrive(&of("alice", 1, 1), clock.0);
+    roster.doubt(&of("alice", 1, 1), clock.0);
+    assert_eq!(roster.arrive(&of("Alice", 2, 1), clock.pass(0.5)), Arrival::Known);
+    assert_eq!(gone(&mut roster, clock.pass(5.0)), []);
+    roster.doubt(&of("alice", 1, 1), clock.0);
+    assert!(!roster.leave(&of("alice", 1, 1)));
+    assert_eq!(gone(&mut roster, clock.pass(5.0)), []);
+}
+
+#[test]
+fn one_session_per_nick() {
+    let (mut roster, clock) = start();
+    roster.arrive(&of("alice", 1, 1), clock.0);
+    assert_eq!(roster.arrive(&of("ALICE", 2, 1), clock.0), Arrival::NickInUse);
+    assert_eq!(roster.arrive(&of("alice", 0, 0), clock.0), Arrival::Known);
+    roster.arrive(&of("bob", 0, 0), clock.0);
+    assert_eq!(roster.arrive(&of("bob", 3, 1), clock.0), Arrival::NickInUse);
+}
+
+#[test]
+fn a_leave_ends_only_its_own_session() {
+    let (mut roster, clock) = start();
+    roster.arrive(&of("alice", 1, 2), clock.0);
+    roster.arrive(&of("alice", 0, 0), clock.0);
+    assert!(!roster.leave(&of("alice", 2, 1)));
+    assert!(!roster.leave(&of("alice", 1, 1)), "an earlier connection of the run");
+    assert!(!roster.leave(&of("alice", 0, 0)), "the session-less presence goes, the other stays");
+    assert!(roster.leave(&of("alice", 1, 2)));
+    assert!(!roster.leave(&of("alice", 1, 2)));
+}
+
+#[test]
+fn an_outage_of_the_server_makes_nobody_leave() {
+    let (mut roster, mut clock) = start();
+    roster.arrive(&of("alice", 1, 1), clock.0);
+    roster.doubt(&of("alice", 1, 1), clock.0);
+    roster.grace(clock.pass(600.0));
+    assert_eq!(gone(&mut roster, clock.pass(59.0)), []);
+    assert_eq!(gone(&mut roster, clock.pass(1.0)), [(NoticeKind::Timeout, "alice".to_owned())]);
+}
+
+#[test]
+fn what_the_database_keeps_comes_back() {
+    let (mut roster, clock) = start();
+    let now = Now { instant: clock.0, wall: chrono::DateTime::UNIX_EPOCH.fixed_offset() };
+    let mut presence = of("Alice", 1, 3);
+    presence.rooms = vec![RoomName::parse("dev").unwrap()];
+    roster.arrive(&presence, clock.0);
+    roster.arrive(&of("bob", 0, 0), clock.0);
+    let changes = roster.take_changes(now, false);
+    assert_eq!(changes.len(), 2);
+    assert_eq!(roster.take_changes(now, true), []);
+    let mut again = Roster::new(TIMEOUT);
+    again.restore(changes.into_iter().flat_map(|change| change.seats).collect(), clock.0);
+    assert_eq!(again.members(), roster.members());
+    assert_eq!(again.nicks().collect::<Vec<_>>(), roster.nicks().collect::<Vec<_>>());
+    assert_eq!(again.arrive(&presence, clock.0), Arrival::Known);
+    assert_eq!(again.take_changes(now, false), []);
+    assert!(roster.leave(&of("bob", 0, 0)));
+    let left = Change { key: Nick::parse("bob").unwrap().key().clone(), seats: Vec::new() };
+    assert_eq!(roster.take_changes(now, false), [left]);
+}
