@@ -152,7 +152,7 @@ fn passwords() {
     let wrong = login("guess");
     wrong.has("fail", "log-in", &["--username", "--password-file"]);
     assert_eq!((wrong.code, wrong.lines.len()), (1, 5), "{:#?}", wrong.lines);
-    assert_eq!(wrong.lines[4], "A chat cannot run here yet: log-in.");
+    assert_eq!(wrong.lines[4], "A chat cannot run on this broker yet; it fails at: log-in.");
     login("secret").is_good();
     left_nothing(&broker);
 }
@@ -170,7 +170,7 @@ fn access_rules_that_forbid() {
         checked.has("fail", "QoS 1", &["access rules", "chat/#"]);
         assert_eq!(checked.code, 1);
         let verdict = checked.lines.last().expect("lines");
-        assert_eq!(verdict, "A chat cannot run here yet: QoS 0, QoS 1.");
+        assert_eq!(verdict, "A chat cannot run on this broker yet; it fails at: QoS 0, QoS 1.");
     }
     // Another root, another rule.
     let checked = check(&[&broker.address(), "--topic-root", "attic/talk"]);
