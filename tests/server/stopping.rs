@@ -37,6 +37,19 @@ fn nothing_is_on_disk_in_memory_mode() {
 }
 
 #[test]
+fn no_log_holds_the_password() {
+    let broker = Broker::builder().user("ann", "geheim").start();
+    let all = ["server", &broker.address(), "--memory", "-u", "ann", "-P", "geheim"];
+    let mut server = Program::with(&all).env("RUST_LOG", "trace").start();
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.exit_code(PATIENCE), 0);
+    let log = server.lines(Stream::Err).join("\n");
+    // As text, and as the library prints bytes.
+    assert!(!log.contains("geheim") && !log.contains("103, 101, 104, 101, 105, 109"), "{log}");
+}
+
+#[test]
 fn what_was_said_on_one_broker_is_not_told_on_another() {
     let (first, second) = (Broker::start(), Broker::start());
     let home = TempDir::new();
