@@ -363,3 +363,25 @@ fn a_subscription_ordered_while_others_are_under_way_is_made() {
     });
     assert_eq!(filter, "closed/f");
 }
+
+#[test]
+fn a_link_closed_while_it_subscribes_says_goodbye() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    let (seen, kinds) = unbounded();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        // It lets in whoever comes, and leaves the SUBSCRIBE unanswered.
+        while let Ok(sent) = packet(&mut stream) {
+            if sent[0] >> 4 == 1 {
+                let _ = stream.write_all(&[0x20, 3, 0, 0, 0]);
+            }
+            let _ = seen.send(sent[0] >> 4);
+        }
+    });
+    let (link, _events) = open(config(settings(port), &["a"]));
+    let next = || kinds.recv_timeout(PATIENCE).expect("a packet");
+    assert_eq!((next(), next()), (1, 8), "CONNECT, SUBSCRIBE");
+    link.close(None, PATIENCE);
+    assert_eq!(next(), 14, "DISCONNECT, so that no will is sent");
+}

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
+/// A connection that lasted so long counts as one that works.
+const STABLE: Duration = Duration::from_secs(5);
 
 /// Doubling waits from 1 s to the longest, each shortened by up to half, so that those a broker lost together do not come
 /// back together.
@@ -25,8 +27,12 @@ impl Backoff {
         half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
     }
 
-    pub fn reset(&mut self) {
-        self.failures = 0;
+    /// A connection has ended. Where it had lasted, the waits start from the shortest again; one that breaks at once, as
+    /// where two programs use one identifier, is no success.
+    pub fn connection_lasted(&mut self, time: Duration) {
+        if time >= STABLE {
+            self.failures = 0;
+        }
     }
 }
 
@@ -41,7 +47,9 @@ mod tests {
         let longest: Vec<u64> = (0..8).map(|_| backoff.next(u32::MAX).as_secs()).collect();
         assert_eq!(longest, [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(backoff.next(0), LONGEST / 2);
-        backoff.reset();
+        backoff.connection_lasted(STABLE / 2);
+        assert_eq!(backoff.next(0), LONGEST / 2);
+        backoff.connection_lasted(STABLE);
         assert_eq!(backoff.next(0), FIRST / 2);
     }
 }

@@ -17,8 +17,6 @@ use std::time::{Duration, Instant};
 const WINDOW: usize = 1_000;
 /// How long the broker may take to answer a SUBSCRIBE.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection that lasted so long counts as one that works: the wait after it starts from the shortest again.
-const STABLE: Duration = Duration::from_secs(5);
 /// How long a DISCONNECT may take.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -324,9 +322,8 @@ impl Worker {
     fn lost(&mut self, reason: String) {
         match self.state {
             State::Up | State::Subscribing { .. } => {
-                // A connection that breaks at once, as where two programs use one identifier, is no success.
-                if self.up_since.take().is_some_and(|since| since.elapsed() >= STABLE) {
-                    self.backoff.reset();
+                if let Some(since) = self.up_since.take() {
+                    self.backoff.connection_lasted(since.elapsed());
                 }
                 self.forget_operations();
                 self.emit(Event::Lost { reason });

@@ -32,6 +32,9 @@ fn nothing_is_on_disk_in_memory_mode() {
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
     server.signal(libc::SIGTERM);
     assert_eq!(server.exit_code(PATIENCE), 0);
+    // Nor at the broker: a session that waits for a server which never comes again would queue for it.
+    let connects = broker.log();
+    assert!(connects.contains("-server-") && !connects.contains(", c0,"), "{connects}");
     let files: Vec<_> = std::fs::read_dir(server.home()).expect("a folder").collect();
     assert!(files.is_empty(), "{files:?}");
 }
