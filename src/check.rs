@@ -226,7 +226,7 @@ impl<'a> Check<'a> {
         filters.push(self.topics.all_messages());
         filters.extend(self.nick.as_ref().map(|nick| self.topics.private_to(nick.key())));
         filters.push(format!("{}/#", self.base));
-        filters.into_iter().map(|filter| (filter, Qos::AtLeastOnce)).collect()
+        filters.into_iter().map(|filter| Subscription::new(filter, Qos::AtLeastOnce)).collect()
     }
 
     fn open_main(&mut self) -> Result<Joined, Trouble> {

@@ -88,8 +88,21 @@ pub struct Publication {
     pub ticket: Option<u64>,
 }
 
-/// A subscription: its filter, and the highest quality of service to deliver with.
-pub type Subscription = (String, Qos);
+/// What is subscribed to with every connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    pub filter: String,
+    /// The highest quality of service to deliver with.
+    pub qos: Qos,
+    /// Leave out what this link itself publishes. Only MQTT 5 knows how; of 3.1.1 the own messages come too.
+    pub no_local: bool,
+}
+
+impl Subscription {
+    pub fn new(filter: String, qos: Qos) -> Subscription {
+        Subscription { filter, qos, no_local: false }
+    }
+}
 
 /// What the gate says before each attempt to connect.
 pub enum Gate {

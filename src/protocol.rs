@@ -4,6 +4,7 @@
 //! a thread or a socket. Server, client and `check` all call it.
 
 pub mod chat;
+pub mod delivery;
 mod fields;
 pub mod history;
 pub mod id;
@@ -11,12 +12,15 @@ pub mod limits;
 pub mod names;
 pub mod notice;
 pub mod presence;
+pub mod ranges;
 pub mod request;
+pub mod search;
 pub mod text;
 pub mod timestamp;
 pub mod topics;
 
 pub use chat::{Chat, Private};
+pub use delivery::{Mark, Receipt, ReceiptOf, Stored, Waiting};
 pub use fields::{Claim, Invalid};
 pub use history::{Cursor, Entry, History};
 pub use id::{Epoch, MessageId, SentId, Session, Token};
@@ -26,6 +30,8 @@ pub use notice::{
     Welcome,
 };
 pub use presence::{Action, Presence};
+pub use ranges::Ranges;
 pub use request::{HistoryRequest, Request, RequestKind};
+pub use search::{Found, SearchQuery, SearchRequest, SearchResult};
 pub use timestamp::Timestamp;
 pub use topics::{Topic, Topics};

@@ -16,7 +16,7 @@ mod roster;
 mod stats;
 mod store;
 
-use crate::link::{self, Link, Qos, Version};
+use crate::link::{self, Link, Qos, Subscription, Version};
 use crate::now::Now;
 use crate::options::ServerOptions;
 use crate::protocol::{Status, Topic, Topics};
@@ -229,13 +229,13 @@ fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Ch
         persistent: options.data_dir.is_some(),
         will: Some(Box::new(move |_| will.clone())),
         subscriptions: vec![
-            (topics.all_messages(), connection.qos),
-            (topics.all_rooms(), connection.qos),
+            Subscription::new(topics.all_messages(), connection.qos),
+            Subscription::new(topics.all_rooms(), connection.qos),
             // Queued heartbeats would push messages out of the queue of a server that is away.
-            (topics.all_presence(), Qos::AtMostOnce),
-            (topics.all_requests(), Qos::AtLeastOnce),
+            Subscription::new(topics.all_presence(), Qos::AtMostOnce),
+            Subscription::new(topics.all_requests(), Qos::AtLeastOnce),
             // To hear when an earlier server's will says that this one is offline.
-            (topics.name(&Topic::Server), Qos::AtLeastOnce),
+            Subscription::new(topics.name(&Topic::Server), Qos::AtLeastOnce),
         ],
         patient: true,
         longest_wait: LONGEST_WAIT,

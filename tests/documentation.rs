@@ -37,6 +37,10 @@ fn read_and_write(topic: &Topic, payload: &[u8]) -> Result<Option<Vec<u8>>, Stri
         Topic::Messages { sender } => chat(RoomName::lobby(), sender),
         Topic::Room { room, sender } => chat(room.clone(), &Some(sender.clone())),
         Topic::Private { to, sender } => {
+            if let Some(receipt) = Receipt::parse(payload).map_err(invalid)? {
+                agree(&Some(to.clone()), &receipt.of.nick)?;
+                return agree(&Some(sender.clone()), &receipt.nick).map(|()| Some(receipt.to_json()));
+            }
             let Some(private) = Private::parse(payload).map_err(invalid)? else { return Ok(None) };
             agree(&Some(to.clone()), &private.to)?;
             agree(&Some(sender.clone()), &private.nick).map(|()| Some(private.to_json()))
@@ -51,12 +55,18 @@ fn read_and_write(topic: &Topic, payload: &[u8]) -> Result<Option<Vec<u8>>, Stri
         }
         // Nothing of the crate reads its own counters.
         Topic::Stats => Ok(Some(payload.to_vec())),
-        Topic::PrivateServer { .. } | Topic::PrivateFlat { .. } | Topic::System | Topic::Users | Topic::Server => {
+        Topic::PrivateServer { .. }
+        | Topic::PrivateFlat { .. }
+        | Topic::Marks { .. }
+        | Topic::System
+        | Topic::Users
+        | Topic::Server => {
             let said = FromServer::parse(payload).map_err(invalid)?;
             let json = match (topic, said) {
                 (Topic::System, FromServer::Notice(notice)) => notice.to_json(),
                 (Topic::Server, FromServer::Server(info)) => info.to_json(),
-                (Topic::System | Topic::Server, _) => return Ok(None),
+                (Topic::Marks { room }, FromServer::Mark(mark)) if *room == mark.room => mark.to_json(),
+                (Topic::System | Topic::Server | Topic::Marks { .. }, _) => return Ok(None),
                 (_, FromServer::OnlineUsers(users)) => users.to_json(),
                 (Topic::Users, _) => return Ok(None),
                 (_, FromServer::History(history)) => history.to_json(),
@@ -64,6 +74,11 @@ fn read_and_write(topic: &Topic, payload: &[u8]) -> Result<Option<Vec<u8>>, Stri
                 (_, FromServer::Error(error)) => error.to_json(),
                 (_, FromServer::Rooms(rooms)) => rooms.to_json(),
                 (_, FromServer::Pong(pong)) => pong.to_json(),
+                (_, FromServer::Stored(stored)) => stored.to_json(),
+                (_, FromServer::Waiting(waiting)) => waiting.to_json(),
+                (_, FromServer::SearchResult(result)) => result.to_json(),
+                (_, FromServer::Private(private)) => private.to_json(),
+                (_, FromServer::Receipt(receipt)) => receipt.to_json(),
                 _ => return Ok(None),
             };
             Ok(Some(json))

@@ -4,8 +4,8 @@ mod support;
 
 use crossbeam_channel::{Receiver, unbounded};
 use mqttchat::link::{
-    Address, Config, Event, FailureKind, Gate, LONGEST_WAIT, Link, Message, Publication, Qos, Settings, Tls, Transport,
-    Version,
+    Address, Config, Event, FailureKind, Gate, LONGEST_WAIT, Link, Message, Publication, Qos, Settings, Subscription,
+    Tls, Transport, Version,
 };
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -29,7 +29,7 @@ fn config(settings: Settings, filters: &[&str]) -> Config {
         client_id: format!("link-{}", mqttchat::random::word()),
         persistent: false,
         will: None,
-        subscriptions: filters.iter().map(|filter| (filter.to_string(), Qos::AtLeastOnce)).collect(),
+        subscriptions: filters.iter().map(|filter| Subscription::new(filter.to_string(), Qos::AtLeastOnce)).collect(),
         patient: false,
         longest_wait: LONGEST_WAIT,
         gate: None,

@@ -62,6 +62,7 @@ fn topic() -> impl Strategy<Value = Topic> {
         Just(RequestKind::Users),
         Just(RequestKind::History),
         Just(RequestKind::Rooms),
+        Just(RequestKind::Search),
         Just(RequestKind::Ping)
     ];
     prop_oneof![
@@ -73,6 +74,7 @@ fn topic() -> impl Strategy<Value = Topic> {
         nick().prop_map(|to| Topic::PrivateFlat { to }),
         proptest::option::of(key()).prop_map(|sender| Topic::Presence { sender }),
         (what, proptest::option::of(key())).prop_map(|(what, sender)| Topic::Request { what, sender }),
+        room().prop_map(|room| Topic::Marks { room }),
         Just(Topic::System),
         Just(Topic::Users),
         Just(Topic::Server),
@@ -130,13 +132,18 @@ proptest! {
         (requester, timestamp, session, token) in
             (nick(), proptest::option::of(timestamp()), proptest::option::of(session()), proptest::option::of(token())),
         (room, limit, before) in
-            (room(), proptest::option::of(1..=limits::PAGE_MESSAGES), proptest::option::of((epoch(), 0..=i64::MAX as u64)))
+            (room(), proptest::option::of(0..=limits::PAGE_MESSAGES), proptest::option::of((epoch(), 0..=i64::MAX as u64))),
+        text in ".{0,50}",
     ) {
         let before = before.map(|(epoch, pos)| Cursor { epoch, pos });
-        let history = HistoryRequest { room, limit, before: before.clone(), after: before };
-        let request = Request { requester, timestamp, session, token, history };
+        let history = HistoryRequest { room, limit, before: before.clone(), after: before.clone() };
+        let none = SearchRequest::default();
+        let request = Request { requester, timestamp, session, token, history, search: none.clone() };
         prop_assert_eq!(Request::parse(&request.to_json(RequestKind::History), RequestKind::History), Ok(request.clone()));
-        let plain = Request { history: HistoryRequest::default(), ..request };
+        let search = SearchRequest { text, room: Some(request.history.room.clone()), limit, before };
+        let search = Request { history: HistoryRequest::default(), search, ..request };
+        prop_assert_eq!(Request::parse(&search.to_json(RequestKind::Search), RequestKind::Search), Ok(search.clone()));
+        let plain = Request { search: none, ..search };
         prop_assert_eq!(Request::parse(&plain.to_json(RequestKind::Users), RequestKind::Users), Ok(plain));
     }
 
@@ -187,14 +194,59 @@ proptest! {
     }
 
     #[test]
+    fn what_became_of_messages_reads_back(
+        (nick, to, key) in (nick(), nick(), nick()),
+        (session, room, epoch, id) in (session(), room(), epoch(), message_id()),
+        (numbers, nameless, from) in (proptest::collection::vec(1..1_000_u64, 0..30), 0..5_u64, 0..1_000_000_u64),
+        (timestamp, request, messages) in
+            (proptest::option::of(timestamp()), proptest::option::of(token()), proptest::collection::vec(entry(), 0..3)),
+        (text, flag) in (".{0,50}", any::<bool>()),
+    ) {
+        let seq: Ranges = numbers.into_iter().collect();
+        let mut sent = std::collections::BTreeMap::new();
+        if !seq.is_empty() {
+            sent.insert(session.clone(), seq.clone());
+        }
+        let said = delivery::Said { sent, nameless };
+        let to_pos = from + said.count();
+        let ids = [(key.key().clone(), said)].into();
+        let next = flag.then(|| Cursor { epoch: epoch.clone(), pos: from });
+        let messages = messages.into_iter().map(|entry| Found { room: room.clone(), entry }).collect();
+        let private = Private { nick: nick.clone(), to: to.clone(), text, timestamp: None, id: None, action: flag, late: flag };
+        let stored = Stored { session, seq };
+        let mark = Mark { room, epoch, from, to: to_pos, ids };
+        let waiting = Waiting { of: id.clone(), to };
+        let receipt = Receipt { nick: nick.clone(), of: ReceiptOf { nick, id }, timestamp: timestamp.clone() };
+        let result = SearchResult { messages, timestamp, request, complete: !flag, next, cut: flag };
+        prop_assert_eq!(Receipt::parse(&receipt.to_json()), Ok(Some(receipt.clone())));
+        prop_assert_eq!(Receipt::parse(&waiting.to_json()), Ok(None));
+        for (json, said) in [
+            (stored.to_json(), FromServer::Stored(stored)),
+            (mark.to_json(), FromServer::Mark(mark)),
+            (waiting.to_json(), FromServer::Waiting(waiting)),
+            (receipt.to_json(), FromServer::Receipt(receipt)),
+            (result.to_json(), FromServer::SearchResult(result)),
+            (private.to_json(), FromServer::Private(private)),
+        ] {
+            prop_assert_eq!(FromServer::parse(&json), Ok(said));
+        }
+    }
+
+    #[test]
+    fn no_search_text_panics(text in "[a-z0-9:\"* éß日-]{0,40}") {
+        let _ = SearchQuery::parse(&text);
+        prop_assert_eq!(search::with_times(&text, |_| None), text);
+    }
+
+    #[test]
     fn no_byte_string_panics(payload in proptest::collection::vec(any::<u8>(), 0..300)) {
         read_as_everything(&payload);
     }
 
     #[test]
     fn no_json_panics(
-        keys in proptest::collection::vec("type|action|username|message|requester|session|seq|users|messages|room|before|limit", 0..8),
-        values in proptest::collection::vec("null|1|-1|1e400|true|\"\"|\"chat\"|\"history\"|\"join\"|\"\\\\u0000\"|\\[\\]|\\[null,1\\]|\\{\\}", 8),
+        keys in proptest::collection::vec("type|action|username|message|requester|session|seq|users|messages|room|before|limit|ids|of|from|to|epoch|text", 0..8),
+        values in proptest::collection::vec("null|1|-1|1e400|true|\"\"|\"chat\"|\"history\"|\"mark\"|\"stored\"|\"join\"|\"\\\\u0000\"|\\[\\]|\\[null,1\\]|\\{\\}", 8),
     ) {
         let fields: Vec<String> = keys.iter().zip(&values).map(|(key, value)| format!("\"{key}\":{value}")).collect();
         read_as_everything(format!("{{{}}}", fields.join(",")).as_bytes());
@@ -216,7 +268,9 @@ fn read_as_everything(payload: &[u8]) {
     let _ = Chat::parse(payload, RoomName::lobby());
     let _ = Private::parse(payload);
     let _ = Presence::parse(payload);
+    let _ = Receipt::parse(payload);
     let _ = Request::parse(payload, RequestKind::History);
+    let _ = Request::parse(payload, RequestKind::Search);
     let _ = FromServer::parse(payload);
     let _ = Claim::read(payload);
 }

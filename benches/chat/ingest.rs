@@ -6,7 +6,9 @@
 use super::spread;
 use super::support::{Broker, PATIENCE, Program, TempDir};
 use crossbeam_channel::{Receiver, unbounded};
-use mqttchat::link::{Address, Config, Event, LONGEST_WAIT, Link, Publication, Qos, Settings, Transport, Version};
+use mqttchat::link::{
+    Address, Config, Event, LONGEST_WAIT, Link, Publication, Qos, Settings, Subscription, Transport, Version,
+};
 use mqttchat::protocol::{
     Chat, FromServer, Nick, Request, RequestKind, RoomName, SentId, Session, Timestamp, Topic, Topics,
 };
@@ -158,7 +160,7 @@ impl Publisher {
             client_id: "publisher".to_owned(),
             persistent: false,
             will: None,
-            subscriptions: vec![(topics.private_to(nick.key()), Qos::AtLeastOnce)],
+            subscriptions: vec![Subscription::new(topics.private_to(nick.key()), Qos::AtLeastOnce)],
             patient: false,
             longest_wait: LONGEST_WAIT,
             gate: None,
@@ -208,6 +210,7 @@ impl Publisher {
             session: Some(self.session.clone()),
             token: None,
             history: Default::default(),
+            search: Default::default(),
         };
         self.link.publish(Publication {
             topic: self.topics.name(&Topic::Request { what: RequestKind::Rooms, sender: None }),

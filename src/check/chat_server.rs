@@ -43,6 +43,7 @@ fn request(check: &mut Check, nick: &Nick, is_ours: bool) -> Result<OnlineUsers,
         session: is_ours.then(random::session),
         token: Token::parse(TOKEN),
         history: Default::default(),
+        search: Default::default(),
     };
     let payload = request.to_json(RequestKind::Users);
     let private = check.topics.private_to(nick.key());

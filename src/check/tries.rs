@@ -88,7 +88,7 @@ fn retain(check: &Check) -> Result<(), Trouble> {
 pub fn exactly_once(check: &mut Check) -> Finding {
     let topic = format!("{}/qos2", check.base);
     let echo = || {
-        let filter = (topic.clone(), Qos::ExactlyOnce);
+        let filter = Subscription::new(topic.clone(), Qos::ExactlyOnce);
         let (mut peer, joined) = Peer::open(config(check, new_id(), vec![filter]))?;
         if let Some(filter) = joined.refused.into_iter().next() {
             return Err(Trouble::Refused(filter));
@@ -106,7 +106,7 @@ pub fn session(check: &mut Check) -> Finding {
     let id = new_id();
     let config = |check: &Check, persistent| Config {
         persistent,
-        ..config(check, id.clone(), vec![(topic.clone(), Qos::AtLeastOnce)])
+        ..config(check, id.clone(), vec![Subscription::new(topic.clone(), Qos::AtLeastOnce)])
     };
     let come_back = |check: &mut Check| {
         let (peer, _) = Peer::open(config(check, true))?;

@@ -2,7 +2,7 @@
 //! events in a conversation's words. The shell owns it, and so does a [`super::member::Member`]'s thread.
 
 use super::conversation::{Conversation, Input, Kind, Publication};
-use crate::link::{self, Config, Event, Failure, LONGEST_WAIT, Link, Qos, Version, WillOf};
+use crate::link::{self, Config, Event, Failure, LONGEST_WAIT, Link, Qos, Subscription, Version, WillOf};
 use crate::options::Connection;
 use crate::random;
 use crossbeam_channel::{Receiver, Sender};
@@ -55,14 +55,14 @@ impl Uplink {
             };
             Box::new(will) as WillOf
         });
-        let subscriptions = conversation.subscriptions().into_iter().map(|filter| (filter, self.subscription_qos()));
+        let subscription = |filter| Subscription::new(filter, self.subscription_qos());
         let config = Config {
             settings: connection.settings.clone(),
             // Never told to anybody, so that nobody can throw us off by taking it.
             client_id: connection.client_id.clone().unwrap_or_else(|| format!("mqttchat-{}", random::word())),
             persistent: false,
             will,
-            subscriptions: subscriptions.collect(),
+            subscriptions: conversation.subscriptions().into_iter().map(subscription).collect(),
             patient: self.connected_once,
             longest_wait: LONGEST_WAIT,
             gate: None,

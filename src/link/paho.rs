@@ -1,6 +1,9 @@
 //! The words of the paho library: options in its types, results out of its types. Called by the worker only.
 
-use super::{Config, Event, Failure, FailureKind, Message, Publication, Qos, Settings, Tls, Transport, WillOf, probe};
+use super::{
+    Config, Event, Failure, FailureKind, Message, Publication, Qos, Settings, Subscription, Tls, Transport, WillOf,
+    probe,
+};
 use paho_mqtt as mqtt;
 use std::time::Duration;
 
@@ -116,6 +119,20 @@ pub fn message(publication: &Publication) -> mqtt::Message {
         .qos(qos(publication.qos))
         .retained(publication.retain)
         .finalize()
+}
+
+/// Subscribes to all of these in one request.
+pub fn subscribe(client: &mqtt::AsyncClient, subscriptions: &[Subscription], version: u32) -> mqtt::Token {
+    let filters: Vec<&str> = subscriptions.iter().map(|subscription| subscription.filter.as_str()).collect();
+    let levels: Vec<mqtt::QoS> = subscriptions.iter().map(|subscription| qos(subscription.qos)).collect();
+    if version < mqtt::MQTT_VERSION_5 {
+        return client.subscribe_many(&filters, &levels);
+    }
+    let options: Vec<mqtt::SubscribeOptions> = subscriptions
+        .iter()
+        .map(|subscription| mqtt::SubscribeOptions::new(subscription.no_local, false, None))
+        .collect();
+    client.subscribe_many_with_options(&filters, &levels, &options, None)
 }
 
 pub fn qos(qos: Qos) -> mqtt::QoS {

@@ -2,7 +2,7 @@
 //! it through the channel that its orders come by.
 
 use super::backoff::Backoff;
-use super::{Config, Event, Failure, Gate, Publication, Qos, Version, paho, probe, retired};
+use super::{Config, Event, Failure, Gate, Publication, Qos, Subscription, Version, paho, probe, retired};
 use crossbeam_channel::{Receiver, Sender};
 use openssl::rand::rand_bytes;
 use paho_mqtt as mqtt;
@@ -169,8 +169,8 @@ impl Worker {
                     let token = client.subscribe(filter.as_str(), paho::qos(qos));
                     self.watch(Operation::Subscribe(token, filter.clone()));
                 }
-                self.config.subscriptions.retain(|(known, _)| *known != filter);
-                self.config.subscriptions.push((filter, qos));
+                self.config.subscriptions.retain(|known| known.filter != filter);
+                self.config.subscriptions.push(Subscription::new(filter, qos));
             }
             Order::Unsubscribe(filter) => {
                 if self.takes_subscriptions()
@@ -179,7 +179,7 @@ impl Worker {
                     let token = client.unsubscribe(filter.as_str());
                     self.watch(Operation::Unsubscribe(token));
                 }
-                self.config.subscriptions.retain(|(known, _)| *known != filter);
+                self.config.subscriptions.retain(|known| known.filter != filter);
             }
             Order::Close { last, within } => {
                 match self.state {
@@ -264,13 +264,12 @@ impl Worker {
         };
         self.conn += 1;
         let session_present = response.connect_response().is_some_and(|connect| connect.session_present);
-        let (filters, qos): (Vec<String>, Vec<mqtt::QoS>) =
-            self.config.subscriptions.iter().map(|(filter, qos)| (filter.clone(), paho::qos(*qos))).unzip();
         self.session_present = session_present;
         match &self.client {
-            Some(client) if !filters.is_empty() => {
+            Some(client) if !self.config.subscriptions.is_empty() => {
                 // Again even where the session is there: the set of filters may have changed since it was made.
-                let token = client.subscribe_many(&filters, &qos);
+                let token = paho::subscribe(client, &self.config.subscriptions, self.version);
+                let filters = self.config.subscriptions.iter().map(|known| known.filter.clone()).collect();
                 self.state = State::Subscribing { until: Instant::now() + SUBSCRIBE_TIMEOUT };
                 self.watch(Operation::SubscribeAll(token, filters));
             }

@@ -90,7 +90,8 @@ pub struct Span {
     pub to: u64,
     /// Nothing more lies in the direction that was asked for (`after`: newer; else older).
     pub complete: bool,
-    /// The cursor asked for belongs to another history or to one that was trimmed: this is the newest page instead.
+    /// Messages may be missing that lay at the cursor asked for. It belongs to another history: this is the newest page
+    /// instead. Or what lay there was trimmed: this is what lies next to it.
     pub gap: bool,
 }
 
@@ -181,12 +182,17 @@ impl Entry {
 
 /// How many of these messages, taken in this order, a page can hold within [`REPLY_BYTES`]; at least one.
 pub fn fitting<'a>(entries: impl Iterator<Item = &'a Entry>) -> usize {
-    /// Room for a page's own fields.
+    fitting_bytes(entries.map(Entry::wire_bytes))
+}
+
+/// How many elements of these sizes a reply can hold within [`REPLY_BYTES`]; at least one.
+pub(super) fn fitting_bytes(sizes: impl Iterator<Item = usize>) -> usize {
+    /// Room for a reply's own fields.
     const FRAME_BYTES: usize = 512;
     let mut bytes = FRAME_BYTES;
     let mut count = 0;
-    for entry in entries {
-        bytes += entry.wire_bytes();
+    for size in sizes {
+        bytes += size;
         if bytes > REPLY_BYTES && count > 0 {
             break;
         }

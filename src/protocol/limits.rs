@@ -23,5 +23,11 @@ pub const LISTED_USERS: usize = 500;
 pub const ROOMS_PER_SESSION: usize = 64;
 /// Most rooms in a `rooms` reply.
 pub const LISTED_ROOMS: usize = 500;
+/// Most words and phrases of a search: each costs a look into the index.
+pub const SEARCH_TERMS: usize = 16;
+/// Fewest characters before the `*` of a search: one letter is the beginning of everything.
+pub const SEARCH_PREFIX_CHARS: usize = 2;
+/// Most messages that a reply to a search holds where the request names no limit.
+pub const SEARCH_MESSAGES: usize = 20;
 /// How long a server waits before it believes a will: a short drop of a connection is no leave.
 pub const WILL_DELAY: Duration = Duration::from_millis(1_500);

@@ -1,9 +1,12 @@
 //! What the server says: notices, lists, welcomes, errors and what it is.
 
+use super::chat::Private;
+use super::delivery::{Mark, Receipt, Stored, Waiting};
 use super::fields::{self, Invalid, is_false, lenient, lenient_list, truth};
 use super::history::History;
 use super::id::{MessageId, Session, Token};
 use super::names::{Nick, RoomName};
+use super::search::SearchResult;
 use super::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -163,7 +166,8 @@ pub enum Status {
 }
 
 /// Retained on chat/server, and its will: `{"type":"server","status":"online"|"offline","instance","started","version",
-/// "identity","heartbeat_seconds":30,"timeout_seconds":60,"history_limit":50,"max_page":500,"max_message_chars":4000}`.
+/// "identity","durable","heartbeat_seconds":30,"timeout_seconds":60,"history_limit":50,"max_page":500,
+/// "max_message_chars":4000,"rate"?}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerInfo {
     pub status: Status,
@@ -177,6 +181,10 @@ pub struct ServerInfo {
     /// `open`: sender levels are claims.
     #[serde(default)]
     pub identity: String,
+    /// It says `stored` of what will outlive it. A server that says nothing of it, or says no, is satisfied with the
+    /// broker's acknowledgement.
+    #[serde(default, deserialize_with = "truth")]
+    pub durable: bool,
     /// How often a client is to send a heartbeat.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub heartbeat_seconds: Option<u64>,
@@ -190,6 +198,9 @@ pub struct ServerInfo {
     pub max_page: Option<usize>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub max_message_chars: Option<usize>,
+    /// Messages that one nick may send per second, where that is limited.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub rate: Option<u64>,
 }
 
 /// Everything that a server says to clients, by its `type`.
@@ -203,6 +214,14 @@ pub enum FromServer {
     Error(ErrorReply),
     Pong(Pong),
     Server(ServerInfo),
+    Stored(Stored),
+    Mark(Mark),
+    Waiting(Waiting),
+    SearchResult(SearchResult),
+    /// A direct message of somebody else, which waited at the server.
+    Private(Private),
+    /// The server has delivered a direct message to a client that cannot say so itself.
+    Receipt(Receipt),
     /// A type of a later version: to be ignored.
     Unknown,
 }
@@ -223,6 +242,12 @@ impl FromServer {
             "error" => FromServer::Error(fields::read(payload)?),
             "pong" => FromServer::Pong(fields::read(payload)?),
             "server" => FromServer::Server(fields::read(payload)?),
+            "stored" => FromServer::Stored(fields::read(payload)?),
+            "mark" => FromServer::Mark(Mark::parse(payload)?),
+            "waiting" => FromServer::Waiting(fields::read(payload)?),
+            "search_result" => FromServer::SearchResult(SearchResult::parse(payload)?),
+            "private" => Private::parse(payload)?.map_or(FromServer::Unknown, FromServer::Private),
+            "receipt" => FromServer::Receipt(fields::read(payload)?),
             _ => FromServer::Unknown,
         })
     }
@@ -245,4 +270,7 @@ macro_rules! typed_json {
     )* };
 }
 
-typed_json!(OnlineUsers "online_users" Rooms "rooms" Welcome "welcome" ErrorReply "error" Pong "pong" ServerInfo "server");
+typed_json!(
+    OnlineUsers "online_users" Rooms "rooms" Welcome "welcome" ErrorReply "error" Pong "pong" ServerInfo "server"
+    Stored "stored" Mark "mark" Waiting "waiting" SearchResult "search_result" Receipt "receipt"
+);

@@ -1,10 +1,11 @@
-//! Requests to the server: who is online, a page of history, the rooms, a ping.
+//! Requests to the server: who is online, a page of history, a search, the rooms, a ping.
 
 use super::fields::{self, Invalid, lenient};
 use super::history::Cursor;
 use super::id::{Session, Token};
 use super::limits::PAGE_MESSAGES;
 use super::names::{Nick, RoomName};
+use super::search::SearchRequest;
 use super::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,14 +15,16 @@ pub enum RequestKind {
     Users,
     History,
     Rooms,
+    Search,
     Ping,
 }
 
 impl RequestKind {
+    pub const ALL: [RequestKind; 5] =
+        [RequestKind::Users, RequestKind::History, RequestKind::Rooms, RequestKind::Search, RequestKind::Ping];
+
     pub fn parse(level: &str) -> Option<RequestKind> {
-        [RequestKind::Users, RequestKind::History, RequestKind::Rooms, RequestKind::Ping]
-            .into_iter()
-            .find(|kind| kind.as_str() == level)
+        RequestKind::ALL.into_iter().find(|kind| kind.as_str() == level)
     }
 
     pub fn as_str(self) -> &'static str {
@@ -29,6 +32,7 @@ impl RequestKind {
             RequestKind::Users => "users",
             RequestKind::History => "history",
             RequestKind::Rooms => "rooms",
+            RequestKind::Search => "search",
             RequestKind::Ping => "ping",
         }
     }
@@ -43,14 +47,16 @@ pub struct Request {
     pub token: Option<Token>,
     /// Of a history request; of any other its default.
     pub history: HistoryRequest,
+    /// Of a search request; of any other its default.
+    pub search: SearchRequest,
 }
 
-/// Which page: `room` (default lobby), `limit` (the server's choice, at most 500), `before` or `after` a cursor; neither:
+/// Which page: `room` (default lobby), `limit` (default the server's choice, at most 500), `before` or `after` a cursor; neither:
 /// the newest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryRequest {
     pub room: RoomName,
-    /// Messages at most, 1 to 500; `None`: as many as a joiner gets.
+    /// Messages at most, 0 to 500; `None`: as many as a joiner gets. 0 asks only where the history ends.
     pub limit: Option<usize>,
     pub before: Option<Cursor>,
     pub after: Option<Cursor>,
@@ -84,10 +90,15 @@ impl Request {
                 RequestKind::History => HistoryRequest::parse(payload)?,
                 _ => HistoryRequest::default(),
             },
+            search: match kind {
+                RequestKind::Search => fields::read(payload)?,
+                _ => SearchRequest::default(),
+            },
         })
     }
 
-    /// Writes a request of this kind; only a history request carries the fields of [`HistoryRequest`].
+    /// Writes a request of this kind; only a history request carries the fields of
+    /// [`HistoryRequest`], only a search those of [`SearchRequest`].
     pub fn to_json(&self, kind: RequestKind) -> Vec<u8> {
         #[derive(Serialize)]
         struct Out<'a> {
@@ -106,6 +117,8 @@ impl Request {
             before: Option<&'a Cursor>,
             #[serde(skip_serializing_if = "Option::is_none")]
             after: Option<&'a Cursor>,
+            #[serde(flatten, skip_serializing_if = "Option::is_none")]
+            search: Option<&'a SearchRequest>,
         }
         let page = (kind == RequestKind::History).then_some(&self.history);
         fields::write(&Out {
@@ -117,6 +130,7 @@ impl Request {
             limit: page.and_then(|page| page.limit),
             before: page.and_then(|page| page.before.as_ref()),
             after: page.and_then(|page| page.after.as_ref()),
+            search: (kind == RequestKind::Search).then_some(&self.search),
         })
     }
 }
@@ -135,7 +149,7 @@ impl HistoryRequest {
             after: Option<Cursor>,
         }
         let fields: Fields = fields::read(payload)?;
-        let capped = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX).clamp(1, PAGE_MESSAGES);
+        let capped = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX).min(PAGE_MESSAGES);
         Ok(HistoryRequest {
             room: fields.room.unwrap_or_else(RoomName::lobby),
             limit: fields.limit.map(capped),

@@ -12,7 +12,7 @@ pub enum Topic {
     Room { room: RoomName, sender: NickKey },
     /// Direct messages and receipts from a client to a client.
     Private { to: NickKey, sender: NickKey },
-    /// Replies of the server to a client of ours.
+    /// What the server says to a client of ours: replies, what became of messages, direct messages that waited.
     PrivateServer { to: NickKey },
     /// Replies to an original client; the nick as typed, for that is what it subscribes to.
     PrivateFlat { to: Nick },
@@ -20,6 +20,8 @@ pub enum Topic {
     Presence { sender: Option<NickKey> },
     /// Requests to the server; flat from original clients.
     Request { what: RequestKind, sender: Option<NickKey> },
+    /// How far a room's history has come, retained.
+    Marks { room: RoomName },
     /// Notices to everybody.
     System,
     /// The retained list of who is online.
@@ -59,6 +61,7 @@ impl Topics {
             Topic::Presence { sender: Some(sender) } => format!("{root}/presence/{sender}"),
             Topic::Request { what, sender: None } => format!("{root}/request/{}", what.as_str()),
             Topic::Request { what, sender: Some(sender) } => format!("{root}/request/{}/{sender}", what.as_str()),
+            Topic::Marks { room } => format!("{root}/marks/{room}"),
             Topic::System => format!("{root}/system"),
             Topic::Users => format!("{root}/users"),
             Topic::Server => format!("{root}/server"),
@@ -91,6 +94,7 @@ impl Topics {
             ("request", Some(what), level) => {
                 Topic::Request { what: RequestKind::parse(what)?, sender: sender(level)? }
             }
+            ("marks", Some(room), None) => Topic::Marks { room: RoomName::parse(room).ok()? },
             ("system", None, None) => Topic::System,
             ("users", None, None) => Topic::Users,
             ("server", None, None) => Topic::Server,
@@ -117,6 +121,12 @@ impl Topics {
     /// Everything sent to one nick: direct messages, and replies to the key without a sender's level.
     pub fn private_to(&self, key: &NickKey) -> String {
         format!("{}/private/{key}/#", self.root)
+    }
+
+    /// Everybody's direct messages and receipts, and what the server says to each. A server's own it hears again, where
+    /// the broker cannot leave them out.
+    pub fn all_private(&self) -> String {
+        format!("{}/private/+/+", self.root)
     }
 
     /// Everybody's presence.
@@ -157,10 +167,14 @@ mod tests {
         check("chat/private/Alice", true);
         check("chat/private/alice/bob", true);
         check("chat/private/alice/server", true);
+        check("chat/marks/lobby", true);
+        check("chat/marks", false);
+        check("chat/marks/Dev", false);
         check("chat/presence", true);
         check("chat/presence/", false);
         check("chat/request/users", true);
         check("chat/request/history/alice", true);
+        check("chat/request/search/alice", true);
         check("chat/request/nonsense", false);
         check("chat/system", true);
         check("chat/system/x", false);

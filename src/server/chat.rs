@@ -166,11 +166,13 @@ impl Chat {
             started: Some(self.started.clone()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             identity: "open".to_owned(),
+            durable: false,
             heartbeat_seconds: Some((self.config.timeout / 2).as_secs().max(1)),
             timeout_seconds: Some(self.config.timeout.as_secs()),
             history_limit: Some(self.config.history_limit),
             max_page: Some(PAGE_MESSAGES),
             max_message_chars: Some(TEXT_CHARS),
+            rate: None,
         };
         self.publication(&Topic::Server, info.to_json(), true)
     }
@@ -381,6 +383,7 @@ impl Chat {
         match what {
             RequestKind::Users => self.reply_users(now, &reply, outputs),
             RequestKind::Rooms => outputs.push(Output::Rooms { reply }),
+            RequestKind::Search => {}
             RequestKind::Ping => self.reply_pong(now, &reply, outputs),
             RequestKind::History => {
                 let place = match (page.after, page.before) {

@@ -4,7 +4,9 @@
 //! Servers that look at the same time find each other too: each hears the others' requests, and the one that asked
 //! first answers those that asked after it.
 
-use crate::link::{Config, Event, Failure, FailureKind, Gate, LONGEST_WAIT, Link, Publication, Qos, Settings};
+use crate::link::{
+    Config, Event, Failure, FailureKind, Gate, LONGEST_WAIT, Link, Publication, Qos, Settings, Subscription,
+};
 use crate::protocol::{FromServer, Nick, NickKey, OnlineUsers, Request, RequestKind, Session, Token, Topic, Topics};
 use crate::random;
 use crossbeam_channel::{Receiver, unbounded};
@@ -32,8 +34,8 @@ pub fn look(settings: &Settings, topics: &Topics) -> Gate {
         will: None,
         subscriptions: vec![
             // With the flat topic, on which an original server answers.
-            (topics.private_to(nick.key()), Qos::AtLeastOnce),
-            (topics.all_requests(), Qos::AtLeastOnce),
+            Subscription::new(topics.private_to(nick.key()), Qos::AtLeastOnce),
+            Subscription::new(topics.all_requests(), Qos::AtLeastOnce),
         ],
         patient: false,
         longest_wait: LONGEST_WAIT,
@@ -113,6 +115,7 @@ impl Asking<'_> {
                 session: ours.then(|| self.session.clone()),
                 token: ours.then(|| Token::from_number(time)),
                 history: Default::default(),
+                search: Default::default(),
             };
             let sender = ours.then(|| self.nick.key().clone());
             self.publish(&Topic::Request { what: RequestKind::Users, sender }, request.to_json(RequestKind::Users));
@@ -189,6 +192,7 @@ mod tests {
                 session: None,
                 token: Some(Token::from_number(*time)),
                 history: Default::default(),
+                search: Default::default(),
             };
             last = order.heard(nick(name).key(), &request.to_json(RequestKind::Users));
         }

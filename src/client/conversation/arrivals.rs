@@ -161,7 +161,7 @@ impl Conversation {
                 }
             }
             FromServer::Pong(pong) => self.ponged(now, pong),
-            FromServer::Welcome(_) | FromServer::Notice(_) | FromServer::Server(_) | FromServer::Unknown => {}
+            _ => {}
         }
     }
 

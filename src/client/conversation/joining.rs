@@ -234,6 +234,7 @@ impl Conversation {
             session: Some(self.config.session.clone()),
             token: Some(open.token.clone()),
             history: open.history.clone(),
+            search: Default::default(),
         };
         let sender = self.server.as_ref().map(|_| self.nick.key().clone());
         let is_ping = open.kind == RequestKind::Ping;

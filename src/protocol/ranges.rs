@@ -1,0 +1,127 @@
+//! Sets of message numbers as ranges: what arrived of a session is mostly one run, so ten thousand numbers are two.
+
+use super::id::MAX_SEQ;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Whole numbers from 1 to [`MAX_SEQ`]. On the wire a list of `[first,last]`, both in it: `[[5,9],[12,12]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ranges {
+    /// In order, each apart from the next by at least one number.
+    ranges: Vec<(u64, u64)>,
+}
+
+impl Ranges {
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// Puts a number in; `false` where it was there.
+    pub fn insert(&mut self, number: u64) -> bool {
+        let is_new = !self.contains(number);
+        self.insert_range(number, number);
+        is_new
+    }
+
+    /// Puts the numbers `first` to `last` in. What is no number, or no range, is passed over.
+    pub fn insert_range(&mut self, first: u64, last: u64) {
+        if first == 0 || first > last || last > MAX_SEQ {
+            return;
+        }
+        // The ranges that touch the new one become part of it.
+        let start = self.ranges.partition_point(|range| range.1 + 1 < first);
+        let end = self.ranges.partition_point(|range| range.0 <= last + 1);
+        let touched = &self.ranges[start..end];
+        let first = touched.first().map_or(first, |range| range.0.min(first));
+        let last = touched.last().map_or(last, |range| range.1.max(last));
+        self.ranges.splice(start..end, [(first, last)]);
+    }
+
+    pub fn contains(&self, number: u64) -> bool {
+        let at = self.ranges.partition_point(|range| range.1 < number);
+        self.ranges.get(at).is_some_and(|range| range.0 <= number)
+    }
+
+    /// How many numbers it holds.
+    pub fn count(&self) -> u64 {
+        self.ranges.iter().map(|range| range.1 - range.0 + 1).sum()
+    }
+
+    /// `(first, last)`, in order.
+    pub fn ranges(&self) -> &[(u64, u64)] {
+        &self.ranges
+    }
+
+    /// Every number, in order. One who did not make the set looks at [`Ranges::count`] first.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.ranges.iter().flat_map(|range| range.0..=range.1)
+    }
+}
+
+impl FromIterator<u64> for Ranges {
+    fn from_iter<I: IntoIterator<Item = u64>>(numbers: I) -> Ranges {
+        let mut ranges = Ranges::default();
+        numbers.into_iter().for_each(|number| ranges.insert_range(number, number));
+        ranges
+    }
+}
+
+impl Serialize for Ranges {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.ranges.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Ranges {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut ranges = Ranges::default();
+        for (first, last) in Vec::<(u64, u64)>::deserialize(deserializer)? {
+            ranges.insert_range(first, last);
+        }
+        Ok(ranges)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(numbers: &[u64], json: &str) {
+        let ranges: Ranges = numbers.iter().copied().collect();
+        assert_eq!(serde_json::to_string(&ranges).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Ranges>(json).unwrap(), ranges);
+        let mut sorted = numbers.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(ranges.numbers().collect::<Vec<_>>(), sorted);
+        assert_eq!(ranges.count(), sorted.len() as u64);
+        assert!((1..=20).all(|number| ranges.contains(number) == sorted.contains(&number)));
+    }
+
+    #[test]
+    fn neighbours_are_one_range() {
+        check(&[], "[]");
+        check(&[5], "[[5,5]]");
+        check(&[5, 6, 7], "[[5,7]]");
+        check(&[7, 5, 6, 5], "[[5,7]]");
+        check(&[1, 3, 5, 4], "[[1,1],[3,5]]");
+        check(&[9, 1, 5, 2, 8], "[[1,2],[5,5],[8,9]]");
+    }
+
+    #[test]
+    fn what_is_no_range_is_passed_over() {
+        let hostile = "[[0,3],[9,5],[4,18446744073709551615],[2,3],[1,2]]";
+        assert_eq!(serde_json::from_str::<Ranges>(hostile).unwrap().ranges(), [(1, 3)]);
+        let mut ranges = Ranges::default();
+        assert!(ranges.insert(4) && !ranges.insert(4));
+    }
+
+    #[test]
+    fn a_range_swallows_those_it_covers() {
+        let mut ranges: Ranges = [1, 4, 6, 9].into_iter().collect();
+        ranges.insert_range(3, 7);
+        assert_eq!(ranges.ranges(), [(1, 1), (3, 7), (9, 9)]);
+        ranges.insert_range(2, MAX_SEQ);
+        assert_eq!(ranges.ranges(), [(1, MAX_SEQ)]);
+    }
+}

@@ -1,0 +1,304 @@
+//! Search: what somebody types to find messages, the request that carries it, and the reply.
+//!
+//! The text is words, `"phrases"` and `prefix*`, all of which a message must have, and filters: `from:NICK`,
+//! `room:ROOM`, `after:TIME`, `before:TIME`. On the wire times are RFC 3339.
+
+use super::fields::{self, Invalid, is_false, lenient, lenient_list, truth};
+use super::history::{Cursor, Entry, fitting_bytes};
+use super::id::Token;
+use super::limits::{SEARCH_PREFIX_CHARS, SEARCH_TERMS};
+use super::names::{Nick, NickKey, RoomName};
+use super::timestamp::Timestamp;
+use chrono::{DateTime, FixedOffset};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a text asks for, read and checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SearchQuery {
+    /// Each must be in the message.
+    pub terms: Vec<Term>,
+    pub from: Option<NickKey>,
+    pub room: Option<RoomName>,
+    /// Received at this time or later.
+    pub after: Option<DateTime<FixedOffset>>,
+    /// Received before this time.
+    pub before: Option<DateTime<FixedOffset>>,
+}
+
+/// Something that the text of a message must hold; without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Term {
+    Word(String),
+    /// Words in this order.
+    Phrase(String),
+    /// The beginning of a word, at least [`SEARCH_PREFIX_CHARS`] long.
+    Prefix(String),
+}
+
+/// Why a text cannot be searched for. `Display` is made for the person who typed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SearchError {
+    Empty,
+    OpenQuote,
+    /// This term has neither a letter nor a digit.
+    NoWord(String),
+    ShortPrefix(String),
+    BadNick(String),
+    BadRoom(String),
+    BadTime {
+        filter: &'static str,
+        value: String,
+    },
+    Twice(&'static str),
+    TooManyTerms,
+}
+
+impl fmt::Display for SearchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SearchError::Empty => write!(f, "there is nothing to search for"),
+            SearchError::OpenQuote => write!(f, "a phrase has no closing \""),
+            SearchError::NoWord(term) => write!(f, "{term:?} has no letter or digit to search for"),
+            SearchError::ShortPrefix(term) => {
+                write!(f, "{term:?} is too short: at least {SEARCH_PREFIX_CHARS} characters come before *")
+            }
+            SearchError::BadNick(value) => write!(f, "from:{value} names no nick"),
+            SearchError::BadRoom(value) => write!(f, "room:{value} names no room"),
+            SearchError::BadTime { filter, value } => {
+                write!(f, "{filter}:{value} is no time such as 2026-11-22T20:30:00+01:00")
+            }
+            SearchError::Twice(filter) => write!(f, "{filter}: is there twice"),
+            SearchError::TooManyTerms => write!(f, "at most {SEARCH_TERMS} words and phrases"),
+        }
+    }
+}
+
+impl std::error::Error for SearchError {}
+
+impl SearchQuery {
+    pub fn parse(text: &str) -> Result<SearchQuery, SearchError> {
+        let mut query = SearchQuery::default();
+        for part in parts(text) {
+            match part? {
+                Part::Phrase(phrase) => query.terms.push(Term::Phrase(word(phrase)?.to_owned())),
+                Part::Filter("from", value) => {
+                    let nick = Nick::parse(value).map_err(|_| SearchError::BadNick(value.to_owned()))?;
+                    set("from", &mut query.from, nick.key().clone())?;
+                }
+                Part::Filter("room", value) => {
+                    let room = RoomName::parse(value.strip_prefix('#').unwrap_or(value))
+                        .map_err(|_| SearchError::BadRoom(value.to_owned()))?;
+                    set("room", &mut query.room, room)?;
+                }
+                Part::Filter("after", value) => set("after", &mut query.after, time("after", value)?)?,
+                Part::Filter(_, value) => set("before", &mut query.before, time("before", value)?)?,
+                Part::Word(text) => query.terms.push(match text.strip_suffix('*') {
+                    Some(prefix) if word(prefix)?.chars().count() < SEARCH_PREFIX_CHARS => {
+                        return Err(SearchError::ShortPrefix(text.to_owned()));
+                    }
+                    Some(prefix) => Term::Prefix(prefix.to_owned()),
+                    None => Term::Word(word(text)?.to_owned()),
+                }),
+            }
+        }
+        match query {
+            query if query == SearchQuery::default() => Err(SearchError::Empty),
+            query if query.terms.len() > SEARCH_TERMS => Err(SearchError::TooManyTerms),
+            query => Ok(query),
+        }
+    }
+}
+
+/// The text with the times of its filters replaced by what `time` makes of them (from the reader's zone to RFC 3339);
+/// where that is nothing, the time stays.
+pub fn with_times(text: &str, time: impl Fn(&str) -> Option<String>) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    let mut rest = text;
+    for part in parts(text) {
+        let Ok(Part::Filter("after" | "before", value)) = part else { continue };
+        // Parts are slices of the text, in order.
+        let start = value.as_ptr() as usize - rest.as_ptr() as usize;
+        replaced.push_str(&rest[..start]);
+        replaced.push_str(&time(value).unwrap_or_else(|| value.to_owned()));
+        rest = &rest[start + value.len()..];
+    }
+    replaced + rest
+}
+
+enum Part<'a> {
+    Word(&'a str),
+    Phrase(&'a str),
+    /// One of [`FILTERS`], and what follows its colon.
+    Filter(&'static str, &'a str),
+}
+
+const FILTERS: [&str; 4] = ["from", "room", "after", "before"];
+
+/// What stands between blanks; a phrase between quotes.
+fn parts(text: &str) -> impl Iterator<Item = Result<Part<'_>, SearchError>> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        rest = rest.trim_start();
+        if let Some(opened) = rest.strip_prefix('"') {
+            let Some((phrase, after)) = opened.split_once('"') else {
+                rest = "";
+                return Some(Err(SearchError::OpenQuote));
+            };
+            rest = after;
+            return Some(Ok(Part::Phrase(phrase)));
+        }
+        let end = rest.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(rest.len());
+        let (part, after) = rest.split_at(end);
+        rest = after;
+        let filter = part.split_once(':').and_then(|(name, value)| {
+            let known = FILTERS.into_iter().find(|known| known.eq_ignore_ascii_case(name))?;
+            Some(Part::Filter(known, value))
+        });
+        (!part.is_empty()).then(|| Ok(filter.unwrap_or(Part::Word(part))))
+    })
+}
+
+/// A term that the index can have.
+fn word(term: &str) -> Result<&str, SearchError> {
+    match term.chars().any(char::is_alphanumeric) {
+        true => Ok(term),
+        false => Err(SearchError::NoWord(term.to_owned())),
+    }
+}
+
+fn time(filter: &'static str, value: &str) -> Result<DateTime<FixedOffset>, SearchError> {
+    DateTime::parse_from_rfc3339(value).map_err(|_| SearchError::BadTime { filter, value: value.to_owned() })
+}
+
+fn set<T>(filter: &'static str, place: &mut Option<T>, value: T) -> Result<(), SearchError> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(SearchError::Twice(filter)),
+    }
+}
+
+/// The fields of a search request beside those that all requests have: `text`, `room`, `limit`, `before`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SearchRequest {
+    pub text: String,
+    /// As `room:` in the text; what stands there wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomName>,
+    /// Messages at most, 1 to 500; `None`: the server's choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// The `next` of an earlier reply: go on from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Cursor>,
+}
+
+/// What was found, newest message first.
+/// `{"type":"search_result","messages":[…,"room"],"timestamp","request","complete","next"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchResult {
+    #[serde(deserialize_with = "lenient_list")]
+    pub messages: Vec<Found>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<Timestamp>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub request: Option<Token>,
+    /// Nothing older fits. `false` where the page is full, and where the search took too long.
+    #[serde(default, deserialize_with = "truth")]
+    pub complete: bool,
+    /// What to ask `before` for what is older; absent where `complete`.
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub next: Option<Cursor>,
+    /// The search took too long: what is older was not looked at.
+    #[serde(default, deserialize_with = "truth", skip_serializing_if = "is_false")]
+    pub cut: bool,
+}
+
+/// A message with the room that it was said in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    pub room: RoomName,
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+impl Found {
+    /// Bytes that it takes in a reply, its comma included.
+    pub fn wire_bytes(&self) -> usize {
+        fields::write(self).len() + 1
+    }
+}
+
+/// How many of these, taken in this order, a reply can hold; at least one.
+pub fn fitting<'a>(found: impl Iterator<Item = &'a Found>) -> usize {
+    fitting_bytes(found.map(Found::wire_bytes))
+}
+
+impl SearchResult {
+    /// Reads a payload whose `type` is known to be `search_result`.
+    pub fn parse(payload: &[u8]) -> Result<SearchResult, Invalid> {
+        fields::read(payload)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<&[Term], &str>) {
+        let parsed = SearchQuery::parse(text);
+        match (&parsed, expected) {
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (Ok(query), Ok(terms)) => assert_eq!(query.terms, terms, "{text}"),
+            _ => panic!("{text}: {parsed:?}"),
+        }
+    }
+
+    #[test]
+    fn terms() {
+        let word = |text: &str| Term::Word(text.to_owned());
+        check("hello World", Ok(&[word("hello"), word("World")]));
+        check(r#"  "two words" pump*"#, Ok(&[Term::Phrase("two words".to_owned()), Term::Prefix("pump".to_owned())]));
+        check(r#"say"two words"now"#, Ok(&[word("say"), Term::Phrase("two words".to_owned()), word("now")]));
+        check("https://a.example NOT", Ok(&[word("https://a.example"), word("NOT")]));
+        check("日本*", Ok(&[Term::Prefix("日本".to_owned())]));
+        check("from:bob", Ok(&[]));
+    }
+
+    #[test]
+    fn mistakes_are_told() {
+        check("", Err("nothing to search for"));
+        check("  ", Err("nothing to search for"));
+        check("\"open", Err("no closing"));
+        check("\"\"", Err("no letter or digit"));
+        check("a ?!", Err("\"?!\" has no letter or digit"));
+        check("*", Err("no letter or digit"));
+        check("p*", Err("at least 2 characters"));
+        check("from:a/b", Err("names no nick"));
+        check("from:", Err("names no nick"));
+        check("room:Dev", Err("names no room"));
+        check("after:yesterday", Err("after:yesterday is no time"));
+        check("from:a from:b x", Err("from: is there twice"));
+        check(&"word ".repeat(SEARCH_TERMS + 1), Err("at most"));
+    }
+
+    #[test]
+    fn filters() {
+        let query = SearchQuery::parse("From:Bob room:#dev after:2026-11-22T00:00:00+01:00 x").unwrap();
+        assert_eq!(query.from.as_ref().map(NickKey::as_str), Some("bob"));
+        assert_eq!(query.room, RoomName::parse("dev").ok());
+        assert_eq!(query.after.map(|at| at.to_rfc3339()).as_deref(), Some("2026-11-22T00:00:00+01:00"));
+        assert_eq!((query.before, query.terms.len()), (None, 1));
+    }
+
+    #[test]
+    fn times_are_replaced_where_they_stand() {
+        let time = |value: &str| (value == "2026-11-22").then(|| "2026-11-22T00:00:00+01:00".to_owned());
+        let text = r#"  a before:2026-11-22 "after:2026-11-22" after:noon from:x"#;
+        let expected = r#"  a before:2026-11-22T00:00:00+01:00 "after:2026-11-22" after:noon from:x"#;
+        assert_eq!(with_times(text, time), expected);
+        assert_eq!(with_times("plain", time), "plain");
+        assert_eq!(with_times("after:2026-11-22 \"open", time), "after:2026-11-22T00:00:00+01:00 \"open");
+    }
+}
