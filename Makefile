@@ -4,6 +4,8 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DESTDIR ?=
 JOBS ?=
+TORTURE_FAULTS ?= 500
+TORTURE_SEED ?=
 
 # The tree holds everything that is built, whatever the user's own cargo settings say; `install` relies on it.
 export CARGO_TARGET_DIR := $(CURDIR)/target
@@ -19,7 +21,7 @@ jobs := $(if $(JOBS),--jobs $(JOBS))
 .DELETE_ON_ERROR:
 # cargo uses every core by itself; two of it would only wait for each other.
 .NOTPARALLEL:
-.PHONY: all deps run test fmt lint bench install uninstall clean help
+.PHONY: all deps run test torture fmt lint bench install uninstall clean help
 
 all: ## build the release binary, target/release/mqttchat (the default)
 	cargo build --release $(jobs)
@@ -35,6 +37,10 @@ test: deps ## check the formatting, lint, and run every test
 	cargo fmt --check
 	cargo clippy --all-targets $(jobs) -- -D warnings
 	cargo test $(jobs)
+
+torture: deps ## prove the promise: TORTURE_FAULTS=500 faults at random, TORTURE_SEED repeats a seed that was printed
+	TORTURE_FAULTS=$(TORTURE_FAULTS) TORTURE_SEED=$(TORTURE_SEED) \
+		cargo test --release $(jobs) --test torture -- --ignored --exact --nocapture a_long_round
 
 fmt: ## format the code
 	cargo fmt

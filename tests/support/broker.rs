@@ -1,6 +1,7 @@
 //! A Mosquitto of its own for a test: free ports, a temporary folder, ended with its value.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +13,9 @@ use super::wait::{PATIENCE, send_signal, wait_for_exit, wait_until};
 
 /// How often a new broker tries other ports, because somebody else took one of those it had found free.
 const PORT_ATTEMPTS: u32 = 10;
+
+/// The file in which Mosquitto keeps sessions and retained messages.
+const STORE: &str = "mosquitto.db";
 
 /// Why a broker did not come up.
 enum Refusal {
@@ -109,6 +113,22 @@ impl Broker {
         wait_for_exit(&mut process, "mosquitto", PATIENCE);
     }
 
+    /// Takes away what it has kept on disk, so that it starts empty. Only between `stop` or `kill` and `start_again`.
+    #[track_caller]
+    pub fn forget(&self) {
+        assert!(self.process.is_none(), "the broker still runs");
+        match fs::remove_file(self.dir.join(STORE)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => panic!("cannot remove what the broker has kept: {error}"),
+        }
+    }
+
+    /// Whether it has ended although nobody ended it.
+    pub fn has_fallen(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| !matches!(process.try_wait(), Ok(None)))
+    }
+
     /// Starts it again after `stop` or `kill`, on the same ports with the same configuration.
     #[track_caller]
     pub fn start_again(&mut self) {
@@ -144,7 +164,7 @@ impl Broker {
     }
 
     fn log_path(&self) -> PathBuf {
-        self.dir.join("mosquitto.log")
+        self.settings.log.clone().unwrap_or_else(|| self.dir.join("mosquitto.log"))
     }
 
     fn listens(&self) -> bool {
@@ -224,7 +244,7 @@ impl Drop for Broker {
             let _ = process.kill();
             let _ = process.wait();
         }
-        if std::thread::panicking() {
+        if std::thread::panicking() && self.settings.log.is_none() {
             eprintln!("---- mosquitto at {} ----\n{}", self.address(), self.log());
         }
     }

@@ -15,6 +15,7 @@ pub struct Builder {
     pub(super) websockets: bool,
     queue_qos0: bool,
     persistence: bool,
+    pub(super) log: Option<PathBuf>,
 }
 
 impl Builder {
@@ -57,6 +58,12 @@ impl Builder {
     /// Sessions and retained messages outlive `stop` and `start_again` (but not `kill`).
     pub fn persistence(mut self) -> Self {
         self.persistence = true;
+        self
+    }
+
+    /// Its log goes to this file and is not shown where the test panics: for a test that makes it long.
+    pub fn log(mut self, file: &Path) -> Self {
+        self.log = Some(file.to_owned());
         self
     }
 

@@ -89,17 +89,8 @@ impl Program {
     pub fn other<S: AsRef<OsStr>>(executable: &Path, arguments: &[S]) -> Starter {
         let home = TempDir::new();
         let mut command = Command::new(executable);
-        command
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("LANG", "C.UTF-8")
-            .env("TZ", "UTC")
-            .env("NO_COLOR", "1");
-        set_home(&mut command, home.path());
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        isolate(&mut command, home.path());
         Starter { command, home }
     }
 
@@ -209,6 +200,17 @@ impl Drop for Program {
             eprintln!("---- program, process {} ----\n{}", self.pid(), self.output.text());
         }
     }
+}
+
+/// Gives `command` an environment in which nothing of the user's own is found, and `home` to live in.
+pub fn isolate(command: &mut Command, home: &Path) {
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("LANG", "C.UTF-8")
+        .env("TZ", "UTC")
+        .env("NO_COLOR", "1");
+    set_home(command, home);
 }
 
 fn set_home(command: &mut Command, home: &Path) {

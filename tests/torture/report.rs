@@ -1,0 +1,121 @@
+//! What a round has to tell: figures where all is well, everything that is known about what is not.
+
+use crate::account::{Account, Number};
+use crate::cast::Member;
+use crate::verdict::{Promise, Violation};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Messages that are told of in full.
+const STORIES: usize = 20;
+
+/// The figures of a round that is over.
+pub struct Figures<'a> {
+    pub seed: u64,
+    pub account: &'a Account,
+    pub violations: &'a [Violation],
+    pub faults: &'a BTreeMap<String, usize>,
+    pub excused: &'a BTreeMap<String, usize>,
+    pub took: Duration,
+    /// From the end of the last fault until everything was everywhere.
+    pub healed: Duration,
+}
+
+impl Figures<'_> {
+    pub fn text(&self) -> String {
+        let messages = self.account.messages.values();
+        let taken = messages.clone().filter(|message| message.taken.is_some()).count();
+        let stored = messages.clone().filter(|message| !message.stored.is_empty()).count();
+        let direct = messages.clone().filter(|message| message.delivered.is_some()).count();
+        let late = self.account.history.values().flatten().filter(|kept| kept.late).count();
+        let broken = |promise| self.violations.iter().filter(|violation| violation.promise == promise).count();
+        let doubled = broken(Promise::NothingDoubled) + broken(Promise::ShownOnce);
+        let lost = broken(Promise::NothingLost) + broken(Promise::EverybodyHasIt);
+        let mut text = String::new();
+        let mut line = |line: String| {
+            let _ = writeln!(text, "{line}");
+        };
+        line(format!("seed {}, {:.1} minutes", self.seed, self.took.as_secs_f64() / 60.0));
+        line(format!("faults    {}", self.faults.values().sum::<usize>()));
+        for (kind, count) in self.faults {
+            line(format!("  {count:5} {kind}"));
+        }
+        line(format!(
+            "messages  {} given, {taken} taken, {stored} told stored, {direct} told delivered",
+            messages.len()
+        ));
+        line(format!("lost      {lost}"));
+        line(format!("doubled   {doubled}, but {} shown again after a kill, from its last second", self.repeated()));
+        line(format!("disorder  {}, but {late} marked late in history", broken(Promise::InOrder)));
+        line(format!("broken    {} promises", self.violations.len()));
+        line(format!("runs      {}", self.account.runs.len()));
+        for (reason, count) in self.excused {
+            line(format!("  {count:5} ended by themselves: {reason}"));
+        }
+        let times = self.times();
+        if let Some(worst) = times.last() {
+            let of = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64();
+            line(format!(
+                "given to seen everywhere: median {:.3} s, 90th {:.1} s, 99th {:.1} s, worst {:.1} s",
+                of(50),
+                of(90),
+                of(99),
+                worst.as_secs_f64()
+            ));
+        }
+        line(format!("all was well {:.1} s after the last fault", self.healed.as_secs_f64()));
+        text
+    }
+
+    /// From given to seen by everybody concerned, sorted.
+    fn times(&self) -> Vec<Duration> {
+        let seen = self.account.seen();
+        let mut times: Vec<Duration> = self
+            .account
+            .messages
+            .iter()
+            .filter_map(|(number, message)| {
+                let mut moments = self.account.audience(message).map(|member| seen.get(&(*number, member)));
+                let last = moments.try_fold(Duration::ZERO, |last, moment| moment.map(|moment| last.max(*moment)))?;
+                Some(last.saturating_sub(message.given))
+            })
+            .collect();
+        times.sort();
+        times
+    }
+
+    /// Messages that a member was shown by more than one run.
+    fn repeated(&self) -> usize {
+        let repeated = |member: Member| {
+            let mut shown = BTreeSet::new();
+            let prints = self.account.runs_of(member).flat_map(|(_, run)| &run.prints);
+            prints.filter(|print| !shown.insert(print.number)).count()
+        };
+        Member::ALL.into_iter().map(repeated).sum()
+    }
+
+    /// The violations, and the stories of the messages concerned.
+    pub fn indictment(&self) -> String {
+        let mut text = String::new();
+        let mut counts: BTreeMap<Promise, usize> = BTreeMap::new();
+        for violation in self.violations {
+            *counts.entry(violation.promise).or_default() += 1;
+        }
+        for (promise, count) in counts {
+            let _ = writeln!(text, "{promise:?}: {count}");
+        }
+        let mut told: BTreeSet<Number> = BTreeSet::new();
+        for violation in self.violations {
+            let number = violation.number.map_or(String::new(), |number| format!("message {number}: "));
+            let _ = writeln!(text, "{:?}: {number}{}", violation.promise, violation.what);
+            if let Some(number) = violation.number
+                && told.len() < STORIES
+                && told.insert(number)
+            {
+                text += &self.account.story(number);
+            }
+        }
+        text
+    }
+}
