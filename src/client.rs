@@ -7,6 +7,7 @@ mod heartbeat;
 mod input;
 pub mod json;
 pub mod member;
+pub mod memo;
 pub mod news;
 pub mod outbox;
 mod screen;

@@ -19,10 +19,11 @@ mod seen;
 mod typed;
 
 use super::command::{Command, Names};
+use super::memo::{Memo, Remembered};
 use super::news::News;
-use super::outbox::Outbox;
+use super::outbox::{Message, Outbox};
 use crate::now::Now;
-use crate::protocol::{Nick, Presence, RoomName, ServerInfo, Session, Topic, Topics, presence::Action};
+use crate::protocol::{Nick, Presence, RoomName, SentId, ServerInfo, Session, Topic, Topics, presence::Action};
 use people::People;
 use requests::Requests;
 use seen::Seen;
@@ -50,6 +51,10 @@ pub struct Config {
     pub verbose: bool,
     /// How long to wait before joining a server that has just started, so that not all clients do so at once.
     pub jitter: Duration,
+    /// What earlier runs left behind.
+    pub remembered: Remembered,
+    /// Messages are kept beyond this run: tell of each that is taken and settled.
+    pub keeps_outbox: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +113,14 @@ pub enum Output {
     Subscribe(String),
     Unsubscribe(String),
     Tell(News),
+    /// To be remembered once what was told before it is printed.
+    Remember(Memo),
+    /// To be published once what was told before it is printed, and what was to be remembered before it is.
+    PublishWhenShown(Publication),
+    /// A message was taken: to be kept before what follows is published.
+    Queued(Message),
+    /// No more is to be done for this message.
+    Settled(SentId),
     /// Empty the screen.
     Clear,
     /// Connect anew: the nick, and with it the will, is another one.

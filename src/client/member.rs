@@ -167,7 +167,10 @@ impl Attendance {
         };
         for output in self.conversation.handle(Now::read(), input) {
             match output {
-                Output::Publish(publication) => self.uplink.publish(publication),
+                // What was told to a program is shown.
+                Output::Publish(publication) | Output::PublishWhenShown(publication) => {
+                    self.uplink.publish(publication);
+                }
                 Output::Subscribe(filter) => self.uplink.subscribe(filter),
                 Output::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
                 Output::Tell(news) => self.tell(news),
@@ -177,8 +180,9 @@ impl Attendance {
                     return Err(Leaving);
                 }
                 Output::Quit => return Err(Leaving),
-                // There is no screen, and nobody to choose another nick.
+                // There is no screen, nobody to choose another nick, and nothing outlives the run.
                 Output::Clear | Output::Renamed => {}
+                Output::Remember(_) | Output::Queued(_) | Output::Settled(_) => {}
             }
         }
         Ok(())

@@ -187,10 +187,13 @@ impl Shell {
     fn handle(&mut self, now: Now, input: Input) -> Result<(), u8> {
         for output in self.conversation.handle(now, input) {
             match output {
-                Output::Publish(publication) => self.uplink.publish(publication),
+                Output::Publish(publication) | Output::PublishWhenShown(publication) => {
+                    self.uplink.publish(publication);
+                }
                 Output::Subscribe(filter) => self.uplink.subscribe(filter),
                 Output::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
                 Output::Tell(news) => self.tell(now, &news)?,
+                Output::Remember(_) | Output::Queued(_) | Output::Settled(_) => {}
                 Output::Clear => self.screen.clear(),
                 Output::Renamed => self.connect()?,
                 Output::Quit => self.ending.quit(now.instant),

@@ -2,6 +2,7 @@
 //! something is missing. Called once, by `client::start` or by a member.
 
 use super::conversation::{Config, Role};
+use super::memo::Remembered;
 use super::view::Format;
 use crate::options::ClientOptions;
 use crate::protocol::limits::ROOMS_PER_SESSION;
@@ -108,6 +109,8 @@ pub fn config(options: &ClientOptions, nick: Nick, rooms: Vec<RoomName>, role: R
         can_choose_nick,
         verbose: options.connection.verbose,
         jitter: JITTER.mul_f64(f64::from(random::bytes()[0]) / 255.0),
+        remembered: Remembered::default(),
+        keeps_outbox: false,
     }
 }
 

@@ -28,6 +28,8 @@ impl Stage {
             can_choose_nick: false,
             verbose: false,
             jitter: Duration::from_millis(300),
+            remembered: Remembered::default(),
+            keeps_outbox: false,
         };
         change(&mut config);
         let wall = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
