@@ -12,9 +12,12 @@
 //! are state of their own.
 
 mod arrivals;
+mod cursors;
+mod direct;
 mod joining;
 mod people;
 mod requests;
+mod search;
 mod seen;
 mod typed;
 
@@ -24,8 +27,11 @@ use super::news::News;
 use super::outbox::{Message, Outbox};
 use crate::now::Now;
 use crate::protocol::{Nick, Presence, RoomName, SentId, ServerInfo, Session, Topic, Topics, presence::Action};
+use cursors::Cursors;
+use direct::Undelivered;
 use people::People;
 use requests::Requests;
+use search::Search;
 use seen::Seen;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -51,6 +57,8 @@ pub struct Config {
     pub verbose: bool,
     /// How long to wait before joining a server that has just started, so that not all clients do so at once.
     pub jitter: Duration,
+    /// The moment that a time of the reader's clocks means: their zone, which is not the same in summer and winter.
+    pub local: search::Local,
     /// What earlier runs left behind.
     pub remembered: Remembered,
     /// Messages are kept beyond this run: tell of each that is taken and settled.
@@ -199,6 +207,9 @@ pub struct Conversation {
     join_again_at: Option<Instant>,
     seen: HashMap<RoomName, Seen>,
     seen_direct: Seen,
+    cursors: Cursors,
+    undelivered: Undelivered,
+    search: Search,
     people: People,
     /// Nicks or rooms may be others than at the last [`Conversation::new_names`].
     names_changed: bool,
@@ -214,8 +225,9 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    pub fn new(config: Config) -> Conversation {
-        Conversation {
+    pub fn new(mut config: Config) -> Conversation {
+        let remembered = std::mem::take(&mut config.remembered);
+        let mut conversation = Conversation {
             nick: config.nick.clone(),
             rooms: config.rooms.clone(),
             here: config.rooms.first().cloned().unwrap_or_else(RoomName::lobby),
@@ -238,6 +250,9 @@ impl Conversation {
             join_again_at: None,
             seen: HashMap::new(),
             seen_direct: Seen::default(),
+            cursors: Cursors::new(&HashMap::new(), config.history),
+            undelivered: Undelivered::default(),
+            search: Search::default(),
             people: People::default(),
             names_changed: true,
             correspondent: None,
@@ -247,7 +262,21 @@ impl Conversation {
             ping_sent: None,
             out: Vec::new(),
             config,
-        }
+        };
+        conversation.recall(remembered);
+        conversation
+    }
+
+    /// Takes over what earlier runs under this nick left behind, in place of what is known of another.
+    pub fn recall(&mut self, remembered: Remembered) {
+        let Remembered { cursors, shown, shown_direct, .. } = remembered;
+        let room = |(room, shown): (RoomName, Vec<_>)| {
+            let seen = Seen::room(&shown, cursors.get(&room).map(|cursor| &cursor.epoch));
+            (room, seen)
+        };
+        self.seen = shown.into_iter().map(room).collect();
+        self.seen_direct = Seen::direct(&shown_direct);
+        self.cursors = Cursors::new(&cursors, self.config.history);
     }
 
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
@@ -309,9 +338,15 @@ impl Conversation {
             topics.name(&Topic::Users),
             topics.all_messages(),
             topics.private_to(self.nick.key()),
+            topics.name(&Topic::Marks { room: RoomName::lobby() }),
         ];
-        filters.extend(self.rooms.iter().map(|room| topics.one_room(room)));
+        filters.extend(self.rooms.iter().flat_map(|room| self.room_filters(room)));
         filters
+    }
+
+    fn room_filters(&self, room: &RoomName) -> [String; 2] {
+        let topics = &self.config.topics;
+        [topics.one_room(room), topics.name(&Topic::Marks { room: room.clone() })]
     }
 
     /// What the broker is to publish when the connection of this number breaks; `None` for a sender. It goes to the nick's
@@ -335,6 +370,11 @@ impl Conversation {
     /// The last word before a clean end; `None` where nobody knows that we are here.
     pub fn leave(&self, now: Now) -> Option<Publication> {
         matches!(self.join, Join::Asked | Join::Welcomed).then(|| self.presence(now, Action::Leave))
+    }
+
+    /// To be kept beyond this run.
+    fn remember(&mut self, memo: Memo) {
+        self.out.push(Output::Remember(memo));
     }
 
     fn tell(&mut self, news: News) {

@@ -1,7 +1,8 @@
 //! What a conversation has to tell: plain values that `view` turns into lines of text and `json` into events.
 
 use crate::protocol::{
-    ErrorReply, History, MessageId, Nick, Notice, OnlineUsers, Pong, RoomName, Rooms, ServerInfo, Timestamp,
+    ErrorReply, History, MessageId, Nick, Notice, OnlineUsers, Pong, RoomName, Rooms, SearchResult, ServerInfo,
+    Timestamp,
 };
 use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
@@ -62,6 +63,30 @@ pub enum News {
     /// The broker has a message of ours.
     Sent {
         id: MessageId,
+        reference: Option<Value>,
+    },
+    /// The addressee of a direct message of ours has it.
+    Delivered {
+        id: MessageId,
+        reference: Option<Value>,
+    },
+    /// The addressee of a direct message of ours is away; the server keeps it.
+    Waiting {
+        id: MessageId,
+        to: Nick,
+        reference: Option<Value>,
+    },
+    /// Between what was told and what follows something is missing that cannot be had any more.
+    Gap {
+        room: RoomName,
+    },
+    /// What follows in this room was said since an earlier run. Only people want to know.
+    Unread {
+        room: RoomName,
+    },
+    /// What was found, in answer to a request.
+    Found {
+        result: SearchResult,
         reference: Option<Value>,
     },
     /// A line for people; programs may pass over it.

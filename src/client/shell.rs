@@ -224,7 +224,7 @@ impl Shell {
         let text = text::visible(&text).into_owned();
         if self.mode == Mode::Json {
             let event = json::event(&News::Error { text: text.clone(), reference: None });
-            self.screen.print(Line { stream: Stream::Out, text: event });
+            event.into_iter().for_each(|text| self.screen.print(Line { stream: Stream::Out, text }));
         }
         self.screen.print(Line { stream: Stream::Err, text: format!("mqttchat: {text}") });
     }

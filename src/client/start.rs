@@ -9,6 +9,7 @@ use crate::protocol::limits::ROOMS_PER_SESSION;
 use crate::protocol::{Nick, RoomName, Topics};
 use crate::random;
 use crate::terminal::{NoAnswer, Terminal};
+use chrono::{DateTime, FixedOffset, Local, NaiveDateTime};
 use crossbeam_channel::Receiver;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -109,9 +110,16 @@ pub fn config(options: &ClientOptions, nick: Nick, rooms: Vec<RoomName>, role: R
         can_choose_nick,
         verbose: options.connection.verbose,
         jitter: JITTER.mul_f64(f64::from(random::bytes()[0]) / 255.0),
+        local,
         remembered: Remembered::default(),
         keeps_outbox: false,
     }
+}
+
+/// Where clocks are put forward there is an hour that they never show: it is taken for the next one.
+fn local(naive: NaiveDateTime) -> Option<DateTime<FixedOffset>> {
+    let at = |naive: NaiveDateTime| naive.and_local_timezone(Local).earliest();
+    at(naive).or_else(|| at(naive + Duration::from_secs(3_600))).map(|at| at.fixed_offset())
 }
 
 fn choose(name: &str) -> Result<Nick, String> {

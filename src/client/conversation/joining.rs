@@ -1,13 +1,12 @@
 //! Coming, being there and going: connections, the steps of joining, heartbeats, and what is asked again.
 
-use super::requests::{Open, PATIENCE};
+use super::requests::{Open, PATIENCE, Question};
 use super::{Conversation, HEARTBEAT, Join, Kind, Output, Publication, Role};
+use crate::client::memo::Memo;
 use crate::client::news::News;
 use crate::now::Now;
 use crate::protocol::presence::Action;
-use crate::protocol::{
-    HistoryRequest, MessageId, Presence, Request, RequestKind, RoomName, ServerInfo, Status, Timestamp, Topic,
-};
+use crate::protocol::{MessageId, Presence, Request, RequestKind, RoomName, ServerInfo, Status, Timestamp, Topic};
 use std::time::Duration;
 
 /// Told once where nobody answers a join.
@@ -54,6 +53,7 @@ impl Conversation {
         self.hold_until = None;
         self.ping_sent = None;
         self.outbox.lost();
+        self.cursors.lost();
         // It may break before it was ready, too.
         if std::mem::take(&mut self.connection_is_up) {
             self.tell(News::Disconnected { reason });
@@ -80,7 +80,9 @@ impl Conversation {
         match (info.status, before) {
             (Status::Online, Some(known)) if !is_another(&known) => return,
             (Status::Online, _) => {
-                self.had_server = true;
+                if !std::mem::replace(&mut self.had_server, true) {
+                    self.remember(Memo::ServerSeen);
+                }
                 self.join = match self.join {
                     Join::Away => Join::Away,
                     Join::Listening { .. } => Join::Due { at: now.instant },
@@ -166,6 +168,7 @@ impl Conversation {
             let heartbeat = self.presence(now, Action::Heartbeat);
             self.out.push(Output::Publish(heartbeat));
         }
+        self.look_for_holes(now);
         self.send_requests(now);
     }
 
@@ -192,7 +195,7 @@ impl Conversation {
         self.out.push(Output::Publish(join));
         self.flush();
         self.requests.again();
-        self.requests.open_for_join(RequestKind::Users, HistoryRequest::default());
+        self.requests.open_of_our_own(Question::of(RequestKind::Users));
         self.ask_history(RoomName::lobby());
         for room in self.rooms.clone() {
             self.ask_history(room);
@@ -200,11 +203,19 @@ impl Conversation {
         self.send_requests(now);
     }
 
-    /// What somebody who joins a room sees of its past.
+    /// What was said in a room and was not shown; or, for somebody new there, of its past.
     pub(super) fn ask_history(&mut self, room: RoomName) {
-        if self.config.history {
-            let history = HistoryRequest { room, ..HistoryRequest::default() };
-            self.requests.open_for_join(RequestKind::History, history);
+        let history = self.cursors.join(&room);
+        self.requests.open_of_our_own(Question::page(history));
+    }
+
+    /// Asks for what marks tell of and nobody has seen. An original server knows no marks.
+    pub(super) fn look_for_holes(&mut self, now: Now) {
+        if self.is_joined() && self.server.is_some() {
+            for history in self.cursors.holes(now.instant) {
+                self.requests.open_of_our_own(Question::page(history));
+            }
+            self.send_requests(now);
         }
     }
 
@@ -224,8 +235,10 @@ impl Conversation {
     }
 
     fn send_request(&mut self, now: Now, open: &Open) {
-        // An original server knows the lobby only, and would answer with that.
-        if self.server.is_none() && open.kind == RequestKind::History && !open.history.room.is_lobby() {
+        let Question { kind, history, search } = &open.question;
+        // An original server knows the lobby only, and would answer with that and with a page.
+        let is_beyond_it = !history.room.is_lobby() || history.limit == Some(0);
+        if self.server.is_none() && *kind == RequestKind::History && is_beyond_it {
             return;
         }
         let request = Request {
@@ -233,17 +246,17 @@ impl Conversation {
             timestamp: Some(Timestamp::new(now.wall)),
             session: Some(self.config.session.clone()),
             token: Some(open.token.clone()),
-            history: open.history.clone(),
-            search: Default::default(),
+            history: history.clone(),
+            search: search.clone(),
         };
         let sender = self.server.as_ref().map(|_| self.nick.key().clone());
-        let is_ping = open.kind == RequestKind::Ping;
+        let is_ping = *kind == RequestKind::Ping;
         if is_ping {
             self.ping_sent = Some(now.instant);
         }
         self.out.push(Output::Publish(Publication {
-            topic: self.config.topics.name(&Topic::Request { what: open.kind, sender }),
-            payload: request.to_json(open.kind),
+            topic: self.config.topics.name(&Topic::Request { what: *kind, sender }),
+            payload: request.to_json(*kind),
             kind: Kind::Control,
             // The broker's acknowledgement of the request is its own round trip.
             ticket: is_ping.then_some(PING_TICKET),

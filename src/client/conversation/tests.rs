@@ -28,6 +28,7 @@ impl Stage {
             can_choose_nick: false,
             verbose: false,
             jitter: Duration::from_millis(300),
+            local: |naive| naive.and_local_timezone(chrono::FixedOffset::east_opt(3_600)?).single(),
             remembered: Remembered::default(),
             keeps_outbox: false,
         };
