@@ -34,7 +34,7 @@ fn code(text: &str) -> String {
 }
 
 fn is_test(file: &str) -> bool {
-    file.ends_with("/tests.rs")
+    file.ends_with("/tests.rs") || file.contains("/tests/")
 }
 
 #[track_caller]

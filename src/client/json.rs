@@ -62,10 +62,10 @@ pub fn parse(line: &str) -> Order {
     Ok((command, reference))
 }
 
-/// Writes an event, without a line end.
-pub fn event(news: &News) -> String {
+/// Writes an event, without a line end; `None`: it is for people only.
+pub fn event(news: &News) -> Option<String> {
     let (event, fields, reference) = match news {
-        News::Said(said) => return said_event(said),
+        News::Said(said) => return Some(said_event(said)),
         News::Presence(notice) => (None, typed(notice.to_json()), None),
         News::Users { list, reference } => (Some("online_users"), value(list), reference.as_ref()),
         News::Rooms { list, reference } => (Some("rooms"), value(list), reference.as_ref()),
@@ -86,9 +86,12 @@ pub fn event(news: &News) -> String {
         News::Disconnected { reason } => (Some("disconnected"), json!({"message": reason}), None),
         News::Reconnecting { delay } => (Some("reconnecting"), json!({"seconds": delay.as_secs_f64()}), None),
         News::Sent { id, reference } => (Some("sent"), json!({"id": id}), reference.as_ref()),
+        News::Stored { id, reference } => (Some("stored"), json!({"id": id}), reference.as_ref()),
+        // Told of each message already.
+        News::Delayed(_) | News::AllArrived { .. } => return None,
         News::Hint(text) => (Some("notice"), json!({"message": text}), None),
     };
-    line(event, fields, reference)
+    Some(line(event, fields, reference))
 }
 
 fn value<T: Serialize>(fields: &T) -> Value {
@@ -212,8 +215,8 @@ mod tests {
             id: crate::protocol::MessageId::parse("k3v9x2m1q8f0-1").unwrap(),
             reference: Some(json!({"n": 1})),
         };
-        assert_eq!(event(&sent), r#"{"event":"sent","id":"k3v9x2m1q8f0-1","ref":{"n":1}}"#);
+        assert_eq!(event(&sent).unwrap(), r#"{"event":"sent","id":"k3v9x2m1q8f0-1","ref":{"n":1}}"#);
         let hint = News::Hint("a\u{1b}\u{9b}\u{202e}b".to_owned());
-        assert_eq!(event(&hint), r#"{"event":"notice","message":"a\u001b\u009b\u202eb"}"#);
+        assert_eq!(event(&hint).unwrap(), r#"{"event":"notice","message":"a\u001b\u009b\u202eb"}"#);
     }
 }

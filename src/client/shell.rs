@@ -20,9 +20,6 @@ use crate::terminal::Terminal;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use signal_hook::consts::SIGINT;
 
-/// Piped lines are not read while more messages than this wait for the broker.
-const INPUT_WINDOW: usize = 1_000;
-
 /// Everything that wakes the main thread.
 enum Event {
     Link(Numbered),
@@ -99,7 +96,7 @@ impl Shell {
         let (no_news, no_line) = (never(), never());
         // While the screen is full only ticks look whether it still is.
         let can_print = self.screen.has_room();
-        let can_send = self.conversation.unsent() < INPUT_WINDOW || self.mode == Mode::Chat;
+        let can_send = self.mode == Mode::Chat || !self.conversation.is_busy();
         let news = if can_print { self.uplink.events() } else { &no_news };
         let typed = if can_print && can_send { &self.typed } else { &no_line };
         // None of these channels closes while the shell lives, but that of an input that has come to its end.
@@ -132,12 +129,7 @@ impl Shell {
 
     fn link_says(&mut self, now: Now, event: Numbered) -> Result<(), u8> {
         match self.uplink.hear(event) {
-            Heard::Input(input) => {
-                if matches!(input, Input::Published(_)) {
-                    self.ending.gets_on(now.instant);
-                }
-                self.handle(now, input)
-            }
+            Heard::Input(input) => self.handle(now, input),
             Heard::Nothing => Ok(()),
             Heard::Ended(failure) => {
                 let code = failure.as_ref().map_or(FAILURE, Failure::exit_code);
@@ -177,7 +169,7 @@ impl Shell {
 
     /// A text that is sent literally.
     fn say(&mut self, now: Now, text: String) -> Result<(), u8> {
-        if self.conversation.unsent() == 0 {
+        if self.conversation.unsettled() == 0 {
             self.ending.gets_on(now.instant);
         }
         let to = self.addressee.clone().map_or(Target::Here, Target::Nick);
@@ -212,6 +204,9 @@ impl Shell {
 
     fn tell(&mut self, now: Now, news: &News) -> Result<(), u8> {
         self.went_wrong |= matches!(news, News::Error { .. } | News::Refused { .. });
+        if matches!(news, News::Sent { .. } | News::Stored { .. }) {
+            self.ending.gets_on(now.instant);
+        }
         if let Some(line) = self.view.line(now.wall, news) {
             self.screen.print(line);
         }
@@ -224,13 +219,13 @@ impl Shell {
         let text = text::visible(&text).into_owned();
         if self.mode == Mode::Json {
             let event = json::event(&News::Error { text: text.clone(), reference: None });
-            self.screen.print(Line { stream: Stream::Out, text: event });
+            event.into_iter().for_each(|text| self.screen.print(Line { stream: Stream::Out, text }));
         }
         self.screen.print(Line { stream: Stream::Err, text: format!("mqttchat: {text}") });
     }
 
     fn look_for_the_end(&mut self, now: Now) -> Result<(), u8> {
-        match self.ending.look(now.instant, self.conversation.unsent(), self.conversation.has_questions()) {
+        match self.ending.look(now.instant, self.conversation.unsettled(), self.conversation.has_questions()) {
             None => Ok(()),
             Some(End::Done) if self.mode == Mode::Sender && self.went_wrong => Err(FAILURE),
             Some(End::Done) => Err(0),

@@ -2,7 +2,7 @@
 //! others passes through `text::visible` here, so that it drives no terminal.
 
 use super::json;
-use super::news::{News, Place, Said};
+use super::news::{News, Obstacle, Place, Said};
 use crate::protocol::{Notice, NoticeKind, text};
 use chrono::{DateTime, FixedOffset};
 use std::time::Duration;
@@ -55,7 +55,7 @@ impl View {
     /// `None`: nothing to print in this format. `now`: in the reader's zone.
     pub fn line(&self, now: DateTime<FixedOffset>, news: &News) -> Option<Line> {
         match self.format {
-            Format::Json => Some(Line { stream: Stream::Out, text: json::event(news) }),
+            Format::Json => json::event(news).map(|text| Line { stream: Stream::Out, text }),
             Format::Terminal => self.for_people(now, news).map(|text| Line { stream: Stream::Out, text }),
             Format::Lines => match news {
                 News::Said(said) => Some(Line { stream: Stream::Out, text: self.log_line(said) }),
@@ -170,11 +170,21 @@ fn notice(news: &News) -> Option<String> {
         News::Connected { again: true, .. } => "connected again".to_owned(),
         News::Disconnected { reason } => format!("connection lost: {}", text::visible(reason)),
         News::Reconnecting { delay } => format!("trying again in {} s", delay.as_secs_f64().ceil()),
+        News::Delayed(obstacle) => match obstacle {
+            Obstacle::Connection => "not sent yet: it goes out when the connection is back",
+            Obstacle::Broker => "not sent yet: the broker has not confirmed it",
+            Obstacle::Server => "not stored yet: the chat server is away, and gets it when it is back",
+            Obstacle::Silence => "not stored yet: the chat server has not confirmed it",
+        }
+        .to_owned(),
+        News::AllArrived { stored: true } => "all your messages are stored now".to_owned(),
+        News::AllArrived { stored: false } => "all your messages are sent now".to_owned(),
         News::Hint(line) => text::visible(line).into_owned(),
         News::Said(_)
         | News::Page { .. }
         | News::Server(_)
         | News::Sent { .. }
+        | News::Stored { .. }
         | News::Refused { .. }
         | News::Error { .. } => return None,
     })

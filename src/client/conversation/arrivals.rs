@@ -138,8 +138,9 @@ impl Conversation {
     fn replied(&mut self, now: Now, reply: FromServer) {
         self.server_is_heard();
         match reply {
-            FromServer::Welcome(welcome) if welcome.session == self.config.session => self.welcomed(),
-            FromServer::Error(error) => self.refused(error),
+            FromServer::Welcome(welcome) if welcome.session == self.config.session => self.welcomed(now),
+            FromServer::Error(error) => self.refused(now, error),
+            FromServer::Stored(stored) => self.stored(now, &stored),
             FromServer::History(page) => {
                 if let Some(open) = self.answered(page.request.as_ref(), RequestKind::History) {
                     self.page(now, open, page);
@@ -184,7 +185,10 @@ impl Conversation {
         }
     }
 
-    fn refused(&mut self, error: ErrorReply) {
+    fn refused(&mut self, now: Now, error: ErrorReply) {
+        if self.is_refused_for_good(now, &error) {
+            return;
+        }
         // Another client with our nick may have been meant.
         if error.session.as_ref().is_some_and(|session| *session != self.config.session) {
             return;
