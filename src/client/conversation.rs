@@ -281,6 +281,7 @@ impl Conversation {
             Input::Command(command, reference) => self.command(now, command, reference),
             Input::Tick => self.tick(now),
         }
+        self.decide(now);
         std::mem::take(&mut self.out)
     }
 

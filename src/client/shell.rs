@@ -6,6 +6,8 @@ use super::ending::{End, Ending};
 use super::heartbeat::Heartbeat;
 use super::input::Typed;
 use super::json;
+use super::keeper::{Keeper, Shown};
+use super::memory::{self, OutboxFile};
 use super::news::News;
 use super::screen::Screen;
 use super::start::{self, Mode};
@@ -26,6 +28,7 @@ enum Event {
     Typed(Typed),
     Tick,
     Signal(i32),
+    Shown(Shown),
     /// Nobody reads standard output any more.
     OutputClosed,
 }
@@ -44,6 +47,11 @@ pub struct Shell {
     pub(super) went_wrong: bool,
     pub(super) screen: Screen,
     pub(super) heartbeat: Heartbeat,
+    pub(super) keeper: Keeper,
+    /// `--outbox`.
+    pub(super) outbox_file: Option<OutboxFile>,
+    /// It was told that the outbox cannot be written.
+    pub(super) told_of_outbox: bool,
     pub(super) terminal: Option<Terminal>,
     pub(super) typed: Receiver<Typed>,
     pub(super) signals: Receiver<i32>,
@@ -71,6 +79,10 @@ impl Shell {
         let host = &connection.settings.address.host;
         if let Some(warning) = start::public_broker_warning(host, &connection.topic_root) {
             self.tell(now, &News::Hint(warning))?;
+        }
+        let earlier = self.conversation.unsettled();
+        if earlier > 0 {
+            self.tell(now, &News::Hint(format!("{} still in the outbox", messages(earlier))))?;
         }
         self.connect()?;
         if let Some(text) = self.options.message.take() {
@@ -105,6 +117,7 @@ impl Shell {
             recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
             recv(self.heartbeat.ticks()) -> _ => Event::Tick,
             recv(self.signals) -> signal => signal.map_or(Event::Tick, Event::Signal),
+            recv(self.keeper.shown()) -> shown => shown.map_or(Event::Tick, Event::Shown),
             recv(self.output_closed) -> _ => Event::OutputClosed,
         }
     }
@@ -123,6 +136,10 @@ impl Shell {
                 self.handle(now, Input::Tick)
             }
             Event::Signal(signal) => Err(SIGNAL + signal as u8),
+            Event::Shown(Shown { publications, problem }) => {
+                publications.into_iter().for_each(|publication| self.uplink.publish(publication));
+                problem.map_or(Ok(()), |text| self.tell(now, &News::Error { text, reference: None }))
+            }
             Event::OutputClosed => Err(0),
         }
     }
@@ -177,29 +194,67 @@ impl Shell {
     }
 
     fn handle(&mut self, now: Now, input: Input) -> Result<(), u8> {
+        let mut result = Ok(());
+        let mut settled = Vec::new();
         for output in self.conversation.handle(now, input) {
-            match output {
-                Output::Publish(publication) | Output::PublishWhenShown(publication) => {
-                    self.uplink.publish(publication);
+            // An end in the middle takes nothing from what belongs to it.
+            result = result.and(match output {
+                Output::Settled(id) => {
+                    settled.push(id);
+                    Ok(())
                 }
-                Output::Subscribe(filter) => self.uplink.subscribe(filter),
-                Output::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
-                Output::Tell(news) => self.tell(now, &news)?,
-                Output::Remember(_) | Output::Queued(_) | Output::Settled(_) => {}
-                Output::Clear => self.screen.clear(),
-                Output::Renamed => self.connect()?,
-                Output::Quit => self.ending.quit(now.instant),
-                Output::NickInUse => {
-                    let nick = self.conversation.nick();
-                    self.complain(format!(
-                        "the nick {nick} is in use; choose another with --nick, or wait: a session that ended without a \
-                         word is out after the server's time-out"
-                    ));
-                    return Err(NICK_IN_USE);
+                output => self.carry_out(now, output),
+            });
+        }
+        if !settled.is_empty()
+            && let Some(Err(error)) = self.outbox_file.as_mut().map(|file| file.remove(&settled))
+        {
+            result = result.and(self.outbox_failed(now, &error));
+        }
+        self.keeper.look(now.instant, &self.screen);
+        result
+    }
+
+    fn carry_out(&mut self, now: Now, output: Output) -> Result<(), u8> {
+        match output {
+            Output::Publish(publication) => self.uplink.publish(publication),
+            Output::PublishWhenShown(publication) => self.keeper.publish_when_shown(publication),
+            Output::Subscribe(filter) => self.uplink.subscribe(filter),
+            Output::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
+            Output::Tell(news) => self.tell(now, &news)?,
+            Output::Remember(memo) => self.keeper.remember(memo),
+            Output::Queued(kept) => {
+                if let Some(Err(error)) = self.outbox_file.as_mut().map(|file| file.add(&kept)) {
+                    self.outbox_failed(now, &error)?;
                 }
+            }
+            // Collected where they come from.
+            Output::Settled(_) => {}
+            Output::Clear => self.screen.clear(),
+            Output::Renamed => {
+                self.keeper.be(self.conversation.nick().key().clone(), &self.screen);
+                self.connect()?;
+            }
+            Output::Quit => self.ending.quit(now.instant),
+            Output::NickInUse => {
+                let nick = self.conversation.nick();
+                self.complain(format!(
+                    "the nick {nick} is in use; choose another with --nick, or wait: a session that ended without a word \
+                     is out after the server's time-out"
+                ));
+                return Err(NICK_IN_USE);
             }
         }
         Ok(())
+    }
+
+    /// The chat goes on; what cannot be kept is lost with the process, as without an outbox.
+    fn outbox_failed(&mut self, now: Now, error: &memory::Error) -> Result<(), u8> {
+        if std::mem::replace(&mut self.told_of_outbox, true) {
+            return Ok(());
+        }
+        let text = format!("the outbox cannot be written, and does not keep everything: {error}");
+        self.tell(now, &News::Error { text, reference: None })
     }
 
     fn tell(&mut self, now: Now, news: &News) -> Result<(), u8> {
@@ -230,12 +285,17 @@ impl Shell {
             Some(End::Done) if self.mode == Mode::Sender && self.went_wrong => Err(FAILURE),
             Some(End::Done) => Err(0),
             Some(End::TimeIsUp) => Err(TIME_OUT),
+            Some(End::Unsent(count)) if self.outbox_file.is_some() && !self.told_of_outbox => {
+                self.tell(now, &News::Hint(format!("{} in the outbox, for the next run", messages(count))))?;
+                Err(0)
+            }
             Some(End::Unsent(count)) => {
                 self.complain(format!("{} unsent", messages(count)));
                 Err(FAILURE)
             }
             Some(End::Unconfirmed(count, time)) => {
-                self.complain(format!("{} unconfirmed after {} s", messages(count), time.as_secs()));
+                let kept = if self.outbox_file.is_some() { "; the outbox keeps them for the next run" } else { "" };
+                self.complain(format!("{} unconfirmed after {} s{kept}", messages(count), time.as_secs()));
                 Err(TIME_OUT)
             }
         }
@@ -271,7 +331,9 @@ impl Shell {
 
     /// Prints what is still to be printed, leaves the chat and puts the terminal back.
     fn end(self) {
-        self.screen.finish();
+        for publication in self.keeper.finish(self.screen) {
+            self.uplink.publish(publication);
+        }
         self.uplink.close(self.conversation.leave(Now::read()));
         self.heartbeat.stop();
         drop(self.terminal);

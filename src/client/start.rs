@@ -3,6 +3,8 @@
 
 use super::conversation::{Config, Role};
 use super::memo::Remembered;
+use super::memory::{Memory, OutboxFile, Place};
+use super::outbox::Kept;
 use super::view::Format;
 use crate::options::ClientOptions;
 use crate::protocol::limits::ROOMS_PER_SESSION;
@@ -95,7 +97,14 @@ pub fn nick(options: &ClientOptions, terminal: Option<&Terminal>, signals: &Rece
 }
 
 /// What a conversation is told when it begins.
-pub fn config(options: &ClientOptions, nick: Nick, rooms: Vec<RoomName>, role: Role, can_choose_nick: bool) -> Config {
+pub fn config(
+    options: &ClientOptions,
+    nick: Nick,
+    rooms: Vec<RoomName>,
+    role: Role,
+    can_choose_nick: bool,
+    remembered: Remembered,
+) -> Config {
     let settings = &options.connection.settings;
     let tls = if settings.tls.is_some() { " (TLS)" } else { "" };
     Config {
@@ -109,9 +118,43 @@ pub fn config(options: &ClientOptions, nick: Nick, rooms: Vec<RoomName>, role: R
         can_choose_nick,
         verbose: options.connection.verbose,
         jitter: JITTER.mul_f64(f64::from(random::bytes()[0]) / 255.0),
-        remembered: Remembered::default(),
-        keeps_outbox: false,
+        remembered,
+        keeps_outbox: options.outbox.is_some(),
     }
+}
+
+/// The chat, and as whom one is in it, as the client's files tell them apart.
+pub fn place(options: &ClientOptions, nick: &Nick) -> Place {
+    let address = &options.connection.settings.address;
+    Place {
+        broker: format!("{address}{}", address.path),
+        root: options.connection.topic_root.clone(),
+        key: nick.key().clone(),
+    }
+}
+
+/// The memory of earlier runs; without one, which is told, the client goes on.
+pub fn memory(options: &ClientOptions, place: Place) -> (Option<Memory>, Remembered) {
+    let opened = match &options.state_file {
+        None => Err("HOME is not set".to_owned()),
+        Some(path) => Memory::open(path, place)
+            .and_then(|memory| memory.recall().map(|remembered| (memory, remembered)))
+            .map_err(|error| format!("{path:?}: {error}")),
+    };
+    match opened {
+        Ok((memory, remembered)) => (Some(memory), remembered),
+        Err(why) => {
+            eprintln!("mqttchat: what is shown will not be remembered: {why}");
+            (None, Remembered::default())
+        }
+    }
+}
+
+/// `--outbox`, and what is in it.
+pub fn outbox(options: &ClientOptions, place: &Place) -> Result<(Option<OutboxFile>, Vec<Kept>), Refusal> {
+    let Some(path) = &options.outbox else { return Ok((None, Vec::new())) };
+    let opened = OutboxFile::open(path, place).and_then(|file| file.messages().map(|kept| (Some(file), kept)));
+    opened.map_err(|error| Refusal::Usage(format!("cannot use the outbox {path:?}: {error}")))
 }
 
 fn choose(name: &str) -> Result<Nick, String> {

@@ -29,15 +29,19 @@ impl Conversation {
 
     /// Time has passed: what was unanswered for too long goes again, and who waits is told.
     pub(super) fn look_at_the_outbox(&mut self, now: Now) {
-        if self.undecided_until.is_some_and(|until| now.instant >= until) {
-            self.undecided_until = None;
-            self.settle_acknowledged();
-        }
         if self.connection_is_up {
             self.outbox.expire(now.instant, self.server.is_some());
         }
         self.flush(now);
         self.tell_of_delay(now);
+    }
+
+    /// Who only sends waits no longer for the word of a server that may not be there.
+    pub(super) fn decide(&mut self, now: Now) {
+        if self.undecided_until.is_some_and(|until| now.instant >= until) {
+            self.undecided_until = None;
+            self.settle_acknowledged();
+        }
     }
 
     /// Whether nobody will say more of a message than that the broker has it: no server that stores what it hears was
