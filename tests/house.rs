@@ -34,7 +34,7 @@ fn code(text: &str) -> String {
 }
 
 fn is_test(file: &str) -> bool {
-    file.ends_with("/tests.rs")
+    file.ends_with("/tests.rs") || file.contains("/tests/")
 }
 
 #[track_caller]
@@ -52,8 +52,9 @@ fn only_the_link_names_paho() {
 }
 
 #[test]
-fn only_the_history_names_sql() {
-    nobody_names(&["rusqlite"], |file| file == "server/history.rs");
+fn only_the_history_and_the_clients_memory_name_sql() {
+    let named = ["server/history.rs", "server/history/", "client/memory.rs", "client/memory/"];
+    nobody_names(&["rusqlite"], |file| named.iter().any(|prefix| file.starts_with(prefix)));
 }
 
 #[test]

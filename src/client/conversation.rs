@@ -8,8 +8,8 @@
 //!   │ lost, from anywhere                    jitter: Due ────────────┘◄── another server ───┘
 //! ```
 //!
-//! `joining` holds these steps, `arrivals` what others send, `typed` what the user wants; `requests`, `seen` and `people`
-//! are state of their own.
+//! `joining` holds these steps, `arrivals` what others send, `typed` what the user wants, `sending` what becomes of it;
+//! `requests`, `seen` and `people` are state of their own.
 
 mod arrivals;
 mod cursors;
@@ -19,14 +19,17 @@ mod people;
 mod requests;
 mod search;
 mod seen;
+mod sending;
 mod typed;
 
 use super::command::{Command, Names};
 use super::memo::{Memo, Remembered};
 use super::news::News;
-use super::outbox::{Message, Outbox};
+use super::outbox::{Kept, Message, Outbox};
 use crate::now::Now;
-use crate::protocol::{Nick, Presence, RoomName, SentId, ServerInfo, Session, Topic, Topics, presence::Action};
+use crate::protocol::{
+    Nick, Presence, Private, RoomName, SentId, ServerInfo, Session, Topic, Topics, presence::Action,
+};
 use cursors::Cursors;
 use direct::Undelivered;
 use people::People;
@@ -126,7 +129,7 @@ pub enum Output {
     /// To be published once what was told before it is printed, and what was to be remembered before it is.
     PublishWhenShown(Publication),
     /// A message was taken: to be kept before what follows is published.
-    Queued(Message),
+    Queued(Kept),
     /// No more is to be done for this message.
     Settled(SentId),
     /// Empty the screen.
@@ -160,6 +163,8 @@ pub enum Kind {
 
 /// How often heartbeats go out where no server says otherwise: the original's.
 const HEARTBEAT: Duration = Duration::from_secs(30);
+/// The ticket of pings: no message has this number.
+const PING_TICKET: u64 = u64::MAX;
 
 /// Where joining stands; the diagram is above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,8 +189,14 @@ pub struct Conversation {
     version: &'static str,
     /// The server that says it is online, on this connection.
     server: Option<ServerInfo>,
-    /// A server of ours was there once, in this run.
-    had_server: bool,
+    /// Whether the server stores what it hears, as chat/server said last.
+    is_durable: Option<bool>,
+    /// One that does was online in this run.
+    durable_server_was_online: bool,
+    /// Until when a sender waits for chat/server to tell whether there is a server.
+    undecided_until: Option<Instant>,
+    /// It was told that messages take longer than usual.
+    told_delay: bool,
     /// When to tell that no server answers, unless one does.
     silence_at: Option<Instant>,
     /// That was told.
@@ -226,7 +237,15 @@ pub struct Conversation {
 
 impl Conversation {
     pub fn new(mut config: Config) -> Conversation {
-        let remembered = std::mem::take(&mut config.remembered);
+        let mut remembered = std::mem::take(&mut config.remembered);
+        config.remembered.server_seen = remembered.server_seen;
+        let earlier = std::mem::take(&mut remembered.outbox);
+        let mut undelivered = Undelivered::default();
+        for Kept { message, reference } in &earlier {
+            if let Message::Private(Private { id: Some(id), to, .. }) = message {
+                undelivered.sent(id.clone(), to.key().clone(), reference.clone());
+            }
+        }
         let mut conversation = Conversation {
             nick: config.nick.clone(),
             rooms: config.rooms.clone(),
@@ -235,7 +254,10 @@ impl Conversation {
             conn: 0,
             version: "",
             server: None,
-            had_server: false,
+            is_durable: None,
+            durable_server_was_online: false,
+            undecided_until: None,
+            told_delay: false,
             silence_at: None,
             told_silence: false,
             may_send: config.role == Role::Sender,
@@ -251,12 +273,12 @@ impl Conversation {
             seen: HashMap::new(),
             seen_direct: Seen::default(),
             cursors: Cursors::new(&HashMap::new(), config.history),
-            undelivered: Undelivered::default(),
+            undelivered,
             search: Search::default(),
             people: People::default(),
             names_changed: true,
             correspondent: None,
-            outbox: Outbox::new(config.session.clone()),
+            outbox: Outbox::new(config.session.clone(), earlier),
             requests: Requests::default(),
             warned: HashSet::new(),
             ping_sent: None,
@@ -277,6 +299,8 @@ impl Conversation {
         self.seen = shown.into_iter().map(room).collect();
         self.seen_direct = Seen::direct(&shown_direct);
         self.cursors = Cursors::new(&cursors, self.config.history);
+        // An earlier run has shown them.
+        self.mark_outbox_shown();
     }
 
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
@@ -289,11 +313,12 @@ impl Conversation {
             Input::Refused(filter) => self.subscription_refused(&filter),
             Input::Arrived { topic, payload, retained } => self.arrived(now, &topic, &payload, retained),
             Input::Published(ticket) => self.published(now, ticket),
-            Input::Rejected { ticket, reason } => self.rejected(ticket, &reason),
+            Input::Rejected { ticket, reason } => self.rejected(now, ticket, &reason),
             Input::Typed(line) => self.typed(now, &line),
             Input::Command(command, reference) => self.command(now, command, reference),
             Input::Tick => self.tick(now),
         }
+        self.decide(now);
         std::mem::take(&mut self.out)
     }
 
@@ -316,9 +341,14 @@ impl Conversation {
         std::mem::take(&mut self.names_changed).then(|| Names { nicks: self.people.names(), rooms })
     }
 
-    /// Messages that the broker has not acknowledged.
-    pub fn unsent(&self) -> usize {
-        self.outbox.unsent()
+    /// Messages that are not settled.
+    pub fn unsettled(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Whether a program that waits with further messages should go on waiting.
+    pub fn is_busy(&self) -> bool {
+        self.outbox.is_busy()
     }
 
     /// Whether a question of the user may still be answered soon.
@@ -328,10 +358,11 @@ impl Conversation {
 
     /// What to subscribe to with every connection.
     pub fn subscriptions(&self) -> Vec<String> {
-        if self.config.role == Role::Sender {
-            return Vec::new();
-        }
         let topics = &self.config.topics;
+        if self.config.role == Role::Sender {
+            let to = self.nick.key().clone();
+            return vec![topics.name(&Topic::Server), topics.name(&Topic::PrivateServer { to })];
+        }
         let mut filters = vec![
             topics.name(&Topic::Server),
             topics.name(&Topic::System),

@@ -98,6 +98,9 @@ pub fn event(news: &News) -> Option<String> {
         News::Waiting { id, to, reference } => (Some("waiting"), json!({"id": id, "to": to}), reference.as_ref()),
         News::Gap { room } => (Some("gap"), json!({"room": room}), None),
         News::Found { result, reference } => (Some("search_result"), value(result), reference.as_ref()),
+        News::Stored { id, reference } => (Some("stored"), json!({"id": id}), reference.as_ref()),
+        // Told of each message already.
+        News::Delayed(_) | News::AllArrived { .. } => return None,
         News::Hint(text) => (Some("notice"), json!({"message": text}), None),
     };
     Some(line(event, fields, reference))
@@ -236,16 +239,15 @@ mod tests {
             id: crate::protocol::MessageId::parse("k3v9x2m1q8f0-1").unwrap(),
             reference: Some(json!({"n": 1})),
         };
-        assert_eq!(event(&sent).as_deref(), Some(r#"{"event":"sent","id":"k3v9x2m1q8f0-1","ref":{"n":1}}"#));
+        assert_eq!(event(&sent).unwrap(), r#"{"event":"sent","id":"k3v9x2m1q8f0-1","ref":{"n":1}}"#);
         let hint = News::Hint("a\u{1b}\u{9b}\u{202e}b".to_owned());
-        assert_eq!(event(&hint).as_deref(), Some(r#"{"event":"notice","message":"a\u001b\u009b\u202eb"}"#));
+        assert_eq!(event(&hint).unwrap(), r#"{"event":"notice","message":"a\u001b\u009b\u202eb"}"#);
         assert_eq!(event(&News::Unread { room: RoomName::lobby() }), None);
         let waiting = News::Waiting {
             id: crate::protocol::MessageId::parse("k3v9x2m1q8f0-2").unwrap(),
             to: Nick::parse("Bob").unwrap(),
             reference: Some(3.into()),
         };
-        let expected = r#"{"event":"waiting","id":"k3v9x2m1q8f0-2","to":"Bob","ref":3}"#;
-        assert_eq!(event(&waiting).as_deref(), Some(expected));
+        assert_eq!(event(&waiting).unwrap(), r#"{"event":"waiting","id":"k3v9x2m1q8f0-2","to":"Bob","ref":3}"#);
     }
 }

@@ -21,6 +21,7 @@
 use super::command::{Command, Target};
 use super::conversation::{Conversation, Input, Output, Role};
 use super::heartbeat::Heartbeat;
+use super::memo::Remembered;
 use super::news::{News, Place, Said};
 use super::start::{self, Refusal};
 use super::uplink::{Heard, Uplink};
@@ -58,7 +59,9 @@ impl Member {
     pub fn join(options: ClientOptions) -> Result<Member, JoinError> {
         let nick = start::nick(&options, None, &never()).map_err(refused)?;
         let rooms = start::rooms(&options).map_err(refused)?;
-        let config = start::config(&options, nick.clone(), rooms, Role::Member, false);
+        let mut config = start::config(&options, nick.clone(), rooms, Role::Member, false, Remembered::default());
+        // Nothing of a program built on this crate outlives its run.
+        config.keeps_outbox = false;
         let (commands, orders) = unbounded();
         let (teller, news) = unbounded();
         let connection = options.connection;

@@ -1,6 +1,6 @@
 //! Pure: what a conversation wants remembered beyond this run, and what it is given at its start. `memory` keeps it.
 
-use super::outbox::Message;
+use super::outbox::Kept;
 use crate::protocol::{Cursor, MessageId, NickKey, RoomName};
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ pub enum Memo {
     Shown { room: RoomName, key: NickKey, id: MessageId },
     /// This direct message to us was shown.
     ShownDirect { key: NickKey, id: MessageId },
-    /// A chat server of ours was there, on this broker and under this root.
+    /// A chat server was there that stores what it hears, on this broker and under this root.
     ServerSeen,
 }
 
@@ -27,5 +27,5 @@ pub struct Remembered {
     pub shown_direct: Vec<(NickKey, MessageId)>,
     pub server_seen: bool,
     /// What an `--outbox` still holds, in the order in which it was taken.
-    pub outbox: Vec<Message>,
+    pub outbox: Vec<Kept>,
 }

@@ -89,8 +89,32 @@ pub enum News {
         result: SearchResult,
         reference: Option<Value>,
     },
+    /// The server has a message of ours for good.
+    Stored {
+        id: MessageId,
+        reference: Option<Value>,
+    },
+    /// Messages of ours take longer than usual, told once, to people.
+    Delayed(Obstacle),
+    /// And now none does any more: all are stored, or the broker has them where nobody stores them.
+    AllArrived {
+        stored: bool,
+    },
     /// A line for people; programs may pass over it.
     Hint(String),
+}
+
+/// What messages of ours wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// There is no connection.
+    Connection,
+    /// The broker does not say that it has them.
+    Broker,
+    /// The chat's server is away.
+    Server,
+    /// It is there and does not say that it has stored them.
+    Silence,
 }
 
 /// A message, in a room or to somebody.

@@ -2,7 +2,7 @@
 //! others passes through `text::visible` here, so that it drives no terminal.
 
 use super::json;
-use super::news::{News, Place, Said};
+use super::news::{News, Obstacle, Place, Said};
 use crate::protocol::{Found, Notice, NoticeKind, SearchResult, Timestamp, text};
 use chrono::{DateTime, FixedOffset};
 use std::time::Duration;
@@ -209,6 +209,15 @@ fn notice(news: &News) -> Option<String> {
             format!("#{room}: messages are missing here; the chat server does not have them any more")
         }
         News::Unread { room } => format!("#{room}: since you left"),
+        News::Delayed(obstacle) => match obstacle {
+            Obstacle::Connection => "not sent yet: it goes out when the connection is back",
+            Obstacle::Broker => "not sent yet: the broker has not confirmed it",
+            Obstacle::Server => "not stored yet: the chat server is away, and gets it when it is back",
+            Obstacle::Silence => "not stored yet: the chat server has not confirmed it",
+        }
+        .to_owned(),
+        News::AllArrived { stored: true } => "all your messages are stored now".to_owned(),
+        News::AllArrived { stored: false } => "all your messages are sent now".to_owned(),
         News::Hint(line) => text::visible(line).into_owned(),
         News::Said(_)
         | News::Page { .. }
@@ -216,6 +225,7 @@ fn notice(news: &News) -> Option<String> {
         | News::Sent { .. }
         | News::Delivered { .. }
         | News::Found { .. }
+        | News::Stored { .. }
         | News::Refused { .. }
         | News::Error { .. } => return None,
     })

@@ -211,8 +211,9 @@ impl Conversation {
     fn replied(&mut self, now: Now, reply: FromServer) {
         self.server_is_heard();
         match reply {
-            FromServer::Welcome(welcome) if welcome.session == self.config.session => self.welcomed(),
+            FromServer::Welcome(welcome) if welcome.session == self.config.session => self.welcomed(now),
             FromServer::Error(error) => self.refused(now, error),
+            FromServer::Stored(stored) => self.stored(now, &stored),
             FromServer::History(page) => {
                 if let Some(open) = self.answered(page.request.as_ref(), RequestKind::History) {
                     self.page(now, open, page);
@@ -271,6 +272,9 @@ impl Conversation {
     }
 
     fn refused(&mut self, now: Now, error: ErrorReply) {
+        if self.is_refused_for_good(now, &error) {
+            return;
+        }
         // Another client with our nick may have been meant.
         if error.session.as_ref().is_some_and(|session| *session != self.config.session) {
             return;

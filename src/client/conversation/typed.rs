@@ -4,9 +4,9 @@ use super::requests::{CAPACITY as MOST_OPEN, Question, TooMany};
 use super::seen::Seen;
 use super::{Conversation, Join, Output, Role};
 use crate::client::command::{self, Command, Page, Target};
-use crate::client::memo::Memo;
+use crate::client::memo::{Memo, Remembered};
 use crate::client::news::{News, Place, Said};
-use crate::client::outbox::{CAPACITY, Message};
+use crate::client::outbox::{Kept, Message};
 use crate::now::Now;
 use crate::protocol::limits::{ROOMS_PER_SESSION, TEXT_CHARS};
 use crate::protocol::presence::Action;
@@ -39,10 +39,9 @@ impl Conversation {
             Ok(nick) => {
                 self.outbox.rename(&nick);
                 self.nick = nick;
-                // They were shown already: their echoes, which now come under this nick, are not.
-                for message in self.outbox.messages() {
-                    mark_shown(&mut self.seen, &mut self.seen_direct, message);
-                }
+                // They were shown already: their echoes, which now come under this nick, are not. All else that is
+                // known is another's.
+                self.recall(Remembered::default());
                 self.choosing_nick = false;
                 // The connection that follows is a first one.
                 self.connected_before = false;
@@ -93,14 +92,20 @@ impl Conversation {
             Ok(Place::Direct(to)) => (self.private(&text, &timestamp, to.clone(), action), Place::Direct(to)),
             Err(room) => return self.error(format!("not sent: you are not in #{room}; join it first"), reference),
         };
-        let Ok(id) = self.outbox.push(message, reference.clone()) else {
-            return self.error(format!("not sent: {CAPACITY} messages wait for the broker already"), reference);
+        let Ok(id) = self.outbox.push(now.instant, message, reference.clone()) else {
+            let waiting = self.outbox.len();
+            return self.error(format!("not sent: {waiting} messages wait to be stored already"), reference);
         };
         if let Place::Direct(to) = &place {
             self.undelivered.sent(id.clone(), to.key().clone(), reference.clone());
         }
+        if self.config.keeps_outbox
+            && let Some(message) = self.outbox.messages().next_back().cloned()
+        {
+            self.out.push(Output::Queued(Kept { message, reference: reference.clone() }));
+        }
         // On its way first: what is shown to its own sender takes nobody's time.
-        self.flush();
+        self.flush(now);
         if self.config.role == Role::Member {
             // Shown now, so that the echo is not.
             if let Some(last) = self.outbox.messages().next_back() {
@@ -125,6 +130,13 @@ impl Conversation {
                 Place::Room(room) => self.shown(now, &room, &key, id),
                 Place::Direct(_) => self.remember(Memo::ShownDirect { key, id }),
             }
+        }
+    }
+
+    /// What waits in the outbox was shown when it was typed.
+    pub(super) fn mark_outbox_shown(&mut self) {
+        for message in self.outbox.messages() {
+            mark_shown(&mut self.seen, &mut self.seen_direct, message);
         }
     }
 
@@ -252,7 +264,7 @@ impl Conversation {
             connection,
             format!("nick {}, session {}", self.nick, self.config.session),
             format!("rooms {}, talking in #{}", rooms.join(" "), self.here),
-            format!("{} messages unsent", self.outbox.unsent()),
+            format!("{} messages not settled", self.outbox.len()),
             server,
         ];
         lines.into_iter().for_each(|line| self.hint(line));
