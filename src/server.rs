@@ -8,8 +8,10 @@
 //! "signals" thread ────────────────────┘
 //! ```
 
+mod acks;
 mod chat;
 mod history;
+mod marks;
 mod notices;
 mod rival;
 mod roster;
