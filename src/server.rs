@@ -10,7 +10,8 @@
 
 mod acks;
 mod chat;
-mod history;
+pub mod folder;
+pub mod history;
 mod marks;
 mod notices;
 mod rival;
@@ -28,10 +29,8 @@ use chat::{Chat, Input, Output};
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use history::History;
 use log::{debug, error, info, warn};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -286,38 +285,14 @@ fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
         let history = History::in_memory().map_err(|error| format!("no database in memory: {error}"))?;
         return Ok(Opened::Ours(None, history));
     };
-    make_private_folder(dir).map_err(|error| format!("the folder {} cannot be made: {error}", dir.display()))?;
-    let path = dir.join(format!("{}.db", file_name(root)));
-    let unusable = |error: &dyn std::fmt::Display| format!("the database {} cannot be used: {error}", path.display());
-    let file = make_private_file(&path).map_err(|error| unusable(&error))?;
-    if is_locked(&file) {
+    let path = folder::database(dir, root);
+    let file = folder::make(dir, &path)?;
+    let unusable = |error: history::Error| format!("the database {} cannot be used: {error}", path.display());
+    if folder::is_locked(&file) {
         return Ok(Opened::AnothersOf(path));
     }
-    let history = History::open(&path).map_err(|error| unusable(&error))?;
+    let history = History::open(&path).map_err(unusable)?;
     Ok(Opened::Ours(Some(file), history))
-}
-
-/// A topic root as a file's name: different ones stay different.
-fn file_name(root: &str) -> String {
-    root.replace('%', "%25").replace('/', "%2F")
-}
-
-/// What people said is nobody else's to read.
-fn make_private_folder(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-/// Also where the folder was there before; SQLite gives its other files the same rights.
-fn make_private_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
-}
-
-/// Locks it for as long as it is open; true where another process has. SQLite's own locks are of another kind and let
-/// others read and write. A file system that knows no such locks leaves it unlocked.
-fn is_locked(file: &File) -> bool {
-    // SAFETY: flock takes plain numbers, and the file is open.
-    let result = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
-    result != 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock
 }
 
 /// The "sweep" thread: ticks, and never more than one that waits.
@@ -337,15 +312,6 @@ fn sweep() -> io::Result<Receiver<()>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_root_has_a_file_of_its_own() {
-        assert_eq!(file_name("chat"), "chat");
-        assert_eq!(
-            (file_name("a/b"), file_name("a-b"), file_name("a%2Fb")),
-            ("a%2Fb".into(), "a-b".into(), "a%252Fb".into())
-        );
-    }
 
     #[test]
     fn a_client_id_fits_every_broker_and_differs_by_its_secret() {

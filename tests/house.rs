@@ -52,8 +52,8 @@ fn only_the_link_names_paho() {
 }
 
 #[test]
-fn only_the_history_names_sql() {
-    nobody_names(&["rusqlite"], |file| file == "server/history.rs");
+fn only_the_history_and_the_clients_memory_name_sql() {
+    nobody_names(&["rusqlite"], |file| file.starts_with("server/history") || file == "client/memory.rs");
 }
 
 #[test]

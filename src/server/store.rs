@@ -2,7 +2,7 @@
 //! asked after the messages that came before are committed.
 
 use super::chat::{Input, ReplyTo};
-use super::history::{Arrived, Error, History, Page, PageQuery};
+use super::history::{Arrived, Error, History, Keep, Page, PageQuery};
 use super::roster::Change;
 use crate::protocol::RoomName;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -61,7 +61,7 @@ fn run(mut history: History, jobs: &Receiver<Job>, answers: &Sender<Answer>) {
         let waiting = messages.len();
         for job in first.into_iter().chain(jobs.try_iter()) {
             match job {
-                Job::Keep(message) => messages.push(message),
+                Job::Keep(message) => messages.push(Keep::Chat(message)),
                 Job::Seats(seats) => changes.extend(seats),
                 Job::Page { .. } | Job::Rooms { .. } => question = Some(job),
             }
@@ -85,11 +85,11 @@ fn run(mut history: History, jobs: &Receiver<Job>, answers: &Sender<Answer>) {
 
 /// Keeps them. Where that fails (a full disk, a database that another program holds) they wait for the next turn;
 /// `settled`: nothing waited before, so that it is to be told.
-fn keep(history: &mut History, messages: &mut Vec<Arrived>, changes: &mut Vec<Change>, settled: bool) {
+fn keep(history: &mut History, messages: &mut Vec<Keep>, changes: &mut Vec<Change>, settled: bool) {
     if messages.is_empty() && changes.is_empty() {
         return;
     }
-    if let Err(error) = history.keep(messages, changes) {
+    if let Err(error) = history.commit(messages, changes) {
         if settled {
             error!("the history cannot be written, what comes waits: {error}");
         }
@@ -104,8 +104,8 @@ fn keep(history: &mut History, messages: &mut Vec<Arrived>, changes: &mut Vec<Ch
 
 fn answer(history: &History, question: Job) -> Result<Option<Answer>, Error> {
     Ok(match question {
-        Job::Page { query, reply } => Some(Answer::Page { page: history.page(&query)?, reply }),
-        Job::Rooms { reply } => Some(Answer::Rooms { rooms: history.rooms()?, reply }),
+        Job::Page { query, reply } => Some(Answer::Page { page: history.questions().page(&query)?, reply }),
+        Job::Rooms { reply } => Some(Answer::Rooms { rooms: history.questions().rooms()?, reply }),
         Job::Keep(_) | Job::Seats(_) => None,
     })
 }
