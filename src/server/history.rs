@@ -68,8 +68,9 @@ pub enum Keep {
     Chat(Arrived),
     /// Without an id it is passed over: nobody could tell when it is delivered.
     Direct(ArrivedDirect),
-    /// A direct message that waits no more.
+    /// A direct message waits no more, where it is one to `to`.
     Delivered {
+        to: NickKey,
         sender: NickKey,
         id: SentId,
     },

@@ -71,7 +71,7 @@ impl<'a> Batch<'a> {
         match keep {
             Keep::Chat(message) => self.chat(message).map(drop),
             Keep::Direct(message) => self.direct(message).map(drop),
-            Keep::Delivered { sender, id } => self.delivered(sender, id),
+            Keep::Delivered { to, sender, id } => self.delivered(to, sender, id),
         }
     }
 
@@ -163,11 +163,11 @@ impl<'a> Batch<'a> {
         Ok(new)
     }
 
-    fn delivered(&mut self, sender: &NickKey, id: &SentId) -> rusqlite::Result<()> {
-        let delete = "DELETE FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3 RETURNING row";
+    fn delivered(&mut self, to: &NickKey, sender: &NickKey, id: &SentId) -> rusqlite::Result<()> {
+        let delete = "DELETE FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3 AND to_key = ?4 RETURNING row";
         let mut statement = self.sql.prepare_cached(delete)?;
         let gone: Option<i64> = statement
-            .query_row(params![sender.as_str(), id.session.as_str(), id.seq as i64], |row| row.get(0))
+            .query_row(params![sender.as_str(), id.session.as_str(), id.seq as i64, to.as_str()], |row| row.get(0))
             .optional()?;
         if let Some(row) = gone {
             let now = Utc::now().timestamp_millis();
