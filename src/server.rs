@@ -88,7 +88,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     let topics = Topics::new(&connection.topic_root);
     // Held to the end: dropped after the history, which the store owns, is closed.
     let (_lock, history) = match open_history(options.data_dir.as_deref(), topics.root())? {
-        Opened::Ours(lock, history) => (lock, history),
+        Opened::Ours(lock, history) => (lock, *history),
         Opened::AnothersOf(path) => {
             error!(
                 "another server serves this chat from {}; stop that one first, or give this one another --data-dir",
@@ -215,7 +215,7 @@ fn claim(history: &History, options: &ServerOptions) -> Result<(), String> {
 
 enum Opened {
     /// With its file, locked, where it has one.
-    Ours(Option<File>, History),
+    Ours(Option<File>, Box<History>),
     /// Another server has this file, be it on another broker: two would give out the same positions.
     AnothersOf(PathBuf),
 }
@@ -223,7 +223,7 @@ enum Opened {
 fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
     let Some(dir) = data_dir else {
         let history = History::in_memory().map_err(|error| format!("no database in memory: {error}"))?;
-        return Ok(Opened::Ours(None, history));
+        return Ok(Opened::Ours(None, Box::new(history)));
     };
     let path = folder::database(dir, root);
     let file = folder::make(dir, &path)?;
@@ -232,7 +232,7 @@ fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
         return Ok(Opened::AnothersOf(path));
     }
     let history = History::open(&path).map_err(unusable)?;
-    Ok(Opened::Ours(Some(file), history))
+    Ok(Opened::Ours(Some(file), Box::new(history)))
 }
 
 /// The "sweep" thread: ticks, and never more than one that waits.

@@ -191,6 +191,8 @@ pub struct Conversation {
     server: Option<ServerInfo>,
     /// Whether the server stores what it hears, as chat/server said last.
     is_durable: Option<bool>,
+    /// How many messages a second it takes, as it said last.
+    rate: Option<u64>,
     /// One that does was online in this run.
     durable_server_was_online: bool,
     /// Until when a sender waits for chat/server to tell whether there is a server.
@@ -255,6 +257,7 @@ impl Conversation {
             version: "",
             server: None,
             is_durable: None,
+            rate: None,
             durable_server_was_online: false,
             undecided_until: None,
             told_delay: false,

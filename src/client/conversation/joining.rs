@@ -81,7 +81,7 @@ impl Conversation {
             Status::Online => self.server.replace(info.clone()),
             Status::Offline => self.server.take(),
         };
-        self.server_may_store(&info);
+        self.server_may_store(now, &info);
         if info.durable && !self.config.remembered.server_seen && self.config.role == Role::Member {
             self.config.remembered.server_seen = true;
             self.out.push(Output::Remember(Memo::ServerSeen));

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 /// How long a message may take before that is worth a word.
 const QUIET: Duration = Duration::from_secs(1);
+/// Messages a second that a sender publishes before it knows how many the server takes: that takes a moment, and most
+/// senders have only one.
+const BEFORE_A_WORD: u64 = 10;
 
 impl Conversation {
     /// Publishes the messages that wait, where they may go out.
@@ -16,7 +19,7 @@ impl Conversation {
         if !self.connection_is_up || !self.may_send {
             return;
         }
-        let rate = self.server.as_ref().and_then(|server| server.rate);
+        let rate = self.undecided_until.map_or(self.rate, |_| Some(BEFORE_A_WORD));
         for outgoing in self.outbox.take(now.instant, rate) {
             self.out.push(Output::Publish(Publication {
                 topic: self.config.topics.name(&outgoing.topic),
@@ -41,6 +44,7 @@ impl Conversation {
         if self.undecided_until.is_some_and(|until| now.instant >= until) {
             self.undecided_until = None;
             self.settle_acknowledged();
+            self.flush(now);
         }
     }
 
@@ -55,12 +59,13 @@ impl Conversation {
     }
 
     /// What chat/server says changes what is waited for.
-    pub(super) fn server_may_store(&mut self, info: &ServerInfo) {
-        self.is_durable = Some(info.durable);
+    pub(super) fn server_may_store(&mut self, now: Now, info: &ServerInfo) {
+        (self.is_durable, self.rate) = (Some(info.durable), info.rate);
         self.durable_server_was_online |= info.durable && info.status == Status::Online;
         // Who only sends has heard that nobody is there, and need not wait for it.
         self.undecided_until = None;
         self.settle_acknowledged();
+        self.flush(now);
     }
 
     fn settle_acknowledged(&mut self) {

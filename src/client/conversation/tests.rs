@@ -2,6 +2,10 @@
 
 mod sending;
 
+mod catching_up;
+mod direct_messages;
+mod searching;
+
 use super::*;
 use crate::protocol::MessageId;
 use chrono::DateTime;
@@ -89,6 +93,10 @@ impl Stage {
             Output::Tell(News::Hint(text)) => Some(text.clone()),
             Output::Tell(News::Error { text, .. }) => Some(text.clone()),
             Output::Tell(News::Presence(notice)) => Some(notice.message.clone()),
+            Output::Tell(News::Gap { room }) => Some(format!("gap in {room}")),
+            Output::Tell(News::Unread { room }) => Some(format!("unread in {room}")),
+            Output::Tell(News::Delivered { id, .. }) => Some(format!("delivered {id}")),
+            Output::Tell(News::Waiting { id, to, .. }) => Some(format!("{id} waits for {to}")),
             _ => None,
         });
         assert_eq!(told.collect::<Vec<_>>(), expected);
