@@ -1,7 +1,7 @@
 //! What others send: messages, notices, and the server's replies.
 
 use super::requests::{Open, Origin, Question};
-use super::seen::Was;
+use super::seen::{Seen, Was};
 use super::{Conversation, Kind, Output, Publication};
 use crate::client::memo::Memo;
 use crate::client::news::{News, Place, Said};
@@ -96,7 +96,10 @@ impl Conversation {
         let mut late = chat.late;
         match &id {
             Some(id) if !seen.is_new(&key, id.clone()) => return,
-            Some(id) => late |= seen.is_late(&key, id),
+            Some(id) => {
+                late |= seen.is_late(&key, id);
+                seen.heard_live(&key, id, chat.timestamp.as_ref().and_then(Timestamp::at));
+            }
             None => seen.nameless(&key, chat.timestamp.as_ref(), &chat.text),
         }
         self.people.spoke(&chat.nick);
@@ -336,7 +339,9 @@ impl Conversation {
             self.people.spoke(&entry.nick);
             let own = self.is_own(&entry.nick, entry.id.as_ref());
             let mut said = said_then(now, entry, room, own);
-            let overtaken = |id| self.seen.get(room).is_some_and(|seen| seen.is_late(key, id));
+            let at = entry.timestamp.as_ref().and_then(Timestamp::at);
+            let is_late = |seen: &Seen, id| seen.is_late(key, id) || seen.is_overtaken(key, id, at);
+            let overtaken = |id| self.seen.get(room).is_some_and(|seen| is_late(seen, id));
             said.late |= !by_user && entry.id.as_ref().is_some_and(overtaken);
             self.tell(News::Said(said));
             if let Some(id) = entry.id.clone().filter(|_| is_new) {

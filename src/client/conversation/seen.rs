@@ -1,6 +1,7 @@
 //! Pure: which messages of a room were shown, so that what comes twice (sent again, or in a page) is shown once.
 
 use crate::protocol::{Entry, Epoch, MessageId, NickKey, SentId, Session, Timestamp};
+use chrono::{DateTime, FixedOffset};
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
@@ -21,6 +22,8 @@ pub struct Seen {
     newest: HashMap<(NickKey, Session), u64>,
     /// These runs, the first seen first.
     runs: VecDeque<(NickKey, Session)>,
+    /// The newest live message of each nick: its run and time. Where it lies in the history is not known yet.
+    live: HashMap<NickKey, (Session, DateTime<FixedOffset>)>,
     /// The history that pages came from.
     epoch: Option<Epoch>,
 }
@@ -51,6 +54,7 @@ impl Seen {
             nameless: Recent::of_at_most(count),
             newest: HashMap::new(),
             runs: VecDeque::new(),
+            live: HashMap::new(),
             epoch: None,
         }
     }
@@ -97,6 +101,26 @@ impl Seen {
     pub fn is_late(&self, key: &NickKey, id: &MessageId) -> bool {
         let MessageId::Sent(id) = id else { return false };
         self.newest.get(&(key.clone(), id.session.clone())).is_some_and(|newest| *newest > id.seq)
+    }
+
+    /// A message has come live; `at`: when it was written, by its sender's clock.
+    pub fn heard_live(&mut self, key: &NickKey, id: &MessageId, at: Option<DateTime<FixedOffset>>) {
+        let (MessageId::Sent(id), Some(at)) = (id, at) else { return };
+        // Whoever speaks under so many nicks is no sender whose order matters.
+        let has_room = self.live.len() < RUNS;
+        match self.live.get_mut(key) {
+            Some((_, newest)) if *newest > at => {}
+            Some(newest) => *newest = (id.session.clone(), at),
+            None if !has_room => {}
+            None => drop(self.live.insert(key.clone(), (id.session.clone(), at))),
+        }
+    }
+
+    /// Whether a message of a page was written before one of another run of its sender that came live. Only its own
+    /// clock can tell: a run's identifier says nothing of its time.
+    pub fn is_overtaken(&self, key: &NickKey, id: &MessageId, at: Option<DateTime<FixedOffset>>) -> bool {
+        let (MessageId::Sent(id), Some(at)) = (id, at) else { return false };
+        self.live.get(key).is_some_and(|(session, newest)| *session != id.session && *newest > at)
     }
 
     fn note_newest(&mut self, key: &NickKey, id: &SentId) {
@@ -298,6 +322,31 @@ mod tests {
             seen.note_newest(&alice, &SentId { session: Session::parse(&format!("{run:012}")).unwrap(), seq: 1 });
         }
         assert_eq!((seen.newest.len(), seen.runs.len()), (RUNS, RUNS));
+    }
+
+    #[test]
+    fn what_an_earlier_run_of_its_sender_wrote_is_overtaken() {
+        let mut seen = Seen::default();
+        let alice = Nick::parse("alice").unwrap().key().clone();
+        let id = |text| MessageId::parse(text).unwrap();
+        let at = |text| Timestamp::parse(text).unwrap().at();
+        let (early, noon, late) =
+            (at("2026-11-22T11:00:00Z"), at("2026-11-22T13:00:00+01:00"), at("2026-11-22T12:30:00Z"));
+        seen.heard_live(&alice, &id("k3v9x2m1q8f0-5"), noon);
+        seen.heard_live(&alice, &id("aaaaaaaaaaaa-9"), early);
+        for (text, at, overtaken) in [
+            ("aaaaaaaaaaaa-1", early, true),
+            ("aaaaaaaaaaaa-1", noon, false),
+            ("bbbbbbbbbbbb-1", late, false),
+            ("bbbbbbbbbbbb-1", None, false),
+            // Its own number tells.
+            ("k3v9x2m1q8f0-4", early, false),
+            ("x-1", early, false),
+        ] {
+            assert_eq!(seen.is_overtaken(&alice, &id(text), at), overtaken, "{text} {at:?}");
+        }
+        let bob = Nick::parse("bob").unwrap().key().clone();
+        assert!(!seen.is_overtaken(&bob, &id("aaaaaaaaaaaa-1"), early), "another one's time says nothing");
     }
 
     #[test]
