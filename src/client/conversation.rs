@@ -8,14 +8,17 @@
 //!   │ lost, from anywhere                    jitter: Due ────────────┘◄── another server ───┘
 //! ```
 //!
-//! `joining` holds these steps, `arrivals` what others send, `typed` what the user wants, `sending` what becomes of it;
-//! `requests`, `seen` and `people` are state of their own.
+//! `joining` holds these steps, `arrivals` what others send (`direct` to us alone), `replies` what the server answers,
+//! `pages` what of it is history, `typed` what the user wants, `sending` what becomes of it; `requests`, `cursors`,
+//! `seen`, `people` and `search` are state of their own.
 
 mod arrivals;
 mod cursors;
 mod direct;
 mod joining;
+mod pages;
 mod people;
+mod replies;
 mod requests;
 mod search;
 mod seen;
