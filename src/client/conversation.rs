@@ -314,7 +314,7 @@ impl Conversation {
         match input {
             Input::Connected { conn, version, refused } => self.connected(now, conn, version, refused),
             Input::Failed(text) => self.failed(text),
-            Input::Lost { reason } => self.lost(reason),
+            Input::Lost { reason } => self.lost(now, reason),
             Input::Waiting(delay) => self.waiting(delay),
             Input::Refused(filter) => self.subscription_refused(&filter),
             Input::Arrived { topic, payload, retained } => self.arrived(now, &topic, &payload, retained),
