@@ -196,6 +196,8 @@ impl Publisher {
             while unsettled >= WINDOW {
                 match self.events.recv_timeout(DEADLINE).expect("an acknowledgement") {
                     Event::Published { .. } => unsettled -= 1,
+                    // What is stored.
+                    Event::Message(_) => {}
                     event => println!("  ({event:?})"),
                 }
             }
