@@ -3,7 +3,7 @@
 use crate::account::{Account, End, Kept, Message, Number, Print, Run, RunNumber, Told};
 use crate::cast::{Member, Target};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// What the threads of the harness tell its main one.
@@ -157,6 +157,8 @@ impl Ledger {
                     message.delivered.get_or_insert(at);
                 }
             }
+            // Nothing is ever taken out of this history.
+            "gap" => self.is_wrong(format!("run {run} of {member} was told of a gap: {event}")),
             // Others, as of a connection that fails, are the client's good right.
             "error" if number.is_some() => self.is_wrong(format!("run {run} of {member} refuses a message: {event}")),
             _ => {}
@@ -222,6 +224,22 @@ impl Ledger {
     /// The history of a room as it is now.
     pub fn history_is(&mut self, room: &str, messages: Vec<Kept>) {
         self.account.history.insert(room.to_owned(), messages);
+    }
+
+    /// The same, told in another way: it must be the same.
+    pub fn history_is_too(&mut self, rooms: BTreeMap<String, Vec<Kept>>) {
+        if rooms == self.account.history {
+            return;
+        }
+        for (room, messages) in &self.account.history {
+            let others = rooms.get(room).map_or(&[][..], Vec::as_slice);
+            let differs = messages.iter().zip(others).find(|(one, other)| one != other);
+            let counts = (messages.len(), others.len());
+            if differs.is_some() || counts.0 != counts.1 {
+                let what = format!("#{room} is told in two ways, {counts:?} messages, first {differs:?}");
+                self.account.wrong.push(what);
+            }
+        }
     }
 }
 

@@ -1,9 +1,12 @@
-//! Reads the history of a room from the server, page by page, as a client of any make does: over the broker, with
-//! mosquitto_pub and mosquitto_sub.
+//! Reads the history: from the server, page by page, as a client of any make does, over the broker, with mosquitto_pub and
+//! mosquitto_sub; and out of its database, as an operator does, with `mqttchat export`.
 
 use crate::account::Kept;
 use crate::support::{Broker, Subscriber, publish};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 const NICK: &str = "reader";
@@ -77,13 +80,38 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// What `mqttchat export` prints of the history in this folder, by room, in its order; and how many direct messages wait.
+#[track_caller]
+pub fn exported(data_dir: &Path) -> (BTreeMap<String, Vec<Kept>>, usize) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mqttchat"));
+    let output = command.arg("export").arg("--data-dir").arg(data_dir).output().expect("the program starts");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "mqttchat export: {}: {complaint}", output.status);
+    let mut rooms: BTreeMap<String, Vec<Kept>> = BTreeMap::new();
+    let mut waiting = 0;
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let line: Value = serde_json::from_str(line).expect("every line of an export is JSON");
+        match line["room"].as_str() {
+            Some(room) => {
+                let messages = rooms.entry(room.to_owned()).or_default();
+                let mut kept = kept(&line);
+                kept.id = format!("{}-{}", line["session"].as_str().unwrap_or_default(), line["seq"]);
+                kept.pos = messages.len() as u64 + 1;
+                messages.push(kept);
+            }
+            None => waiting += 1,
+        }
+    }
+    (rooms, waiting)
+}
+
 fn kept(entry: &Value) -> Kept {
     let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
     Kept {
         nick: text("username"),
         text: text("message"),
         id: text("id"),
-        pos: entry["pos"].as_u64().expect("a position"),
+        pos: entry["pos"].as_u64().unwrap_or_default(),
         late: entry["late"] == true,
     }
 }

@@ -20,6 +20,8 @@ pub struct Figures<'a> {
     pub took: Duration,
     /// From the end of the last fault until everything was everywhere.
     pub healed: Duration,
+    /// Direct messages that the server still keeps: their receipts were lost, or came again too late for this round.
+    pub waiting: usize,
 }
 
 impl Figures<'_> {
@@ -64,6 +66,7 @@ impl Figures<'_> {
                 worst.as_secs_f64()
             ));
         }
+        line(format!("{} direct messages still wait for their receipt", self.waiting));
         line(format!("all was well {:.1} s after the last fault", self.healed.as_secs_f64()));
         text
     }

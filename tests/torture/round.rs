@@ -1,7 +1,7 @@
 //! A round from its beginning to its verdict.
 
 use crate::cast::{LOBBY, ROOMS};
-use crate::past::Reader;
+use crate::past::{Reader, exported};
 use crate::report::Figures;
 use crate::schedule::Schedule;
 use crate::stage::Stage;
@@ -69,6 +69,9 @@ impl Round {
         self.listen_for_echoes(&mut stage);
         read_history(&mut stage);
         stage.end();
+        // From the database itself, now that nobody writes to it.
+        let (rooms, waiting) = exported(&stage.data_dir());
+        stage.ledger.history_is_too(rooms);
         let violations = violations(&stage.ledger.account);
         let figures = Figures {
             seed: self.seed,
@@ -78,6 +81,7 @@ impl Round {
             excused: &stage.excused,
             took: stage.now(),
             healed,
+            waiting,
         };
         eprint!("{}", figures.text());
         if violations.is_empty() {

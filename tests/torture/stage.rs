@@ -95,7 +95,7 @@ impl Stage {
         let (name, mut arguments, files) = match who {
             Who::Broker => unreachable!("the broker is no actor"),
             Who::Server => {
-                let data = self.folder.join("server").join("data");
+                let data = self.data_dir();
                 let path = data.display().to_string();
                 let arguments = words(&["server", &address, "--data-dir", &path, "--timeout", "10"]);
                 ("server", arguments, Some(data.join("chat.db")))
@@ -261,6 +261,11 @@ impl Stage {
             actor.end(input, now, &mut self.ledger, END_WITHIN);
         }
         self.turn_until("all output is read", Duration::from_secs(10), |stage| stage.ledger.is_complete());
+    }
+
+    /// The server's.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.join("server").join("data")
     }
 
     /// Where logs and homes are.
