@@ -57,10 +57,12 @@ fn a_direct_message_waits_until_it_is_delivered() {
     let first = history.questions().waiting_for(nick("bob").key(), 0, 1).unwrap()[0].row;
     assert_eq!(history.questions().waiting_for(nick("bob").key(), first, 9).unwrap().len(), 1);
 
-    let delivered = |n| Keep::Delivered { sender: nick("alice").key().clone(), id: id((1, n)) };
-    // One that somebody else claims to have sent, and one that never was.
-    let foreign = Keep::Delivered { sender: nick("bob").key().clone(), id: id((1, 3)) };
-    let committed = history.commit(&[delivered(1), foreign, delivered(77)], &[]).unwrap();
+    let key = |name| nick(name).key().clone();
+    let delivered = |n| Keep::Delivered { to: key("bob"), sender: key("alice"), id: id((1, n)) };
+    // Ones with another sender and another addressee than the message's, and one that never was.
+    let foreign = Keep::Delivered { to: key("bob"), sender: key("bob"), id: id((1, 3)) };
+    let other = Keep::Delivered { to: key("carol"), sender: key("alice"), id: id((1, 3)) };
+    let committed = history.commit(&[delivered(1), foreign, other, delivered(77)], &[]).unwrap();
     assert_eq!(committed, Committed::default());
     assert_eq!(waiting(&history, "bob"), ["two"]);
     // Sent again it is stored, and waits no more.
