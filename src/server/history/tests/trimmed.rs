@@ -77,6 +77,24 @@ fn by_size_the_oldest_go_until_it_is_small_enough() {
 }
 
 #[test]
+fn ids_of_what_is_gone_take_a_small_part_of_a_limited_size() {
+    let mut history = History::in_memory().unwrap();
+    let size = 1 << 20;
+    for n in 0..60 {
+        // No two of them are neighbours.
+        keep(&mut history, &numbered("dev", (n * 300..(n + 1) * 300).map(|n| n * 2 + 1))).unwrap();
+        trim(&mut history, None, Some(size));
+        assert!(used(&history) <= size);
+    }
+    let count = |table: &str| -> u64 {
+        let select = format!("SELECT count(*) FROM {table}");
+        history.own.sql.query_row(&select, [], |row| row.get::<_, i64>(0)).unwrap() as u64
+    };
+    let (removed, kept) = (count("removed"), count("messages"));
+    assert!((1_000..=2_100).contains(&removed) && kept > 1_500, "{removed} {kept}");
+}
+
+#[test]
 fn the_index_of_what_is_gone_is_dropped() {
     let mut history = History::in_memory().unwrap();
     keep(&mut history, &numbered("dev", 1..=2)).unwrap();
