@@ -34,7 +34,7 @@ fn code(text: &str) -> String {
 }
 
 fn is_test(file: &str) -> bool {
-    file.ends_with("/tests.rs")
+    file.ends_with("/tests.rs") || file.contains("/tests/")
 }
 
 #[track_caller]
@@ -61,8 +61,16 @@ fn the_cores_know_no_clock_thread_channel_or_process() {
     let cores = |file: &str| {
         let pure = ["protocol", "server/chat", "server/roster", "server/notices", "server/stats"];
         let pure_too = ["client/command", "client/conversation", "client/outbox", "client/view", "client/json"];
-        let and_these =
-            ["client/news", "client/ending", "nearest", "options", "check/judge", "check/report", "check/step"];
+        let and_these = [
+            "client/news",
+            "client/ending",
+            "nearest",
+            "options",
+            "check/judge",
+            "check/report",
+            "check/step",
+            "transfer/line",
+        ];
         pure.iter().chain(&pure_too).chain(&and_these).any(|prefix| file.starts_with(prefix))
             // Its purpose: the one view of the process that the options have.
             && file != "options/environment.rs"
