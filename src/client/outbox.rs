@@ -255,20 +255,25 @@ impl Outbox {
     /// The connection is gone, and with it perhaps what was under way: it goes again. Returns a message that is given up,
     /// since the broker ends the connection at it.
     pub fn lost(&mut self, now: Instant) -> Option<GivenUp> {
-        let unacknowledged = std::mem::take(&mut self.unacknowledged);
-        let given_up = unacknowledged.first().copied().filter(|first| {
+        let given_up = self.unacknowledged.first().copied().filter(|first| {
             let handed_out = self.entries.get(first).and_then(|entry| entry.again_at?.checked_sub(UNACKNOWLEDGED));
-            let alone = handed_out.filter(|_| unacknowledged.len() == 1);
+            let alone = handed_out.filter(|_| self.unacknowledged.len() == 1);
             self.suspicion.connection_broke(*first, alone.map(|at| now.saturating_duration_since(at)))
         });
         let given_up = given_up.and_then(|ticket| {
             let message = self.entries.get(&ticket)?.message.clone();
             self.settle(ticket).map(|progress| GivenUp { message, progress })
         });
+        self.take_back();
+        given_up
+    }
+
+    /// Everything that is under way goes again.
+    fn take_back(&mut self) {
+        self.unacknowledged.clear();
         for (_, ticket) in std::mem::take(&mut self.under_way) {
             self.again(ticket, PATIENCE);
         }
-        given_up
     }
 
     /// The chat's server is there, perhaps after what is under way: what it does not soon have goes again.
@@ -306,8 +311,9 @@ impl Outbox {
         }
     }
 
-    /// What is still here goes out under another nick.
+    /// What is still here goes out under another nick, on another connection.
     pub fn rename(&mut self, nick: &Nick) {
+        self.take_back();
         for entry in self.entries.values_mut() {
             entry.message.set_nick(nick);
         }

@@ -26,6 +26,13 @@ impl Conversation {
     fn receive(&mut self, now: Now, topic: Topic, payload: &[u8], retained: bool) -> Result<(), Invalid> {
         if self.choosing_nick && topic != Topic::Server {
             // Nobody is let in yet: the question for another nick stays the last line, and its page comes with that nick.
+            // But what is stored under the one before must not go out again under another.
+            if let Topic::PrivateServer { to } = topic
+                && to == *self.nick.key()
+                && let FromServer::Stored(stored) = FromServer::parse(payload)?
+            {
+                self.stored(now, &stored);
+            }
             return Ok(());
         }
         match topic {
