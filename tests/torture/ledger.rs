@@ -25,15 +25,9 @@ pub struct Ledger {
     /// The last line of each run, where it is no event: the kill may have cut it off.
     fragments: HashMap<RunNumber, String>,
     open: usize,
-    /// There is no `stored` yet: what the broker has counts as stored.
-    trusts_broker: bool,
 }
 
 impl Ledger {
-    pub fn new(trusts_broker: bool) -> Ledger {
-        Ledger { trusts_broker, ..Ledger::default() }
-    }
-
     pub fn run_started(&mut self, member: Option<Member>, at: Duration) -> RunNumber {
         let run = Run {
             member,
@@ -137,12 +131,8 @@ impl Ledger {
             "connected" => self.account.runs[run].connected = true,
             "online_users" => self.account.runs[run].is_in = true,
             "sent" => {
-                let trusts_broker = self.trusts_broker;
                 if let Some(message) = self.own(member, at, number, id) {
                     message.sent.get_or_insert(at);
-                    if trusts_broker {
-                        message.stored.push(at);
-                    }
                 }
             }
             "stored" => {

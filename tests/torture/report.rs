@@ -55,37 +55,27 @@ impl Figures<'_> {
         for (reason, count) in self.excused {
             line(format!("  {count:5} ended by themselves: {reason}"));
         }
-        let times = self.times();
-        if let Some(worst) = times.last() {
-            let of = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64();
-            line(format!(
-                "given to seen everywhere: median {:.3} s, 90th {:.1} s, 99th {:.1} s, worst {:.1} s",
-                of(50),
-                of(90),
-                of(99),
-                worst.as_secs_f64()
-            ));
-        }
+        let stored = self
+            .account
+            .messages
+            .values()
+            .filter_map(|message| message.stored.first().map(|stored| stored.saturating_sub(message.given)));
+        line(format!("given to told stored: {}", spread(stored.collect())));
+        line(format!("given to seen everywhere: {}", spread(self.seen_everywhere())));
         line(format!("{} direct messages still wait for their receipt", self.waiting));
         line(format!("all was well {:.1} s after the last fault", self.healed.as_secs_f64()));
         text
     }
 
-    /// From given to seen by everybody concerned, sorted.
-    fn times(&self) -> Vec<Duration> {
+    /// From given to seen by everybody concerned.
+    fn seen_everywhere(&self) -> Vec<Duration> {
         let seen = self.account.seen();
-        let mut times: Vec<Duration> = self
-            .account
-            .messages
-            .iter()
-            .filter_map(|(number, message)| {
-                let mut moments = self.account.audience(message).map(|member| seen.get(&(*number, member)));
-                let last = moments.try_fold(Duration::ZERO, |last, moment| moment.map(|moment| last.max(*moment)))?;
-                Some(last.saturating_sub(message.given))
-            })
-            .collect();
-        times.sort();
-        times
+        let times = self.account.messages.iter().filter_map(|(number, message)| {
+            let mut moments = self.account.audience(message).map(|member| seen.get(&(*number, member)));
+            let last = moments.try_fold(Duration::ZERO, |last, moment| moment.map(|moment| last.max(*moment)))?;
+            Some(last.saturating_sub(message.given))
+        });
+        times.collect()
     }
 
     /// Messages that a member was shown by more than one run.
@@ -121,4 +111,11 @@ impl Figures<'_> {
         }
         text
     }
+}
+
+fn spread(mut times: Vec<Duration>) -> String {
+    times.sort();
+    let Some(worst) = times.last() else { return "never".to_owned() };
+    let of = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64();
+    format!("median {:.3} s, 90th {:.1} s, 99th {:.1} s, worst {:.1} s", of(50), of(90), of(99), worst.as_secs_f64())
 }

@@ -55,7 +55,7 @@ impl Stage {
             .log(&folder.join("mosquitto.log"))
             .start();
         let mut stage = Stage {
-            ledger: Ledger::new(!has_outbox()),
+            ledger: Ledger::default(),
             excused: BTreeMap::new(),
             begun,
             folder: folder.to_owned(),
@@ -97,7 +97,7 @@ impl Stage {
             Who::Server => {
                 let data = self.data_dir();
                 let path = data.display().to_string();
-                let arguments = words(&["server", &address, "--data-dir", &path, "--timeout", "10"]);
+                let arguments = words(&["server", &address, "--data-dir", &path, "--timeout", "4"]);
                 ("server", arguments, Some(data.join("chat.db")))
             }
             Who::Member(member) => {
@@ -105,7 +105,10 @@ impl Stage {
                 let mut arguments = words(&["client", &address, "--json", "--nick", nick]);
                 member.rooms().iter().for_each(|room| arguments.extend(words(&["--room", room])));
                 match member.is_sender() {
-                    true => arguments.extend(outbox(&self.folder.join(format!("{nick}.outbox")))),
+                    true => {
+                        let file = self.folder.join(format!("{nick}.outbox")).display().to_string();
+                        arguments.extend(words(&["--outbox", &file]));
+                    }
                     false => arguments.push("--listen".to_owned()),
                 }
                 (nick, arguments, None)
@@ -272,17 +275,4 @@ impl Stage {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
-}
-
-fn outbox(file: &Path) -> Vec<String> {
-    match has_outbox() {
-        true => vec!["--outbox".to_owned(), file.display().to_string()],
-        false => Vec::new(),
-    }
-}
-
-/// Whether the program at hand has what is to be proven.
-pub fn has_outbox() -> bool {
-    let help = std::process::Command::new(env!("CARGO_BIN_EXE_mqttchat")).arg("--help").output();
-    help.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("--outbox"))
 }
