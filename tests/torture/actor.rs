@@ -25,6 +25,10 @@ pub struct Actor {
     /// Where it is written: the server's database.
     files: Option<PathBuf>,
     start_at: Option<Duration>,
+    /// To be killed once more: so long after its start, for this pause.
+    again: Option<(Duration, Duration)>,
+    /// When that is.
+    again_at: Option<(Duration, Duration)>,
     stopped_until: Option<Duration>,
     full_until: Option<Duration>,
     stalled_until: [Option<Duration>; 2],
@@ -40,6 +44,8 @@ impl Actor {
             running: None,
             files,
             start_at: None,
+            again: None,
+            again_at: None,
             stopped_until: None,
             full_until: None,
             stalled_until: [None; 2],
@@ -57,7 +63,12 @@ impl Actor {
     pub fn start(&mut self, now: Duration, ledger: &mut Ledger) -> (RunNumber, ChildStdin) {
         let run = ledger.run_started(self.member(), now);
         let (running, input) = self.program.start(run);
+        if self.full_until.is_some() {
+            // A disk does not empty itself.
+            limit_files(running.id(), Some(self.size_of_files()));
+        }
         self.running = Some((run, running));
+        self.again_at = self.again.take().map(|(after, pause)| (now + after, pause));
         (run, input)
     }
 
@@ -78,13 +89,9 @@ impl Actor {
                 self.delayed_until = later(self.delayed_until, time);
             }
             (_, None) => return false,
-            (Fault::Kill { pause, .. }, Some(_)) => {
-                if let Some((run, running)) = self.running.take() {
-                    running.kill();
-                    ledger.run_ended(run, now, End::Killed);
-                }
-                (self.stopped_until, self.full_until) = (None, None);
-                self.start_at = Some(now + *pause);
+            (Fault::Kill { pause, again, .. }, Some(_)) => {
+                self.again = again.map(|after| (after, *pause));
+                self.kill(now, *pause, ledger);
             }
             (Fault::Stop { time, .. }, Some((run, running))) => {
                 running.signal(libc::SIGSTOP);
@@ -97,8 +104,18 @@ impl Actor {
             }
             (Fault::Cut { .. }, Some(_)) => self.proxy.cut(),
             (Fault::HalfClose { way, .. }, Some(_)) => self.proxy.half_close(*way),
+            (Fault::KillBroker { .. }, Some(_)) => return false,
         }
         true
+    }
+
+    fn kill(&mut self, now: Duration, pause: Duration, ledger: &mut Ledger) {
+        if let Some((run, running)) = self.running.take() {
+            running.kill();
+            ledger.run_ended(run, now, End::Killed);
+        }
+        (self.stopped_until, self.again_at) = (None, None);
+        self.start_at = Some(now + pause);
     }
 
     /// Ends what has lasted long enough. True where it is to be started.
@@ -112,20 +129,27 @@ impl Actor {
         if is_over(&mut self.delayed_until) {
             self.proxy.delay(Duration::ZERO);
         }
-        if let Some((run, running)) = &self.running {
-            if is_over(&mut self.full_until) {
-                limit_files(running.id(), None);
-            }
-            if is_over(&mut self.stopped_until) {
-                running.signal(libc::SIGCONT);
-                ledger.run_goes_on(*run, now);
-            }
+        if is_over(&mut self.full_until)
+            && let Some((_, running)) = &self.running
+        {
+            limit_files(running.id(), None);
+        }
+        if let Some((_, pause)) = self.again_at.take_if(|(at, _)| *at <= now) {
+            self.kill(now, pause, ledger);
+        }
+        if is_over(&mut self.stopped_until)
+            && let Some((run, running)) = &self.running
+        {
+            running.signal(libc::SIGCONT);
+            ledger.run_goes_on(*run, now);
         }
         is_over(&mut self.start_at)
     }
 
     /// Ends everything that it suffers from. Nothing that has passed counts twice.
     pub fn recover_at_once(&mut self, now: Duration) {
+        self.again = None;
+        self.again_at = None;
         let untils = [&mut self.start_at, &mut self.stopped_until, &mut self.full_until, &mut self.delayed_until];
         for until in untils.into_iter().chain(&mut self.stalled_until).flatten() {
             *until = now;
@@ -138,7 +162,7 @@ impl Actor {
         let (run, running) = self.running.take()?;
         // Its output is read to the end before this is judged.
         running.wait("a program that has ended", Duration::ZERO);
-        (self.stopped_until, self.full_until) = (None, None);
+        (self.stopped_until, self.again_at) = (None, None);
         self.start_at = Some(now + PAUSE);
         Some((run, status))
     }

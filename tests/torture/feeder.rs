@@ -12,6 +12,9 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+/// Now and then so many come at once: more than the broker keeps for anybody.
+const BURST: usize = 60;
+
 /// Numbers of one sender; the next one's begin there.
 const NUMBERS: u64 = 1_000_000;
 
@@ -69,16 +72,18 @@ fn feed(
             Err(RecvTimeoutError::Timeout) => {
                 // What a blocked pipe held up is not made up for.
                 due = (due + every).max(Instant::now());
-                let Some((run, input)) = &mut current else { continue };
-                let line = lines.next_line();
-                let at = begun.elapsed();
-                let Line { number, target, text, .. } = line.clone();
-                let given = Record::Given { sender: lines.sender, run: *run, number, target, text, at };
-                if records.send(given).is_err() {
-                    return None;
-                }
-                if input.write_all(line.json().as_bytes()).is_err() {
-                    current = None;
+                for _ in 0..lines.next_count() {
+                    let Some((run, input)) = &mut current else { break };
+                    let line = lines.next_line();
+                    let at = begun.elapsed();
+                    let Line { number, target, text, .. } = line.clone();
+                    let given = Record::Given { sender: lines.sender, run: *run, number, target, text, at };
+                    if records.send(given).is_err() {
+                        return None;
+                    }
+                    if input.write_all(line.json().as_bytes()).is_err() {
+                        current = None;
+                    }
                 }
             }
         }
@@ -103,6 +108,11 @@ impl Lines {
     fn new(seed: u64, sender: Member) -> Lines {
         let place = sender as u64;
         Lines { sender, random: Random::stream(seed, 100 + place), last: place * NUMBERS }
+    }
+
+    /// How many come now.
+    fn next_count(&mut self) -> usize {
+        if self.random.below(BURST * 4) == 0 { BURST } else { 1 }
     }
 
     fn next_line(&mut self) -> Line {

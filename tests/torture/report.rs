@@ -1,9 +1,9 @@
 //! What a round has to tell: figures where all is well, everything that is known about what is not.
 
-use crate::account::{Account, Number};
+use crate::account::{Account, Number, Run};
 use crate::cast::Member;
 use crate::verdict::{Promise, Violation};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -48,7 +48,10 @@ impl Figures<'_> {
             messages.len()
         ));
         line(format!("lost      {lost}"));
-        line(format!("doubled   {doubled}, but {} shown again after a kill, from its last second", self.repeated()));
+        let (again, oldest) = self.shown_again();
+        line(format!(
+            "doubled   {doubled}, but {again} shown again after a kill, the oldest from {oldest:.3} s before it"
+        ));
         line(format!("disorder  {}, but {late} marked late in history", broken(Promise::InOrder)));
         line(format!("broken    {} promises", self.violations.len()));
         line(format!("runs      {}", self.account.runs.len()));
@@ -78,14 +81,21 @@ impl Figures<'_> {
         times.collect()
     }
 
-    /// Messages that a member was shown by more than one run.
-    fn repeated(&self) -> usize {
-        let repeated = |member: Member| {
-            let mut shown = BTreeSet::new();
-            let prints = self.account.runs_of(member).flat_map(|(_, run)| &run.prints);
-            prints.filter(|print| !shown.insert(print.number)).count()
-        };
-        Member::ALL.into_iter().map(repeated).sum()
+    /// Messages that a member was shown by more than one run; how long before its end the first one did, at most.
+    fn shown_again(&self) -> (usize, f64) {
+        let (mut count, mut oldest) = (0, Duration::ZERO);
+        for member in Member::ALL {
+            let mut shown: HashMap<Number, (&Run, Duration)> = HashMap::new();
+            for (_, run) in self.account.runs_of(member) {
+                for print in &run.prints {
+                    if let Some((before, at)) = shown.insert(print.number, (run, print.at)) {
+                        count += 1;
+                        oldest = oldest.max(before.was_killed().map_or(Duration::ZERO, |end| before.ran(at, end)));
+                    }
+                }
+            }
+        }
+        (count, oldest.as_secs_f64())
     }
 
     /// The violations, and the stories of the messages concerned.

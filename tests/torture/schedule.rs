@@ -19,8 +19,10 @@ pub enum Way {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// `kill -9`, and a start after the pause. `forgets`: a broker that comes back without its store.
-    Kill { who: Who, pause: Duration, forgets: bool },
+    /// `kill -9`, and a start after the pause. `again`: and the same once more, so soon after the start.
+    Kill { who: Who, pause: Duration, again: Option<Duration> },
+    /// The same of the broker. `forgets`: it comes back without its store.
+    KillBroker { pause: Duration, forgets: bool },
     /// SIGSTOP, and SIGCONT after the time.
     Stop { who: Who, time: Duration },
     /// A reset of the connection to the broker, on both sides.
@@ -72,10 +74,13 @@ impl Schedule {
     fn draw(&mut self) -> Fault {
         let random = &mut self.random;
         match random.weighted(KINDS) {
-            Kind::Kill => {
-                let who = anybody(random);
-                Fault::Kill { who, pause: random.millis(50, 3_000), forgets: random.chance(50) && who == Who::Broker }
-            }
+            Kind::Kill => match anybody(random) {
+                Who::Broker => Fault::KillBroker { pause: random.millis(50, 3_000), forgets: random.chance(50) },
+                who => {
+                    let again = random.chance(25).then(|| random.millis(5, 700));
+                    Fault::Kill { who, pause: random.millis(50, 3_000), again }
+                }
+            },
             Kind::Stop => Fault::Stop { who: anybody(random), time: pause(random) },
             Kind::Cut => Fault::Cut { who: connected(random) },
             Kind::Stall => {
@@ -137,6 +142,7 @@ impl Fault {
             | Fault::Stall { who, .. }
             | Fault::Delay { who, .. }
             | Fault::HalfClose { who, .. } => *who,
+            Fault::KillBroker { .. } => Who::Broker,
             Fault::DiskFull { .. } => Who::Server,
         }
     }
@@ -150,8 +156,9 @@ impl Fault {
             Who::Member(_) => "receiver",
         };
         match self {
-            Fault::Kill { who: Who::Broker, forgets: true, .. } => "kill -9 broker, store lost".to_owned(),
-            Fault::Kill { who: Who::Broker, .. } => "kill -9 broker, store kept".to_owned(),
+            Fault::KillBroker { forgets: true, .. } => "kill -9 broker, store lost".to_owned(),
+            Fault::KillBroker { .. } => "kill -9 broker, store kept".to_owned(),
+            Fault::Kill { again: Some(_), .. } => format!("kill -9 {whom} twice"),
             Fault::Kill { .. } => format!("kill -9 {whom}"),
             Fault::Stop { time, .. } if *time > KEEP_ALIVE => format!("stop {whom}, beyond the keep alive"),
             Fault::Stop { .. } => format!("stop {whom}"),
@@ -201,8 +208,11 @@ mod tests {
             "kill -9 broker, store kept",
             "kill -9 broker, store lost",
             "kill -9 receiver",
+            "kill -9 receiver twice",
             "kill -9 sender",
+            "kill -9 sender twice",
             "kill -9 server",
+            "kill -9 server twice",
             "stall both ways",
             "stall both ways, beyond the keep alive",
             "stall one way",

@@ -195,7 +195,7 @@ impl Stage {
         let broker_runs = self.broker_starts_at.is_none();
         match (fault.who(), fault) {
             (Who::Broker, _) if !broker_runs => false,
-            (Who::Broker, Fault::Kill { pause, forgets, .. }) => {
+            (_, Fault::KillBroker { pause, forgets }) => {
                 self.broker.kill();
                 self.broker_starts_at = Some(now + *pause);
                 (self.broker_forgets, self.broker_stopped_until) = (*forgets, None);

@@ -8,9 +8,10 @@ use crate::cast::{Member, Target};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-/// What the last moments of a killed receiver printed may be printed again: a second, as is promised, and what the
-/// harness needs to read it on a machine with more to do than processors.
-pub const LAST_MOMENTS: Duration = Duration::from_millis(1_500);
+/// What the last second of a killed receiver printed may be printed again.
+pub const LAST_SECOND: Duration = Duration::from_secs(1);
+/// How much later than another line of another process the harness may read one, where both came at once.
+const READING: Duration = Duration::from_secs(1);
 
 /// A promise broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +129,7 @@ impl Judge<'_> {
                 self.add(Promise::EverybodyHasIt, *number, format!("{member} never saw it"));
             }
             if let (Some(delivered), Target::Direct(to)) = (message.delivered, message.target)
-                && self.seen.get(&(*number, to)).is_none_or(|seen| *seen > delivered + LAST_MOMENTS)
+                && self.seen.get(&(*number, to)).is_none_or(|seen| *seen > delivered + READING)
             {
                 self.add(Promise::EverybodyHasIt, *number, format!("delivered was told before {to} saw it"));
             }
@@ -149,7 +150,7 @@ impl Judge<'_> {
                         continue;
                     }
                     let may_repeat =
-                        its_run.was_killed().is_some_and(|killed| its_run.ran(first.at, killed) <= LAST_MOMENTS);
+                        its_run.was_killed().is_some_and(|killed| its_run.ran(first.at, killed) <= LAST_SECOND);
                     if !may_repeat {
                         let what = format!("{member} was shown it in run {before} and again in run {run_number}");
                         self.add(Promise::ShownOnce, print.number, what);

@@ -176,7 +176,7 @@ fn only_the_last_second_before_a_kill_may_come_again() {
         &[],
     );
     let too_old = |account: &mut Account| {
-        killed(account, REX, last + LAST_MOMENTS + at(1));
+        killed(account, REX, last + LAST_SECOND + at(1));
         again(account, 5);
     };
     check(too_old, &[(ShownOnce, Some(5))]);
