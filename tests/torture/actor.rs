@@ -27,8 +27,8 @@ pub struct Actor {
     start_at: Option<Duration>,
     /// To be killed once more: so long after its start, for this pause.
     again: Option<(Duration, Duration)>,
-    /// When that is.
-    again_at: Option<(Duration, Duration)>,
+    /// To be killed then, for this pause.
+    kill_at: Option<(Duration, Duration)>,
     stopped_until: Option<Duration>,
     full_until: Option<Duration>,
     stalled_until: [Option<Duration>; 2],
@@ -45,7 +45,7 @@ impl Actor {
             files,
             start_at: None,
             again: None,
-            again_at: None,
+            kill_at: None,
             stopped_until: None,
             full_until: None,
             stalled_until: [None; 2],
@@ -68,7 +68,7 @@ impl Actor {
             limit_files(running.id(), Some(self.size_of_files()));
         }
         self.running = Some((run, running));
-        self.again_at = self.again.take().map(|(after, pause)| (now + after, pause));
+        self.kill_at = self.again.take().map(|(after, pause)| (now + after, pause));
         (run, input)
     }
 
@@ -98,9 +98,10 @@ impl Actor {
                 ledger.run_stands_still(*run, now);
                 self.stopped_until = later(self.stopped_until, time);
             }
-            (Fault::DiskFull { time }, Some((_, running))) => {
+            (Fault::DiskFull { time, killed }, Some((_, running))) => {
                 limit_files(running.id(), Some(self.size_of_files()));
                 self.full_until = later(self.full_until, time);
+                self.kill_at = killed.map(|(after, pause)| (now + after, pause)).or(self.kill_at);
             }
             (Fault::Cut { .. }, Some(_)) => self.proxy.cut(),
             (Fault::HalfClose { way, .. }, Some(_)) => self.proxy.half_close(*way),
@@ -114,7 +115,7 @@ impl Actor {
             running.kill();
             ledger.run_ended(run, now, End::Killed);
         }
-        (self.stopped_until, self.again_at) = (None, None);
+        (self.stopped_until, self.kill_at) = (None, None);
         self.start_at = Some(now + pause);
     }
 
@@ -134,7 +135,7 @@ impl Actor {
         {
             limit_files(running.id(), None);
         }
-        if let Some((_, pause)) = self.again_at.take_if(|(at, _)| *at <= now) {
+        if let Some((_, pause)) = self.kill_at.take_if(|(at, _)| *at <= now) {
             self.kill(now, pause, ledger);
         }
         if is_over(&mut self.stopped_until)
@@ -149,7 +150,7 @@ impl Actor {
     /// Ends everything that it suffers from. Nothing that has passed counts twice.
     pub fn recover_at_once(&mut self, now: Duration) {
         self.again = None;
-        self.again_at = None;
+        self.kill_at = None;
         let untils = [&mut self.start_at, &mut self.stopped_until, &mut self.full_until, &mut self.delayed_until];
         for until in untils.into_iter().chain(&mut self.stalled_until).flatten() {
             *until = now;
@@ -162,7 +163,7 @@ impl Actor {
         let (run, running) = self.running.take()?;
         // Its output is read to the end before this is judged.
         running.wait("a program that has ended", Duration::ZERO);
-        (self.stopped_until, self.again_at) = (None, None);
+        (self.stopped_until, self.kill_at) = (None, None);
         self.start_at = Some(now + PAUSE);
         Some((run, status))
     }

@@ -33,8 +33,8 @@ pub enum Fault {
     Delay { who: Who, by: Duration, time: Duration },
     /// One way ends in a proper manner, the other stays.
     HalfClose { who: Who, way: Way },
-    /// The server can write nothing more.
-    DiskFull { time: Duration },
+    /// The server can write nothing more. `killed`: and meanwhile it is killed, so long after, for such a pause.
+    DiskFull { time: Duration, killed: Option<(Duration, Duration)> },
 }
 
 /// A fault and its time, from the beginning of the faults.
@@ -93,7 +93,11 @@ impl Schedule {
             Kind::HalfClose => {
                 Fault::HalfClose { who: connected(random), way: *random.pick(&[Way::ToBroker, Way::FromBroker]) }
             }
-            Kind::DiskFull => Fault::DiskFull { time: random.millis(300, 5_000) },
+            Kind::DiskFull => {
+                let time = random.millis(300, 5_000);
+                let kill = |random: &mut Random| (time.mul_f64(0.9), random.millis(50, 3_000));
+                Fault::DiskFull { time, killed: random.chance(40).then(|| kill(random)) }
+            }
         }
     }
 }
@@ -170,6 +174,7 @@ impl Fault {
             }
             Fault::Delay { .. } => "delay".to_owned(),
             Fault::HalfClose { .. } => "half-close".to_owned(),
+            Fault::DiskFull { killed: Some(_), .. } => "disk full, and kill -9 server".to_owned(),
             Fault::DiskFull { .. } => "disk full".to_owned(),
         }
     }
@@ -204,6 +209,7 @@ mod tests {
             "cut connection",
             "delay",
             "disk full",
+            "disk full, and kill -9 server",
             "half-close",
             "kill -9 broker, store kept",
             "kill -9 broker, store lost",
