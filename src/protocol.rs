@@ -20,7 +20,7 @@ pub mod timestamp;
 pub mod topics;
 
 pub use chat::{Chat, Private};
-pub use delivery::{Mark, Receipt, ReceiptOf, Stored, Waiting};
+pub use delivery::{Mark, Receipt, ReceiptOf, Said, Stored, Waiting};
 pub use fields::{Claim, Invalid};
 pub use history::{Cursor, Entry, History};
 pub use id::{Epoch, MessageId, SentId, Session, Token};

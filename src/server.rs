@@ -2,38 +2,46 @@
 //! the clock, the connection and the database.
 //!
 //! ```text
-//! paho callback ── event (unbounded) ──┐
-//! "sweep" thread ── tick ──────────────┤
-//! "store" thread ── pages, rooms ──────┼─► main thread: next_event, chat.handle ─► link.publish, store jobs
-//! "signals" thread ────────────────────┘
+//! paho callback ─ door ─ event (unbounded) ──┐
+//! "sweep" thread ── tick ────────────────────┤
+//! "store" thread ── what is committed ───────┼─► main thread: next_event, chat.handle ─► link.publish, store jobs
+//! "reader" thread ── pages, search ──────────┤
+//! "signals" thread ──────────────────────────┘
 //! ```
 
+mod acks;
 mod chat;
-mod history;
+mod direct;
+mod door;
+pub mod folder;
+pub mod history;
+mod marks;
 mod notices;
+mod reader;
 mod rival;
 mod roster;
+mod shell;
 mod stats;
 mod store;
 
-use crate::link::{self, Link, Qos, Subscription, Version};
+use crate::link::{self, Link, Qos, Subscription};
 use crate::now::Now;
 use crate::options::ServerOptions;
 use crate::protocol::{Status, Topic, Topics};
 use crate::terminal::{self, NoAnswer, Terminal};
 use crate::{logging, random, signals};
-use chat::{Chat, Input, Output};
-use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
-use history::History;
-use log::{debug, error, info, warn};
-use std::fs::{DirBuilder, File, OpenOptions};
+use chat::Chat;
+use crossbeam_channel::{Receiver, bounded, unbounded};
+use door::{Door, Entry};
+use history::{History, Retention};
+use log::{error, info, warn};
+use shell::Inboxes;
+use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
-use store::{Answer, Job};
 
 /// The exit code of a server that found another one serving the chat (EX_TEMPFAIL: try again later).
 const ANOTHER_SERVER: u8 = 75;
@@ -45,21 +53,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(8);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest client identifier that every MQTT 3.1.1 broker takes.
 const CLIENT_ID_BYTES: usize = 23;
-
-/// Everything that the main thread waits for.
-enum Event {
-    Link(link::Event),
-    Store(Answer),
-    Tick,
-    Stop,
-}
-
-struct Inboxes {
-    link: Receiver<link::Event>,
-    store: Receiver<Answer>,
-    ticks: Receiver<()>,
-    stop: Receiver<i32>,
-}
 
 /// Runs until a signal ends it, or something that cannot mend itself.
 pub fn run(options: ServerOptions) -> ExitCode {
@@ -90,11 +83,12 @@ fn start(mut options: ServerOptions) -> Result<ExitCode, String> {
 }
 
 fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String> {
+    outlive_file_limits();
     let connection = &options.connection;
     let topics = Topics::new(&connection.topic_root);
     // Held to the end: dropped after the history, which the store owns, is closed.
     let (_lock, history) = match open_history(options.data_dir.as_deref(), topics.root())? {
-        Opened::Ours(lock, history) => (lock, history),
+        Opened::Ours(lock, history) => (lock, *history),
         Opened::AnothersOf(path) => {
             error!(
                 "another server serves this chat from {}; stop that one first, or give this one another --data-dir",
@@ -111,13 +105,17 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
         timeout: options.timeout,
         history_limit: options.history_limit,
         instance: random::word(),
+        epoch: history.epoch().clone(),
+        durable: options.data_dir.is_some(),
     };
     let mut chat = Chat::new(config, kept, Now::read());
 
     let thread = |error: io::Error| format!("no thread could be started: {error}");
     let (jobs, job_inbox) = unbounded();
     let (answers, store_inbox) = unbounded();
-    let store = store::start(history, job_inbox, answers).map_err(thread)?;
+    let reader = history.reader().map_err(|error| format!("the database cannot be read: {error}"))?;
+    let retention = Retention { age: None, size: None };
+    let store = store::start(history, reader, retention, job_inbox, answers).map_err(thread)?;
     let ticks = sweep().map_err(thread)?;
     let (link_events, link_inbox) = unbounded();
     let link_config = link_config(&options, &topics, &secret, &chat);
@@ -127,13 +125,24 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
         topics.root(),
         env!("CARGO_PKG_VERSION")
     );
-    let link = Link::open(link_config, move |event| drop(link_events.send(event))).map_err(thread)?;
+    let door = Arc::new(Door::new(topics.clone()));
+    let doorkeeper = door.clone();
+    let on_event = move |event| {
+        let held = match &event {
+            link::Event::Message(message) => match doorkeeper.enter(message) {
+                Entry::Passes(held) => held,
+                Entry::Refused => return,
+            },
+            _ => None,
+        };
+        drop(link_events.send((event, held)));
+    };
+    let link = Link::open(link_config, on_event).map_err(thread)?;
 
-    let inboxes = Inboxes { link: link_inbox, store: store_inbox, ticks, stop };
-    let code = main_loop(&mut chat, &link, &jobs, &inboxes);
+    let inboxes = Inboxes { link: link_inbox, store: store_inbox, ticks, stop, door };
+    let code = shell::main_loop(&mut chat, &link, jobs, &inboxes);
     link.close(Some(chat.server_info(Status::Offline)), CLOSE_TIMEOUT);
-    // The store ends when nobody can give it jobs any more.
-    drop(jobs);
+    // It ends when nobody can give it jobs any more.
     if store.join().is_err() {
         return Err("the store ended by a fault of its own".to_owned());
     }
@@ -141,80 +150,10 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     Ok(code)
 }
 
-fn main_loop(chat: &mut Chat, link: &Link, jobs: &Sender<Job>, inboxes: &Inboxes) -> ExitCode {
-    let mut failure = None;
-    loop {
-        let event = next_event(inboxes);
-        let now = Now::read();
-        let outputs = match event {
-            Event::Stop => return ExitCode::SUCCESS,
-            Event::Tick => chat.handle(now, Input::Tick),
-            Event::Store(answer) => chat.handle(now, answer.into_input()),
-            // Nothing that is to be heard is retained: this would be counted again with every connection.
-            Event::Link(link::Event::Message(message)) if message.retained => Vec::new(),
-            Event::Link(link::Event::Message(message)) => {
-                chat.handle(now, Input::Message { topic: &message.topic, payload: &message.payload })
-            }
-            Event::Link(link::Event::Connected { session_present, version, refused, .. }) => {
-                let version = if version == Version::V5 { "5" } else { "3.1.1" };
-                info!("connected mqtt={version} session_present={session_present}");
-                for filter in refused {
-                    error!("the broker does not let the server subscribe to {filter}: its access rules must allow it");
-                }
-                chat.handle(now, Input::Connected)
-            }
-            Event::Link(link::Event::Lost { reason }) => {
-                warn!("connection lost: {reason}");
-                chat.handle(now, Input::Lost)
-            }
-            Event::Link(link::Event::Failed(reason)) => {
-                warn!("cannot connect: {reason}");
-                failure = Some(reason);
-                Vec::new()
-            }
-            Event::Link(link::Event::Waiting { delay }) => {
-                info!("trying again in {:.0} s", delay.as_secs_f64().ceil());
-                Vec::new()
-            }
-            Event::Link(link::Event::Barred) => {
-                error!("another server serves this chat; stop that one first, or give this one another --topic-root");
-                return ExitCode::from(ANOTHER_SERVER);
-            }
-            Event::Link(link::Event::Ended) => {
-                return ExitCode::from(failure.map_or(1, |failure| failure.exit_code()));
-            }
-            Event::Link(other) => {
-                debug!("{other:?}");
-                Vec::new()
-            }
-        };
-        for output in outputs {
-            perform(output, link, jobs);
-        }
-    }
-}
-
-fn next_event(inboxes: &Inboxes) -> Event {
-    // The link holds its sender until it has said Ended, the threads theirs as long as the program: no channel closes
-    // while this waits. If one did, stopping would be all there is to do.
-    select! {
-        recv(inboxes.stop) -> _ => Event::Stop,
-        recv(inboxes.link) -> event => event.map_or(Event::Stop, Event::Link),
-        recv(inboxes.store) -> answer => answer.map_or(Event::Stop, Event::Store),
-        recv(inboxes.ticks) -> tick => tick.map_or(Event::Stop, |()| Event::Tick),
-    }
-}
-
-fn perform(output: Output, link: &Link, jobs: &Sender<Job>) {
-    let job = match output {
-        Output::Publish(publication) => return link.publish(publication),
-        Output::Keep(message) => Job::Keep(message),
-        Output::Seats(changes) => Job::Seats(changes),
-        Output::Page { query, reply } => Job::Page { query, reply },
-        Output::Rooms { reply } => Job::Rooms { reply },
-    };
-    // The store lives until the main thread drops this sender.
-    let _ = jobs.send(job);
+/// A file that may not grow is an error of the write, as a full disk is, and not the end of the server.
+fn outlive_file_limits() {
+    // SAFETY: no handler is installed: the signal is ignored. There is no other thread yet that could do the same.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Chat) -> link::Config {
@@ -231,6 +170,8 @@ fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Ch
         subscriptions: vec![
             Subscription::new(topics.all_messages(), connection.qos),
             Subscription::new(topics.all_rooms(), connection.qos),
+            // Its own words to clients go by topics of the same form.
+            Subscription { no_local: true, ..Subscription::new(topics.all_private(), Qos::AtLeastOnce) },
             // Queued heartbeats would push messages out of the queue of a server that is away.
             Subscription::new(topics.all_presence(), Qos::AtMostOnce),
             Subscription::new(topics.all_requests(), Qos::AtLeastOnce),
@@ -274,7 +215,7 @@ fn claim(history: &History, options: &ServerOptions) -> Result<(), String> {
 
 enum Opened {
     /// With its file, locked, where it has one.
-    Ours(Option<File>, History),
+    Ours(Option<File>, Box<History>),
     /// Another server has this file, be it on another broker: two would give out the same positions.
     AnothersOf(PathBuf),
 }
@@ -282,40 +223,16 @@ enum Opened {
 fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
     let Some(dir) = data_dir else {
         let history = History::in_memory().map_err(|error| format!("no database in memory: {error}"))?;
-        return Ok(Opened::Ours(None, history));
+        return Ok(Opened::Ours(None, Box::new(history)));
     };
-    make_private_folder(dir).map_err(|error| format!("the folder {} cannot be made: {error}", dir.display()))?;
-    let path = dir.join(format!("{}.db", file_name(root)));
-    let unusable = |error: &dyn std::fmt::Display| format!("the database {} cannot be used: {error}", path.display());
-    let file = make_private_file(&path).map_err(|error| unusable(&error))?;
-    if is_locked(&file) {
+    let path = folder::database(dir, root);
+    let file = folder::make(dir, &path)?;
+    let unusable = |error: history::Error| format!("the database {} cannot be used: {error}", path.display());
+    if folder::is_locked(&file) {
         return Ok(Opened::AnothersOf(path));
     }
-    let history = History::open(&path).map_err(|error| unusable(&error))?;
-    Ok(Opened::Ours(Some(file), history))
-}
-
-/// A topic root as a file's name: different ones stay different.
-fn file_name(root: &str) -> String {
-    root.replace('%', "%25").replace('/', "%2F")
-}
-
-/// What people said is nobody else's to read.
-fn make_private_folder(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-/// Also where the folder was there before; SQLite gives its other files the same rights.
-fn make_private_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
-}
-
-/// Locks it for as long as it is open; true where another process has. SQLite's own locks are of another kind and let
-/// others read and write. A file system that knows no such locks leaves it unlocked.
-fn is_locked(file: &File) -> bool {
-    // SAFETY: flock takes plain numbers, and the file is open.
-    let result = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
-    result != 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock
+    let history = History::open(&path).map_err(unusable)?;
+    Ok(Opened::Ours(Some(file), Box::new(history)))
 }
 
 /// The "sweep" thread: ticks, and never more than one that waits.
@@ -335,15 +252,6 @@ fn sweep() -> io::Result<Receiver<()>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_root_has_a_file_of_its_own() {
-        assert_eq!(file_name("chat"), "chat");
-        assert_eq!(
-            (file_name("a/b"), file_name("a-b"), file_name("a%2Fb")),
-            ("a%2Fb".into(), "a-b".into(), "a%252Fb".into())
-        );
-    }
 
     #[test]
     fn a_client_id_fits_every_broker_and_differs_by_its_secret() {

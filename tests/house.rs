@@ -52,18 +52,19 @@ fn only_the_link_names_paho() {
 }
 
 #[test]
-fn only_the_history_names_sql() {
-    nobody_names(&["rusqlite"], |file| file == "server/history.rs");
+fn only_the_history_and_the_clients_memory_name_sql() {
+    nobody_names(&["rusqlite"], |file| file.starts_with("server/history") || file == "client/memory.rs");
 }
 
 #[test]
 fn the_cores_know_no_clock_thread_channel_or_process() {
     let cores = |file: &str| {
         let pure = ["protocol", "server/chat", "server/roster", "server/notices", "server/stats"];
+        let these = ["server/acks", "server/marks", "server/direct"];
         let pure_too = ["client/command", "client/conversation", "client/outbox", "client/view", "client/json"];
         let and_these =
             ["client/news", "client/ending", "nearest", "options", "check/judge", "check/report", "check/step"];
-        pure.iter().chain(&pure_too).chain(&and_these).any(|prefix| file.starts_with(prefix))
+        pure.iter().chain(&these).chain(&pure_too).chain(&and_these).any(|prefix| file.starts_with(prefix))
             // Its purpose: the one view of the process that the options have.
             && file != "options/environment.rs"
     };

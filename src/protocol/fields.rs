@@ -18,6 +18,8 @@ pub enum Invalid {
     TextTooLong,
     /// The topic's sender level is not the key of the payload's nick.
     WrongSender,
+    /// The topic's addressee level is not the key of the nick that the payload is for.
+    WrongAddressee,
 }
 
 impl fmt::Display for Invalid {
@@ -27,6 +29,7 @@ impl fmt::Display for Invalid {
             Invalid::Malformed(cause) => write!(f, "{cause}"),
             Invalid::TextTooLong => write!(f, "the message is longer than {} characters", super::limits::TEXT_CHARS),
             Invalid::WrongSender => write!(f, "the topic names another sender than the payload"),
+            Invalid::WrongAddressee => write!(f, "the topic names another addressee than the payload"),
         }
     }
 }

@@ -103,6 +103,17 @@ impl Topics {
         })
     }
 
+    /// Whether chat or direct messages and their receipts come by this name; its levels are not looked at. What a server
+    /// says to a client is none.
+    pub fn carries_messages(&self, name: &str) -> bool {
+        let below_root = name.strip_prefix(self.root.as_str()).and_then(|rest| rest.strip_prefix('/'));
+        below_root.is_some_and(|rest| match rest.split('/').next() {
+            Some("messages" | "rooms") => true,
+            Some("private") => !rest.ends_with("/server"),
+            _ => false,
+        })
+    }
+
     /// All lobby messages: flat ones too, since `messages/#` matches its parent.
     pub fn all_messages(&self) -> String {
         format!("{}/messages/#", self.root)

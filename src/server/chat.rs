@@ -1,21 +1,27 @@
 //! Pure: the chat as the server knows it. Everything that happens comes in as an [`Input`], everything to be done goes
 //! out as [`Output`]s; the shell (`server.rs`) has the threads, the clock and the sockets.
 
+mod directs;
+mod people;
 mod replies;
+mod requests;
 #[cfg(test)]
 mod tests;
 
-use super::history::{Arrived, Page, PageQuery, Place};
-use super::notices::{Notices, Telling};
-use super::roster::{Arrival, Change, Kept, Roster};
+use super::acks::Acks;
+use super::direct::Directs;
+use super::history::{Arrived, Committed, Direct, Keep, Page, PageQuery, SearchPage};
+use super::marks::Marks;
+use super::notices::Notices;
+use super::roster::{Change, Kept, Roster};
 use super::stats::Stats;
 use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::limits::{PAGE_MESSAGES, TEXT_CHARS};
 use crate::protocol::text::visible;
 use crate::protocol::{
-    Action, Chat as Message, Claim, ErrorCode, ErrorReply, FromServer, Invalid, MessageId, Nick, NickKey, NoticeKind,
-    Presence, Request, RequestKind, RoomName, ServerInfo, Session, Status, Timestamp, Token, Topic, Topics, Welcome,
+    Chat as Message, Claim, Cursor, Epoch, ErrorCode, ErrorReply, FromServer, Invalid, MessageId, Nick, NickKey,
+    RoomName, SearchQuery, ServerInfo, Session, Status, Timestamp, Token, Topic, Topics,
 };
 use log::{info, warn};
 use std::collections::HashSet;
@@ -29,6 +35,8 @@ const STATS_INTERVAL: Duration = Duration::from_secs(10);
 const HEARD_INTERVAL: Duration = Duration::from_secs(30);
 /// A tick that comes so late says that the server itself stood still, and that nobody's silence counts.
 const LATE_TICK: Duration = Duration::from_secs(5);
+/// Messages that are turned away within this time of the last one are of the same episode.
+const EPISODE: Duration = Duration::from_secs(10);
 /// Senders that were warned of are remembered up to this many; then it starts over.
 const WARNED: usize = 1_000;
 
@@ -42,6 +50,10 @@ pub struct Config {
     pub history_limit: usize,
     /// Random per run.
     pub instance: String,
+    /// The history's.
+    pub epoch: Epoch,
+    /// The history outlives the server: what is in it is told to be stored.
+    pub durable: bool,
 }
 
 /// What happens to the chat.
@@ -54,35 +66,68 @@ pub enum Input<'a> {
         topic: &'a str,
         payload: &'a [u8],
     },
-    /// The page that was asked for with [`Output::Page`].
+    /// What was to be kept is in the database.
+    Committed(Committed),
+    /// The answer to [`Question::Page`].
     Page {
         page: Page,
         reply: ReplyTo,
     },
-    /// The rooms that were asked for with [`Output::Rooms`], with the number of their messages.
+    /// The answer to [`Question::Rooms`], with the number of their messages.
     Rooms {
         rooms: Vec<(RoomName, u64)>,
         reply: ReplyTo,
     },
+    /// The answer to [`Question::Search`].
+    Found {
+        found: SearchPage,
+        reply: ReplyTo,
+    },
+    /// The answer to [`Question::Waiting`], oldest first.
+    Waiting {
+        to: NickKey,
+        after: i64,
+        found: Vec<Direct>,
+    },
+    /// So many messages were turned away unread, because too much waits to be committed.
+    TurnedAway(u64),
     Tick,
+    /// It is [`Chat::next_due`].
+    Due,
 }
 
 /// What is to be done.
 #[derive(Debug, Clone)]
 pub enum Output {
     Publish(Publication),
-    /// Keep this message.
-    Keep(Arrived),
+    /// Keep this, and tell with [`Input::Committed`] when it is.
+    Keep(Keep),
     /// Keep these presences.
     Seats(Vec<Change>),
-    /// Answer with [`Input::Page`], after what was to be kept before.
+    /// Answer this from the database, after what was to be kept before.
+    Ask(Question),
+}
+
+/// What the database is asked.
+#[derive(Debug, Clone)]
+pub enum Question {
     Page {
         query: PageQuery,
         reply: ReplyTo,
     },
-    /// Answer with [`Input::Rooms`].
     Rooms {
         reply: ReplyTo,
+    },
+    Search {
+        query: SearchQuery,
+        limit: usize,
+        before: Option<Cursor>,
+        reply: ReplyTo,
+    },
+    /// The direct messages that wait for somebody, after that row.
+    Waiting {
+        to: NickKey,
+        after: i64,
     },
 }
 
@@ -108,6 +153,9 @@ pub struct Chat {
     started: Timestamp,
     roster: Roster,
     notices: Notices,
+    acks: Acks,
+    marks: Marks,
+    directs: Directs,
     stats: Stats,
     connected: bool,
     /// Somebody came or went since the retained list was published.
@@ -116,6 +164,8 @@ pub struct Chat {
     stats_published: Option<Instant>,
     heard_kept: Instant,
     last_tick: Instant,
+    /// When messages were turned away last.
+    turned_away: Option<Instant>,
     /// What was warned of: the kind of payload and its sender.
     warned: HashSet<(&'static str, Option<NickKey>)>,
 }
@@ -126,10 +176,13 @@ impl Chat {
         let mut roster = Roster::new(config.timeout);
         roster.restore(kept, now.instant);
         Chat {
+            marks: Marks::new(config.epoch.clone()),
             config,
             started: Timestamp::new(now.wall),
             roster,
             notices: Notices::default(),
+            acks: Acks::default(),
+            directs: Directs::default(),
             stats: Stats::default(),
             connected: false,
             users_stale: true,
@@ -137,6 +190,7 @@ impl Chat {
             stats_published: None,
             heard_kept: now.instant,
             last_tick: now.instant,
+            turned_away: None,
             warned: HashSet::new(),
         }
     }
@@ -147,15 +201,28 @@ impl Chat {
             Input::Connected => self.connected(now, &mut outputs),
             Input::Lost => self.connected = false,
             Input::Message { topic, payload } => self.message(now, topic, payload, &mut outputs),
+            Input::Committed(committed) => self.committed(now, committed, &mut outputs),
             Input::Page { page, reply } => self.reply_page(now, page, &reply, &mut outputs),
             Input::Rooms { rooms, reply } => self.reply_rooms(now, rooms, &reply, &mut outputs),
+            Input::Found { found, reply } => self.reply_found(now, found, &reply, &mut outputs),
+            Input::Waiting { to, after, found } => self.waiting(now, &to, after, found, &mut outputs),
+            Input::TurnedAway(count) => self.turned_away(now, count),
             Input::Tick => self.tick(now, &mut outputs),
+            Input::Due => {}
         }
+        self.tell_what_is_stored(now, &mut outputs);
         let changes = self.roster.take_changes(now, false);
         if !changes.is_empty() {
             outputs.push(Output::Seats(changes));
         }
         outputs
+    }
+
+    /// When there is something to do by time alone, finer than the ticks; [`Input::Due`] then.
+    pub fn next_due(&self) -> Option<Instant> {
+        let next = [self.acks.next_due(), self.marks.next_due()].into_iter().flatten().min();
+        // While nobody can be told, it waits.
+        next.filter(|_| self.connected)
     }
 
     /// What the server says of itself, retained; `Offline` is its will, and its last word at a clean stop.
@@ -166,7 +233,7 @@ impl Chat {
             started: Some(self.started.clone()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             identity: "open".to_owned(),
-            durable: false,
+            durable: self.config.durable,
             heartbeat_seconds: Some((self.config.timeout / 2).as_secs().max(1)),
             timeout_seconds: Some(self.config.timeout.as_secs()),
             history_limit: Some(self.config.history_limit),
@@ -186,6 +253,7 @@ impl Chat {
         outputs.push(Output::Publish(self.server_info(Status::Online)));
         // A broker without persistence has forgotten what it retained.
         self.publish_users(now, outputs);
+        self.marks.hurry(now.instant);
     }
 
     fn tick(&mut self, now: Now, outputs: &mut Vec<Output>) {
@@ -203,6 +271,8 @@ impl Chat {
         for telling in self.notices.due(now.instant) {
             self.tell(telling, now, outputs);
         }
+        let again = self.directs.due(now.instant);
+        self.take_steps(now, again, outputs);
         let due = |last: Option<Instant>, interval| {
             last.is_none_or(|at| now.instant.saturating_duration_since(at) >= interval)
         };
@@ -221,6 +291,44 @@ impl Chat {
             if !heard.is_empty() {
                 outputs.push(Output::Seats(heard));
             }
+        }
+    }
+
+    // ---- what is stored ----
+
+    fn committed(&mut self, now: Now, committed: Committed, outputs: &mut Vec<Output>) {
+        if self.config.durable {
+            for (key, id) in committed.stored {
+                self.acks.add(key, id);
+            }
+        }
+        for progress in committed.progress {
+            self.marks.add(progress.room, progress.from, progress.to, progress.ids, now.instant);
+        }
+        for direct in committed.direct {
+            self.stored_direct(now, direct, outputs);
+        }
+    }
+
+    fn tell_what_is_stored(&mut self, now: Now, outputs: &mut Vec<Output>) {
+        if !self.connected {
+            return;
+        }
+        for (key, stored) in self.acks.due(now.instant) {
+            self.to_client(&key, stored.to_json(), outputs);
+        }
+        for mark in self.marks.due(now.instant) {
+            let topic = Topic::Marks { room: mark.room.clone() };
+            outputs.push(Output::Publish(self.publication(&topic, mark.to_json(), true)));
+        }
+    }
+
+    /// They come again from senders that wait for `stored`.
+    fn turned_away(&mut self, now: Now, count: u64) {
+        self.stats.dropped_total += count;
+        let last = self.turned_away.replace(now.instant);
+        if last.is_none_or(|last| now.instant.saturating_duration_since(last) >= EPISODE) {
+            warn!("too many messages wait to be stored: those that come now are dropped, until there is room again");
         }
     }
 
@@ -243,6 +351,10 @@ impl Chat {
                 let judged = self.chat(now, payload, room, sender.as_ref(), outputs);
                 ("chat", sender, judged)
             }
+            Topic::Private { to, sender } => {
+                let (kind, judged) = self.private(now, payload, &to, &sender, outputs);
+                (kind, Some(sender), judged)
+            }
             Topic::Presence { sender } => {
                 let judged = self.presence(now, payload, sender.as_ref(), outputs);
                 ("presence", sender, judged)
@@ -252,7 +364,7 @@ impl Chat {
                 ("request", sender, judged)
             }
             Topic::Server => return self.contradict(payload, outputs),
-            // Not subscribed to.
+            // Its own word, or not subscribed to.
             _ => return,
         };
         if let Err(invalid) = judged {
@@ -284,117 +396,8 @@ impl Chat {
             },
         );
         let timestamp = chat.timestamp.clone().unwrap_or_else(|| Timestamp::new(now.wall));
-        outputs.push(Output::Keep(Arrived { chat, timestamp, received: now.wall.timestamp_millis() }));
-        Ok(())
-    }
-
-    fn presence(
-        &mut self,
-        now: Now,
-        payload: &[u8],
-        sender: Option<&NickKey>,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), Invalid> {
-        let Some(presence) = Presence::parse(payload)? else { return Ok(()) };
-        agree(sender, &presence.nick)?;
-        self.stats.presence_total += 1;
-        match presence.action {
-            Action::Join | Action::Heartbeat => self.arrive(now, presence, outputs),
-            Action::Leave if presence.will => self.roster.doubt(&presence, now.instant),
-            Action::Leave => {
-                if self.roster.leave(&presence) {
-                    self.gone(NoticeKind::Leave, presence.nick, now, outputs);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn arrive(&mut self, now: Now, presence: Presence, outputs: &mut Vec<Output>) {
-        let arrival = self.roster.arrive(&presence, now.instant);
-        let joined = presence.action == Action::Join;
-        if arrival == Arrival::New {
-            self.stats.joins_total += 1;
-            self.users_stale = true;
-            info!("joined nick={} online={}", shown(&presence.nick), self.roster.online());
-            if let Some(telling) = self.notices.add(NoticeKind::Join, presence.nick.clone(), now.instant) {
-                self.tell(telling, now, outputs);
-            }
-        }
-        match (arrival, &presence.session) {
-            (Arrival::NickInUse, Some(session)) => {
-                let error = ErrorReply {
-                    code: ErrorCode::NickInUse,
-                    message: format!("{} is in use", presence.nick),
-                    session: Some(session.clone()),
-                    request: None,
-                    of: None,
-                };
-                self.to_client(presence.nick.key(), error.to_json(), outputs);
-            }
-            (_, Some(session)) if joined => {
-                let welcome = Welcome {
-                    session: session.clone(),
-                    online_users: Some(self.roster.online() as u64),
-                    timestamp: Some(Timestamp::new(now.wall)),
-                };
-                self.to_client(presence.nick.key(), welcome.to_json(), outputs);
-            }
-            // The original answers a join with the list of users.
-            (_, None) if joined => {
-                self.reply_users(now, &ReplyTo { requester: presence.nick, session: None, token: None }, outputs);
-            }
-            _ => {}
-        }
-    }
-
-    fn gone(&mut self, kind: NoticeKind, nick: Nick, now: Now, outputs: &mut Vec<Output>) {
-        self.users_stale = true;
-        let (word, counter) = match kind {
-            NoticeKind::Timeout => ("timed out", &mut self.stats.timeouts_total),
-            _ => ("left", &mut self.stats.leaves_total),
-        };
-        *counter += 1;
-        info!("{word} nick={} online={}", shown(&nick), self.roster.online());
-        if let Some(telling) = self.notices.add(kind, nick, now.instant) {
-            self.tell(telling, now, outputs);
-        }
-    }
-
-    fn tell(&mut self, telling: Telling, now: Now, outputs: &mut Vec<Output>) {
-        let nicks: Vec<&Nick> = self.roster.nicks().collect();
-        let notice = telling.notice(nicks.into_iter(), Timestamp::new(now.wall));
-        outputs.push(Output::Publish(self.publication(&Topic::System, notice.to_json(), false)));
-    }
-
-    fn request(
-        &mut self,
-        now: Now,
-        payload: &[u8],
-        what: RequestKind,
-        sender: Option<&NickKey>,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), Invalid> {
-        let request = Request::parse(payload, what)?;
-        agree(sender, &request.requester)?;
-        self.stats.requests_total += 1;
-        let page = request.history;
-        let reply = ReplyTo { requester: request.requester, session: request.session, token: request.token };
-        match what {
-            RequestKind::Users => self.reply_users(now, &reply, outputs),
-            RequestKind::Rooms => outputs.push(Output::Rooms { reply }),
-            RequestKind::Search => {}
-            RequestKind::Ping => self.reply_pong(now, &reply, outputs),
-            RequestKind::History => {
-                let place = match (page.after, page.before) {
-                    (Some(cursor), _) => Place::After(cursor),
-                    (None, Some(cursor)) => Place::Before(cursor),
-                    (None, None) => Place::Newest,
-                };
-                let limit = page.limit.unwrap_or(self.config.history_limit);
-                outputs.push(Output::Page { query: PageQuery { room: page.room, limit, place }, reply });
-            }
-        }
+        let arrived = Arrived { chat, timestamp, received: now.wall.timestamp_millis() };
+        outputs.push(Output::Keep(Keep::Chat(arrived)));
         Ok(())
     }
 
@@ -439,7 +442,7 @@ impl Chat {
             message: invalid.to_string(),
             session: Some(session),
             request: claim.token,
-            of: claim.id.filter(|id| kind == "chat" && matches!(id, MessageId::Sent(_))),
+            of: claim.id.filter(|id| ["chat", "private"].contains(&kind) && matches!(id, MessageId::Sent(_))),
         };
         self.to_client(&to, error.to_json(), outputs);
     }

@@ -198,6 +198,11 @@ impl Roster {
         self.people.values().map(|person| &person.nick)
     }
 
+    /// The nick as it was typed, and the sessions; `None` where nobody is present under it.
+    pub fn seats(&self, key: &NickKey) -> Option<(&Nick, &[Seat])> {
+        self.people.get(key).map(|person| (&person.nick, person.seats.as_slice()))
+    }
+
     /// How many people are in each room, the lobby (everybody) not counted.
     pub fn members(&self) -> BTreeMap<RoomName, u64> {
         let mut members = BTreeMap::new();

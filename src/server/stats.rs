@@ -7,12 +7,15 @@ use serde::Serialize;
 #[derive(Debug, Default, Serialize)]
 pub struct Stats {
     pub messages_total: u64,
+    pub directs_total: u64,
     pub presence_total: u64,
     pub requests_total: u64,
     pub joins_total: u64,
     pub leaves_total: u64,
     pub timeouts_total: u64,
     pub invalid_total: u64,
+    /// Messages that were turned away, because too many waited to be stored.
+    pub dropped_total: u64,
 }
 
 impl Stats {

@@ -1,150 +1,260 @@
-//! The "store" thread: owns the history. It commits in batches, whatever the channel holds, and answers what is
-//! asked after the messages that came before are committed.
+//! The "store" thread: owns the history and writes it. It commits in batches, whatever the channel holds, and then
+//! reports what is in the database. Questions go through it to the "reader" thread, so that each is answered after
+//! what came before it is committed, and none holds up a commit. Between batches it takes steps of retention.
 
-use super::chat::{Input, ReplyTo};
-use super::history::{Arrived, Error, History, Page, PageQuery};
+use super::chat::{Input, Question, ReplyTo};
+use super::door::Held;
+use super::history::{Committed, Direct, History, Keep, Page, Reader, Retention, SearchPage};
+use super::reader;
 use super::roster::Change;
-use crate::protocol::RoomName;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use log::error;
+use crate::protocol::{NickKey, RoomName};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use log::{error, info, warn};
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Messages in one transaction at most: a query waits for no more than this.
+/// Messages in one transaction at most: a question waits for no more than this.
 const BATCH: usize = 4_096;
-/// Messages, and changes of the roster, that wait at most while the database cannot be written.
-const WAITING: usize = 16_384;
-/// When what waits is tried again, where nothing else comes.
+/// When a commit that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-const FOREVER: Duration = Duration::MAX;
+/// How often it is looked whether there is something for retention to remove.
+const TRIM_INTERVAL: Duration = Duration::from_secs(10);
+/// Where all messages are kept: what else has an age is remembered for months.
+const BARE_TRIM_INTERVAL: Duration = Duration::from_secs(3600);
+/// Where messages never stop coming, a step of retention is taken after so many batches.
+const BATCHES_PER_TRIM: u32 = 8;
 
-/// What the store is told to do.
+/// What the store is told to do. What is held goes back when it is done.
 pub enum Job {
-    Keep(Arrived),
-    Seats(Vec<Change>),
-    Page { query: PageQuery, reply: ReplyTo },
-    Rooms { reply: ReplyTo },
+    Keep(Keep, Option<Held>),
+    Seats(Vec<Change>, Option<Held>),
+    Ask(Question, Option<Held>),
 }
 
-/// What it answers.
+/// What it tells.
 pub enum Answer {
+    Committed(Committed),
     Page { page: Page, reply: ReplyTo },
     Rooms { rooms: Vec<(RoomName, u64)>, reply: ReplyTo },
+    Found { found: SearchPage, reply: ReplyTo },
+    Waiting { to: NickKey, after: i64, found: Vec<Direct> },
 }
 
 impl Answer {
     pub fn into_input(self) -> Input<'static> {
         match self {
+            Answer::Committed(committed) => Input::Committed(committed),
             Answer::Page { page, reply } => Input::Page { page, reply },
             Answer::Rooms { rooms, reply } => Input::Rooms { rooms, reply },
+            Answer::Found { found, reply } => Input::Found { found, reply },
+            Answer::Waiting { to, after, found } => Input::Waiting { to, after, found },
         }
     }
 }
 
-/// Starts the thread. It ends, everything committed and the database closed, when the jobs' sender is dropped.
-pub fn start(history: History, jobs: Receiver<Job>, answers: Sender<Answer>) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("store".to_owned()).spawn(move || run(history, &jobs, &answers))
-}
-
-fn run(mut history: History, jobs: &Receiver<Job>, answers: &Sender<Answer>) {
-    let mut messages = Vec::new();
-    let mut changes = Vec::new();
-    loop {
-        let settled = messages.is_empty() && changes.is_empty();
-        let first = match jobs.recv_timeout(if settled { FOREVER } else { RETRY }) {
-            Ok(first) => Some(first),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => break,
+/// Starts the threads. They end, everything committed and the database closed, when the jobs' sender is dropped.
+/// `reader`: another connection to the same database; without one, questions are answered over the history's own.
+pub fn start(
+    history: History,
+    reader: Option<Reader>,
+    retention: Retention,
+    jobs: Receiver<Job>,
+    answers: Sender<(Answer, Option<Held>)>,
+) -> io::Result<JoinHandle<()>> {
+    let reader = match reader {
+        None => None,
+        Some(reader) => {
+            let (questions, inbox) = unbounded();
+            Some((questions, reader::start(reader, inbox, answers.clone())?))
+        }
+    };
+    std::thread::Builder::new().name("store".to_owned()).spawn(move || {
+        let (questions, thread) = reader.unzip();
+        let now = Instant::now();
+        let store = Store {
+            history,
+            questions,
+            answers,
+            batches: VecDeque::new(),
+            seats: BTreeMap::new(),
+            seats_held: Vec::new(),
+            retry: None,
+            retention,
+            trim_at: now,
+            trim_failed: false,
+            batches_since_trim: 0,
         };
-        let mut question = None;
-        let waiting = messages.len();
-        for job in first.into_iter().chain(jobs.try_iter()) {
-            match job {
-                Job::Keep(message) => messages.push(message),
-                Job::Seats(seats) => changes.extend(seats),
-                Job::Page { .. } | Job::Rooms { .. } => question = Some(job),
-            }
-            if question.is_some() || messages.len() >= waiting + BATCH {
-                break;
-            }
+        let history = store.run(&jobs);
+        // Its connection closes first: the last one folds the write-ahead log into the database and removes it.
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            error!("the reader ended by a fault of its own");
         }
-        keep(&mut history, &mut messages, &mut changes, settled);
-        match question.map(|question| answer(&history, question)) {
-            // The owner is gone only when the program ends.
-            Some(Ok(Some(answer))) => drop(answers.send(answer)),
-            Some(Err(error)) => error!("a page could not be read: {error}"),
-            Some(Ok(None)) | None => {}
-        }
-    }
-    keep(&mut history, &mut messages, &mut changes, true);
-    if !messages.is_empty() {
-        error!("{} messages are not in the history", messages.len());
-    }
-}
-
-/// Keeps them. Where that fails (a full disk, a database that another program holds) they wait for the next turn;
-/// `settled`: nothing waited before, so that it is to be told.
-fn keep(history: &mut History, messages: &mut Vec<Arrived>, changes: &mut Vec<Change>, settled: bool) {
-    if messages.is_empty() && changes.is_empty() {
-        return;
-    }
-    if let Err(error) = history.keep(messages, changes) {
-        if settled {
-            error!("the history cannot be written, what comes waits: {error}");
-        }
-        if messages.len().max(changes.len()) < WAITING {
-            return;
-        }
-        error!("{} messages are not in the history: {error}", messages.len());
-    }
-    messages.clear();
-    changes.clear();
-}
-
-fn answer(history: &History, question: Job) -> Result<Option<Answer>, Error> {
-    Ok(match question {
-        Job::Page { query, reply } => Some(Answer::Page { page: history.page(&query)?, reply }),
-        Job::Rooms { reply } => Some(Answer::Rooms { rooms: history.rooms()?, reply }),
-        Job::Keep(_) | Job::Seats(_) => None,
+        drop(history);
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::{Chat, Nick, Timestamp};
-    use crate::server::history::Place;
-    use crossbeam_channel::unbounded;
-    use std::path::Path;
+struct Store {
+    history: History,
+    /// The reader's.
+    questions: Option<Sender<(Question, Option<Held>)>>,
+    answers: Sender<(Answer, Option<Held>)>,
+    /// What is to be committed next, at most [`BATCH`] in each. They grow only while commits fail, and as far as the
+    /// door lets them.
+    batches: VecDeque<Batch>,
+    /// The latest of each person.
+    seats: BTreeMap<NickKey, Change>,
+    seats_held: Vec<Held>,
+    /// The last commit failed; when it is tried again.
+    retry: Option<Instant>,
+    retention: Retention,
+    trim_at: Instant,
+    trim_failed: bool,
+    batches_since_trim: u32,
+}
 
-    #[test]
-    fn what_cannot_be_kept_now_is_kept_later() {
-        // Two connections to one database in memory.
-        const SHARED: &str = "file:store?mode=memory&cache=shared";
-        let history = History::open(Path::new(SHARED)).unwrap();
-        let other = rusqlite::Connection::open(SHARED).unwrap();
-        let ((jobs, inbox), (answers, answered)) = (unbounded(), unbounded());
-        let store = start(history, inbox, answers).unwrap();
-        let count = || {
-            let query = PageQuery { room: RoomName::lobby(), limit: 9, place: Place::Newest };
-            let reply = ReplyTo::for_tests(Nick::parse("a").unwrap());
-            jobs.send(Job::Page { query, reply }).unwrap();
-            match answered.recv().unwrap() {
-                Answer::Page { page, .. } => page.messages.len(),
-                Answer::Rooms { .. } => panic!("a page was asked for"),
+#[derive(Default)]
+struct Batch {
+    keeps: Vec<Keep>,
+    held: Vec<Held>,
+}
+
+impl Store {
+    fn run(mut self, jobs: &Receiver<Job>) -> History {
+        loop {
+            let first = match jobs.recv_deadline(self.wake_at()) {
+                Ok(first) => Some(first),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let mut question = None;
+            let mut taken = 0;
+            for job in first.into_iter().chain(jobs.try_iter()) {
+                match job {
+                    Job::Keep(keep, held) => self.take(keep, held),
+                    Job::Seats(seats, held) => {
+                        self.seats.extend(seats.into_iter().map(|change| (change.key.clone(), change)));
+                        self.seats_held.extend(held);
+                    }
+                    Job::Ask(asked, held) => question = Some((asked, held)),
+                }
+                taken += 1;
+                if question.is_some() || taken >= BATCH {
+                    break;
+                }
             }
-        };
-        other
-            .execute_batch("CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'full'); END")
-            .unwrap();
-        let chat = Chat::parse(br#"{"type":"chat","username":"a","message":"x"}"#, RoomName::lobby()).unwrap().unwrap();
-        let timestamp = Timestamp::parse("2026-11-22T19:11:34").unwrap();
-        jobs.send(Job::Keep(Arrived { chat, timestamp, received: 0 })).unwrap();
-        assert_eq!(count(), 0);
-        other.execute_batch("DROP TRIGGER full").unwrap();
-        assert_eq!(count(), 1);
-        drop(jobs);
-        store.join().unwrap();
+            if self.retry.is_none_or(|at| at <= Instant::now()) {
+                self.commit();
+            }
+            if let Some((question, held)) = question {
+                self.ask(question, held);
+            }
+            self.trim(jobs.is_empty());
+        }
+        self.commit();
+        let lost: usize = self.batches.iter().map(|batch| batch.keeps.len()).sum();
+        if lost > 0 {
+            error!("{lost} messages are not in the history");
+        }
+        self.history
+    }
+
+    /// When there is something to do though nothing comes.
+    fn wake_at(&self) -> Instant {
+        self.retry.unwrap_or(self.trim_at)
+    }
+
+    fn take(&mut self, keep: Keep, held: Option<Held>) {
+        match self.batches.back_mut() {
+            Some(batch) if batch.keeps.len() < BATCH => batch.put(keep, held),
+            _ => {
+                let mut batch = Batch::default();
+                batch.put(keep, held);
+                self.batches.push_back(batch);
+            }
+        }
+    }
+
+    /// Commits all that waits. Where that fails (a full disk, a database that another program holds) it goes on
+    /// waiting; the first failure is told, and the end of it.
+    fn commit(&mut self) {
+        while !(self.batches.is_empty() && self.seats.is_empty()) {
+            let batch = self.batches.pop_front().unwrap_or_default();
+            let seats: Vec<Change> = std::mem::take(&mut self.seats).into_values().collect();
+            match self.history.commit(&batch.keeps, &seats) {
+                Ok(committed) => {
+                    self.seats_held.clear();
+                    self.batches_since_trim += 1;
+                    if self.retry.take().is_some() {
+                        info!("the history is written again");
+                    }
+                    // The owner is gone only when the program ends.
+                    let _ = self.answers.send((Answer::Committed(committed), None));
+                }
+                Err(error) => {
+                    if self.retry.is_none() {
+                        error!("the history cannot be written, what comes waits: {error}");
+                    }
+                    self.retry = Some(Instant::now() + RETRY);
+                    if !batch.keeps.is_empty() {
+                        self.batches.push_front(batch);
+                    }
+                    self.seats = seats.into_iter().map(|change| (change.key.clone(), change)).collect();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn ask(&self, question: Question, held: Option<Held>) {
+        match &self.questions {
+            Some(questions) => drop(questions.send((question, held))),
+            None => match reader::answer(self.history.questions(), question) {
+                Ok(answer) => drop(self.answers.send((answer, held))),
+                Err(error) => error!("the history cannot be read: {error}"),
+            },
+        }
+    }
+
+    /// Takes a step of retention, where nothing else is to be done or it was put off for long.
+    fn trim(&mut self, idle: bool) {
+        let now = Instant::now();
+        let may = idle || self.batches_since_trim >= BATCHES_PER_TRIM;
+        if now < self.trim_at || !may || self.retry.is_some() {
+            return;
+        }
+        self.batches_since_trim = 0;
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        match self.history.trim(&self.retention, wall.as_millis() as i64) {
+            Ok(more) => {
+                self.trim_failed = false;
+                self.trim_at = if more { now } else { now + self.trim_interval() };
+            }
+            Err(error) => {
+                if !self.trim_failed {
+                    warn!("old messages cannot be removed now: {error}");
+                }
+                self.trim_failed = true;
+                self.trim_at = now + self.trim_interval();
+            }
+        }
+    }
+
+    fn trim_interval(&self) -> Duration {
+        match self.retention {
+            Retention { age: None, size: None } => BARE_TRIM_INTERVAL,
+            _ => TRIM_INTERVAL,
+        }
     }
 }
+
+impl Batch {
+    fn put(&mut self, keep: Keep, held: Option<Held>) {
+        self.keeps.push(keep);
+        self.held.extend(held);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,17 @@
 mod support;
 
 mod bad_input;
+mod directs;
+mod disk;
 mod history;
+mod marks;
 mod originals;
 mod outages;
 mod presence;
 mod rivals;
+mod search;
 mod stopping;
+mod stored;
 
 use serde_json::{Value, json};
 use std::path::Path;

@@ -4,8 +4,10 @@ use super::{Chat, Output, ReplyTo};
 use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::limits::{LISTED_ROOMS, LISTED_USERS, REPLY_BYTES};
-use crate::protocol::{Entry, History, NickKey, OnlineUsers, Pong, RoomInfo, RoomName, Rooms, Timestamp, Topic};
-use crate::server::history::Page;
+use crate::protocol::{
+    Entry, History, NickKey, OnlineUsers, Pong, RoomInfo, RoomName, Rooms, SearchResult, Timestamp, Topic,
+};
+use crate::server::history::{Page, SearchPage};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -59,6 +61,18 @@ impl Chat {
             request: reply.token.clone(),
         };
         self.reply(reply, rooms.to_json(), outputs);
+    }
+
+    pub(super) fn reply_found(&self, now: Now, found: SearchPage, reply: &ReplyTo, outputs: &mut Vec<Output>) {
+        let result = SearchResult {
+            messages: found.found,
+            timestamp: Some(Timestamp::new(now.wall)),
+            request: reply.token.clone(),
+            complete: found.next.is_none(),
+            next: found.next,
+            cut: found.cut,
+        };
+        self.reply(reply, result.to_json(), outputs);
     }
 
     pub(super) fn publish_users(&mut self, now: Now, outputs: &mut Vec<Output>) {

@@ -1,0 +1,141 @@
+//! Direct messages as the chat takes them: each is kept until its receipt passes, and sent to whoever missed it.
+
+use super::{Chat, Output, Question, agree, shown};
+use crate::now::Now;
+use crate::protocol::{
+    Entry, History, Invalid, MessageId, NickKey, Private, Receipt, ReceiptOf, Timestamp, Topic, Waiting,
+};
+use crate::server::direct::{Seating, Step};
+use crate::server::history::{ArrivedDirect, Direct, Keep};
+use log::info;
+
+impl Chat {
+    /// What came by the topic of a direct message: one, or a receipt. With the kind that it is, to be told where it is
+    /// not valid.
+    pub(super) fn private(
+        &mut self,
+        now: Now,
+        payload: &[u8],
+        to: &NickKey,
+        sender: &NickKey,
+        outputs: &mut Vec<Output>,
+    ) -> (&'static str, Result<(), Invalid>) {
+        match Private::parse(payload) {
+            Ok(Some(private)) => ("private", self.direct_message(now, private, to, sender, outputs)),
+            Ok(None) => ("receipt", self.receipt(now, payload, to, sender, outputs)),
+            Err(invalid) => ("private", Err(invalid)),
+        }
+    }
+
+    fn direct_message(
+        &mut self,
+        now: Now,
+        private: Private,
+        to: &NickKey,
+        sender: &NickKey,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), Invalid> {
+        agree(Some(sender), &private.nick)?;
+        if private.to.key() != to {
+            return Err(Invalid::WrongAddressee);
+        }
+        self.stats.directs_total += 1;
+        // Without an id nobody could say that it was received: it is for those who are there.
+        let Some(id) = &private.id else { return Ok(()) };
+        let length = private.text.chars().count();
+        info!("direct nick={} to={} id={id} length={length}", shown(&private.nick), shown(&private.to));
+        let timestamp = private.timestamp.clone().unwrap_or_else(|| Timestamp::new(now.wall));
+        let arrived = ArrivedDirect { private, timestamp, received: now.wall.timestamp_millis() };
+        outputs.push(Output::Keep(Keep::Direct(arrived)));
+        Ok(())
+    }
+
+    /// It counts only from the addressee of the message: the database looks whether it is.
+    fn receipt(
+        &mut self,
+        now: Now,
+        payload: &[u8],
+        to: &NickKey,
+        sender: &NickKey,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), Invalid> {
+        let Some(receipt) = Receipt::parse(payload)? else { return Ok(()) };
+        agree(Some(sender), &receipt.nick)?;
+        if receipt.of.nick.key() != to {
+            return Err(Invalid::WrongAddressee);
+        }
+        let MessageId::Sent(id) = receipt.of.id else { return Ok(()) };
+        let steps = self.directs.received(sender, to, &id, now.instant);
+        self.take_steps(now, steps, outputs);
+        outputs.push(Output::Keep(Keep::Delivered { to: sender.clone(), sender: to.clone(), id }));
+        Ok(())
+    }
+
+    /// One that waits for its receipt is in the database.
+    pub(super) fn stored_direct(&mut self, now: Now, direct: Direct, outputs: &mut Vec<Output>) {
+        let seating = self.seating(direct.private.to.key());
+        let steps = self.directs.stored(direct, seating, now.instant);
+        self.take_steps(now, steps, outputs);
+    }
+
+    pub(super) fn waiting(
+        &mut self,
+        now: Now,
+        to: &NickKey,
+        after: i64,
+        found: Vec<Direct>,
+        outputs: &mut Vec<Output>,
+    ) {
+        let seating = self.seating(to);
+        let steps = self.directs.found(to, after, found, seating, now.instant);
+        self.take_steps(now, steps, outputs);
+    }
+
+    pub(super) fn take_steps(&self, now: Now, steps: Vec<Step>, outputs: &mut Vec<Output>) {
+        for step in steps {
+            match step {
+                Step::Ask { to, after } => outputs.push(Output::Ask(Question::Waiting { to, after })),
+                Step::Deliver(private) => self.to_client(private.to.key(), private.to_json(), outputs),
+                Step::Flatten(private) => self.flatten(now, private, outputs),
+                Step::Waits { sender, id, to } => {
+                    let waiting = Waiting { of: MessageId::Sent(id), to };
+                    self.to_client(&sender, waiting.to_json(), outputs);
+                }
+            }
+        }
+    }
+
+    /// An original client shows history and lists, and nothing else that is for it alone. It cannot say that it got
+    /// something: that it was sent counts.
+    fn flatten(&self, now: Now, private: Private, outputs: &mut Vec<Output>) {
+        let Some(id) = private.id else { return };
+        let timestamp = Timestamp::new(now.wall);
+        let entry = Entry {
+            nick: private.nick.clone(),
+            text: format!("(direct) {}", private.text),
+            timestamp: Some(private.timestamp.unwrap_or_else(|| timestamp.clone())),
+            action: false,
+            late: false,
+            id: None,
+            pos: None,
+            received: None,
+        };
+        // As its owner typed it: that is what the client subscribes to.
+        let to = self.roster.seats(private.to.key()).map_or(&private.to, |(nick, _)| nick);
+        let page = History { messages: vec![entry], timestamp: Some(timestamp.clone()), request: None, span: None };
+        outputs.push(Output::Publish(self.publication(&Topic::PrivateFlat { to: to.clone() }, page.to_json(), false)));
+        let sender = private.nick.key().clone();
+        let of = ReceiptOf { nick: private.nick, id: MessageId::Sent(id.clone()) };
+        let receipt = Receipt { nick: private.to.clone(), of, timestamp: Some(timestamp) };
+        self.to_client(&sender, receipt.to_json(), outputs);
+        outputs.push(Output::Keep(Keep::Delivered { to: private.to.key().clone(), sender, id }));
+    }
+
+    fn seating(&self, key: &NickKey) -> Seating {
+        match self.roster.seats(key) {
+            None => Seating::Away,
+            Some((_, seats)) if seats.iter().any(|seat| seat.session.is_some()) => Seating::Ours,
+            Some(_) => Seating::Original,
+        }
+    }
+}

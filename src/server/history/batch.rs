@@ -1,0 +1,219 @@
+//! One transaction's writing: messages, direct messages, receipts, seats.
+
+use super::removed::Removed;
+use super::rows::unsigned;
+use super::words::Words;
+use super::{Arrived, ArrivedDirect, Committed, Direct, Keep, Progress};
+use crate::protocol::{NickKey, Private, RoomName, SentId, Session};
+use crate::server::roster::Change;
+use chrono::Utc;
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
+use std::collections::HashMap;
+
+/// What is known of the database in memory, as of the last transaction.
+#[derive(Debug, Default)]
+pub struct State {
+    /// `PRAGMA data_version`, which changes when another connection writes; `None` where nothing is known.
+    data_version: Option<i64>,
+    rooms: HashMap<RoomName, Room>,
+    pub removed: Removed,
+    words: Words,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    id: i64,
+    /// The position of its newest message; 0 where it never had one.
+    last_pos: u64,
+}
+
+impl State {
+    /// Reads again what another connection may have changed. To be called with the write lock held.
+    pub fn refresh(&mut self, sql: &Connection) -> rusqlite::Result<()> {
+        let version = sql.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if self.data_version != Some(version) {
+            *self = State { data_version: Some(version), rooms: load_rooms(sql)?, ..State::default() };
+        }
+        Ok(())
+    }
+}
+
+fn load_rooms(sql: &Connection) -> rusqlite::Result<HashMap<RoomName, Room>> {
+    let mut statement = sql.prepare("SELECT name, id, last_pos FROM rooms")?;
+    let rows = statement.query_map([], |row| {
+        let room = Room { id: row.get(1)?, last_pos: unsigned(row, 2)? };
+        Ok(RoomName::parse(row.get_ref(0)?.as_str()?).ok().map(|name| (name, room)))
+    })?;
+    rows.filter_map(Result::transpose).collect()
+}
+
+/// The writing of one transaction.
+pub struct Batch<'a> {
+    sql: &'a Connection,
+    state: &'a mut State,
+    insert: CachedStatement<'a>,
+    /// Where a room's progress is in `committed`.
+    places: HashMap<RoomName, usize>,
+    committed: Committed,
+}
+
+impl<'a> Batch<'a> {
+    pub fn begin(sql: &'a Transaction, state: &'a mut State) -> rusqlite::Result<Batch<'a>> {
+        let insert = sql.prepare_cached(
+            "INSERT INTO messages (room, pos, key, nick, session, seq, text, timestamp, action, late, received)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (key, session, seq) WHERE session IS NOT NULL DO NOTHING",
+        )?;
+        Ok(Batch { sql, state, insert, places: HashMap::new(), committed: Committed::default() })
+    }
+
+    pub fn keep(&mut self, keep: &Keep) -> rusqlite::Result<()> {
+        match keep {
+            Keep::Chat(message) => self.chat(message).map(drop),
+            Keep::Direct(message) => self.direct(message).map(drop),
+            Keep::Delivered { to, sender, id } => self.delivered(to, sender, id),
+        }
+    }
+
+    /// True where it was not there before.
+    pub fn chat(&mut self, message: &Arrived) -> rusqlite::Result<bool> {
+        let chat = &message.chat;
+        let key = chat.nick.key();
+        if let Some(id) = &chat.id {
+            self.committed.stored.push((key.clone(), id.clone()));
+            if self.state.removed.has(self.sql, key, id)? {
+                return Ok(false);
+            }
+        }
+        let room = match self.state.rooms.get_mut(&chat.room) {
+            Some(room) => room,
+            None => new_room(self.sql, &mut self.state.rooms, &chat.room)?,
+        };
+        let new = self.insert.execute(params![
+            room.id,
+            room.last_pos as i64 + 1,
+            key.as_str(),
+            chat.nick.as_str(),
+            chat.id.as_ref().map(|id| id.session.as_str()),
+            chat.id.as_ref().map(|id| id.seq as i64),
+            chat.text,
+            message.timestamp.as_str(),
+            chat.action,
+            chat.late,
+            message.received,
+        ])? == 1;
+        if new {
+            room.last_pos += 1;
+            self.state.words.insert(self.sql, self.sql.last_insert_rowid(), &chat.text)?;
+            let place = match self.places.get(&chat.room) {
+                Some(place) => *place,
+                None => {
+                    let from = room.last_pos - 1;
+                    self.places.insert(chat.room.clone(), self.committed.progress.len());
+                    self.committed.progress.push(Progress { room: chat.room.clone(), from, to: from, ids: Vec::new() });
+                    self.committed.progress.len() - 1
+                }
+            };
+            let progress = &mut self.committed.progress[place];
+            progress.to = room.last_pos;
+            progress.ids.push((key.clone(), chat.id.clone()));
+        }
+        Ok(new)
+    }
+
+    /// True where it was not there before.
+    pub fn direct(&mut self, message: &ArrivedDirect) -> rusqlite::Result<bool> {
+        let private = &message.private;
+        let Some(id) = &private.id else { return Ok(false) };
+        let key = private.nick.key();
+        self.committed.stored.push((key.clone(), id.clone()));
+        if self.state.removed.has(self.sql, key, id)? {
+            return Ok(false);
+        }
+        let mut insert = self.sql.prepare_cached(
+            "INSERT INTO direct (to_key, to_nick, key, nick, session, seq, text, timestamp, action, late, received)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (key, session, seq) DO NOTHING",
+        )?;
+        let new = insert.execute(params![
+            private.to.key().as_str(),
+            private.to.as_str(),
+            key.as_str(),
+            private.nick.as_str(),
+            id.session.as_str(),
+            id.seq as i64,
+            private.text,
+            message.timestamp.as_str(),
+            private.action,
+            private.late,
+            message.received,
+        ])? == 1;
+        let row = match new {
+            true => self.sql.last_insert_rowid(),
+            false => {
+                let select = "SELECT row FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3";
+                let mut statement = self.sql.prepare_cached(select)?;
+                statement.query_row(params![key.as_str(), id.session.as_str(), id.seq as i64], |row| row.get(0))?
+            }
+        };
+        if new || self.committed.direct.iter().all(|direct| direct.row != row) {
+            let private = Private { timestamp: Some(message.timestamp.clone()), ..private.clone() };
+            self.committed.direct.push(Direct { private, row });
+        }
+        Ok(new)
+    }
+
+    fn delivered(&mut self, to: &NickKey, sender: &NickKey, id: &SentId) -> rusqlite::Result<()> {
+        let delete = "DELETE FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3 AND to_key = ?4 RETURNING row";
+        let mut statement = self.sql.prepare_cached(delete)?;
+        let gone: Option<i64> = statement
+            .query_row(params![sender.as_str(), id.session.as_str(), id.seq as i64, to.as_str()], |row| row.get(0))
+            .optional()?;
+        if let Some(row) = gone {
+            let now = Utc::now().timestamp_millis();
+            self.state.removed.add(self.sql, sender, &id.session, (id.seq, id.seq), now)?;
+            self.committed.direct.retain(|direct| direct.row != row);
+        }
+        Ok(())
+    }
+
+    pub fn seats(&mut self, change: &Change) -> rusqlite::Result<()> {
+        self.sql.prepare_cached("DELETE FROM roster WHERE key = ?1")?.execute([change.key.as_str()])?;
+        let mut statement = self.sql.prepare_cached(
+            "INSERT INTO roster (key, session, nick, conn, rooms, heard) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        for seat in &change.seats {
+            let rooms: Vec<&str> = seat.rooms.iter().map(RoomName::as_str).collect();
+            let session = seat.session.as_ref().map_or("", Session::as_str);
+            statement.execute(params![
+                change.key.as_str(),
+                session,
+                seat.nick.as_str(),
+                seat.conn,
+                rooms.join(" "),
+                seat.heard
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// Writes down how far the rooms have come.
+    pub fn finish(self) -> rusqlite::Result<Committed> {
+        let mut update =
+            self.sql.prepare_cached("UPDATE rooms SET last_pos = ?2, messages = messages + ?3 WHERE name = ?1")?;
+        for progress in &self.committed.progress {
+            update.execute(params![progress.room.as_str(), progress.to as i64, progress.ids.len() as i64])?;
+        }
+        Ok(self.committed)
+    }
+}
+
+fn new_room<'a>(
+    sql: &Connection,
+    rooms: &'a mut HashMap<RoomName, Room>,
+    name: &RoomName,
+) -> rusqlite::Result<&'a mut Room> {
+    sql.execute("INSERT INTO rooms (name, last_pos, messages) VALUES (?1, 0, 0)", [name.as_str()])?;
+    let room = Room { id: sql.last_insert_rowid(), last_pos: 0 };
+    Ok(rooms.entry(name.clone()).or_insert(room))
+}

@@ -1,0 +1,201 @@
+//! Questions: pages of a room, the rooms, direct messages that wait. Each sees the database as it is at one moment.
+
+use super::rows::{self, unsigned};
+use super::{Direct, Error, schema};
+use crate::protocol::history::{Span, fitting};
+use crate::protocol::limits::LISTED_ROOMS;
+use crate::protocol::{Cursor, Entry, Epoch, NickKey, RoomName};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use std::path::Path;
+
+/// Which page of a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageQuery {
+    pub room: RoomName,
+    /// Messages at most; 0 only asks where the history ends.
+    pub limit: usize,
+    pub place: Place,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    Newest,
+    Before(Cursor),
+    After(Cursor),
+}
+
+/// A page as the database gives it; the oldest message first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    pub messages: Vec<Entry>,
+    pub span: Span,
+}
+
+/// The database, to ask.
+pub struct Reader {
+    pub(super) sql: Connection,
+    epoch: Epoch,
+}
+
+/// A room as its page needs it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Room {
+    id: i64,
+    /// The position of its newest message, be it trimmed; 0 where it never had one.
+    last_pos: u64,
+    /// The highest position that retention took.
+    trimmed: u64,
+}
+
+/// Some messages of a room, in the order that was asked for.
+struct Run {
+    messages: Vec<Entry>,
+    /// The position of the last row, be it one that cannot be read.
+    end: Option<u64>,
+    /// There is more in this direction.
+    more: bool,
+}
+
+impl Reader {
+    /// Opens the database of a server, which may run meanwhile. Nothing is changed.
+    ///
+    /// # Errors
+    /// Where there is none, where it cannot be read, is damaged, or is not this program's.
+    pub fn open(path: &Path) -> Result<Reader, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let sql = Connection::open_with_flags(path, flags)?;
+        schema::prepare_to_read(&sql)?;
+        Reader::over(sql)
+    }
+
+    pub(super) fn over(sql: Connection) -> Result<Reader, Error> {
+        let epoch = schema::meta(&sql, "epoch").optional()?.as_deref().and_then(Epoch::parse);
+        let epoch = epoch.ok_or_else(|| Error::Foreign("its epoch is damaged; move it away".to_owned()))?;
+        Ok(Reader { sql, epoch })
+    }
+
+    pub fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// A page within the size that a reply may have.
+    ///
+    /// A cursor of another history, or beyond the room's end, gets the newest page, with `gap`; one before what
+    /// retention took gets, where newer ones are asked for, the oldest that there is after it, with `gap` too.
+    pub fn page(&self, query: &PageQuery) -> Result<Page, Error> {
+        let snapshot = self.sql.unchecked_transaction()?;
+        let room = room(&snapshot, &query.room)?;
+        let known = |cursor: &Cursor| cursor.epoch == self.epoch && cursor.pos <= room.last_pos;
+        match &query.place {
+            Place::After(cursor) if known(cursor) => self.page_after(query, room, cursor.pos),
+            Place::Before(cursor) if known(cursor) => {
+                let gap = cursor.pos > 0 && cursor.pos <= room.trimmed;
+                self.page_before(query, room, cursor.pos, gap)
+            }
+            Place::Newest => self.page_before(query, room, room.last_pos, false),
+            Place::Before(_) => self.page_before(query, room, room.last_pos, true),
+            Place::After(_) => {
+                let mut page = self.page_before(query, room, room.last_pos, true)?;
+                // There is nothing newer.
+                page.span.complete = true;
+                Ok(page)
+            }
+        }
+    }
+
+    fn page_before(&self, query: &PageQuery, room: Room, end: u64, gap: bool) -> Result<Page, Error> {
+        let select =
+            format!("SELECT {} FROM messages m WHERE room = ?1 AND pos <= ?2 ORDER BY pos DESC LIMIT ?3", rows::ENTRY);
+        let Run { mut messages, end: oldest, more } = self.run(&select, room, end, query.limit)?;
+        let fits = fitting(messages.iter());
+        let complete = !more && fits >= messages.len();
+        let oldest = match fits < messages.len() {
+            true => messages[fits - 1].pos,
+            false => oldest,
+        };
+        messages.truncate(fits);
+        messages.reverse();
+        let from = oldest.map_or(end, |pos| pos - 1);
+        Ok(self.paged(query, messages, (from, end), complete, gap))
+    }
+
+    fn page_after(&self, query: &PageQuery, room: Room, start: u64) -> Result<Page, Error> {
+        let select =
+            format!("SELECT {} FROM messages m WHERE room = ?1 AND pos > ?2 ORDER BY pos LIMIT ?3", rows::ENTRY);
+        let Run { mut messages, end, more } = self.run(&select, room, start, query.limit)?;
+        let fits = fitting(messages.iter());
+        let complete = !more && fits >= messages.len();
+        let to = match fits < messages.len() {
+            _ if complete => Some(room.last_pos),
+            true => messages[fits - 1].pos,
+            false => end,
+        };
+        messages.truncate(fits);
+        let to = to.unwrap_or(start);
+        let gap = start < room.trimmed;
+        let from = match messages.first().and_then(|entry| entry.pos) {
+            _ if !gap => start,
+            Some(pos) => pos - 1,
+            None => to,
+        };
+        Ok(self.paged(query, messages, (from, to), complete, gap))
+    }
+
+    fn paged(
+        &self,
+        query: &PageQuery,
+        messages: Vec<Entry>,
+        (from, to): (u64, u64),
+        complete: bool,
+        gap: bool,
+    ) -> Page {
+        let span = Span { room: query.room.clone(), epoch: self.epoch.clone(), from, to, complete, gap };
+        Page { messages, span }
+    }
+
+    /// One row more than is asked for tells whether there is more.
+    fn run(&self, select: &str, room: Room, pos: u64, limit: usize) -> Result<Run, Error> {
+        let mut statement = self.sql.prepare_cached(select)?;
+        let mut rows = statement.query(params![room.id, pos as i64, limit as i64 + 1])?;
+        let mut run = Run { messages: Vec::with_capacity(limit), end: None, more: false };
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            if count == limit {
+                run.more = true;
+                break;
+            }
+            count += 1;
+            run.end = Some(unsigned(row, 1)?);
+            run.messages.extend(rows::entry(row)?);
+        }
+        Ok(run)
+    }
+
+    /// The first rooms by name that ever had a message, as many as are listed, with the number of their messages.
+    pub fn rooms(&self) -> Result<Vec<(RoomName, u64)>, Error> {
+        let mut statement = self.sql.prepare_cached("SELECT name, messages FROM rooms ORDER BY name LIMIT ?1")?;
+        let rows = statement.query_map([LISTED_ROOMS as i64], |row| {
+            let messages = unsigned(row, 1)?;
+            Ok(RoomName::parse(row.get_ref(0)?.as_str()?).ok().map(|name| (name, messages)))
+        })?;
+        Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+    }
+
+    /// The direct messages to somebody that wait, after that row (0: all), oldest first.
+    pub fn waiting_for(&self, to: &NickKey, after_row: i64, limit: usize) -> Result<Vec<Direct>, Error> {
+        let select =
+            format!("SELECT {} FROM direct WHERE to_key = ?1 AND row > ?2 ORDER BY row LIMIT ?3", rows::DIRECT);
+        let mut statement = self.sql.prepare_cached(&select)?;
+        let rows = statement.query_map(params![to.as_str(), after_row, limit as i64], rows::direct)?;
+        Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+    }
+}
+
+/// One that has no messages where the database does not know it.
+fn room(sql: &Connection, name: &RoomName) -> rusqlite::Result<Room> {
+    let mut statement = sql.prepare_cached("SELECT id, last_pos, trimmed FROM rooms WHERE name = ?1")?;
+    let room = statement.query_row([name.as_str()], |row| {
+        Ok(Room { id: row.get(0)?, last_pos: unsigned(row, 1)?, trimmed: unsigned(row, 2)? })
+    });
+    Ok(room.optional()?.unwrap_or_default())
+}

@@ -1,0 +1,118 @@
+//! Ids of what was kept once and is gone: so that what is sent again then is told to be stored, and not kept twice.
+
+use crate::protocol::{NickKey, SentId, Session};
+use rusqlite::{Connection, params};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// How long they are remembered: longer than anybody sends again.
+pub const KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
+/// Sessions whose highest removed number is known in memory; then it starts over.
+const SESSIONS: usize = 4_096;
+
+/// What is known of the table, so that most messages cost no look into it.
+#[derive(Debug, Default)]
+pub struct Removed {
+    /// The highest number; 0 where there is none.
+    highest: HashMap<NickKey, HashMap<Session, u64>>,
+    sessions: usize,
+}
+
+impl Removed {
+    pub fn has(&mut self, sql: &Connection, key: &NickKey, id: &SentId) -> rusqlite::Result<bool> {
+        let known = self.highest.get(key).and_then(|sessions| sessions.get(&id.session)).copied();
+        let highest = match known {
+            Some(highest) => highest,
+            None => self.look_up(sql, key, &id.session)?,
+        };
+        if id.seq > highest {
+            return Ok(false);
+        }
+        let mut statement = sql.prepare_cached(
+            "SELECT last FROM removed WHERE key = ?1 AND session = ?2 AND first <= ?3 ORDER BY first DESC LIMIT 1",
+        )?;
+        let mut rows = statement.query(params![key.as_str(), id.session.as_str(), id.seq as i64])?;
+        Ok(match rows.next()? {
+            Some(row) => row.get::<_, i64>(0)? >= id.seq as i64,
+            None => false,
+        })
+    }
+
+    fn look_up(&mut self, sql: &Connection, key: &NickKey, session: &Session) -> rusqlite::Result<u64> {
+        let mut statement = sql.prepare_cached("SELECT max(last) FROM removed WHERE key = ?1 AND session = ?2")?;
+        let highest: Option<i64> = statement.query_row([key.as_str(), session.as_str()], |row| row.get(0))?;
+        let highest = highest.unwrap_or(0) as u64;
+        self.know(key, session, highest);
+        Ok(highest)
+    }
+
+    fn know(&mut self, key: &NickKey, session: &Session, highest: u64) {
+        if self.sessions >= SESSIONS {
+            *self = Removed::default();
+        }
+        if !self.highest.contains_key(key) {
+            self.highest.insert(key.clone(), HashMap::new());
+        }
+        if let Some(sessions) = self.highest.get_mut(key) {
+            self.sessions += usize::from(sessions.insert(session.clone(), highest).is_none());
+        }
+    }
+
+    /// Puts in the numbers `first` to `last`; `at`: now, in Unix milliseconds.
+    pub fn add(
+        &mut self,
+        sql: &Connection,
+        key: &NickKey,
+        session: &Session,
+        (first, last): (u64, u64),
+        at: i64,
+    ) -> rusqlite::Result<()> {
+        let highest = self.highest.get(key).and_then(|sessions| sessions.get(session)).copied();
+        if let Some(highest) = highest {
+            self.know(key, session, highest.max(last));
+        }
+        let (mut first, mut last) = (first as i64, last as i64);
+        let touching = {
+            let mut statement = sql.prepare_cached(
+                "SELECT first, last FROM removed WHERE key = ?1 AND session = ?2 AND first <= ?3 ORDER BY first DESC",
+            )?;
+            let mut rows = statement.query(params![key.as_str(), session.as_str(), last + 1])?;
+            let mut touching = Vec::new();
+            while let Some(row) = rows.next()? {
+                let range: (i64, i64) = (row.get(0)?, row.get(1)?);
+                if range.1 + 1 < first {
+                    break;
+                }
+                touching.push(range);
+            }
+            touching
+        };
+        let mut delete = sql.prepare_cached("DELETE FROM removed WHERE key = ?1 AND session = ?2 AND first = ?3")?;
+        // Those that touch the new one become part of it.
+        for (its_first, its_last) in touching {
+            delete.execute(params![key.as_str(), session.as_str(), its_first])?;
+            first = first.min(its_first);
+            last = last.max(its_last);
+        }
+        let mut insert =
+            sql.prepare_cached("INSERT INTO removed (key, session, first, last, at) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        insert.execute(params![key.as_str(), session.as_str(), first, last, at])?;
+        Ok(())
+    }
+
+    /// Forgets what was removed before then, some rows of it. Returns how many.
+    pub fn forget(&mut self, sql: &Connection, before: i64, rows: usize) -> rusqlite::Result<usize> {
+        let mut statement = sql.prepare_cached(
+            "DELETE FROM removed WHERE (key, session, first) IN
+             (SELECT key, session, first FROM removed WHERE at < ?1 ORDER BY at LIMIT ?2)",
+        )?;
+        // What is known in memory errs on the safe side: it looks where nothing is any more.
+        statement.execute(params![before, rows as i64])
+    }
+}
+
+/// Whether anything was removed before then.
+pub fn has_older(sql: &Connection, before: i64) -> rusqlite::Result<bool> {
+    let select = "SELECT EXISTS (SELECT 1 FROM removed WHERE at < ?1)";
+    sql.prepare_cached(select)?.query_row([before], |row| row.get(0))
+}

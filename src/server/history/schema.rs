@@ -1,0 +1,184 @@
+//! The tables, and how a database comes to have them: made, taken as it is, or brought over from an earlier version.
+
+use super::Error;
+use super::words::Words;
+use crate::random;
+use log::info;
+use rusqlite::{Connection, Transaction};
+use std::time::Duration;
+
+/// Says to whom the file belongs (`PRAGMA application_id`): "mqch".
+pub const APPLICATION_ID: i32 = 0x6d71_6368;
+/// The schema's version (`PRAGMA user_version`).
+pub const VERSION: i32 = 2;
+/// How long one waits for another program's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// More statements than are in use at a time.
+const STATEMENTS: usize = 64;
+
+/// What version 1 had.
+pub const FIRST: &str = "
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE rooms (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        last_pos INTEGER NOT NULL,
+        messages INTEGER NOT NULL
+    );
+    CREATE TABLE messages (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        room INTEGER NOT NULL REFERENCES rooms (id),
+        pos INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        nick TEXT NOT NULL,
+        session TEXT,
+        seq INTEGER,
+        text TEXT NOT NULL,
+        timestamp TEXT NOT NULL,
+        action INTEGER NOT NULL,
+        late INTEGER NOT NULL,
+        received INTEGER NOT NULL
+    );
+    CREATE UNIQUE INDEX messages_place ON messages (room, pos);
+    CREATE UNIQUE INDEX messages_id ON messages (key, session, seq) WHERE session IS NOT NULL;
+    CREATE TABLE roster (
+        key TEXT NOT NULL,
+        session TEXT NOT NULL,
+        nick TEXT NOT NULL,
+        conn INTEGER NOT NULL,
+        rooms TEXT NOT NULL,
+        heard INTEGER NOT NULL,
+        PRIMARY KEY (key, session)
+    ) WITHOUT ROWID;
+";
+
+/// What version 2 added.
+/// - `rooms.trimmed`: the highest position that retention took; `rooms.messages` counts what is there.
+/// - `direct`: messages that wait for their receipt.
+/// - `removed`: ids of what was kept once and is gone from `messages` and `direct`, as ranges of numbers.
+/// - `word_parts`: which parts of the words' index there are (`words.rs`).
+const SECOND: &str = "
+    ALTER TABLE rooms ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX messages_received ON messages (received);
+    CREATE TABLE direct (
+        row INTEGER PRIMARY KEY AUTOINCREMENT,
+        to_key TEXT NOT NULL,
+        to_nick TEXT NOT NULL,
+        key TEXT NOT NULL,
+        nick TEXT NOT NULL,
+        session TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        timestamp TEXT NOT NULL,
+        action INTEGER NOT NULL,
+        late INTEGER NOT NULL,
+        received INTEGER NOT NULL
+    );
+    CREATE UNIQUE INDEX direct_id ON direct (key, session, seq);
+    CREATE INDEX direct_to ON direct (to_key, row);
+    CREATE INDEX direct_received ON direct (received);
+    CREATE TABLE removed (
+        key TEXT NOT NULL,
+        session TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (key, session, first)
+    ) WITHOUT ROWID;
+    CREATE INDEX removed_at ON removed (at);
+    CREATE TABLE word_parts (part INTEGER PRIMARY KEY);
+";
+
+/// Makes a new connection one to a history of this version, which it makes where there is none.
+pub fn prepare(sql: &mut Connection) -> Result<(), Error> {
+    sql.busy_timeout(BUSY_TIMEOUT)?;
+    let (owner, version) = identity(sql)?;
+    match (owner, version) {
+        (APPLICATION_ID, VERSION | 1) => {}
+        (0, 0) if is_empty(sql)? => {}
+        (APPLICATION_ID, version) => return Err(of_another_version(version)),
+        _ => return Err(anothers()),
+    }
+    // WAL with FULL: a commit is on the disk before it returns.
+    sql.pragma_update(None, "journal_mode", "WAL")?;
+    sql.pragma_update(None, "synchronous", "FULL")?;
+    // The code keeps what refers to what; a look for each message would cost more than it finds.
+    sql.pragma_update(None, "foreign_keys", false)?;
+    sql.set_prepared_statement_cache_capacity(STATEMENTS);
+    match version {
+        0 => Ok(create(sql)?),
+        1 => Ok(migrate(sql)?),
+        _ => Ok(()),
+    }
+}
+
+/// As [`prepare`], for a connection that only reads.
+pub fn prepare_to_read(sql: &Connection) -> Result<(), Error> {
+    sql.busy_timeout(BUSY_TIMEOUT)?;
+    match identity(sql)? {
+        (APPLICATION_ID, VERSION) => {}
+        (APPLICATION_ID, version) if version < VERSION => {
+            return Err(Error::Foreign(format!(
+                "it has the earlier version {version}; start mqttchat server on it once, which brings it to {VERSION}"
+            )));
+        }
+        (APPLICATION_ID, version) => return Err(of_another_version(version)),
+        _ => return Err(anothers()),
+    }
+    sql.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+fn of_another_version(version: i32) -> Error {
+    Error::Foreign(format!("it has version {version}, this program knows {VERSION}; use a later mqttchat"))
+}
+
+fn anothers() -> Error {
+    Error::Foreign("it is another program's database; move it away".to_owned())
+}
+
+fn identity(sql: &Connection) -> rusqlite::Result<(i32, i32)> {
+    let pragma = |name| sql.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    Ok((pragma("application_id")?, pragma("user_version")?))
+}
+
+fn is_empty(sql: &Connection) -> rusqlite::Result<bool> {
+    sql.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+}
+
+fn create(sql: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = sql.transaction()?;
+    transaction.execute_batch(FIRST)?;
+    transaction.execute_batch(SECOND)?;
+    for (name, value) in [("epoch", random::word()), ("secret", random::word())] {
+        transaction.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", [name, &value])?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+fn migrate(sql: &mut Connection) -> rusqlite::Result<()> {
+    info!("the history's words are indexed, once: about 10 s for a million messages");
+    let transaction = sql.transaction()?;
+    transaction.execute_batch(SECOND)?;
+    index_all(&transaction)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+fn index_all(sql: &Transaction) -> rusqlite::Result<()> {
+    let mut words = Words::default();
+    let mut statement = sql.prepare("SELECT row, text FROM messages ORDER BY row")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        words.insert(sql, row.get(0)?, row.get_ref(1)?.as_str()?)?;
+    }
+    Ok(())
+}
+
+/// # Errors
+/// Also where there is no such value.
+pub fn meta(sql: &Connection, name: &str) -> rusqlite::Result<String> {
+    sql.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
+}

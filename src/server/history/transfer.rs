@@ -1,0 +1,143 @@
+//! What goes out of one history and into another: whole messages, in the order in which they came.
+
+use super::batch::Batch;
+use super::{Arrived, ArrivedDirect, Error, History, Reader, rows};
+use crate::protocol::{Chat, MessageId, NickKey, RoomName};
+use rusqlite::{Connection, params};
+use std::collections::HashMap;
+
+/// Messages that are read at a time, so that nobody else is held up.
+const STEP: usize = 500;
+/// Different messages without an id that are remembered; then it starts over.
+const NAMELESS: usize = 10_000;
+
+/// A message on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    Chat(Arrived),
+    /// One that waits. It has an id.
+    Direct(ArrivedDirect),
+}
+
+/// How many of some records were new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Imported {
+    pub new: u64,
+    /// They were there before, or once.
+    pub known: u64,
+}
+
+/// How often each message without an id was read of late: what is in a file twice is to be in the history twice, however
+/// often the file is read.
+#[derive(Debug, Default)]
+pub struct Nameless(HashMap<(RoomName, NickKey, String, String, i64), u64>);
+
+impl Reader {
+    /// The messages after that row (0: from the first), some at a time; and the row to go on after, where there may be
+    /// more. Those of one room only, or received at that time (Unix milliseconds) or later.
+    pub fn messages_after(
+        &self,
+        row: i64,
+        room: Option<&RoomName>,
+        since: i64,
+    ) -> Result<(Vec<Record>, Option<i64>), Error> {
+        let select = format!(
+            "SELECT {}, r.name FROM messages m CROSS JOIN rooms r ON r.id = m.room
+             WHERE m.row > ?1 ORDER BY m.row LIMIT ?2",
+            rows::ENTRY
+        );
+        self.some(&select, row, |row| {
+            let received: i64 = row.get(9)?;
+            let Ok(name) = RoomName::parse(row.get_ref(10)?.as_str()?) else { return Ok(None) };
+            if received < since || room.is_some_and(|room| *room != name) {
+                return Ok(None);
+            }
+            let Some(entry) = rows::entry(row)? else { return Ok(None) };
+            let Some(timestamp) = entry.timestamp.or(entry.received) else { return Ok(None) };
+            let chat = Chat {
+                nick: entry.nick,
+                text: entry.text,
+                timestamp: Some(timestamp.clone()),
+                id: match entry.id {
+                    Some(MessageId::Sent(id)) => Some(id),
+                    _ => None,
+                },
+                room: name,
+                action: entry.action,
+                late: entry.late,
+            };
+            Ok(Some(Record::Chat(Arrived { chat, timestamp, received })))
+        })
+    }
+
+    /// The same for direct messages that wait.
+    pub fn direct_after(&self, row: i64, since: i64) -> Result<(Vec<Record>, Option<i64>), Error> {
+        let select = format!("SELECT {}, received FROM direct WHERE row > ?1 ORDER BY row LIMIT ?2", rows::DIRECT);
+        self.some(&select, row, |row| {
+            let received: i64 = row.get(9)?;
+            let Some(direct) = rows::direct(row)?.filter(|_| received >= since) else { return Ok(None) };
+            let timestamp = direct.private.timestamp.clone().or_else(|| rows::received(received));
+            Ok(timestamp
+                .map(|timestamp| Record::Direct(ArrivedDirect { private: direct.private, timestamp, received })))
+        })
+    }
+
+    fn some(
+        &self,
+        select: &str,
+        after: i64,
+        mut read: impl FnMut(&rusqlite::Row) -> rusqlite::Result<Option<Record>>,
+    ) -> Result<(Vec<Record>, Option<i64>), Error> {
+        let mut statement = self.sql.prepare_cached(select)?;
+        let mut rows = statement.query(params![after, STEP as i64])?;
+        let (mut records, mut count, mut last) = (Vec::new(), 0, after);
+        while let Some(row) = rows.next()? {
+            count += 1;
+            last = row.get(0)?;
+            records.extend(read(row)?);
+        }
+        Ok((records, (count == STEP).then_some(last)))
+    }
+}
+
+impl History {
+    /// Keeps these records in one transaction: all of them, or none where it fails. What is there, or was there once, is
+    /// not kept again: by sender and id, else by all that it says.
+    pub fn import(&mut self, records: &[Record], nameless: &mut Nameless) -> Result<Imported, Error> {
+        self.transact(|sql, state| {
+            let mut batch = Batch::begin(sql, state)?;
+            let mut imported = Imported::default();
+            for record in records {
+                let is_new = match record {
+                    Record::Chat(message) if message.chat.id.is_none() && nameless.is_there(sql, message)? => false,
+                    Record::Chat(message) => batch.chat(message)?,
+                    Record::Direct(message) => batch.direct(message)?,
+                };
+                let count = if is_new { &mut imported.new } else { &mut imported.known };
+                *count += 1;
+            }
+            batch.finish()?;
+            Ok(imported)
+        })
+    }
+}
+
+impl Nameless {
+    /// Whether the history has this message as often as it was read, this time included.
+    fn is_there(&mut self, sql: &Connection, message: &Arrived) -> rusqlite::Result<bool> {
+        if self.0.len() >= NAMELESS {
+            self.0.clear();
+        }
+        let chat = &message.chat;
+        let timestamp = message.timestamp.as_str();
+        let key = chat.nick.key();
+        let said = (chat.room.clone(), key.clone(), chat.text.clone(), timestamp.to_owned(), message.received);
+        let read = self.0.entry(said).or_default();
+        *read += 1;
+        let select = "SELECT count(*) FROM messages WHERE received = ?1 AND session IS NULL AND key = ?2 AND text = ?3
+            AND timestamp = ?4 AND room = (SELECT id FROM rooms WHERE name = ?5)";
+        let values = params![message.received, key.as_str(), chat.text, timestamp, chat.room.as_str()];
+        let there: i64 = sql.prepare_cached(select)?.query_row(values, |row| row.get(0))?;
+        Ok(there as u64 >= *read)
+    }
+}

@@ -1,0 +1,244 @@
+//! Pure: the marks of each room, which say how far its history has come, and when each is published. The first is
+//! published at once, what follows within [`INTERVAL`] in one. Later it is said again how far the room has come, for
+//! whoever missed the last mark.
+
+use crate::protocol::limits::REPLY_BYTES;
+use crate::protocol::{Epoch, Mark, NickKey, RoomName, Said, SentId};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+/// Between two marks of a room.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// When it is said again, each after what was said before: 10 s and 60 s after the last mark.
+const REPEATS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(50)];
+/// A mark of more messages does not say whose they are: no receiver remembers more of what it has shown.
+const MESSAGES: u64 = 10_000;
+
+#[derive(Debug)]
+pub struct Marks {
+    epoch: Epoch,
+    /// Those with something to say, now or later.
+    rooms: HashMap<RoomName, Room>,
+    /// When each of them has.
+    times: BTreeSet<(Instant, RoomName)>,
+}
+
+#[derive(Debug)]
+struct Room {
+    /// When it has something to say.
+    at: Instant,
+    /// When its last mark is old enough for another one.
+    next: Instant,
+    /// The positions `from` + 1 to `to` are not told of yet.
+    from: u64,
+    to: u64,
+    /// Whose they are; `None` where that is not told.
+    ids: Option<BTreeMap<NickKey, Said>>,
+    /// How often it was said again since the last mark.
+    repeated: usize,
+}
+
+impl Marks {
+    pub fn new(epoch: Epoch) -> Marks {
+        Marks { epoch, rooms: HashMap::new(), times: BTreeSet::new() }
+    }
+
+    /// What these sent is in the database, at the positions `from` + 1 to `to` of the room.
+    pub fn add(&mut self, name: RoomName, from: u64, to: u64, ids: Vec<(NickKey, Option<SentId>)>, now: Instant) {
+        let new = || Room { at: now, next: now, from, to: from, ids: Some(BTreeMap::new()), repeated: 0 };
+        let room = self.rooms.entry(name.clone()).or_insert_with(new);
+        // Where another program put messages between, it is not known whose they are.
+        if room.to != from || to - room.from > MESSAGES {
+            room.ids = None;
+        }
+        room.to = to;
+        if let Some(told) = &mut room.ids {
+            for (key, id) in ids {
+                let said = told.entry(key).or_default();
+                match id {
+                    Some(id) => drop(said.sent.entry(id.session).or_default().insert(id.seq)),
+                    None => said.nameless += 1,
+                }
+            }
+        }
+        self.times.remove(&(room.at, name.clone()));
+        room.at = room.next.max(now);
+        self.times.insert((room.at, name));
+    }
+
+    /// What to publish now.
+    pub fn due(&mut self, now: Instant) -> Vec<Mark> {
+        let mut due = Vec::new();
+        while self.times.first().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, name)) = self.times.pop_first() else { break };
+            let Some(room) = self.rooms.get_mut(&name) else { continue };
+            due.push(room.mark(&name, &self.epoch));
+            room.next = now + INTERVAL;
+            match REPEATS.get(room.repeated) {
+                Some(wait) => {
+                    room.at = now + *wait;
+                    self.times.insert((room.at, name));
+                }
+                None => drop(self.rooms.remove(&name)),
+            }
+        }
+        due
+    }
+
+    /// The last marks may have reached nobody: all that is to be said again is due now.
+    pub fn hurry(&mut self, now: Instant) {
+        self.times.clear();
+        for (name, room) in &mut self.rooms {
+            room.at = now;
+            self.times.insert((now, name.clone()));
+        }
+    }
+
+    /// When [`Marks::due`] has something to publish.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.times.first().map(|(at, _)| *at)
+    }
+}
+
+impl Room {
+    /// What is new; or once more, without names, how far the room has come.
+    fn mark(&mut self, name: &RoomName, epoch: &Epoch) -> Mark {
+        self.repeated = if self.from < self.to { 0 } else { self.repeated + 1 };
+        let mark = |from, ids| Mark { room: name.clone(), epoch: epoch.clone(), from, to: self.to, ids };
+        let nameless = mark(self.to, BTreeMap::new());
+        let named = self.ids.replace(BTreeMap::new()).map(|ids| mark(self.from, ids));
+        self.from = self.to;
+        match named.filter(|named| named.to_json().len() <= REPLY_BYTES) {
+            Some(named) => named,
+            None => nameless,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Nick, Session};
+
+    struct Desk {
+        marks: Marks,
+        start: Instant,
+        /// How far each room has come.
+        pos: HashMap<&'static str, u64>,
+    }
+
+    impl Desk {
+        fn new() -> Desk {
+            let epoch = Epoch::from_random([0; 12]);
+            Desk { marks: Marks::new(epoch), start: Instant::now(), pos: HashMap::new() }
+        }
+
+        fn at(&self, millis: u64) -> Instant {
+            self.start + Duration::from_millis(millis)
+        }
+
+        /// `nick` has these stored; of a session that is 0 without ids.
+        fn add(&mut self, at: u64, room: &'static str, nick: &str, session: u8, seqs: impl Iterator<Item = u64>) {
+            let key = Nick::parse(nick).unwrap().key().clone();
+            let id = |seq| SentId::new(Session::from_random([session; 12]), seq).filter(|_| session > 0);
+            let ids: Vec<_> = seqs.map(|seq| (key.clone(), id(seq))).collect();
+            let from = self.pos.get(room).copied().unwrap_or(0);
+            let to = from + ids.len() as u64;
+            self.pos.insert(room, to);
+            self.marks.add(RoomName::parse(room).unwrap(), from, to, ids, self.at(at));
+        }
+
+        /// What is published then, as room, positions and ids; each is one that a receiver takes.
+        fn due(&mut self, at: u64) -> Vec<(String, u64, u64, String)> {
+            let marks = self.marks.due(self.at(at));
+            let tell = |mark: Mark| {
+                let json = mark.to_json();
+                assert!(json.len() <= REPLY_BYTES);
+                assert_eq!(Mark::parse(&json).as_ref(), Ok(&mark));
+                let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
+                (mark.room.to_string(), mark.from, mark.to, value["ids"].to_string())
+            };
+            marks.into_iter().map(tell).collect()
+        }
+    }
+
+    fn mark(room: &str, from: u64, to: u64, ids: &str) -> (String, u64, u64, String) {
+        (room.to_owned(), from, to, ids.to_owned())
+    }
+
+    #[test]
+    fn the_first_at_once_and_the_next_together() {
+        let mut desk = Desk::new();
+        desk.add(0, "lobby", "alice", 1, 5..=5);
+        assert_eq!(desk.due(0), [mark("lobby", 0, 1, r#"{"alice":{"111111111111":[[5,5]]}}"#)]);
+        desk.add(10, "lobby", "alice", 1, 6..=7);
+        desk.add(20, "lobby", "Bob", 0, 1..=2);
+        desk.add(20, "dev", "alice", 1, 8..=8);
+        assert_eq!(desk.due(20), [mark("dev", 0, 1, r#"{"alice":{"111111111111":[[8,8]]}}"#)]);
+        assert_eq!(desk.marks.next_due(), Some(desk.at(200)));
+        let both = r#"{"alice":{"111111111111":[[6,7]]},"bob":{"":2}}"#;
+        assert_eq!(desk.due(200), [mark("lobby", 1, 5, both)]);
+    }
+
+    #[test]
+    fn it_is_said_again_twice_and_then_no_more() {
+        let mut desk = Desk::new();
+        desk.add(0, "lobby", "alice", 1, 1..=3);
+        desk.due(0);
+        assert_eq!(desk.due(9_999), []);
+        assert_eq!(desk.due(10_000), [mark("lobby", 3, 3, "{}")]);
+        assert_eq!(desk.due(59_999), []);
+        assert_eq!(desk.due(60_000), [mark("lobby", 3, 3, "{}")]);
+        assert_eq!((desk.marks.next_due(), desk.marks.rooms.len()), (None, 0));
+        desk.add(70_000, "lobby", "alice", 1, 4..=4);
+        assert_eq!(desk.due(70_000).len(), 1);
+        // A new one puts it off.
+        desk.add(75_000, "lobby", "alice", 1, 5..=5);
+        assert_eq!((desk.due(75_000).len(), desk.due(84_999).len(), desk.due(85_000).len()), (1, 0, 1));
+    }
+
+    #[test]
+    fn a_steady_flow_has_five_a_second() {
+        let mut desk = Desk::new();
+        let mut told = 0;
+        let mut last = 0;
+        for step in 0..1_000 {
+            desk.add(step * 10, "lobby", "alice", 1, step + 1..=step + 1);
+            for (_, from, to, _) in desk.due(step * 10) {
+                assert_eq!(from, last);
+                (told, last) = (told + 1, to);
+            }
+        }
+        assert_eq!(told, 50);
+    }
+
+    #[test]
+    fn what_is_too_large_or_unknown_is_told_without_names() {
+        let mut desk = Desk::new();
+        desk.add(0, "lobby", "alice", 1, (1..=9_000).map(|n| n * 1_000));
+        assert_eq!(desk.due(0), [mark("lobby", 9_000, 9_000, "{}")]);
+        desk.add(200, "lobby", "alice", 1, 1..=1);
+        assert_eq!(desk.due(200), [mark("lobby", 9_000, 9_001, r#"{"alice":{"111111111111":[[1,1]]}}"#)]);
+        desk.add(300, "lobby", "alice", 1, 1..=MESSAGES + 1);
+        assert_eq!(desk.due(400), [mark("lobby", 19_002, 19_002, "{}")]);
+        // Another program has put some between.
+        desk.add(500, "lobby", "alice", 1, 2..=2);
+        *desk.pos.get_mut("lobby").unwrap() += 10;
+        desk.add(500, "lobby", "alice", 1, 3..=3);
+        assert_eq!(desk.due(600), [mark("lobby", 19_014, 19_014, "{}")]);
+    }
+
+    #[test]
+    fn after_an_outage_all_of_the_last_minute_are_said_again() {
+        let mut desk = Desk::new();
+        desk.add(0, "lobby", "alice", 1, 1..=3);
+        desk.due(0);
+        desk.add(50, "dev", "alice", 1, 4..=4);
+        let now = desk.at(60);
+        desk.marks.hurry(now);
+        let due = desk.due(60);
+        assert_eq!(due.len(), 2);
+        assert!(due.contains(&mark("lobby", 3, 3, "{}")));
+        assert_eq!(desk.due(10_060).len(), 1, "that of the room with news");
+    }
+}

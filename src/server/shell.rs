@@ -1,0 +1,177 @@
+//! The main thread's loop: waits for whatever happens, gives it to the chat, and does what the chat says.
+
+use super::ANOTHER_SERVER;
+use super::chat::{Chat, Input, Output, Question};
+use super::door::{Door, Gauge, Held};
+use super::roster::Change;
+use super::store::{Answer, Job};
+use crate::link::{self, Link, Version};
+use crate::now::Now;
+use crate::protocol::NickKey;
+use crossbeam_channel::{Receiver, Sender, select};
+use log::{debug, error, info, warn};
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Questions to the database that wait at most; whoever asks and gets no answer asks again.
+const QUESTIONS: usize = 1_000;
+/// Any time that is longer than what comes of itself.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Everything that the main thread waits for.
+enum Event {
+    Link(link::Event, Option<Held>),
+    Store(Answer),
+    Tick,
+    Due,
+    Stop,
+}
+
+/// Where it comes from.
+pub struct Inboxes {
+    pub link: Receiver<(link::Event, Option<Held>)>,
+    pub store: Receiver<(Answer, Option<Held>)>,
+    pub ticks: Receiver<()>,
+    pub stop: Receiver<i32>,
+    pub door: Arc<Door>,
+}
+
+/// Runs until a signal ends it, or something that cannot mend itself. The store ends with its jobs, after this.
+pub fn main_loop(chat: &mut Chat, link: &Link, jobs: Sender<Job>, inboxes: &Inboxes) -> ExitCode {
+    let mut hands = Hands::new(link, jobs);
+    let code = run(chat, &mut hands, inboxes);
+    hands.give_last_seats();
+    code
+}
+
+fn run(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes) -> ExitCode {
+    let mut failure = None;
+    loop {
+        let event = next_event(inboxes, chat.next_due());
+        let now = Now::read();
+        let mut held = None;
+        let outputs = match event {
+            Event::Stop => return ExitCode::SUCCESS,
+            Event::Tick => {
+                let refused = inboxes.door.take_refused();
+                let mut outputs = Vec::new();
+                if refused > 0 {
+                    outputs = chat.handle(now, Input::TurnedAway(refused));
+                }
+                outputs.extend(chat.handle(now, Input::Tick));
+                outputs
+            }
+            Event::Due => chat.handle(now, Input::Due),
+            Event::Store(answer) => chat.handle(now, answer.into_input()),
+            // Nothing that is to be heard is retained: this would be counted again with every connection.
+            Event::Link(link::Event::Message(message), _) if message.retained => Vec::new(),
+            Event::Link(link::Event::Message(message), weight) => {
+                held = weight;
+                chat.handle(now, Input::Message { topic: &message.topic, payload: &message.payload })
+            }
+            Event::Link(link::Event::Connected { session_present, version, refused, .. }, _) => {
+                let version = if version == Version::V5 { "5" } else { "3.1.1" };
+                info!("connected mqtt={version} session_present={session_present}");
+                for filter in refused {
+                    error!("the broker does not let the server subscribe to {filter}: its access rules must allow it");
+                }
+                chat.handle(now, Input::Connected)
+            }
+            Event::Link(link::Event::Lost { reason }, _) => {
+                warn!("connection lost: {reason}");
+                chat.handle(now, Input::Lost)
+            }
+            Event::Link(link::Event::Failed(reason), _) => {
+                warn!("cannot connect: {reason}");
+                failure = Some(reason);
+                Vec::new()
+            }
+            Event::Link(link::Event::Waiting { delay }, _) => {
+                info!("trying again in {:.0} s", delay.as_secs_f64().ceil());
+                Vec::new()
+            }
+            Event::Link(link::Event::Barred, _) => {
+                error!("another server serves this chat; stop that one first, or give this one another --topic-root");
+                return ExitCode::from(ANOTHER_SERVER);
+            }
+            Event::Link(link::Event::Ended, _) => {
+                return ExitCode::from(failure.map_or(1, |failure| failure.exit_code()));
+            }
+            Event::Link(other, _) => {
+                debug!("{other:?}");
+                Vec::new()
+            }
+        };
+        for output in outputs {
+            hands.perform(output, &mut held);
+        }
+        hands.give_seats();
+    }
+}
+
+fn next_event(inboxes: &Inboxes, due: Option<Instant>) -> Event {
+    let wait = due.map_or(LONG, |due| due.saturating_duration_since(Instant::now()));
+    // The link holds its sender until it has said Ended, the threads theirs as long as the program: no channel closes
+    // while this waits. If one did, stopping would be all there is to do.
+    select! {
+        recv(inboxes.stop) -> _ => Event::Stop,
+        recv(inboxes.link) -> event => event.map_or(Event::Stop, |(event, held)| Event::Link(event, held)),
+        // What it held of the questions' number goes back now.
+        recv(inboxes.store) -> answer => answer.map_or(Event::Stop, |(answer, _)| Event::Store(answer)),
+        recv(inboxes.ticks) -> tick => tick.map_or(Event::Stop, |()| Event::Tick),
+        default(wait) => Event::Due,
+    }
+}
+
+/// Does what the chat says.
+struct Hands<'a> {
+    link: &'a Link,
+    jobs: Sender<Job>,
+    questions: Gauge,
+    /// Presences that the store was not given yet, the latest of each person: it is given more when it has kept those
+    /// before, so that what waits for a stalled disk stays bounded.
+    seats: BTreeMap<NickKey, Change>,
+    seats_given: Gauge,
+}
+
+impl<'a> Hands<'a> {
+    fn new(link: &'a Link, jobs: Sender<Job>) -> Hands<'a> {
+        Hands { link, jobs, questions: Gauge::default(), seats: BTreeMap::new(), seats_given: Gauge::default() }
+    }
+
+    /// `held`: by what is handled just now; it goes with what is kept of it.
+    fn perform(&mut self, output: Output, held: &mut Option<Held>) {
+        match output {
+            Output::Publish(publication) => self.link.publish(publication),
+            Output::Keep(keep) => self.give(Job::Keep(keep, held.take())),
+            Output::Seats(changes) => self.seats.extend(changes.into_iter().map(|change| (change.key.clone(), change))),
+            // One at a time of each person who is present; nobody would ask it again.
+            Output::Ask(question @ Question::Waiting { .. }) => self.give(Job::Ask(question, None)),
+            Output::Ask(question) => match self.questions.take(1, QUESTIONS) {
+                Some(held) => self.give(Job::Ask(question, Some(held))),
+                None => debug!("a question was not asked: {QUESTIONS} wait"),
+            },
+        }
+    }
+
+    fn give_seats(&mut self) {
+        if !self.seats.is_empty()
+            && let Some(held) = self.seats_given.take(1, 1)
+        {
+            let seats = std::mem::take(&mut self.seats).into_values().collect();
+            self.give(Job::Seats(seats, Some(held)));
+        }
+    }
+
+    fn give_last_seats(&mut self) {
+        let seats = std::mem::take(&mut self.seats).into_values().collect();
+        self.give(Job::Seats(seats, None));
+    }
+
+    fn give(&self, job: Job) {
+        // The store lives until the main thread drops this sender.
+        let _ = self.jobs.send(job);
+    }
+}

@@ -1,0 +1,188 @@
+//! Direct messages that wait: stored, told to be waiting, delivered when their addressee joins, and gone with the receipt.
+
+use super::support::{Broker, PATIENCE, Stream, Subscriber, TempDir};
+use super::{FIRST_RUN, SECOND_RUN, await_json, original, ours, say, start_server};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const TO_ALICE: &str = "chat/private/alice/server";
+const TO_BOB: &str = "chat/private/bob/server";
+/// Longer than the server waits before it sends a message again.
+const AGAIN: Duration = Duration::from_secs(40);
+
+fn private(seq: u64, late: bool) -> Value {
+    let mut message = json!({"type": "private", "username": "Alice", "to": "Bob", "message": format!("psst {seq}"),
+        "timestamp": "2026-11-22T20:30:00.123+01:00", "session": FIRST_RUN, "seq": seq});
+    if late {
+        message["late"] = true.into();
+    }
+    message
+}
+
+fn send(broker: &Broker, seq: u64) {
+    say(broker, "chat/private/bob/alice", private(seq, false));
+}
+
+fn receipt(broker: &Broker, from: &str, seq: u64) {
+    let of = json!({"username": "Alice", "id": format!("{FIRST_RUN}-{seq}")});
+    let receipt = json!({"type": "receipt", "username": from, "of": of});
+    say(broker, &format!("chat/private/alice/{}", from.to_lowercase()), receipt);
+}
+
+fn watch(broker: &Broker) -> Subscriber {
+    Subscriber::start(broker, &["chat/private/#"])
+}
+
+#[track_caller]
+fn await_stored(watcher: &mut Subscriber, seq: u64) {
+    let holds = |range: &Value| range[0].as_u64() <= Some(seq) && Some(seq) <= range[1].as_u64();
+    await_json(watcher, "stored", TO_ALICE, |v| {
+        v["type"] == "stored" && v["seq"].as_array().is_some_and(|ranges| ranges.iter().any(holds))
+    });
+}
+
+#[track_caller]
+fn await_waiting(watcher: &mut Subscriber, seq: u64) {
+    let of = format!("{FIRST_RUN}-{seq}");
+    let told = await_json(watcher, "waiting", TO_ALICE, |v| v["type"] == "waiting" && v["of"] == of);
+    assert_eq!(told, json!({"type": "waiting", "of": of, "to": "Bob"}));
+}
+
+#[track_caller]
+fn await_delivery(watcher: &mut Subscriber, seq: u64) {
+    let text = format!("psst {seq}");
+    let message = await_json(watcher, "the message", TO_BOB, |v| v["message"] == text);
+    assert_eq!(message, private(seq, true));
+}
+
+/// The direct messages that the server has sent to Bob so far.
+fn delivered(watcher: &mut Subscriber) -> Vec<String> {
+    let to_bob = watcher.messages().into_iter().filter(|message| message.topic == TO_BOB);
+    let values = to_bob.map(|message| serde_json::from_slice::<Value>(&message.payload).expect("JSON"));
+    values.filter(|v| v["type"] == "private").map(|v| v["message"].as_str().expect("a text").to_owned()).collect()
+}
+
+/// Bob joins and is served: whatever waits comes before the answer to a later join's question.
+#[track_caller]
+fn join_and_see(broker: &Broker, conn: u32) -> Vec<String> {
+    let mut watcher = watch(broker);
+    ours(broker, "join", "Bob", SECOND_RUN, conn);
+    await_json(&mut watcher, "a welcome", TO_BOB, |v| v["type"] == "welcome");
+    // Asked of the database after what waits was.
+    let request = json!({"requester": "Bob", "session": SECOND_RUN, "request": "after"});
+    say(broker, "chat/request/history/bob", request);
+    await_json(&mut watcher, "a page", TO_BOB, |v| v["request"] == "after");
+    delivered(&mut watcher)
+}
+
+#[test]
+fn it_waits_for_its_addressee_and_is_gone_with_the_receipt() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let mut server = start_server(&broker, data.path(), &[]);
+    let mut watcher = watch(&broker);
+    for seq in 1..=3 {
+        send(&broker, seq);
+        await_stored(&mut watcher, seq);
+        await_waiting(&mut watcher, seq);
+    }
+    // Nothing of it is lost with the server.
+    server.kill();
+    let mut server = start_server(&broker, data.path(), &[]);
+    ours(&broker, "join", "Bob", SECOND_RUN, 1);
+    for seq in 1..=3 {
+        await_delivery(&mut watcher, seq);
+    }
+    assert_eq!(delivered(&mut watcher), ["psst 1", "psst 2", "psst 3"]);
+    // One receipt is somebody else's.
+    receipt(&broker, "Bob", 1);
+    receipt(&broker, "Mallory", 2);
+    receipt(&broker, "Bob", 3);
+    assert_eq!(join_and_see(&broker, 2), ["psst 2"]);
+    receipt(&broker, "Bob", 2);
+    assert_eq!(join_and_see(&broker, 3), [""; 0]);
+
+    // Its sender was not told, and sends it again.
+    watcher.skip_messages_so_far();
+    say(&broker, "chat/private/bob/alice", private(2, true));
+    await_stored(&mut watcher, 2);
+    assert_eq!(join_and_see(&broker, 4), [""; 0]);
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.exit_code(PATIENCE), 0);
+}
+
+#[test]
+fn a_present_addressee_who_says_nothing_gets_it_again() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let _server = start_server(&broker, data.path(), &[]);
+    ours(&broker, "join", "Bob", SECOND_RUN, 1);
+    let mut watcher = watch(&broker);
+    send(&broker, 1);
+    send(&broker, 2);
+    await_stored(&mut watcher, 2);
+    receipt(&broker, "Bob", 2);
+    let text = "psst 1";
+    watcher.wait_within(AGAIN, "the message again", |topic, payload| {
+        topic == TO_BOB && serde_json::from_slice::<Value>(payload).is_ok_and(|v| v["message"] == text)
+    });
+    assert_eq!(delivered(&mut watcher), ["psst 1"]);
+    let waiting = |message: &super::support::Message| String::from_utf8_lossy(&message.payload).contains("waiting");
+    assert!(!watcher.messages().iter().any(waiting), "Bob was there");
+}
+
+#[test]
+fn who_leaves_without_a_receipt_has_it_waiting() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let _server = start_server(&broker, data.path(), &[]);
+    let mut watcher = watch(&broker);
+    ours(&broker, "join", "Bob", SECOND_RUN, 1);
+    send(&broker, 1);
+    await_stored(&mut watcher, 1);
+    ours(&broker, "leave", "Bob", SECOND_RUN, 1);
+    await_waiting(&mut watcher, 1);
+    assert_eq!(join_and_see(&broker, 2), ["psst 1"]);
+}
+
+#[test]
+fn an_original_client_gets_it_as_a_history_of_one() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let _server = start_server(&broker, data.path(), &[]);
+    let mut watcher = watch(&broker);
+    send(&broker, 1);
+    await_waiting(&mut watcher, 1);
+    original(&broker, "join", "BOB");
+    send(&broker, 2);
+    for seq in [1, 2] {
+        let text = format!("(direct) psst {seq}");
+        let is_it = |v: &Value| v["type"] == "history" && v["messages"][0]["message"] == text;
+        let page = await_json(&mut watcher, "a history", "chat/private/BOB", is_it);
+        let timestamp = "2026-11-22T20:30:00.123+01:00";
+        assert_eq!(
+            page["messages"],
+            json!([{"type": "chat", "username": "Alice", "message": text, "timestamp": timestamp}])
+        );
+        let id = format!("{FIRST_RUN}-{seq}");
+        let receipt = await_json(&mut watcher, "a receipt", TO_ALICE, |v| v["of"]["id"] == id);
+        assert_eq!((&receipt["type"], &receipt["username"]), (&json!("receipt"), &json!("Bob")));
+    }
+    original(&broker, "leave", "BOB");
+    assert_eq!(join_and_see(&broker, 1), [""; 0], "that counted as delivered");
+}
+
+#[test]
+fn more_than_are_under_way_at_a_time_come_in_order() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let mut server = start_server(&broker, data.path(), &[]);
+    for seq in 1..=120 {
+        send(&broker, seq);
+    }
+    server.wait_for_line(Stream::Err, &format!("direct nick=Alice to=Bob id={FIRST_RUN}-120"), PATIENCE);
+    let mut watcher = watch(&broker);
+    ours(&broker, "join", "Bob", SECOND_RUN, 1);
+    await_delivery(&mut watcher, 100);
+    for seq in 1..=60 {
+        receipt(&broker, "Bob", seq);
+    }
+    await_delivery(&mut watcher, 120);
+    let expected: Vec<String> = (1..=120).map(|seq| format!("psst {seq}")).collect();
+    assert_eq!(delivered(&mut watcher), expected);
+}

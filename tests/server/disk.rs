@@ -1,0 +1,65 @@
+//! A disk that takes no more: the chat goes on, what came waits, and is stored when there is room again.
+
+use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir};
+use super::{FIRST_RUN, ask, await_json, await_notice, chat, original, say, start_server, texts};
+use serde_json::json;
+
+/// Sets how large the files of a running program may become, in bytes.
+fn limit_files(program: &Program, bytes: libc::rlim_t) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the limit is read during the call; the null says that the old one is not wanted. The process is a child
+    // that is not reaped, so the id is its own.
+    let result =
+        unsafe { libc::prlimit(program.pid() as libc::pid_t, libc::RLIMIT_FSIZE, &limit, std::ptr::null_mut()) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}
+
+fn numbered(seq: u64) -> serde_json::Value {
+    let mut message = chat("alice", &seq.to_string());
+    message["session"] = FIRST_RUN.into();
+    message["seq"] = seq.into();
+    message
+}
+
+#[test]
+fn a_full_disk_is_one_line_and_heals_by_itself() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let mut server = start_server(&broker, data.path(), &[]);
+    let mut watcher = Subscriber::start(&broker, &["chat/private/#", "chat/system"]);
+    let stored = |watcher: &mut Subscriber, seq: u64| {
+        let reaches = |range: &serde_json::Value| range[0].as_u64() <= Some(seq) && Some(seq) <= range[1].as_u64();
+        await_json(watcher, "stored", "chat/private/alice/server", |v| {
+            v["type"] == "stored" && v["seq"].as_array().is_some_and(|ranges| ranges.iter().any(reaches))
+        });
+    };
+    for seq in 1..=3 {
+        say(&broker, "chat/messages", numbered(seq));
+    }
+    stored(&mut watcher, 3);
+
+    limit_files(&server, 4_096);
+    for seq in 4..=40 {
+        say(&broker, "chat/messages", numbered(seq));
+    }
+    server.wait_for_line(Stream::Err, "the history cannot be written", PATIENCE);
+    // Presence and what can be read go on.
+    original(&broker, "join", "carol");
+    await_notice(&mut watcher, "user_join", "carol");
+    assert_eq!(ask(&broker, &mut watcher, "users", "u1", json!({}))["users"], json!(["carol"]));
+    assert_eq!(texts(&ask(&broker, &mut watcher, "history", "h1", json!({}))), ["1", "2", "3"]);
+    for seq in 41..=45 {
+        say(&broker, "chat/messages", numbered(seq));
+    }
+    // Longer than until the next attempt.
+    std::thread::sleep(std::time::Duration::from_millis(2_500));
+
+    limit_files(&server, libc::RLIM_INFINITY);
+    server.wait_for_line(Stream::Err, "the history is written again", PATIENCE);
+    stored(&mut watcher, 45);
+    let page = ask(&broker, &mut watcher, "history", "h2", json!({"limit": 500}));
+    assert_eq!(texts(&page), (1..=45).map(|seq| seq.to_string()).collect::<Vec<_>>());
+    let told = server.lines(Stream::Err).iter().filter(|line| line.contains("cannot be written")).count();
+    assert_eq!(told, 1);
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.exit_code(PATIENCE), 0);
+}
