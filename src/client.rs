@@ -6,7 +6,10 @@ mod ending;
 mod heartbeat;
 mod input;
 pub mod json;
+mod keeper;
 pub mod member;
+pub mod memo;
+mod memory;
 pub mod news;
 pub mod outbox;
 mod screen;
@@ -24,6 +27,9 @@ use crossbeam_channel::Receiver;
 use ending::Ending;
 use heartbeat::Heartbeat;
 use input::LineEditor;
+use keeper::Keeper;
+use memo::Remembered;
+use memory::{Memory, OutboxFile};
 use screen::Screen;
 use shell::Shell;
 use start::{Mode, Refusal};
@@ -64,7 +70,7 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         eprintln!("mqttchat: {warning}");
     }
     let mut terminal = Terminal::remember();
-    let conversation = conversation(&mut options, mode, terminal.as_ref(), &signals)?;
+    let Begun { conversation, memory, outbox_file } = begin(&mut options, mode, terminal.as_ref(), &signals)?;
     let addressee = start::addressee(&options)?;
 
     let (to_closed, output_closed) = crossbeam_channel::bounded(1);
@@ -105,6 +111,9 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         went_wrong: false,
         screen: Screen::start(above, on_closed).map_err(|error| broken("screen", error))?,
         heartbeat: Heartbeat::start().map_err(|error| broken("heartbeat", error))?,
+        keeper: Keeper::start(Instant::now(), memory).map_err(|error| broken("memory", error))?,
+        outbox_file,
+        told_of_outbox: false,
         terminal,
         typed,
         signals,
@@ -115,18 +124,36 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
     })
 }
 
-fn conversation(
+/// A conversation and the files that it goes on from.
+struct Begun {
+    conversation: Conversation,
+    memory: Option<Memory>,
+    outbox_file: Option<OutboxFile>,
+}
+
+fn begin(
     options: &mut ClientOptions,
     mode: Mode,
     terminal: Option<&Terminal>,
     signals: &Receiver<i32>,
-) -> Result<Conversation, Refusal> {
+) -> Result<Begun, Refusal> {
     let asked = terminal.filter(|_| mode == Mode::Chat);
     let nick = start::nick(options, asked, signals)?;
     let rooms = start::rooms(options)?;
+    let place = start::place(options, &nick);
+    let (outbox_file, earlier) = start::outbox(options, &place)?;
     terminal::password(&mut options.connection, terminal, signals)?;
     let role = if mode == Mode::Sender { Role::Sender } else { Role::Member };
-    Ok(Conversation::new(start::config(options, nick, rooms, role, mode == Mode::Chat)))
+    let (memory, mut remembered) = match role {
+        Role::Member => start::memory(options, place),
+        // It shows nothing.
+        Role::Sender => (None, Remembered::default()),
+    };
+    remembered.outbox = earlier;
+    // An outbox belongs to its nick.
+    let can_choose_nick = mode == Mode::Chat && outbox_file.is_none();
+    let config = start::config(options, nick, rooms, role, can_choose_nick, remembered);
+    Ok(Begun { conversation: Conversation::new(config), memory, outbox_file })
 }
 
 fn broken(what: &str, error: io::Error) -> Refusal {

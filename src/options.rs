@@ -103,6 +103,10 @@ pub struct ClientOptions {
     pub wait: Option<Duration>,
     /// Whether to ask for past messages.
     pub history: bool,
+    /// Keep here what is not stored yet.
+    pub outbox: Option<PathBuf>,
+    /// Where what was shown is remembered; `None` where there is no place for it.
+    pub state_file: Option<PathBuf>,
 }
 
 /// `mqttchat check`.
@@ -201,7 +205,7 @@ fn invocation(
     let connection = connection(&given, environment, warnings)?;
     Ok(match subcommand {
         Subcommand::Server => Invocation::Server(server(&given, connection, environment)?),
-        Subcommand::Client => Invocation::Client(client(&given, connection)?),
+        Subcommand::Client => Invocation::Client(client(&given, connection, environment)?),
         Subcommand::Check => Invocation::Check(CheckOptions { connection, json: given.is_on("json") }),
     })
 }
@@ -264,7 +268,7 @@ fn server(given: &Given, mut connection: Connection, environment: &Environment) 
     })
 }
 
-fn client(given: &Given, connection: Connection) -> Result<ClientOptions, UsageError> {
+fn client(given: &Given, connection: Connection, environment: &Environment) -> Result<ClientOptions, UsageError> {
     let alone = |long| given.one_of(&["message", long]).map(|item| item.map(|item| item.flag.long));
     let (json, listen) = (alone("json")?, alone("listen")?);
     let count = given.item("count").map(|item| item.number(1..=u64::MAX));
@@ -278,6 +282,8 @@ fn client(given: &Given, connection: Connection) -> Result<ClientOptions, UsageE
         count: count.transpose()?,
         wait: seconds(given, "wait", 1, u32::MAX)?,
         history: !given.is_on("no-history"),
+        outbox: given.text("outbox").map(PathBuf::from),
+        state_file: environment.client_state_file(),
         connection,
     })
 }

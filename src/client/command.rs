@@ -3,7 +3,7 @@
 
 use crate::nearest::nearest;
 use crate::protocol::limits::PAGE_MESSAGES;
-use crate::protocol::{Cursor, NameError, Nick, RoomName};
+use crate::protocol::{Cursor, NameError, Nick, RoomName, SearchRequest};
 use std::fmt;
 
 /// What a user or a program wants done.
@@ -25,6 +25,8 @@ pub enum Command {
     /// Talk in this room from now on.
     Room(RoomName),
     History(Page),
+    /// `None`: go on with the last one.
+    Search(Option<SearchRequest>),
     Ping,
     Status,
     Clear,
@@ -143,10 +145,17 @@ const TABLE: &[Entry] = &[
         };
         Ok(Some(Command::History(Page { limit, ..Page::default() })))
     }),
+    entry("search", "", "[TEXT]", SEARCH, Argument::None, |rest| {
+        let search = |text: &str| SearchRequest { text: text.to_owned(), ..SearchRequest::default() };
+        Ok(Some(Command::Search(some(rest).map(search))))
+    }),
     entry("ping", "", "", "how long a round trip takes", Argument::None, |rest| Ok(none(rest, Command::Ping))),
     entry("status", "", "", "what you are connected to", Argument::None, |rest| Ok(none(rest, Command::Status))),
     entry("clear", "", "", "an empty screen", Argument::None, |rest| Ok(none(rest, Command::Clear))),
 ];
+
+const SEARCH: &str = "find words, \"a phrase\", prefix*, from:nick, room:dev, after:2026-11-22, \
+                      before:2026-11-23T20:30; alone: what is older";
 
 const fn entry(
     name: &'static str,
@@ -282,6 +291,9 @@ mod tests {
         check("/part dev", Ok(Command::Part(Some(dev()))));
         check("/room dev", Ok(Command::Room(dev())));
         check("/history", Ok(Command::History(Page::default())));
+        let search = SearchRequest { text: "from:bob pump*".to_owned(), ..SearchRequest::default() };
+        check("/search  from:bob pump* ", Ok(Command::Search(Some(search))));
+        check("/search", Ok(Command::Search(None)));
         check("/history 20", Ok(Command::History(Page { limit: Some(20), ..Page::default() })));
     }
 

@@ -8,23 +8,33 @@
 //!   │ lost, from anywhere                    jitter: Due ────────────┘◄── another server ───┘
 //! ```
 //!
-//! `joining` holds these steps, `arrivals` what others send, `typed` what the user wants; `requests`, `seen` and `people`
-//! are state of their own.
+//! `joining` holds these steps, `arrivals` what others send, `typed` what the user wants, `sending` what becomes of it;
+//! `requests`, `seen` and `people` are state of their own.
 
 mod arrivals;
+mod cursors;
+mod direct;
 mod joining;
 mod people;
 mod requests;
+mod search;
 mod seen;
+mod sending;
 mod typed;
 
 use super::command::{Command, Names};
+use super::memo::{Memo, Remembered};
 use super::news::News;
-use super::outbox::Outbox;
+use super::outbox::{Kept, Message, Outbox};
 use crate::now::Now;
-use crate::protocol::{Nick, Presence, RoomName, ServerInfo, Session, Topic, Topics, presence::Action};
+use crate::protocol::{
+    Nick, Presence, Private, RoomName, SentId, ServerInfo, Session, Topic, Topics, presence::Action,
+};
+use cursors::Cursors;
+use direct::Undelivered;
 use people::People;
 use requests::Requests;
+use search::Search;
 use seen::Seen;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -50,6 +60,12 @@ pub struct Config {
     pub verbose: bool,
     /// How long to wait before joining a server that has just started, so that not all clients do so at once.
     pub jitter: Duration,
+    /// The moment that a time of the reader's clocks means: their zone, which is not the same in summer and winter.
+    pub local: search::Local,
+    /// What earlier runs left behind.
+    pub remembered: Remembered,
+    /// Messages are kept beyond this run: tell of each that is taken and settled.
+    pub keeps_outbox: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +124,14 @@ pub enum Output {
     Subscribe(String),
     Unsubscribe(String),
     Tell(News),
+    /// To be remembered once what was told before it is printed.
+    Remember(Memo),
+    /// To be published once what was told before it is printed, and what was to be remembered before it is.
+    PublishWhenShown(Publication),
+    /// A message was taken: to be kept before what follows is published.
+    Queued(Kept),
+    /// No more is to be done for this message.
+    Settled(SentId),
     /// Empty the screen.
     Clear,
     /// Connect anew: the nick, and with it the will, is another one.
@@ -139,6 +163,8 @@ pub enum Kind {
 
 /// How often heartbeats go out where no server says otherwise: the original's.
 const HEARTBEAT: Duration = Duration::from_secs(30);
+/// The ticket of pings: no message has this number.
+const PING_TICKET: u64 = u64::MAX;
 
 /// Where joining stands; the diagram is above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,8 +189,16 @@ pub struct Conversation {
     version: &'static str,
     /// The server that says it is online, on this connection.
     server: Option<ServerInfo>,
-    /// A server of ours was there once, in this run.
-    had_server: bool,
+    /// Whether the server stores what it hears, as chat/server said last.
+    is_durable: Option<bool>,
+    /// How many messages a second it takes, as it said last.
+    rate: Option<u64>,
+    /// One that does was online in this run.
+    durable_server_was_online: bool,
+    /// Until when a sender waits for chat/server to tell whether there is a server.
+    undecided_until: Option<Instant>,
+    /// It was told that messages take longer than usual.
+    told_delay: bool,
     /// When to tell that no server answers, unless one does.
     silence_at: Option<Instant>,
     /// That was told.
@@ -186,6 +220,9 @@ pub struct Conversation {
     join_again_at: Option<Instant>,
     seen: HashMap<RoomName, Seen>,
     seen_direct: Seen,
+    cursors: Cursors,
+    undelivered: Undelivered,
+    search: Search,
     people: People,
     /// Nicks or rooms may be others than at the last [`Conversation::new_names`].
     names_changed: bool,
@@ -201,8 +238,17 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    pub fn new(config: Config) -> Conversation {
-        Conversation {
+    pub fn new(mut config: Config) -> Conversation {
+        let mut remembered = std::mem::take(&mut config.remembered);
+        config.remembered.server_seen = remembered.server_seen;
+        let earlier = std::mem::take(&mut remembered.outbox);
+        let mut undelivered = Undelivered::default();
+        for Kept { message, reference } in &earlier {
+            if let Message::Private(Private { id: Some(id), to, .. }) = message {
+                undelivered.sent(id.clone(), to.key().clone(), reference.clone());
+            }
+        }
+        let mut conversation = Conversation {
             nick: config.nick.clone(),
             rooms: config.rooms.clone(),
             here: config.rooms.first().cloned().unwrap_or_else(RoomName::lobby),
@@ -210,7 +256,11 @@ impl Conversation {
             conn: 0,
             version: "",
             server: None,
-            had_server: false,
+            is_durable: None,
+            rate: None,
+            durable_server_was_online: false,
+            undecided_until: None,
+            told_delay: false,
             silence_at: None,
             told_silence: false,
             may_send: config.role == Role::Sender,
@@ -225,16 +275,35 @@ impl Conversation {
             join_again_at: None,
             seen: HashMap::new(),
             seen_direct: Seen::default(),
+            cursors: Cursors::new(&HashMap::new(), config.history),
+            undelivered,
+            search: Search::default(),
             people: People::default(),
             names_changed: true,
             correspondent: None,
-            outbox: Outbox::new(config.session.clone()),
+            outbox: Outbox::new(config.session.clone(), earlier),
             requests: Requests::default(),
             warned: HashSet::new(),
             ping_sent: None,
             out: Vec::new(),
             config,
-        }
+        };
+        conversation.recall(remembered);
+        conversation
+    }
+
+    /// Takes over what earlier runs under this nick left behind, in place of what is known of another.
+    pub fn recall(&mut self, remembered: Remembered) {
+        let Remembered { cursors, shown, shown_direct, .. } = remembered;
+        let room = |(room, shown): (RoomName, Vec<_>)| {
+            let seen = Seen::room(&shown, cursors.get(&room).map(|cursor| &cursor.epoch));
+            (room, seen)
+        };
+        self.seen = shown.into_iter().map(room).collect();
+        self.seen_direct = Seen::direct(&shown_direct);
+        self.cursors = Cursors::new(&cursors, self.config.history);
+        // An earlier run has shown them.
+        self.mark_outbox_shown();
     }
 
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
@@ -247,11 +316,12 @@ impl Conversation {
             Input::Refused(filter) => self.subscription_refused(&filter),
             Input::Arrived { topic, payload, retained } => self.arrived(now, &topic, &payload, retained),
             Input::Published(ticket) => self.published(now, ticket),
-            Input::Rejected { ticket, reason } => self.rejected(ticket, &reason),
+            Input::Rejected { ticket, reason } => self.rejected(now, ticket, &reason),
             Input::Typed(line) => self.typed(now, &line),
             Input::Command(command, reference) => self.command(now, command, reference),
             Input::Tick => self.tick(now),
         }
+        self.decide(now);
         std::mem::take(&mut self.out)
     }
 
@@ -274,9 +344,14 @@ impl Conversation {
         std::mem::take(&mut self.names_changed).then(|| Names { nicks: self.people.names(), rooms })
     }
 
-    /// Messages that the broker has not acknowledged.
-    pub fn unsent(&self) -> usize {
-        self.outbox.unsent()
+    /// Messages that are not settled.
+    pub fn unsettled(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Whether a program that waits with further messages should go on waiting.
+    pub fn is_busy(&self) -> bool {
+        self.outbox.is_busy()
     }
 
     /// Whether a question of the user may still be answered soon.
@@ -286,19 +361,26 @@ impl Conversation {
 
     /// What to subscribe to with every connection.
     pub fn subscriptions(&self) -> Vec<String> {
-        if self.config.role == Role::Sender {
-            return Vec::new();
-        }
         let topics = &self.config.topics;
+        if self.config.role == Role::Sender {
+            let to = self.nick.key().clone();
+            return vec![topics.name(&Topic::Server), topics.name(&Topic::PrivateServer { to })];
+        }
         let mut filters = vec![
             topics.name(&Topic::Server),
             topics.name(&Topic::System),
             topics.name(&Topic::Users),
             topics.all_messages(),
             topics.private_to(self.nick.key()),
+            topics.name(&Topic::Marks { room: RoomName::lobby() }),
         ];
-        filters.extend(self.rooms.iter().map(|room| topics.one_room(room)));
+        filters.extend(self.rooms.iter().flat_map(|room| self.room_filters(room)));
         filters
+    }
+
+    fn room_filters(&self, room: &RoomName) -> [String; 2] {
+        let topics = &self.config.topics;
+        [topics.one_room(room), topics.name(&Topic::Marks { room: room.clone() })]
     }
 
     /// What the broker is to publish when the connection of this number breaks; `None` for a sender. It goes to the nick's
@@ -322,6 +404,11 @@ impl Conversation {
     /// The last word before a clean end; `None` where nobody knows that we are here.
     pub fn leave(&self, now: Now) -> Option<Publication> {
         matches!(self.join, Join::Asked | Join::Welcomed).then(|| self.presence(now, Action::Leave))
+    }
+
+    /// To be kept beyond this run.
+    fn remember(&mut self, memo: Memo) {
+        self.out.push(Output::Remember(memo));
     }
 
     fn tell(&mut self, news: News) {

@@ -4,7 +4,7 @@ use super::command::{Command, Page, Target};
 use super::news::{News, Place, Said};
 use crate::protocol::limits::PAGE_MESSAGES;
 use crate::protocol::text;
-use crate::protocol::{Cursor, ErrorCode, History, Nick, RoomName};
+use crate::protocol::{Cursor, ErrorCode, History, Nick, RoomName, SearchRequest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,7 @@ pub fn parse(line: &str) -> Order {
     struct Fields {
         message: Option<String>,
         command: Option<String>,
+        text: Option<String>,
         room: Option<String>,
         to: Option<String>,
         #[serde(default)]
@@ -46,12 +47,18 @@ pub fn parse(line: &str) -> Order {
         }
         (None, Some("users")) => Command::Users,
         (None, Some("rooms")) => Command::Rooms,
-        (None, Some("history")) => match fields.limit {
-            Some(limit) if !(1..=PAGE_MESSAGES).contains(&limit) => {
-                return Err(refuse(format!("limit is 1 to {PAGE_MESSAGES}")));
-            }
-            limit => Command::History(Page { room, limit, before: fields.before, after: fields.after }),
-        },
+        (None, Some("history" | "search"))
+            if fields.limit.is_some_and(|limit| !(1..=PAGE_MESSAGES).contains(&limit)) =>
+        {
+            return Err(refuse(format!("limit is 1 to {PAGE_MESSAGES}")));
+        }
+        (None, Some("history")) => {
+            Command::History(Page { room, limit: fields.limit, before: fields.before, after: fields.after })
+        }
+        (None, Some("search")) => {
+            let text = fields.text.ok_or_else(|| refuse("search needs a text".to_owned()))?;
+            Command::Search(Some(SearchRequest { text, room, limit: fields.limit, before: fields.before }))
+        }
         (None, Some("join")) => Command::Join(room.ok_or_else(|| refuse("join needs a room".to_owned()))?),
         (None, Some("part")) => Command::Part(room),
         (None, Some("ping")) => Command::Ping,
@@ -62,10 +69,11 @@ pub fn parse(line: &str) -> Order {
     Ok((command, reference))
 }
 
-/// Writes an event, without a line end.
-pub fn event(news: &News) -> String {
+/// Writes an event, without a line end. `None`: news for people only.
+pub fn event(news: &News) -> Option<String> {
     let (event, fields, reference) = match news {
-        News::Said(said) => return said_event(said),
+        News::Said(said) => return Some(said_event(said)),
+        News::Unread { .. } => return None,
         News::Presence(notice) => (None, typed(notice.to_json()), None),
         News::Users { list, reference } => (Some("online_users"), value(list), reference.as_ref()),
         News::Rooms { list, reference } => (Some("rooms"), value(list), reference.as_ref()),
@@ -86,9 +94,16 @@ pub fn event(news: &News) -> String {
         News::Disconnected { reason } => (Some("disconnected"), json!({"message": reason}), None),
         News::Reconnecting { delay } => (Some("reconnecting"), json!({"seconds": delay.as_secs_f64()}), None),
         News::Sent { id, reference } => (Some("sent"), json!({"id": id}), reference.as_ref()),
+        News::Delivered { id, reference } => (Some("delivered"), json!({"id": id}), reference.as_ref()),
+        News::Waiting { id, to, reference } => (Some("waiting"), json!({"id": id, "to": to}), reference.as_ref()),
+        News::Gap { room } => (Some("gap"), json!({"room": room}), None),
+        News::Found { result, reference } => (Some("search_result"), value(result), reference.as_ref()),
+        News::Stored { id, reference } => (Some("stored"), json!({"id": id}), reference.as_ref()),
+        // Told of each message already.
+        News::Delayed(_) | News::AllArrived { .. } => return None,
         News::Hint(text) => (Some("notice"), json!({"message": text}), None),
     };
-    line(event, fields, reference)
+    Some(line(event, fields, reference))
 }
 
 fn value<T: Serialize>(fields: &T) -> Value {
@@ -187,6 +202,18 @@ mod tests {
             r#"{"command":"history","room":"dev","limit":3}"#,
             Ok(Command::History(Page { room: Some(dev()), limit: Some(3), ..Page::default() })),
         );
+        let search = SearchRequest {
+            text: "from:bob".to_owned(),
+            room: Some(dev()),
+            limit: Some(5),
+            before: Cursor::parse("rkrxc5f0sqnm:9"),
+        };
+        check(
+            r#"{"command":"search","text":"from:bob","room":"dev","limit":5,"before":"rkrxc5f0sqnm:9"}"#,
+            Ok(Command::Search(Some(search))),
+        );
+        check(r#"{"command":"search"}"#, Err("search needs a text"));
+        check(r#"{"command":"search","text":"x","limit":501}"#, Err("limit is 1 to 500"));
         check(r#"{"command":"join","room":"dev"}"#, Ok(Command::Join(dev())));
         check(r#"{"command":"quit"}"#, Ok(Command::Quit));
         check("hello", Err("not a JSON object"));
@@ -212,8 +239,15 @@ mod tests {
             id: crate::protocol::MessageId::parse("k3v9x2m1q8f0-1").unwrap(),
             reference: Some(json!({"n": 1})),
         };
-        assert_eq!(event(&sent), r#"{"event":"sent","id":"k3v9x2m1q8f0-1","ref":{"n":1}}"#);
+        assert_eq!(event(&sent).unwrap(), r#"{"event":"sent","id":"k3v9x2m1q8f0-1","ref":{"n":1}}"#);
         let hint = News::Hint("a\u{1b}\u{9b}\u{202e}b".to_owned());
-        assert_eq!(event(&hint), r#"{"event":"notice","message":"a\u001b\u009b\u202eb"}"#);
+        assert_eq!(event(&hint).unwrap(), r#"{"event":"notice","message":"a\u001b\u009b\u202eb"}"#);
+        assert_eq!(event(&News::Unread { room: RoomName::lobby() }), None);
+        let waiting = News::Waiting {
+            id: crate::protocol::MessageId::parse("k3v9x2m1q8f0-2").unwrap(),
+            to: Nick::parse("Bob").unwrap(),
+            reference: Some(3.into()),
+        };
+        assert_eq!(event(&waiting).unwrap(), r#"{"event":"waiting","id":"k3v9x2m1q8f0-2","to":"Bob","ref":3}"#);
     }
 }

@@ -21,6 +21,7 @@
 use super::command::{Command, Target};
 use super::conversation::{Conversation, Input, Output, Role};
 use super::heartbeat::Heartbeat;
+use super::memo::Remembered;
 use super::news::{News, Place, Said};
 use super::start::{self, Refusal};
 use super::uplink::{Heard, Uplink};
@@ -58,7 +59,9 @@ impl Member {
     pub fn join(options: ClientOptions) -> Result<Member, JoinError> {
         let nick = start::nick(&options, None, &never()).map_err(refused)?;
         let rooms = start::rooms(&options).map_err(refused)?;
-        let config = start::config(&options, nick.clone(), rooms, Role::Member, false);
+        let mut config = start::config(&options, nick.clone(), rooms, Role::Member, false, Remembered::default());
+        // Nothing of a program built on this crate outlives its run.
+        config.keeps_outbox = false;
         let (commands, orders) = unbounded();
         let (teller, news) = unbounded();
         let connection = options.connection;
@@ -167,7 +170,10 @@ impl Attendance {
         };
         for output in self.conversation.handle(Now::read(), input) {
             match output {
-                Output::Publish(publication) => self.uplink.publish(publication),
+                // What was told to a program is shown.
+                Output::Publish(publication) | Output::PublishWhenShown(publication) => {
+                    self.uplink.publish(publication);
+                }
                 Output::Subscribe(filter) => self.uplink.subscribe(filter),
                 Output::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
                 Output::Tell(news) => self.tell(news),
@@ -177,8 +183,9 @@ impl Attendance {
                     return Err(Leaving);
                 }
                 Output::Quit => return Err(Leaving),
-                // There is no screen, and nobody to choose another nick.
+                // There is no screen, nobody to choose another nick, and nothing outlives the run.
                 Output::Clear | Output::Renamed => {}
+                Output::Remember(_) | Output::Queued(_) | Output::Settled(_) => {}
             }
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! What a conversation has to tell: plain values that `view` turns into lines of text and `json` into events.
 
 use crate::protocol::{
-    ErrorReply, History, MessageId, Nick, Notice, OnlineUsers, Pong, RoomName, Rooms, ServerInfo, Timestamp,
+    ErrorReply, History, MessageId, Nick, Notice, OnlineUsers, Pong, RoomName, Rooms, SearchResult, ServerInfo,
+    Timestamp,
 };
 use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
@@ -64,8 +65,56 @@ pub enum News {
         id: MessageId,
         reference: Option<Value>,
     },
+    /// The addressee of a direct message of ours has it.
+    Delivered {
+        id: MessageId,
+        reference: Option<Value>,
+    },
+    /// The addressee of a direct message of ours is away; the server keeps it.
+    Waiting {
+        id: MessageId,
+        to: Nick,
+        reference: Option<Value>,
+    },
+    /// Between what was told and what follows something is missing that cannot be had any more.
+    Gap {
+        room: RoomName,
+    },
+    /// What follows in this room was said since an earlier run. Only people want to know.
+    Unread {
+        room: RoomName,
+    },
+    /// What was found, in answer to a request.
+    Found {
+        result: SearchResult,
+        reference: Option<Value>,
+    },
+    /// The server has a message of ours for good.
+    Stored {
+        id: MessageId,
+        reference: Option<Value>,
+    },
+    /// Messages of ours take longer than usual, told once, to people.
+    Delayed(Obstacle),
+    /// And now none does any more: all are stored, or the broker has them where nobody stores them.
+    AllArrived {
+        stored: bool,
+    },
     /// A line for people; programs may pass over it.
     Hint(String),
+}
+
+/// What messages of ours wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// There is no connection.
+    Connection,
+    /// The broker does not say that it has them.
+    Broker,
+    /// The chat's server is away.
+    Server,
+    /// It is there and does not say that it has stored them.
+    Silence,
 }
 
 /// A message, in a room or to somebody.

@@ -1,347 +1,310 @@
-//! Pure: the messages that were typed and that the broker has not acknowledged yet, in order, and those that it has while
-//! the chat's server was away and could not hear them. The conversation owns it.
+//! Pure: the messages that were typed and that are not settled yet. The conversation owns it; `memory` keeps a copy where
+//! it is to outlive the run. Time is an argument.
 //!
 //! ```text
-//!  push ─► waiting ── take_waiting ─► handed out ── settle, heard ─► gone
-//!             ▲                         │     │
-//!             ├────── lost (late) ◄─────┘     │ settle, not heard
-//!             └─ server_came (late) ◄─ unheard ◄┘   (and of what is handed out what was not heard)
+//!                        the window and the pace allow it             the broker has it
+//!  push, restored ─► waiting ──────────────────────────► handed out ──────────────────► acknowledged
+//!                      ▲                                  │      │                        │      │
+//!                      │ connection lost, or unanswered: late    │ rejected               │      │ stored, or an error
+//!                      ├──────────────────────────────────┘      ▼                        │      │ names it, or that the
+//!                      │ connection lost, or no word of the server within 5 s … 60 s: late│      ▼ broker has it is the end
+//!                      └──────────────────────────────────────────────────────────────────┘    settled
 //! ```
+//!
+//! A broker's acknowledgement promises little: it is the end only where no server of ours ever was, or where the server
+//! keeps nothing itself. Else what became of a message its server says, and until then it goes again, with the same id,
+//! marked late. Stored can be said at any time, also of what waits to go again.
+//!
+//! Every step costs O(log n) for each message that it concerns.
 
-use crate::protocol::{Chat, Nick, Private, SentId, Session, Topic};
+mod message;
+mod pace;
+
+pub use message::{Kept, Message};
+
+use crate::protocol::limits::PAYLOAD_BYTES;
+use crate::protocol::{Nick, Ranges, SentId, Session, Topic};
+use pace::Pace;
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
-/// Messages that it holds; more cannot be typed until the broker has some.
+/// Messages that it takes; more cannot be typed until some are settled.
 pub const CAPACITY: usize = 10_000;
-/// And of those that the server has not heard; past that the oldest are let go.
-const UNHEARD: usize = 1_000;
-
-/// What can be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Message {
-    Chat(Chat),
-    Private(Private),
-}
+/// And their bytes on the wire.
+pub const CAPACITY_BYTES: usize = 8 * 1024 * 1024;
+/// Messages that are handed out and not settled, at a time: as many as Mosquitto queues for a session before it
+/// acknowledges and drops.
+pub const WINDOW: usize = 1_000;
+/// How long the server may take to say that an acknowledged message is stored, before it goes again: at first and at most.
+const PATIENCE: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(60);
+/// How long a server that has just come may take for what went out before it came: its session on the broker may hold it.
+const FRESH_SERVER: Duration = Duration::from_secs(1);
+/// How long the broker may take to acknowledge. On a connection that works it does, or the connection breaks; but the
+/// library may give a publication up without a word.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// A message on its way to the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     pub topic: Topic,
     pub payload: Vec<u8>,
-    /// Its `seq`.
+    /// Names it in [`Outbox::acknowledge`] and [`Outbox::reject`].
     pub ticket: u64,
 }
 
-/// A message that the broker has, or will not take.
+/// A message that became something else to its sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
+pub struct Progress {
     pub id: SentId,
     /// What the program that gave the message called it.
     pub reference: Option<Value>,
+    /// The broker's acknowledgement was not told of before.
+    pub is_newly_sent: bool,
+    /// It has left the outbox.
+    pub is_settled: bool,
 }
 
-/// There are [`CAPACITY`] messages in it already.
+/// It holds [`CAPACITY`] messages already, or [`CAPACITY_BYTES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
 struct Entry {
     message: Message,
     reference: Option<Value>,
-    state: State,
-    /// The broker has it.
+    bytes: usize,
+    /// Since when it is in here; `None`: an earlier run took it.
+    since: Option<Instant>,
+    /// The broker had it, once.
     acknowledged: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Waiting,
-    HandedOut {
-        /// A server was there.
-        heard: bool,
-    },
-    Unheard,
+    /// When it goes again; `None` while it waits to go.
+    again_at: Option<Instant>,
+    /// How long to wait for the server's word after the next acknowledgement.
+    patience: Duration,
 }
 
 pub struct Outbox {
     session: Session,
-    /// Of the last message; 0 before the first.
+    /// Of this run's last message; 0 before the first.
     last_seq: u64,
-    /// In order of `seq`.
-    entries: VecDeque<(u64, Entry)>,
-    /// The `seq` of those that are unheard, in the order in which that was found.
-    unheard: VecDeque<u64>,
-    /// Messages that the broker has not acknowledged.
-    unsent: usize,
+    last_ticket: u64,
+    /// By ticket: in the order in which they were taken.
+    entries: BTreeMap<u64, Entry>,
+    /// The tickets, by session and number.
+    tickets: HashMap<Session, BTreeMap<u64, u64>>,
+    /// Those that wait to go.
+    waiting: BTreeSet<u64>,
+    /// All others, by when they go again.
+    under_way: BTreeSet<(Instant, u64)>,
+    bytes: usize,
+    pace: Pace,
 }
 
 impl Outbox {
-    pub fn new(session: Session) -> Outbox {
-        Outbox { session, last_seq: 0, entries: VecDeque::new(), unheard: VecDeque::new(), unsent: 0 }
+    /// `earlier`: what earlier runs did not settle; it keeps its ids and goes first, late.
+    pub fn new(session: Session, earlier: Vec<Kept>) -> Outbox {
+        let mut outbox = Outbox {
+            session,
+            last_seq: 0,
+            last_ticket: 0,
+            entries: BTreeMap::new(),
+            tickets: HashMap::new(),
+            waiting: BTreeSet::new(),
+            under_way: BTreeSet::new(),
+            bytes: 0,
+            pace: Pace::default(),
+        };
+        for Kept { mut message, reference } in earlier {
+            let Some(id) = message.id().cloned() else { continue };
+            message.mark_late();
+            let bytes = message.to_json().len();
+            outbox.insert(id, message, reference, bytes, None);
+        }
+        outbox
     }
 
-    /// Takes a message in and gives it its id, which it returns.
-    pub fn push(&mut self, mut message: Message, reference: Option<Value>) -> Result<SentId, Full> {
-        if self.unsent >= CAPACITY {
+    /// Takes a message in and gives it its id.
+    ///
+    /// # Errors
+    /// There is no room for it. Nothing that was taken is let go for it.
+    pub fn push(&mut self, now: Instant, mut message: Message, reference: Option<Value>) -> Result<SentId, Full> {
+        let id = SentId { session: self.session.clone(), seq: self.last_seq + 1 };
+        message.set_id(id.clone());
+        let bytes = message.to_json().len();
+        if self.entries.len() >= CAPACITY || self.bytes + bytes > CAPACITY_BYTES {
             return Err(Full);
         }
-        self.unsent += 1;
-        let id = SentId { session: self.session.clone(), seq: self.last_seq + 1 };
         self.last_seq = id.seq;
-        *message.id_mut() = Some(id.clone());
-        self.entries.push_back((id.seq, Entry { message, reference, state: State::Waiting, acknowledged: false }));
+        self.insert(id.clone(), message, reference, bytes, Some(now));
         Ok(id)
     }
 
-    /// Everything that is to be published now, oldest first. `heard`: the chat's server is there, or there is none.
-    pub fn take_waiting(&mut self, heard: bool) -> Vec<Outgoing> {
-        let waiting = self.entries.iter_mut().filter(|(_, entry)| entry.state == State::Waiting);
-        let outgoing = waiting.map(|(seq, entry)| {
-            entry.state = State::HandedOut { heard };
-            Outgoing { topic: entry.message.topic(), payload: entry.message.to_json(), ticket: *seq }
-        });
-        outgoing.collect()
+    fn insert(&mut self, id: SentId, message: Message, reference: Option<Value>, bytes: usize, since: Option<Instant>) {
+        self.last_ticket += 1;
+        let ticket = self.last_ticket;
+        self.bytes += bytes;
+        self.waiting.insert(ticket);
+        self.tickets.entry(id.session).or_default().insert(id.seq, ticket);
+        let entry = Entry { message, reference, bytes, since, acknowledged: false, again_at: None, patience: PATIENCE };
+        self.entries.insert(ticket, entry);
     }
 
-    /// The broker has this message. `None`: that was told before.
-    pub fn settle(&mut self, ticket: u64, heard: bool) -> Option<Settled> {
-        let at = self.position(ticket)?;
-        let (seq, entry) = self.entries.get_mut(at)?;
-        let settled =
-            Settled { id: SentId { session: self.session.clone(), seq: *seq }, reference: entry.reference.take() };
-        let is_news = !std::mem::replace(&mut entry.acknowledged, true);
-        self.unsent -= usize::from(is_news);
-        if heard && entry.state != (State::HandedOut { heard: false }) {
-            self.entries.remove(at);
-        } else {
-            entry.state = State::Unheard;
-            self.unheard.push_back(ticket);
-            if self.unheard.len() > UNHEARD
-                && let Some(oldest) = self.unheard.pop_front()
-                && let Some(at) = self.position(oldest)
-            {
-                self.entries.remove(at);
-            }
+    /// What is to be published now, oldest first. `rate`: at most so many a second.
+    pub fn take(&mut self, now: Instant, rate: Option<u64>) -> Vec<Outgoing> {
+        let mut outgoing = Vec::new();
+        while self.under_way.len() < WINDOW
+            && let Some(ticket) = self.waiting.first().copied()
+            && self.pace.allows(now, rate)
+        {
+            self.waiting.remove(&ticket);
+            let Some(entry) = self.entries.get_mut(&ticket) else { continue };
+            let again_at = now + UNACKNOWLEDGED;
+            entry.again_at = Some(again_at);
+            self.under_way.insert((again_at, ticket));
+            let (topic, payload) = (entry.message.topic(), entry.message.to_json());
+            outgoing.push(Outgoing { topic, payload, ticket });
         }
-        is_news.then_some(settled)
+        outgoing
+    }
+
+    /// The broker has this message. `is_the_end`: nobody will say more of it. `None`: it is told of already.
+    pub fn acknowledge(&mut self, now: Instant, ticket: u64, is_the_end: bool) -> Option<Progress> {
+        let entry = self.entries.get_mut(&ticket)?;
+        if is_the_end {
+            return self.settle(ticket);
+        }
+        // Of what waits to go again, this was the time before.
+        if let Some(before) = entry.again_at {
+            let again_at = now + entry.patience;
+            entry.again_at = Some(again_at);
+            self.under_way.remove(&(before, ticket));
+            self.under_way.insert((again_at, ticket));
+        }
+        let is_newly_sent = !std::mem::replace(&mut entry.acknowledged, true);
+        let reference = entry.reference.clone();
+        let id = entry.message.id()?.clone();
+        is_newly_sent.then_some(Progress { id, reference, is_newly_sent, is_settled: false })
+    }
+
+    /// From now on the broker's acknowledgement is the end: also of what it acknowledged before.
+    pub fn acknowledged_is_settled(&mut self) -> Vec<Progress> {
+        let acknowledged = self.entries.iter().filter(|(_, entry)| entry.acknowledged);
+        let tickets: Vec<u64> = acknowledged.map(|(ticket, _)| *ticket).collect();
+        tickets.into_iter().filter_map(|ticket| self.settle(ticket)).collect()
+    }
+
+    /// The server has stored these, of this run or an earlier one. Others that are named are none of ours.
+    pub fn stored(&mut self, session: &Session, seqs: &Ranges) -> Vec<Progress> {
+        let Some(ours) = self.tickets.get(session) else { return Vec::new() };
+        let ranges = seqs.ranges().iter();
+        let tickets: Vec<u64> =
+            ranges.flat_map(|(first, last)| ours.range(*first..=*last)).map(|(_, ticket)| *ticket).collect();
+        tickets.into_iter().filter_map(|ticket| self.settle(ticket)).collect()
     }
 
     /// The broker will never take this message.
-    pub fn reject(&mut self, ticket: u64) -> Option<Settled> {
-        let settled = self.settle(ticket, true);
-        if let Some(at) = self.position(ticket) {
-            self.entries.remove(at);
-        }
-        settled
+    pub fn reject(&mut self, ticket: u64) -> Option<Progress> {
+        self.settle(ticket)
     }
 
-    /// The connection is gone: whether the broker has what was handed out is not known, so it goes again, marked late.
+    /// The server will never store this message.
+    pub fn refuse(&mut self, id: &SentId) -> Option<Progress> {
+        let ticket = *self.tickets.get(&id.session)?.get(&id.seq)?;
+        self.settle(ticket)
+    }
+
+    fn settle(&mut self, ticket: u64) -> Option<Progress> {
+        let entry = self.entries.remove(&ticket)?;
+        self.bytes -= entry.bytes;
+        match entry.again_at {
+            Some(again_at) => self.under_way.remove(&(again_at, ticket)),
+            None => self.waiting.remove(&ticket),
+        };
+        let id = entry.message.id()?.clone();
+        if let Some(seqs) = self.tickets.get_mut(&id.session) {
+            seqs.remove(&id.seq);
+            if seqs.is_empty() {
+                self.tickets.remove(&id.session);
+            }
+        }
+        Some(Progress { id, reference: entry.reference, is_newly_sent: !entry.acknowledged, is_settled: true })
+    }
+
+    /// The connection is gone, and with it perhaps what was under way: it goes again.
     pub fn lost(&mut self) {
-        self.again(|state| matches!(state, State::HandedOut { .. }));
-    }
-
-    /// The chat's server is there again: what it has not heard goes again, marked late.
-    pub fn server_came(&mut self) {
-        self.unheard.clear();
-        self.again(|state| matches!(state, State::Unheard | State::HandedOut { heard: false }));
-    }
-
-    fn again(&mut self, which: fn(State) -> bool) {
-        for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| which(entry.state)) {
-            entry.state = State::Waiting;
-            *entry.message.late_mut() = true;
+        for (_, ticket) in std::mem::take(&mut self.under_way) {
+            self.again(ticket, PATIENCE);
         }
     }
 
-    fn position(&self, seq: u64) -> Option<usize> {
-        self.entries.binary_search_by_key(&seq, |(seq, _)| *seq).ok()
+    /// The chat's server is there, perhaps after what is under way: what it does not soon have goes again.
+    pub fn server_came(&mut self, now: Instant) {
+        let again_at = now + FRESH_SERVER;
+        for (before, ticket) in std::mem::take(&mut self.under_way) {
+            let entry = self.entries.get_mut(&ticket).filter(|entry| entry.acknowledged);
+            let again_at = entry.map_or(before, |entry| {
+                entry.patience = PATIENCE;
+                entry.again_at = Some(again_at);
+                again_at
+            });
+            self.under_way.insert((again_at, ticket));
+        }
+    }
+
+    /// What was unanswered for too long goes again; of what the broker has, only where a server is there to answer.
+    pub fn expire(&mut self, now: Instant, server_is_there: bool) {
+        let expired = self.under_way.iter().take_while(|(again_at, _)| *again_at <= now).copied();
+        let is_awaited = |ticket| self.entries.get(&ticket).is_some_and(|entry| server_is_there || !entry.acknowledged);
+        for (again_at, ticket) in expired.filter(|(_, ticket)| is_awaited(*ticket)).collect::<Vec<_>>() {
+            self.under_way.remove(&(again_at, ticket));
+            let patience = self.entries.get(&ticket).map_or(PATIENCE, |entry| entry.patience);
+            self.again(ticket, (patience * 2).min(LONGEST));
+        }
+    }
+
+    fn again(&mut self, ticket: u64, patience: Duration) {
+        if let Some(entry) = self.entries.get_mut(&ticket) {
+            entry.message.mark_late();
+            entry.again_at = None;
+            entry.patience = patience;
+            self.waiting.insert(ticket);
+        }
     }
 
     /// What is still here goes out under another nick.
     pub fn rename(&mut self, nick: &Nick) {
-        for (_, entry) in &mut self.entries {
-            *entry.message.nick_mut() = nick.clone();
+        for entry in self.entries.values_mut() {
+            entry.message.set_nick(nick);
         }
     }
 
     /// What is still here, in order.
     pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
-        self.entries.iter().map(|(_, entry)| &entry.message)
+        self.entries.values().map(|entry| &entry.message)
     }
 
-    /// Messages that the broker has not acknowledged.
-    pub fn unsent(&self) -> usize {
-        self.unsent
-    }
-}
-
-impl Message {
-    /// Sent again, a lobby message takes the topic that original clients do not read: they see nothing twice.
-    fn topic(&self) -> Topic {
-        match self {
-            Message::Chat(chat) if !chat.room.is_lobby() => {
-                Topic::Room { room: chat.room.clone(), sender: chat.nick.key().clone() }
-            }
-            Message::Chat(chat) => Topic::Messages { sender: chat.late.then(|| chat.nick.key().clone()) },
-            Message::Private(private) => {
-                Topic::Private { to: private.to.key().clone(), sender: private.nick.key().clone() }
-            }
-        }
+    /// Messages that are not settled.
+    pub fn len(&self) -> usize {
+        self.entries.len()
     }
 
-    fn to_json(&self) -> Vec<u8> {
-        match self {
-            Message::Chat(chat) => chat.to_json(),
-            Message::Private(private) => private.to_json(),
-        }
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
-    fn id_mut(&mut self) -> &mut Option<SentId> {
-        match self {
-            Message::Chat(chat) => &mut chat.id,
-            Message::Private(private) => &mut private.id,
-        }
+    /// It holds more than it can hand out: who can wait with further messages should.
+    pub fn is_busy(&self) -> bool {
+        self.entries.len() >= 2 * WINDOW || self.bytes + PAYLOAD_BYTES > CAPACITY_BYTES
     }
 
-    fn late_mut(&mut self) -> &mut bool {
-        match self {
-            Message::Chat(chat) => &mut chat.late,
-            Message::Private(private) => &mut private.late,
-        }
-    }
-
-    fn nick_mut(&mut self) -> &mut Nick {
-        match self {
-            Message::Chat(chat) => &mut chat.nick,
-            Message::Private(private) => &mut private.nick,
-        }
+    /// Since when the first of this run's messages waits to be settled.
+    pub fn oldest(&self) -> Option<Instant> {
+        // What earlier runs left comes first, and there may be a lot of it.
+        let own = self.tickets.get(&self.session)?;
+        self.entries.get(own.first_key_value()?.1)?.since
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::RoomName;
-
-    fn chat(text: &str, room: &str) -> Message {
-        Message::Chat(Chat {
-            nick: Nick::parse("Alice").unwrap(),
-            text: text.to_owned(),
-            timestamp: None,
-            id: None,
-            room: RoomName::parse(room).unwrap(),
-            action: false,
-            late: false,
-        })
-    }
-
-    fn outbox(texts: &[&str]) -> Outbox {
-        let mut outbox = Outbox::new(Session::from_random([7; 12]));
-        for text in texts {
-            outbox.push(chat(text, "lobby"), None).unwrap();
-        }
-        outbox
-    }
-
-    /// `expected`: ticket, topic and text of each.
-    #[track_caller]
-    fn check(outbox: &mut Outbox, expected: &[(u64, &str, &str)]) {
-        let topics = crate::protocol::Topics::new("chat");
-        let taken: Vec<(u64, String, String)> = outbox
-            .take_waiting(true)
-            .into_iter()
-            .map(|out| {
-                let text = Chat::parse(&out.payload, RoomName::lobby()).unwrap().unwrap().text;
-                (out.ticket, topics.name(&out.topic), text)
-            })
-            .collect();
-        let taken: Vec<(u64, &str, &str)> = taken.iter().map(|(n, t, x)| (*n, t.as_str(), x.as_str())).collect();
-        assert_eq!(taken, expected);
-    }
-
-    #[test]
-    fn goes_out_once_and_in_order() {
-        let mut outbox = outbox(&["a", "b"]);
-        check(&mut outbox, &[(1, "chat/messages", "a"), (2, "chat/messages", "b")]);
-        check(&mut outbox, &[]);
-        assert_eq!(outbox.settle(1, true).unwrap().id.seq, 1);
-        assert_eq!(outbox.settle(1, true), None);
-        assert_eq!(outbox.unsent(), 1);
-    }
-
-    #[test]
-    fn what_was_handed_out_goes_again_late_and_past_the_originals() {
-        let mut outbox = outbox(&["a", "b"]);
-        check(&mut outbox, &[(1, "chat/messages", "a"), (2, "chat/messages", "b")]);
-        outbox.settle(1, true);
-        outbox.push(chat("c", "lobby"), None).unwrap();
-        outbox.push(chat("d", "dev"), None).unwrap();
-        outbox.lost();
-        check(
-            &mut outbox,
-            &[(2, "chat/messages/alice", "b"), (3, "chat/messages", "c"), (4, "chat/rooms/dev/alice", "d")],
-        );
-    }
-
-    #[test]
-    fn late_is_written() {
-        let mut outbox = outbox(&["a"]);
-        outbox.take_waiting(true);
-        outbox.lost();
-        let again = outbox.take_waiting(true).remove(0);
-        let chat = Chat::parse(&again.payload, RoomName::lobby()).unwrap().unwrap();
-        assert!(chat.late);
-        assert_eq!(chat.id.unwrap().seq, 1);
-    }
-
-    #[test]
-    fn it_is_bounded_and_its_numbers_go_on() {
-        let mut outbox = outbox(&[]);
-        for _ in 0..CAPACITY {
-            outbox.push(chat("x", "lobby"), None).unwrap();
-        }
-        assert_eq!(outbox.push(chat("x", "lobby"), None), Err(Full));
-        outbox.settle(1, true);
-        assert_eq!(outbox.push(chat("x", "lobby"), None).unwrap().seq, CAPACITY as u64 + 1);
-    }
-
-    #[test]
-    fn a_new_nick_takes_everything_along() {
-        let mut outbox = outbox(&["a"]);
-        outbox.rename(&Nick::parse("Bob").unwrap());
-        outbox.take_waiting(true);
-        outbox.lost();
-        check(&mut outbox, &[(1, "chat/messages/bob", "a")]);
-    }
-
-    #[test]
-    fn what_the_server_did_not_hear_goes_again_when_it_comes() {
-        let mut outbox = outbox(&["a", "b"]);
-        assert_eq!(outbox.take_waiting(false).len(), 2);
-        assert!(outbox.settle(1, false).is_some());
-        assert!(outbox.settle(2, true).is_some(), "it came too late for it");
-        assert_eq!(outbox.unsent(), 0);
-        check(&mut outbox, &[]);
-        outbox.server_came();
-        check(&mut outbox, &[(1, "chat/messages/alice", "a"), (2, "chat/messages/alice", "b")]);
-        assert_eq!(outbox.settle(1, true), None, "it was told before");
-        outbox.lost();
-        check(&mut outbox, &[(2, "chat/messages/alice", "b")]);
-        assert_eq!(outbox.settle(2, true), None);
-        outbox.server_came();
-        check(&mut outbox, &[]);
-    }
-
-    #[test]
-    fn only_so_much_is_kept_for_a_server() {
-        let mut outbox = outbox(&[]);
-        for seq in 1..=UNHEARD as u64 + 5 {
-            outbox.push(chat("x", "lobby"), None).unwrap();
-            outbox.take_waiting(false);
-            outbox.settle(seq, false);
-        }
-        outbox.server_came();
-        let again = outbox.take_waiting(true);
-        assert_eq!((again.len(), again[0].ticket), (UNHEARD, 6));
-    }
-}
+mod tests;

@@ -26,8 +26,10 @@ pub struct Screen {
 enum Order {
     Print(Line),
     Clear,
-    /// Everything before it is printed: whoever gave the other end may know.
+    /// Everything before it is given to whoever prints it: whoever gave the other end may know.
     Report(Sender<()>),
+    /// To be called when everything before it is printed; dropped where it cannot be.
+    Then(Box<dyn FnOnce() + Send>),
 }
 
 impl Screen {
@@ -72,6 +74,11 @@ impl Screen {
         let _ = printed.recv_timeout(SETTLE);
     }
 
+    /// Has this called, in the screen's thread, once what was given before is really printed. It must return at once.
+    pub fn then(&self, printed: impl FnOnce() + Send + 'static) {
+        let _ = self.orders.send(Order::Then(Box::new(printed)));
+    }
+
     /// Prints what waits and ends. A line editor that has stopped reading could hold the thread for ever: then it is left.
     pub fn finish(self) {
         drop(self.orders);
@@ -83,17 +90,32 @@ impl Screen {
 
 /// `false`: the output is closed.
 fn print_above(inbox: &Receiver<Order>, mut above: Above) -> bool {
+    // Something may still be in the line editor.
+    let mut is_ahead = false;
     let printed = inbox.iter().all(|order| match order {
-        Order::Print(line) => above(line.text + "\n"),
+        Order::Print(line) => {
+            is_ahead = true;
+            above(line.text + "\n")
+        }
         Order::Clear => above("\x1b[H\x1b[2J".to_owned()),
         Order::Report(report) => {
             let _ = report.send(());
             true
         }
+        Order::Then(call) => {
+            (!std::mem::take(&mut is_ahead) || push_through(&mut above)) && {
+                call();
+                true
+            }
+        }
     });
-    // The line editor takes one text ahead of the one that it prints: it takes the second of these when all before them
-    // are printed. They lead the cursor up and down again.
-    printed && above("\x1b[A\n".to_owned()) && above("\x1b[A\n".to_owned())
+    printed && push_through(&mut above)
+}
+
+/// The line editor takes one text ahead of the one that it prints: it takes the second of these when all before them
+/// are printed. They lead the cursor up and down again.
+fn push_through(above: &mut Above) -> bool {
+    above("\x1b[A\n".to_owned()) && above("\x1b[A\n".to_owned())
 }
 
 /// `false`: the output is closed.
@@ -106,6 +128,7 @@ fn print_out(inbox: &Receiver<Order>) -> bool {
             Order::Print(Line { stream: Stream::Err, text }) => out.flush().map(|()| print_error(&text)),
             Order::Clear => Ok(()),
             Order::Report(report) => out.flush().map(|()| drop(report)),
+            Order::Then(call) => out.flush().map(|()| call()),
         };
         let flushed = written.and_then(|()| if inbox.is_empty() { out.flush() } else { Ok(()) });
         if flushed.is_err() {

@@ -6,6 +6,8 @@ use super::ending::{End, Ending};
 use super::heartbeat::Heartbeat;
 use super::input::Typed;
 use super::json;
+use super::keeper::{Keeper, Shown};
+use super::memory::{self, OutboxFile};
 use super::news::News;
 use super::screen::Screen;
 use super::start::{self, Mode};
@@ -20,15 +22,13 @@ use crate::terminal::Terminal;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use signal_hook::consts::SIGINT;
 
-/// Piped lines are not read while more messages than this wait for the broker.
-const INPUT_WINDOW: usize = 1_000;
-
 /// Everything that wakes the main thread.
 enum Event {
     Link(Numbered),
     Typed(Typed),
     Tick,
     Signal(i32),
+    Shown(Shown),
     /// Nobody reads standard output any more.
     OutputClosed,
 }
@@ -47,6 +47,11 @@ pub struct Shell {
     pub(super) went_wrong: bool,
     pub(super) screen: Screen,
     pub(super) heartbeat: Heartbeat,
+    pub(super) keeper: Keeper,
+    /// `--outbox`.
+    pub(super) outbox_file: Option<OutboxFile>,
+    /// It was told that the outbox cannot be written.
+    pub(super) told_of_outbox: bool,
     pub(super) terminal: Option<Terminal>,
     pub(super) typed: Receiver<Typed>,
     pub(super) signals: Receiver<i32>,
@@ -75,6 +80,10 @@ impl Shell {
         if let Some(warning) = start::public_broker_warning(host, &connection.topic_root) {
             self.tell(now, &News::Hint(warning))?;
         }
+        let earlier = self.conversation.unsettled();
+        if earlier > 0 {
+            self.tell(now, &News::Hint(format!("{} still in the outbox", messages(earlier))))?;
+        }
         self.connect()?;
         if let Some(text) = self.options.message.take() {
             self.say(now, text)?;
@@ -99,7 +108,7 @@ impl Shell {
         let (no_news, no_line) = (never(), never());
         // While the screen is full only ticks look whether it still is.
         let can_print = self.screen.has_room();
-        let can_send = self.conversation.unsent() < INPUT_WINDOW || self.mode == Mode::Chat;
+        let can_send = self.mode == Mode::Chat || !self.conversation.is_busy();
         let news = if can_print { self.uplink.events() } else { &no_news };
         let typed = if can_print && can_send { &self.typed } else { &no_line };
         // None of these channels closes while the shell lives, but that of an input that has come to its end.
@@ -108,6 +117,7 @@ impl Shell {
             recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
             recv(self.heartbeat.ticks()) -> _ => Event::Tick,
             recv(self.signals) -> signal => signal.map_or(Event::Tick, Event::Signal),
+            recv(self.keeper.shown()) -> shown => shown.map_or(Event::Tick, Event::Shown),
             recv(self.output_closed) -> _ => Event::OutputClosed,
         }
     }
@@ -126,18 +136,17 @@ impl Shell {
                 self.handle(now, Input::Tick)
             }
             Event::Signal(signal) => Err(SIGNAL + signal as u8),
+            Event::Shown(Shown { publications, problem }) => {
+                publications.into_iter().for_each(|publication| self.uplink.publish(publication));
+                problem.map_or(Ok(()), |text| self.tell(now, &News::Error { text, reference: None }))
+            }
             Event::OutputClosed => Err(0),
         }
     }
 
     fn link_says(&mut self, now: Now, event: Numbered) -> Result<(), u8> {
         match self.uplink.hear(event) {
-            Heard::Input(input) => {
-                if matches!(input, Input::Published(_)) {
-                    self.ending.gets_on(now.instant);
-                }
-                self.handle(now, input)
-            }
+            Heard::Input(input) => self.handle(now, input),
             Heard::Nothing => Ok(()),
             Heard::Ended(failure) => {
                 let code = failure.as_ref().map_or(FAILURE, Failure::exit_code);
@@ -177,7 +186,7 @@ impl Shell {
 
     /// A text that is sent literally.
     fn say(&mut self, now: Now, text: String) -> Result<(), u8> {
-        if self.conversation.unsent() == 0 {
+        if self.conversation.unsettled() == 0 {
             self.ending.gets_on(now.instant);
         }
         let to = self.addressee.clone().map_or(Target::Here, Target::Nick);
@@ -185,30 +194,75 @@ impl Shell {
     }
 
     fn handle(&mut self, now: Now, input: Input) -> Result<(), u8> {
+        let mut result = Ok(());
+        let mut settled = Vec::new();
         for output in self.conversation.handle(now, input) {
-            match output {
-                Output::Publish(publication) => self.uplink.publish(publication),
-                Output::Subscribe(filter) => self.uplink.subscribe(filter),
-                Output::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
-                Output::Tell(news) => self.tell(now, &news)?,
-                Output::Clear => self.screen.clear(),
-                Output::Renamed => self.connect()?,
-                Output::Quit => self.ending.quit(now.instant),
-                Output::NickInUse => {
-                    let nick = self.conversation.nick();
-                    self.complain(format!(
-                        "the nick {nick} is in use; choose another with --nick, or wait: a session that ended without a \
-                         word is out after the server's time-out"
-                    ));
-                    return Err(NICK_IN_USE);
+            // An end in the middle takes nothing from what belongs to it.
+            result = result.and(match output {
+                Output::Settled(id) => {
+                    settled.push(id);
+                    Ok(())
                 }
+                output => self.carry_out(now, output),
+            });
+        }
+        if !settled.is_empty()
+            && let Some(Err(error)) = self.outbox_file.as_mut().map(|file| file.remove(&settled))
+        {
+            result = result.and(self.outbox_failed(now, &error));
+        }
+        self.keeper.look(now.instant, &self.screen);
+        result
+    }
+
+    fn carry_out(&mut self, now: Now, output: Output) -> Result<(), u8> {
+        match output {
+            Output::Publish(publication) => self.uplink.publish(publication),
+            Output::PublishWhenShown(publication) => self.keeper.publish_when_shown(publication),
+            Output::Subscribe(filter) => self.uplink.subscribe(filter),
+            Output::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
+            Output::Tell(news) => self.tell(now, &news)?,
+            Output::Remember(memo) => self.keeper.remember(memo),
+            Output::Queued(kept) => {
+                if let Some(Err(error)) = self.outbox_file.as_mut().map(|file| file.add(&kept)) {
+                    self.outbox_failed(now, &error)?;
+                }
+            }
+            // Collected where they come from.
+            Output::Settled(_) => {}
+            Output::Clear => self.screen.clear(),
+            Output::Renamed => {
+                self.keeper.be(self.conversation.nick().key().clone(), &self.screen);
+                self.conversation.recall(start::remembered_as(&self.options, self.conversation.nick()));
+                self.connect()?;
+            }
+            Output::Quit => self.ending.quit(now.instant),
+            Output::NickInUse => {
+                let nick = self.conversation.nick();
+                self.complain(format!(
+                    "the nick {nick} is in use; choose another with --nick, or wait: a session that ended without a word \
+                     is out after the server's time-out"
+                ));
+                return Err(NICK_IN_USE);
             }
         }
         Ok(())
     }
 
+    /// The chat goes on; what cannot be kept is lost with the process, as without an outbox.
+    fn outbox_failed(&mut self, now: Now, error: &memory::Error) -> Result<(), u8> {
+        if std::mem::replace(&mut self.told_of_outbox, true) {
+            return Ok(());
+        }
+        let text = format!("the outbox cannot be written, and does not keep everything: {error}");
+        self.tell(now, &News::Error { text, reference: None })
+    }
+
     fn tell(&mut self, now: Now, news: &News) -> Result<(), u8> {
         self.went_wrong |= matches!(news, News::Error { .. } | News::Refused { .. });
+        if matches!(news, News::Sent { .. } | News::Stored { .. }) {
+            self.ending.gets_on(now.instant);
+        }
         if let Some(line) = self.view.line(now.wall, news) {
             self.screen.print(line);
         }
@@ -221,23 +275,28 @@ impl Shell {
         let text = text::visible(&text).into_owned();
         if self.mode == Mode::Json {
             let event = json::event(&News::Error { text: text.clone(), reference: None });
-            self.screen.print(Line { stream: Stream::Out, text: event });
+            event.into_iter().for_each(|text| self.screen.print(Line { stream: Stream::Out, text }));
         }
         self.screen.print(Line { stream: Stream::Err, text: format!("mqttchat: {text}") });
     }
 
     fn look_for_the_end(&mut self, now: Now) -> Result<(), u8> {
-        match self.ending.look(now.instant, self.conversation.unsent(), self.conversation.has_questions()) {
+        match self.ending.look(now.instant, self.conversation.unsettled(), self.conversation.has_questions()) {
             None => Ok(()),
             Some(End::Done) if self.mode == Mode::Sender && self.went_wrong => Err(FAILURE),
             Some(End::Done) => Err(0),
             Some(End::TimeIsUp) => Err(TIME_OUT),
+            Some(End::Unsent(count)) if self.outbox_file.is_some() && !self.told_of_outbox => {
+                self.tell(now, &News::Hint(format!("{} in the outbox, for the next run", messages(count))))?;
+                Err(0)
+            }
             Some(End::Unsent(count)) => {
                 self.complain(format!("{} unsent", messages(count)));
                 Err(FAILURE)
             }
             Some(End::Unconfirmed(count, time)) => {
-                self.complain(format!("{} unconfirmed after {} s", messages(count), time.as_secs()));
+                let kept = if self.outbox_file.is_some() { "; the outbox keeps them for the next run" } else { "" };
+                self.complain(format!("{} unconfirmed after {} s{kept}", messages(count), time.as_secs()));
                 Err(TIME_OUT)
             }
         }
@@ -273,7 +332,9 @@ impl Shell {
 
     /// Prints what is still to be printed, leaves the chat and puts the terminal back.
     fn end(self) {
-        self.screen.finish();
+        for publication in self.keeper.finish(self.screen) {
+            self.uplink.publish(publication);
+        }
         self.uplink.close(self.conversation.leave(Now::read()));
         self.heartbeat.stop();
         drop(self.terminal);

@@ -2,12 +2,16 @@
 //! something is missing. Called once, by `client::start` or by a member.
 
 use super::conversation::{Config, Role};
+use super::memo::Remembered;
+use super::memory::{Memory, OutboxFile, Place};
+use super::outbox::Kept;
 use super::view::Format;
 use crate::options::ClientOptions;
 use crate::protocol::limits::ROOMS_PER_SESSION;
 use crate::protocol::{Nick, RoomName, Topics};
 use crate::random;
 use crate::terminal::{NoAnswer, Terminal};
+use chrono::{DateTime, FixedOffset, Local, NaiveDateTime};
 use crossbeam_channel::Receiver;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -94,7 +98,14 @@ pub fn nick(options: &ClientOptions, terminal: Option<&Terminal>, signals: &Rece
 }
 
 /// What a conversation is told when it begins.
-pub fn config(options: &ClientOptions, nick: Nick, rooms: Vec<RoomName>, role: Role, can_choose_nick: bool) -> Config {
+pub fn config(
+    options: &ClientOptions,
+    nick: Nick,
+    rooms: Vec<RoomName>,
+    role: Role,
+    can_choose_nick: bool,
+    remembered: Remembered,
+) -> Config {
     let settings = &options.connection.settings;
     let tls = if settings.tls.is_some() { " (TLS)" } else { "" };
     Config {
@@ -108,7 +119,57 @@ pub fn config(options: &ClientOptions, nick: Nick, rooms: Vec<RoomName>, role: R
         can_choose_nick,
         verbose: options.connection.verbose,
         jitter: JITTER.mul_f64(f64::from(random::bytes()[0]) / 255.0),
+        local,
+        remembered,
+        keeps_outbox: options.outbox.is_some(),
     }
+}
+
+/// Where clocks are put forward there is an hour that they never show: it is taken for the next one.
+fn local(naive: NaiveDateTime) -> Option<DateTime<FixedOffset>> {
+    let at = |naive: NaiveDateTime| naive.and_local_timezone(Local).earliest();
+    at(naive).or_else(|| at(naive + Duration::from_secs(3_600))).map(|at| at.fixed_offset())
+}
+
+/// The chat, and as whom one is in it, as the client's files tell them apart.
+pub fn place(options: &ClientOptions, nick: &Nick) -> Place {
+    let address = &options.connection.settings.address;
+    Place {
+        broker: format!("{address}{}", address.path),
+        root: options.connection.topic_root.clone(),
+        key: nick.key().clone(),
+    }
+}
+
+/// The memory of earlier runs; without one, which is told, the client goes on.
+pub fn memory(options: &ClientOptions, place: Place) -> (Option<Memory>, Remembered) {
+    match recall(options, place) {
+        Ok((memory, remembered)) => (Some(memory), remembered),
+        Err(why) => {
+            eprintln!("mqttchat: what is shown will not be remembered: {why}");
+            (None, Remembered::default())
+        }
+    }
+}
+
+/// What earlier runs under another nick left.
+pub fn remembered_as(options: &ClientOptions, nick: &Nick) -> Remembered {
+    // Where it cannot be read that was told already.
+    recall(options, place(options, nick)).map(|(_, remembered)| remembered).unwrap_or_default()
+}
+
+fn recall(options: &ClientOptions, place: Place) -> Result<(Memory, Remembered), String> {
+    let path = options.state_file.as_ref().ok_or("HOME is not set")?;
+    Memory::open(path, place)
+        .and_then(|memory| memory.recall().map(|remembered| (memory, remembered)))
+        .map_err(|error| format!("{path:?}: {error}"))
+}
+
+/// `--outbox`, and what is in it.
+pub fn outbox(options: &ClientOptions, place: &Place) -> Result<(Option<OutboxFile>, Vec<Kept>), Refusal> {
+    let Some(path) = &options.outbox else { return Ok((None, Vec::new())) };
+    let opened = OutboxFile::open(path, place).and_then(|file| file.messages().map(|kept| (Some(file), kept)));
+    opened.map_err(|error| Refusal::Usage(format!("cannot use the outbox {path:?}: {error}")))
 }
 
 fn choose(name: &str) -> Result<Nick, String> {

@@ -2,8 +2,8 @@
 //! others passes through `text::visible` here, so that it drives no terminal.
 
 use super::json;
-use super::news::{News, Place, Said};
-use crate::protocol::{Notice, NoticeKind, text};
+use super::news::{News, Obstacle, Place, Said};
+use crate::protocol::{Found, Notice, NoticeKind, SearchResult, Timestamp, text};
 use chrono::{DateTime, FixedOffset};
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ impl View {
     /// `None`: nothing to print in this format. `now`: in the reader's zone.
     pub fn line(&self, now: DateTime<FixedOffset>, news: &News) -> Option<Line> {
         match self.format {
-            Format::Json => Some(Line { stream: Stream::Out, text: json::event(news) }),
+            Format::Json => json::event(news).map(|text| Line { stream: Stream::Out, text }),
             Format::Terminal => self.for_people(now, news).map(|text| Line { stream: Stream::Out, text }),
             Format::Lines => match news {
                 News::Said(said) => Some(Line { stream: Stream::Out, text: self.log_line(said) }),
@@ -72,7 +72,10 @@ impl View {
         if let Some(text) = wrong(news) {
             return Some(self.paint(style::ERROR, format!("!! {text}")));
         }
-        let text = notice(news).filter(|_| !self.quiet || is_answer(news))?;
+        if let News::Found { result, .. } = news {
+            return Some(self.found(result));
+        }
+        let text = notice(news).filter(|_| !self.quiet || is_wanted(news))?;
         let time = match news {
             News::Presence(_) => (self.zone)(now).format("%H:%M ").to_string(),
             _ => String::new(),
@@ -83,7 +86,8 @@ impl View {
     fn for_log(&self, news: &News) -> Option<String> {
         match wrong(news) {
             Some(text) => Some(format!("mqttchat: {text}")),
-            None => notice(news).filter(|_| !self.quiet || is_answer(news)),
+            None if matches!(news, News::Unread { .. }) => None,
+            None => notice(news).filter(|_| !self.quiet || is_wanted(news)),
         }
     }
 
@@ -128,6 +132,32 @@ impl View {
         }
     }
 
+    /// What was found, the newest first, so that what is older can follow below.
+    fn found(&self, result: &SearchResult) -> String {
+        let line = |found: &Found| {
+            let Found { room, entry } = found;
+            let told = entry.timestamp.as_ref().and_then(Timestamp::at);
+            // An original's time names no zone: the server's is told then.
+            let at = told.or_else(|| entry.received.as_ref().and_then(Timestamp::at));
+            let time = at.map_or("?".to_owned(), |at| (self.zone)(at).format("%Y-%m-%d %H:%M").to_string());
+            let (nick, shown) = (text::visible(entry.nick.as_str()), text::visible(&entry.text));
+            match entry.action {
+                true => format!("-- {time} #{room} * {nick} {shown}"),
+                false => format!("-- {time} #{room} {nick}: {shown}"),
+            }
+        };
+        let last = match result {
+            SearchResult { cut: true, .. } => {
+                Some("… the search took too long for what is older: /search goes on there")
+            }
+            SearchResult { complete: false, .. } => Some("… more: /search"),
+            SearchResult { messages, .. } if messages.is_empty() => Some("nothing found"),
+            _ => None,
+        };
+        let lines = result.messages.iter().map(line).chain(last.map(|last| format!("-- {last}")));
+        self.paint(style::NOTICE, lines.collect::<Vec<_>>().join("\n"))
+    }
+
     fn paint(&self, style: &str, text: String) -> String {
         if self.color { format!("\x1b[{style}m{text}\x1b[0m") } else { text }
     }
@@ -142,9 +172,13 @@ fn wrong(news: &News) -> Option<String> {
     }
 }
 
-/// The user has asked for it.
-fn is_answer(news: &News) -> bool {
-    matches!(news, News::Users { .. } | News::Rooms { .. } | News::BrokerRoundTrip(_) | News::ServerRoundTrip { .. })
+/// It is told even to those who want it quiet: they have asked for it, or would take what they see for all there is.
+fn is_wanted(news: &News) -> bool {
+    let is_answer = matches!(
+        news,
+        News::Users { .. } | News::Rooms { .. } | News::BrokerRoundTrip(_) | News::ServerRoundTrip { .. }
+    );
+    is_answer || matches!(news, News::Gap { .. } | News::Waiting { .. })
 }
 
 /// Everything that is neither a message nor an error, in words.
@@ -170,11 +204,28 @@ fn notice(news: &News) -> Option<String> {
         News::Connected { again: true, .. } => "connected again".to_owned(),
         News::Disconnected { reason } => format!("connection lost: {}", text::visible(reason)),
         News::Reconnecting { delay } => format!("trying again in {} s", delay.as_secs_f64().ceil()),
+        News::Waiting { to, .. } => format!("{} is away, and gets it when back", text::visible(to.as_str())),
+        News::Gap { room } => {
+            format!("#{room}: messages are missing here; the chat server does not have them any more")
+        }
+        News::Unread { room } => format!("#{room}: since you left"),
+        News::Delayed(obstacle) => match obstacle {
+            Obstacle::Connection => "not sent yet: it goes out when the connection is back",
+            Obstacle::Broker => "not sent yet: the broker has not confirmed it",
+            Obstacle::Server => "not stored yet: the chat server is away, and gets it when it is back",
+            Obstacle::Silence => "not stored yet: the chat server has not confirmed it",
+        }
+        .to_owned(),
+        News::AllArrived { stored: true } => "all your messages are stored now".to_owned(),
+        News::AllArrived { stored: false } => "all your messages are sent now".to_owned(),
         News::Hint(line) => text::visible(line).into_owned(),
         News::Said(_)
         | News::Page { .. }
         | News::Server(_)
         | News::Sent { .. }
+        | News::Delivered { .. }
+        | News::Found { .. }
+        | News::Stored { .. }
         | News::Refused { .. }
         | News::Error { .. } => return None,
     })

@@ -50,6 +50,11 @@ impl Environment<'_> {
         given.or_else(|| self.base("XDG_STATE_HOME", ".local/state"))
     }
 
+    /// `$XDG_STATE_HOME/mqttchat/client.db`, else `~/.local/state/mqttchat/client.db`. `None` where neither variable is set.
+    pub fn client_state_file(&self) -> Option<PathBuf> {
+        Some(self.base("XDG_STATE_HOME", ".local/state")?.join("client.db"))
+    }
+
     /// The XDG base directory specification: a relative path in such a variable is ignored.
     fn base(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
         let folder = |name| self.set(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -195,6 +195,7 @@ pub const GROUPS: &[Group] = &[
             value("C", "count", "COUNT", "end after so many messages from others"),
             value("W", "wait", "SECONDS", "end after so long; exit code 27 if not done")
                 .default("30 for a sender, else for ever"),
+            value("", "outbox", "FILE", "keep here what is not stored yet, for a next run to send"),
             switch("", "no-history", "do not ask for past messages"),
             value("i", "id", "ID", "MQTT client identifier")
                 .default("mqttchat- and 12 random characters")

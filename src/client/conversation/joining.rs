@@ -1,21 +1,18 @@
 //! Coming, being there and going: connections, the steps of joining, heartbeats, and what is asked again.
 
-use super::requests::{Open, PATIENCE};
-use super::{Conversation, HEARTBEAT, Join, Kind, Output, Publication, Role};
+use super::requests::{Open, PATIENCE, Question};
+use super::{Conversation, HEARTBEAT, Join, Kind, Output, PING_TICKET, Publication, Role};
+use crate::client::memo::Memo;
 use crate::client::news::News;
 use crate::now::Now;
 use crate::protocol::presence::Action;
-use crate::protocol::{
-    HistoryRequest, MessageId, Presence, Request, RequestKind, RoomName, ServerInfo, Status, Timestamp, Topic,
-};
+use crate::protocol::{Presence, Request, RequestKind, RoomName, ServerInfo, Status, Timestamp, Topic};
 use std::time::Duration;
 
 /// Told once where nobody answers a join.
 pub const NO_SERVER: &str = "no chat server is answering: history and the user list are unavailable";
 /// How long the retained chat/server may take after the subscription.
 const LISTEN: Duration = Duration::from_secs(1);
-/// The ticket of pings: no message has this number.
-const PING_TICKET: u64 = u64::MAX;
 
 impl Conversation {
     pub(super) fn connected(&mut self, now: Now, conn: u32, version: &'static str, refused: Vec<String>) {
@@ -34,7 +31,10 @@ impl Conversation {
                 None => Join::Listening { until: now.instant + LISTEN },
             };
         }
-        self.flush();
+        if self.config.role == Role::Sender && self.is_durable.is_none() {
+            self.undecided_until = Some(now.instant + LISTEN);
+        }
+        self.flush(now);
         self.tick(now);
     }
 
@@ -54,6 +54,11 @@ impl Conversation {
         self.hold_until = None;
         self.ping_sent = None;
         self.outbox.lost();
+        self.cursors.lost();
+        if self.config.role == Role::Sender {
+            // Whether a server is there it asks with each connection.
+            self.is_durable = None;
+        }
         // It may break before it was ready, too.
         if std::mem::take(&mut self.connection_is_up) {
             self.tell(News::Disconnected { reason });
@@ -76,11 +81,16 @@ impl Conversation {
             Status::Online => self.server.replace(info.clone()),
             Status::Offline => self.server.take(),
         };
+        self.server_may_store(now, &info);
+        if info.durable && !self.config.remembered.server_seen && self.config.role == Role::Member {
+            self.config.remembered.server_seen = true;
+            self.out.push(Output::Remember(Memo::ServerSeen));
+        }
         let is_another = |known: &ServerInfo| (&known.instance, &known.started) != (&info.instance, &info.started);
         match (info.status, before) {
             (Status::Online, Some(known)) if !is_another(&known) => return,
             (Status::Online, _) => {
-                self.had_server = true;
+                self.outbox.server_came(now.instant);
                 self.join = match self.join {
                     Join::Away => Join::Away,
                     Join::Listening { .. } => Join::Due { at: now.instant },
@@ -109,12 +119,13 @@ impl Conversation {
         }
     }
 
-    pub(super) fn welcomed(&mut self) {
+    pub(super) fn welcomed(&mut self, now: Now) {
         if self.join == Join::Asked {
             self.join = Join::Welcomed;
             self.may_send = true;
-            self.outbox.server_came();
-            self.flush();
+            // What chat/server says may have outlived the server's session on the broker: only now it surely hears us.
+            self.outbox.server_came(now.instant);
+            self.flush(now);
         }
     }
 
@@ -151,8 +162,8 @@ impl Conversation {
             // Nobody says that the nick is in use.
             self.hold_until = None;
             self.may_send = true;
-            self.flush();
         }
+        self.look_at_the_outbox(now);
         if !self.is_joined() {
             return;
         }
@@ -166,6 +177,7 @@ impl Conversation {
             let heartbeat = self.presence(now, Action::Heartbeat);
             self.out.push(Output::Publish(heartbeat));
         }
+        self.look_for_holes(now);
         self.send_requests(now);
     }
 
@@ -190,9 +202,9 @@ impl Conversation {
         }
         let join = self.presence(now, Action::Join);
         self.out.push(Output::Publish(join));
-        self.flush();
+        self.flush(now);
         self.requests.again();
-        self.requests.open_for_join(RequestKind::Users, HistoryRequest::default());
+        self.requests.open_of_our_own(Question::of(RequestKind::Users));
         self.ask_history(RoomName::lobby());
         for room in self.rooms.clone() {
             self.ask_history(room);
@@ -200,11 +212,19 @@ impl Conversation {
         self.send_requests(now);
     }
 
-    /// What somebody who joins a room sees of its past.
+    /// What was said in a room and was not shown; or, for somebody new there, of its past.
     pub(super) fn ask_history(&mut self, room: RoomName) {
-        if self.config.history {
-            let history = HistoryRequest { room, ..HistoryRequest::default() };
-            self.requests.open_for_join(RequestKind::History, history);
+        let history = self.cursors.join(&room);
+        self.requests.open_of_our_own(Question::page(history));
+    }
+
+    /// Asks for what marks tell of and nobody has seen. An original server knows no marks.
+    pub(super) fn look_for_holes(&mut self, now: Now) {
+        if self.is_joined() && self.server.is_some() {
+            for history in self.cursors.holes(now.instant) {
+                self.requests.open_of_our_own(Question::page(history));
+            }
+            self.send_requests(now);
         }
     }
 
@@ -224,8 +244,10 @@ impl Conversation {
     }
 
     fn send_request(&mut self, now: Now, open: &Open) {
-        // An original server knows the lobby only, and would answer with that.
-        if self.server.is_none() && open.kind == RequestKind::History && !open.history.room.is_lobby() {
+        let Question { kind, history, search } = &open.question;
+        // An original server knows the lobby only, and would answer with that and with a page.
+        let is_beyond_it = !history.room.is_lobby() || history.limit == Some(0);
+        if self.server.is_none() && *kind == RequestKind::History && is_beyond_it {
             return;
         }
         let request = Request {
@@ -233,17 +255,17 @@ impl Conversation {
             timestamp: Some(Timestamp::new(now.wall)),
             session: Some(self.config.session.clone()),
             token: Some(open.token.clone()),
-            history: open.history.clone(),
-            search: Default::default(),
+            history: history.clone(),
+            search: search.clone(),
         };
         let sender = self.server.as_ref().map(|_| self.nick.key().clone());
-        let is_ping = open.kind == RequestKind::Ping;
+        let is_ping = *kind == RequestKind::Ping;
         if is_ping {
             self.ping_sent = Some(now.instant);
         }
         self.out.push(Output::Publish(Publication {
-            topic: self.config.topics.name(&Topic::Request { what: open.kind, sender }),
-            payload: request.to_json(open.kind),
+            topic: self.config.topics.name(&Topic::Request { what: *kind, sender }),
+            payload: request.to_json(*kind),
             kind: Kind::Control,
             // The broker's acknowledgement of the request is its own round trip.
             ticket: is_ping.then_some(PING_TICKET),
@@ -271,43 +293,6 @@ impl Conversation {
             payload: presence.to_json(),
             kind: Kind::Control,
             ticket: None,
-        }
-    }
-
-    /// Publishes the messages that wait, where they may go out.
-    pub(super) fn flush(&mut self) {
-        if !self.connection_is_up || !self.may_send {
-            return;
-        }
-        for outgoing in self.outbox.take_waiting(self.is_heard()) {
-            self.out.push(Output::Publish(Publication {
-                topic: self.config.topics.name(&outgoing.topic),
-                payload: outgoing.payload,
-                kind: Kind::Message,
-                ticket: Some(outgoing.ticket),
-            }));
-        }
-    }
-
-    /// Whether the server hears what is published now. Only its welcome on this connection proves that: what chat/server
-    /// says may have outlived the server's session on the broker. Where there never was one, nobody waits for it.
-    fn is_heard(&self) -> bool {
-        (self.server.is_some() && self.join == Join::Welcomed) || !self.had_server
-    }
-
-    pub(super) fn published(&mut self, now: Now, ticket: u64) {
-        if ticket == PING_TICKET {
-            if let Some(sent) = self.ping_sent {
-                self.tell(News::BrokerRoundTrip(now.instant.saturating_duration_since(sent)));
-            }
-        } else if let Some(settled) = self.outbox.settle(ticket, self.is_heard()) {
-            self.tell(News::Sent { id: MessageId::Sent(settled.id), reference: settled.reference });
-        }
-    }
-
-    pub(super) fn rejected(&mut self, ticket: u64, reason: &str) {
-        if let Some(settled) = self.outbox.reject(ticket) {
-            self.error(format!("the broker does not take the message: {reason}"), settled.reference);
         }
     }
 }

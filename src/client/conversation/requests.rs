@@ -1,6 +1,6 @@
 //! Pure: what the server was asked and has not answered yet; when to ask again. The conversation owns it.
 
-use crate::protocol::{HistoryRequest, RequestKind, Token};
+use crate::protocol::{HistoryRequest, RequestKind, RoomName, SearchRequest, Token};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,21 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// Requests that can be open at a time, where the user asks for one more.
 pub const CAPACITY: usize = 1_000;
 
+/// What is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    pub kind: RequestKind,
+    /// Meant where `kind` is `History`.
+    pub history: HistoryRequest,
+    /// Meant where `kind` is `Search`.
+    pub search: SearchRequest,
+}
+
 /// One open request.
 #[derive(Debug, Clone)]
 pub struct Open {
     pub token: Token,
-    pub kind: RequestKind,
-    /// Meant where `kind` is `History`.
-    pub history: HistoryRequest,
+    pub question: Question,
     pub origin: Origin,
     /// When it was last sent.
     pub sent: Option<Instant>,
@@ -26,8 +34,8 @@ pub struct Open {
 /// Who wants to know.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Origin {
-    /// The conversation itself, with every join.
-    Join,
+    /// The conversation itself: with every join, and where it finds that something is missing.
+    Own,
     /// The user, with the `ref` of a program.
     User { reference: Option<Value> },
 }
@@ -49,34 +57,48 @@ pub struct Requests {
     last_token: u64,
 }
 
+impl Question {
+    pub fn of(kind: RequestKind) -> Question {
+        Question { kind, history: HistoryRequest::default(), search: SearchRequest::default() }
+    }
+
+    pub fn page(history: HistoryRequest) -> Question {
+        Question { history, ..Question::of(RequestKind::History) }
+    }
+
+    pub fn search(search: SearchRequest) -> Question {
+        Question { search, ..Question::of(RequestKind::Search) }
+    }
+}
+
 impl Requests {
-    /// Notes a request of a join, to be sent with the next [`Requests::due`]. It replaces the one that an earlier join made.
-    pub fn open_for_join(&mut self, kind: RequestKind, history: HistoryRequest) {
-        self.open.retain(|open| open.origin != Origin::Join || open.kind != kind || open.history.room != history.room);
-        self.open(kind, history, Origin::Join);
+    /// Notes a question of our own, to be sent with the next [`Requests::due`]. It replaces an earlier one of its kind
+    /// about the same room.
+    pub fn open_of_our_own(&mut self, question: Question) {
+        let same = |open: &Open| {
+            let Open { question: Question { kind, history, .. }, origin, .. } = open;
+            (*origin == Origin::Own) && (*kind, &history.room) == (question.kind, &question.history.room)
+        };
+        self.open.retain(|open| !same(open));
+        self.open(question, Origin::Own);
     }
 
     /// Notes a question of the user, to be sent with the next [`Requests::due`].
     ///
     /// # Errors
     /// [`CAPACITY`] requests are open.
-    pub fn open_for_user(
-        &mut self,
-        kind: RequestKind,
-        history: HistoryRequest,
-        reference: Option<Value>,
-    ) -> Result<(), TooMany> {
+    pub fn open_for_user(&mut self, question: Question, reference: Option<Value>) -> Result<(), TooMany> {
         if self.open.len() >= CAPACITY {
             return Err(TooMany);
         }
-        self.open(kind, history, Origin::User { reference });
+        self.open(question, Origin::User { reference });
         Ok(())
     }
 
-    fn open(&mut self, kind: RequestKind, history: HistoryRequest, origin: Origin) {
+    fn open(&mut self, question: Question, origin: Origin) {
         self.last_token += 1;
         let token = Token::from_number(self.last_token);
-        self.open.push(Open { token, kind, history, origin, sent: None, wait: PATIENCE });
+        self.open.push(Open { token, question, origin, sent: None, wait: PATIENCE });
     }
 
     /// Every open request is due now: another server may answer it.
@@ -101,8 +123,8 @@ impl Requests {
                 if let Origin::User { reference } = &open.origin
                     && open.wait == PATIENCE
                 {
-                    unanswered.push(Unanswered { kind: open.kind, reference: reference.clone() });
-                    if open.kind == RequestKind::Ping {
+                    unanswered.push(Unanswered { kind: open.question.kind, reference: reference.clone() });
+                    if open.question.kind == RequestKind::Ping {
                         return false;
                     }
                 }
@@ -123,19 +145,20 @@ impl Requests {
 
     /// The request that an original server's reply, which names none, answers.
     pub fn answer_without_token(&mut self, kind: RequestKind) -> Option<Open> {
-        let fits = |open: &Open| open.kind == kind && open.sent.is_some() && open.history.room.is_lobby();
+        let fits =
+            |open: &Open| open.question.kind == kind && open.sent.is_some() && open.question.history.room.is_lobby();
         let at = self.open.iter().position(fits)?;
         Some(self.open.remove(at))
     }
 
-    /// What a join asked about a room that was left.
-    pub fn forget_room(&mut self, room: &crate::protocol::RoomName) {
-        self.open.retain(|open| open.origin != Origin::Join || open.history.room != *room);
+    /// Takes back what we asked about a room of our own accord: it was left.
+    pub fn forget_room(&mut self, room: &RoomName) {
+        self.open.retain(|open| open.origin != Origin::Own || open.question.history.room != *room);
     }
 
     /// Whether a question of the user may still be answered soon.
     pub fn has_questions(&self) -> bool {
-        self.open.iter().any(|open| open.origin != Origin::Join && open.wait == PATIENCE)
+        self.open.iter().any(|open| open.origin != Origin::Own && open.wait == PATIENCE)
     }
 }
 
@@ -144,11 +167,11 @@ mod tests {
     use super::*;
 
     fn ask(requests: &mut Requests, kind: RequestKind) {
-        requests.open_for_user(kind, HistoryRequest::default(), None).unwrap();
+        requests.open_for_user(Question::of(kind), None).unwrap();
     }
 
     fn join(requests: &mut Requests, kind: RequestKind) {
-        requests.open_for_join(kind, HistoryRequest::default());
+        requests.open_of_our_own(Question::of(kind));
     }
 
     #[track_caller]
@@ -192,7 +215,7 @@ mod tests {
     fn too_many_questions_are_refused_and_a_join_is_not() {
         let mut requests = Requests::default();
         (0..CAPACITY).for_each(|_| ask(&mut requests, RequestKind::Users));
-        assert_eq!(requests.open_for_user(RequestKind::Users, HistoryRequest::default(), None), Err(TooMany));
+        assert_eq!(requests.open_for_user(Question::of(RequestKind::Users), None), Err(TooMany));
         join(&mut requests, RequestKind::Users);
         check(&mut requests, Instant::now(), CAPACITY + 1, 0);
     }
@@ -210,8 +233,8 @@ mod tests {
     #[test]
     fn an_original_servers_answer_is_for_the_lobby() {
         let mut requests = Requests::default();
-        let room = crate::protocol::RoomName::parse("dev").unwrap();
-        requests.open_for_join(RequestKind::History, HistoryRequest { room, ..HistoryRequest::default() });
+        let room = RoomName::parse("dev").unwrap();
+        requests.open_of_our_own(Question::page(HistoryRequest { room, ..HistoryRequest::default() }));
         requests.due(Instant::now());
         assert!(requests.answer_without_token(RequestKind::History).is_none());
         join(&mut requests, RequestKind::History);

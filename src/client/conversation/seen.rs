@@ -1,18 +1,26 @@
 //! Pure: which messages of a room were shown, so that what comes twice (sent again, or in a page) is shown once.
 
-use crate::protocol::{Entry, Epoch, MessageId, NickKey, Timestamp};
+use crate::protocol::{Entry, Epoch, MessageId, NickKey, SentId, Session, Timestamp};
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 /// Messages that it remembers, of each kind.
 const REMEMBERED: usize = 10_000;
+/// And of direct ones.
+const REMEMBERED_DIRECT: usize = 1_000;
+/// Runs of a client of which it knows the newest message.
+const RUNS: usize = 1_000;
 
-/// The memory of one room.
-#[derive(Debug, Default)]
+/// The memory of one room, or of direct messages.
+#[derive(Debug)]
 pub struct Seen {
     ids: Recent<(NickKey, MessageId)>,
     /// Messages that came without an id, with how often each was shown.
     nameless: Recent<Nameless>,
+    /// The highest number of each run.
+    newest: HashMap<(NickKey, Session), u64>,
+    /// These runs, the first seen first.
+    runs: VecDeque<(NickKey, Session)>,
     /// The history that pages came from.
     epoch: Option<Epoch>,
 }
@@ -20,13 +28,90 @@ pub struct Seen {
 /// What tells messages without an id apart: nick, time as it was written, text.
 type Nameless = (NickKey, Box<str>, Box<str>);
 
+/// What a message of a page was before it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Was {
+    New,
+    /// Shown before.
+    Shown,
+    /// It was shown live, without the server's number.
+    ShownNameless,
+}
+
+impl Default for Seen {
+    fn default() -> Seen {
+        Seen::of_at_most(REMEMBERED)
+    }
+}
+
 impl Seen {
-    /// Whether a live message with an id is new; from now on it is not.
+    fn of_at_most(count: usize) -> Seen {
+        Seen {
+            ids: Recent::of_at_most(count),
+            nameless: Recent::of_at_most(count),
+            newest: HashMap::new(),
+            runs: VecDeque::new(),
+            epoch: None,
+        }
+    }
+
+    /// Of direct messages, as an earlier run showed them.
+    pub fn direct(shown: &[(NickKey, MessageId)]) -> Seen {
+        let mut seen = Seen::of_at_most(REMEMBERED_DIRECT);
+        for (key, id) in shown {
+            seen.is_new(key, id.clone());
+        }
+        seen
+    }
+
+    /// Of a room, as an earlier run showed it from this history.
+    pub fn room(shown: &[(NickKey, MessageId)], epoch: Option<&Epoch>) -> Seen {
+        let mut seen = Seen { epoch: epoch.cloned(), ..Seen::default() };
+        // The server's numbers mean nothing where it is not known which server's they are.
+        let means = |id: &MessageId| epoch.is_some() || matches!(id, MessageId::Sent(_));
+        for (key, id) in shown.iter().filter(|(_, id)| means(id)) {
+            seen.is_new(key, id.clone());
+        }
+        seen
+    }
+
+    /// Whether a message with an id is new; from now on it is not.
     pub fn is_new(&mut self, key: &NickKey, id: MessageId) -> bool {
-        let id = (key.clone(), id);
-        !self.ids.contains(&id) && {
-            self.ids.add(id);
-            true
+        let entry = (key.clone(), id);
+        if self.ids.contains(&entry) {
+            return false;
+        }
+        if let MessageId::Sent(id) = &entry.1 {
+            self.note_newest(key, id);
+        }
+        self.ids.add(entry);
+        true
+    }
+
+    /// Whether a message was shown.
+    pub fn has(&self, key: &NickKey, id: &SentId) -> bool {
+        self.ids.contains(&(key.clone(), MessageId::Sent(id.clone())))
+    }
+
+    /// Whether a later one of the same run was shown.
+    pub fn is_late(&self, key: &NickKey, id: &MessageId) -> bool {
+        let MessageId::Sent(id) = id else { return false };
+        self.newest.get(&(key.clone(), id.session.clone())).is_some_and(|newest| *newest > id.seq)
+    }
+
+    fn note_newest(&mut self, key: &NickKey, id: &SentId) {
+        let run = (key.clone(), id.session.clone());
+        match self.newest.get_mut(&run) {
+            Some(newest) => *newest = id.seq.max(*newest),
+            None => {
+                self.newest.insert(run.clone(), id.seq);
+                self.runs.push_back(run);
+                if self.runs.len() > RUNS
+                    && let Some(oldest) = self.runs.pop_front()
+                {
+                    self.newest.remove(&oldest);
+                }
+            }
         }
     }
 
@@ -42,26 +127,28 @@ impl Seen {
         }
     }
 
-    /// Which entries of a page are new, in their order; from now on none of them is.
-    pub fn merge(&mut self, page: &[Entry]) -> Vec<bool> {
+    /// What the entries of a page were, in their order; from now on all of them are shown.
+    pub fn merge(&mut self, page: &[Entry]) -> Vec<Was> {
         let mut in_page: HashMap<Nameless, usize> = HashMap::new();
-        let fresh = page.iter().map(|entry| {
+        let merge = |entry: &Entry| {
             let name = nameless(entry.nick.key(), entry.timestamp.as_ref(), &entry.text);
             match &entry.id {
-                Some(id @ MessageId::Sent(_)) => self.is_new(entry.nick.key(), id.clone()),
+                Some(id) if !self.is_new(entry.nick.key(), id.clone()) => Was::Shown,
                 // The server's number of a message that may have come live, without one.
-                Some(id @ MessageId::Row(_)) => self.is_new(entry.nick.key(), id.clone()) && !self.take_nameless(&name),
+                Some(MessageId::Row(_)) if self.take_nameless(&name) => Was::ShownNameless,
+                Some(_) => Was::New,
                 None => {
                     let copies = in_page.entry(name.clone()).or_insert(0);
                     *copies += 1;
-                    *copies > self.nameless.count(&name) && {
-                        self.nameless.add(name);
-                        true
+                    if *copies <= self.nameless.count(&name) {
+                        return Was::Shown;
                     }
+                    self.nameless.add(name);
+                    Was::New
                 }
             }
-        });
-        fresh.collect()
+        };
+        page.iter().map(merge).collect()
     }
 
     /// Whether a message without an id was shown and not yet found in a page; it is found now. One that came without
@@ -75,20 +162,19 @@ fn nameless(key: &NickKey, timestamp: Option<&Timestamp>, text: &str) -> Nameles
     (key.clone(), timestamp.map_or("", Timestamp::as_str).into(), text.into())
 }
 
-/// The last [`REMEMBERED`] of something, with how often each is there.
+/// The last ones of something, with how often each is there.
 #[derive(Debug)]
 struct Recent<T> {
     counts: HashMap<T, usize>,
     order: VecDeque<T>,
-}
-
-impl<T> Default for Recent<T> {
-    fn default() -> Self {
-        Recent { counts: HashMap::new(), order: VecDeque::new() }
-    }
+    capacity: usize,
 }
 
 impl<T: Eq + Hash + Clone> Recent<T> {
+    fn of_at_most(capacity: usize) -> Recent<T> {
+        Recent { counts: HashMap::new(), order: VecDeque::new(), capacity }
+    }
+
     fn contains(&self, item: &T) -> bool {
         self.counts.contains_key(item)
     }
@@ -100,7 +186,7 @@ impl<T: Eq + Hash + Clone> Recent<T> {
     fn add(&mut self, item: T) {
         *self.counts.entry(item.clone()).or_insert(0) += 1;
         self.order.push_back(item);
-        if self.order.len() > REMEMBERED
+        if self.order.len() > self.capacity
             && let Some(oldest) = self.order.pop_front()
         {
             self.remove(&oldest);
@@ -155,8 +241,8 @@ mod tests {
         assert!(seen.is_new(alice.key(), id()));
         assert!(!seen.is_new(alice.key(), id()));
         assert!(seen.is_new(bob.key(), id()), "nobody can use up another's ids");
-        assert_eq!(seen.merge(&[entry(Some("k3v9x2m1q8f0-1"), TIME, "a")]), [false]);
-        assert_eq!(seen.merge(&[entry(Some("k3v9x2m1q8f0-2"), TIME, "b")]), [true]);
+        assert_eq!(seen.merge(&[entry(Some("k3v9x2m1q8f0-1"), TIME, "a")]), [Was::Shown]);
+        assert_eq!(seen.merge(&[entry(Some("k3v9x2m1q8f0-2"), TIME, "b")]), [Was::New]);
         assert!(!seen.is_new(alice.key(), MessageId::parse("k3v9x2m1q8f0-2").unwrap()));
     }
 
@@ -164,12 +250,12 @@ mod tests {
     fn an_original_servers_pages_are_matched_as_a_multiset() {
         let mut seen = Seen::default();
         let page = [entry(None, TIME, "hi"), entry(None, TIME, "hi"), entry(None, TIME, "ho")];
-        assert_eq!(seen.merge(&page), [true, true, true]);
-        assert_eq!(seen.merge(&page), [false, false, false]);
+        assert_eq!(seen.merge(&page), [Was::New; 3]);
+        assert_eq!(seen.merge(&page), [Was::Shown; 3]);
         live(&mut seen, TIME, "ho");
         let later =
             [entry(None, TIME, "hi"), entry(None, TIME, "ho"), entry(None, TIME, "ho"), entry(None, TIME, "ho")];
-        assert_eq!(seen.merge(&later), [false, false, false, true]);
+        assert_eq!(seen.merge(&later), [Was::Shown, Was::Shown, Was::Shown, Was::New]);
     }
 
     #[test]
@@ -177,27 +263,62 @@ mod tests {
         let mut seen = Seen::default();
         live(&mut seen, TIME, "hi");
         let page = [entry(Some("x-1"), TIME, "hi"), entry(Some("x-2"), TIME, "hi")];
-        assert_eq!(seen.merge(&page), [false, true]);
-        assert_eq!(seen.merge(&page), [false, false]);
+        assert_eq!(seen.merge(&page), [Was::ShownNameless, Was::New]);
+        assert_eq!(seen.merge(&page), [Was::Shown; 2]);
         live(&mut seen, "", "timeless");
-        assert_eq!(seen.merge(&[entry(Some("x-3"), TIME, "timeless")]), [false]);
+        assert_eq!(seen.merge(&[entry(Some("x-3"), TIME, "timeless")]), [Was::ShownNameless]);
     }
 
     #[test]
     fn the_numbers_of_another_history_are_others() {
         let mut seen = Seen::default();
         let id = "k3v9x2m1q8f0-1";
-        for (epoch, fresh) in
-            [("aaaaaaaaaaaa", [true, true]), ("aaaaaaaaaaaa", [false; 2]), ("bbbbbbbbbbbb", [true, false])]
-        {
+        for (epoch, fresh) in [
+            ("aaaaaaaaaaaa", [Was::New; 2]),
+            ("aaaaaaaaaaaa", [Was::Shown; 2]),
+            ("bbbbbbbbbbbb", [Was::New, Was::Shown]),
+        ] {
             seen.pages_are_of(&Epoch::parse(epoch).unwrap());
             assert_eq!(seen.merge(&[entry(Some("x-1"), TIME, "a"), entry(Some(id), TIME, "b")]), fresh, "{epoch}");
         }
     }
 
     #[test]
+    fn what_is_older_than_what_was_shown_is_late() {
+        let mut seen = Seen::default();
+        let alice = Nick::parse("alice").unwrap().key().clone();
+        let id = |text| MessageId::parse(text).unwrap();
+        assert!(seen.is_new(&alice, id("k3v9x2m1q8f0-5")));
+        for (text, late) in [("k3v9x2m1q8f0-4", true), ("k3v9x2m1q8f0-5", false), ("aaaaaaaaaaaa-1", false)] {
+            seen.is_new(&alice, id(text));
+            assert_eq!(seen.is_late(&alice, &id(text)), late, "{text}");
+        }
+        assert!(!seen.is_late(&alice, &id("x-1")));
+        for run in 0..RUNS as u64 {
+            seen.note_newest(&alice, &SentId { session: Session::parse(&format!("{run:012}")).unwrap(), seq: 1 });
+        }
+        assert_eq!((seen.newest.len(), seen.runs.len()), (RUNS, RUNS));
+    }
+
+    #[test]
+    fn what_an_earlier_run_showed_is_not_new() {
+        let alice = Nick::parse("alice").unwrap().key().clone();
+        let shown = ["k3v9x2m1q8f0-1", "x-1"].map(|text| (alice.clone(), MessageId::parse(text).unwrap()));
+        let page = [entry(Some("k3v9x2m1q8f0-1"), TIME, "a"), entry(Some("x-1"), TIME, "b")];
+        let epoch = Epoch::parse("aaaaaaaaaaaa").unwrap();
+        let mut seen = Seen::room(&shown, Some(&epoch));
+        seen.pages_are_of(&epoch);
+        assert_eq!(seen.merge(&page), [Was::Shown; 2]);
+        let mut seen = Seen::room(&shown, None);
+        seen.pages_are_of(&epoch);
+        assert_eq!(seen.merge(&page), [Was::Shown, Was::New]);
+        let mut direct = Seen::direct(&shown);
+        assert!(!direct.is_new(&alice, shown[0].1.clone()));
+    }
+
+    #[test]
     fn only_so_many_are_remembered() {
-        let mut recent = Recent::default();
+        let mut recent = Recent::of_at_most(REMEMBERED);
         for number in 0..=REMEMBERED {
             recent.add(number);
         }

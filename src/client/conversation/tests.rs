@@ -1,5 +1,11 @@
 //! The conversation with a moved clock: what goes out and what is told, and when.
 
+mod sending;
+
+mod catching_up;
+mod direct_messages;
+mod searching;
+
 use super::*;
 use crate::protocol::MessageId;
 use chrono::DateTime;
@@ -28,6 +34,9 @@ impl Stage {
             can_choose_nick: false,
             verbose: false,
             jitter: Duration::from_millis(300),
+            local: |naive| naive.and_local_timezone(chrono::FixedOffset::east_opt(3_600)?).single(),
+            remembered: Remembered::default(),
+            keeps_outbox: false,
         };
         change(&mut config);
         let wall = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
@@ -84,6 +93,10 @@ impl Stage {
             Output::Tell(News::Hint(text)) => Some(text.clone()),
             Output::Tell(News::Error { text, .. }) => Some(text.clone()),
             Output::Tell(News::Presence(notice)) => Some(notice.message.clone()),
+            Output::Tell(News::Gap { room }) => Some(format!("gap in {room}")),
+            Output::Tell(News::Unread { room }) => Some(format!("unread in {room}")),
+            Output::Tell(News::Delivered { id, .. }) => Some(format!("delivered {id}")),
+            Output::Tell(News::Waiting { id, to, .. }) => Some(format!("{id} waits for {to}")),
             _ => None,
         });
         assert_eq!(told.collect::<Vec<_>>(), expected);
@@ -219,26 +232,6 @@ fn published(out: &Output) -> Option<Vec<u8>> {
     }
 }
 
-#[test]
-fn what_is_typed_offline_goes_out_after_the_next_connect() {
-    let mut stage = Stage::welcomed();
-    stage.types("one");
-    stage.check_published(&["chat/messages"]);
-    stage.input(Input::Lost { reason: "x".to_owned() });
-    stage.types("two");
-    stage.check_told(&[">two"]);
-    stage.connect(2);
-    stage.check_published(&["chat/messages/alice", "chat/messages"]);
-    stage.input(Input::Published(1));
-    stage.input(Input::Published(2));
-    assert_eq!(stage.conversation.unsent(), 0);
-    // The server was not there yet: it gets them when it comes.
-    stage.arrives("chat/server", ONLINE);
-    stage.out.clear();
-    stage.arrives("chat/private/alice/server", WELCOME);
-    stage.check_published(&["chat/messages/alice", "chat/messages/alice"]);
-}
-
 /// The join may have come before the server, of which only the retained word was there.
 #[test]
 fn joins_again_where_no_welcome_comes() {
@@ -264,32 +257,6 @@ fn joins_again_where_no_welcome_comes() {
     stage.arrives("chat/private/alice/server", WELCOME);
     stage.after(60_000);
     assert_eq!(joins(&mut stage), 0);
-}
-
-/// A broker that restarts may keep what is retained and not the server's session: the server is said to be online, and
-/// hears nothing.
-#[test]
-fn what_goes_out_before_the_welcome_goes_again_after_it() {
-    let mut stage = Stage::welcomed();
-    stage.input(Input::Lost { reason: "x".to_owned() });
-    stage.types("acknowledged");
-    stage.types("under way");
-    stage.arrives("chat/server", ONLINE);
-    stage.connect(2);
-    stage.input(Input::Published(1));
-    assert_eq!(stage.conversation.unsent(), 1);
-    stage.out.clear();
-    stage.arrives("chat/private/alice/server", WELCOME);
-    stage.check_published(&["chat/messages/alice", "chat/messages/alice"]);
-    stage.input(Input::Published(2));
-    stage.input(Input::Published(1));
-    stage.input(Input::Published(2));
-    assert_eq!(stage.conversation.unsent(), 0);
-    stage.types("heard");
-    stage.input(Input::Published(3));
-    stage.out.clear();
-    stage.arrives("chat/private/alice/server", WELCOME);
-    stage.check_published(&[]);
 }
 
 #[test]
@@ -452,35 +419,12 @@ fn direct_messages() {
 }
 
 #[test]
-fn a_sender_only_sends() {
-    let mut stage = Stage::new(|config| config.role = Role::Sender);
-    assert!(stage.conversation.subscriptions().is_empty());
-    assert!(stage.conversation.will().is_none());
-    stage.types("hi");
-    stage.connect(1);
-    stage.after(10_000);
-    stage.check_published(&["chat/messages"]);
-    assert!(stage.conversation.leave(stage.now).is_none());
-}
-
-#[test]
 fn the_will_names_its_connection() {
     let stage = Stage::welcomed();
     let (topic, payload) = stage.conversation.will().unwrap()(7);
     assert_eq!(topic, "chat/presence/alice");
     let expected = format!(r#"{{"action":"leave","username":"Alice","session":"{SESSION}","conn":7,"will":true}}"#);
     assert_eq!(String::from_utf8(payload).unwrap(), expected);
-}
-
-#[test]
-fn a_sent_message_is_named() {
-    let mut stage = Stage::welcomed();
-    let say = Command::Say { text: "hi".to_owned(), to: crate::client::command::Target::Here, action: false };
-    stage.input(Input::Command(say, Some(7.into())));
-    stage.out.clear();
-    stage.input(Input::Published(1));
-    let id = MessageId::parse(&format!("{SESSION}-1")).unwrap();
-    assert_eq!(stage.out, [Output::Tell(News::Sent { id, reference: Some(7.into()) })]);
 }
 
 #[test]

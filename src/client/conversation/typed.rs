@@ -1,15 +1,18 @@
 //! What the user wants: lines typed, and commands.
 
-use super::requests::{CAPACITY as MOST_OPEN, TooMany};
+use super::requests::{CAPACITY as MOST_OPEN, Question, TooMany};
 use super::seen::Seen;
 use super::{Conversation, Join, Output, Role};
 use crate::client::command::{self, Command, Page, Target};
+use crate::client::memo::{Memo, Remembered};
 use crate::client::news::{News, Place, Said};
-use crate::client::outbox::{CAPACITY, Message};
+use crate::client::outbox::{Kept, Message};
 use crate::now::Now;
 use crate::protocol::limits::{ROOMS_PER_SESSION, TEXT_CHARS};
 use crate::protocol::presence::Action;
-use crate::protocol::{Chat, HistoryRequest, MessageId, Nick, Private, RequestKind, RoomName, Timestamp, text};
+use crate::protocol::{
+    Chat, HistoryRequest, MessageId, Nick, Private, RequestKind, RoomName, SearchRequest, Timestamp, text,
+};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -36,10 +39,9 @@ impl Conversation {
             Ok(nick) => {
                 self.outbox.rename(&nick);
                 self.nick = nick;
-                // They were shown already: their echoes, which now come under this nick, are not.
-                for message in self.outbox.messages() {
-                    mark_shown(&mut self.seen, &mut self.seen_direct, message);
-                }
+                // They were shown already: their echoes, which now come under this nick, are not. All else that is
+                // known is another's.
+                self.recall(Remembered::default());
                 self.choosing_nick = false;
                 // The connection that follows is a first one.
                 self.connected_before = false;
@@ -59,10 +61,11 @@ impl Conversation {
                 Some(nick) => self.say(now, &text, Target::Nick(nick), false, reference),
                 None => self.error("nobody has sent you a direct message yet", reference),
             },
-            Command::Users => self.ask(now, RequestKind::Users, HistoryRequest::default(), reference),
-            Command::Rooms => self.ask(now, RequestKind::Rooms, HistoryRequest::default(), reference),
-            Command::Ping => self.ask(now, RequestKind::Ping, HistoryRequest::default(), reference),
+            Command::Users => self.ask(now, Question::of(RequestKind::Users), reference),
+            Command::Rooms => self.ask(now, Question::of(RequestKind::Rooms), reference),
+            Command::Ping => self.ask(now, Question::of(RequestKind::Ping), reference),
             Command::History(page) => self.ask_page(now, page, reference),
+            Command::Search(search) => self.ask_search(now, search, reference),
             Command::Join(room) => self.join_room(now, room, reference),
             Command::Part(room) => self.part(now, room, reference),
             Command::Room(room) if self.is_in(&room) => self.talk_in(room),
@@ -89,11 +92,20 @@ impl Conversation {
             Ok(Place::Direct(to)) => (self.private(&text, &timestamp, to.clone(), action), Place::Direct(to)),
             Err(room) => return self.error(format!("not sent: you are not in #{room}; join it first"), reference),
         };
-        let Ok(id) = self.outbox.push(message, reference.clone()) else {
-            return self.error(format!("not sent: {CAPACITY} messages wait for the broker already"), reference);
+        let Ok(id) = self.outbox.push(now.instant, message, reference.clone()) else {
+            let waiting = self.outbox.len();
+            return self.error(format!("not sent: {waiting} messages wait to be stored already"), reference);
         };
+        if let Place::Direct(to) = &place {
+            self.undelivered.sent(id.clone(), to.key().clone(), reference.clone());
+        }
+        if self.config.keeps_outbox
+            && let Some(message) = self.outbox.messages().next_back().cloned()
+        {
+            self.out.push(Output::Queued(Kept { message, reference: reference.clone() }));
+        }
         // On its way first: what is shown to its own sender takes nobody's time.
-        self.flush();
+        self.flush(now);
         if self.config.role == Role::Member {
             // Shown now, so that the echo is not.
             if let Some(last) = self.outbox.messages().next_back() {
@@ -101,11 +113,11 @@ impl Conversation {
             }
             self.tell(News::Said(Said {
                 nick: self.nick.clone(),
-                place,
+                place: place.clone(),
                 text,
                 timestamp: Some(timestamp),
                 at: now.wall,
-                id: Some(MessageId::Sent(id)),
+                id: Some(MessageId::Sent(id.clone())),
                 action,
                 late: false,
                 own: true,
@@ -113,6 +125,18 @@ impl Conversation {
                 pos: None,
                 reference,
             }));
+            let (key, id) = (self.nick.key().clone(), MessageId::Sent(id));
+            match place {
+                Place::Room(room) => self.shown(now, &room, &key, id),
+                Place::Direct(_) => self.remember(Memo::ShownDirect { key, id }),
+            }
+        }
+    }
+
+    /// What waits in the outbox was shown when it was typed.
+    pub(super) fn mark_outbox_shown(&mut self) {
+        for message in self.outbox.messages() {
+            mark_shown(&mut self.seen, &mut self.seen_direct, message);
         }
     }
 
@@ -150,8 +174,8 @@ impl Conversation {
         })
     }
 
-    fn ask(&mut self, now: Now, kind: RequestKind, history: HistoryRequest, reference: Option<Value>) {
-        match self.requests.open_for_user(kind, history, reference.clone()) {
+    fn ask(&mut self, now: Now, question: Question, reference: Option<Value>) {
+        match self.requests.open_for_user(question, reference.clone()) {
             Ok(()) => self.send_requests(now),
             Err(TooMany) => {
                 self.error(format!("not asked: {MOST_OPEN} questions wait for an answer already"), reference)
@@ -162,10 +186,22 @@ impl Conversation {
     fn ask_page(&mut self, now: Now, page: Page, reference: Option<Value>) {
         let room = page.room.unwrap_or_else(|| self.here.clone());
         let history = HistoryRequest { room, limit: page.limit, before: page.before, after: page.after };
-        self.ask(now, RequestKind::History, history, reference);
+        self.ask(now, Question::page(history), reference);
     }
 
-    fn is_in(&self, room: &RoomName) -> bool {
+    /// `None`: go on with the last search.
+    fn ask_search(&mut self, now: Now, search: Option<SearchRequest>, reference: Option<Value>) {
+        let asked = match search {
+            Some(search) => self.search.begin(search, self.config.local).map_err(|error| error.to_string()),
+            None => self.search.go_on().map_err(str::to_owned),
+        };
+        match asked {
+            Ok(search) => self.ask(now, Question::search(search), reference),
+            Err(text) => self.error(text, reference),
+        }
+    }
+
+    pub(super) fn is_in(&self, room: &RoomName) -> bool {
         room.is_lobby() || self.rooms.contains(room)
     }
 
@@ -175,7 +211,7 @@ impl Conversation {
                 return self.error(format!("you are in {ROOMS_PER_SESSION} rooms: leave one first"), reference);
             }
             self.rooms.push(room.clone());
-            self.out.push(Output::Subscribe(self.config.topics.one_room(&room)));
+            self.out.extend(self.room_filters(&room).map(Output::Subscribe));
             self.tell_rooms(now);
             self.ask_history(room.clone());
             self.send_requests(now);
@@ -193,7 +229,8 @@ impl Conversation {
         }
         self.rooms.retain(|known| *known != room);
         self.requests.forget_room(&room);
-        self.out.push(Output::Unsubscribe(self.config.topics.one_room(&room)));
+        self.cursors.leave(&room);
+        self.out.extend(self.room_filters(&room).map(Output::Unsubscribe));
         self.tell_rooms(now);
         if self.here == room {
             self.talk_in(RoomName::lobby());
@@ -227,7 +264,7 @@ impl Conversation {
             connection,
             format!("nick {}, session {}", self.nick, self.config.session),
             format!("rooms {}, talking in #{}", rooms.join(" "), self.here),
-            format!("{} messages unsent", self.outbox.unsent()),
+            format!("{} messages not settled", self.outbox.len()),
             server,
         ];
         lines.into_iter().for_each(|line| self.hint(line));

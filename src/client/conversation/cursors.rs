@@ -1,0 +1,232 @@
+//! Pure: up to where each room was shown, and what is to be fetched because it was not. The conversation owns it, tells it
+//! what is shown, and asks the server what it wants to know.
+//!
+//! ```text
+//!            ┌── mark that begins at or before it, everything seen: moves it ──┐
+//!            │                                                                 │
+//!  cursor ───┤                                                                 ├──► cursor
+//!            │          another history's mark, one beyond it, or              │
+//!            └── one unseen after 2 s ──► fill: pages after it, until complete ┘
+//! ```
+//!
+//! Live messages never move a cursor: one of them may be the first after a hole.
+
+mod marks;
+
+use crate::protocol::history::Span;
+use crate::protocol::limits::PAGE_MESSAGES;
+use crate::protocol::{Cursor, HistoryRequest, Mark, NickKey, RoomName, SentId};
+use marks::{Hole, Marks};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// How long after a fill marks can start the next one: who forges marks makes nobody ask without end.
+const REST: Duration = Duration::from_secs(1);
+/// And after a question that the server refuses.
+const LONG_REST: Duration = Duration::from_secs(60);
+/// How long after a mark that was met by counting the next such mark still may show that the count was wrong.
+const DOUBTED_FOR: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub struct Cursors {
+    rooms: HashMap<RoomName, Place>,
+    /// Who joins a room for the first time wants to see of its past.
+    history: bool,
+}
+
+/// Where one room stands.
+#[derive(Debug, Default)]
+struct Place {
+    /// Everything before it was shown.
+    cursor: Option<Cursor>,
+    /// It is an earlier run's, and nothing was shown in this one that lies after it.
+    kept: bool,
+    marks: Marks,
+    fill: Option<Fill>,
+    rest_until: Option<Instant>,
+    /// From where on marks were met by counting, and when the last of them was.
+    doubt: Option<(u64, Instant)>,
+}
+
+/// Pages are being fetched.
+#[derive(Debug)]
+struct Fill {
+    /// Marks that had arrived when the page under way was asked for: it answers them.
+    marks: u64,
+}
+
+/// What a page leads to.
+#[derive(Debug, Default, PartialEq)]
+pub struct Filled {
+    /// The cursor is another one now.
+    pub moved: bool,
+    /// To be asked next.
+    pub next: Option<HistoryRequest>,
+}
+
+impl Cursors {
+    /// `kept`: of an earlier run; not wanted without `history`.
+    pub fn new(kept: &HashMap<RoomName, Cursor>, history: bool) -> Cursors {
+        let kept = kept.iter().filter(|_| history);
+        let place = |cursor: &Cursor| Place { cursor: Some(cursor.clone()), kept: true, ..Place::default() };
+        Cursors { rooms: kept.map(|(room, cursor)| (room.clone(), place(cursor))).collect(), history }
+    }
+
+    pub fn of(&self, room: &RoomName) -> Option<&Cursor> {
+        self.rooms.get(room)?.cursor.as_ref()
+    }
+
+    /// What to ask with every join of the room. It takes the place of what is being asked about it.
+    pub fn join(&mut self, room: &RoomName) -> HistoryRequest {
+        let history = self.history;
+        let place = self.place(room);
+        place.doubt = None;
+        place.fill(room, place.cursor.clone(), history)
+    }
+
+    /// The room was left: nothing more is asked about it.
+    pub fn leave(&mut self, room: &RoomName) {
+        if let Some(place) = self.rooms.get_mut(room) {
+            place.lost();
+        }
+    }
+
+    /// The connection is gone.
+    pub fn lost(&mut self) {
+        self.rooms.values_mut().for_each(Place::lost);
+    }
+
+    /// A mark of a room that we are in; `seen`: whether a message was shown. Here and below, `true`: the cursor moved.
+    pub fn mark(&mut self, now: Instant, mark: Mark, seen: impl Fn(&NickKey, &SentId) -> bool) -> bool {
+        let place = self.place(&mark.room.clone());
+        place.marks.add(now, mark, seen);
+        place.advance(now)
+    }
+
+    /// A message with its sender's id is shown.
+    pub fn saw(&mut self, now: Instant, room: &RoomName, key: &NickKey, id: &SentId) -> bool {
+        let place = self.place(room);
+        place.marks.saw(key, id);
+        place.advance(now)
+    }
+
+    /// A message without an id has come live.
+    pub fn heard_nameless(&mut self, now: Instant, room: &RoomName, key: &NickKey) -> bool {
+        let place = self.place(room);
+        place.marks.heard(now, key);
+        place.advance(now)
+    }
+
+    /// Such a message was found in a page.
+    pub fn found_nameless(&mut self, now: Instant, room: &RoomName, key: &NickKey) {
+        self.place(room).marks.found(now, key);
+    }
+
+    /// The answer to what [`Cursors::join`], [`Cursors::holes`] or an earlier page asked, after its messages were shown.
+    /// `span`: none from an original server.
+    pub fn page(&mut self, now: Instant, asked: &HistoryRequest, span: Option<&Span>) -> Filled {
+        let history = self.history;
+        let place = self.place(&asked.room);
+        let before = place.cursor.clone();
+        let fill = place.fill.take();
+        let Some(span) = span else { return Filled::default() };
+        let next = place.reach(asked, span).map(|cursor| place.fill(&asked.room, Some(cursor), history));
+        if next.is_none() {
+            place.kept = false;
+            place.doubt = None;
+            place.marks.answered(fill.map_or(0, |fill| fill.marks));
+            place.rest_until = Some(now + REST);
+        }
+        place.advance(now);
+        Filled { moved: place.cursor != before, next }
+    }
+
+    /// The server refuses to answer.
+    pub fn refused(&mut self, now: Instant, room: &RoomName) {
+        let place = self.place(room);
+        place.fill = None;
+        place.rest_until = Some(now + LONG_REST);
+    }
+
+    /// What is to be asked by now, because marks tell of messages that were not seen.
+    pub fn holes(&mut self, now: Instant) -> Vec<HistoryRequest> {
+        let history = self.history;
+        let ask = |(room, place): (&RoomName, &mut Place)| {
+            let after = place.hole(now)?;
+            Some(place.fill(room, Some(after), history))
+        };
+        self.rooms.iter_mut().filter_map(ask).collect()
+    }
+
+    /// Whether something unread is the first since an earlier run; `true` once.
+    pub fn take_unread(&mut self, room: &RoomName) -> bool {
+        self.rooms.get_mut(room).is_some_and(|place| std::mem::take(&mut place.kept))
+    }
+
+    fn place(&mut self, room: &RoomName) -> &mut Place {
+        self.rooms.entry(room.clone()).or_default()
+    }
+}
+
+impl Place {
+    /// Asks for a page after a cursor; without one for what somebody new sees, or only where the room ends.
+    fn fill(&mut self, room: &RoomName, after: Option<Cursor>, history: bool) -> HistoryRequest {
+        self.fill = Some(Fill { marks: self.marks.arrived() });
+        let limit = match after {
+            Some(_) => Some(PAGE_MESSAGES),
+            None => (!history).then_some(0),
+        };
+        HistoryRequest { room: room.clone(), limit, before: None, after }
+    }
+
+    /// Moves the cursor to a page's end. Where more is to come after it: from where on.
+    fn reach(&mut self, asked: &HistoryRequest, span: &Span) -> Option<Cursor> {
+        let end = Cursor { epoch: span.epoch.clone(), pos: span.to };
+        let same_history = asked.after.as_ref().filter(|after| after.epoch == end.epoch);
+        // A history that was put back to an earlier state takes the cursor along.
+        let is_behind = span.gap && same_history.is_some_and(|after| after.pos > end.pos);
+        match &mut self.cursor {
+            Some(cursor) if cursor.epoch == end.epoch && !is_behind => cursor.pos = cursor.pos.max(end.pos),
+            cursor => *cursor = Some(end.clone()),
+        }
+        let gets_on = same_history.is_none_or(|after| end.pos > after.pos);
+        (asked.after.is_some() && !span.complete && gets_on).then_some(end)
+    }
+
+    /// Moves the cursor over marks that are met.
+    fn advance(&mut self, now: Instant) -> bool {
+        let Some(cursor) = &mut self.cursor else { return false };
+        let before = cursor.pos;
+        while let Some(met) = self.marks.take_met(cursor) {
+            if met.by_count {
+                let since = self.doubt.filter(|(_, last)| now.saturating_duration_since(*last) < DOUBTED_FOR);
+                self.doubt = Some((since.map_or(met.from, |(from, _)| from), now));
+            }
+            cursor.pos = met.to;
+        }
+        cursor.pos != before
+    }
+
+    /// After what something has to be fetched, if it has.
+    fn hole(&self, now: Instant) -> Option<Cursor> {
+        let cursor = self.cursor.as_ref().filter(|_| self.fill.is_none())?;
+        if self.rest_until.is_some_and(|until| now < until) {
+            return None;
+        }
+        let pos = match (self.marks.hole(now, cursor)?, self.doubt) {
+            // One that was heard may have stood for one that was not.
+            (Hole::Uncounted, Some((from, _))) => cursor.pos.min(from),
+            _ => cursor.pos,
+        };
+        Some(Cursor { epoch: cursor.epoch.clone(), pos })
+    }
+
+    fn lost(&mut self) {
+        self.marks.lost();
+        self.fill = None;
+        self.rest_until = None;
+    }
+}
+
+#[cfg(test)]
+mod tests;

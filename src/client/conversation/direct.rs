@@ -1,0 +1,86 @@
+//! Pure: the direct messages of ours whose addressees have not said that they were shown. The conversation owns it.
+
+use crate::protocol::{MessageId, NickKey, SentId};
+use serde_json::Value;
+use std::collections::{HashMap, VecDeque};
+
+/// Messages that it remembers; what becomes of older ones is not told any more.
+const REMEMBERED: usize = 10_000;
+
+#[derive(Debug, Default)]
+pub struct Undelivered {
+    messages: HashMap<SentId, Direct>,
+    /// The oldest first, delivered ones among them.
+    order: VecDeque<SentId>,
+}
+
+#[derive(Debug)]
+struct Direct {
+    to: NickKey,
+    /// What the program that gave the message called it.
+    reference: Option<Value>,
+    told_waiting: bool,
+}
+
+impl Undelivered {
+    pub fn sent(&mut self, id: SentId, to: NickKey, reference: Option<Value>) {
+        self.messages.insert(id.clone(), Direct { to, reference, told_waiting: false });
+        self.order.push_back(id);
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.messages.remove(&oldest);
+        }
+    }
+
+    /// A receipt says so; only the addressee's counts. The message's reference, where this is news.
+    pub fn delivered(&mut self, id: &MessageId, by: &NickKey) -> Option<Option<Value>> {
+        let MessageId::Sent(id) = id else { return None };
+        self.messages.get(id).filter(|direct| direct.to == *by)?;
+        self.messages.remove(id).map(|direct| direct.reference)
+    }
+
+    /// The server says that it waits for its addressee. The message's reference, where this is news.
+    pub fn waiting(&mut self, id: &MessageId) -> Option<Option<Value>> {
+        let MessageId::Sent(id) = id else { return None };
+        let direct = self.messages.get_mut(id)?;
+        let is_news = !std::mem::replace(&mut direct.told_waiting, true);
+        is_news.then(|| direct.reference.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Nick, Session};
+
+    fn key(nick: &str) -> NickKey {
+        Nick::parse(nick).unwrap().key().clone()
+    }
+
+    fn id(seq: u64) -> SentId {
+        SentId { session: Session::from_random([7; 12]), seq }
+    }
+
+    #[test]
+    fn each_is_told_once_and_by_its_addressee() {
+        let mut undelivered = Undelivered::default();
+        undelivered.sent(id(1), key("bob"), Some(7.into()));
+        let (first, second) = (MessageId::Sent(id(1)), MessageId::Sent(id(2)));
+        assert_eq!(undelivered.waiting(&first), Some(Some(7.into())));
+        assert_eq!(undelivered.waiting(&first), None);
+        assert_eq!(undelivered.delivered(&first, &key("eve")), None);
+        assert_eq!(undelivered.delivered(&second, &key("bob")), None);
+        assert_eq!(undelivered.delivered(&first, &key("bob")), Some(Some(7.into())));
+        assert_eq!(undelivered.delivered(&first, &key("bob")), None);
+        assert_eq!(undelivered.waiting(&first), None);
+    }
+
+    #[test]
+    fn only_so_many_are_remembered() {
+        let mut undelivered = Undelivered::default();
+        (1..=REMEMBERED as u64 + 1).for_each(|seq| undelivered.sent(id(seq), key("bob"), None));
+        assert_eq!((undelivered.messages.len(), undelivered.order.len()), (REMEMBERED, REMEMBERED));
+        assert_eq!(undelivered.delivered(&MessageId::Sent(id(1)), &key("bob")), None);
+    }
+}

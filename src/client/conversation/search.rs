@@ -1,0 +1,122 @@
+//! Pure: what the user searched for last, so that it can go on; and the reader's dates in a search as moments.
+
+use crate::protocol::search::{SearchError, with_times};
+use crate::protocol::{SearchQuery, SearchRequest, SearchResult};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
+
+/// The moment that a time of the reader's clocks means.
+pub type Local = fn(NaiveDateTime) -> Option<DateTime<FixedOffset>>;
+
+#[derive(Debug, Default)]
+pub struct Search {
+    last: Option<SearchRequest>,
+    /// What to ask to go on from its answer.
+    next: Option<SearchRequest>,
+}
+
+impl Search {
+    /// Reads what the user wants to find: what is asked carries RFC 3339 in place of the reader's dates.
+    ///
+    /// # Errors
+    /// A text that no server could search for.
+    pub fn begin(&mut self, mut request: SearchRequest, local: Local) -> Result<SearchRequest, SearchError> {
+        request.text = with_times(&request.text, |text| moment(text, local));
+        SearchQuery::parse(&request.text)?;
+        (self.last, self.next) = (Some(request.clone()), None);
+        Ok(request)
+    }
+
+    /// What to ask for older messages than the last answer had.
+    ///
+    /// # Errors
+    /// There was no search, or no answer to it, or everything was found.
+    pub fn go_on(&mut self) -> Result<SearchRequest, &'static str> {
+        match (&self.last, self.next.take()) {
+            (_, Some(next)) => {
+                self.last = Some(next.clone());
+                Ok(next)
+            }
+            (Some(_), None) => Err("there is nothing more to find yet; /search TEXT begins anew"),
+            (None, None) => Err("what is to be found? /search TEXT"),
+        }
+    }
+
+    pub fn answered(&mut self, asked: &SearchRequest, result: &SearchResult) {
+        if self.last.as_ref() == Some(asked) {
+            let next = result.next.clone().filter(|_| !result.complete);
+            self.next = next.map(|next| SearchRequest { before: Some(next), ..asked.clone() });
+        }
+    }
+}
+
+/// `2026-11-22`, which is its first moment, `2026-11-22T20:30` or `2026-11-22T20:30:00`, as RFC 3339.
+fn moment(text: &str, local: Local) -> Option<String> {
+    let day = || Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN));
+    let time = |format| NaiveDateTime::parse_from_str(text, format).ok();
+    let naive = day().or_else(|| time("%Y-%m-%dT%H:%M")).or_else(|| time("%Y-%m-%dT%H:%M:%S"))?;
+    // At the ends of the library's own years no zone can be added without overflow.
+    (0..=9999).contains(&naive.year()).then(|| local(naive))?.map(|at| at.to_rfc3339())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Cursor;
+
+    fn search(text: &str) -> SearchRequest {
+        SearchRequest { text: text.to_owned(), ..SearchRequest::default() }
+    }
+
+    /// Half a year in each zone.
+    fn local(naive: NaiveDateTime) -> Option<DateTime<FixedOffset>> {
+        let hours = if (4..=9).contains(&naive.month()) { 2 } else { 1 };
+        naive.and_local_timezone(FixedOffset::east_opt(hours * 3_600)?).single()
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<&str, &str>) {
+        let asked = Search::default().begin(search(text), local).map(|request| request.text);
+        match (&asked, expected) {
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            _ => assert_eq!(asked, Ok(expected.unwrap().to_owned())),
+        }
+    }
+
+    #[test]
+    fn the_readers_dates_are_moments() {
+        check("pump after:2026-11-22", Ok("pump after:2026-11-22T00:00:00+01:00"));
+        check("pump before:2026-07-22T20:30", Ok("pump before:2026-07-22T20:30:00+02:00"));
+        check("after:2026-07-22T20:30:15 x", Ok("after:2026-07-22T20:30:15+02:00 x"));
+        check("after:2026-07-22T20:30:15Z", Ok("after:2026-07-22T20:30:15Z"));
+        check("from:bob pump*", Ok("from:bob pump*"));
+        check("after:yesterday", Err("after:yesterday is no time"));
+        check("after:+99999-01-01", Err("is no time"));
+        check("after:2026-02-30", Err("is no time"));
+        check("p*", Err("at least 2 characters"));
+        check("", Err("nothing to search for"));
+    }
+
+    #[test]
+    fn it_goes_on_where_the_answer_ended() {
+        let result = |next: Option<&str>| SearchResult {
+            messages: Vec::new(),
+            timestamp: None,
+            request: None,
+            complete: next.is_none(),
+            next: next.and_then(Cursor::parse),
+            cut: false,
+        };
+        let mut last = Search::default();
+        assert!(last.go_on().is_err());
+        let asked = last.begin(search("pump"), local).unwrap();
+        assert!(last.go_on().is_err(), "not answered");
+        last.answered(&search("other"), &result(Some("rkrxc5f0sqnm:9")));
+        assert!(last.go_on().is_err(), "not that one");
+        last.answered(&asked, &result(Some("rkrxc5f0sqnm:7")));
+        let on = last.go_on().unwrap();
+        assert_eq!((on.text.as_str(), &on.before), ("pump", &Cursor::parse("rkrxc5f0sqnm:7")));
+        assert!(last.go_on().is_err(), "asked once");
+        last.answered(&on, &result(None));
+        assert!(last.go_on().is_err());
+    }
+}

@@ -1,0 +1,158 @@
+//! What goes out and what becomes of it: the outbox between the user, the broker and the chat's server.
+
+use super::{Conversation, Join, Kind, Output, PING_TICKET, Publication, Role};
+use crate::client::news::{News, Obstacle};
+use crate::client::outbox::Progress;
+use crate::now::Now;
+use crate::protocol::{ErrorReply, MessageId, ServerInfo, Status, Stored};
+use std::time::Duration;
+
+/// How long a message may take before that is worth a word.
+const QUIET: Duration = Duration::from_secs(1);
+/// Messages a second that a sender publishes before it knows how many the server takes: that takes a moment, and most
+/// senders have only one.
+const BEFORE_A_WORD: u64 = 10;
+
+impl Conversation {
+    /// Publishes the messages that wait, where they may go out.
+    pub(super) fn flush(&mut self, now: Now) {
+        if !self.connection_is_up || !self.may_send {
+            return;
+        }
+        let rate = self.undecided_until.map_or(self.rate, |_| Some(BEFORE_A_WORD));
+        for outgoing in self.outbox.take(now.instant, rate) {
+            self.out.push(Output::Publish(Publication {
+                topic: self.config.topics.name(&outgoing.topic),
+                payload: outgoing.payload,
+                kind: Kind::Message,
+                ticket: Some(outgoing.ticket),
+            }));
+        }
+    }
+
+    /// Time has passed: what was unanswered for too long goes again, and who waits is told.
+    pub(super) fn look_at_the_outbox(&mut self, now: Now) {
+        if self.connection_is_up {
+            self.outbox.expire(now.instant, self.server.is_some());
+        }
+        self.flush(now);
+        self.tell_of_delay(now);
+    }
+
+    /// Who only sends waits no longer for the word of a server that may not be there.
+    pub(super) fn decide(&mut self, now: Now) {
+        if self.undecided_until.is_some_and(|until| now.instant >= until) {
+            self.undecided_until = None;
+            self.settle_acknowledged();
+            self.flush(now);
+        }
+    }
+
+    /// Whether nobody will say more of a message than that the broker has it: no server that stores what it hears was
+    /// ever here, or the one that is here now does not. A sender does not wait for one that is away when it comes.
+    fn acknowledgement_is_the_end(&self) -> bool {
+        match (&self.server, self.config.role) {
+            (Some(server), _) => !server.durable,
+            (None, Role::Member) => self.is_durable.map_or(!self.config.remembered.server_seen, |durable| !durable),
+            (None, Role::Sender) => !self.durable_server_was_online && self.undecided_until.is_none(),
+        }
+    }
+
+    /// What chat/server says changes what is waited for.
+    pub(super) fn server_may_store(&mut self, now: Now, info: &ServerInfo) {
+        (self.is_durable, self.rate) = (Some(info.durable), info.rate);
+        self.durable_server_was_online |= info.durable && info.status == Status::Online;
+        // Who only sends has heard that nobody is there, and need not wait for it.
+        self.undecided_until = None;
+        self.settle_acknowledged();
+        self.flush(now);
+    }
+
+    fn settle_acknowledged(&mut self) {
+        if self.acknowledgement_is_the_end() {
+            for progress in self.outbox.acknowledged_is_settled() {
+                self.progressed(&progress);
+            }
+        }
+    }
+
+    pub(super) fn published(&mut self, now: Now, ticket: u64) {
+        if ticket == PING_TICKET {
+            if let Some(sent) = self.ping_sent {
+                self.tell(News::BrokerRoundTrip(now.instant.saturating_duration_since(sent)));
+            }
+        } else if let Some(progress) = self.outbox.acknowledge(now.instant, ticket, self.acknowledgement_is_the_end()) {
+            self.progressed(&progress);
+            self.flush(now);
+        }
+    }
+
+    pub(super) fn rejected(&mut self, now: Now, ticket: u64, reason: &str) {
+        if let Some(progress) = self.outbox.reject(ticket) {
+            self.settled(&progress);
+            self.error(format!("the broker does not take the message: {reason}"), progress.reference);
+            self.flush(now);
+        }
+    }
+
+    /// The server has these messages for good.
+    pub(super) fn stored(&mut self, now: Now, stored: &Stored) {
+        for progress in self.outbox.stored(&stored.session, &stored.seq) {
+            self.progressed(&progress);
+            self.tell(News::Stored { id: MessageId::Sent(progress.id), reference: progress.reference });
+        }
+        self.flush(now);
+        self.tell_of_delay(now);
+    }
+
+    /// Whether an error is about a message that waits here, perhaps of an earlier run: then it waits no more.
+    pub(super) fn is_refused_for_good(&mut self, now: Now, error: &ErrorReply) -> bool {
+        let Some(MessageId::Sent(id)) = &error.of else { return false };
+        let Some(progress) = self.outbox.refuse(id) else { return false };
+        self.settled(&progress);
+        self.tell(News::Refused { error: error.clone(), reference: progress.reference });
+        self.flush(now);
+        true
+    }
+
+    fn progressed(&mut self, progress: &Progress) {
+        if progress.is_newly_sent {
+            let id = MessageId::Sent(progress.id.clone());
+            self.tell(News::Sent { id, reference: progress.reference.clone() });
+        }
+        self.settled(progress);
+    }
+
+    fn settled(&mut self, progress: &Progress) {
+        if progress.is_settled && self.config.keeps_outbox {
+            self.out.push(Output::Settled(progress.id.clone()));
+        }
+    }
+
+    /// A message that takes longer than usual is worth a word, and so is the end of that.
+    fn tell_of_delay(&mut self, now: Now) {
+        if self.config.role == Role::Sender || self.choosing_nick {
+            return;
+        }
+        match self.outbox.oldest() {
+            None if std::mem::take(&mut self.told_delay) => {
+                let stored = !self.acknowledgement_is_the_end();
+                self.tell(News::AllArrived { stored });
+            }
+            Some(since) if !self.told_delay && now.instant.saturating_duration_since(since) >= QUIET => {
+                self.told_delay = true;
+                self.tell(News::Delayed(self.obstacle()));
+            }
+            _ => {}
+        }
+    }
+
+    fn obstacle(&self) -> Obstacle {
+        match (self.connection_is_up, self.join, &self.server) {
+            (false, ..) => Obstacle::Connection,
+            _ if self.acknowledgement_is_the_end() => Obstacle::Broker,
+            (_, Join::Asked | Join::Welcomed, None) => Obstacle::Server,
+            _ => Obstacle::Silence,
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The "memory" thread: remembers what was shown, never before it was. The shell gives it what a conversation wants
+//! remembered; from there a batch goes through the screen, which passes it on once everything before it is printed, to
+//! the thread, which commits it and sends back what may be published now.
+//!
+//! ```text
+//!  shell ── remember, publish_when_shown ─► batch ── every 500 ms, at once where a publication waits ─► screen
+//!    ▲                                                                                      printed │
+//!    └──────────────── Shown: may be published ◄──────────── committed ◄────────────────────────────┘
+//! ```
+
+use super::conversation::Publication;
+use super::memo::Memo;
+use super::memory::Memory;
+use super::screen::Screen;
+use crate::protocol::NickKey;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::io;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long what was shown may stay unremembered: after a kill that much is shown again.
+const PERIOD: Duration = Duration::from_millis(500);
+/// How long the end waits for the last commit.
+const LAST_COMMIT: Duration = Duration::from_secs(2);
+/// What could not be written and is tried again; past that it is let go, and would be shown again.
+const BACKLOG: usize = 50_000;
+
+pub struct Keeper {
+    orders: Sender<Order>,
+    shown: Receiver<Shown>,
+    done: Receiver<()>,
+    thread: JoinHandle<()>,
+    batch: Batch,
+    /// When the last batch was given to the screen.
+    given: Instant,
+}
+
+/// What was shown is remembered, or cannot be.
+#[derive(Debug)]
+pub struct Shown {
+    /// What waited for that.
+    pub publications: Vec<Publication>,
+    /// Told once where it cannot be written.
+    pub problem: Option<String>,
+}
+
+#[derive(Default)]
+struct Batch {
+    memos: Vec<Memo>,
+    publications: Vec<Publication>,
+}
+
+enum Order {
+    Keep(Batch),
+    /// What comes from now on is another person's.
+    Be(NickKey),
+}
+
+impl Keeper {
+    /// `memory`: `None` where there is none; then only the order of things is kept.
+    pub fn start(now: Instant, memory: Option<Memory>) -> io::Result<Keeper> {
+        let (orders, inbox) = unbounded();
+        let (outbox, shown) = unbounded();
+        let (finished, done) = crossbeam_channel::bounded(1);
+        let work = move || {
+            Worker { memory, unwritten: Vec::new(), has_complained: false }.run(&inbox, &outbox);
+            let _ = finished.send(());
+        };
+        let thread = Builder::new().name("memory".to_owned()).spawn(work)?;
+        Ok(Keeper { orders, shown, done, thread, batch: Batch::default(), given: now })
+    }
+
+    pub fn shown(&self) -> &Receiver<Shown> {
+        &self.shown
+    }
+
+    pub fn remember(&mut self, memo: Memo) {
+        self.batch.memos.push(memo);
+    }
+
+    pub fn publish_when_shown(&mut self, publication: Publication) {
+        self.batch.publications.push(publication);
+    }
+
+    /// Gives what there is to the screen, if it is time. To be called after what belongs to it was given to print.
+    pub fn look(&mut self, now: Instant, screen: &Screen) {
+        let is_due = now.saturating_duration_since(self.given) >= PERIOD;
+        if !self.batch.publications.is_empty() || (is_due && !self.batch.memos.is_empty()) {
+            self.given = now;
+            self.give(screen);
+        }
+    }
+
+    fn give(&mut self, screen: &Screen) {
+        let (batch, orders) = (std::mem::take(&mut self.batch), self.orders.clone());
+        // The thread takes orders until all senders are gone.
+        screen.then(move || drop(orders.send(Order::Keep(batch))));
+    }
+
+    /// From now on it remembers for another nick.
+    pub fn be(&mut self, key: NickKey, screen: &Screen) {
+        self.give(screen);
+        let orders = self.orders.clone();
+        screen.then(move || drop(orders.send(Order::Be(key))));
+    }
+
+    /// Prints what is still to be printed, and remembers it. Returns what may be published now.
+    pub fn finish(mut self, screen: Screen) -> Vec<Publication> {
+        self.give(&screen);
+        screen.finish();
+        drop(self.orders);
+        // A disk that does not answer is not waited for.
+        if self.done.recv_timeout(LAST_COMMIT).is_ok() {
+            let _ = self.thread.join();
+        }
+        self.shown.try_iter().flat_map(|shown| shown.publications).collect()
+    }
+}
+
+struct Worker {
+    memory: Option<Memory>,
+    /// What is still to be written, after a failure.
+    unwritten: Vec<Memo>,
+    has_complained: bool,
+}
+
+impl Worker {
+    fn run(&mut self, inbox: &Receiver<Order>, outbox: &Sender<Shown>) {
+        for order in inbox {
+            let (publications, problem) = match order {
+                Order::Keep(batch) => (batch.publications, self.keep(batch.memos)),
+                Order::Be(key) => (Vec::new(), self.be(key)),
+            };
+            if !publications.is_empty() || problem.is_some() {
+                // Without a shell nobody publishes any more.
+                let _ = outbox.send(Shown { publications, problem });
+            }
+        }
+    }
+
+    /// What went wrong, where that is to be told. Whoever sent a message is told that it was shown all the same.
+    fn keep(&mut self, memos: Vec<Memo>) -> Option<String> {
+        let memory = self.memory.as_mut()?;
+        self.unwritten.extend(memos);
+        match memory.keep(&self.unwritten) {
+            Ok(()) => {
+                self.unwritten.clear();
+                None
+            }
+            Err(error) => {
+                let excess = self.unwritten.len().saturating_sub(BACKLOG);
+                self.unwritten.drain(..excess);
+                let is_news = !std::mem::replace(&mut self.has_complained, true);
+                is_news.then(|| format!("what is shown cannot be remembered: {error}"))
+            }
+        }
+    }
+
+    fn be(&mut self, key: NickKey) -> Option<String> {
+        self.unwritten.clear();
+        let failed = self.memory.as_mut()?.be(key).err()?;
+        self.memory = None;
+        Some(format!("going on without a memory: {failed}"))
+    }
+}

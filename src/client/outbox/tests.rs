@@ -1,0 +1,410 @@
+//! The outbox with a moved clock, step by step and by its law: whatever happens, each message is settled once.
+
+use super::*;
+use crate::protocol::{Chat, Private, RoomName, Topics};
+use proptest::prelude::*;
+
+const SESSION: &str = "k3v9x2m1q8f0";
+const EARLIER: &str = "aaaaaaaaaaaa";
+
+fn nick(name: &str) -> Nick {
+    Nick::parse(name).unwrap()
+}
+
+fn session(name: &str) -> Session {
+    Session::parse(name).unwrap()
+}
+
+fn chat(text: &str, room: &str) -> Message {
+    Message::Chat(Chat {
+        nick: nick("Alice"),
+        text: text.to_owned(),
+        timestamp: None,
+        id: None,
+        room: RoomName::parse(room).unwrap(),
+        action: false,
+        late: false,
+    })
+}
+
+fn private(text: &str, to: &str) -> Message {
+    let (nick, to) = (nick("Alice"), nick(to));
+    Message::Private(Private { nick, to, text: text.to_owned(), timestamp: None, id: None, action: false, late: false })
+}
+
+/// An outbox and its clock.
+struct Stage {
+    outbox: Outbox,
+    now: Instant,
+}
+
+impl Stage {
+    fn new(texts: &[&str]) -> Stage {
+        let mut stage = Stage { outbox: Outbox::new(session(SESSION), Vec::new()), now: Instant::now() };
+        texts.iter().for_each(|text| stage.push(chat(text, "lobby")));
+        stage
+    }
+
+    #[track_caller]
+    fn push(&mut self, message: Message) {
+        self.outbox.push(self.now, message, None).unwrap();
+    }
+
+    fn take(&mut self) -> Vec<Outgoing> {
+        self.outbox.take(self.now, None)
+    }
+
+    /// Lets time pass, with a server there.
+    fn after(&mut self, milliseconds: u64) {
+        self.now += Duration::from_millis(milliseconds);
+        self.outbox.expire(self.now, true);
+    }
+
+    fn acknowledge(&mut self, tickets: std::ops::RangeInclusive<u64>) {
+        for ticket in tickets {
+            self.outbox.acknowledge(self.now, ticket, false);
+        }
+    }
+
+    /// The numbers of what settles.
+    fn stored(&mut self, name: &str, first: u64, last: u64) -> Vec<u64> {
+        let mut ranges = Ranges::default();
+        ranges.insert_range(first, last);
+        self.outbox.stored(&session(name), &ranges).into_iter().map(|progress| progress.id.seq).collect()
+    }
+
+    /// `expected`: ticket, topic and text of each that goes out.
+    #[track_caller]
+    fn check(&mut self, expected: &[(u64, &str, &str)]) {
+        let topics = Topics::new("chat");
+        let taken = self.take().into_iter().map(|out| {
+            let payload: Value = serde_json::from_slice(&out.payload).unwrap();
+            (out.ticket, topics.name(&out.topic), payload["message"].as_str().unwrap().to_owned())
+        });
+        let taken: Vec<(u64, String, String)> = taken.collect();
+        let taken: Vec<(u64, &str, &str)> = taken.iter().map(|(n, t, x)| (*n, t.as_str(), x.as_str())).collect();
+        assert_eq!(taken, expected);
+    }
+}
+
+#[test]
+fn goes_out_once_in_order_and_is_settled_once() {
+    let mut stage = Stage::new(&["a", "b"]);
+    stage.push(private("c", "Bob"));
+    stage.check(&[(1, "chat/messages", "a"), (2, "chat/messages", "b"), (3, "chat/private/bob/alice", "c")]);
+    stage.check(&[]);
+    let sent = stage.outbox.acknowledge(stage.now, 1, false).unwrap();
+    assert_eq!((sent.id.seq, sent.is_newly_sent, sent.is_settled), (1, true, false));
+    assert_eq!(stage.outbox.acknowledge(stage.now, 1, false), None);
+    assert_eq!(stage.stored(SESSION, 1, 2), [1, 2]);
+    assert!(stage.stored(SESSION, 1, 2).is_empty());
+    assert_eq!(stage.outbox.acknowledge(stage.now, 2, false), None, "it was told with stored");
+    assert_eq!(stage.outbox.len(), 1);
+}
+
+#[test]
+fn stored_tells_what_was_not_known_to_be_sent() {
+    let mut stage = Stage::new(&["a"]);
+    stage.take();
+    let ranges: Ranges = [1].into_iter().collect();
+    let stored = stage.outbox.stored(&session(SESSION), &ranges);
+    assert!(matches!(stored[..], [Progress { is_newly_sent: true, is_settled: true, .. }]), "{stored:?}");
+}
+
+#[test]
+fn what_the_server_names_and_nobody_sent_settles_nothing() {
+    let mut stage = Stage::new(&["a", "b", "c"]);
+    stage.take();
+    assert!(stage.stored(EARLIER, 1, 3).is_empty());
+    assert_eq!(stage.stored(SESSION, 2, 1 << 53), [2, 3]);
+    assert_eq!(stage.outbox.len(), 1);
+}
+
+#[test]
+fn a_lost_connection_sends_again_late_and_past_the_originals() {
+    let mut stage = Stage::new(&["a", "b"]);
+    stage.take();
+    stage.acknowledge(1..=1);
+    stage.stored(SESSION, 1, 1);
+    stage.push(chat("c", "lobby"));
+    stage.push(chat("d", "dev"));
+    stage.outbox.lost();
+    stage.check(&[(2, "chat/messages/alice", "b"), (3, "chat/messages", "c"), (4, "chat/rooms/dev/alice", "d")]);
+}
+
+#[test]
+fn late_is_written_and_ids_stay() {
+    let mut stage = Stage::new(&["a"]);
+    stage.take();
+    stage.outbox.lost();
+    let again = stage.take().remove(0);
+    let chat = Chat::parse(&again.payload, RoomName::lobby()).unwrap().unwrap();
+    assert!(chat.late);
+    assert_eq!(chat.id.unwrap(), SentId { session: session(SESSION), seq: 1 });
+}
+
+#[test]
+fn silence_sends_again_after_5_s_doubling_to_60() {
+    let mut stage = Stage::new(&["a"]);
+    stage.take();
+    for seconds in [5, 10, 20, 40, 60, 60] {
+        stage.acknowledge(1..=1);
+        stage.after(seconds * 1_000 - 1);
+        stage.check(&[]);
+        stage.after(1);
+        stage.check(&[(1, "chat/messages/alice", "a")]);
+    }
+}
+
+#[test]
+fn nothing_goes_again_while_nobody_could_answer() {
+    let mut stage = Stage::new(&["acknowledged", "not"]);
+    stage.take();
+    stage.acknowledge(1..=1);
+    stage.now += Duration::from_secs(600);
+    stage.outbox.expire(stage.now, false);
+    stage.check(&[(2, "chat/messages/alice", "not")]);
+    stage.outbox.server_came(stage.now);
+    stage.after(999);
+    stage.check(&[]);
+    stage.after(1);
+    stage.check(&[(1, "chat/messages/alice", "acknowledged")]);
+}
+
+#[test]
+fn a_server_that_comes_gets_what_it_does_not_have() {
+    let mut stage = Stage::new(&["a", "b"]);
+    stage.take();
+    stage.acknowledge(1..=2);
+    stage.after(4_000);
+    stage.outbox.server_came(stage.now);
+    stage.stored(SESSION, 1, 1);
+    stage.after(1_000);
+    stage.check(&[(2, "chat/messages/alice", "b")]);
+}
+
+#[test]
+fn the_brokers_word_is_the_end_where_there_is_no_other() {
+    let mut stage = Stage::new(&["a", "b", "c"]);
+    stage.take();
+    let end = stage.outbox.acknowledge(stage.now, 1, true).unwrap();
+    assert!(end.is_newly_sent && end.is_settled);
+    stage.acknowledge(2..=2);
+    let settled = stage.outbox.acknowledged_is_settled();
+    assert!(matches!(settled[..], [Progress { is_newly_sent: false, is_settled: true, .. }]), "{settled:?}");
+    assert_eq!(stage.outbox.len(), 1);
+}
+
+#[test]
+fn an_error_settles_one_in_the_middle() {
+    let mut stage = Stage::new(&["a", "b", "c"]);
+    stage.take();
+    let id = |seq| SentId { session: session(SESSION), seq };
+    assert_eq!(stage.outbox.refuse(&id(2)).unwrap().id.seq, 2);
+    assert_eq!(stage.outbox.refuse(&id(2)), None);
+    assert_eq!(stage.outbox.refuse(&id(9)), None);
+    assert_eq!(stage.outbox.reject(3).unwrap().id.seq, 3);
+    stage.outbox.lost();
+    stage.check(&[(1, "chat/messages/alice", "a")]);
+}
+
+#[test]
+fn only_so_many_are_under_way() {
+    let mut stage = Stage::new(&[]);
+    (0..WINDOW + 500).for_each(|_| stage.push(chat("x", "lobby")));
+    assert_eq!(stage.take().len(), WINDOW);
+    stage.acknowledge(1..=WINDOW as u64);
+    assert_eq!(stage.take().len(), 0, "the broker's word frees no place");
+    stage.stored(SESSION, 1, 200);
+    assert_eq!(stage.take().len(), 200);
+    stage.outbox.lost();
+    let again = stage.take();
+    assert_eq!((again.len(), again[0].ticket), (WINDOW, 201));
+}
+
+#[test]
+fn no_faster_than_the_server_takes_them() {
+    let mut stage = Stage::new(&["x"; 25]);
+    for (milliseconds, count) in [(0, 10), (500, 0), (499, 0), (1, 10), (999, 0), (1, 5), (0, 0)] {
+        stage.now += Duration::from_millis(milliseconds);
+        assert_eq!(stage.outbox.take(stage.now, Some(10)).len(), count);
+    }
+}
+
+#[test]
+fn it_is_bounded_and_its_numbers_go_on() {
+    let mut stage = Stage::new(&[]);
+    (0..CAPACITY).for_each(|_| stage.push(chat("x", "lobby")));
+    assert_eq!(stage.outbox.push(stage.now, chat("x", "lobby"), None), Err(Full));
+    stage.stored(SESSION, 1, 1);
+    assert_eq!(stage.outbox.push(stage.now, chat("x", "lobby"), None).unwrap().seq, CAPACITY as u64 + 1);
+
+    let mut stage = Stage::new(&[]);
+    let long = "x".repeat(4_000);
+    let mut count = 0;
+    while stage.outbox.push(stage.now, chat(&long, "lobby"), None).is_ok() {
+        count += 1;
+    }
+    assert!((1_900..2_100).contains(&count), "{count}");
+    stage.take();
+    stage.stored(SESSION, 1, 1);
+    stage.push(chat(&long, "lobby"));
+}
+
+#[test]
+fn a_new_nick_takes_everything_along() {
+    let mut stage = Stage::new(&["a"]);
+    stage.outbox.rename(&nick("Bob"));
+    stage.take();
+    stage.outbox.lost();
+    stage.check(&[(1, "chat/messages/bob", "a")]);
+}
+
+#[test]
+fn what_an_earlier_run_left_goes_first_and_late_under_its_own_id() {
+    let mut left = chat("left", "lobby");
+    left.set_id(SentId { session: session(EARLIER), seq: 7 });
+    let earlier = vec![Kept { message: left, reference: Some("r".into()) }];
+    let now = Instant::now();
+    let mut stage = Stage { outbox: Outbox::new(session(SESSION), earlier), now };
+    assert_eq!(stage.outbox.oldest(), None);
+    stage.push(chat("new", "lobby"));
+    assert_eq!(stage.outbox.oldest(), Some(now));
+    stage.check(&[(1, "chat/messages/alice", "left"), (2, "chat/messages", "new")]);
+    let ranges: Ranges = [7].into_iter().collect();
+    let settled = stage.outbox.stored(&session(EARLIER), &ranges).remove(0);
+    assert_eq!((settled.id.seq, settled.reference), (7, Some("r".into())));
+    assert_eq!(stage.stored(SESSION, 1, 1), [1]);
+    assert!(stage.outbox.is_empty());
+}
+
+#[test]
+fn text_and_back() {
+    for mut message in [chat("a\n\"b\"", "dev"), private("c", "Bob")] {
+        message.set_id(SentId { session: session(SESSION), seq: 3 });
+        message.mark_late();
+        let read = Message::parse(&message.to_json(), message.room().cloned()).unwrap();
+        assert_eq!(read, Some(message));
+    }
+}
+
+/// What can happen to an outbox; numbers choose among what there is.
+#[derive(Debug, Clone)]
+enum Step {
+    Push,
+    Take,
+    Acknowledge(usize),
+    Stored(usize),
+    Refuse(usize),
+    Lost,
+    ServerCame,
+    Pass { milliseconds: u64, server: bool },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => Just(Step::Push),
+        4 => Just(Step::Take),
+        4 => any::<usize>().prop_map(Step::Acknowledge),
+        3 => any::<usize>().prop_map(Step::Stored),
+        1 => any::<usize>().prop_map(Step::Refuse),
+        1 => Just(Step::Lost),
+        1 => Just(Step::ServerCame),
+        2 => (0..20_000u64, any::<bool>()).prop_map(|(milliseconds, server)| Step::Pass { milliseconds, server }),
+    ];
+    prop::collection::vec(step, 0..200)
+}
+
+/// A world in which each id names one text for ever; `settled` counts.
+#[derive(Default)]
+struct Books {
+    pushed: Vec<u64>,
+    texts: HashMap<u64, String>,
+    handed_out: Vec<u64>,
+    settled: HashMap<u64, usize>,
+    sent: HashMap<u64, usize>,
+}
+
+impl Books {
+    fn note(&mut self, progress: &Progress) {
+        if progress.is_newly_sent {
+            *self.sent.entry(progress.id.seq).or_default() += 1;
+        }
+        if progress.is_settled {
+            *self.settled.entry(progress.id.seq).or_default() += 1;
+        }
+    }
+
+    fn take(&mut self, stage: &mut Stage) {
+        for out in stage.take() {
+            let chat = Chat::parse(&out.payload, RoomName::lobby()).unwrap().unwrap();
+            let seq = chat.id.unwrap().seq;
+            assert_eq!(self.texts[&seq], chat.text, "an id names one message");
+            assert!(!self.settled.contains_key(&seq), "what is settled goes no more");
+            assert_eq!(chat.late, self.handed_out.contains(&out.ticket), "late is what goes again");
+            self.handed_out.push(out.ticket);
+        }
+        assert!(stage.outbox.under_way.len() <= WINDOW);
+        let at_places = stage.outbox.under_way.len() + stage.outbox.waiting.len();
+        assert_eq!(at_places, stage.outbox.len());
+    }
+}
+
+proptest! {
+    #[test]
+    fn each_message_is_settled_once_and_none_is_forgotten(steps in steps()) {
+        let mut stage = Stage::new(&[]);
+        let mut books = Books::default();
+        for step in steps {
+            let chosen = |among: &[u64], number: usize| (!among.is_empty()).then(|| among[number % among.len()]);
+            match step {
+                Step::Push => {
+                    let text = format!("text {}", books.pushed.len());
+                    let id = stage.outbox.push(stage.now, chat(&text, "lobby"), None).unwrap();
+                    books.texts.insert(id.seq, text);
+                    books.pushed.push(id.seq);
+                }
+                Step::Take => books.take(&mut stage),
+                Step::Acknowledge(number) => {
+                    let Some(ticket) = chosen(&books.handed_out, number) else { continue };
+                    stage.outbox.acknowledge(stage.now, ticket, false).iter().for_each(|told| books.note(told));
+                }
+                Step::Stored(number) => {
+                    let Some(seq) = chosen(&books.pushed, number) else { continue };
+                    let ranges: Ranges = [seq].into_iter().collect();
+                    let stored = stage.outbox.stored(&session(SESSION), &ranges);
+                    stored.iter().for_each(|told| books.note(told));
+                }
+                Step::Refuse(number) => {
+                    let Some(seq) = chosen(&books.pushed, number) else { continue };
+                    let id = SentId { session: session(SESSION), seq };
+                    stage.outbox.refuse(&id).iter().for_each(|told| books.note(told));
+                }
+                Step::Lost => stage.outbox.lost(),
+                Step::ServerCame => stage.outbox.server_came(stage.now),
+                Step::Pass { milliseconds, server } => {
+                    stage.now += Duration::from_millis(milliseconds);
+                    stage.outbox.expire(stage.now, server);
+                }
+            }
+        }
+        // All is well from now on: everything that is not settled goes out, and is stored.
+        let open: Vec<u64> = books.pushed.iter().copied().filter(|seq| !books.settled.contains_key(seq)).collect();
+        stage.after(120_000);
+        books.take(&mut stage);
+        stage.after(120_000);
+        books.take(&mut stage);
+        prop_assert_eq!(open.len(), stage.outbox.len());
+        for message in stage.outbox.messages() {
+            prop_assert!(open.contains(&message.id().unwrap().seq));
+        }
+        let all: Ranges = books.pushed.iter().copied().collect();
+        let stored = stage.outbox.stored(&session(SESSION), &all);
+        stored.iter().for_each(|told| books.note(told));
+        for seq in &books.pushed {
+            prop_assert_eq!(books.settled.get(seq), Some(&1));
+            prop_assert_eq!(books.sent.get(seq), Some(&1));
+        }
+        prop_assert!(stage.outbox.is_empty() && stage.outbox.bytes == 0 && stage.outbox.tickets.is_empty());
+    }
+}

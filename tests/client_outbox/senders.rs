@@ -1,0 +1,89 @@
+//! Senders: `-m` and pipes.
+
+use crate::stand_in::{Answer, StandIn};
+use crate::support::{Broker, PATIENCE, Stream, TempDir, wait_until};
+use crate::{start, start_at};
+use std::time::Instant;
+
+#[test]
+fn a_sender_waits_for_stored() {
+    let broker = Broker::start();
+    let server = StandIn::start(&broker, Answer::Silence);
+    let mut sender = start(&broker, &["--nick", "alice", "-m", "hi"]);
+    let first = server.wait_for("the message", |heard| heard.text() == "hi");
+    server.answer(Answer::Store);
+    assert_eq!(sender.exit_code(PATIENCE), 0);
+    let again = server.wait_for("the message again", |heard| heard.is_late());
+    assert_eq!(again.id(), first.id());
+    assert_eq!((sender.lines(Stream::Out), sender.lines(Stream::Err)), (vec![], vec![]));
+}
+
+#[test]
+fn a_sender_gives_up_with_the_number() {
+    let broker = Broker::start();
+    let _server = StandIn::start(&broker, Answer::Silence);
+    let mut sender = start(&broker, &["--nick", "alice", "-W", "2"]);
+    (1..=3).for_each(|number| sender.send_line(&format!("line {number}")));
+    sender.close_stdin();
+    assert_eq!(sender.exit_code(PATIENCE), 27);
+    assert_eq!(sender.lines(Stream::Err), ["mqttchat: 3 messages are unconfirmed after 2 s"]);
+}
+
+#[test]
+fn what_a_sender_does_not_get_rid_of_an_outbox_keeps() {
+    let (broker, home) = (Broker::start(), TempDir::new());
+    let server = StandIn::start(&broker, Answer::Silence);
+    let run = |text: &str| start_at(home.path(), &broker, &["--nick", "alice", "--outbox", "o", "-W", "2", "-m", text]);
+    let mut first = run("one");
+    assert_eq!(first.exit_code(PATIENCE), 27);
+    assert!(first.lines(Stream::Err)[0].contains("1 message is unconfirmed after 2 s; the outbox keeps"));
+    server.answer(Answer::Store);
+    let mut second = run("two");
+    assert_eq!(second.exit_code(PATIENCE), 0);
+    let texts: Vec<String> = server.heard().iter().map(|heard| heard.text().to_owned()).collect();
+    assert_eq!(texts, ["one", "one", "two"]);
+}
+
+#[test]
+fn what_can_never_be_stored_is_a_failure_and_stops_nothing() {
+    let broker = Broker::start();
+    let server = StandIn::start(&broker, Answer::Refuse("bad"));
+    let mut sender = start(&broker, &["--nick", "alice"]);
+    ["good", "bad", "good too"].iter().for_each(|line| sender.send_line(line));
+    sender.close_stdin();
+    assert_eq!(sender.exit_code(PATIENCE), 1);
+    assert_eq!(sender.lines(Stream::Err), ["mqttchat: the chat server refuses: not that"]);
+    assert_eq!(server.count(), 3);
+}
+
+#[test]
+fn a_limited_server_is_not_outrun() {
+    let broker = Broker::start();
+    let server = StandIn::start_with(&broker, Answer::Store, true, Some(20));
+    let begun = Instant::now();
+    let mut sender = start(&broker, &["--nick", "alice"]);
+    (0..60).for_each(|number| sender.send_line(&number.to_string()));
+    sender.close_stdin();
+    assert_eq!(sender.exit_code(PATIENCE), 0);
+    // 20 at once, 20 after a second, 20 after another.
+    assert!(begun.elapsed().as_secs_f64() >= 2.0);
+    assert_eq!(server.count(), 60);
+}
+
+#[test]
+fn a_long_pipe_is_stored_in_order() {
+    const LINES: usize = 20_000;
+    let broker = Broker::start();
+    let server = StandIn::start(&broker, Answer::Store);
+    let mut sender = start(&broker, &["--nick", "alice", "--to", "bob"]);
+    let begun = Instant::now();
+    let lines: Vec<String> = (1..=LINES).map(|number| format!("line {number}")).collect();
+    lines.chunks(1_000).for_each(|chunk| sender.send_line(&chunk.join("\n")));
+    sender.close_stdin();
+    assert_eq!(sender.exit_code(PATIENCE), 0);
+    println!("{LINES} lines in {:?}", begun.elapsed());
+    wait_until(PATIENCE, "all of them", || server.count() >= LINES);
+    let heard = server.heard();
+    let fresh: Vec<&str> = heard.iter().filter(|heard| !heard.is_late()).map(|heard| heard.text()).collect();
+    assert_eq!(fresh, lines);
+}

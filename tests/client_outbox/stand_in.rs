@@ -1,0 +1,240 @@
+//! A chat server that does what a test tells it to: it lets everybody in, and stores, keeps silent or refuses.
+
+use crate::support::{Broker, PATIENCE, wait_until};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use mqttchat::link::{
+    Address, Config, Event, LONGEST_WAIT, Link, Message, Publication, Qos, Settings, Subscription, Transport, Version,
+};
+use mqttchat::protocol::{Ranges, Session, Stored};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// What becomes of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    Store,
+    Silence,
+    /// An error for those with this text, the others are stored.
+    Refuse(&'static str),
+}
+
+/// A message as it arrived.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    pub topic: String,
+    pub payload: Value,
+}
+
+impl Heard {
+    pub fn text(&self) -> &str {
+        self.payload["message"].as_str().unwrap_or_default()
+    }
+
+    pub fn id(&self) -> String {
+        format!("{}-{}", self.payload["session"].as_str().unwrap_or_default(), self.payload["seq"])
+    }
+
+    pub fn is_late(&self) -> bool {
+        self.payload["late"] == true
+    }
+}
+
+struct State {
+    answer: Answer,
+    heard: Vec<Heard>,
+    is_connected: bool,
+}
+
+pub struct StandIn {
+    state: Arc<Mutex<State>>,
+    orders: Sender<Order>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Order {
+    Publish(Publication),
+    Stop,
+}
+
+impl StandIn {
+    /// Connected, and announced as one that stores, or does not. `rate`: what it takes in a second.
+    #[track_caller]
+    pub fn start_with(broker: &Broker, answer: Answer, durable: bool, rate: Option<u64>) -> StandIn {
+        let state = Arc::new(Mutex::new(State { answer, heard: Vec::new(), is_connected: false }));
+        let (sender, events) = unbounded();
+        let link = Link::open(config(broker), move |event| drop(sender.send(event))).expect("a thread");
+        let (orders, inbox) = unbounded();
+        let server = Server { link, state: state.clone(), events, orders: inbox };
+        let thread = std::thread::spawn(move || server.run());
+        let stand_in = StandIn { state, orders, thread: Some(thread) };
+        wait_until(PATIENCE, "the stand-in is connected", || stand_in.state.lock().unwrap().is_connected);
+        let mut info = json!({"type": "server", "status": "online", "instance": mqttchat::random::word(),
+            "started": "2026-11-22T20:30:00.000+01:00", "version": "0", "identity": "open", "durable": durable});
+        if let Some(rate) = rate {
+            info["rate"] = rate.into();
+        }
+        stand_in.publish("chat/server", &info, true);
+        stand_in
+    }
+
+    #[track_caller]
+    pub fn start(broker: &Broker, answer: Answer) -> StandIn {
+        StandIn::start_with(broker, answer, true, None)
+    }
+
+    pub fn answer(&self, answer: Answer) {
+        self.state.lock().unwrap().answer = answer;
+    }
+
+    /// All messages so far, in order.
+    pub fn heard(&self) -> Vec<Heard> {
+        self.state.lock().unwrap().heard.clone()
+    }
+
+    pub fn count(&self) -> usize {
+        self.state.lock().unwrap().heard.len()
+    }
+
+    /// The first message that `wanted` holds for.
+    #[track_caller]
+    pub fn wait_for(&self, what: &str, mut wanted: impl FnMut(&Heard) -> bool) -> Heard {
+        let mut found = None;
+        wait_until(PATIENCE, what, || {
+            found = self.state.lock().unwrap().heard.iter().find(|heard| wanted(heard)).cloned();
+            found.is_some()
+        });
+        found.expect("wait_until returns only with one")
+    }
+
+    /// Says that it goes, and goes.
+    pub fn stop(self) {
+        self.publish("chat/server", &json!({"type": "server", "status": "offline", "durable": true}), true);
+    }
+
+    fn publish(&self, topic: &str, payload: &Value, retain: bool) {
+        let _ = self.orders.send(Order::Publish(publication(topic, payload.to_string().into_bytes(), retain)));
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        let _ = self.orders.send(Order::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn publication(topic: &str, payload: Vec<u8>, retain: bool) -> Publication {
+    Publication { topic: topic.to_owned(), payload, qos: Qos::AtLeastOnce, retain, ticket: None }
+}
+
+fn config(broker: &Broker) -> Config {
+    let filters = ["messages/#", "rooms/#", "private/+/+", "presence/#", "request/#"];
+    let address =
+        Address { transport: Transport::Tcp, host: "127.0.0.1".to_owned(), port: broker.port(), path: String::new() };
+    Config {
+        settings: Settings {
+            address,
+            tls: None,
+            username: None,
+            password: None,
+            keep_alive: Duration::from_secs(30),
+            version: Version::V5,
+        },
+        client_id: format!("stand-in-{}", mqttchat::random::word()),
+        persistent: false,
+        will: None,
+        subscriptions: filters
+            .iter()
+            .map(|filter| Subscription { filter: format!("chat/{filter}"), qos: Qos::AtLeastOnce, no_local: true })
+            .collect(),
+        patient: true,
+        longest_wait: LONGEST_WAIT,
+        gate: None,
+    }
+}
+
+struct Server {
+    link: Link,
+    state: Arc<Mutex<State>>,
+    events: Receiver<Event>,
+    orders: Receiver<Order>,
+}
+
+impl Server {
+    fn run(self) {
+        loop {
+            crossbeam_channel::select! {
+                recv(self.orders) -> order => match order {
+                    Ok(Order::Publish(publication)) => self.link.publish(publication),
+                    Ok(Order::Stop) | Err(_) => return self.link.close(None, Duration::from_secs(2)),
+                },
+                recv(self.events) -> event => {
+                    let mut stored = BTreeMap::new();
+                    for event in event.into_iter().chain(self.events.try_iter()) {
+                        self.hears(event, &mut stored);
+                    }
+                    for ((key, session), seq) in stored {
+                        self.say(&key, Stored { session, seq }.to_json());
+                    }
+                }
+            }
+        }
+    }
+
+    fn hears(&self, event: Event, stored: &mut BTreeMap<(String, Session), Ranges>) {
+        match event {
+            Event::Connected { .. } => self.state.lock().unwrap().is_connected = true,
+            Event::Message(message) if !message.retained => self.arrived(&message, stored),
+            _ => {}
+        }
+    }
+
+    fn arrived(&self, message: &Message, stored: &mut BTreeMap<(String, Session), Ranges>) {
+        let Ok(payload) = serde_json::from_slice::<Value>(&message.payload) else { return };
+        let text = |name: &str| payload[name].as_str().unwrap_or_default();
+        let nick = if payload["requester"].is_string() { text("requester") } else { text("username") };
+        let key = nick.to_lowercase();
+        match message.topic.split('/').nth(1) {
+            Some("presence") if text("action") == "join" => {
+                self.say(&key, json!({"type": "welcome", "session": text("session")}).to_string().into());
+            }
+            Some("request") if message.topic.contains("/history") => {
+                let page = json!({"type": "history", "messages": [], "request": text("request"),
+                    "room": payload["room"].as_str().unwrap_or("lobby"), "epoch": "rkrxc5f0sqnm", "from": 0, "to": 0,
+                    "complete": true, "gap": false});
+                self.say(&key, page.to_string().into());
+            }
+            Some("request") if message.topic.contains("/users") => {
+                let list = json!({"type": "online_users", "users": [nick], "request": text("request")});
+                self.say(&key, list.to_string().into());
+            }
+            Some("messages" | "rooms" | "private") if ["chat", "private"].contains(&text("type")) => {
+                let mut state = self.state.lock().unwrap();
+                let (session, seq) = (text("session").to_owned(), payload["seq"].as_u64().unwrap_or_default());
+                match state.answer {
+                    Answer::Silence => {}
+                    Answer::Refuse(refused) if text("message") == refused => {
+                        let error = json!({"type": "error", "code": "bad_message", "message": "not that",
+                            "session": session, "of": format!("{session}-{seq}")});
+                        self.say(&key, error.to_string().into());
+                    }
+                    Answer::Store | Answer::Refuse(_) => {
+                        let session = Session::parse(&session).expect("a session");
+                        stored.entry((key, session)).or_default().insert(seq);
+                    }
+                }
+                state.heard.push(Heard { topic: message.topic.clone(), payload: payload.clone() });
+            }
+            _ => {}
+        }
+    }
+
+    fn say(&self, key: &str, payload: Vec<u8>) {
+        self.link.publish(publication(&format!("chat/private/{key}/server"), payload, false));
+    }
+}
