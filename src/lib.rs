@@ -12,3 +12,4 @@ pub mod random;
 pub mod server;
 pub mod signals;
 mod terminal;
+pub mod transfer;

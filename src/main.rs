@@ -1,7 +1,7 @@
 //! A switch: subcommand → run → exit code.
 
 use mqttchat::options::{self, Environment, Invocation};
-use mqttchat::{check, client, server};
+use mqttchat::{check, client, server, transfer};
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -12,6 +12,8 @@ fn main() -> ExitCode {
         Ok(Invocation::Server(options)) => server::run(options),
         Ok(Invocation::Client(options)) => client::run(options),
         Ok(Invocation::Check(options)) => check::run(options),
+        Ok(Invocation::Export(options)) => transfer::export(&options),
+        Ok(Invocation::Import(options)) => transfer::import(&options),
         Ok(Invocation::Help(text)) => print(&text),
         Ok(Invocation::Version) => print(concat!("mqttchat ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(error) => {

@@ -12,6 +12,7 @@ mod help;
 mod login;
 mod table;
 mod tls;
+mod transfer;
 
 use std::ffi::OsString;
 use std::io;
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub use environment::Environment;
 pub use error::UsageError;
 pub use table::{Flag, GROUPS, Group, Subcommand};
+pub use transfer::{ExportOptions, ImportOptions, Since};
 
 use crate::link::{Qos, Settings};
 use crate::nearest::nearest;
@@ -33,6 +35,8 @@ pub enum Invocation {
     Server(ServerOptions),
     Client(ClientOptions),
     Check(CheckOptions),
+    Export(ExportOptions),
+    Import(ImportOptions),
     /// Print this text.
     Help(String),
     /// Print the version.
@@ -77,6 +81,10 @@ pub struct ServerOptions {
     pub data_dir: Option<PathBuf>,
     /// Somebody chose that folder; else it is the default one.
     pub data_dir_is_chosen: bool,
+    /// How long messages are kept; `None`: for ever.
+    pub retention: Option<Duration>,
+    /// Bytes that the database may take; `None`: as many as it needs.
+    pub max_size: Option<u64>,
     /// How many messages a joiner gets, 0 to [`MAX_HISTORY_LIMIT`].
     pub history_limit: usize,
     /// The silence after which somebody is taken off the chat, 2 seconds at least.
@@ -119,6 +127,12 @@ pub struct CheckOptions {
 /// The most that `--history-limit` takes: what one page of history holds.
 pub const MAX_HISTORY_LIMIT: usize = 500;
 
+/// The most that `--retention` takes, in days: a century is for ever.
+const MAX_RETENTION_DAYS: u64 = 36_500;
+
+/// The least that `--max-size` takes, in bytes: an empty database has about a fifth of it.
+const MIN_MAX_SIZE: u64 = 1 << 20;
+
 /// Original clients send a heartbeat every 30 s and cannot be told to do it more often; a
 /// shorter time-out than this, which leaves 5 s for a late one, takes them off the chat.
 const ORIGINAL_CLIENTS_TIMEOUT: Duration = Duration::from_secs(35);
@@ -130,7 +144,7 @@ const ORIGINAL_CLIENTS_TIMEOUT: Duration = Duration::from_secs(35);
 pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Invocation, UsageError> {
     let arguments = to_utf8(arguments)?;
     let Some((first, rest)) = arguments.split_first() else {
-        return Err(UsageError::new("what to do? begin with server, client or check"));
+        return Err(UsageError::new("what to do? begin with server, client, check, export or import"));
     };
     match (first.as_str(), rest) {
         ("--version", _) => return Ok(Invocation::Version),
@@ -179,10 +193,10 @@ fn subcommand(word: &str) -> Result<Subcommand, UsageError> {
     let names = Subcommand::ALL.map(Subcommand::name).into_iter().chain(["help"]);
     Err(UsageError::new(match nearest(word, names) {
         _ if word.starts_with('-') => {
-            format!("{word:?} comes too early; begin with server, client or check")
+            format!("{word:?} comes too early; begin with server, client, check, export or import")
         }
         Some(near) => format!("unknown subcommand {word:?}; did you mean {near}?"),
-        None => format!("unknown subcommand {word:?}; there are server, client, check and help"),
+        None => format!("unknown subcommand {word:?}; there are server, client, check, export, import and help"),
     }))
 }
 
@@ -202,11 +216,15 @@ fn invocation(
     let in_file = option_file(subcommand, &typed, environment, &mut warnings)?;
     let in_environment = Level::from_environment(subcommand, environment)?;
     let given = Given { levels: [typed, in_environment, in_file] };
-    let connection = connection(&given, environment, warnings)?;
+    let connected = |warnings| connection(&given, environment, warnings);
     Ok(match subcommand {
-        Subcommand::Server => Invocation::Server(server(&given, connection, environment)?),
-        Subcommand::Client => Invocation::Client(client(&given, connection, environment)?),
-        Subcommand::Check => Invocation::Check(CheckOptions { connection, json: given.is_on("json") }),
+        Subcommand::Server => Invocation::Server(server(&given, connected(warnings)?, environment)?),
+        Subcommand::Client => Invocation::Client(client(&given, connected(warnings)?, environment)?),
+        Subcommand::Check => {
+            Invocation::Check(CheckOptions { connection: connected(warnings)?, json: given.is_on("json") })
+        }
+        Subcommand::Export => Invocation::Export(transfer::export(&given, environment)?),
+        Subcommand::Import => Invocation::Import(transfer::import(&given, environment)?),
     })
 }
 
@@ -249,6 +267,7 @@ fn server(given: &Given, mut connection: Connection, environment: &Environment) 
             UsageError::new("no place for the history, as HOME is not set; give --data-dir or --memory")
         })?),
     };
+    let retention = given.item("retention").map(|item| item.number(1..=MAX_RETENTION_DAYS)).transpose()?;
     let history_limit = given.item("history-limit").map(|item| item.number(0..=MAX_HISTORY_LIMIT));
     // Half of it is the heartbeat that is announced, in whole seconds; a day is for ever.
     let timeout = seconds(given, "timeout", 2, 86_400)?.unwrap_or(Duration::from_secs(60));
@@ -263,6 +282,8 @@ fn server(given: &Given, mut connection: Connection, environment: &Environment) 
         connection,
         data_dir,
         data_dir_is_chosen,
+        retention: retention.map(|days| Duration::from_secs(days * 24 * 3_600)),
+        max_size: given.item("max-size").map(|item| item.size(MIN_MAX_SIZE)).transpose()?,
         history_limit: history_limit.transpose()?.unwrap_or(50),
         timeout,
     })

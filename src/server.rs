@@ -115,7 +115,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     let (jobs, job_inbox) = unbounded();
     let (answers, store_inbox) = unbounded();
     let reader = history.reader().map_err(|error| format!("the database cannot be read: {error}"))?;
-    let retention = Retention { age: None, size: None };
+    let retention = Retention { age: options.retention, size: options.max_size };
     let store = store::start(history, reader, retention, job_inbox, answers).map_err(thread)?;
     let ticks = sweep().map_err(thread)?;
     let (link_events, link_inbox) = unbounded();

@@ -107,7 +107,7 @@ fn is_verbose(given: &Given) -> Result<Option<bool>, UsageError> {
     Ok(item.map(|item| item.flag.long == "verbose"))
 }
 
-fn topic_root(given: &Given) -> Result<String, UsageError> {
+pub(super) fn topic_root(given: &Given) -> Result<String, UsageError> {
     let Some(item) = given.item("topic-root") else {
         return Ok("chat".to_string());
     };

@@ -10,7 +10,7 @@ use getopts::{Fail, Options};
 
 use super::environment::Environment;
 use super::error::{UsageError, reason};
-use super::table::{Flag, Subcommand};
+use super::table::{Flag, GROUPS, Group, Subcommand};
 use crate::nearest::nearest;
 
 /// One option with its value.
@@ -34,6 +34,21 @@ impl Item {
         number.ok_or_else(|| {
             let span = format!("a whole number from {} to {}", range.start(), range.end());
             self.wrong(&format!("{:?} is not {span}", self.value))
+        })
+    }
+
+    /// Its value as a number of bytes, `least` or more: `500M`, `2G`, or just digits.
+    pub fn size(&self, least: u64) -> Result<u64, UsageError> {
+        let (digits, unit) = match self.value.char_indices().last() {
+            Some((end, letter)) if !letter.is_ascii_digit() => (&self.value[..end], letter.to_ascii_uppercase()),
+            _ => (self.value.as_str(), 'B'),
+        };
+        let shift = ['B', 'K', 'M', 'G', 'T'].iter().position(|known| *known == unit);
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.parse::<u64>().ok().filter(|_| is_number).zip(shift);
+        let bytes = number.and_then(|(number, shift)| number.checked_mul(1 << (10 * shift)));
+        bytes.filter(|bytes| (least..=i64::MAX as u64).contains(bytes)).ok_or_else(|| {
+            self.wrong(&format!("{:?} is not a size such as 500M or 2G, at least {}M", self.value, least >> 20))
         })
     }
 
@@ -152,7 +167,11 @@ impl Level {
                 None if owner(name).is_some() => continue,
                 None => return Err(wrong(&unknown(subcommand, name))),
             };
-            if !subcommand.groups().any(|group| group.in_file && group.has(flag)) {
+            let stands_in_file = |group: &Group| group.in_file && group.has(flag);
+            if !subcommand.groups().any(stands_in_file) {
+                if GROUPS.iter().any(|group| stands_in_file(group) && !group.subcommands.contains(&subcommand)) {
+                    continue;
+                }
                 return Err(wrong(&format!("--{} cannot stand in an option file", flag.long)));
             }
             if flag.is_switch() && !value.is_empty() {

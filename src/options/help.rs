@@ -30,23 +30,36 @@ in use; 75 another server serves the chat; 129, 130, 143 ended by a signal.
 pub(super) fn general() -> String {
     let mut text = String::from("Chat over the MQTT broker you already have.\n\n");
     for subcommand in Subcommand::ALL {
-        let usage = format!("  mqttchat {:<6} [BROKER] [options]", subcommand.name());
+        let usage = format!("  {}", usage(subcommand));
         wrap(&mut text, &usage, 37, &format!("  {}", subcommand.summary()));
     }
     text.push_str("  mqttchat help [SUBCOMMAND] | --help | --version\n\n");
+    text.push_str(BROKER);
     finish(text, GROUPS.iter())
 }
 
 /// What `mqttchat SUBCOMMAND --help` prints.
 pub(super) fn of(subcommand: Subcommand) -> String {
-    let text = format!("mqttchat {} [BROKER] [options]\n  {}\n\n", subcommand.name(), subcommand.summary());
+    let mut text = format!("{}\n", usage(subcommand));
+    wrap(&mut text, "", 2, subcommand.summary());
+    text.push('\n');
+    if subcommand.operand() == "[BROKER]" {
+        text.push_str(BROKER);
+    }
     finish(text, subcommand.groups())
 }
 
+fn usage(subcommand: Subcommand) -> String {
+    let words = ["mqttchat", subcommand.name(), subcommand.operand(), "[options]"];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 fn finish(mut text: String, groups: impl Iterator<Item = &'static Group>) -> String {
-    text.push_str(BROKER);
     for group in groups {
-        text.push_str(&format!("\n{}:\n", group.title));
+        if !text.ends_with("\n\n") {
+            text.push('\n');
+        }
+        text.push_str(&format!("{}:\n", group.title));
         for flag in group.flags {
             wrap(&mut text, &names(flag), INDENT, &explanation(flag));
         }

@@ -7,14 +7,18 @@ pub enum Subcommand {
     Server,
     Client,
     Check,
+    Export,
+    Import,
 }
 
-use Subcommand::{Check, Client, Server};
+use Subcommand::{Check, Client, Export, Import, Server};
 
 const ALL: &[Subcommand] = &Subcommand::ALL;
+/// Those that connect to a broker.
+const CONNECTED: &[Subcommand] = &[Server, Client, Check];
 
 impl Subcommand {
-    pub const ALL: [Subcommand; 3] = [Server, Client, Check];
+    pub const ALL: [Subcommand; 5] = [Server, Client, Check, Export, Import];
 
     /// As it is typed.
     pub fn name(self) -> &'static str {
@@ -22,6 +26,17 @@ impl Subcommand {
             Server => "server",
             Client => "client",
             Check => "check",
+            Export => "export",
+            Import => "import",
+        }
+    }
+
+    /// What it takes beside options; may be empty.
+    pub fn operand(self) -> &'static str {
+        match self {
+            Server | Client | Check => "[BROKER]",
+            Export => "",
+            Import => "[FILE]",
         }
     }
 
@@ -31,6 +46,8 @@ impl Subcommand {
             Server => "keep presence and history for a chat",
             Client => "chat (on a terminal), or send and receive (in a pipe)",
             Check => "test a broker step by step and say what to do about what fails",
+            Export => "print a server's history, a JSON object a line; it may run meanwhile",
+            Import => "read such lines into a history (from FILE, else from a pipe); what is there is kept once",
         }
     }
 
@@ -123,7 +140,7 @@ const fn switch(short: &'static str, long: &'static str, help: &'static str) -> 
 pub const GROUPS: &[Group] = &[
     Group {
         title: "Connection",
-        subcommands: ALL,
+        subcommands: CONNECTED,
         in_file: true,
         flags: &[
             value("h", "host", "HOST", "the broker's host name or IP address")
@@ -152,7 +169,7 @@ pub const GROUPS: &[Group] = &[
     },
     Group {
         title: "TLS (on for mqtts://, wss://, port 8883, --cafile, --capath and --cert)",
-        subcommands: ALL,
+        subcommands: CONNECTED,
         in_file: true,
         flags: &[
             value("", "cafile", "FILE", "trust the authorities in this PEM file").default("the system's"),
@@ -172,6 +189,10 @@ pub const GROUPS: &[Group] = &[
             value("", "data-dir", "FOLDER", "keep the history here, in {topic-root}.db")
                 .default("$STATE_DIRECTORY, else $XDG_STATE_HOME/mqttchat, else ~/.local/state/mqttchat"),
             switch("", "memory", "keep nothing on disk"),
+            value("", "retention", "DAYS", "forget messages that were received longer ago")
+                .default("keep them for ever"),
+            value("", "max-size", "SIZE", "forget the oldest messages where the database is larger (500M, 2G)")
+                .default("as large as it gets"),
             value("", "history-limit", "N", "how many messages a joiner gets").default("50"),
             value("", "timeout", "SECONDS", "silence after which somebody is taken off the chat").default("60"),
             value("i", "id", "ID", "MQTT client identifier").default("{topic-root}-server-{secret of the data folder}"),
@@ -212,8 +233,34 @@ pub const GROUPS: &[Group] = &[
         ],
     },
     Group {
+        title: "Export and import",
+        subcommands: &[Export, Import],
+        in_file: true,
+        flags: &[
+            value("", "data-dir", "FOLDER", "the server's folder, with {topic-root}.db")
+                .default("$STATE_DIRECTORY, else $XDG_STATE_HOME/mqttchat, else ~/.local/state/mqttchat"),
+            value("", "topic-root", "ROOT", "what the chat's topics begin with").default("chat"),
+        ],
+    },
+    Group {
+        title: "Export",
+        subcommands: &[Export],
+        in_file: false,
+        flags: &[
+            value("", "room", "ROOM", "this room only, and no direct messages").default("all there is"),
+            value("", "since", "TIME", "received then or later: 2026-11-22, 2026-11-22T20:30, or with an offset")
+                .default("from the first on"),
+        ],
+    },
+    Group {
+        title: "Import",
+        subcommands: &[Import],
+        in_file: true,
+        flags: &[switch("", "quiet", "do not say how many there were")],
+    },
+    Group {
         title: "Output",
-        subcommands: ALL,
+        subcommands: CONNECTED,
         in_file: true,
         flags: &[
             switch("v", "verbose", "say more"),

@@ -2,9 +2,11 @@
 //! out as [`Output`]s; the shell (`server.rs`) has the threads, the clock and the sockets.
 
 mod directs;
+mod invalid;
 mod people;
 mod replies;
 mod requests;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -20,10 +22,11 @@ use crate::now::Now;
 use crate::protocol::limits::{PAGE_MESSAGES, TEXT_CHARS};
 use crate::protocol::text::visible;
 use crate::protocol::{
-    Chat as Message, Claim, Cursor, Epoch, ErrorCode, ErrorReply, FromServer, Invalid, MessageId, Nick, NickKey,
-    RoomName, SearchQuery, ServerInfo, Session, Status, Timestamp, Token, Topic, Topics,
+    Chat as Message, Cursor, Epoch, FromServer, Invalid, Nick, NickKey, RoomName, SearchQuery, ServerInfo, Session,
+    Status, Timestamp, Token, Topic, Topics,
 };
-use log::{info, warn};
+use invalid::agree;
+use log::info;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -160,6 +163,8 @@ pub struct Chat {
     acks: Acks,
     marks: Marks,
     directs: Directs,
+    /// Direct messages that were stored while the broker was away.
+    unserved: Vec<Direct>,
     stats: Stats,
     connected: bool,
     /// Somebody came or went since the retained list was published.
@@ -187,6 +192,7 @@ impl Chat {
             notices: Notices::default(),
             acks: Acks::default(),
             directs: Directs::default(),
+            unserved: Vec::new(),
             stats: Stats::default(),
             connected: false,
             users_stale: true,
@@ -261,6 +267,9 @@ impl Chat {
         // A broker without persistence has forgotten what it retained.
         self.publish_users(now, outputs);
         self.marks.hurry(now.instant);
+        for direct in std::mem::take(&mut self.unserved) {
+            self.stored_direct(now, direct, outputs);
+        }
     }
 
     fn tick(&mut self, now: Now, outputs: &mut Vec<Output>) {
@@ -298,44 +307,6 @@ impl Chat {
             if !heard.is_empty() {
                 outputs.push(Output::Seats(heard));
             }
-        }
-    }
-
-    // ---- what is stored ----
-
-    fn committed(&mut self, now: Now, committed: Committed, outputs: &mut Vec<Output>) {
-        if self.config.durable {
-            for (key, id) in committed.stored {
-                self.acks.add(key, id);
-            }
-        }
-        for progress in committed.progress {
-            self.marks.add(progress.room, progress.from, progress.to, progress.ids, now.instant);
-        }
-        for direct in committed.direct {
-            self.stored_direct(now, direct, outputs);
-        }
-    }
-
-    fn tell_what_is_stored(&mut self, now: Now, outputs: &mut Vec<Output>) {
-        if !self.connected {
-            return;
-        }
-        for (key, stored) in self.acks.due(now.instant) {
-            self.to_client(&key, stored.to_json(), outputs);
-        }
-        for mark in self.marks.due(now.instant) {
-            let topic = Topic::Marks { room: mark.room.clone() };
-            outputs.push(Output::Publish(self.publication(&topic, mark.to_json(), true)));
-        }
-    }
-
-    /// They come again from senders that wait for `stored`.
-    fn turned_away(&mut self, now: Now, count: u64) {
-        self.stats.dropped_total += count;
-        let last = self.turned_away.replace(now.instant);
-        if last.is_none_or(|last| now.instant.saturating_duration_since(last) >= EPISODE) {
-            warn!("too many messages wait to be stored: those that come now are dropped, until there is room again");
         }
     }
 
@@ -415,60 +386,6 @@ impl Chat {
         {
             outputs.push(Output::Publish(self.server_info(Status::Online)));
         }
-    }
-
-    // ---- what is not valid ----
-
-    fn invalid(
-        &mut self,
-        kind: &'static str,
-        invalid: &Invalid,
-        sender: Option<NickKey>,
-        payload: &[u8],
-        outputs: &mut Vec<Output>,
-    ) {
-        self.stats.invalid_total += 1;
-        let claim = Claim::read(payload);
-        let key = claim.nick.as_ref().map(|nick| nick.key().clone());
-        self.warn_once(kind, key, || {
-            let sender = claim.nick.as_ref().map_or("-".to_owned(), shown);
-            format!("ignored an invalid {kind} nick={sender}: {}", visible(&invalid.to_string()))
-        });
-        let (Some(nick), Some(session)) = (claim.nick, claim.session) else { return };
-        // Whom the topic names: an answer to the payload's nick would let anybody have others told that their messages
-        // were not taken.
-        let to = sender.unwrap_or_else(|| nick.key().clone());
-        let code = match (kind, invalid) {
-            (_, Invalid::TextTooLong | Invalid::TooLarge) => ErrorCode::TooLarge,
-            ("request", _) => ErrorCode::BadRequest,
-            ("presence", _) => ErrorCode::BadNick,
-            _ => ErrorCode::BadMessage,
-        };
-        let error = ErrorReply {
-            code,
-            message: invalid.to_string(),
-            session: Some(session),
-            request: claim.token,
-            of: claim.id.filter(|id| ["chat", "private"].contains(&kind) && matches!(id, MessageId::Sent(_))),
-        };
-        self.to_client(&to, error.to_json(), outputs);
-    }
-
-    fn warn_once(&mut self, kind: &'static str, sender: Option<NickKey>, line: impl FnOnce() -> String) {
-        if self.warned.len() >= WARNED {
-            self.warned.clear();
-        }
-        if self.warned.insert((kind, sender)) {
-            warn!("{}", line());
-        }
-    }
-}
-
-/// A topic's sender level must be the key of the payload's nick.
-fn agree(sender: Option<&NickKey>, nick: &Nick) -> Result<(), Invalid> {
-    match sender {
-        Some(key) if key != nick.key() => Err(Invalid::WrongSender),
-        _ => Ok(()),
     }
 }
 

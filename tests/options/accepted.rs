@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mqttchat::link::{Qos, Version};
-use mqttchat::options::{Color, Invocation};
+use mqttchat::options::{Color, ExportOptions, ImportOptions, Invocation, Since};
 
 use super::{BARE, World, option_file, variables};
 
@@ -24,6 +24,7 @@ fn defaults() {
     let server = BARE.server("");
     assert_eq!(server.data_dir, Some("/home/a/.local/state/mqttchat".into()));
     assert_eq!((server.history_limit, server.timeout), (50, Duration::from_secs(60)));
+    assert_eq!((server.retention, server.max_size), (None, None));
     assert!(server.connection.warnings.is_empty());
 }
 
@@ -70,6 +71,55 @@ fn every_option_of_a_server_and_a_check() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn how_much_a_server_keeps() {
+    let server = BARE.server("--retention 30 --max-size 500M");
+    assert_eq!((server.retention, server.max_size), (Some(Duration::from_secs(30 * 86_400)), Some(500 << 20)));
+    let size = |text: &str| BARE.server(&format!("--max-size {text}")).max_size;
+    assert_eq!((size("2G"), size("2g"), size("1048576")), (Some(2 << 30), Some(2 << 30), Some(1 << 20)));
+    assert_eq!((size("2048k"), size("3T")), (Some(2 << 20), Some(3 << 40)));
+    assert_eq!(option_file("--retention 7\n--max-size 1G").server("").max_size, Some(1 << 30));
+}
+
+#[test]
+fn exports_and_imports() {
+    #[track_caller]
+    fn export(line: &str) -> ExportOptions {
+        match option_file("-h h\n--room dev\n--topic-root a/b\n--memory").type_in(&format!("export {line}")) {
+            Ok(Invocation::Export(options)) => options,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+    #[track_caller]
+    fn import(line: &str) -> ImportOptions {
+        match BARE.type_in(&format!("import {line}")) {
+            Ok(Invocation::Import(options)) => options,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+    let all = export("");
+    assert_eq!((all.data_dir, &*all.topic_root), ("/home/a/.local/state/mqttchat".into(), "a/b"));
+    assert_eq!((all.room, all.since), (None, None));
+    let some = export("--data-dir /d --topic-root x --room #dev");
+    assert_eq!((some.data_dir, &*some.topic_root), ("/d".into(), "x"));
+    assert_eq!(some.room.expect("a room").as_str(), "dev");
+    let since = |text: &str| match export(&format!("--since {text}")).since {
+        Some(Since::Local(local)) => local.to_string(),
+        Some(Since::At(at)) => at.to_string(),
+        None => panic!("{text}"),
+    };
+    assert_eq!(since("2026-11-22"), "2026-11-22 00:00:00");
+    assert_eq!(since("2026-11-22T20:30"), "2026-11-22 20:30:00");
+    assert_eq!(since("2026-11-22T20:30:15"), "2026-11-22 20:30:15");
+    assert_eq!(since("2026-11-22T20:30:15+01:00"), "2026-11-22 20:30:15 +01:00");
+    assert_eq!(since("2026-11-22T20:30:15Z"), "2026-11-22 20:30:15 +00:00");
+    let stdin = import("");
+    assert_eq!((stdin.file, stdin.quiet, &*stdin.topic_root), (None, false, "chat"));
+    let file = import("/tmp/x.jsonl --quiet --data-dir /d");
+    assert_eq!((file.file, file.quiet, file.data_dir), (Some("/tmp/x.jsonl".into()), true, "/d".into()));
+    assert_eq!(import("-").file, None);
 }
 
 #[test]
@@ -201,6 +251,8 @@ fn help_and_version() {
     help("help help", "Chat over");
     help("help check", "mqttchat check [BROKER]");
     help("client h --help", "mqttchat client [BROKER]");
+    help("export --help", "mqttchat export [options]");
+    help("help import", "mqttchat import [FILE] [options]");
     help("server --help -p x -o /etc/missing", "mqttchat server [BROKER]");
     for line in ["--version", "client --version", "check -p x --version"] {
         assert!(matches!(BARE.type_in(line), Ok(Invocation::Version)), "{line}");

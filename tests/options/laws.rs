@@ -18,7 +18,7 @@ proptest! {
         words in prop::collection::vec(WORD, 0..5),
         file in LINES,
     ) {
-        for subcommand in ["client", "server", "check", "help"] {
+        for subcommand in ["client", "server", "check", "export", "import", "help"] {
             let words = words.iter().map(OsString::from);
             let arguments: Vec<_> = [subcommand.into()].into_iter().chain(words).collect();
             if let Err(text) = option_file(&file).run(&arguments) {

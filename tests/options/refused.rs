@@ -29,11 +29,11 @@ fn check_bad_file(line: &str, expected: &str) {
 fn bad_subcommands() {
     let see = "(see mqttchat --help)";
     let bad = |line: &str, expected: &str| check_bad_in(BARE, line, &format!("{expected} {see}"));
-    bad("", "what to do? begin with server, client or check");
+    bad("", "what to do? begin with server, client, check, export or import");
     bad("clinet", "unknown subcommand \"clinet\"; did you mean client?");
     bad("help sever", "unknown subcommand \"sever\"; did you mean server?");
-    bad("dance", "unknown subcommand \"dance\"; there are server, client, check and help");
-    bad("-h h client", "\"-h\" comes too early; begin with server, client or check");
+    bad("dance", "unknown subcommand \"dance\"; there are server, client, check, export, import and help");
+    bad("-h h client", "\"-h\" comes too early; begin with server, client, check, export or import");
     bad("help client now", "help takes one subcommand; \"now\" is too many");
 }
 
@@ -80,6 +80,11 @@ fn bad_options() {
     };
     bad("server --memory --data-dir d", "--data-dir: does not go together with --memory");
     bad("server --history-limit 501", "--history-limit: \"501\" is not a whole number from 0 to 500");
+    for size in ["0", "500", "1023K", "5X", "M", "-1M", "1.5G", "5MB", "9000000T", "ж"] {
+        let problem = format!("--max-size: {size:?} is not a size such as 500M or 2G, at least 1M");
+        bad(&format!("server --max-size {size}"), &problem);
+    }
+    bad("server --retention 0", "--retention: \"0\" is not a whole number from 1 to 36500");
     bad("server --timeout 1", "--timeout: \"1\" is not a whole number from 2 to 86400");
     check_bad_in(
         variables("HOME=x"),
@@ -87,6 +92,26 @@ fn bad_options() {
         "no place for the history, as HOME is not set; give --data-dir or --memory \
          (see mqttchat server --help)",
     );
+}
+
+#[test]
+fn bad_exports_and_imports() {
+    let bad = |line: &str, expected: &str| {
+        let subcommand = line.split(' ').next().expect("a word");
+        check_bad_in(BARE, line, &format!("{expected} (see mqttchat {subcommand} --help)"));
+    };
+    bad("export file", "\"file\" is one word too many");
+    bad("import a b", "\"b\" is one word too many");
+    bad("export -h h", "-h is an option of mqttchat server, not of mqttchat export");
+    bad("import --room dev", "--room is an option of mqttchat client, not of mqttchat import");
+    bad("export --room Dev", "--room: \"Dev\" names no room: a name cannot hold D");
+    for time in ["yesterday", "2026-13-01", "2026-11-22T25:00", "20:30", "+10000-01-01"] {
+        let forms = "2026-11-22, 2026-11-22T20:30 or 2026-11-22T20:30:00+01:00";
+        bad(&format!("export --since {time}"), &format!("--since: {time:?} is no time such as {forms}"));
+    }
+    let homeless = variables("HOME=x");
+    let expected = "which history? HOME is not set; give --data-dir (see mqttchat import --help)";
+    check_bad_in(homeless, "import", expected);
 }
 
 #[test]

@@ -186,3 +186,18 @@ fn more_than_are_under_way_at_a_time_come_in_order() {
     let expected: Vec<String> = (1..=120).map(|seq| format!("psst {seq}")).collect();
     assert_eq!(delivered(&mut watcher), expected);
 }
+
+#[test]
+fn a_server_that_hears_its_own_words_passes_them_over() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    // Only MQTT 5 can leave out what a client publishes itself.
+    let _server = start_server(&broker, data.path(), &["-V", "311"]);
+    let mut watcher = Subscriber::start(&broker, &["chat/private/#", "chat/stats"]);
+    send(&broker, 1);
+    await_waiting(&mut watcher, 1);
+    assert_eq!(join_and_see(&broker, 1), ["psst 1"]);
+    receipt(&broker, "Bob", 1);
+    assert_eq!(join_and_see(&broker, 2), [""; 0]);
+    let stats = await_json(&mut watcher, "the counters", "chat/stats", |v| v["directs_total"] == 1);
+    assert_eq!((&stats["invalid_total"], &stats["messages_total"]), (&json!(0), &json!(0)));
+}

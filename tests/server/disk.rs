@@ -50,8 +50,6 @@ fn a_full_disk_is_one_line_and_heals_by_itself() {
     for seq in 41..=45 {
         say(&broker, "chat/messages", numbered(seq));
     }
-    // Longer than until the next attempt.
-    std::thread::sleep(std::time::Duration::from_millis(2_500));
 
     limit_files(&server, libc::RLIM_INFINITY);
     server.wait_for_line(Stream::Err, "the history is written again", PATIENCE);

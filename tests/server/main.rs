@@ -12,6 +12,7 @@ mod marks;
 mod originals;
 mod outages;
 mod presence;
+mod retention;
 mod rivals;
 mod search;
 mod stopping;

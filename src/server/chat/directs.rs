@@ -1,6 +1,7 @@
 //! Direct messages as the chat takes them: each is kept until its receipt passes, and sent to whoever missed it.
 
-use super::{Chat, Output, Question, agree, shown};
+use super::invalid::agree;
+use super::{Chat, Output, Question, shown};
 use crate::now::Now;
 use crate::protocol::{
     Entry, History, Invalid, MessageId, NickKey, Private, Receipt, ReceiptOf, Timestamp, Topic, Waiting,
@@ -71,8 +72,12 @@ impl Chat {
         Ok(())
     }
 
-    /// One that waits for its receipt is in the database.
+    /// One that waits for its receipt is in the database. While the broker is away nobody can be told or served.
     pub(super) fn stored_direct(&mut self, now: Now, direct: Direct, outputs: &mut Vec<Output>) {
+        if !self.connected {
+            self.unserved.push(direct);
+            return;
+        }
         let seating = self.seating(direct.private.to.key());
         let steps = self.directs.stored(direct, seating, now.instant);
         self.take_steps(now, steps, outputs);
@@ -86,6 +91,10 @@ impl Chat {
         found: Vec<Direct>,
         outputs: &mut Vec<Output>,
     ) {
+        // Then it is asked again.
+        if !self.connected {
+            return;
+        }
         let seating = self.seating(to);
         let steps = self.directs.found(to, after, found, seating, now.instant);
         self.take_steps(now, steps, outputs);

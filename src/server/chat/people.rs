@@ -1,6 +1,7 @@
 //! Presence as the chat takes it: who comes, who goes, and who is told.
 
-use super::{Chat, Output, ReplyTo, agree, shown};
+use super::invalid::agree;
+use super::{Chat, Output, ReplyTo, shown};
 use crate::now::Now;
 use crate::protocol::{
     Action, ErrorCode, ErrorReply, Invalid, Nick, NickKey, NoticeKind, Presence, Timestamp, Topic, Welcome,

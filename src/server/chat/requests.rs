@@ -1,6 +1,7 @@
 //! What the chat is asked: from memory it answers at once, for the rest it asks the database.
 
-use super::{Chat, Output, Question, ReplyTo, agree};
+use super::invalid::agree;
+use super::{Chat, Output, Question, ReplyTo};
 use crate::now::Now;
 use crate::protocol::limits::{PAGE_MESSAGES, SEARCH_MESSAGES};
 use crate::protocol::{ErrorCode, ErrorReply, Invalid, NickKey, Request, RequestKind, SearchQuery, SearchRequest};

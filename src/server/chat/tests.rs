@@ -1,7 +1,7 @@
 //! The chat without a broker: the tests own the clock and move it.
 
 use super::*;
-use crate::protocol::{Private, SentId};
+use crate::protocol::{MessageId, Private, SentId};
 use crate::server::history::{Page, Progress};
 use chrono::DateTime;
 use serde_json::{Value, json};
@@ -412,6 +412,16 @@ fn an_original_client_gets_a_direct_message_as_a_history() {
     assert_eq!((&message["username"], &message["message"]), (&json!("Alice"), &json!("(direct) psst 1")));
     assert!(message["timestamp"].is_string() && message.as_object().unwrap().len() == 4);
     assert_eq!(on(TO_ALICE, &sent)[0]["of"], json!({"username": "Alice", "id": format!("{SESSION}-1")}));
+}
+
+#[test]
+fn what_is_stored_while_the_broker_is_away_is_served_when_it_is_back() {
+    let mut desk = Desk::new();
+    desk.message("chat/presence", json!({"action": "join", "username": "Bob"}));
+    desk.input(Input::Lost);
+    let direct = vec![waits(1)];
+    assert_eq!(desk.input(committed(Committed { direct, ..Committed::default() })), []);
+    assert_eq!(on("chat/private/Bob", &desk.input(Input::Connected)).len(), 1);
 }
 
 #[test]

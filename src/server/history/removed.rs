@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// How long they are remembered: longer than anybody sends again.
 pub const KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
+/// A row with its entry in the index, measured with short nicks.
+const ROW_BYTES: u64 = 85;
 /// Sessions whose highest removed number is known in memory; then it starts over.
 const SESSIONS: usize = 4_096;
 
@@ -16,6 +18,8 @@ pub struct Removed {
     /// The highest number; 0 where there is none.
     highest: HashMap<NickKey, HashMap<Session, u64>>,
     sessions: usize,
+    /// How many rows it has; `None`: nobody has asked.
+    rows: Option<u64>,
 }
 
 impl Removed {
@@ -48,7 +52,7 @@ impl Removed {
 
     fn know(&mut self, key: &NickKey, session: &Session, highest: u64) {
         if self.sessions >= SESSIONS {
-            *self = Removed::default();
+            *self = Removed { rows: self.rows, ..Removed::default() };
         }
         if !self.highest.contains_key(key) {
             self.highest.insert(key.clone(), HashMap::new());
@@ -88,6 +92,7 @@ impl Removed {
             touching
         };
         let mut delete = sql.prepare_cached("DELETE FROM removed WHERE key = ?1 AND session = ?2 AND first = ?3")?;
+        self.rows = self.rows.map(|rows| (rows + 1).saturating_sub(touching.len() as u64));
         // Those that touch the new one become part of it.
         for (its_first, its_last) in touching {
             delete.execute(params![key.as_str(), session.as_str(), its_first])?;
@@ -106,8 +111,20 @@ impl Removed {
             "DELETE FROM removed WHERE (key, session, first) IN
              (SELECT key, session, first FROM removed WHERE at < ?1 ORDER BY at LIMIT ?2)",
         )?;
-        // What is known in memory errs on the safe side: it looks where nothing is any more.
-        statement.execute(params![before, rows as i64])
+        // What else is known in memory errs on the safe side: it looks where nothing is any more.
+        let gone = statement.execute(params![before, rows as i64])?;
+        self.rows = self.rows.map(|rows| rows.saturating_sub(gone as u64));
+        Ok(gone)
+    }
+
+    /// About how many bytes of the database it takes.
+    pub fn bytes(&mut self, sql: &Connection) -> rusqlite::Result<u64> {
+        let rows = match self.rows {
+            Some(rows) => rows,
+            None => sql.query_row("SELECT count(*) FROM removed", [], |row| row.get::<_, i64>(0))? as u64,
+        };
+        self.rows = Some(rows);
+        Ok(rows * ROW_BYTES)
     }
 }
 

@@ -4,7 +4,7 @@ use super::Error;
 use super::words::Words;
 use crate::random;
 use log::info;
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::time::Duration;
 
 /// Says to whom the file belongs (`PRAGMA application_id`): "mqch".
@@ -92,8 +92,7 @@ const SECOND: &str = "
 /// Makes a new connection one to a history of this version, which it makes where there is none.
 pub fn prepare(sql: &mut Connection) -> Result<(), Error> {
     sql.busy_timeout(BUSY_TIMEOUT)?;
-    let (owner, version) = identity(sql)?;
-    match (owner, version) {
+    match identity(sql)? {
         (APPLICATION_ID, VERSION | 1) => {}
         (0, 0) if is_empty(sql)? => {}
         (APPLICATION_ID, version) => return Err(of_another_version(version)),
@@ -105,11 +104,7 @@ pub fn prepare(sql: &mut Connection) -> Result<(), Error> {
     // The code keeps what refers to what; a look for each message would cost more than it finds.
     sql.pragma_update(None, "foreign_keys", false)?;
     sql.set_prepared_statement_cache_capacity(STATEMENTS);
-    match version {
-        0 => Ok(create(sql)?),
-        1 => Ok(migrate(sql)?),
-        _ => Ok(()),
-    }
+    Ok(bring_to_version(sql)?)
 }
 
 /// As [`prepare`], for a connection that only reads.
@@ -146,25 +141,32 @@ fn is_empty(sql: &Connection) -> rusqlite::Result<bool> {
     sql.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
 }
 
-fn create(sql: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = sql.transaction()?;
-    transaction.execute_batch(FIRST)?;
-    transaction.execute_batch(SECOND)?;
-    for (name, value) in [("epoch", random::word()), ("secret", random::word())] {
-        transaction.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", [name, &value])?;
+/// Another program may be about to do the same: the one that comes second finds it done.
+fn bring_to_version(sql: &mut Connection) -> rusqlite::Result<()> {
+    if identity(sql)?.1 == VERSION {
+        return Ok(());
     }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    let transaction = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    match identity(&transaction)?.1 {
+        VERSION => return Ok(()),
+        0 => create(&transaction)?,
+        _ => {
+            info!("the words of the history are indexed, once: about 10 s for a million messages");
+            transaction.execute_batch(SECOND)?;
+            index_all(&transaction)?;
+        }
+    }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }
 
-fn migrate(sql: &mut Connection) -> rusqlite::Result<()> {
-    info!("the history's words are indexed, once: about 10 s for a million messages");
-    let transaction = sql.transaction()?;
-    transaction.execute_batch(SECOND)?;
-    index_all(&transaction)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
+fn create(sql: &Transaction) -> rusqlite::Result<()> {
+    sql.execute_batch(FIRST)?;
+    sql.execute_batch(SECOND)?;
+    for (name, value) in [("epoch", random::word()), ("secret", random::word())] {
+        sql.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", [name, &value])?;
+    }
+    sql.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
 fn index_all(sql: &Transaction) -> rusqlite::Result<()> {

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// Rows that one step takes at most: a few milliseconds.
 const STEP: usize = 500;
 
+/// Which part of a limited size the ids of what is gone may take.
+const REMOVED_SHARE: u64 = 8;
+
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retention {
@@ -40,6 +43,12 @@ impl History {
                 return is_due(sql);
             }
             let before = if is_large(sql, limits.size)? { i64::MAX } else { oldest };
+            // Of senders whose every message is a run of its own each leaves a row: they shall not crowd out what is kept.
+            if let Some(size) = limits.size
+                && state.removed.bytes(sql)? > size / REMOVED_SHARE
+            {
+                state.removed.forget(sql, i64::MAX, STEP)?;
+            }
             let mut gone = take_messages(sql, state, before, now)?;
             gone += take_direct(sql, state, if gone == 0 { before } else { oldest }, now)?;
             gone += state.removed.forget(sql, forgotten, STEP)?;

@@ -45,11 +45,13 @@ impl Words {
 }
 
 /// `prefix`: so that the beginning of a word is found as fast as a word. Without `columnsize`, which only ranking needs.
+/// `automerge`: twice the usual, so that less is merged while messages come; a part is small anyway.
 fn create(sql: &Connection, table: &str) -> rusqlite::Result<()> {
     sql.execute_batch(&format!(
         "CREATE VIRTUAL TABLE {table} USING fts5 (
             text, content = '', columnsize = 0, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
-        )"
+        );
+        INSERT INTO {table} ({table}, rank) VALUES ('automerge', 8);"
     ))
 }
 

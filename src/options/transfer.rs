@@ -1,0 +1,98 @@
+//! The options of `export` and `import`: which history, and which part of it.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
+
+use super::connection::topic_root;
+use super::environment::Environment;
+use super::error::UsageError;
+use super::given::{Given, Item};
+use crate::protocol::RoomName;
+
+/// `mqttchat export`.
+#[derive(Debug)]
+pub struct ExportOptions {
+    /// The folder of the database.
+    pub data_dir: PathBuf,
+    pub topic_root: String,
+    /// This room only.
+    pub room: Option<RoomName>,
+    /// What was received then or later.
+    pub since: Option<Since>,
+}
+
+/// `mqttchat import`.
+#[derive(Debug)]
+pub struct ImportOptions {
+    pub data_dir: PathBuf,
+    pub topic_root: String,
+    /// `None`: the standard input.
+    pub file: Option<PathBuf>,
+    pub quiet: bool,
+}
+
+/// A moment as it was typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    At(DateTime<FixedOffset>),
+    /// In the zone of whoever typed it.
+    Local(NaiveDateTime),
+}
+
+pub(super) fn export(given: &Given, environment: &Environment) -> Result<ExportOptions, UsageError> {
+    no_more_words(given, 0)?;
+    Ok(ExportOptions {
+        data_dir: data_dir(given, environment)?,
+        topic_root: topic_root(given)?,
+        room: given.item("room").map(room).transpose()?,
+        since: given.item("since").map(since).transpose()?,
+    })
+}
+
+pub(super) fn import(given: &Given, environment: &Environment) -> Result<ImportOptions, UsageError> {
+    no_more_words(given, 1)?;
+    let [typed, ..] = &given.levels;
+    Ok(ImportOptions {
+        data_dir: data_dir(given, environment)?,
+        topic_root: topic_root(given)?,
+        file: typed.words.first().filter(|word| *word != "-").map(PathBuf::from),
+        quiet: given.is_on("quiet"),
+    })
+}
+
+fn no_more_words(given: &Given, than: usize) -> Result<(), UsageError> {
+    let [typed, ..] = &given.levels;
+    match typed.words.get(than) {
+        Some(word) => Err(UsageError::new(format!("{word:?} is one word too many"))),
+        None => Ok(()),
+    }
+}
+
+fn data_dir(given: &Given, environment: &Environment) -> Result<PathBuf, UsageError> {
+    let given = given.item("data-dir").map(|item| PathBuf::from(&item.value));
+    given
+        .or_else(|| environment.state_dir())
+        .ok_or_else(|| UsageError::new("which history? HOME is not set; give --data-dir"))
+}
+
+fn room(item: &Item) -> Result<RoomName, UsageError> {
+    let name = item.value.strip_prefix('#').unwrap_or(&item.value);
+    RoomName::parse(name).map_err(|error| item.wrong(&format!("{:?} names no room: {error}", item.value)))
+}
+
+fn since(item: &Item) -> Result<Since, UsageError> {
+    let text = &item.value;
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Ok(Since::At(at));
+    }
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN));
+    let minute = || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M");
+    let second = || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f");
+    let local = day.or_else(|_| minute()).or_else(|_| second());
+    // RFC 3339's years; at the ends of the library's own no zone can be added without overflow.
+    let local = local.ok().filter(|local| (0..=9999).contains(&chrono::Datelike::year(local)));
+    local.map(Since::Local).ok_or_else(|| {
+        item.wrong(&format!("{text:?} is no time such as 2026-11-22, 2026-11-22T20:30 or 2026-11-22T20:30:00+01:00"))
+    })
+}

@@ -1,0 +1,47 @@
+//! What became of messages: who is told what is stored, and which rooms how far they have come.
+
+use super::{Chat, EPISODE, Output};
+use crate::now::Now;
+use crate::protocol::Topic;
+use crate::server::history::Committed;
+use log::warn;
+
+impl Chat {
+    pub(super) fn committed(&mut self, now: Now, committed: Committed, outputs: &mut Vec<Output>) {
+        if self.config.durable {
+            for (key, id) in committed.stored {
+                self.acks.add(key, id);
+            }
+        }
+        for progress in committed.progress {
+            self.marks.add(progress.room, progress.from, progress.to, progress.ids, now.instant);
+        }
+        // First that it is stored, then that it waits.
+        self.tell_what_is_stored(now, outputs);
+        for direct in committed.direct {
+            self.stored_direct(now, direct, outputs);
+        }
+    }
+
+    pub(super) fn tell_what_is_stored(&mut self, now: Now, outputs: &mut Vec<Output>) {
+        if !self.connected {
+            return;
+        }
+        for (key, stored) in self.acks.due(now.instant) {
+            self.to_client(&key, stored.to_json(), outputs);
+        }
+        for mark in self.marks.due(now.instant) {
+            let topic = Topic::Marks { room: mark.room.clone() };
+            outputs.push(Output::Publish(self.publication(&topic, mark.to_json(), true)));
+        }
+    }
+
+    /// They come again from senders that wait for `stored`.
+    pub(super) fn turned_away(&mut self, now: Now, count: u64) {
+        self.stats.dropped_total += count;
+        let last = self.turned_away.replace(now.instant);
+        if last.is_none_or(|last| now.instant.saturating_duration_since(last) >= EPISODE) {
+            warn!("too many messages wait to be stored: those that come now are dropped, until there is room again");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What a commit keeps, once, and what it tells.
+
+use super::*;
+
+#[test]
+fn each_id_is_kept_once_per_nick() {
+    let mut history = History::in_memory().unwrap();
+    let batch = [
+        arrived("lobby", "alice", Some((1, 1)), "one"),
+        arrived("lobby", "Alice", Some((1, 1)), "one again"),
+        arrived("lobby", "bob", Some((1, 1)), "same id, another nick"),
+        arrived("lobby", "carol", None, "no id"),
+        arrived("lobby", "carol", None, "no id"),
+    ];
+    assert_eq!(keep(&mut history, &batch).unwrap(), 4);
+    assert_eq!(keep(&mut history, &batch[..1]).unwrap(), 0);
+    let (texts, span) = page(&history, "lobby", 50, Place::Newest);
+    assert_eq!(texts, ["one", "same id, another nick", "no id", "no id"]);
+    assert_eq!((span.from, span.to, span.complete, span.gap), (0, 4, true, false));
+    assert_eq!(history.questions().rooms().unwrap(), [(RoomName::lobby(), 4)]);
+}
+
+#[test]
+fn a_commit_tells_what_is_stored_and_what_is_new() {
+    let mut history = History::in_memory().unwrap();
+    let key = |text: &str| nick(text).key().clone();
+    keep(&mut history, &[arrived("dev", "alice", Some((1, 1)), "one")]).unwrap();
+    let batch = [
+        Keep::Chat(arrived("dev", "alice", Some((1, 1)), "one")),
+        Keep::Chat(arrived("dev", "Bob", Some((2, 1)), "two")),
+        Keep::Chat(arrived("lobby", "carol", None, "three")),
+        Keep::Chat(arrived("dev", "carol", None, "four")),
+        direct("alice", "bob", (1, 2), "five"),
+    ];
+    let committed = history.commit(&batch, &[]).unwrap();
+    let stored = [(key("alice"), id((1, 1))), (key("bob"), id((2, 1))), (key("alice"), id((1, 2)))];
+    assert_eq!(committed.stored, stored);
+    let progress = |name: &str, from, to, ids| Progress { room: room(name), from, to, ids };
+    let dev = progress("dev", 1, 3, vec![(key("bob"), Some(id((2, 1)))), (key("carol"), None)]);
+    assert_eq!(committed.progress, [dev, progress("lobby", 0, 1, vec![(key("carol"), None)])]);
+    let [Direct { private, row: 1 }] = &committed.direct[..] else { panic!("{:?}", committed.direct) };
+    assert_eq!((private.text.as_str(), private.timestamp.is_some()), ("five", true));
+}
+
+#[test]
+fn a_direct_message_waits_until_it_is_delivered() {
+    let mut history = History::in_memory().unwrap();
+    let batch = [
+        direct("alice", "Bob", (1, 1), "one"),
+        direct("alice", "carol", (1, 2), "to another"),
+        direct("alice", "bob", (1, 3), "two"),
+        direct("alice", "bob", (1, 1), "one again"),
+    ];
+    let committed = history.commit(&batch, &[]).unwrap();
+    assert_eq!((committed.stored.len(), committed.direct.len()), (4, 3));
+    assert_eq!(waiting(&history, "bob"), ["one", "two"]);
+    let first = history.questions().waiting_for(nick("bob").key(), 0, 1).unwrap()[0].row;
+    assert_eq!(history.questions().waiting_for(nick("bob").key(), first, 9).unwrap().len(), 1);
+
+    let key = |name| nick(name).key().clone();
+    let delivered = |n| Keep::Delivered { to: key("bob"), sender: key("alice"), id: id((1, n)) };
+    // Ones with another sender and another addressee than the message's, and one that never was.
+    let foreign = Keep::Delivered { to: key("bob"), sender: key("bob"), id: id((1, 3)) };
+    let other = Keep::Delivered { to: key("carol"), sender: key("alice"), id: id((1, 3)) };
+    let committed = history.commit(&[delivered(1), foreign, other, delivered(77)], &[]).unwrap();
+    assert_eq!(committed, Committed::default());
+    assert_eq!(waiting(&history, "bob"), ["two"]);
+    // Sent again it is stored, and waits no more.
+    let committed = history.commit(&batch[..1], &[]).unwrap();
+    assert_eq!((committed.stored.len(), committed.direct.len()), (1, 0));
+    assert_eq!(waiting(&history, "bob"), ["two"]);
+    // One that still waits is told of again.
+    let committed = history.commit(&batch[2..3], &[]).unwrap();
+    assert_eq!((committed.stored.len(), committed.direct.len()), (1, 1));
+    // What is delivered within the batch that it came with waits for nobody.
+    let committed = history.commit(&[direct("alice", "bob", (1, 4), "quick"), delivered(4)], &[]).unwrap();
+    assert_eq!((committed.stored.len(), committed.direct.len()), (1, 0));
+}
+
+#[test]
+fn what_is_gone_is_not_kept_again() {
+    let file = TempFile::new();
+    let mut history = file.open();
+    keep(&mut history, &numbered("dev", 1..=10)).unwrap();
+    trim(&mut history, Some(5), None);
+    let again = |history: &mut History| {
+        let keeps: Vec<Keep> = numbered("dev", 1..=10).into_iter().map(Keep::Chat).collect();
+        let committed = history.commit(&keeps, &[]).unwrap();
+        assert_eq!((committed.stored.len(), committed.progress.len()), (10, 0));
+        assert_eq!(page(history, "dev", 50, Place::Newest).0.len(), 6);
+    };
+    again(&mut history);
+    drop(history);
+    again(&mut file.open());
+    // Another's message with such an id is another message.
+    let other = arrived("dev", "bob", Some((1, 1)), "mine");
+    assert_eq!(keep(&mut file.open(), &[other]).unwrap(), 1);
+}
+
+#[test]
+fn what_is_gone_is_remembered_in_runs_and_for_90_days() {
+    let mut history = History::in_memory().unwrap();
+    let count = |history: &History| -> i64 {
+        history.own.sql.query_row("SELECT count(*) FROM removed", [], |row| row.get(0)).unwrap()
+    };
+    keep(&mut history, &numbered("dev", (1..=20).filter(|n| n % 2 == 1))).unwrap();
+    trim(&mut history, Some(21), None);
+    assert_eq!(count(&history), 10);
+    keep(&mut history, &numbered("dev", (1..=20).filter(|n| n % 2 == 0))).unwrap();
+    trim(&mut history, Some(21), None);
+    assert_eq!(count(&history), 1);
+    trim(&mut history, Some(21 + 90 * 86_400 - 3_600), None);
+    assert_eq!(count(&history), 1);
+    trim(&mut history, Some(22 + 90 * 86_400), None);
+    assert_eq!(count(&history), 0);
+    assert_eq!(keep(&mut history, &numbered("dev", 1..=1)).unwrap(), 1);
+}
+
+#[test]
+fn what_could_not_be_kept_leaves_nothing() {
+    let mut history = History::in_memory().unwrap();
+    keep(&mut history, &[arrived("lobby", "alice", None, "one")]).unwrap();
+    let full = "CREATE TEMP TRIGGER full BEFORE INSERT ON messages WHEN new.text = 'bad' BEGIN
+        SELECT RAISE(ABORT, 'full'); END";
+    history.own.sql.execute_batch(full).unwrap();
+    let batch = [
+        arrived("new-room", "alice", Some((1, 1)), "findable"),
+        arrived("lobby", "alice", Some((1, 2)), "two"),
+        arrived("lobby", "alice", Some((1, 3)), "bad"),
+    ];
+    assert!(keep(&mut history, &batch).is_err());
+    assert_eq!(history.questions().rooms().unwrap(), [(RoomName::lobby(), 1)]);
+    history.own.sql.execute_batch("DROP TRIGGER full").unwrap();
+    assert_eq!(keep(&mut history, &batch).unwrap(), 3);
+    let (texts, span) = page(&history, "lobby", 50, Place::Newest);
+    assert_eq!((texts, span.to), (vec!["one".to_owned(), "two".to_owned(), "bad".to_owned()], 3));
+    assert_eq!(searched::texts(&history, "findable"), ["findable"]);
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_no_end() {
+    let file = TempFile::new();
+    let mut history = file.open();
+    keep(&mut history, &numbered("dev", 1..=5)).unwrap();
+    let pages: i64 = history.own.sql.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    history.own.sql.pragma_update(None, "max_page_count", pages).unwrap();
+    let large: Vec<Arrived> =
+        (6..=100).map(|n| arrived("dev", "alice", Some((1, n)), &format!("{n} ").repeat(900))).collect();
+    let error = keep(&mut history, &large).unwrap_err();
+    assert_eq!(error.to_string(), "the disk is full");
+    assert_eq!(page(&history, "dev", 50, Place::Newest).1.to, 5);
+    history.own.sql.pragma_update(None, "max_page_count", 1_000_000).unwrap();
+    assert_eq!(keep(&mut history, &large).unwrap(), 95);
+    assert_eq!(page(&history, "dev", 1, Place::Newest).1.to, 100);
+}
+
+#[test]
+fn what_another_program_wrote_is_seen() {
+    let file = TempFile::new();
+    let (mut one, mut other) = (file.open(), file.open());
+    for n in 1..=6 {
+        let history = if n % 2 == 0 { &mut one } else { &mut other };
+        let batch = [arrived("dev", "alice", Some((1, n)), "x"), arrived(&format!("r{}", n / 2), "bob", None, "y")];
+        assert_eq!(keep(history, &batch).unwrap(), 2);
+        assert_eq!(page(&one, "dev", 50, Place::Newest).1.to, n);
+    }
+    trim(&mut one, Some(1), None);
+    assert_eq!(keep(&mut other, &numbered("dev", 1..=6)).unwrap(), 0);
+}

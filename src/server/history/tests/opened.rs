@@ -1,0 +1,118 @@
+//! Opening: what is ours, what was ours once, and what is not.
+
+use super::*;
+
+#[test]
+fn another_programs_database_is_left_alone() {
+    let file = TempFile::new();
+    Connection::open(&file.0).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+    let before = std::fs::read(&file.0).unwrap();
+    assert!(matches!(History::open(&file.0), Err(Error::Foreign(_))));
+    assert!(std::fs::read(&file.0).unwrap() == before);
+    let sql = Connection::open_in_memory().unwrap();
+    sql.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
+    sql.pragma_update(None, "user_version", schema::VERSION + 1).unwrap();
+    assert!(matches!(History::prepare(sql, None), Err(Error::Foreign(_))));
+}
+
+#[track_caller]
+fn check(content: &[u8], part: &str) {
+    let file = TempFile::new();
+    std::fs::write(&file.0, content).unwrap();
+    let told = |error: Option<Error>| error.map_or("no error".to_owned(), |error| error.to_string());
+    let (writer, reader) = (told(History::open(&file.0).err()), told(Reader::open(&file.0).err()));
+    assert!(writer.contains(part), "{writer}");
+    assert!(reader.contains(part), "{reader}");
+    assert!(!writer.contains('\n'));
+}
+
+#[test]
+fn a_damaged_file_is_told_as_such() {
+    check(&[b'x'; 5_000], "it is damaged, or another program's file; move it away");
+    let file = TempFile::new();
+    keep(&mut file.open(), &numbered("dev", 1..=100)).unwrap();
+    let mut bytes = std::fs::read(&file.0).unwrap();
+    bytes.truncate(5_000);
+    check(&bytes, "it is damaged; move it away");
+    let sql = Connection::open(&file.0).unwrap();
+    sql.execute_batch("UPDATE meta SET value = 'no epoch' WHERE name = 'epoch'; PRAGMA journal_mode = DELETE").unwrap();
+    drop(sql);
+    check(&std::fs::read(&file.0).unwrap(), "its epoch is damaged");
+}
+
+#[test]
+fn nothing_is_read_where_there_is_nothing() {
+    let file = TempFile::new();
+    let error = Reader::open(&file.0).err().unwrap().to_string();
+    assert!(error.contains("cannot be opened"), "{error}");
+    assert!(!file.0.exists());
+}
+
+/// A database as version 1 made it, with messages.
+fn first_version(file: &TempFile) {
+    let sql = Connection::open(&file.0).unwrap();
+    sql.execute_batch(schema::FIRST).unwrap();
+    sql.execute_batch(
+        "INSERT INTO meta VALUES ('epoch', 'k3v9x2m1q8f0'), ('secret', 's'), ('broker', 'localhost:1883');
+        INSERT INTO rooms VALUES (1, 'lobby', 2, 2), (2, 'dev', 1, 1);
+        INSERT INTO messages VALUES
+            (1, 1, 1, 'alice', 'Alice', '000000000000', 1, 'an old word', '2026-11-22T20:30:00', 0, 0, 1),
+            (2, 2, 1, 'bob', 'bob', NULL, NULL, 'another', '2026-11-22T20:30:00', 1, 1, 2),
+            (3, 1, 2, 'alice', 'Alice', '000000000000', 2, 'a later word', '2026-11-22T20:30:00', 0, 0, 3);
+        INSERT INTO roster VALUES ('alice', '000000000000', 'Alice', 3, 'dev', 7);
+        PRAGMA user_version = 1; PRAGMA journal_mode = WAL",
+    )
+    .unwrap();
+    sql.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
+}
+
+#[test]
+fn the_first_version_is_brought_over() {
+    let file = TempFile::new();
+    first_version(&file);
+    let error = Reader::open(&file.0).err().unwrap().to_string();
+    assert!(error.contains("earlier version 1"), "{error}");
+    for _ in 0..2 {
+        let mut history = file.open();
+        assert_eq!((history.epoch().as_str(), history.secret().unwrap()), ("k3v9x2m1q8f0", "s".to_owned()));
+        assert_eq!(history.broker().unwrap().as_deref(), Some("localhost:1883"));
+        assert_eq!(history.roster().unwrap().len(), 1);
+        assert_eq!(searched::texts(&history, "word"), ["a later word", "an old word"]);
+        assert_eq!(page(&history, "lobby", 50, Place::Newest).0, ["an old word", "a later word"]);
+        // The id of the one with session 000000000000 and number 2.
+        assert_eq!(keep(&mut history, &[arrived("lobby", "alice", Some((0, 2)), "again")]).unwrap(), 0);
+    }
+    let mut history = file.open();
+    assert_eq!(keep(&mut history, &[arrived("lobby", "alice", Some((0, 3)), "a new word")]).unwrap(), 1);
+    assert_eq!(page(&history, "lobby", 50, Place::Newest).1.to, 3);
+    assert_eq!(searched::texts(&history, "word"), ["a new word", "a later word", "an old word"]);
+    trim(&mut history, Some(0), None);
+    assert_eq!(history.questions().rooms().unwrap(), [(room("dev"), 0), (room("lobby"), 1)]);
+}
+
+#[test]
+fn what_could_not_be_brought_over_stays_as_it_was() {
+    let file = TempFile::new();
+    first_version(&file);
+    let sql = Connection::open(&file.0).unwrap();
+    sql.execute_batch("CREATE TABLE removed (x)").unwrap();
+    assert!(History::open(&file.0).is_err());
+    let version: i32 = sql.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    let trimmed = sql.prepare("SELECT trimmed FROM rooms").is_ok();
+    assert_eq!((version, trimmed), (1, false));
+    sql.execute_batch("DROP TABLE removed").unwrap();
+    file.open();
+}
+
+#[test]
+fn a_reader_answers_beside_a_writer() {
+    let file = TempFile::new();
+    let mut history = file.open();
+    let reader = history.reader().unwrap().unwrap();
+    assert_eq!(reader.epoch(), history.epoch());
+    keep(&mut history, &numbered("dev", 1..=3)).unwrap();
+    let query = PageQuery { room: room("dev"), limit: 50, place: Place::Newest };
+    assert_eq!(reader.page(&query).unwrap().messages.len(), 3);
+    assert!(reader.sql.execute("DELETE FROM messages", []).is_err());
+    assert!(History::in_memory().unwrap().reader().unwrap().is_none());
+}

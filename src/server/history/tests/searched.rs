@@ -1,0 +1,161 @@
+//! Search.
+
+use super::*;
+use crate::protocol::SearchQuery;
+use proptest::prelude::*;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn texts(history: &History, text: &str) -> Vec<String> {
+    let query = SearchQuery::parse(text).unwrap();
+    let page = history.questions().search(&query, 50, None, PATIENCE).unwrap();
+    assert!(page.next.is_none() && !page.cut);
+    page.found.into_iter().map(|found| found.entry.text).collect()
+}
+
+fn example() -> History {
+    let mut history = History::in_memory().unwrap();
+    let says = |second: i64, to: &str, from: &str, text: &str| Arrived {
+        received: START + second * 1_000,
+        ..arrived(to, from, None, text)
+    };
+    let batch = [
+        says(1, "lobby", "alice", "the new pump is running"),
+        says(2, "dev", "Bob", "a NEW build with the old pump"),
+        says(3, "dev", "alice", "Wasserpumpe läuft; see https://a.example/pump-2"),
+        says(4, "ops", "bob", "AND or NOT: say \"NEAR\" (col:umn)"),
+        says(5, "ops", "carol", "日本 café"),
+    ];
+    keep(&mut history, &batch).unwrap();
+    history
+}
+
+#[track_caller]
+fn check(history: &History, text: &str, expected: &[&str]) {
+    let found = texts(history, text);
+    let starts: Vec<&str> = found.iter().map(|text| text.split(' ').next().unwrap()).collect();
+    assert_eq!(starts, expected, "{text}");
+}
+
+#[test]
+fn words_phrases_and_beginnings_newest_first() {
+    let history = example();
+    check(&history, "pump", &["Wasserpumpe", "a", "the"]);
+    check(&history, "new PUMP", &["a", "the"]);
+    check(&history, "\"new pump\"", &["the"]);
+    check(&history, "\"pump new\"", &[]);
+    check(&history, "run*", &["the"]);
+    check(&history, "wasser* pump", &["Wasserpumpe"]);
+    check(&history, "lauft", &["Wasserpumpe"]);
+    check(&history, "cafe", &["日本"]);
+    check(&history, "日本*", &["日本"]);
+    check(&history, "https://a.example/pump-2", &["Wasserpumpe"]);
+    check(&history, "nothing", &[]);
+}
+
+#[test]
+fn filters() {
+    let history = example();
+    let time = |second: i64| chrono::DateTime::from_timestamp_millis(START + second * 1_000).unwrap().to_rfc3339();
+    check(&history, "from:BOB", &["AND", "a"]);
+    check(&history, "pump from:alice", &["Wasserpumpe", "the"]);
+    check(&history, "pump room:dev", &["Wasserpumpe", "a"]);
+    check(&history, "room:#dev", &["Wasserpumpe", "a"]);
+    check(&history, "room:nowhere pump", &[]);
+    check(&history, &format!("pump after:{}", time(2)), &["Wasserpumpe", "a"]);
+    check(&history, &format!("pump before:{}", time(2)), &["the"]);
+    check(&history, &format!("after:{} before:{}", time(2), time(4)), &["Wasserpumpe", "a"]);
+    check(&history, "from:nobody", &[]);
+    check(&History::in_memory().unwrap(), "pump", &[]);
+}
+
+#[test]
+fn operators_are_words() {
+    let history = example();
+    for text in ["AND", "NOT OR", "near", "col:umn", "and:or", "-not", "^and", "{and}", "(or)", "+near", "not*", "or!"]
+    {
+        check(&history, text, &["AND"]);
+    }
+    for text in ["pump NOT", "OR pump", "NEAR(pump)", "text:pump", "a'b", "x;y", "a\0b", "\"a\0b\"", "%", "☃x"] {
+        if let Ok(query) = SearchQuery::parse(text) {
+            history.questions().search(&query, 50, None, PATIENCE).unwrap();
+        }
+    }
+    check(&history, "pump NOT", &[]);
+}
+
+#[test]
+fn found_messages_say_where_they_were_said() {
+    let history = example();
+    let query = SearchQuery::parse("build").unwrap();
+    let found = history.questions().search(&query, 50, None, PATIENCE).unwrap().found;
+    assert_eq!((found[0].room.clone(), found[0].entry.pos), (room("dev"), Some(1)));
+    assert!(found[0].entry.received.is_some());
+}
+
+/// Reads page by page; how many there were, and all texts.
+fn page_through(history: &History, text: &str, limit: usize, deadline: Duration) -> (usize, Vec<String>) {
+    let query = SearchQuery::parse(text).unwrap();
+    let (mut pages, mut all, mut next) = (0, Vec::new(), None);
+    loop {
+        let page = history.questions().search(&query, limit, next.as_ref(), deadline).unwrap();
+        assert!(page.found.len() <= limit);
+        all.extend(page.found.into_iter().map(|found| found.entry.text));
+        pages += 1;
+        match page.next {
+            Some(cursor) => next = Some(cursor),
+            None => return (pages, all),
+        }
+    }
+}
+
+#[test]
+fn page_by_page_each_is_found_once() {
+    let mut history = History::in_memory().unwrap();
+    keep(&mut history, &numbered("dev", 1..=30)).unwrap();
+    // Three parts of the index.
+    for (seq, numbers) in [(70_000, 31..=60), (140_000, 61..=90)] {
+        let jump = format!("UPDATE sqlite_sequence SET seq = {seq} WHERE name = 'messages'");
+        history.own.sql.execute_batch(&jump).unwrap();
+        keep(&mut history, &numbered("dev", numbers)).unwrap();
+    }
+    let all: Vec<String> = (1..=90).rev().map(|n| format!("number {n}")).collect();
+    for text in ["number", "num*", "from:alice", "room:dev"] {
+        assert_eq!(page_through(&history, text, 30, PATIENCE), (3, all.clone()), "{text}");
+        assert_eq!(page_through(&history, text, 7, PATIENCE), (13, all.clone()), "{text}");
+        assert_eq!(page_through(&history, text, 500, PATIENCE), (1, all.clone()), "{text}");
+        // A search that is cut at once goes on where it stopped.
+        let (pages, found) = page_through(&history, text, 500, Duration::ZERO);
+        assert_eq!((pages >= 3, found), (true, all.clone()), "{text}");
+    }
+    let query = SearchQuery::parse("nothing").unwrap();
+    let page = history.questions().search(&query, 50, None, Duration::ZERO).unwrap();
+    assert_eq!((page.found.len(), page.cut, page.next.is_some()), (0, true, true));
+    let page = history.questions().search(&query, 50, page.next.as_ref(), PATIENCE).unwrap();
+    assert_eq!(page, SearchPage::default());
+    // A place in another history is none in this one.
+    let foreign = Cursor { epoch: Epoch::from_random([9; 12]), pos: 5 };
+    let query = SearchQuery::parse("number").unwrap();
+    assert_eq!(history.questions().search(&query, 90, Some(&foreign), PATIENCE).unwrap().found.len(), 90);
+}
+
+#[test]
+fn a_reply_holds_no_more_than_it_can() {
+    let mut history = History::in_memory().unwrap();
+    let batch: Vec<Arrived> =
+        (1..=40).map(|n| arrived("dev", "alice", Some((1, n)), &format!("long {n} {}", "x".repeat(3_980)))).collect();
+    keep(&mut history, &batch).unwrap();
+    let (pages, all) = page_through(&history, "long", 500, PATIENCE);
+    assert!(pages >= 4);
+    assert_eq!(all.len(), 40);
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_typed_is_no_error_of_the_database(text in "\\PC*|[a-z\"*:() ^+-]{0,20}|[\\x00-\\x7f]{0,20}") {
+        if let Ok(query) = SearchQuery::parse(&text) {
+            let history = example();
+            prop_assert!(history.questions().search(&query, 50, None, PATIENCE).is_ok(), "{text:?}");
+        }
+    }
+}

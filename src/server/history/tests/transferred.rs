@@ -1,0 +1,55 @@
+//! From one history into another.
+
+use super::*;
+
+fn records(history: &History) -> Vec<Record> {
+    let (mut all, mut after) = (Vec::new(), Some(0));
+    while let Some(row) = after {
+        let (records, next) = history.questions().messages_after(row, None, 0).unwrap();
+        all.extend(records);
+        after = next;
+    }
+    all.extend(history.questions().direct_after(0, 0).unwrap().0);
+    all
+}
+
+#[test]
+fn what_goes_over_is_the_same_and_once() {
+    let mut history = History::in_memory().unwrap();
+    let mut batch = numbered("dev", 1..=1_200);
+    // Two equal ones of an original client.
+    batch.extend([arrived("lobby", "carol", None, "twice"), arrived("lobby", "carol", None, "twice")]);
+    keep(&mut history, &batch).unwrap();
+    history.commit(&[direct("alice", "Bob", (1, 1_300), "waits")], &[]).unwrap();
+    let all = records(&history);
+    assert_eq!(all.len(), 1_203);
+    let mut other = History::in_memory().unwrap();
+    for (new, known) in [(1_203, 0), (0, 1_203)] {
+        let imported = other.import(&all, &mut Nameless::default()).unwrap();
+        assert_eq!(imported, Imported { new, known });
+        assert_eq!(records(&other), all);
+    }
+    assert_eq!(waiting(&other, "bob"), ["waits"]);
+    assert_eq!(history.import(&all, &mut Nameless::default()).unwrap().new, 0);
+}
+
+#[test]
+fn some_of_it() {
+    let mut history = History::in_memory().unwrap();
+    keep(&mut history, &numbered("dev", 1..=10)).unwrap();
+    keep(&mut history, &numbered("lobby", 11..=20)).unwrap();
+    let count = |room: Option<&RoomName>, second: i64| {
+        history.questions().messages_after(0, room, START + second * 1_000).unwrap().0.len()
+    };
+    assert_eq!((count(Some(&room("dev")), 0), count(Some(&room("dev")), 6), count(None, 6)), (10, 5, 15));
+}
+
+#[test]
+fn what_is_gone_stays_gone() {
+    let mut history = History::in_memory().unwrap();
+    keep(&mut history, &numbered("dev", 1..=10)).unwrap();
+    let all = records(&history);
+    trim(&mut history, Some(5), None);
+    let imported = history.import(&all, &mut Nameless::default()).unwrap();
+    assert_eq!(imported, Imported { new: 0, known: 10 });
+}

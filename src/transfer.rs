@@ -1,0 +1,171 @@
+//! `mqttchat export` and `mqttchat import`: a history as lines of JSON, out of a database and into one. A server may run
+//! on it meanwhile. The shell: files, the output, the reader's zone.
+
+mod line;
+
+use crate::options::{ExportOptions, ImportOptions, Since};
+use crate::server::folder;
+use crate::server::history::{Error, History, Imported, Nameless, Reader, Record};
+use chrono::{Local, NaiveDateTime, TimeDelta, TimeZone};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Records in one transaction: short, for a server that waits.
+const BATCH: usize = 500;
+
+/// Why it ends early.
+enum Failure {
+    /// A line for whoever runs it.
+    Told(String),
+    /// Nobody reads what is printed any more.
+    Unread,
+}
+
+/// Prints the history that the options name.
+pub fn export(options: &ExportOptions) -> ExitCode {
+    finish(print(options, io::stdout().lock()))
+}
+
+/// Reads lines into the history that the options name.
+pub fn import(options: &ImportOptions) -> ExitCode {
+    finish(read(options))
+}
+
+fn finish(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Unread) => ExitCode::FAILURE,
+        Err(Failure::Told(line)) => {
+            eprintln!("mqttchat: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(options: &ExportOptions, output: impl Write) -> Result<(), Failure> {
+    let path = folder::database(&options.data_dir, &options.topic_root);
+    if !path.exists() {
+        return Err(Failure::Told(format!(
+            "there is no history {}; another --data-dir or --topic-root?",
+            path.display()
+        )));
+    }
+    let unusable = unusable(&path);
+    let reader = Reader::open(&path).map_err(&unusable)?;
+    let since = options.since.map_or(i64::MIN, milliseconds);
+    let mut output = BufWriter::new(output);
+    let mut all = |next: &dyn Fn(i64) -> Result<(Vec<Record>, Option<i64>), Error>| {
+        let mut after = Some(0);
+        while let Some(row) = after {
+            let (records, next) = next(row).map_err(&unusable)?;
+            for record in &records {
+                writeln!(output, "{}", line::write(record)).map_err(unwritten)?;
+            }
+            after = next;
+        }
+        Ok(())
+    };
+    all(&|row| reader.messages_after(row, options.room.as_ref(), since))?;
+    if options.room.is_none() {
+        all(&|row| reader.direct_after(row, since))?;
+    }
+    output.flush().map_err(unwritten)
+}
+
+fn unwritten(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::Unread,
+        _ => Failure::Told(format!("the output cannot be written: {error}")),
+    }
+}
+
+fn unusable(path: &Path) -> impl Fn(Error) -> Failure {
+    move |error| Failure::Told(format!("the database {} cannot be used: {error}", path.display()))
+}
+
+/// Unix milliseconds. Of a local time that there is twice the first, of one that there is not the hour after.
+fn milliseconds(since: Since) -> i64 {
+    let first = |local: NaiveDateTime| Local.from_local_datetime(&local).earliest();
+    match since {
+        Since::At(at) => at.timestamp_millis(),
+        Since::Local(local) => first(local)
+            .or_else(|| first(local + TimeDelta::hours(1)))
+            .map_or_else(|| local.and_utc().timestamp_millis(), |at| at.timestamp_millis()),
+    }
+}
+
+fn read(options: &ImportOptions) -> Result<(), Failure> {
+    let (name, input) = open(options)?;
+    let path = folder::database(&options.data_dir, &options.topic_root);
+    drop(folder::make(&options.data_dir, &path).map_err(Failure::Told)?);
+    let unusable = unusable(&path);
+    let mut history = History::open(&path).map_err(&unusable)?;
+    let mut lines = Lines { name, input, number: 0 };
+    let (mut imported, mut nameless) = (Imported::default(), Nameless::default());
+    loop {
+        let begun = lines.number;
+        let batch = lines.batch().map_err(|why| {
+            let so_far = match begun {
+                0 => "nothing was imported".to_owned(),
+                begun => format!("what stands in the lines to {begun} is imported"),
+            };
+            Failure::Told(format!("{} line {}: {why}; {so_far}", lines.name, lines.number))
+        })?;
+        if batch.is_empty() {
+            break;
+        }
+        let Imported { new, known } = history.import(&batch, &mut nameless).map_err(&unusable)?;
+        imported.new += new;
+        imported.known += known;
+    }
+    if options.quiet {
+        return Ok(());
+    }
+    let Imported { new, known } = imported;
+    let told = writeln!(io::stdout(), "{new} messages are new in {}, {known} were there before", path.display());
+    told.map_err(unwritten)
+}
+
+/// What is read, and how an error names it.
+fn open(options: &ImportOptions) -> Result<(String, Box<dyn BufRead>), Failure> {
+    let Some(path) = &options.file else {
+        return Ok(("the input's".to_owned(), Box::new(io::stdin().lock())));
+    };
+    match File::open(path) {
+        Ok(file) => Ok((format!("{}", path.display()), Box::new(BufReader::new(file)))),
+        Err(error) => Err(Failure::Told(format!("{} cannot be read: {error}", path.display()))),
+    }
+}
+
+struct Lines {
+    name: String,
+    input: Box<dyn BufRead>,
+    /// Of the line that was read last, from 1.
+    number: u64,
+}
+
+impl Lines {
+    /// The next records, at most [`BATCH`]; none at the end.
+    ///
+    /// # Errors
+    /// What is wrong with the line that was read last.
+    fn batch(&mut self) -> Result<Vec<Record>, String> {
+        let mut batch = Vec::new();
+        let mut bytes = Vec::new();
+        while batch.len() < BATCH {
+            bytes.clear();
+            self.number += 1;
+            let mut limited = (&mut self.input).take(line::MAX_BYTES as u64 + 1);
+            let read = limited.read_until(b'\n', &mut bytes).map_err(|error| error.to_string())?;
+            if read == 0 {
+                break;
+            }
+            if !bytes.trim_ascii().is_empty() {
+                batch.push(line::read(bytes.trim_ascii())?);
+            }
+        }
+        Ok(batch)
+    }
+}

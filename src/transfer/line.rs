@@ -1,0 +1,144 @@
+//! A message as a line of JSON: what it was on the wire, and `received`, when the server had it. Pure.
+
+use crate::protocol::limits::PAYLOAD_BYTES;
+use crate::protocol::text::visible_json;
+use crate::protocol::{Chat, Private, RoomName, SentId, Timestamp};
+use crate::server::history::{Arrived, ArrivedDirect, Record};
+use chrono::DateTime;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The longest line that is read: a payload and a little more.
+pub const MAX_BYTES: usize = PAYLOAD_BYTES + 100;
+
+/// The line, without its end. It drives no terminal.
+pub fn write(record: &Record) -> String {
+    let (json, received) = match record {
+        Record::Chat(Arrived { chat, timestamp, received }) => {
+            (Chat { timestamp: Some(timestamp.clone()), ..chat.clone() }.to_json(), received)
+        }
+        Record::Direct(ArrivedDirect { private, timestamp, received }) => {
+            (Private { timestamp: Some(timestamp.clone()), ..private.clone() }.to_json(), received)
+        }
+    };
+    let json = String::from_utf8_lossy(&json);
+    let received = DateTime::from_timestamp_millis(*received).unwrap_or_default();
+    let received = Timestamp::new(received.fixed_offset());
+    // An object that has fields already: one more before its end.
+    let fields = json.strip_suffix('}').unwrap_or(&json);
+    visible_json(format!("{fields},\"received\":\"{}\"}}", received.as_str()))
+}
+
+/// What is needed beside the message itself, or would be passed over in one from the wire.
+#[derive(Deserialize)]
+struct Fields {
+    r#type: String,
+    #[serde(default)]
+    room: Option<RoomName>,
+    #[serde(default)]
+    received: Option<Timestamp>,
+    #[serde(default)]
+    timestamp: Option<Timestamp>,
+    #[serde(default)]
+    session: Option<Value>,
+    #[serde(default)]
+    seq: Option<Value>,
+}
+
+/// Reads a line. Other programs may have written it: without `received` its `timestamp` counts where that has an offset,
+/// and without a room it is for the lobby.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read(line: &[u8]) -> Result<Record, String> {
+    if line.len() > MAX_BYTES {
+        return Err(format!("it is longer than {MAX_BYTES} bytes"));
+    }
+    if line.first() != Some(&b'{') {
+        return Err("it is no JSON object".to_owned());
+    }
+    let fields: Fields = serde_json::from_slice(line).map_err(|error| {
+        let text = error.to_string();
+        // It is one line.
+        text.replace(" at line 1 column", " at column")
+    })?;
+    let received = fields.received.as_ref().or(fields.timestamp.as_ref()).and_then(Timestamp::at);
+    let received = received.ok_or("it has no `received` that is a time with an offset")?;
+    let timestamp = fields.timestamp.clone().unwrap_or_else(|| Timestamp::new(received));
+    let received = received.timestamp_millis();
+    let id_is_read = |id: &Option<SentId>| match id.is_some() == (fields.session.is_some() || fields.seq.is_some()) {
+        true => Ok(()),
+        false => Err("its `session` and `seq` are no id".to_owned()),
+    };
+    match fields.r#type.as_str() {
+        "chat" => {
+            let room = fields.room.clone().unwrap_or_else(RoomName::lobby);
+            let chat = Chat::parse(line, room).map_err(|error| error.to_string())?;
+            let chat = chat.ok_or("it is no message")?;
+            id_is_read(&chat.id)?;
+            Ok(Record::Chat(Arrived { chat, timestamp, received }))
+        }
+        "private" => {
+            let private = Private::parse(line).map_err(|error| error.to_string())?;
+            let private = private.ok_or("it is no message")?;
+            id_is_read(&private.id)?;
+            private.id.as_ref().ok_or("a direct message needs a `session` and a `seq`")?;
+            Ok(Record::Direct(ArrivedDirect { private, timestamp, received }))
+        }
+        other => Err(format!("{other:?} is no type of message")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `expected`: how it is written again, or a part of what is wrong.
+    #[track_caller]
+    fn check(line: &str, expected: Result<&str, &str>) {
+        match (read(line.as_bytes()), expected) {
+            (Ok(record), Ok(expected)) => {
+                let written = write(&record);
+                assert_eq!(written, expected);
+                assert_eq!(read(written.as_bytes()).map(|record| write(&record)).as_deref(), Ok(expected));
+            }
+            (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
+            (read, _) => panic!("{line}: {read:?}"),
+        }
+    }
+
+    #[test]
+    fn lines() {
+        let full = r#"{"type":"chat","username":"Alice","message":"hi","timestamp":"2026-11-22T20:30:00.123+01:00","session":"k3v9x2m1q8f0","seq":7,"room":"dev","action":true,"late":true,"received":"2026-11-22T19:30:00.456+00:00"}"#;
+        check(full, Ok(full));
+        let direct = r#"{"type":"private","username":"a","to":"Bob","message":"x","timestamp":"2026-11-22T19:11:34","session":"k3v9x2m1q8f0","seq":8,"received":"2026-11-22T19:30:00.456+00:00"}"#;
+        check(direct, Ok(direct));
+        // What another program may write.
+        check(
+            r#"{"message":"\u001b[2J","username":"a","type":"chat","timestamp":"2026-11-22T20:30:00+01:00"}"#,
+            Ok(
+                r#"{"type":"chat","username":"a","message":"\u001b[2J","timestamp":"2026-11-22T20:30:00+01:00","room":"lobby","received":"2026-11-22T19:30:00.000+00:00"}"#,
+            ),
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        let line = |rest: &str| format!(r#"{{"type":"chat","username":"a","message":"x"{rest}}}"#);
+        check("hello", Err("no JSON object"));
+        check("[1]", Err("no JSON object"));
+        check(r#"{"type":"chat""#, Err("EOF"));
+        check("{}", Err("missing field `type`"));
+        check(r#"{"type":"presence","received":"2026-11-22T19:30:00Z"}"#, Err("\"presence\" is no type of message"));
+        check(&line(""), Err("no `received`"));
+        check(&line(r#","timestamp":"2026-11-22T19:30:00""#), Err("no `received`"));
+        check(&line(r#","received":"yesterday""#), Err("not a timestamp"));
+        check(&line(r#","received":"2026-11-22T19:30:00Z","room":"Dev""#), Err("a name cannot hold D"));
+        check(&line(r#","received":"2026-11-22T19:30:00Z","session":"short","seq":1"#), Err("are no id"));
+        check(&line(r#","received":"2026-11-22T19:30:00Z","session":"k3v9x2m1q8f0""#), Err("are no id"));
+        check(r#"{"type":"chat","message":"x","received":"2026-11-22T19:30:00Z"}"#, Err("no valid `username`"));
+        let direct = r#"{"type":"private","username":"a","to":"b","message":"x","received":"2026-11-22T19:30:00Z"}"#;
+        check(direct, Err("needs a `session`"));
+        check(&format!("{{{}", "x".repeat(MAX_BYTES)), Err("longer than"));
+    }
+}
