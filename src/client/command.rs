@@ -1,10 +1,14 @@
 //! Pure: what somebody types on the terminal → [`Command`], by one table that parser, `/help` and completion share.
 //! The conversation carries commands out; `input` asks for completions.
 
+mod completion;
+
 use crate::nearest::nearest;
 use crate::protocol::limits::PAGE_MESSAGES;
 use crate::protocol::{Cursor, NameError, Nick, RoomName, SearchRequest};
 use std::fmt;
+
+pub use completion::{Names, complete};
 
 /// What a user or a program wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +95,8 @@ enum Argument {
     None,
     Nick,
     Room,
+    /// Words and filters, any number of them.
+    Search,
 }
 
 struct Entry {
@@ -145,7 +151,7 @@ const TABLE: &[Entry] = &[
         };
         Ok(Some(Command::History(Page { limit, ..Page::default() })))
     }),
-    entry("search", "", "[TEXT]", SEARCH, Argument::None, |rest| {
+    entry("search", "", "[TEXT]", SEARCH, Argument::Search, |rest| {
         let search = |text: &str| SearchRequest { text: text.to_owned(), ..SearchRequest::default() };
         Ok(Some(Command::Search(some(rest).map(search))))
     }),
@@ -154,9 +160,8 @@ const TABLE: &[Entry] = &[
     entry("clear", "", "", "an empty screen", Argument::None, |rest| Ok(none(rest, Command::Clear))),
 ];
 
-const SEARCH: &str = "find words, \"a phrase\", prefix*, from:nick, room:dev, after:2026-11-22, \
-                      before:2026-11-23T20:30; alone: what is older";
-
+const SEARCH: &str = "find words, \"a phrase\", prefix*; narrow with from:NICK room:ROOM after:2026-11-22 \
+                      before:2026-11-22T20:30; alone: what is older";
 const fn entry(
     name: &'static str,
     alias: &'static str,
@@ -212,41 +217,6 @@ pub fn help() -> Vec<String> {
         format!("{:<16} {}{alias}", usage(entry), entry.help)
     });
     lines.chain(["//text           send text that begins with /".to_owned()]).collect()
-}
-
-/// Names that a completion can end in, the likeliest first.
-#[derive(Debug, Clone, Default)]
-pub struct Names {
-    pub nicks: Vec<String>,
-    pub rooms: Vec<String>,
-}
-
-/// What the word before `end` (a byte position in `line`) may become: where it begins, and the candidates.
-pub fn complete(line: &str, end: usize, names: &Names) -> (usize, Vec<String>) {
-    let typed = line.get(..end).unwrap_or(line);
-    let start = typed.rfind(char::is_whitespace).map_or(0, |at| at + 1);
-    let word = typed[start..].to_lowercase();
-    let begins = |name: &&String| name.to_lowercase().starts_with(word.trim_start_matches('#'));
-    let mut before = typed[..start].split_whitespace();
-    let candidates = match (before.next(), before.next()) {
-        (None, _) if word.starts_with('/') => TABLE
-            .iter()
-            .map(|entry| format!("/{}", entry.name))
-            .filter(|name| name.starts_with(&word))
-            .map(|name| name + " ")
-            .collect(),
-        (Some(command), None) if command.starts_with('/') => {
-            let entry = TABLE.iter().find(|entry| entry.is_called(&command[1..]));
-            match entry.map(|entry| entry.completes) {
-                Some(Argument::Room) => names.rooms.iter().filter(begins).cloned().collect(),
-                Some(Argument::Nick) => names.nicks.iter().filter(begins).map(|nick| format!("{nick} ")).collect(),
-                _ => names.nicks.iter().filter(begins).cloned().collect(),
-            }
-        }
-        (None, _) => names.nicks.iter().filter(begins).map(|nick| format!("{nick}: ")).collect(),
-        _ => names.nicks.iter().filter(begins).cloned().collect(),
-    };
-    (start, candidates)
 }
 
 #[cfg(test)]
@@ -318,27 +288,5 @@ mod tests {
         for entry in TABLE {
             assert!(help.contains(&usage(entry)), "{}", entry.name);
         }
-    }
-
-    #[track_caller]
-    fn check_completion(line: &str, start: usize, expected: &[&str]) {
-        let names = Names {
-            nicks: vec!["Bob".into(), "bea".into(), "alice".into()],
-            rooms: vec!["lobby".into(), "dev".into()],
-        };
-        assert_eq!(complete(line, line.len(), &names), (start, expected.iter().map(|c| (*c).to_owned()).collect()));
-    }
-
-    #[test]
-    fn completions() {
-        check_completion("/jo", 0, &["/join "]);
-        check_completion("/ro", 0, &["/room ", "/rooms "]);
-        check_completion("b", 0, &["Bob: ", "bea: "]);
-        check_completion("ask b", 4, &["Bob", "bea"]);
-        check_completion("/msg B", 5, &["Bob ", "bea "]);
-        check_completion("/w al", 3, &["alice "]);
-        check_completion("/room d", 6, &["dev"]);
-        check_completion("/join #d", 6, &["dev"]);
-        check_completion("/me hugs a", 9, &["alice"]);
     }
 }

@@ -8,14 +8,17 @@
 //!   │ lost, from anywhere                    jitter: Due ────────────┘◄── another server ───┘
 //! ```
 //!
-//! `joining` holds these steps, `arrivals` what others send, `typed` what the user wants, `sending` what becomes of it;
-//! `requests`, `seen` and `people` are state of their own.
+//! `joining` holds these steps, `arrivals` what others send (`direct` to us alone), `replies` what the server answers,
+//! `pages` what of it is history, `typed` what the user wants, `sending` what becomes of it; `requests`, `cursors`,
+//! `seen`, `people` and `search` are state of their own.
 
 mod arrivals;
 mod cursors;
 mod direct;
 mod joining;
+mod pages;
 mod people;
+mod replies;
 mod requests;
 mod search;
 mod seen;
@@ -311,7 +314,7 @@ impl Conversation {
         match input {
             Input::Connected { conn, version, refused } => self.connected(now, conn, version, refused),
             Input::Failed(text) => self.failed(text),
-            Input::Lost { reason } => self.lost(reason),
+            Input::Lost { reason } => self.lost(now, reason),
             Input::Waiting(delay) => self.waiting(delay),
             Input::Refused(filter) => self.subscription_refused(&filter),
             Input::Arrived { topic, payload, retained } => self.arrived(now, &topic, &payload, retained),

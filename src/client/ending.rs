@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// How long `/quit` waits for what is unsent, and the end of a program's input for answers.
 const QUIT_WAIT: Duration = Duration::from_secs(5);
-/// How long a sender waits for the broker without getting on, where `-W` says nothing.
+/// How long a sender waits without getting on, where `-W` says nothing.
 const SENDER_WAIT: Duration = Duration::from_secs(30);
 
 /// How a run ends.
@@ -16,12 +16,12 @@ pub enum End {
     Unsent(usize),
     /// `-W` is over.
     TimeIsUp,
-    /// The broker has not confirmed so many messages of a sender in this time.
+    /// So many messages of a sender were not settled, and for so long none got any further.
     Unconfirmed(usize, Duration),
 }
 
 pub struct Ending {
-    /// Messages that wait for the broker can end the run of a sender.
+    /// Messages that are not settled can end the run of a sender.
     sender_wait: Option<Duration>,
     /// `-W` of a member.
     deadline: Option<Instant>,
@@ -69,12 +69,12 @@ impl Ending {
         self.stalled_since = now;
     }
 
-    /// The broker has a message, or waits for the first one.
+    /// A message has got further, or is the first one.
     pub fn gets_on(&mut self, now: Instant) {
         self.stalled_since = now;
     }
 
-    /// `unsent`: messages that the broker has not acknowledged; `has_questions`: of the user, unanswered.
+    /// `unsent`: messages that are not settled; `has_questions`: of the user, unanswered.
     pub fn look(&self, now: Instant, unsent: usize, has_questions: bool) -> Option<End> {
         if let Some(wait) = self.sender_wait
             && unsent > 0

@@ -163,3 +163,107 @@ impl Worker {
         Some(format!("going on without a memory: {failed}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::conversation::Kind;
+    use crate::client::memory::Place;
+    use crate::client::screen::Above;
+    use crate::client::view::{Line, Stream};
+    use crate::protocol::{MessageId, RoomName};
+    use std::path::PathBuf;
+
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    fn shown(seq: u64) -> Memo {
+        let id = MessageId::parse(&format!("k3v9x2m1q8f0-{seq}")).unwrap();
+        Memo::Shown { room: RoomName::lobby(), key: NickKey::parse("bob").unwrap(), id }
+    }
+
+    fn receipt() -> Publication {
+        Publication { topic: "t".to_owned(), payload: Vec::new(), kind: Kind::Control, ticket: None }
+    }
+
+    /// A screen on which a text is printed when the test takes it.
+    fn screen() -> (Screen, Receiver<String>) {
+        let (to_reader, reader) = crossbeam_channel::bounded(0);
+        let above: Above = Box::new(move |text| to_reader.send(text).is_ok());
+        (Screen::start(Some(above), || {}).unwrap(), reader)
+    }
+
+    fn print(screen: &Screen) {
+        screen.print(Line { stream: Stream::Out, text: "a message".to_owned() });
+    }
+
+    fn memory(path: &std::path::Path) -> Memory {
+        let key = NickKey::parse("alice").unwrap();
+        Memory::open(path, Place { broker: "b".to_owned(), root: "chat".to_owned(), key }).unwrap()
+    }
+
+    fn file() -> PathBuf {
+        std::env::temp_dir().join(format!("mqttchat-keeper-{}", crate::random::word())).join("client.db")
+    }
+
+    fn remembered(path: &std::path::Path) -> usize {
+        memory(path).recall().unwrap().shown.get(&RoomName::lobby()).map_or(0, Vec::len)
+    }
+
+    #[test]
+    fn nothing_is_remembered_or_confirmed_before_it_is_printed() {
+        let (path, (screen, reader)) = (file(), screen());
+        let mut keeper = Keeper::start(Instant::now(), Some(memory(&path))).unwrap();
+        print(&screen);
+        keeper.remember(shown(1));
+        keeper.publish_when_shown(receipt());
+        keeper.look(Instant::now(), &screen);
+        assert_eq!(reader.recv_timeout(DEADLINE).unwrap(), "a message\n");
+        // The line editor has it, and perhaps no more than that: it is printed when two more texts are taken.
+        reader.recv_timeout(DEADLINE).unwrap();
+        assert!(keeper.shown().recv_timeout(Duration::from_millis(50)).is_err());
+        assert_eq!(remembered(&path), 0);
+        reader.recv_timeout(DEADLINE).unwrap();
+        assert_eq!(keeper.shown().recv_timeout(DEADLINE).unwrap().publications, [receipt()]);
+        assert_eq!(remembered(&path), 1);
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn at_the_end_what_is_printed_is_remembered() {
+        let (path, (screen, reader)) = (file(), screen());
+        let mut keeper = Keeper::start(Instant::now(), Some(memory(&path))).unwrap();
+        let reads = std::thread::spawn(move || reader.iter().for_each(drop));
+        print(&screen);
+        keeper.remember(shown(1));
+        // Not due yet.
+        keeper.look(Instant::now(), &screen);
+        keeper.publish_when_shown(receipt());
+        assert_eq!(keeper.finish(screen), [receipt()]);
+        assert_eq!(remembered(&path), 1);
+        reads.join().unwrap();
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn where_nobody_reads_nothing_is_remembered() {
+        let (path, (screen, reader)) = (file(), screen());
+        let mut keeper = Keeper::start(Instant::now(), Some(memory(&path))).unwrap();
+        drop(reader);
+        print(&screen);
+        keeper.remember(shown(1));
+        assert_eq!(keeper.finish(screen), []);
+        assert_eq!(remembered(&path), 0);
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn without_a_memory_only_the_order_is_kept() {
+        let (screen, reader) = screen();
+        let mut keeper = Keeper::start(Instant::now(), None).unwrap();
+        print(&screen);
+        keeper.publish_when_shown(receipt());
+        keeper.look(Instant::now(), &screen);
+        (0..3).for_each(|_| drop(reader.recv_timeout(DEADLINE).unwrap()));
+        assert_eq!(keeper.shown().recv_timeout(DEADLINE).unwrap().publications, [receipt()]);
+    }
+}

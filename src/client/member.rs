@@ -32,6 +32,10 @@ use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 use std::fmt;
 use std::io;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long a member that is told to leave waits for what is not settled.
+const LEAVE_WAIT: Duration = Duration::from_secs(5);
 
 /// Why nobody joined.
 #[derive(Debug)]
@@ -65,8 +69,8 @@ impl Member {
         let (commands, orders) = unbounded();
         let (teller, news) = unbounded();
         let connection = options.connection;
-        let mut attendance =
-            Attendance { conversation: Conversation::new(config), uplink: Uplink::new(connection.qos), teller };
+        let (conversation, uplink) = (Conversation::new(config), Uplink::new(connection.qos));
+        let mut attendance = Attendance { conversation, uplink, teller, leave_by: None };
         let heartbeat = Heartbeat::start().map_err(JoinError::Thread)?;
         let attend = move || {
             attendance.attend(&connection, &orders, heartbeat.ticks());
@@ -109,7 +113,7 @@ impl Member {
         let _ = self.commands.send(Command::Say { text: text.to_owned(), to, action: false });
     }
 
-    /// Leaves the chat, once the broker has what was said; it waits for that for two seconds.
+    /// Leaves the chat, once what was said is settled: stored, where the server stores. It waits for that for five seconds.
     pub fn leave(mut self) {
         self.end();
     }
@@ -140,6 +144,8 @@ struct Attendance {
     conversation: Conversation,
     uplink: Uplink,
     teller: Sender<News>,
+    /// It was told to leave, and does so by then.
+    leave_by: Option<Instant>,
 }
 
 /// The member is to leave.
@@ -168,7 +174,8 @@ impl Attendance {
             recv(orders) -> command => Input::Command(command.map_err(|_| Leaving)?, None),
             recv(ticks) -> _ => Input::Tick,
         };
-        for output in self.conversation.handle(Now::read(), input) {
+        let now = Now::read();
+        for output in self.conversation.handle(now, input) {
             match output {
                 // What was told to a program is shown.
                 Output::Publish(publication) | Output::PublishWhenShown(publication) => {
@@ -182,13 +189,14 @@ impl Attendance {
                     self.tell(News::Error { text, reference: None });
                     return Err(Leaving);
                 }
-                Output::Quit => return Err(Leaving),
+                Output::Quit => self.leave_by = Some(now.instant + LEAVE_WAIT),
                 // There is no screen, nobody to choose another nick, and nothing outlives the run.
                 Output::Clear | Output::Renamed => {}
                 Output::Remember(_) | Output::Queued(_) | Output::Settled(_) => {}
             }
         }
-        Ok(())
+        let is_done = |by| self.conversation.unsettled() == 0 || now.instant >= by;
+        if self.leave_by.is_some_and(is_done) { Err(Leaving) } else { Ok(()) }
     }
 
     fn tell(&self, news: News) {

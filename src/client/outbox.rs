@@ -13,12 +13,14 @@
 //!
 //! A broker's acknowledgement promises little: it is the end only where no server of ours ever was, or where the server
 //! keeps nothing itself. Else what became of a message its server says, and until then it goes again, with the same id,
-//! marked late. Stored can be said at any time, also of what waits to go again.
+//! marked late. Stored can be said at any time, also of what waits to go again. A message at which the broker ends the
+//! connection each time is given up (`suspicion`).
 //!
 //! Every step costs O(log n) for each message that it concerns.
 
 mod message;
 mod pace;
+mod suspicion;
 
 pub use message::{Kept, Message};
 
@@ -28,6 +30,7 @@ use pace::Pace;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
+use suspicion::Suspicion;
 
 /// Messages that it takes; more cannot be typed until some are settled.
 pub const CAPACITY: usize = 10_000;
@@ -66,6 +69,13 @@ pub struct Progress {
     pub is_settled: bool,
 }
 
+/// A message that will not go out again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    pub message: Message,
+    pub progress: Progress,
+}
+
 /// It holds [`CAPACITY`] messages already, or [`CAPACITY_BYTES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
@@ -97,6 +107,9 @@ pub struct Outbox {
     waiting: BTreeSet<u64>,
     /// All others, by when they go again.
     under_way: BTreeSet<(Instant, u64)>,
+    /// Those that were handed out on this connection and not acknowledged.
+    unacknowledged: BTreeSet<u64>,
+    suspicion: Suspicion,
     bytes: usize,
     pace: Pace,
 }
@@ -112,6 +125,8 @@ impl Outbox {
             tickets: HashMap::new(),
             waiting: BTreeSet::new(),
             under_way: BTreeSet::new(),
+            unacknowledged: BTreeSet::new(),
+            suspicion: Suspicion::default(),
             bytes: 0,
             pace: Pace::default(),
         };
@@ -154,6 +169,7 @@ impl Outbox {
     pub fn take(&mut self, now: Instant, rate: Option<u64>) -> Vec<Outgoing> {
         let mut outgoing = Vec::new();
         while self.under_way.len() < WINDOW
+            && (self.unacknowledged.is_empty() || !self.suspicion.is_cautious())
             && let Some(ticket) = self.waiting.first().copied()
             && self.pace.allows(now, rate)
         {
@@ -162,6 +178,7 @@ impl Outbox {
             let again_at = now + UNACKNOWLEDGED;
             entry.again_at = Some(again_at);
             self.under_way.insert((again_at, ticket));
+            self.unacknowledged.insert(ticket);
             let (topic, payload) = (entry.message.topic(), entry.message.to_json());
             outgoing.push(Outgoing { topic, payload, ticket });
         }
@@ -170,6 +187,8 @@ impl Outbox {
 
     /// The broker has this message. `is_the_end`: nobody will say more of it. `None`: it is told of already.
     pub fn acknowledge(&mut self, now: Instant, ticket: u64, is_the_end: bool) -> Option<Progress> {
+        self.suspicion.acknowledged(ticket);
+        self.unacknowledged.remove(&ticket);
         let entry = self.entries.get_mut(&ticket)?;
         if is_the_end {
             return self.settle(ticket);
@@ -216,6 +235,8 @@ impl Outbox {
 
     fn settle(&mut self, ticket: u64) -> Option<Progress> {
         let entry = self.entries.remove(&ticket)?;
+        self.suspicion.gone(ticket);
+        self.unacknowledged.remove(&ticket);
         self.bytes -= entry.bytes;
         match entry.again_at {
             Some(again_at) => self.under_way.remove(&(again_at, ticket)),
@@ -231,8 +252,25 @@ impl Outbox {
         Some(Progress { id, reference: entry.reference, is_newly_sent: !entry.acknowledged, is_settled: true })
     }
 
-    /// The connection is gone, and with it perhaps what was under way: it goes again.
-    pub fn lost(&mut self) {
+    /// The connection is gone, and with it perhaps what was under way: it goes again. Returns a message that is given up,
+    /// since the broker ends the connection at it.
+    pub fn lost(&mut self, now: Instant) -> Option<GivenUp> {
+        let given_up = self.unacknowledged.first().copied().filter(|first| {
+            let handed_out = self.entries.get(first).and_then(|entry| entry.again_at?.checked_sub(UNACKNOWLEDGED));
+            let alone = handed_out.filter(|_| self.unacknowledged.len() == 1);
+            self.suspicion.connection_broke(*first, alone.map(|at| now.saturating_duration_since(at)))
+        });
+        let given_up = given_up.and_then(|ticket| {
+            let message = self.entries.get(&ticket)?.message.clone();
+            self.settle(ticket).map(|progress| GivenUp { message, progress })
+        });
+        self.take_back();
+        given_up
+    }
+
+    /// Everything that is under way goes again.
+    fn take_back(&mut self) {
+        self.unacknowledged.clear();
         for (_, ticket) in std::mem::take(&mut self.under_way) {
             self.again(ticket, PATIENCE);
         }
@@ -264,6 +302,7 @@ impl Outbox {
     }
 
     fn again(&mut self, ticket: u64, patience: Duration) {
+        self.unacknowledged.remove(&ticket);
         if let Some(entry) = self.entries.get_mut(&ticket) {
             entry.message.mark_late();
             entry.again_at = None;
@@ -272,8 +311,9 @@ impl Outbox {
         }
     }
 
-    /// What is still here goes out under another nick.
+    /// What is still here goes out under another nick, on another connection.
     pub fn rename(&mut self, nick: &Nick) {
+        self.take_back();
         for entry in self.entries.values_mut() {
             entry.message.set_nick(nick);
         }

@@ -1,11 +1,13 @@
 //! Pure: [`News`] → a line to print. The shell calls it and gives the line to the screen. Everything that came from
 //! others passes through `text::visible` here, so that it drives no terminal.
 
+mod words;
+
 use super::json;
-use super::news::{News, Obstacle, Place, Said};
-use crate::protocol::{Found, Notice, NoticeKind, SearchResult, Timestamp, text};
+use super::news::{News, Place, Said};
+use crate::protocol::{Found, SearchResult, Timestamp, text};
 use chrono::{DateTime, FixedOffset};
-use std::time::Duration;
+use words::{is_wanted, notice, wrong};
 
 /// How news is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,92 +165,11 @@ impl View {
     }
 }
 
-/// What went wrong, if the news is that.
-fn wrong(news: &News) -> Option<String> {
-    match news {
-        News::Error { text, .. } => Some(text::visible(text).into_owned()),
-        News::Refused { error, .. } => Some(format!("the chat server refuses: {}", text::visible(&error.message))),
-        _ => None,
-    }
-}
-
-/// It is told even to those who want it quiet: they have asked for it, or would take what they see for all there is.
-fn is_wanted(news: &News) -> bool {
-    let is_answer = matches!(
-        news,
-        News::Users { .. } | News::Rooms { .. } | News::BrokerRoundTrip(_) | News::ServerRoundTrip { .. }
-    );
-    is_answer || matches!(news, News::Gap { .. } | News::Waiting { .. })
-}
-
-/// Everything that is neither a message nor an error, in words.
-fn notice(news: &News) -> Option<String> {
-    Some(match news {
-        News::Presence(notice) => presence(notice),
-        News::Users { list, .. } => {
-            let count = list.count.unwrap_or(list.users.len() as u64);
-            let names: Vec<_> = list.users.iter().map(|nick| text::visible(nick.as_str())).collect();
-            let more = if list.truncated { ", …" } else { "" };
-            format!("{count} online: {}{more}", names.join(", "))
-        }
-        News::Rooms { list, .. } if list.rooms.is_empty() => "there are no rooms yet; /join ROOM makes one".to_owned(),
-        News::Rooms { list, .. } => {
-            let rooms = list.rooms.iter();
-            let rooms =
-                rooms.map(|room| format!("#{} ({} in it, {} messages)", room.name, room.members, room.messages));
-            format!("rooms: {}", rooms.collect::<Vec<_>>().join(", "))
-        }
-        News::BrokerRoundTrip(time) => format!("to the broker and back: {}", milliseconds(*time)),
-        News::ServerRoundTrip { time, .. } => format!("to the chat server and back: {}", milliseconds(*time)),
-        News::Connected { broker, again: false } => format!("connected to {broker}"),
-        News::Connected { again: true, .. } => "connected again".to_owned(),
-        News::Disconnected { reason } => format!("connection lost: {}", text::visible(reason)),
-        News::Reconnecting { delay } => format!("trying again in {} s", delay.as_secs_f64().ceil()),
-        News::Waiting { to, .. } => format!("{} is away, and gets it when back", text::visible(to.as_str())),
-        News::Gap { room } => {
-            format!("#{room}: messages are missing here; the chat server does not have them any more")
-        }
-        News::Unread { room } => format!("#{room}: since you left"),
-        News::Delayed(obstacle) => match obstacle {
-            Obstacle::Connection => "not sent yet: it goes out when the connection is back",
-            Obstacle::Broker => "not sent yet: the broker has not confirmed it",
-            Obstacle::Server => "not stored yet: the chat server is away, and gets it when it is back",
-            Obstacle::Silence => "not stored yet: the chat server has not confirmed it",
-        }
-        .to_owned(),
-        News::AllArrived { stored: true } => "all your messages are stored now".to_owned(),
-        News::AllArrived { stored: false } => "all your messages are sent now".to_owned(),
-        News::Hint(line) => text::visible(line).into_owned(),
-        News::Said(_)
-        | News::Page { .. }
-        | News::Server(_)
-        | News::Sent { .. }
-        | News::Delivered { .. }
-        | News::Found { .. }
-        | News::Stored { .. }
-        | News::Refused { .. }
-        | News::Error { .. } => return None,
-    })
-}
-
-fn presence(notice: &Notice) -> String {
-    let count = notice.count.unwrap_or(1).try_into().unwrap_or(usize::MAX);
-    let line = Notice::text(notice.kind, &notice.nick, count);
-    let online = match (notice.kind, notice.online_users) {
-        (NoticeKind::Join, Some(online)) => format!(" ({online} online)"),
-        _ => String::new(),
-    };
-    text::visible(&line).into_owned() + &online
-}
-
-fn milliseconds(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1e3)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{ErrorCode, ErrorReply, Nick, OnlineUsers, RoomName};
+    use crate::protocol::{Cursor, Entry, ErrorCode, ErrorReply, MessageId, Nick, OnlineUsers, RoomName};
+    use std::time::Duration;
 
     fn at(text: &str) -> DateTime<FixedOffset> {
         DateTime::parse_from_rfc3339(text).unwrap()
@@ -349,6 +270,59 @@ mod tests {
         );
         check(Format::Silent, News::Hint("x".to_owned()), None);
         check(Format::Silent, News::Error { text: "x".to_owned(), reference: None }, Some("mqttchat: x"));
+    }
+
+    #[test]
+    fn what_became_of_messages() {
+        let id = || MessageId::parse("k3v9x2m1q8f0-1").unwrap();
+        let waiting = News::Waiting { id: id(), to: Nick::parse("bob").unwrap(), reference: None };
+        check(Format::Terminal, waiting.clone(), Some("-- bob is away, and gets it when back"));
+        check(Format::Silent, waiting, None);
+        check(Format::Terminal, News::Delivered { id: id(), reference: None }, None);
+        let unread = News::Unread { room: RoomName::lobby() };
+        check(Format::Terminal, unread.clone(), Some("-- #lobby: since you left"));
+        check(Format::Lines, unread.clone(), None);
+        check(Format::Json, unread, None);
+        let gap = News::Gap { room: RoomName::lobby() };
+        let text = "#lobby: messages are missing here; the chat server does not have them any more";
+        check(Format::Terminal, gap.clone(), Some(&format!("-- {text}")));
+        check(Format::Lines, gap.clone(), Some(text));
+        check(Format::Json, gap, Some(r#"{"event":"gap","room":"lobby"}"#));
+    }
+
+    #[test]
+    fn what_was_found() {
+        let entry = |text: &str, timestamp: &str| Entry {
+            nick: Nick::parse("bob").unwrap(),
+            text: text.to_owned(),
+            timestamp: Timestamp::parse(timestamp),
+            action: false,
+            late: false,
+            id: None,
+            pos: None,
+            received: Timestamp::parse("2026-11-22T19:30:05Z"),
+        };
+        let found = |text, timestamp| Found { room: RoomName::lobby(), entry: entry(text, timestamp) };
+        let result = |messages, complete, cut| News::Found {
+            result: SearchResult {
+                messages,
+                timestamp: None,
+                request: None,
+                complete,
+                next: Cursor::parse("rkrxc5f0sqnm:3").filter(|_| !complete),
+                cut,
+            },
+            reference: None,
+        };
+        let two = || vec![found("new\nline", "2026-11-22T19:30:00Z"), found("\x1b", "2026-11-22T20:11:34.506")];
+        let lines = "-- 2026-11-22 20:30 #lobby bob: new\\nline\n-- 2026-11-22 20:30 #lobby bob: \\x1b";
+        check(Format::Terminal, result(two(), true, false), Some(lines));
+        check(Format::Terminal, result(two(), false, false), Some(&format!("{lines}\n-- … more: /search")));
+        let cut = "-- … the search took too long for what is older: /search goes on there";
+        check(Format::Terminal, result(Vec::new(), false, true), Some(cut));
+        check(Format::Terminal, result(Vec::new(), true, false), Some("-- nothing found"));
+        let json = r#"{"event":"search_result","complete":false,"messages":[],"next":"rkrxc5f0sqnm:3"}"#;
+        check(Format::Json, result(Vec::new(), false, false), Some(json));
     }
 
     #[test]

@@ -77,6 +77,12 @@ mod tests {
         let environment = Environment { variable: &variable, ..Environment::process() };
         assert_eq!(environment.option_file(), option_file.map(PathBuf::from));
         assert_eq!(environment.state_dir(), state_dir.map(PathBuf::from));
+        // A client's is its user's, whatever systemd gives a service.
+        let client = environment.client_state_file();
+        match variables.contains("STATE_DIRECTORY=/") {
+            true => assert_ne!(client.as_ref().and_then(|path| path.parent()), environment.state_dir().as_deref()),
+            false => assert_eq!(client, state_dir.map(|folder| Path::new(folder).join("client.db"))),
+        }
     }
 
     #[test]

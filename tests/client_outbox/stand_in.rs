@@ -46,6 +46,8 @@ struct State {
     answer: Answer,
     heard: Vec<Heard>,
     is_connected: bool,
+    /// Said again with each connection: a broker that was killed has forgotten it.
+    info: Option<Value>,
 }
 
 pub struct StandIn {
@@ -63,7 +65,7 @@ impl StandIn {
     /// Connected, and announced as one that stores, or does not. `rate`: what it takes in a second.
     #[track_caller]
     pub fn start_with(broker: &Broker, answer: Answer, durable: bool, rate: Option<u64>) -> StandIn {
-        let state = Arc::new(Mutex::new(State { answer, heard: Vec::new(), is_connected: false }));
+        let state = Arc::new(Mutex::new(State { answer, heard: Vec::new(), is_connected: false, info: None }));
         let (sender, events) = unbounded();
         let link = Link::open(config(broker), move |event| drop(sender.send(event))).expect("a thread");
         let (orders, inbox) = unbounded();
@@ -77,6 +79,7 @@ impl StandIn {
             info["rate"] = rate.into();
         }
         stand_in.publish("chat/server", &info, true);
+        stand_in.state.lock().unwrap().info = Some(info);
         stand_in
     }
 
@@ -188,7 +191,13 @@ impl Server {
 
     fn hears(&self, event: Event, stored: &mut BTreeMap<(String, Session), Ranges>) {
         match event {
-            Event::Connected { .. } => self.state.lock().unwrap().is_connected = true,
+            Event::Connected { .. } => {
+                let mut state = self.state.lock().unwrap();
+                state.is_connected = true;
+                if let Some(info) = &state.info {
+                    self.link.publish(publication("chat/server", info.to_string().into_bytes(), true));
+                }
+            }
             Event::Message(message) if !message.retained => self.arrived(&message, stored),
             _ => {}
         }

@@ -13,6 +13,8 @@ fn defaults() {
     assert_eq!((client.nick, client.rooms, client.message, client.to), (None, vec![], None, None));
     assert_eq!((client.json, client.listen, client.history), (false, false, true));
     assert_eq!((client.count, client.wait), (None, None));
+    assert_eq!(client.outbox, None);
+    assert_eq!(client.state_file, Some("/home/a/.local/state/mqttchat/client.db".into()));
     let connection = client.connection;
     assert_eq!(connection.settings.address.to_string(), "localhost:1883");
     assert_eq!(connection.settings.keep_alive, Duration::from_secs(30));
@@ -33,13 +35,14 @@ fn every_option_of_a_client() {
     let client = BARE.client(
         "-h h -p 1 -u bob --password-file /etc/password -k 5 -q 2 -V 311 --topic-root a/b -v \
          --color always --nick Bob --room dev --room ops --to al -C 3 -W 9 --no-history -i me \
-         --listen --json",
+         --listen --json --outbox o.db",
     );
     assert_eq!(client.nick.as_deref(), Some("Bob"));
     assert_eq!(client.rooms, ["dev", "ops"]);
     assert_eq!(client.to.as_deref(), Some("al"));
     assert_eq!((client.count, client.wait), (Some(3), Some(Duration::from_secs(9))));
     assert_eq!((client.json, client.listen, client.history), (true, true, false));
+    assert_eq!(client.outbox, Some("o.db".into()));
     let connection = client.connection;
     assert_eq!(connection.settings.address.to_string(), "h:1");
     assert_eq!(connection.settings.keep_alive, Duration::from_secs(5));

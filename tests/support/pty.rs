@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -27,7 +28,7 @@ pub struct Pty {
     arriving: Receiver<Vec<u8>>,
     printed: Vec<u8>,
     settings_before: Settings,
-    _home: TempDir,
+    _home: Option<TempDir>,
 }
 
 /// Input, output and local modes of a terminal, and its special characters.
@@ -37,13 +38,21 @@ impl Pty {
     /// `mqttchat` with these arguments, on a terminal of 80 × 24.
     #[track_caller]
     pub fn start<S: AsRef<OsStr>>(arguments: &[S]) -> Pty {
+        let home = TempDir::new();
+        let mut pty = Pty::start_at(home.path(), arguments);
+        pty._home = Some(home);
+        pty
+    }
+
+    /// As `start`, with a home that outlives it.
+    #[track_caller]
+    pub fn start_at<S: AsRef<OsStr>>(home: &Path, arguments: &[S]) -> Pty {
         let (keyboard, terminal) = open();
         let settings_before = settings(&terminal);
-        let home = TempDir::new();
         let end = || terminal.try_clone().expect("a descriptor more");
         let mut command = Command::new(env!("CARGO_BIN_EXE_mqttchat"));
-        command.args(arguments).stdin(end()).stdout(end()).stderr(end()).current_dir(home.path());
-        command.env_clear().env("HOME", home.path()).env("TERM", "xterm").env("TZ", "UTC").env("NO_COLOR", "1");
+        command.args(arguments).stdin(end()).stdout(end()).stderr(end()).current_dir(home);
+        command.env_clear().env("HOME", home).env("TERM", "xterm").env("TZ", "UTC").env("NO_COLOR", "1");
         // SAFETY: both calls are async-signal-safe, and touch only the child.
         unsafe {
             command.pre_exec(|| {
@@ -65,7 +74,7 @@ impl Pty {
                 }
             }
         });
-        Pty { process, status: None, keyboard, terminal, arriving, printed: Vec::new(), settings_before, _home: home }
+        Pty { process, status: None, keyboard, terminal, arriving, printed: Vec::new(), settings_before, _home: None }
     }
 
     /// Presses these keys; `\r` is Enter.

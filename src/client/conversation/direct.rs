@@ -1,12 +1,75 @@
-//! Pure: the direct messages of ours whose addressees have not said that they were shown. The conversation owns it.
+//! Direct messages: those to us, each confirmed to its sender, and those of ours, of which we wait to hear that.
 
-use crate::protocol::{MessageId, NickKey, SentId};
+use super::{Conversation, Kind, Output, Publication};
+use crate::client::memo::Memo;
+use crate::client::news::{News, Place, Said};
+use crate::now::Now;
+use crate::protocol::{MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Timestamp, Topic};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 
 /// Messages that it remembers; what becomes of older ones is not told any more.
 const REMEMBERED: usize = 10_000;
 
+impl Conversation {
+    pub(super) fn heard_private(&mut self, now: Now, private: Private) {
+        let id = private.id.map(MessageId::Sent);
+        let receipt = id.clone().map(|id| self.receipt(now, private.nick.clone(), id));
+        if id.as_ref().is_some_and(|id| !self.seen_direct.is_new(private.nick.key(), id.clone())) {
+            // Its receipt did not arrive, or its sender has not heard of it yet.
+            self.out.extend(receipt);
+            return;
+        }
+        let overtaken = id.as_ref().is_some_and(|id| self.seen_direct.is_late(private.nick.key(), id));
+        let memo = id.clone().map(|id| Memo::ShownDirect { key: private.nick.key().clone(), id });
+        self.people.spoke(&private.nick);
+        self.correspondent = Some(private.nick.clone());
+        self.tell(News::Said(Said {
+            own: false,
+            place: Place::Direct(private.to),
+            text: private.text,
+            at: private.timestamp.as_ref().and_then(Timestamp::at).unwrap_or(now.wall),
+            timestamp: private.timestamp,
+            id,
+            action: private.action,
+            late: private.late || overtaken,
+            history: false,
+            pos: None,
+            reference: None,
+            nick: private.nick,
+        }));
+        self.out.extend(memo.map(Output::Remember));
+        self.out.extend(receipt);
+    }
+
+    /// Says that a direct message was shown, once it was.
+    fn receipt(&self, now: Now, sender: Nick, id: MessageId) -> Output {
+        let topic = Topic::Private { to: sender.key().clone(), sender: self.nick.key().clone() };
+        let receipt = Receipt {
+            nick: self.nick.clone(),
+            of: ReceiptOf { nick: sender, id },
+            timestamp: Some(Timestamp::new(now.wall)),
+        };
+        Output::PublishWhenShown(Publication {
+            topic: self.config.topics.name(&topic),
+            payload: receipt.to_json(),
+            kind: Kind::Control,
+            ticket: None,
+        })
+    }
+
+    /// A direct message was shown to its addressee.
+    pub(super) fn delivered(&mut self, receipt: &Receipt) {
+        let of = &receipt.of;
+        if of.nick.key() == self.nick.key()
+            && let Some(reference) = self.undelivered.delivered(&of.id, receipt.nick.key())
+        {
+            self.tell(News::Delivered { id: of.id.clone(), reference });
+        }
+    }
+}
+
+/// Direct messages of ours whose addressees have not said that they were shown.
 #[derive(Debug, Default)]
 pub struct Undelivered {
     messages: HashMap<SentId, Direct>,

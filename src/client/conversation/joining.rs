@@ -46,15 +46,15 @@ impl Conversation {
         }
     }
 
-    pub(super) fn lost(&mut self, reason: String) {
+    pub(super) fn lost(&mut self, now: Now, reason: String) {
         self.join = Join::Away;
         self.server = None;
         self.heartbeat_at = None;
         self.silence_at = None;
         self.hold_until = None;
         self.ping_sent = None;
-        self.outbox.lost();
         self.cursors.lost();
+        let given_up = self.outbox.lost(now.instant);
         if self.config.role == Role::Sender {
             // Whether a server is there it asks with each connection.
             self.is_durable = None;
@@ -62,6 +62,9 @@ impl Conversation {
         // It may break before it was ready, too.
         if std::mem::take(&mut self.connection_is_up) {
             self.tell(News::Disconnected { reason });
+        }
+        if let Some(given_up) = given_up {
+            self.given_up(&given_up);
         }
     }
 

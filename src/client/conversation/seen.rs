@@ -1,8 +1,10 @@
 //! Pure: which messages of a room were shown, so that what comes twice (sent again, or in a page) is shown once.
 
+mod recent;
+
 use crate::protocol::{Entry, Epoch, MessageId, NickKey, SentId, Session, Timestamp};
+use recent::Recent;
 use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
 
 /// Messages that it remembers, of each kind.
 const REMEMBERED: usize = 10_000;
@@ -162,53 +164,6 @@ fn nameless(key: &NickKey, timestamp: Option<&Timestamp>, text: &str) -> Nameles
     (key.clone(), timestamp.map_or("", Timestamp::as_str).into(), text.into())
 }
 
-/// The last ones of something, with how often each is there.
-#[derive(Debug)]
-struct Recent<T> {
-    counts: HashMap<T, usize>,
-    order: VecDeque<T>,
-    capacity: usize,
-}
-
-impl<T: Eq + Hash + Clone> Recent<T> {
-    fn of_at_most(capacity: usize) -> Recent<T> {
-        Recent { counts: HashMap::new(), order: VecDeque::new(), capacity }
-    }
-
-    fn contains(&self, item: &T) -> bool {
-        self.counts.contains_key(item)
-    }
-
-    fn count(&self, item: &T) -> usize {
-        self.counts.get(item).copied().unwrap_or(0)
-    }
-
-    fn add(&mut self, item: T) {
-        *self.counts.entry(item.clone()).or_insert(0) += 1;
-        self.order.push_back(item);
-        if self.order.len() > self.capacity
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.remove(&oldest);
-        }
-    }
-
-    fn retain(&mut self, keep: impl Fn(&T) -> bool) {
-        self.counts.retain(|item, _| keep(item));
-        self.order.retain(keep);
-    }
-
-    /// One of them less; whether there was one. Its place in the order stays until it is the oldest.
-    fn remove(&mut self, item: &T) -> bool {
-        match self.counts.get_mut(item) {
-            Some(count) if *count > 1 => *count -= 1,
-            Some(_) => drop(self.counts.remove(item)),
-            None => return false,
-        }
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,16 +269,5 @@ mod tests {
         assert_eq!(seen.merge(&page), [Was::Shown, Was::New]);
         let mut direct = Seen::direct(&shown);
         assert!(!direct.is_new(&alice, shown[0].1.clone()));
-    }
-
-    #[test]
-    fn only_so_many_are_remembered() {
-        let mut recent = Recent::of_at_most(REMEMBERED);
-        for number in 0..=REMEMBERED {
-            recent.add(number);
-        }
-        assert!(!recent.contains(&0));
-        assert!(recent.contains(&1));
-        assert_eq!(recent.counts.len(), REMEMBERED);
     }
 }

@@ -2,13 +2,15 @@
 
 use super::{Conversation, Join, Kind, Output, PING_TICKET, Publication, Role};
 use crate::client::news::{News, Obstacle};
-use crate::client::outbox::Progress;
+use crate::client::outbox::{GivenUp, Progress};
 use crate::now::Now;
 use crate::protocol::{ErrorReply, MessageId, ServerInfo, Status, Stored};
 use std::time::Duration;
 
 /// How long a message may take before that is worth a word.
 const QUIET: Duration = Duration::from_secs(1);
+/// Characters of a message by which its sender knows it again.
+const BEGIN: usize = 40;
 /// Messages a second that a sender publishes before it knows how many the server takes: that takes a moment, and most
 /// senders have only one.
 const BEFORE_A_WORD: u64 = 10;
@@ -93,6 +95,13 @@ impl Conversation {
             self.error(format!("the broker does not take the message: {reason}"), progress.reference);
             self.flush(now);
         }
+    }
+
+    pub(super) fn given_up(&mut self, given_up: &GivenUp) {
+        let begin: String = given_up.message.text().chars().take(BEGIN).collect();
+        self.settled(&given_up.progress);
+        let text = format!("not sent: the broker ends the connection each time it gets {begin:?}");
+        self.error(text, given_up.progress.reference.clone());
     }
 
     /// The server has these messages for good.

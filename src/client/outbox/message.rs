@@ -48,6 +48,13 @@ impl Message {
         }
     }
 
+    pub fn text(&self) -> &str {
+        match self {
+            Message::Chat(chat) => &chat.text,
+            Message::Private(private) => &private.text,
+        }
+    }
+
     /// `None` only before an outbox took it.
     pub fn id(&self) -> Option<&SentId> {
         match self {

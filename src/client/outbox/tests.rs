@@ -1,8 +1,9 @@
-//! The outbox with a moved clock, step by step and by its law: whatever happens, each message is settled once.
+//! The outbox with a moved clock, step by step.
+
+mod law;
 
 use super::*;
 use crate::protocol::{Chat, Private, RoomName, Topics};
-use proptest::prelude::*;
 
 const SESSION: &str = "k3v9x2m1q8f0";
 const EARLIER: &str = "aaaaaaaaaaaa";
@@ -128,7 +129,7 @@ fn a_lost_connection_sends_again_late_and_past_the_originals() {
     stage.stored(SESSION, 1, 1);
     stage.push(chat("c", "lobby"));
     stage.push(chat("d", "dev"));
-    stage.outbox.lost();
+    stage.outbox.lost(stage.now);
     stage.check(&[(2, "chat/messages/alice", "b"), (3, "chat/messages", "c"), (4, "chat/rooms/dev/alice", "d")]);
 }
 
@@ -136,7 +137,7 @@ fn a_lost_connection_sends_again_late_and_past_the_originals() {
 fn late_is_written_and_ids_stay() {
     let mut stage = Stage::new(&["a"]);
     stage.take();
-    stage.outbox.lost();
+    stage.outbox.lost(stage.now);
     let again = stage.take().remove(0);
     let chat = Chat::parse(&again.payload, RoomName::lobby()).unwrap().unwrap();
     assert!(chat.late);
@@ -204,7 +205,7 @@ fn an_error_settles_one_in_the_middle() {
     assert_eq!(stage.outbox.refuse(&id(2)), None);
     assert_eq!(stage.outbox.refuse(&id(9)), None);
     assert_eq!(stage.outbox.reject(3).unwrap().id.seq, 3);
-    stage.outbox.lost();
+    stage.outbox.lost(stage.now);
     stage.check(&[(1, "chat/messages/alice", "a")]);
 }
 
@@ -217,7 +218,7 @@ fn only_so_many_are_under_way() {
     assert_eq!(stage.take().len(), 0, "the broker's word frees no place");
     stage.stored(SESSION, 1, 200);
     assert_eq!(stage.take().len(), 200);
-    stage.outbox.lost();
+    stage.outbox.lost(stage.now);
     let again = stage.take();
     assert_eq!((again.len(), again[0].ticket), (WINDOW, 201));
 }
@@ -256,7 +257,7 @@ fn a_new_nick_takes_everything_along() {
     let mut stage = Stage::new(&["a"]);
     stage.outbox.rename(&nick("Bob"));
     stage.take();
-    stage.outbox.lost();
+    stage.outbox.lost(stage.now);
     stage.check(&[(1, "chat/messages/bob", "a")]);
 }
 
@@ -278,6 +279,46 @@ fn what_an_earlier_run_left_goes_first_and_late_under_its_own_id() {
     assert!(stage.outbox.is_empty());
 }
 
+/// The broker ends the connection at "b".
+#[test]
+fn a_message_at_which_the_broker_ends_the_connection_is_given_up() {
+    let mut stage = Stage::new(&["a", "b", "c"]);
+    let mut given_up = None;
+    let mut connections = 0;
+    while given_up.is_none() {
+        connections += 1;
+        assert!(connections < 20);
+        // What comes before it is acknowledged, and goes again each time, as no server stores it.
+        while let Some(first) = stage.take().first() {
+            if first.ticket == 2 || stage.outbox.unacknowledged.contains(&2) {
+                break;
+            }
+            stage.acknowledge(first.ticket..=first.ticket);
+        }
+        stage.now += Duration::from_millis(100);
+        given_up = stage.outbox.lost(stage.now);
+    }
+    let GivenUp { message, progress } = given_up.unwrap();
+    assert_eq!((message.text(), progress.is_settled), ("b", true));
+    assert_eq!(connections, 3 + 5);
+    stage.check(&[(1, "chat/messages/alice", "a")]);
+    stage.acknowledge(1..=1);
+    stage.check(&[(3, "chat/messages/alice", "c")]);
+}
+
+#[test]
+fn a_bad_connection_is_no_reason_to_give_anything_up() {
+    let mut stage = Stage::new(&["a", "b"]);
+    for _ in 0..100 {
+        stage.take();
+        stage.now += Duration::from_secs(3);
+        assert_eq!(stage.outbox.lost(stage.now), None);
+    }
+    assert_eq!(stage.take().len(), 1, "with caution");
+    stage.acknowledge(1..=1);
+    assert_eq!(stage.take().len(), 1);
+}
+
 #[test]
 fn text_and_back() {
     for mut message in [chat("a\n\"b\"", "dev"), private("c", "Bob")] {
@@ -285,126 +326,5 @@ fn text_and_back() {
         message.mark_late();
         let read = Message::parse(&message.to_json(), message.room().cloned()).unwrap();
         assert_eq!(read, Some(message));
-    }
-}
-
-/// What can happen to an outbox; numbers choose among what there is.
-#[derive(Debug, Clone)]
-enum Step {
-    Push,
-    Take,
-    Acknowledge(usize),
-    Stored(usize),
-    Refuse(usize),
-    Lost,
-    ServerCame,
-    Pass { milliseconds: u64, server: bool },
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        4 => Just(Step::Push),
-        4 => Just(Step::Take),
-        4 => any::<usize>().prop_map(Step::Acknowledge),
-        3 => any::<usize>().prop_map(Step::Stored),
-        1 => any::<usize>().prop_map(Step::Refuse),
-        1 => Just(Step::Lost),
-        1 => Just(Step::ServerCame),
-        2 => (0..20_000u64, any::<bool>()).prop_map(|(milliseconds, server)| Step::Pass { milliseconds, server }),
-    ];
-    prop::collection::vec(step, 0..200)
-}
-
-/// A world in which each id names one text for ever; `settled` counts.
-#[derive(Default)]
-struct Books {
-    pushed: Vec<u64>,
-    texts: HashMap<u64, String>,
-    handed_out: Vec<u64>,
-    settled: HashMap<u64, usize>,
-    sent: HashMap<u64, usize>,
-}
-
-impl Books {
-    fn note(&mut self, progress: &Progress) {
-        if progress.is_newly_sent {
-            *self.sent.entry(progress.id.seq).or_default() += 1;
-        }
-        if progress.is_settled {
-            *self.settled.entry(progress.id.seq).or_default() += 1;
-        }
-    }
-
-    fn take(&mut self, stage: &mut Stage) {
-        for out in stage.take() {
-            let chat = Chat::parse(&out.payload, RoomName::lobby()).unwrap().unwrap();
-            let seq = chat.id.unwrap().seq;
-            assert_eq!(self.texts[&seq], chat.text, "an id names one message");
-            assert!(!self.settled.contains_key(&seq), "what is settled goes no more");
-            assert_eq!(chat.late, self.handed_out.contains(&out.ticket), "late is what goes again");
-            self.handed_out.push(out.ticket);
-        }
-        assert!(stage.outbox.under_way.len() <= WINDOW);
-        let at_places = stage.outbox.under_way.len() + stage.outbox.waiting.len();
-        assert_eq!(at_places, stage.outbox.len());
-    }
-}
-
-proptest! {
-    #[test]
-    fn each_message_is_settled_once_and_none_is_forgotten(steps in steps()) {
-        let mut stage = Stage::new(&[]);
-        let mut books = Books::default();
-        for step in steps {
-            let chosen = |among: &[u64], number: usize| (!among.is_empty()).then(|| among[number % among.len()]);
-            match step {
-                Step::Push => {
-                    let text = format!("text {}", books.pushed.len());
-                    let id = stage.outbox.push(stage.now, chat(&text, "lobby"), None).unwrap();
-                    books.texts.insert(id.seq, text);
-                    books.pushed.push(id.seq);
-                }
-                Step::Take => books.take(&mut stage),
-                Step::Acknowledge(number) => {
-                    let Some(ticket) = chosen(&books.handed_out, number) else { continue };
-                    stage.outbox.acknowledge(stage.now, ticket, false).iter().for_each(|told| books.note(told));
-                }
-                Step::Stored(number) => {
-                    let Some(seq) = chosen(&books.pushed, number) else { continue };
-                    let ranges: Ranges = [seq].into_iter().collect();
-                    let stored = stage.outbox.stored(&session(SESSION), &ranges);
-                    stored.iter().for_each(|told| books.note(told));
-                }
-                Step::Refuse(number) => {
-                    let Some(seq) = chosen(&books.pushed, number) else { continue };
-                    let id = SentId { session: session(SESSION), seq };
-                    stage.outbox.refuse(&id).iter().for_each(|told| books.note(told));
-                }
-                Step::Lost => stage.outbox.lost(),
-                Step::ServerCame => stage.outbox.server_came(stage.now),
-                Step::Pass { milliseconds, server } => {
-                    stage.now += Duration::from_millis(milliseconds);
-                    stage.outbox.expire(stage.now, server);
-                }
-            }
-        }
-        // All is well from now on: everything that is not settled goes out, and is stored.
-        let open: Vec<u64> = books.pushed.iter().copied().filter(|seq| !books.settled.contains_key(seq)).collect();
-        stage.after(120_000);
-        books.take(&mut stage);
-        stage.after(120_000);
-        books.take(&mut stage);
-        prop_assert_eq!(open.len(), stage.outbox.len());
-        for message in stage.outbox.messages() {
-            prop_assert!(open.contains(&message.id().unwrap().seq));
-        }
-        let all: Ranges = books.pushed.iter().copied().collect();
-        let stored = stage.outbox.stored(&session(SESSION), &all);
-        stored.iter().for_each(|told| books.note(told));
-        for seq in &books.pushed {
-            prop_assert_eq!(books.settled.get(seq), Some(&1));
-            prop_assert_eq!(books.sent.get(seq), Some(&1));
-        }
-        prop_assert!(stage.outbox.is_empty() && stage.outbox.bytes == 0 && stage.outbox.tickets.is_empty());
     }
 }

@@ -230,6 +230,26 @@ fn an_error_settles_what_it_names() {
 }
 
 #[test]
+fn what_is_stored_under_one_nick_does_not_go_out_under_another() {
+    let mut stage = stored_chat(|config| config.can_choose_nick = true);
+    stage.types("stored");
+    stage.types("not");
+    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.arrives("chat/server", DURABLE);
+    stage.connect(2);
+    let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#);
+    stage.arrives("chat/private/alice/server", &refusal);
+    stage.out.clear();
+    stage.stored(SESSION, "[[1,1]]");
+    stage.types("Bob");
+    stage.arrives("chat/server", DURABLE);
+    stage.connect(1);
+    stage.out.clear();
+    stage.arrives("chat/private/bob/server", WELCOME);
+    stage.check_messages(&[("chat/messages/bob", "not")]);
+}
+
+#[test]
 fn a_rejection_settles() {
     let mut stage = stored_chat(|config| config.keeps_outbox = true);
     stage.types("hi");

@@ -1,0 +1,88 @@
+//! Pure: what the word that is being typed may become.
+
+use super::{Argument, TABLE};
+
+/// What narrows a search.
+const FILTERS: [&str; 4] = ["from:", "room:", "after:", "before:"];
+
+/// Names that a completion can end in, the likeliest first.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    pub nicks: Vec<String>,
+    pub rooms: Vec<String>,
+}
+
+/// What the word before `end` (a byte position in `line`) may become: where it begins, and the candidates.
+pub fn complete(line: &str, end: usize, names: &Names) -> (usize, Vec<String>) {
+    let typed = line.get(..end).unwrap_or(line);
+    let start = typed.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let word = typed[start..].to_lowercase();
+    let begins = |name: &&String| name.to_lowercase().starts_with(word.trim_start_matches('#'));
+    let mut before = typed[..start].split_whitespace();
+    let candidates = match (before.next(), before.next()) {
+        (None, _) if word.starts_with('/') => TABLE
+            .iter()
+            .map(|entry| format!("/{}", entry.name))
+            .filter(|name| name.starts_with(&word))
+            .map(|name| name + " ")
+            .collect(),
+        (Some(command), _) if completes(command) == Some(Argument::Search) => complete_search(&word, names),
+        (Some(command), None) if command.starts_with('/') => match completes(command) {
+            Some(Argument::Room) => names.rooms.iter().filter(begins).cloned().collect(),
+            Some(Argument::Nick) => names.nicks.iter().filter(begins).map(|nick| format!("{nick} ")).collect(),
+            _ => names.nicks.iter().filter(begins).cloned().collect(),
+        },
+        (None, _) => names.nicks.iter().filter(begins).map(|nick| format!("{nick}: ")).collect(),
+        _ => names.nicks.iter().filter(begins).cloned().collect(),
+    };
+    (start, candidates)
+}
+
+/// What the arguments of a typed command are.
+fn completes(command: &str) -> Option<Argument> {
+    let name = command.strip_prefix('/')?;
+    TABLE.iter().find(|entry| entry.is_called(name)).map(|entry| entry.completes)
+}
+
+/// A filter, or what it is followed by.
+fn complete_search(word: &str, names: &Names) -> Vec<String> {
+    let (filter, list, begin) = match (word.strip_prefix("from:"), word.strip_prefix("room:")) {
+        (Some(begin), _) => ("from:", &names.nicks, begin),
+        (None, Some(begin)) => ("room:", &names.rooms, begin.trim_start_matches('#')),
+        (None, None) => {
+            return FILTERS.iter().filter(|name| name.starts_with(word)).map(|name| (*name).to_owned()).collect();
+        }
+    };
+    let fitting = list.iter().filter(|name| name.to_lowercase().starts_with(begin));
+    fitting.map(|name| format!("{filter}{name} ")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_completion(line: &str, start: usize, expected: &[&str]) {
+        let names = Names {
+            nicks: vec!["Bob".into(), "bea".into(), "alice".into()],
+            rooms: vec!["lobby".into(), "dev".into()],
+        };
+        assert_eq!(complete(line, line.len(), &names), (start, expected.iter().map(|c| (*c).to_owned()).collect()));
+    }
+
+    #[test]
+    fn completions() {
+        check_completion("/jo", 0, &["/join "]);
+        check_completion("/ro", 0, &["/room ", "/rooms "]);
+        check_completion("b", 0, &["Bob: ", "bea: "]);
+        check_completion("ask b", 4, &["Bob", "bea"]);
+        check_completion("/msg B", 5, &["Bob ", "bea "]);
+        check_completion("/w al", 3, &["alice "]);
+        check_completion("/room d", 6, &["dev"]);
+        check_completion("/join #d", 6, &["dev"]);
+        check_completion("/me hugs a", 9, &["alice"]);
+        check_completion("/search af", 8, &["after:"]);
+        check_completion("/search pump from:B", 13, &["from:Bob ", "from:bea "]);
+        check_completion("/search room:#d", 8, &["room:dev "]);
+    }
+}

@@ -1,0 +1,117 @@
+//! Pages of history: told, remembered, and what they make of a room's cursor.
+
+use super::Conversation;
+use super::requests::{Open, Origin, Question};
+use super::seen::Was;
+use crate::client::memo::Memo;
+use crate::client::news::{News, Place, Said};
+use crate::now::Now;
+use crate::protocol::{Entry, History, MessageId, Nick, NickKey, RoomName, SentId, Timestamp};
+use chrono::{DateTime, FixedOffset, NaiveDateTime};
+
+impl Conversation {
+    /// A message of a room was told.
+    pub(super) fn shown(&mut self, now: Now, room: &RoomName, key: &NickKey, id: MessageId) {
+        let moved = match &id {
+            MessageId::Sent(id) => self.cursors.saw(now.instant, room, key, id),
+            MessageId::Row(_) => false,
+        };
+        self.remember(Memo::Shown { room: room.clone(), key: key.clone(), id });
+        self.cursor_moved(moved, room);
+    }
+
+    pub(super) fn cursor_moved(&mut self, moved: bool, room: &RoomName) {
+        if let Some(cursor) = self.cursors.of(room).filter(|_| moved) {
+            self.remember(Memo::Cursor { room: room.clone(), cursor: cursor.clone() });
+        }
+    }
+
+    /// A page that the user wanted to see, or one that fills what was missed.
+    pub(super) fn page(&mut self, now: Now, open: Open, page: History) {
+        let (asked, room) = (&open.question.history, &open.question.history.room);
+        let by_user = matches!(open.origin, Origin::User { .. });
+        let span = page.span.clone();
+        // Who wants no history asks only where it ends.
+        if by_user || asked.limit != Some(0) {
+            self.tell_page(now, room, &page, by_user);
+            self.tell(News::Page { room: room.clone(), page, reference: open.origin.into_reference() });
+        }
+        if !by_user {
+            let filled = self.cursors.page(now.instant, asked, span.as_ref());
+            self.cursor_moved(filled.moved, room);
+            if let Some(next) = filled.next {
+                self.requests.open_of_our_own(Question::page(next));
+                self.send_requests(now);
+            }
+        }
+    }
+
+    fn tell_page(&mut self, now: Now, room: &RoomName, page: &History, by_user: bool) {
+        let seen = self.seen.entry(room.clone()).or_default();
+        if let Some(span) = &page.span {
+            seen.pages_are_of(&span.epoch);
+        }
+        let were = seen.merge(&page.messages);
+        if !by_user && page.span.as_ref().is_some_and(|span| span.gap) {
+            self.tell(News::Gap { room: room.clone() });
+        }
+        for (entry, was) in page.messages.iter().zip(were) {
+            let (key, is_new) = (entry.nick.key(), was == Was::New);
+            if was == Was::ShownNameless {
+                self.cursors.found_nameless(now.instant, room, key);
+            }
+            // Who asks for the past wants to see it again.
+            if !is_new && !by_user {
+                continue;
+            }
+            if !by_user && self.cursors.take_unread(room) {
+                self.tell(News::Unread { room: room.clone() });
+            }
+            self.people.spoke(&entry.nick);
+            let own = self.is_own(&entry.nick, entry.id.as_ref());
+            let mut said = said_then(now, entry, room, own);
+            let overtaken = |id| self.seen.get(room).is_some_and(|seen| seen.is_late(key, id));
+            said.late |= !by_user && entry.id.as_ref().is_some_and(overtaken);
+            self.tell(News::Said(said));
+            if let Some(id) = entry.id.clone().filter(|_| is_new) {
+                self.shown(now, room, key, id);
+            }
+        }
+    }
+
+    fn is_own(&self, nick: &Nick, id: Option<&MessageId>) -> bool {
+        matches!(id, Some(MessageId::Sent(SentId { session, .. })) if *session == self.config.session)
+            && nick.key() == self.nick.key()
+    }
+}
+
+/// A message of a page.
+fn said_then(now: Now, entry: &Entry, room: &RoomName, own: bool) -> Said {
+    Said {
+        nick: entry.nick.clone(),
+        place: Place::Room(room.clone()),
+        text: entry.text.clone(),
+        at: moment(now, entry),
+        timestamp: entry.timestamp.clone(),
+        id: entry.id.clone(),
+        action: entry.action,
+        late: entry.late,
+        own,
+        history: true,
+        pos: entry.pos,
+        reference: None,
+    }
+}
+
+/// When a stored message was said: as its sender tells, else as the server does. An original's time names no zone: it is
+/// taken for ours.
+fn moment(now: Now, entry: &Entry) -> DateTime<FixedOffset> {
+    let told = entry.timestamp.as_ref().and_then(Timestamp::at);
+    let told = told.or_else(|| entry.received.as_ref().and_then(Timestamp::at));
+    let naive = || {
+        let text = entry.timestamp.as_ref()?.as_str();
+        let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
+        naive.and_local_timezone(*now.wall.offset()).single()
+    };
+    told.or_else(naive).unwrap_or(now.wall)
+}

@@ -1,0 +1,104 @@
+//! What the server answers, to us or to another client with our nick.
+
+use super::Conversation;
+use super::requests::{Open, Origin};
+use crate::client::news::News;
+use crate::now::Now;
+use crate::protocol::{ErrorCode, ErrorReply, FromServer, Pong, RequestKind, Token};
+use serde_json::Value;
+
+impl Conversation {
+    /// A reply of the server, to us or to another client with our nick.
+    pub(super) fn replied(&mut self, now: Now, reply: FromServer) {
+        self.server_is_heard();
+        match reply {
+            FromServer::Welcome(welcome) if welcome.session == self.config.session => self.welcomed(now),
+            FromServer::Error(error) => self.refused(now, error),
+            FromServer::Stored(stored) => self.stored(now, &stored),
+            FromServer::History(page) => {
+                if let Some(open) = self.answered(page.request.as_ref(), RequestKind::History) {
+                    self.page(now, open, page);
+                }
+            }
+            FromServer::OnlineUsers(list) => {
+                if let Some(open) = self.answered(list.request.as_ref(), RequestKind::Users) {
+                    self.people.seen(&list.users);
+                    let by_user = matches!(open.origin, Origin::User { .. });
+                    // With every join it is asked, and told with the first.
+                    if by_user || !std::mem::replace(&mut self.told_users, true) {
+                        self.tell(News::Users { list, reference: open.origin.into_reference() });
+                    }
+                }
+            }
+            FromServer::Rooms(list) => {
+                if let Some(open) = self.answered(list.request.as_ref(), RequestKind::Rooms) {
+                    self.tell(News::Rooms { list, reference: open.origin.into_reference() });
+                }
+            }
+            FromServer::Pong(pong) => self.ponged(now, pong),
+            FromServer::SearchResult(result) => {
+                if let Some(open) = self.answered(result.request.as_ref(), RequestKind::Search) {
+                    self.search.answered(&open.question.search, &result);
+                    self.tell(News::Found { result, reference: open.origin.into_reference() });
+                }
+            }
+            FromServer::Private(private) if private.to.key() == self.nick.key() => self.heard_private(now, private),
+            FromServer::Receipt(receipt) => self.delivered(&receipt),
+            FromServer::Waiting(waiting) => {
+                if let Some(reference) = self.undelivered.waiting(&waiting.of) {
+                    self.tell(News::Waiting { id: waiting.of, to: waiting.to, reference });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The request that a reply answers. One that names none can only come from an original server.
+    fn answered(&mut self, token: Option<&Token>, kind: RequestKind) -> Option<Open> {
+        let answered = match token {
+            Some(token) => self.requests.answer(token),
+            None if self.server.is_none() => self.requests.answer_without_token(kind),
+            None => None,
+        };
+        answered.filter(|open| open.question.kind == kind)
+    }
+
+    fn ponged(&mut self, now: Now, pong: Pong) {
+        if let Some(open) = self.answered(pong.request.as_ref(), RequestKind::Ping)
+            && let Some(sent) = open.sent
+        {
+            let time = now.instant.saturating_duration_since(sent);
+            self.tell(News::ServerRoundTrip { pong, time, reference: open.origin.into_reference() });
+        }
+    }
+
+    fn refused(&mut self, now: Now, error: ErrorReply) {
+        if self.is_refused_for_good(now, &error) {
+            return;
+        }
+        // Another client with our nick may have been meant.
+        if error.session.as_ref().is_some_and(|session| *session != self.config.session) {
+            return;
+        }
+        if error.code == ErrorCode::NickInUse {
+            return self.nick_in_use();
+        }
+        let open = error.request.as_ref().and_then(|token| self.requests.answer(token));
+        if let Some(Open { question, origin: Origin::Own, .. }) = &open
+            && question.kind == RequestKind::History
+        {
+            self.cursors.refused(now.instant, &question.history.room);
+        }
+        let reference = open.and_then(|open| open.origin.into_reference());
+        self.tell(News::Refused { error, reference });
+    }
+}
+
+impl Origin {
+    pub(super) fn into_reference(self) -> Option<Value> {
+        match self {
+            Origin::Own => None,
+            Origin::User { reference } => reference,
+        }
+    }
+}

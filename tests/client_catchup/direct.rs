@@ -1,0 +1,80 @@
+//! Direct messages: to somebody who is there, to somebody who is not, to oneself.
+
+use super::*;
+use support::Pty;
+
+#[test]
+fn one_to_somebody_who_is_there_is_delivered() {
+    let chat = Chat::start(Broker::start());
+    let mut bob = chat.json("bob", &[]);
+    let mut alice = chat.json("alice", &[]);
+    say(&mut alice, json!({"message": "psst", "to": "Bob"}));
+    let delivered = event_with(&mut alice, "delivered", "psst");
+    assert_eq!(delivered["id"], event(&mut alice, "private")["id"]);
+    assert_eq!(event(&mut bob, "private")["username"], "alice");
+    assert_eq!(events(&mut alice, "waiting").len(), 0);
+    // And one to oneself.
+    say(&mut alice, json!({"message": "note", "to": "alice"}));
+    event_with(&mut alice, "delivered", "note");
+    assert_eq!(texts(&mut alice, "private"), ["psst", "note"]);
+}
+
+#[test]
+fn one_to_somebody_who_is_away_waits_and_comes_once() {
+    let chat = Chat::start(Broker::start());
+    let mut alice = chat.json("alice", &[]);
+    say(&mut alice, json!({"message": "one", "to": "bob"}));
+    let waiting = event_with(&mut alice, "waiting", "one");
+    assert_eq!((&waiting["to"], &waiting["id"]), (&"bob".into(), &event(&mut alice, "private")["id"]));
+    say(&mut alice, json!({"message": "two", "to": "bob"}));
+    event_with(&mut alice, "waiting", "two");
+
+    let mut bob = chat.json("bob", &[]);
+    event_with(&mut bob, "private", "two");
+    event_with(&mut alice, "delivered", r#""ref":"one""#);
+    event_with(&mut alice, "delivered", r#""ref":"two""#);
+    assert_eq!(texts(&mut bob, "private"), ["one", "two"]);
+    quit(bob);
+
+    let mut bob = chat.json("bob", &[]);
+    say(&mut alice, json!({"message": "three", "to": "bob"}));
+    event_with(&mut bob, "private", "three");
+    event_with(&mut alice, "delivered", "three");
+    assert_eq!(texts(&mut bob, "private"), ["three"]);
+    assert_eq!(events(&mut alice, "delivered").len(), 3);
+}
+
+#[test]
+fn one_that_was_shown_and_not_confirmed_is_not_shown_again() {
+    let chat = Chat::start(Broker::start());
+    let mut alice = chat.json("alice", &[]);
+    let mut bob = chat.json("bob", &[]);
+    say(&mut alice, json!({"message": "one", "to": "bob"}));
+    event_with(&mut alice, "delivered", "one");
+    bob.kill();
+    assert_eq!(texts(&mut bob, "private"), ["one"]);
+    // It comes again, as if its receipt had been lost.
+    let id = event_with(&mut alice, "private", "one")["id"].as_str().unwrap().to_owned();
+    let (session, seq) = id.rsplit_once('-').unwrap();
+    let again = json!({"type": "private", "username": "alice", "to": "bob", "message": "one", "session": session, "seq": seq.parse::<u64>().unwrap(), "late": true});
+    let mut receipts = support::Subscriber::start(&chat.broker, &["chat/private/alice/bob"]);
+    let mut bob = chat.json("bob", &[]);
+    support::publish(&chat.broker, "chat/private/bob/alice", again.to_string(), 1, false);
+    receipts.wait_for("another receipt", |_, payload| String::from_utf8_lossy(payload).contains(&id));
+    assert_eq!(texts(&mut bob, "private"), [] as [String; 0]);
+    assert_eq!(events(&mut alice, "delivered").len(), 1);
+}
+
+#[test]
+fn on_a_terminal_waiting_is_a_line_and_delivered_none() {
+    let chat = Chat::start(Broker::start());
+    let mut alice = Pty::start(&["client", &chat.broker.address(), "--nick", "alice"]);
+    alice.wait_for_line("1 online: alice");
+    alice.press("/msg bob psst\r");
+    alice.wait_for_line("-- bob is away, and gets it when back");
+    let mut bob = chat.json("bob", &[]);
+    event_with(&mut bob, "private", "psst");
+    say(&mut bob, json!({"message": "thanks"}));
+    alice.wait_for_line("bob: thanks");
+    assert!(!alice.screen().iter().any(|line| line.contains("delivered")));
+}

@@ -1,0 +1,188 @@
+//! Messages to rooms that were missed: while the client was away, and while it was not.
+
+use super::*;
+use support::{Pty, wait_until};
+
+/// Says these and waits until they are stored, a few at a time: what waits for the sender is in a queue, too.
+#[track_caller]
+fn say_all(program: &mut Program, texts: &[String]) {
+    for texts in texts.chunks(10) {
+        let (last, others) = texts.split_last().unwrap();
+        others.iter().for_each(|text| program.send_line(&json!({"message": text}).to_string()));
+        say(program, json!({"message": last}));
+    }
+}
+
+#[test]
+fn a_client_that_comes_back_gets_what_it_missed_once() {
+    let chat = Chat::start(Broker::start());
+    let mut bob = chat.json("bob", &["--room", "dev"]);
+    say(&mut bob, json!({"message": "before", "room": "lobby"}));
+    let mut alice = chat.json("alice", &["--room", "dev"]);
+    event_with(&mut alice, "chat", "before");
+    say(&mut alice, json!({"message": "hello", "room": "lobby"}));
+    say(&mut bob, json!({"message": "live", "room": "lobby"}));
+    event_with(&mut alice, "chat", "live");
+    assert_eq!(quit(alice), ["before", "hello", "live"]);
+
+    say(&mut bob, json!({"message": "while away", "room": "lobby"}));
+    say(&mut bob, json!({"message": "in dev", "room": "dev"}));
+    let mut alice = chat.json("alice", &["--room", "dev"]);
+    event_with(&mut alice, "chat", "in dev");
+    event_with(&mut alice, "chat", "while away");
+    say(&mut bob, json!({"message": "after", "room": "lobby"}));
+    event_with(&mut alice, "chat", "after");
+    let mut told = quit(alice);
+    told.sort();
+    assert_eq!(told, ["after", "in dev", "while away"]);
+
+    let mut alice = chat.json("alice", &["--room", "dev"]);
+    event_with(&mut alice, "history", r#""room":"dev""#);
+    event_with(&mut alice, "history", r#""room":"lobby""#);
+    assert_eq!(quit(alice), [] as [String; 0]);
+}
+
+#[test]
+fn a_client_that_was_killed_misses_nothing() {
+    let chat = Chat::start(Broker::start());
+    let mut bob = chat.json("bob", &[]);
+    let mut alice = chat.json("alice", &[]);
+    event(&mut alice, "history");
+    say_all(&mut bob, &numbered(1..=10));
+    // What is told before a receipt goes out is remembered before.
+    say(&mut bob, json!({"message": "psst", "to": "alice"}));
+    event_with(&mut bob, "delivered", "psst");
+    say_all(&mut bob, &numbered(11..=20));
+    event_with(&mut alice, "chat", r#""number 15""#);
+    alice.kill();
+    let mut told = texts(&mut alice, "chat");
+    say(&mut bob, json!({"message": "number 21"}));
+    let mut alice = chat.json("alice", &[]);
+    event_with(&mut alice, "chat", r#""number 21""#);
+    let again = quit(alice);
+    assert!(!again.iter().any(|text| numbered(1..=10).contains(text)), "{again:?}");
+    told.extend(again);
+    told.sort_by_key(|text| text["number ".len()..].parse::<u32>().unwrap());
+    told.dedup();
+    assert_eq!(told, numbered(1..=21));
+}
+
+#[test]
+fn any_number_comes_in_pages() {
+    let chat = Chat::start(Broker::start());
+    let mut alice = chat.json("alice", &[]);
+    event(&mut alice, "history");
+    quit(alice);
+    chat.send("bob", &numbered(1..=1_200), &[]);
+    let mut alice = chat.json("alice", &[]);
+    event_with(&mut alice, "chat", r#""number 1200""#);
+    assert!(events(&mut alice, "history").len() >= 2);
+    assert_eq!(quit(alice), numbered(1..=1_200));
+    let mut alice = chat.json("alice", &[]);
+    event(&mut alice, "history");
+    assert_eq!(quit(alice), [] as [String; 0]);
+}
+
+#[test]
+fn a_hole_is_found_without_a_disconnect() {
+    // A stalled client has 20 messages under way and so many in the broker's queue; what comes then is dropped.
+    let chat = Chat::start(Broker::builder().line("max_queued_messages 100").start());
+    let mut bob = chat.json("bob", &[]);
+    let mut alice = chat.json("alice", &["--keepalive", "600"]);
+    event(&mut alice, "history");
+    say(&mut bob, json!({"message": "number 1"}));
+    event_with(&mut alice, "chat", r#""number 1""#);
+    alice.signal(libc::SIGSTOP);
+    say_all(&mut bob, &numbered(2..=300));
+    alice.signal(libc::SIGCONT);
+    wait_until(PATIENCE * 3, "all are told", || texts(&mut alice, "chat").len() >= 300);
+    say(&mut bob, json!({"message": "number 301"}));
+    event_with(&mut alice, "chat", r#""number 301""#);
+    let chats = events(&mut alice, "chat");
+    assert!(chats.iter().any(|chat| chat["history"] == true), "some came in a page");
+    assert_eq!(events(&mut alice, "disconnected").len(), 0);
+    let mut told = quit(alice);
+    told.sort_by_key(|text| text["number ".len()..].parse::<u32>().unwrap());
+    assert_eq!(told, numbered(1..=301));
+}
+
+#[test]
+fn a_hole_in_one_senders_messages_is_marked_late() {
+    let chat = Chat::start(Broker::builder().line("max_queued_messages 20").start());
+    let mut bob = chat.json("bob", &[]);
+    let mut alice = chat.json("alice", &["--keepalive", "600"]);
+    event(&mut alice, "history");
+    alice.signal(libc::SIGSTOP);
+    say_all(&mut bob, &numbered(1..=100));
+    alice.signal(libc::SIGCONT);
+    event_with(&mut alice, "chat", r#""number 1""#);
+    say(&mut bob, json!({"message": "number 101"}));
+    wait_until(PATIENCE * 3, "all are told", || texts(&mut alice, "chat").len() >= 101);
+    let mut newest = 0;
+    for chat in events(&mut alice, "chat") {
+        let number: u32 = chat["message"].as_str().unwrap()["number ".len()..].parse().unwrap();
+        assert!(number > newest || chat["late"] == true, "{chat} after {newest}");
+        newest = number.max(newest);
+    }
+}
+
+#[test]
+fn a_history_that_is_gone_is_told_of() {
+    let mut chat = Chat::start(Broker::start());
+    let mut bob = chat.json("bob", &[]);
+    say(&mut bob, json!({"message": "of the first"}));
+    let mut alice = chat.json("alice", &[]);
+    event_with(&mut alice, "chat", "of the first");
+    assert_eq!(quit(alice), ["of the first"]);
+    chat.replace_history();
+    event_with(&mut bob, "server", "");
+    bob.skip_lines_so_far();
+    say(&mut bob, json!({"message": "of the second"}));
+    let mut alice = chat.json("alice", &[]);
+    event_with(&mut alice, "chat", "of the second");
+    let gap = event(&mut alice, "gap");
+    assert_eq!(gap["room"], "lobby");
+    assert_eq!(events(&mut alice, "gap").len(), 1);
+    assert_eq!(quit(alice), ["of the second"]);
+}
+
+#[test]
+fn on_a_terminal_it_says_where_the_unread_begins() {
+    let chat = Chat::start(Broker::start());
+    let mut bob = chat.json("bob", &[]);
+    say(&mut bob, json!({"message": "read"}));
+    let home = TempDir::new();
+    let address = chat.broker.address();
+    let start = || Pty::start_at(home.path(), &["client", &address, "--nick", "alice"]);
+    let mut alice = start();
+    alice.wait_for_line("bob: read");
+    assert!(!alice.screen().iter().any(|line| line.contains("since you left")));
+    alice.press("/quit\r");
+    assert_eq!(alice.exit_code(), 0);
+    say(&mut bob, json!({"message": "unread"}));
+    let mut alice = start();
+    alice.wait_for_screen("the unread line", |lines| {
+        let at = |end: &str| lines.iter().position(|line| line.ends_with(end));
+        at("-- #lobby: since you left").is_some() && at("since you left").map(|at| at + 1) == at("bob: unread")
+    });
+    assert!(!alice.screen().iter().any(|line| line.ends_with("bob: read")));
+}
+
+#[test]
+fn who_wants_no_history_misses_nothing_from_then_on() {
+    let chat = Chat::start(Broker::builder().line("max_queued_messages 20").start());
+    let mut bob = chat.json("bob", &[]);
+    say(&mut bob, json!({"message": "before"}));
+    let mut alice = chat.json("alice", &["--no-history", "--keepalive", "600"]);
+    say(&mut bob, json!({"message": "number 1"}));
+    event_with(&mut alice, "chat", "number 1");
+    alice.signal(libc::SIGSTOP);
+    say_all(&mut bob, &numbered(2..=80));
+    alice.signal(libc::SIGCONT);
+    event_with(&mut alice, "chat", r#""number 2""#);
+    say(&mut bob, json!({"message": "number 81"}));
+    wait_until(PATIENCE * 3, "all are told", || texts(&mut alice, "chat").len() >= 81);
+    let mut told = quit(alice);
+    told.sort_by_key(|text| text.strip_prefix("number ").and_then(|number| number.parse::<u32>().ok()));
+    assert_eq!(told, numbered(1..=81));
+}
