@@ -72,6 +72,7 @@ fn the_cores_know_no_clock_thread_channel_or_process() {
             "check/judge",
             "check/report",
             "check/step",
+            "transfer/line",
         ];
         pure.iter().chain(&these).chain(&pure_too).chain(&and_these).any(|prefix| file.starts_with(prefix))
             // Its purpose: the one view of the process that the options have.

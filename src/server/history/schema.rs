@@ -56,7 +56,7 @@ pub const FIRST: &str = "
 /// - `rooms.trimmed`: the highest position that retention took; `rooms.messages` counts what is there.
 /// - `direct`: messages that wait for their receipt.
 /// - `removed`: ids of what was kept once and is gone from `messages` and `direct`, as ranges of numbers.
-/// - `word_parts`: which parts of the words' index there are (`words.rs`).
+/// - `word_parts`: which parts of the words' index there are, and which are about to go (`words.rs`).
 const SECOND: &str = "
     ALTER TABLE rooms ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX messages_received ON messages (received);
@@ -86,7 +86,7 @@ const SECOND: &str = "
         PRIMARY KEY (key, session, first)
     ) WITHOUT ROWID;
     CREATE INDEX removed_at ON removed (at);
-    CREATE TABLE word_parts (part INTEGER PRIMARY KEY);
+    CREATE TABLE word_parts (part INTEGER PRIMARY KEY, gone INTEGER NOT NULL DEFAULT 0);
 ";
 
 /// Makes a new connection one to a history of this version, which it makes where there is none.

@@ -39,7 +39,7 @@ impl History {
         }
         self.transact(|sql, state| {
             if words::has_empty_part(sql)? {
-                words::drop_oldest_part(sql)?;
+                words::take_oldest_part(sql)?;
                 return is_due(sql);
             }
             let before = if is_large(sql, limits.size)? { i64::MAX } else { oldest };

@@ -99,7 +99,7 @@ fn the_index_of_what_is_gone_is_dropped() {
     let mut history = History::in_memory().unwrap();
     keep(&mut history, &numbered("dev", 1..=2)).unwrap();
     // As if there had been many.
-    history.own.sql.execute_batch("UPDATE sqlite_sequence SET seq = 200000 WHERE name = 'messages'").unwrap();
+    searched::jump(&history, 3);
     keep(&mut history, &numbered("dev", 3..=4)).unwrap();
     assert_eq!(searched::texts(&history, "number"), ["number 4", "number 3", "number 2", "number 1"]);
     let tables = |history: &History| -> Vec<String> {
@@ -116,4 +116,24 @@ fn the_index_of_what_is_gone_is_dropped() {
     keep(&mut history, &numbered("dev", 5..=5)).unwrap();
     assert_eq!(searched::texts(&history, "number"), ["number 5"]);
     assert_eq!(tables(&history), ["words_3"]);
+}
+
+#[test]
+fn a_large_index_goes_in_steps_and_is_not_looked_into_meanwhile() {
+    let mut history = History::in_memory().unwrap();
+    // Each word once: an index of some thousand blocks.
+    let text = |n: u64| (0..500).map(|word| format!("{:x}", n * 1_000 + word)).collect::<Vec<_>>().join(" ");
+    let batch: Vec<Arrived> = (1..=800)
+        .map(|n| Arrived { received: START + n as i64, ..arrived("dev", "alice", Some((1, n)), &text(n)) })
+        .collect();
+    keep(&mut history, &batch).unwrap();
+    searched::jump(&history, 1);
+    keep(&mut history, &numbered("dev", [900])).unwrap();
+    let limits = Retention { age: Some(Duration::from_secs(1)), size: None };
+    let mut steps = 0;
+    while history.trim(&limits, START + 10_000).unwrap() {
+        steps += 1;
+        assert_eq!(searched::texts(&history, "number"), ["number 900"]);
+    }
+    assert!(steps > 3, "{steps}");
 }
