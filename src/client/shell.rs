@@ -128,6 +128,8 @@ impl Shell {
             Event::Link(event) => self.link_says(now, event),
             Event::Typed(typed) => {
                 self.typed(now, typed)?;
+                // At the end no further line is read: the terminal is about to be put back.
+                self.look_for_the_end(now)?;
                 self.prompt();
                 Ok(())
             }
