@@ -1,7 +1,7 @@
 //! How soon what is said is stored, and how soon its sender knows: from arrival at the server to the commit under a
 //! steady load, from a line written into a client to its `stored`, and a long pipe through a sender.
 
-use super::latency::{quantiles, server_is_up};
+use super::latency::{prompt_broker, quantiles, server_is_up};
 use super::pipe::Pipe;
 use super::publisher::Publisher;
 use super::support::{Broker, Program, Subscriber, TempDir};
@@ -15,9 +15,8 @@ use std::time::{Duration, Instant};
 /// The steady load, and for how long; longer than what chat/stats looks back on.
 const PER_SECOND: u32 = 1_000;
 const STEADY: Duration = Duration::from_secs(15);
-/// Messages whose sender is asked when it knows, and the pause between them.
+/// Messages whose sender is asked when it knows.
 const ASKED: usize = 100;
-const PAUSE: Duration = Duration::from_millis(50);
 const PIPED: usize = 100_000;
 const DEADLINE: Duration = Duration::from_secs(300);
 
@@ -37,7 +36,7 @@ fn start(broker: &Broker, data: &TempDir) -> Program {
 
 /// What chat/stats says of the last ten seconds.
 fn arrival_to_commit() {
-    let (broker, data) = (Broker::start(), TempDir::new());
+    let (broker, data) = (prompt_broker(), TempDir::new());
     let _server = start(&broker, &data);
     let mut publisher = Publisher::connect(&broker, "publisher");
     publisher.publish_steadily(PER_SECOND, STEADY);
@@ -65,23 +64,25 @@ fn fsyncs(data: &TempDir) -> Vec<Duration> {
 }
 
 fn sender_knows() {
-    let (broker, data) = (Broker::start(), TempDir::new());
+    let (broker, data) = (prompt_broker(), TempDir::new());
     let _server = start(&broker, &data);
     let port = broker.port().to_string();
     let client = ["client", "127.0.0.1", &port, "--nick", "sender", "--json", "--listen", "--no-history"];
     let mut client = Pipe::start(env!("CARGO_BIN_EXE_mqttchat"), &client);
     client.read_until("online_users");
-    for load in [0, PER_SECOND] {
+    // A session is told at most every 200 ms: one who says something more often waits for that.
+    for (pause, load) in [(300, 0), (50, 0), (50, PER_SECOND)] {
+        let pause = Duration::from_millis(pause);
         let (mut sent, mut stored) = (Vec::new(), Vec::new());
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 if load > 0 {
-                    let time = PAUSE * ASKED as u32 * 2;
+                    let time = (pause + Duration::from_millis(200)) * ASKED as u32;
                     Publisher::connect(&broker, "publisher").publish_steadily(load, time);
                 }
             });
             for number in 0..ASKED {
-                let reference = format!("{load}-{number}");
+                let reference = format!("{}-{load}-{number}", pause.as_millis());
                 let started = Instant::now();
                 client.write(&format!(r#"{{"message":"knows {reference}","ref":"{reference}"}}"#));
                 // The two may come in either order.
@@ -96,13 +97,14 @@ fn sender_knows() {
                     }
                     left -= 1;
                 }
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(pause);
             }
         });
         let worst = stored.iter().max().map_or(0.0, Duration::as_secs_f64);
         let ((sent, _), (stored, stored_99th)) = (quantiles(sent), quantiles(stored));
         println!(
-            "  line to stored, others say {load:4}/s {:.1} ms median, {:.1} ms 99th, {:.1} ms worst; the broker has it after {:.1} ms",
+            "  line to stored, one each {:3} ms, others say {load:4}/s: {:.1} ms median, {:.1} ms 99th, {:.1} ms worst; the broker has it after {:.1} ms",
+            pause.as_millis(),
             stored / 1e3,
             stored_99th / 1e3,
             worst * 1e3,
@@ -117,7 +119,7 @@ fn pipe() {
         let _ = writeln!(lines, "line {number} of a pipe");
         lines
     });
-    let (broker, data) = (Broker::start(), TempDir::new());
+    let (broker, data) = (prompt_broker(), TempDir::new());
     let server = start(&broker, &data);
     let port = broker.port().to_string();
     let ours = through(env!("CARGO_BIN_EXE_mqttchat"), &["client", "127.0.0.1", &port, "--nick", "pipe"], &lines);

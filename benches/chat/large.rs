@@ -2,9 +2,9 @@
 //! it starts, how long a page and a search take, what a message costs on the disk, and whether memory grows with it.
 
 use super::footprint::{field, megabytes};
-use super::latency::{quantiles, server_is_up};
+use super::latency::{prompt_broker, quantiles, server_is_up};
 use super::publisher::Publisher;
-use super::support::{Broker, PATIENCE, Program, Stream, TempDir};
+use super::support::{PATIENCE, Program, Stream, TempDir};
 use chrono::DateTime;
 use mqttchat::protocol::{Cursor, Epoch, FromServer, HistoryRequest, RequestKind, SearchRequest, Session};
 use std::io::{BufWriter, Write};
@@ -36,7 +36,7 @@ pub fn print() {
 }
 
 fn ask(name: &str, data: &TempDir) {
-    let broker = Broker::start();
+    let broker = prompt_broker();
     let data_dir = data.path().to_str().expect("a UTF-8 path");
     let started = Instant::now();
     let mut server = Program::start(&["server", &broker.address(), "--data-dir", data_dir]);
@@ -96,6 +96,7 @@ fn fill(data: &TempDir, count: u64) {
     let mut import = Command::new(env!("CARGO_BIN_EXE_mqttchat"))
         .args(["import", "--data-dir", data_dir])
         .stdin(Stdio::piped())
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("an import");

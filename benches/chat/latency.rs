@@ -95,6 +95,11 @@ pub fn bare_relay(port: &str, role: &str) {
     }
 }
 
+/// A broker that does not hold small packets back for 40 ms, as Mosquitto does by default.
+pub fn prompt_broker() -> Broker {
+    Broker::builder().line("set_tcp_nodelay true").start()
+}
+
 /// Waits until a server says that it is online.
 pub fn server_is_up(broker: &Broker) {
     super::support::Subscriber::start(broker, &["chat/server"])
