@@ -11,6 +11,7 @@
 
 mod acks;
 mod chat;
+mod delays;
 mod direct;
 mod door;
 pub mod folder;

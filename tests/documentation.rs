@@ -119,12 +119,13 @@ fn check(example: &str) -> Topic {
 fn every_example_is_read_as_its_topic_says() {
     let shown: Vec<Topic> = blocks("mqtt").into_iter().map(check).collect();
     type Form = fn(&Topic) -> bool;
-    let forms: [(&str, Form); 6] = [
+    let forms: [(&str, Form); 7] = [
         ("message", |topic| matches!(topic, Topic::Messages { sender: None })),
         ("message to a room", |topic| matches!(topic, Topic::Room { .. })),
         ("direct message", |topic| matches!(topic, Topic::Private { .. })),
         ("presence", |topic| matches!(topic, Topic::Presence { .. })),
         ("reply to an original client", |topic| matches!(topic, Topic::PrivateFlat { .. })),
+        ("mark", |topic| matches!(topic, Topic::Marks { .. })),
         ("notice", |topic| matches!(topic, Topic::System)),
     ];
     for (what, form) in forms {
@@ -133,7 +134,7 @@ fn every_example_is_read_as_its_topic_says() {
     for topic in [Topic::Users, Topic::Server, Topic::Stats] {
         assert!(shown.contains(&topic), "{topic:?} has no example");
     }
-    for kind in [RequestKind::Users, RequestKind::History, RequestKind::Rooms, RequestKind::Ping] {
+    for kind in RequestKind::ALL {
         let asks = |topic: &Topic| matches!(topic, Topic::Request { what, .. } if *what == kind);
         assert!(shown.iter().any(asks), "no request for {}", kind.as_str());
     }
@@ -152,7 +153,7 @@ fn the_topics_table_names_what_the_crate_knows() {
     let topics = Topics::new("chat");
     let section = PAGE.split("\n## ").find(|section| section.starts_with("Topics")).expect("a section");
     let rows: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
-    assert_eq!(rows.len(), 14);
+    assert_eq!(rows.len(), 15);
     for row in rows {
         let name = row
             .replace("{nick as typed}", "Alice")
@@ -172,9 +173,14 @@ fn the_limits_table_has_the_codes_numbers() {
         ("nick, room name", format!("{} scalar values", limits::NAME_CHARS)),
         ("text", format!("{} scalar values", thousands(limits::TEXT_CHARS))),
         ("payload", kib(limits::PAYLOAD_BYTES)),
-        ("page of history", kib(limits::REPLY_BYTES)),
+        ("page of history, reply to a search, mark", kib(limits::REPLY_BYTES)),
         ("list of users or rooms", kib(limits::REPLY_BYTES)),
         ("messages in a page", thousands(limits::PAGE_MESSAGES)),
+        (
+            "messages in a reply to a search",
+            format!("{}, on request {}", limits::SEARCH_MESSAGES, limits::PAGE_MESSAGES),
+        ),
+        ("words and phrases of a search", limits::SEARCH_TERMS.to_string()),
         ("names in a notice's `users_list`", thousands(limits::NOTICE_USERS)),
         ("names in a merged notice", thousands(limits::NOTICE_NAMES)),
         ("names in an `online_users` list", thousands(limits::LISTED_USERS)),

@@ -60,7 +60,7 @@ fn only_the_history_and_the_clients_memory_name_sql() {
 #[test]
 fn the_cores_know_no_clock_thread_channel_or_process() {
     let cores = |file: &str| {
-        let pure = ["protocol", "server/chat", "server/roster", "server/notices", "server/stats"];
+        let pure = ["protocol", "server/chat", "server/delays", "server/roster", "server/notices", "server/stats"];
         let these = ["server/acks", "server/marks", "server/direct"];
         let pure_too = ["client/command", "client/conversation", "client/outbox", "client/view", "client/json"];
         let and_these = [

@@ -28,12 +28,12 @@ pub fn print() {
 }
 
 /// A number of the process's status; memory is in KiB.
-fn field(program: &Program, name: &str) -> u64 {
+pub fn field(program: &Program, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", program.pid())).expect("a running process");
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("the field");
     line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
 }
 
-fn megabytes(kib: u64) -> f64 {
+pub fn megabytes(kib: u64) -> f64 {
     kib as f64 * 1024.0 / 1e6
 }

@@ -2,10 +2,9 @@
 //! two clients of ours and, in turn with them, for mosquitto_pub and mosquitto_sub, and for two bare programs on the same
 //! library as ours, which shows what of the difference is the library's.
 
+use super::pipe::Pipe;
 use super::support::{Broker, PATIENCE, Program, TempDir};
 use paho_mqtt as mqtt;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The first word of the arguments of the bare programs.
@@ -96,69 +95,20 @@ pub fn bare_relay(port: &str, role: &str) {
     }
 }
 
-fn server_is_up(broker: &Broker) {
+/// A broker that does not hold small packets back for 40 ms, as Mosquitto does by default.
+pub fn prompt_broker() -> Broker {
+    Broker::builder().line("set_tcp_nodelay true").start()
+}
+
+/// Waits until a server says that it is online.
+pub fn server_is_up(broker: &Broker) {
     super::support::Subscriber::start(broker, &["chat/server"])
         .wait_for("a server online", |_, payload| String::from_utf8_lossy(payload).contains("\"online\""));
 }
 
-fn quantiles(mut times: Vec<Duration>) -> (f64, f64) {
+/// The median and the 99th of a hundred, in µs.
+pub fn quantiles(mut times: Vec<Duration>) -> (f64, f64) {
     times.sort();
     let at = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64() * 1e6;
     (at(50), at(99))
-}
-
-/// A program between two pipes, read and written without a thread in between.
-struct Pipe {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Pipe {
-    fn start(program: &str, arguments: &[&str]) -> Pipe {
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
-        let (input, output) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
-        Pipe { child, input, output: BufReader::new(output) }
-    }
-
-    fn write(&mut self, line: &str) {
-        writeln!(self.input, "{line}").and_then(|()| self.input.flush()).expect("it reads");
-    }
-
-    fn read_until(&mut self, mark: &str) {
-        let mut line = String::new();
-        while !line.contains(mark) {
-            line.clear();
-            assert_ne!(self.output.read_line(&mut line).expect("it writes"), 0, "it ended before {mark}");
-        }
-    }
-
-    /// Whether something can be read soon after `act`.
-    fn has_line_after(&mut self, act: impl FnOnce()) -> bool {
-        use std::os::fd::AsRawFd;
-        act();
-        let mut poll = libc::pollfd { fd: self.output.get_ref().as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one valid descriptor of our own, for a bounded time.
-        unsafe { libc::poll(&mut poll, 1, 200) == 1 }
-    }
-
-    /// Reads what came while it was connecting.
-    fn drain(&mut self) {
-        while self.has_line_after(|| ()) {
-            self.output.read_line(&mut String::new()).expect("it writes");
-        }
-    }
-}
-
-impl Drop for Pipe {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -1,17 +1,21 @@
 //! `make bench`: figures of the whole program, each beside something to compare it with in the same run, since
 //! machines are shared and noisy. Printed, never asserted. Everything runs on loopback, bounded, and ends by itself.
 //!
-//! Words after `--` choose figures: `cargo bench -- ingest latency bytes presence footprint`. BENCH_MESSAGES sets how many
-//! messages one run of `ingest` takes.
+//! Words after `--` choose figures: `cargo bench -- ingest delivery large latency bytes presence footprint`. BENCH_MESSAGES
+//! sets how many messages the history of `large` holds.
 
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
 mod bytes;
+mod delivery;
 mod footprint;
 mod ingest;
+mod large;
 mod latency;
+mod pipe;
 mod presence;
+mod publisher;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,8 +33,10 @@ fn main() {
         let named = arguments.iter().any(|argument| !argument.starts_with('-'));
         !named || arguments.iter().any(|argument| argument == name)
     };
-    let figures: [(&str, fn()); 5] = [
+    let figures: [(&str, fn()); 7] = [
         ("ingest", ingest::print),
+        ("delivery", delivery::print),
+        ("large", large::print),
         ("latency", latency::print),
         ("bytes", bytes::print),
         ("presence", presence::print),

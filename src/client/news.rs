@@ -132,7 +132,7 @@ pub struct Said {
     pub late: bool,
     /// It is from this run of the client.
     pub own: bool,
-    /// It is from a page, not live.
+    /// It was said before we came, or a page was asked for; what is fetched because it was missed is as good as live.
     pub history: bool,
     /// Its place in the room's history, where a page tells it.
     pub pos: Option<u64>,

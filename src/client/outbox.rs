@@ -14,9 +14,10 @@
 //! A broker's acknowledgement promises little: it is the end only where no server of ours ever was, or where the server
 //! keeps nothing itself. Else what became of a message its server says, and until then it goes again, with the same id,
 //! marked late. Stored can be said at any time, also of what waits to go again. A message at which the broker ends the
-//! connection each time is given up (`suspicion`).
+//! connection each time is given up (`suspicion`). A broker delivers in order: where a message is stored that went out
+//! after another one, that one was dropped on its way, and goes again at once.
 //!
-//! Every step costs O(log n) for each message that it concerns.
+//! Every step costs O(log n) for each message that it concerns, and `stored` a look at those under way.
 
 mod message;
 mod pace;
@@ -219,7 +220,27 @@ impl Outbox {
         let ranges = seqs.ranges().iter();
         let tickets: Vec<u64> =
             ranges.flat_map(|(first, last)| ours.range(*first..=*last)).map(|(_, ticket)| *ticket).collect();
-        tickets.into_iter().filter_map(|ticket| self.settle(ticket)).collect()
+        // Of what went out more than once it is not known which time it arrived.
+        let newest = tickets.iter().copied().filter(|ticket| self.went_once(*ticket)).max();
+        let settled = tickets.into_iter().filter_map(|ticket| self.settle(ticket)).collect();
+        newest.into_iter().for_each(|newest| self.overtook(newest));
+        settled
+    }
+
+    fn went_once(&self, ticket: u64) -> bool {
+        self.entries.get(&ticket).is_some_and(|entry| entry.again_at.is_some() && !entry.message.is_late())
+    }
+
+    /// This one is stored. What the broker had before it, and the server has not, was dropped: it goes again, at once but
+    /// only once so, for a broker that drops is one that has too much.
+    fn overtook(&mut self, newest: u64) {
+        let before = self.entries.range(..newest).filter(|(_, entry)| entry.acknowledged).map(|(ticket, _)| *ticket);
+        for ticket in before.filter(|ticket| self.went_once(*ticket)).collect::<Vec<_>>() {
+            if let Some(again_at) = self.entries.get(&ticket).and_then(|entry| entry.again_at) {
+                self.under_way.remove(&(again_at, ticket));
+            }
+            self.again(ticket, PATIENCE);
+        }
     }
 
     /// The broker will never take this message.

@@ -70,7 +70,11 @@ pub enum Input<'a> {
         payload: &'a [u8],
     },
     /// What was to be kept is in the database.
-    Committed(Committed),
+    Committed {
+        committed: Committed,
+        /// How long each of the messages waited since it arrived.
+        delays: Vec<Duration>,
+    },
     /// The answer to [`Question::Page`].
     Page {
         page: Page,
@@ -207,7 +211,10 @@ impl Chat {
             Input::Connected => self.connected(now, &mut outputs),
             Input::Lost => self.connected = false,
             Input::Message { topic, payload } => self.message(now, topic, payload, &mut outputs),
-            Input::Committed(committed) => self.committed(now, committed, &mut outputs),
+            Input::Committed { committed, delays } => {
+                self.stats.waited(&delays);
+                self.committed(now, committed, &mut outputs);
+            }
             Input::Page { page, reply } => self.reply_page(now, page, &reply, &mut outputs),
             Input::Rooms { rooms, reply } => self.reply_rooms(now, rooms, &reply, &mut outputs),
             Input::Found { found, reply } => self.reply_found(now, found, &reply, &mut outputs),
@@ -290,7 +297,7 @@ impl Chat {
         }
         if due(self.stats_published, STATS_INTERVAL) {
             self.stats_published = Some(now.instant);
-            let json = self.stats.to_json(self.roster.online(), &self.started, now);
+            let json = self.stats.take_json(self.roster.online(), &self.started, now);
             let publication = self.publication(&Topic::Stats, json, true);
             outputs.push(Output::Publish(Publication { qos: Qos::AtMostOnce, ..publication }));
         }

@@ -5,6 +5,7 @@ use crate::link::Message;
 use crate::protocol::Topics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// Chat and direct messages that arrived and are not committed may hold this much, in bytes.
 const DOOR_BYTES: usize = 64 * 1024 * 1024;
@@ -21,14 +22,22 @@ pub struct Gauge(Arc<AtomicUsize>);
 pub struct Held {
     gauge: Gauge,
     amount: usize,
+    since: Instant,
 }
 
 impl Gauge {
     /// `None` where more than `limit` would be held.
     pub fn take(&self, amount: usize, limit: usize) -> Option<Held> {
         let before = self.0.fetch_add(amount, Ordering::Relaxed);
-        let held = Held { gauge: self.clone(), amount };
+        let held = Held { gauge: self.clone(), amount, since: Instant::now() };
         (before.saturating_add(amount) <= limit).then_some(held)
+    }
+}
+
+impl Held {
+    /// How long it has been held.
+    pub fn age(&self) -> Duration {
+        self.since.elapsed()
     }
 }
 

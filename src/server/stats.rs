@@ -1,8 +1,11 @@
-//! Pure: what the server counts. Names end in their unit; counters run from the start of the server.
+//! Pure: what the server counts. Names end in their unit; counters run from the start of the server, the times of
+//! commits from the last time that they were told.
 
+use super::delays::Delays;
 use crate::now::Now;
 use crate::protocol::Timestamp;
 use serde::Serialize;
+use std::time::Duration;
 
 #[derive(Debug, Default, Serialize)]
 pub struct Stats {
@@ -16,26 +19,42 @@ pub struct Stats {
     pub invalid_total: u64,
     /// Messages that were turned away, because too many waited to be stored.
     pub dropped_total: u64,
+    #[serde(skip)]
+    delays: Delays,
 }
 
 impl Stats {
-    /// `{"type":"stats","timestamp","uptime_seconds","online_users",…the counters…}`.
-    pub fn to_json(&self, online_users: usize, started: &Timestamp, now: Now) -> Vec<u8> {
+    /// These are committed, so long after they arrived.
+    pub fn waited(&mut self, delays: &[Duration]) {
+        delays.iter().for_each(|delay| self.delays.add(*delay));
+    }
+
+    /// `{"type":"stats","timestamp","uptime_seconds","online_users","commit_median_ms"?,"commit_99th_ms"?,…the
+    /// counters…}`. What is told of commits is forgotten.
+    pub fn take_json(&mut self, online_users: usize, started: &Timestamp, now: Now) -> Vec<u8> {
         #[derive(Serialize)]
         struct Out<'a> {
             r#type: &'static str,
             timestamp: Timestamp,
             uptime_seconds: i64,
             online_users: usize,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            commit_median_ms: Option<f64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            commit_99th_ms: Option<f64>,
             #[serde(flatten)]
             counters: &'a Stats,
         }
         let uptime = started.at().map_or(0, |started| (now.wall - started).num_seconds().max(0));
+        let delays = std::mem::take(&mut self.delays);
+        let milliseconds = |share| delays.quantile(share).map(|delay| (delay.as_secs_f64() * 1e5).round() / 1e2);
         let out = Out {
             r#type: "stats",
             timestamp: Timestamp::new(now.wall),
             uptime_seconds: uptime,
             online_users,
+            commit_median_ms: milliseconds(0.5),
+            commit_99th_ms: milliseconds(0.99),
             counters: self,
         };
         // Serialising numbers and strings to memory cannot fail.

@@ -35,17 +35,34 @@ pub enum Job {
 
 /// What it tells.
 pub enum Answer {
-    Committed(Committed),
-    Page { page: Page, reply: ReplyTo },
-    Rooms { rooms: Vec<(RoomName, u64)>, reply: ReplyTo },
-    Found { found: SearchPage, reply: ReplyTo },
-    Waiting { to: NickKey, after: i64, found: Vec<Direct> },
+    Committed {
+        committed: Committed,
+        /// How long each of the messages waited since it arrived.
+        delays: Vec<Duration>,
+    },
+    Page {
+        page: Page,
+        reply: ReplyTo,
+    },
+    Rooms {
+        rooms: Vec<(RoomName, u64)>,
+        reply: ReplyTo,
+    },
+    Found {
+        found: SearchPage,
+        reply: ReplyTo,
+    },
+    Waiting {
+        to: NickKey,
+        after: i64,
+        found: Vec<Direct>,
+    },
 }
 
 impl Answer {
     pub fn into_input(self) -> Input<'static> {
         match self {
-            Answer::Committed(committed) => Input::Committed(committed),
+            Answer::Committed { committed, delays } => Input::Committed { committed, delays },
             Answer::Page { page, reply } => Input::Page { page, reply },
             Answer::Rooms { rooms, reply } => Input::Rooms { rooms, reply },
             Answer::Found { found, reply } => Input::Found { found, reply },
@@ -190,7 +207,8 @@ impl Store {
                         info!("the history is written again");
                     }
                     // The owner is gone only when the program ends.
-                    let _ = self.answers.send((Answer::Committed(committed), None));
+                    let delays = batch.held.iter().map(Held::age).collect();
+                    let _ = self.answers.send((Answer::Committed { committed, delays }, None));
                 }
                 Err(error) => {
                     if self.retry.is_none() {

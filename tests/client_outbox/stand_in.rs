@@ -46,8 +46,6 @@ struct State {
     answer: Answer,
     heard: Vec<Heard>,
     is_connected: bool,
-    /// Said again with each connection: a broker that was killed has forgotten it.
-    info: Option<Value>,
 }
 
 pub struct StandIn {
@@ -65,21 +63,19 @@ impl StandIn {
     /// Connected, and announced as one that stores, or does not. `rate`: what it takes in a second.
     #[track_caller]
     pub fn start_with(broker: &Broker, answer: Answer, durable: bool, rate: Option<u64>) -> StandIn {
-        let state = Arc::new(Mutex::new(State { answer, heard: Vec::new(), is_connected: false, info: None }));
-        let (sender, events) = unbounded();
-        let link = Link::open(config(broker), move |event| drop(sender.send(event))).expect("a thread");
-        let (orders, inbox) = unbounded();
-        let server = Server { link, state: state.clone(), events, orders: inbox };
-        let thread = std::thread::spawn(move || server.run());
-        let stand_in = StandIn { state, orders, thread: Some(thread) };
-        wait_until(PATIENCE, "the stand-in is connected", || stand_in.state.lock().unwrap().is_connected);
         let mut info = json!({"type": "server", "status": "online", "instance": mqttchat::random::word(),
             "started": "2026-11-22T20:30:00.000+01:00", "version": "0", "identity": "open", "durable": durable});
         if let Some(rate) = rate {
             info["rate"] = rate.into();
         }
-        stand_in.publish("chat/server", &info, true);
-        stand_in.state.lock().unwrap().info = Some(info);
+        let state = Arc::new(Mutex::new(State { answer, heard: Vec::new(), is_connected: false }));
+        let (sender, events) = unbounded();
+        let link = Link::open(config(broker), move |event| drop(sender.send(event))).expect("a thread");
+        let (orders, inbox) = unbounded();
+        let server = Server { info: info.to_string(), link, state: state.clone(), events, orders: inbox };
+        let thread = std::thread::spawn(move || server.run());
+        let stand_in = StandIn { state, orders, thread: Some(thread) };
+        wait_until(PATIENCE, "the stand-in is connected", || stand_in.state.lock().unwrap().is_connected);
         stand_in
     }
 
@@ -162,6 +158,8 @@ fn config(broker: &Broker) -> Config {
 }
 
 struct Server {
+    /// Said with every connection: the broker may have forgotten it.
+    info: String,
     link: Link,
     state: Arc<Mutex<State>>,
     events: Receiver<Event>,
@@ -192,11 +190,8 @@ impl Server {
     fn hears(&self, event: Event, stored: &mut BTreeMap<(String, Session), Ranges>) {
         match event {
             Event::Connected { .. } => {
-                let mut state = self.state.lock().unwrap();
-                state.is_connected = true;
-                if let Some(info) = &state.info {
-                    self.link.publish(publication("chat/server", info.to_string().into_bytes(), true));
-                }
+                self.link.publish(publication("chat/server", self.info.clone().into_bytes(), true));
+                self.state.lock().unwrap().is_connected = true;
             }
             Event::Message(message) if !message.retained => self.arrived(&message, stored),
             _ => {}

@@ -41,6 +41,8 @@ struct Place {
     cursor: Option<Cursor>,
     /// It is an earlier run's, and nothing was shown in this one that lies after it.
     kept: bool,
+    /// All that was said before we came was shown, or not wanted.
+    caught_up: bool,
     marks: Marks,
     fill: Option<Fill>,
     rest_until: Option<Instant>,
@@ -87,6 +89,7 @@ impl Cursors {
     /// The room was left: nothing more is asked about it.
     pub fn leave(&mut self, room: &RoomName) {
         if let Some(place) = self.rooms.get_mut(room) {
+            place.caught_up = false;
             place.lost();
         }
     }
@@ -129,10 +132,14 @@ impl Cursors {
         let place = self.place(&asked.room);
         let before = place.cursor.clone();
         let fill = place.fill.take();
-        let Some(span) = span else { return Filled::default() };
+        let Some(span) = span else {
+            place.caught_up = true;
+            return Filled::default();
+        };
         let next = place.reach(asked, span).map(|cursor| place.fill(&asked.room, Some(cursor), history));
         if next.is_none() {
             place.kept = false;
+            place.caught_up = true;
             place.doubt = None;
             place.marks.answered(fill.map_or(0, |fill| fill.marks));
             place.rest_until = Some(now + REST);
@@ -161,6 +168,11 @@ impl Cursors {
     /// Whether something unread is the first since an earlier run; `true` once.
     pub fn take_unread(&mut self, room: &RoomName) -> bool {
         self.rooms.get_mut(room).is_some_and(|place| std::mem::take(&mut place.kept))
+    }
+
+    /// Whether what a page brings was said before we came; else it only took long.
+    pub fn is_backlog(&self, room: &RoomName) -> bool {
+        !self.rooms.get(room).is_some_and(|place| place.caught_up)
     }
 
     fn place(&mut self, room: &RoomName) -> &mut Place {

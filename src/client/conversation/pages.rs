@@ -55,6 +55,7 @@ impl Conversation {
         if !by_user && page.span.as_ref().is_some_and(|span| span.gap) {
             self.tell(News::Gap { room: room.clone() });
         }
+        let history = by_user || self.cursors.is_backlog(room);
         for (entry, was) in page.messages.iter().zip(were) {
             let (key, is_new) = (entry.nick.key(), was == Was::New);
             if was == Was::ShownNameless {
@@ -69,7 +70,7 @@ impl Conversation {
             }
             self.people.spoke(&entry.nick);
             let own = self.is_own(&entry.nick, entry.id.as_ref());
-            let mut said = said_then(now, entry, room, own);
+            let mut said = Said { history, ..said_then(now, entry, room, own) };
             let at = entry.timestamp.as_ref().and_then(Timestamp::at);
             let is_late = |seen: &Seen, id| seen.is_late(key, id) || seen.is_overtaken(key, id, at);
             let overtaken = |id| self.seen.get(room).is_some_and(|seen| is_late(seen, id));

@@ -78,6 +78,13 @@ impl Message {
         }
     }
 
+    pub(super) fn is_late(&self) -> bool {
+        match self {
+            Message::Chat(chat) => chat.late,
+            Message::Private(private) => private.late,
+        }
+    }
+
     pub(super) fn mark_late(&mut self) {
         match self {
             Message::Chat(chat) => chat.late = true,

@@ -104,6 +104,24 @@ fn goes_out_once_in_order_and_is_settled_once() {
 }
 
 #[test]
+fn what_was_overtaken_goes_again_at_once_but_once() {
+    let mut stage = Stage::new(&["a", "b", "c", "d", "e"]);
+    stage.take();
+    stage.acknowledge(1..=4);
+    // The fifth has no acknowledgement yet, the fourth came after the others.
+    assert_eq!(stage.stored(SESSION, 3, 3), [3]);
+    stage.check(&[(1, "chat/messages/alice", "a"), (2, "chat/messages/alice", "b")]);
+    stage.acknowledge(1..=2);
+    assert_eq!(stage.stored(SESSION, 4, 4), [4]);
+    stage.check(&[]);
+    // One that went twice says nothing of those before it.
+    assert_eq!(stage.stored(SESSION, 2, 2), [2]);
+    stage.check(&[]);
+    stage.after(5_000);
+    stage.check(&[(1, "chat/messages/alice", "a")]);
+}
+
+#[test]
 fn stored_tells_what_was_not_known_to_be_sent() {
     let mut stage = Stage::new(&["a"]);
     stage.take();

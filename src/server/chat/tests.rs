@@ -56,6 +56,10 @@ impl Desk {
     }
 }
 
+fn committed(committed: Committed) -> Input<'static> {
+    Input::Committed { committed, delays: vec![Duration::from_millis(20)] }
+}
+
 fn published(outputs: Vec<Output>) -> Vec<(String, Value)> {
     let publication = |output| match output {
         Output::Publish(publication) => Some(publication),
@@ -288,7 +292,7 @@ impl Desk {
 
     fn stored(&mut self, seqs: impl Iterator<Item = u64>) -> Vec<(String, Value)> {
         let stored = seqs.map(|seq| (key("alice"), id(seq))).collect();
-        self.input(Input::Committed(Committed { stored, ..Committed::default() }))
+        self.input(committed(Committed { stored, ..Committed::default() }))
     }
 }
 
@@ -328,7 +332,7 @@ fn rooms_are_told_how_far_they_have_come() {
     let progress = |from, to| {
         let ids = (from..to).map(|pos| (key("alice"), Some(id(pos + 1)))).collect();
         let progress = vec![Progress { room: RoomName::lobby(), from, to, ids }];
-        Input::Committed(Committed { progress, ..Committed::default() })
+        committed(Committed { progress, ..Committed::default() })
     };
     let outputs = desk.chat.handle(desk.now, progress(0, 2));
     let [Output::Publish(mark)] = outputs.as_slice() else { panic!("{outputs:?}") };
@@ -381,7 +385,7 @@ fn a_direct_message_that_is_not_valid_is_settled_by_an_error() {
 fn who_is_away_gets_it_when_they_join() {
     let mut desk = Desk::new();
     let direct = vec![waits(1)];
-    let told = desk.input(Input::Committed(Committed { direct, ..Committed::default() }));
+    let told = desk.input(committed(Committed { direct, ..Committed::default() }));
     assert_eq!(on(TO_ALICE, &told), [&json!({"type": "waiting", "of": format!("{SESSION}-1"), "to": "Bob"})]);
     let join = json!({"action": "join", "username": "Bob", "session": SESSION, "conn": 1}).to_string();
     let outputs = desk.chat.handle(desk.now, Input::Message { topic: "chat/presence", payload: join.as_bytes() });
@@ -400,7 +404,7 @@ fn an_original_client_gets_a_direct_message_as_a_history() {
     let mut desk = Desk::new();
     desk.message("chat/presence", json!({"action": "join", "username": "BOB"}));
     let direct = vec![waits(1)];
-    let outputs = desk.chat.handle(desk.now, Input::Committed(Committed { direct, ..Committed::default() }));
+    let outputs = desk.chat.handle(desk.now, committed(Committed { direct, ..Committed::default() }));
     assert!(outputs.iter().any(|output| matches!(output, Output::Keep(Keep::Delivered { .. }))));
     let sent = published(outputs);
     let page = on("chat/private/BOB", &sent)[0];
@@ -416,7 +420,7 @@ fn what_is_stored_while_the_broker_is_away_is_served_when_it_is_back() {
     desk.message("chat/presence", json!({"action": "join", "username": "Bob"}));
     desk.input(Input::Lost);
     let direct = vec![waits(1)];
-    assert_eq!(desk.input(Input::Committed(Committed { direct, ..Committed::default() })), []);
+    assert_eq!(desk.input(committed(Committed { direct, ..Committed::default() })), []);
     assert_eq!(on("chat/private/Bob", &desk.input(Input::Connected)).len(), 1);
 }
 
@@ -447,4 +451,16 @@ fn what_is_turned_away_is_counted() {
     desk.input(Input::TurnedAway(7));
     let seen = desk.tick_for(11.0);
     assert_eq!(on("chat/stats", &seen).last().unwrap()["dropped_total"], 7);
+}
+
+#[test]
+fn how_long_commits_take_is_told_once() {
+    let mut desk = Desk::new();
+    desk.input(committed(Committed::default()));
+    let seen = desk.tick_for(22.0);
+    let told = on("chat/stats", &seen);
+    let median = |stats: &Value| stats["commit_median_ms"].as_f64();
+    let first = told.iter().find_map(|stats| median(stats)).expect("a time");
+    assert!((20.0..22.1).contains(&first), "{first}");
+    assert_eq!(told.last().and_then(|stats| median(stats)), None);
 }

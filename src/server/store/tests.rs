@@ -46,7 +46,7 @@ impl Desk {
 
     fn committed(&self) -> Committed {
         match self.answer() {
-            Answer::Committed(committed) => committed,
+            Answer::Committed { committed, .. } => committed,
             _ => panic!("something else than a commit"),
         }
     }

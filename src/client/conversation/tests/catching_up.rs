@@ -257,3 +257,23 @@ fn another_nick_has_seen_other_things() {
     stage.connect(2);
     stage.check_asked_after(4);
 }
+
+#[test]
+fn only_what_was_said_before_we_came_is_backlog() {
+    let backlog = |stage: &Stage| -> Vec<bool> {
+        let said = |out: &Output| match out {
+            Output::Tell(News::Said(said)) => Some(said.history),
+            _ => None,
+        };
+        stage.out.iter().filter_map(said).collect()
+    };
+    let mut stage = Stage::kept(10);
+    stage.page(10, 11, false, false);
+    assert_eq!(backlog(&stage), [true]);
+    stage.page(11, 12, true, false);
+    assert_eq!(backlog(&stage), [true]);
+    stage.after(1_000);
+    stage.mark(13, 14);
+    stage.page(12, 14, true, false);
+    assert_eq!(backlog(&stage), [false, false]);
+}
