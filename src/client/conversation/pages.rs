@@ -57,7 +57,11 @@ impl Conversation {
         }
         let history = by_user || self.cursors.is_backlog(room);
         for (entry, was) in page.messages.iter().zip(were) {
-            let (key, is_new) = (entry.nick.key(), was == Was::New);
+            let key = entry.nick.key();
+            let (is_new, overtaken) = match was {
+                Was::New { late } => (true, late),
+                _ => (false, false),
+            };
             if was == Was::ShownNameless {
                 self.cursors.found_nameless(now.instant, room, key);
             }
@@ -71,8 +75,8 @@ impl Conversation {
             self.people.spoke(&entry.nick);
             let own = self.is_own(&entry.nick, entry.id.as_ref());
             let mut said = Said { history, ..said_then(now, entry, room, own) };
-            let overtaken = |id| self.seen.get(room).is_some_and(|seen| seen.is_late(key, id));
-            said.late |= !by_user && entry.id.as_ref().is_some_and(overtaken);
+            // Who asks for the past gets it in its order.
+            said.late |= !by_user && overtaken;
             self.tell(News::Said(said));
             if let Some(id) = entry.id.clone().filter(|_| is_new) {
                 self.shown(now, room, key, id);

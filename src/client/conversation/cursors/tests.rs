@@ -244,6 +244,9 @@ struct World {
     seen: Seen,
     /// How often each position was shown.
     shown: Vec<u32>,
+    /// The last position of each nick that was shown.
+    newest: HashMap<&'static str, usize>,
+    late: usize,
     asked: Option<HistoryRequest>,
     questions: usize,
     /// Nothing that a page told of comes live any more: the broker keeps the order.
@@ -281,6 +284,8 @@ impl World {
             stage: Stage { cursors: Cursors::new(&HashMap::new(), true), now: Instant::now() },
             seen: Seen::default(),
             shown: Vec::new(),
+            newest: HashMap::new(),
+            late: 0,
             asked: None,
             questions: 0,
             in_pages: 0,
@@ -311,17 +316,30 @@ impl World {
         match entry.id {
             Some(MessageId::Sent(id)) => {
                 if self.seen.is_new(nick, MessageId::Sent(id.clone())) {
-                    self.shown[pos - 1] += 1;
+                    let late = self.seen.is_late(nick, &MessageId::Sent(id.clone()));
+                    self.show(pos, late);
                     self.stage.cursors.saw(self.stage.now, &lobby(), nick, &id);
                 }
             }
             _ if pos <= self.in_pages => {}
             _ => {
                 self.seen.nameless(nick, entry.timestamp.as_ref(), &entry.text);
-                self.shown[pos - 1] += 1;
+                self.show(pos, false);
                 self.stage.cursors.heard_nameless(self.stage.now, &lobby(), nick);
             }
         }
+    }
+
+    /// Late is exactly what comes after a later one of its sender.
+    fn show(&mut self, pos: usize, late: bool) {
+        self.shown[pos - 1] += 1;
+        let (nick, has_id) = self.said[pos - 1];
+        if has_id {
+            let newest = self.newest.entry(nick).or_default();
+            assert_eq!(late, *newest > pos, "{nick}'s {pos} after {newest}");
+            *newest = pos.max(*newest);
+        }
+        self.late += usize::from(late);
     }
 
     fn mark(&mut self, arrives: bool) {
@@ -354,11 +372,11 @@ impl World {
         for (entry, was) in entries.iter().zip(were) {
             let key = entry.nick.key();
             match was {
-                Was::New => self.shown[entry.pos.unwrap() as usize - 1] += 1,
+                Was::New { late } => self.show(entry.pos.unwrap() as usize, late),
                 Was::ShownNameless => self.stage.cursors.found_nameless(self.stage.now, &lobby(), key),
                 Was::Shown => {}
             }
-            if let (Was::New, Some(MessageId::Sent(id))) = (was, &entry.id) {
+            if let (Was::New { .. }, Some(MessageId::Sent(id))) = (was, &entry.id) {
                 self.stage.cursors.saw(self.stage.now, &lobby(), key, id);
             }
         }
@@ -463,6 +481,20 @@ proptest! {
         for (shown, (_, has_id)) in world.shown.iter().zip(&world.said) {
             prop_assert!(*shown == 1 || *shown == 0 && !has_id);
         }
+    }
+
+    /// Whether all of it comes by pages, or all of it at once.
+    #[test]
+    fn what_comes_in_order_is_not_late(mut steps in steps(true, true), live in any::<bool>()) {
+        for step in &mut steps {
+            if let Step::Say { arrives, .. } = step {
+                *arrives = live.then_some(0);
+            }
+        }
+        let mut world = World::new();
+        world.run(&steps);
+        world.settle();
+        prop_assert_eq!(world.late, 0);
     }
 
     #[test]

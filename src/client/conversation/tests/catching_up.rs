@@ -77,6 +77,15 @@ impl Stage {
         self.out.iter().filter_map(cursor).collect()
     }
 
+    /// The messages that were told, and whether as late.
+    fn late(&self) -> Vec<(&str, bool)> {
+        let told = self.out.iter().filter_map(|out| match out {
+            Output::Tell(News::Said(said)) => Some((said.text.as_str(), said.late)),
+            _ => None,
+        });
+        told.collect()
+    }
+
     /// Telling and remembering, in order, in short.
     fn order(&self) -> Vec<String> {
         let short = |out: &Output| match out {
@@ -161,12 +170,15 @@ fn what_a_mark_tells_of_and_does_not_come_is_asked_for() {
     // Live messages flow on, and are not told again.
     stage.says(13);
     stage.page(10, 13, true, false);
-    let late = stage.out.iter().filter_map(|out| match out {
-        Output::Tell(News::Said(said)) => Some((said.text.as_str(), said.late)),
-        _ => None,
-    });
-    assert_eq!(late.collect::<Vec<_>>(), [("11", true)], "bob has been heard with a later one");
+    assert_eq!(stage.late(), [("11", true)], "bob has been heard with a later one");
     assert_eq!(stage.cursors(), [12, 13], "by the mark, and by the page");
+}
+
+#[test]
+fn what_a_page_brings_in_order_is_not_late() {
+    let mut stage = Stage::kept(10);
+    stage.page(10, 14, true, false);
+    assert_eq!(stage.late(), [("11", false), ("12", false), ("13", false), ("14", false)]);
 }
 
 #[test]
