@@ -31,10 +31,17 @@ impl Conversation {
         let (asked, room) = (&open.question.history, &open.question.history.room);
         let by_user = matches!(open.origin, Origin::User { .. });
         let span = page.span.clone();
+        // It begins somewhere: what an earlier connection brought may end before that.
+        let is_cut = !by_user
+            && span.as_ref().is_some_and(|span| !span.complete)
+            && asked.after.is_none()
+            && self.cursors.take_missed(room);
         // Who wants no history asks only where it ends.
         if by_user || asked.limit != Some(0) {
-            self.tell_page(now, room, &page, by_user);
+            self.tell_page(now, room, &page, by_user, is_cut);
             self.tell(News::Page { room: room.clone(), page, reference: open.origin.into_reference() });
+        } else if is_cut {
+            self.tell(News::Gap { room: room.clone() });
         }
         if !by_user {
             let filled = self.cursors.page(now.instant, asked, span.as_ref());
@@ -46,13 +53,14 @@ impl Conversation {
         }
     }
 
-    fn tell_page(&mut self, now: Now, room: &RoomName, page: &History, by_user: bool) {
+    fn tell_page(&mut self, now: Now, room: &RoomName, page: &History, by_user: bool, is_cut: bool) {
         let seen = self.seen.entry(room.clone()).or_default();
         if let Some(span) = &page.span {
             seen.pages_are_of(&span.epoch);
         }
         let were = seen.merge(&page.messages);
-        if !by_user && page.span.as_ref().is_some_and(|span| span.gap) {
+        let is_cut = is_cut && were.iter().all(|was| matches!(was, Was::New { .. }));
+        if is_cut || !by_user && page.span.as_ref().is_some_and(|span| span.gap) {
             self.tell(News::Gap { room: room.clone() });
         }
         let history = by_user || self.cursors.is_backlog(room);

@@ -232,6 +232,65 @@ fn who_wants_no_history_gets_what_is_missed_from_now_on() {
 }
 
 #[test]
+fn a_first_page_that_comes_late_hides_nothing() {
+    for history in [true, false] {
+        let mut stage = Stage::new(|config| config.history = history);
+        stage.arrives("chat/server", ONLINE);
+        stage.connect(1);
+        stage.arrives("chat/private/alice/server", WELCOME);
+        // 11 is dropped.
+        stage.says(12);
+        stage.mark(10, 12);
+        stage.page(100, 100, false, false);
+        stage.out.clear();
+        stage.after(2_000);
+        stage.check_asked_after(10);
+        stage.page(10, 13, true, false);
+        stage.check_told(&["11", "13"]);
+    }
+}
+
+#[test]
+fn what_broke_before_the_first_page_is_made_up_for_or_told() {
+    for history in [true, false] {
+        // The server is away, and so are its marks.
+        let mut stage = Stage::new(|config| config.history = history);
+        stage.connect(1);
+        stage.after(1_000);
+        stage.says(12);
+        stage.input(Input::Lost { reason: "x".to_owned() });
+        stage.arrives("chat/server", ONLINE);
+        stage.connect(2);
+        stage.page(90, 90, false, false);
+        stage.check_told(&["gap in lobby"]);
+
+        // It is there, and does not answer.
+        let mut stage = Stage::new(|config| config.history = history);
+        stage.arrives("chat/server", ONLINE);
+        stage.connect(1);
+        stage.mark(11, 12);
+        stage.says(12);
+        stage.input(Input::Lost { reason: "x".to_owned() });
+        stage.out.clear();
+        stage.arrives("chat/server", ONLINE);
+        stage.connect(2);
+        stage.page(90, 90, false, false);
+        stage.check_asked_after(12);
+        stage.check_told(&[]);
+    }
+    // What reaches back far enough leaves no gap.
+    let mut stage = Stage::new(|_| {});
+    stage.connect(1);
+    stage.after(1_000);
+    stage.says(12);
+    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(2);
+    stage.page(10, 13, false, false);
+    stage.check_told(&["11", "13"]);
+}
+
+#[test]
 fn an_original_server_is_not_asked_where_nobody_wants_history() {
     let mut stage = Stage::new(|config| config.history = false);
     stage.connect(1);
