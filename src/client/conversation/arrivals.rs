@@ -60,7 +60,7 @@ impl Conversation {
                     must(mark.room == room)?;
                     let seen = self.seen.get(&room);
                     let is_seen = |key: &NickKey, id: &SentId| seen.is_some_and(|seen| seen.has(key, id));
-                    let moved = self.cursors.mark(now.instant, mark, is_seen);
+                    let moved = self.cursors.mark(now.instant, mark, retained, is_seen);
                     self.cursor_moved(moved, &room);
                     self.look_for_holes(now);
                 }

@@ -9,7 +9,8 @@
 //!            └── one unseen after 2 s ──► fill: pages after it, until complete ┘
 //! ```
 //!
-//! Live messages never move a cursor: one of them may be the first after a hole.
+//! Live messages never move a cursor: one of them may be the first after a hole. Where there is none yet the first page
+//! tells one, but never one beyond what marks have told of in the meantime and was not seen.
 
 mod marks;
 
@@ -39,6 +40,11 @@ pub struct Cursors {
 struct Place {
     /// Everything before it was shown.
     cursor: Option<Cursor>,
+    /// Without a cursor: what marks have told of since we came.
+    since: Option<Since>,
+    /// Without either: something was said; and then the connection broke.
+    heard: bool,
+    missed: bool,
     /// It is an earlier run's, and nothing was shown in this one that lies after it.
     kept: bool,
     /// All that was said before we came was shown, or not wanted.
@@ -48,6 +54,16 @@ struct Place {
     rest_until: Option<Instant>,
     /// From where on marks were met by counting, and when the last of them was.
     doubt: Option<(u64, Instant)>,
+}
+
+#[derive(Debug)]
+struct Since {
+    /// Where the first mark began.
+    from: u64,
+    /// Up to where they were met.
+    cursor: Cursor,
+    /// The connection broke in the meantime.
+    broke: bool,
 }
 
 /// Pages are being fetched.
@@ -89,8 +105,8 @@ impl Cursors {
     /// The room was left: nothing more is asked about it.
     pub fn leave(&mut self, room: &RoomName) {
         if let Some(place) = self.rooms.get_mut(room) {
-            place.caught_up = false;
             place.lost();
+            (place.since, place.heard, place.missed, place.caught_up) = (None, false, false, false);
         }
     }
 
@@ -99,9 +115,15 @@ impl Cursors {
         self.rooms.values_mut().for_each(Place::lost);
     }
 
-    /// A mark of a room that we are in; `seen`: whether a message was shown. Here and below, `true`: the cursor moved.
-    pub fn mark(&mut self, now: Instant, mark: Mark, seen: impl Fn(&NickKey, &SentId) -> bool) -> bool {
+    /// A mark of a room that we are in; `retained`: it tells of what was said before we came; `seen`: whether a message was
+    /// shown. Here and below, `true`: the cursor moved.
+    pub fn mark(&mut self, now: Instant, mark: Mark, retained: bool, seen: impl Fn(&NickKey, &SentId) -> bool) -> bool {
         let place = self.place(&mark.room.clone());
+        let is_known = place.since.as_ref().is_some_and(|since| since.cursor.epoch == mark.epoch);
+        if place.cursor.is_none() && !retained && !is_known {
+            let cursor = Cursor { epoch: mark.epoch.clone(), pos: mark.from };
+            place.since = Some(Since { from: mark.from, cursor, broke: false });
+        }
         place.marks.add(now, mark, seen);
         place.advance(now)
     }
@@ -109,6 +131,7 @@ impl Cursors {
     /// A message with its sender's id is shown.
     pub fn saw(&mut self, now: Instant, room: &RoomName, key: &NickKey, id: &SentId) -> bool {
         let place = self.place(room);
+        place.heard = true;
         place.marks.saw(key, id);
         place.advance(now)
     }
@@ -116,6 +139,7 @@ impl Cursors {
     /// A message without an id has come live.
     pub fn heard_nameless(&mut self, now: Instant, room: &RoomName, key: &NickKey) -> bool {
         let place = self.place(room);
+        place.heard = true;
         place.marks.heard(now, key);
         place.advance(now)
     }
@@ -137,11 +161,15 @@ impl Cursors {
             return Filled::default();
         };
         let next = place.reach(asked, span).map(|cursor| place.fill(&asked.room, Some(cursor), history));
+        // What follows the first page was said since we came.
+        place.caught_up |= asked.after.is_none();
         if next.is_none() {
             place.kept = false;
             place.caught_up = true;
             place.doubt = None;
-            place.marks.answered(fill.map_or(0, |fill| fill.marks));
+            if place.cursor.as_ref().is_some_and(|cursor| cursor.pos >= span.to) {
+                place.marks.answered(fill.map_or(0, |fill| fill.marks));
+            }
             place.rest_until = Some(now + REST);
         }
         place.advance(now);
@@ -168,6 +196,12 @@ impl Cursors {
     /// Whether something unread is the first since an earlier run; `true` once.
     pub fn take_unread(&mut self, room: &RoomName) -> bool {
         self.rooms.get_mut(room).is_some_and(|place| std::mem::take(&mut place.kept))
+    }
+
+    /// Whether a connection broke of which nothing tells where it was in the room: a first page may not reach back so far.
+    /// `true` once.
+    pub fn take_missed(&mut self, room: &RoomName) -> bool {
+        self.rooms.get_mut(room).is_some_and(|place| std::mem::take(&mut place.missed))
     }
 
     /// Whether what a page brings was said before we came; else it only took long.
@@ -199,7 +233,16 @@ impl Place {
         let is_behind = span.gap && same_history.is_some_and(|after| after.pos > end.pos);
         match &mut self.cursor {
             Some(cursor) if cursor.epoch == end.epoch && !is_behind => cursor.pos = cursor.pos.max(end.pos),
-            cursor => *cursor = Some(end.clone()),
+            Some(cursor) => *cursor = end.clone(),
+            None => {
+                // What marks have told of and was not seen may lie before the page's end, or before its beginning.
+                let since = self.since.take().filter(|since| since.cursor.epoch == end.epoch);
+                let is_apart = since.as_ref().is_some_and(|since| since.from > end.pos);
+                let broke = since.as_ref().is_some_and(|since| since.broke && since.cursor.pos < end.pos);
+                let cursor = since.filter(|_| !is_apart).map_or(end, |since| since.cursor);
+                self.cursor = Some(cursor.clone());
+                return (is_apart || broke).then_some(cursor);
+            }
         }
         let gets_on = same_history.is_none_or(|after| end.pos > after.pos);
         (asked.after.is_some() && !span.complete && gets_on).then_some(end)
@@ -207,7 +250,10 @@ impl Place {
 
     /// Moves the cursor over marks that are met.
     fn advance(&mut self, now: Instant) -> bool {
-        let Some(cursor) = &mut self.cursor else { return false };
+        let is_told = self.cursor.is_some();
+        let Some(cursor) = self.cursor.as_mut().or(self.since.as_mut().map(|since| &mut since.cursor)) else {
+            return false;
+        };
         let before = cursor.pos;
         while let Some(met) = self.marks.take_met(cursor) {
             if met.by_count {
@@ -216,7 +262,7 @@ impl Place {
             }
             cursor.pos = met.to;
         }
-        cursor.pos != before
+        is_told && cursor.pos != before
     }
 
     /// After what something has to be fetched, if it has.
@@ -234,6 +280,10 @@ impl Place {
     }
 
     fn lost(&mut self) {
+        match &mut self.since {
+            Some(since) => since.broke = true,
+            None => self.missed |= self.heard && self.cursor.is_none(),
+        }
         self.marks.lost();
         self.fill = None;
         self.rest_until = None;

@@ -1,6 +1,6 @@
 //! Direct messages: those to us, each confirmed to its sender, and those of ours, of which we wait to hear that.
 
-use super::{Conversation, Kind, Output, Publication};
+use super::{Conversation, Kind, Output, Publication, Role};
 use crate::client::memo::Memo;
 use crate::client::news::{News, Place, Said};
 use crate::now::Now;
@@ -13,6 +13,10 @@ const REMEMBERED: usize = 10_000;
 
 impl Conversation {
     pub(super) fn heard_private(&mut self, now: Now, private: Private) {
+        if self.config.role == Role::Sender {
+            // It shows nothing; the member that does confirms it.
+            return;
+        }
         let id = private.id.map(MessageId::Sent);
         let receipt = id.clone().map(|id| self.receipt(now, private.nick.clone(), id));
         if id.as_ref().is_some_and(|id| !self.seen_direct.is_new(private.nick.key(), id.clone())) {

@@ -2,7 +2,7 @@
 
 use super::Conversation;
 use super::requests::{Open, Origin, Question};
-use super::seen::{Seen, Was};
+use super::seen::Was;
 use crate::client::memo::Memo;
 use crate::client::news::{News, Place, Said};
 use crate::now::Now;
@@ -31,10 +31,17 @@ impl Conversation {
         let (asked, room) = (&open.question.history, &open.question.history.room);
         let by_user = matches!(open.origin, Origin::User { .. });
         let span = page.span.clone();
+        // It begins somewhere: what an earlier connection brought may end before that.
+        let is_cut = !by_user
+            && span.as_ref().is_some_and(|span| !span.complete)
+            && asked.after.is_none()
+            && self.cursors.take_missed(room);
         // Who wants no history asks only where it ends.
         if by_user || asked.limit != Some(0) {
-            self.tell_page(now, room, &page, by_user);
+            self.tell_page(now, room, &page, by_user, is_cut);
             self.tell(News::Page { room: room.clone(), page, reference: open.origin.into_reference() });
+        } else if is_cut {
+            self.tell(News::Gap { room: room.clone() });
         }
         if !by_user {
             let filled = self.cursors.page(now.instant, asked, span.as_ref());
@@ -46,18 +53,23 @@ impl Conversation {
         }
     }
 
-    fn tell_page(&mut self, now: Now, room: &RoomName, page: &History, by_user: bool) {
+    fn tell_page(&mut self, now: Now, room: &RoomName, page: &History, by_user: bool, is_cut: bool) {
         let seen = self.seen.entry(room.clone()).or_default();
         if let Some(span) = &page.span {
             seen.pages_are_of(&span.epoch);
         }
         let were = seen.merge(&page.messages);
-        if !by_user && page.span.as_ref().is_some_and(|span| span.gap) {
+        let is_cut = is_cut && were.iter().all(|was| matches!(was, Was::New { .. }));
+        if is_cut || !by_user && page.span.as_ref().is_some_and(|span| span.gap) {
             self.tell(News::Gap { room: room.clone() });
         }
         let history = by_user || self.cursors.is_backlog(room);
         for (entry, was) in page.messages.iter().zip(were) {
-            let (key, is_new) = (entry.nick.key(), was == Was::New);
+            let key = entry.nick.key();
+            let (is_new, overtaken) = match was {
+                Was::New { late } => (true, late),
+                _ => (false, false),
+            };
             if was == Was::ShownNameless {
                 self.cursors.found_nameless(now.instant, room, key);
             }
@@ -71,10 +83,8 @@ impl Conversation {
             self.people.spoke(&entry.nick);
             let own = self.is_own(&entry.nick, entry.id.as_ref());
             let mut said = Said { history, ..said_then(now, entry, room, own) };
-            let at = entry.timestamp.as_ref().and_then(Timestamp::at);
-            let is_late = |seen: &Seen, id| seen.is_late(key, id) || seen.is_overtaken(key, id, at);
-            let overtaken = |id| self.seen.get(room).is_some_and(|seen| is_late(seen, id));
-            said.late |= !by_user && entry.id.as_ref().is_some_and(overtaken);
+            // Who asks for the past gets it in its order.
+            said.late |= !by_user && overtaken;
             self.tell(News::Said(said));
             if let Some(id) = entry.id.clone().filter(|_| is_new) {
                 self.shown(now, room, key, id);

@@ -36,12 +36,16 @@ type Nameless = (NickKey, Box<str>, Box<str>);
 /// What a message of a page was before it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Was {
-    New,
+    /// `late`: a later one of its sender had been shown by then.
+    New { late: bool },
     /// Shown before.
     Shown,
     /// It was shown live, without the server's number.
     ShownNameless,
 }
+
+/// What nobody can call late.
+const IN_TIME: Was = Was::New { late: false };
 
 impl Default for Seen {
     fn default() -> Seen {
@@ -120,7 +124,8 @@ impl Seen {
 
     /// Whether a message of a page was written before one of another run of its sender that came live. Only its own
     /// clock can tell: a run's identifier says nothing of its time.
-    pub fn is_overtaken(&self, key: &NickKey, id: &MessageId, at: Option<DateTime<FixedOffset>>) -> bool {
+    fn is_overtaken(&self, key: &NickKey, id: &MessageId, entry: &Entry) -> bool {
+        let at = entry.timestamp.as_ref().and_then(Timestamp::at);
         let (MessageId::Sent(id), Some(at)) = (id, at) else { return false };
         self.live.get(key).is_some_and(|(session, newest)| *session != id.session && *newest > at)
     }
@@ -157,12 +162,13 @@ impl Seen {
     pub fn merge(&mut self, page: &[Entry]) -> Vec<Was> {
         let mut in_page: HashMap<Nameless, usize> = HashMap::new();
         let merge = |entry: &Entry| {
-            let name = nameless(entry.nick.key(), entry.timestamp.as_ref(), &entry.text);
+            let key = entry.nick.key();
+            let name = nameless(key, entry.timestamp.as_ref(), &entry.text);
             match &entry.id {
-                Some(id) if !self.is_new(entry.nick.key(), id.clone()) => Was::Shown,
+                Some(id) if !self.is_new(key, id.clone()) => Was::Shown,
                 // The server's number of a message that may have come live, without one.
                 Some(MessageId::Row(_)) if self.take_nameless(&name) => Was::ShownNameless,
-                Some(_) => Was::New,
+                Some(id) => Was::New { late: self.is_late(key, id) || self.is_overtaken(key, id, entry) },
                 None => {
                     let copies = in_page.entry(name.clone()).or_insert(0);
                     *copies += 1;
@@ -170,7 +176,7 @@ impl Seen {
                         return Was::Shown;
                     }
                     self.nameless.add(name);
-                    Was::New
+                    IN_TIME
                 }
             }
         };
@@ -221,7 +227,7 @@ mod tests {
         assert!(!seen.is_new(alice.key(), id()));
         assert!(seen.is_new(bob.key(), id()), "nobody can use up another's ids");
         assert_eq!(seen.merge(&[entry(Some("k3v9x2m1q8f0-1"), TIME, "a")]), [Was::Shown]);
-        assert_eq!(seen.merge(&[entry(Some("k3v9x2m1q8f0-2"), TIME, "b")]), [Was::New]);
+        assert_eq!(seen.merge(&[entry(Some("k3v9x2m1q8f0-2"), TIME, "b")]), [IN_TIME]);
         assert!(!seen.is_new(alice.key(), MessageId::parse("k3v9x2m1q8f0-2").unwrap()));
     }
 
@@ -229,12 +235,12 @@ mod tests {
     fn an_original_servers_pages_are_matched_as_a_multiset() {
         let mut seen = Seen::default();
         let page = [entry(None, TIME, "hi"), entry(None, TIME, "hi"), entry(None, TIME, "ho")];
-        assert_eq!(seen.merge(&page), [Was::New; 3]);
+        assert_eq!(seen.merge(&page), [IN_TIME; 3]);
         assert_eq!(seen.merge(&page), [Was::Shown; 3]);
         live(&mut seen, TIME, "ho");
         let later =
             [entry(None, TIME, "hi"), entry(None, TIME, "ho"), entry(None, TIME, "ho"), entry(None, TIME, "ho")];
-        assert_eq!(seen.merge(&later), [Was::Shown, Was::Shown, Was::Shown, Was::New]);
+        assert_eq!(seen.merge(&later), [Was::Shown, Was::Shown, Was::Shown, IN_TIME]);
     }
 
     #[test]
@@ -242,7 +248,7 @@ mod tests {
         let mut seen = Seen::default();
         live(&mut seen, TIME, "hi");
         let page = [entry(Some("x-1"), TIME, "hi"), entry(Some("x-2"), TIME, "hi")];
-        assert_eq!(seen.merge(&page), [Was::ShownNameless, Was::New]);
+        assert_eq!(seen.merge(&page), [Was::ShownNameless, IN_TIME]);
         assert_eq!(seen.merge(&page), [Was::Shown; 2]);
         live(&mut seen, "", "timeless");
         assert_eq!(seen.merge(&[entry(Some("x-3"), TIME, "timeless")]), [Was::ShownNameless]);
@@ -252,11 +258,9 @@ mod tests {
     fn the_numbers_of_another_history_are_others() {
         let mut seen = Seen::default();
         let id = "k3v9x2m1q8f0-1";
-        for (epoch, fresh) in [
-            ("aaaaaaaaaaaa", [Was::New; 2]),
-            ("aaaaaaaaaaaa", [Was::Shown; 2]),
-            ("bbbbbbbbbbbb", [Was::New, Was::Shown]),
-        ] {
+        for (epoch, fresh) in
+            [("aaaaaaaaaaaa", [IN_TIME; 2]), ("aaaaaaaaaaaa", [Was::Shown; 2]), ("bbbbbbbbbbbb", [IN_TIME, Was::Shown])]
+        {
             seen.pages_are_of(&Epoch::parse(epoch).unwrap());
             assert_eq!(seen.merge(&[entry(Some("x-1"), TIME, "a"), entry(Some(id), TIME, "b")]), fresh, "{epoch}");
         }
@@ -280,28 +284,38 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_run_of_its_sender_wrote_is_overtaken() {
-        let mut seen = Seen::default();
+    fn what_an_earlier_run_of_its_sender_wrote_is_late_in_a_page() {
+        const LATE: Was = Was::New { late: true };
+        let (early, noon, later) = ("2026-11-22T11:00:00Z", "2026-11-22T13:00:00+01:00", "2026-11-22T12:30:00Z");
         let alice = Nick::parse("alice").unwrap().key().clone();
         let id = |text| MessageId::parse(text).unwrap();
         let at = |text| Timestamp::parse(text).unwrap().at();
-        let (early, noon, late) =
-            (at("2026-11-22T11:00:00Z"), at("2026-11-22T13:00:00+01:00"), at("2026-11-22T12:30:00Z"));
-        seen.heard_live(&alice, &id("k3v9x2m1q8f0-5"), noon);
-        seen.heard_live(&alice, &id("aaaaaaaaaaaa-9"), early);
-        for (text, at, overtaken) in [
-            ("aaaaaaaaaaaa-1", early, true),
-            ("aaaaaaaaaaaa-1", noon, false),
-            ("bbbbbbbbbbbb-1", late, false),
-            ("bbbbbbbbbbbb-1", None, false),
+        for (text, time, was) in [
+            ("aaaaaaaaaaaa-1", early, LATE),
+            ("aaaaaaaaaaaa-1", noon, IN_TIME),
+            ("bbbbbbbbbbbb-1", later, IN_TIME),
             // Its own number tells.
-            ("k3v9x2m1q8f0-4", early, false),
-            ("x-1", early, false),
+            ("k3v9x2m1q8f0-6", early, IN_TIME),
+            ("x-1", early, IN_TIME),
         ] {
-            assert_eq!(seen.is_overtaken(&alice, &id(text), at), overtaken, "{text} {at:?}");
+            let mut seen = Seen::default();
+            for (text, time) in [("k3v9x2m1q8f0-5", noon), ("aaaaaaaaaaaa-9", early)] {
+                seen.heard_live(&alice, &id(text), at(time));
+            }
+            assert_eq!(seen.merge(&[entry(Some(text), time, "a")]), [was], "{text} {time}");
+            let bob = Entry { nick: Nick::parse("bob").unwrap(), ..entry(Some("aaaaaaaaaaaa-1"), early, "b") };
+            assert_eq!(seen.merge(&[bob]), [IN_TIME], "another one's time says nothing");
         }
-        let bob = Nick::parse("bob").unwrap().key().clone();
-        assert!(!seen.is_overtaken(&bob, &id("aaaaaaaaaaaa-1"), early), "another one's time says nothing");
+    }
+
+    #[test]
+    fn of_a_page_only_that_is_late_which_comes_after_a_later_one() {
+        let mut seen = Seen::default();
+        let page = |seqs: &[u64]| -> Vec<Entry> {
+            seqs.iter().map(|seq| entry(Some(&format!("k3v9x2m1q8f0-{seq}")), TIME, "a")).collect()
+        };
+        assert_eq!(seen.merge(&page(&[1, 2, 4])), [IN_TIME; 3]);
+        assert_eq!(seen.merge(&page(&[5, 3, 6])), [IN_TIME, Was::New { late: true }, IN_TIME]);
     }
 
     #[test]
@@ -315,7 +329,7 @@ mod tests {
         assert_eq!(seen.merge(&page), [Was::Shown; 2]);
         let mut seen = Seen::room(&shown, None);
         seen.pages_are_of(&epoch);
-        assert_eq!(seen.merge(&page), [Was::Shown, Was::New]);
+        assert_eq!(seen.merge(&page), [Was::Shown, IN_TIME]);
         let mut direct = Seen::direct(&shown);
         assert!(!direct.is_new(&alice, shown[0].1.clone()));
     }

@@ -60,7 +60,7 @@ impl Stage {
     }
 
     fn mark(&mut self, epoch: &str, from: u64, to: u64, seen: &[u64]) -> bool {
-        self.cursors.mark(self.now, mark(epoch, from, to), |_, id| seen.contains(&id.seq))
+        self.cursors.mark(self.now, mark(epoch, from, to), false, |_, id| seen.contains(&id.seq))
     }
 
     fn saw(&mut self, seq: u64) -> bool {
@@ -213,8 +213,8 @@ fn a_count_that_was_wrong_takes_the_question_back() {
     };
     // The second is heard, the first is not.
     stage.cursors.heard_nameless(stage.now, &lobby(), &key("py"));
-    assert!(stage.cursors.mark(stage.now, counted(10), |_, _| false));
-    stage.cursors.mark(stage.now, counted(11), |_, _| false);
+    assert!(stage.cursors.mark(stage.now, counted(10), false, |_, _| false));
+    stage.cursors.mark(stage.now, counted(11), false, |_, _| false);
     stage.check(EPOCH, 11);
     stage.after(UNDER_WAY);
     let asked = stage.check_hole(Some(10)).unwrap();
@@ -234,6 +234,39 @@ fn who_left_is_told_once_where_the_unread_begins() {
     assert!(!cursors.take_unread(&lobby()), "nothing was unread, and what comes now is not");
 }
 
+#[test]
+fn the_first_page_does_not_hide_what_marks_told_of_before_it() {
+    /// Where the cursor is after a first page, and where a question after its rest begins.
+    #[track_caller]
+    fn check(marks: &[(u64, u64, &[u64])], retained: bool, broke: bool, at: u64, asks: Option<u64>) {
+        let mut stage = Stage { cursors: Cursors::new(&HashMap::new(), false), now: Instant::now() };
+        let mut asked = stage.cursors.join(&lobby());
+        for (from, to, seen) in marks {
+            let mark = mark(EPOCH, *from, *to);
+            assert!(!stage.cursors.mark(stage.now, mark, retained, |_, id| seen.contains(&id.seq)));
+        }
+        if broke {
+            stage.cursors.lost();
+            asked = stage.cursors.join(&lobby());
+        }
+        assert_eq!(asked.after, None);
+        let filled = stage.cursors.page(stage.now, &asked, Some(&span(EPOCH, 20, 20, false, false)));
+        stage.check(EPOCH, at);
+        let next = filled.next.map(|next| next.after.unwrap().pos);
+        if next.is_some() {
+            return assert_eq!(next, asks);
+        }
+        stage.after(UNDER_WAY);
+        stage.check_hole(asks);
+    }
+    check(&[(10, 12, &[])], false, false, 10, Some(10));
+    check(&[(10, 12, &[11, 12])], false, false, 12, None);
+    check(&[(10, 12, &[11, 12]), (13, 14, &[14])], false, false, 12, Some(12));
+    check(&[(10, 12, &[11, 12])], false, true, 12, Some(12));
+    check(&[(10, 12, &[])], true, false, 20, None);
+    check(&[(21, 22, &[22])], false, false, 20, Some(20));
+}
+
 /// A room at a server, and what a client makes of what reaches it.
 struct World {
     /// By position, from 1: who said it, with an id or without.
@@ -244,6 +277,11 @@ struct World {
     seen: Seen,
     /// How often each position was shown.
     shown: Vec<u32>,
+    /// The last position of each nick that was shown.
+    newest: HashMap<&'static str, usize>,
+    late: usize,
+    /// What was said up to there is not promised: it was before we came.
+    base: Option<usize>,
     asked: Option<HistoryRequest>,
     questions: usize,
     /// Nothing that a page told of comes live any more: the broker keeps the order.
@@ -275,18 +313,27 @@ enum Step {
 
 impl World {
     fn new() -> World {
+        let mut world = World::without_a_page();
+        world.page(10);
+        world
+    }
+
+    /// The first question is not answered yet.
+    fn without_a_page() -> World {
         let mut world = World {
             said: Vec::new(),
             marked: 0,
             stage: Stage { cursors: Cursors::new(&HashMap::new(), true), now: Instant::now() },
             seen: Seen::default(),
             shown: Vec::new(),
+            newest: HashMap::new(),
+            late: 0,
+            base: None,
             asked: None,
             questions: 0,
             in_pages: 0,
         };
         world.asked = Some(world.stage.cursors.join(&lobby()));
-        world.page(10);
         world
     }
 
@@ -311,17 +358,30 @@ impl World {
         match entry.id {
             Some(MessageId::Sent(id)) => {
                 if self.seen.is_new(nick, MessageId::Sent(id.clone())) {
-                    self.shown[pos - 1] += 1;
+                    let late = self.seen.is_late(nick, &MessageId::Sent(id.clone()));
+                    self.show(pos, late);
                     self.stage.cursors.saw(self.stage.now, &lobby(), nick, &id);
                 }
             }
             _ if pos <= self.in_pages => {}
             _ => {
                 self.seen.nameless(nick, entry.timestamp.as_ref(), &entry.text);
-                self.shown[pos - 1] += 1;
+                self.show(pos, false);
                 self.stage.cursors.heard_nameless(self.stage.now, &lobby(), nick);
             }
         }
+    }
+
+    /// Late is exactly what comes after a later one of its sender.
+    fn show(&mut self, pos: usize, late: bool) {
+        self.shown[pos - 1] += 1;
+        let (nick, has_id) = self.said[pos - 1];
+        if has_id {
+            let newest = self.newest.entry(nick).or_default();
+            assert_eq!(late, *newest > pos, "{nick}'s {pos} after {newest}");
+            *newest = pos.max(*newest);
+        }
+        self.late += usize::from(late);
     }
 
     fn mark(&mut self, arrives: bool) {
@@ -330,6 +390,7 @@ impl World {
         if !arrives {
             return;
         }
+        self.base.get_or_insert(from);
         let mut ids: BTreeMap<NickKey, crate::protocol::delivery::Said> = BTreeMap::new();
         for pos in from + 1..=to {
             let (nick, has_id) = self.said[pos - 1];
@@ -342,7 +403,7 @@ impl World {
         let epoch = Epoch::parse(EPOCH).unwrap();
         let mark = Mark { room: lobby(), epoch, from: from as u64, to: to as u64, ids };
         let seen = &self.seen;
-        self.stage.cursors.mark(self.stage.now, mark, |key, id| seen.has(key, id));
+        self.stage.cursors.mark(self.stage.now, mark, false, |key, id| seen.has(key, id));
     }
 
     fn page(&mut self, messages: usize) {
@@ -354,15 +415,16 @@ impl World {
         for (entry, was) in entries.iter().zip(were) {
             let key = entry.nick.key();
             match was {
-                Was::New => self.shown[entry.pos.unwrap() as usize - 1] += 1,
+                Was::New { late } => self.show(entry.pos.unwrap() as usize, late),
                 Was::ShownNameless => self.stage.cursors.found_nameless(self.stage.now, &lobby(), key),
                 Was::Shown => {}
             }
-            if let (Was::New, Some(MessageId::Sent(id))) = (was, &entry.id) {
+            if let (Was::New { .. }, Some(MessageId::Sent(id))) = (was, &entry.id) {
                 self.stage.cursors.saw(self.stage.now, &lobby(), key, id);
             }
         }
         self.in_pages = self.in_pages.max(to);
+        self.base.get_or_insert(to);
         let span = span(EPOCH, from as u64, to as u64, to == self.said.len(), false);
         self.asked = self.stage.cursors.page(self.stage.now, &asked, Some(&span)).next;
     }
@@ -379,7 +441,7 @@ impl World {
         let pos = self.stage.cursors.of(&lobby()).map_or(0, |cursor| cursor.pos as usize);
         assert!(pos <= self.said.len());
         let nameless_ones_are_believed = |pos: usize| !self.said[pos].1;
-        let unseen = (0..pos).find(|at| self.shown[*at] == 0 && !nameless_ones_are_believed(*at));
+        let unseen = (self.base.unwrap_or(0)..pos).find(|at| self.shown[*at] == 0 && !nameless_ones_are_believed(*at));
         assert_eq!(unseen, None, "the cursor at {pos} has passed it");
     }
 
@@ -454,6 +516,18 @@ proptest! {
         prop_assert_eq!(world.stage.cursors.of(&lobby()).unwrap().pos, world.said.len() as u64);
     }
 
+    /// Of what was said before the first page and the first mark only the page tells.
+    #[test]
+    fn who_has_no_cursor_yet_misses_nothing_either(steps in steps(true, false)) {
+        let mut world = World::without_a_page();
+        world.run(&steps);
+        world.settle();
+        let base = world.base.unwrap_or(0);
+        prop_assert!(world.shown[..base].iter().all(|shown| *shown <= 1));
+        prop_assert_eq!(&world.shown[base..], &vec![1; world.said.len() - base]);
+        prop_assert_eq!(world.stage.cursors.of(&lobby()).unwrap().pos, world.said.len() as u64);
+    }
+
     /// Of originals' messages only those are sure that a page tells of; none is shown twice.
     #[test]
     fn messages_without_an_id_are_shown_once_at_most(steps in steps(true, true)) {
@@ -463,6 +537,20 @@ proptest! {
         for (shown, (_, has_id)) in world.shown.iter().zip(&world.said) {
             prop_assert!(*shown == 1 || *shown == 0 && !has_id);
         }
+    }
+
+    /// Whether all of it comes by pages, or all of it at once.
+    #[test]
+    fn what_comes_in_order_is_not_late(mut steps in steps(true, true), live in any::<bool>()) {
+        for step in &mut steps {
+            if let Step::Say { arrives, .. } = step {
+                *arrives = live.then_some(0);
+            }
+        }
+        let mut world = World::new();
+        world.run(&steps);
+        world.settle();
+        prop_assert_eq!(world.late, 0);
     }
 
     #[test]

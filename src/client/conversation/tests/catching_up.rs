@@ -77,6 +77,15 @@ impl Stage {
         self.out.iter().filter_map(cursor).collect()
     }
 
+    /// The messages that were told, and whether as late.
+    fn late(&self) -> Vec<(&str, bool)> {
+        let told = self.out.iter().filter_map(|out| match out {
+            Output::Tell(News::Said(said)) => Some((said.text.as_str(), said.late)),
+            _ => None,
+        });
+        told.collect()
+    }
+
     /// Telling and remembering, in order, in short.
     fn order(&self) -> Vec<String> {
         let short = |out: &Output| match out {
@@ -161,12 +170,15 @@ fn what_a_mark_tells_of_and_does_not_come_is_asked_for() {
     // Live messages flow on, and are not told again.
     stage.says(13);
     stage.page(10, 13, true, false);
-    let late = stage.out.iter().filter_map(|out| match out {
-        Output::Tell(News::Said(said)) => Some((said.text.as_str(), said.late)),
-        _ => None,
-    });
-    assert_eq!(late.collect::<Vec<_>>(), [("11", true)], "bob has been heard with a later one");
+    assert_eq!(stage.late(), [("11", true)], "bob has been heard with a later one");
     assert_eq!(stage.cursors(), [12, 13], "by the mark, and by the page");
+}
+
+#[test]
+fn what_a_page_brings_in_order_is_not_late() {
+    let mut stage = Stage::kept(10);
+    stage.page(10, 14, true, false);
+    assert_eq!(stage.late(), [("11", false), ("12", false), ("13", false), ("14", false)]);
 }
 
 #[test]
@@ -217,6 +229,65 @@ fn who_wants_no_history_gets_what_is_missed_from_now_on() {
     stage.check_asked_after(10);
     stage.page(10, 12, true, false);
     stage.check_told(&["11", "12"]);
+}
+
+#[test]
+fn a_first_page_that_comes_late_hides_nothing() {
+    for history in [true, false] {
+        let mut stage = Stage::new(|config| config.history = history);
+        stage.arrives("chat/server", ONLINE);
+        stage.connect(1);
+        stage.arrives("chat/private/alice/server", WELCOME);
+        // 11 is dropped.
+        stage.says(12);
+        stage.mark(10, 12);
+        stage.page(100, 100, false, false);
+        stage.out.clear();
+        stage.after(2_000);
+        stage.check_asked_after(10);
+        stage.page(10, 13, true, false);
+        stage.check_told(&["11", "13"]);
+    }
+}
+
+#[test]
+fn what_broke_before_the_first_page_is_made_up_for_or_told() {
+    for history in [true, false] {
+        // The server is away, and so are its marks.
+        let mut stage = Stage::new(|config| config.history = history);
+        stage.connect(1);
+        stage.after(1_000);
+        stage.says(12);
+        stage.input(Input::Lost { reason: "x".to_owned() });
+        stage.arrives("chat/server", ONLINE);
+        stage.connect(2);
+        stage.page(90, 90, false, false);
+        stage.check_told(&["gap in lobby"]);
+
+        // It is there, and does not answer.
+        let mut stage = Stage::new(|config| config.history = history);
+        stage.arrives("chat/server", ONLINE);
+        stage.connect(1);
+        stage.mark(11, 12);
+        stage.says(12);
+        stage.input(Input::Lost { reason: "x".to_owned() });
+        stage.out.clear();
+        stage.arrives("chat/server", ONLINE);
+        stage.connect(2);
+        stage.page(90, 90, false, false);
+        stage.check_asked_after(12);
+        stage.check_told(&[]);
+    }
+    // What reaches back far enough leaves no gap.
+    let mut stage = Stage::new(|_| {});
+    stage.connect(1);
+    stage.after(1_000);
+    stage.says(12);
+    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(2);
+    stage.page(10, 13, false, false);
+    stage.check_told(&["11", "13"]);
 }
 
 #[test]

@@ -55,6 +55,17 @@ fn each_is_shown_once_and_confirmed_each_time() {
 }
 
 #[test]
+fn who_only_sends_confirms_nothing_to_anybody() {
+    let mut stage = Stage::new(|config| config.role = Role::Sender);
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.out.clear();
+    stage.arrives("chat/private/alice/server", PSST);
+    stage.arrives("chat/private/alice/bob", PSST);
+    assert_eq!(stage.out, []);
+}
+
+#[test]
 fn what_an_earlier_run_has_shown_is_only_confirmed() {
     let mut stage = Stage::new(|config| {
         let key = Nick::parse("bob").unwrap().key().clone();
