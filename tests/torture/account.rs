@@ -82,7 +82,7 @@ pub struct Print {
     pub number: Number,
     pub late: bool,
     /// From a page.
-    pub history: bool,
+    pub paged: bool,
 }
 
 /// A message of the history.
@@ -189,7 +189,7 @@ impl Account {
             for print in run.prints.iter().filter(|print| print.number == number) {
                 let member = run.member.map_or("server", Member::nick);
                 let late = if print.late { ", late" } else { "" };
-                let from = if print.history { ", from a page" } else { "" };
+                let from = if print.paged { ", from a page" } else { "" };
                 let end = match &run.ended {
                     Some((at, end)) => format!("{end:?} at {}", seconds(at)),
                     None => "runs".to_owned(),

@@ -204,7 +204,7 @@ impl Ledger {
                     self.ids.insert((message.sender, id.clone()), number);
                     message.id.get_or_insert(id);
                 }
-                let print = Print { at, number, late: event["late"] == true, history: event["history"] == true };
+                let print = Print { at, number, late: event["late"] == true, paged: event["pos"].is_u64() };
                 self.account.runs[run].prints.push(print);
             }
             _ => self.is_wrong(format!("run {run} printed a message that nobody was given so: {event}")),
@@ -268,13 +268,13 @@ mod tests {
             &mut ledger,
             rex,
             5,
-            r#"{"event":"chat","username":"ann","room":"red","message":"text 1","id":"a-1","late":true}"#,
+            r#"{"event":"chat","username":"ann","room":"red","message":"text 1","id":"a-1","pos":7,"late":true}"#,
         );
         let message = &ledger.account.messages[&1];
         assert_eq!((message.taken, message.sent), (Some(at(2)), Some(at(3))));
         assert_eq!((message.stored.as_slice(), message.id.as_deref()), (&[at(4)][..], Some("a-1")));
         let print = &ledger.account.runs[rex].prints[0];
-        assert_eq!((print.at, print.number, print.late, print.history), (at(5), 1, true, false));
+        assert_eq!((print.at, print.number, print.late, print.paged), (at(5), 1, true, true));
         assert_eq!(ledger.account.wrong, [] as [String; 0]);
     }
 

@@ -34,6 +34,8 @@ pub enum Promise {
     ShownOnce,
     /// As the sender was given them, but for what is marked late.
     InOrder,
+    /// Marked late is only what was sent again, or comes after a later one.
+    LateWithReason,
     /// Nobody has what is not for them, and nothing is changed on the way.
     NothingStrange,
     /// The sender is told of everything that is stored.
@@ -50,6 +52,7 @@ pub fn violations(account: &Account) -> Vec<Violation> {
     judge.everybody_has_it();
     judge.shown_once();
     judge.in_order();
+    judge.late_with_reason();
     judge.nothing_strange();
     judge.senders_are_told();
     let fallen = account.wrong.iter().cloned();
@@ -170,6 +173,27 @@ impl Judge<'_> {
             let numbers = messages.iter().filter(|kept| !kept.late);
             let numbers = numbers.filter_map(|kept| self.account.texts.get(&kept.text).copied());
             self.increasing(numbers, &format!("the history of #{room} has it"));
+        }
+    }
+
+    /// Else the mark would excuse everything. Of what comes live it is not known which copy of it came.
+    fn late_with_reason(&mut self) {
+        for member in Member::ALL {
+            let mut newest: HashMap<(Member, Target), Number> = HashMap::new();
+            for (run, print) in self.account.runs_of(member).flat_map(|(number, run)| {
+                let prints = run.prints.iter();
+                prints.map(move |print| (number, print))
+            }) {
+                let Some(message) = self.account.messages.get(&print.number) else { continue };
+                let newest = newest.entry((message.sender, message.target)).or_insert(print.number);
+                let places = self.kept.get(&print.number).map_or(&[][..], Vec::as_slice);
+                let sent_again = places.iter().any(|(_, kept)| kept.late);
+                if print.late && print.paged && !sent_again && *newest <= print.number {
+                    let what = format!("run {run} of {member} marked it late without a reason");
+                    self.add(Promise::LateWithReason, print.number, what);
+                }
+                *newest = print.number.max(*newest);
+            }
         }
     }
 

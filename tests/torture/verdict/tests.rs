@@ -3,7 +3,8 @@
 use super::*;
 use crate::account::{Account, End, Told};
 use Promise::{
-    EverybodyHasIt, InOrder, NobodyFalls, NothingDoubled, NothingLost, NothingStrange, SenderIsTold, ShownOnce,
+    EverybodyHasIt, InOrder, LateWithReason, NobodyFalls, NothingDoubled, NothingLost, NothingStrange, SenderIsTold,
+    ShownOnce,
 };
 
 const fn at(millis: u64) -> Duration {
@@ -20,7 +21,7 @@ const TOM: RunNumber = 5;
 const DIRECT: Number = 6;
 
 fn print(number: Number) -> Print {
-    Print { at: at(number * 100 + 50), number, late: false, history: false }
+    Print { at: at(number * 100 + 50), number, late: false, paged: false }
 }
 
 fn run(member: Member, numbers: &[Number]) -> Run {
@@ -244,6 +245,30 @@ fn disorder_is_found_unless_it_is_marked() {
         },
         &[],
     );
+}
+
+#[test]
+fn a_mark_without_a_reason_is_found() {
+    let paged = |account: &mut Account| {
+        account.runs[REX].prints[2] = Print { late: true, paged: true, ..print(3) };
+    };
+    check(paged, &[(LateWithReason, Some(3))]);
+    check(
+        |account| {
+            paged(account);
+            account.runs[REX].prints.swap(2, 3);
+        },
+        &[],
+    );
+    check(
+        |account| {
+            paged(account);
+            history(account)[2].late = true;
+        },
+        &[],
+    );
+    let live = |account: &mut Account| account.runs[REX].prints[2].late = true;
+    check(live, &[]);
 }
 
 #[test]
