@@ -168,17 +168,19 @@ impl Worker {
 mod tests {
     use super::*;
     use crate::client::conversation::Kind;
+    use crate::client::memo::Series;
     use crate::client::memory::Place;
     use crate::client::screen::Above;
     use crate::client::view::{Line, Stream};
-    use crate::protocol::{MessageId, RoomName};
+    use crate::protocol::{RoomName, Session};
     use std::path::PathBuf;
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
     fn shown(seq: u64) -> Memo {
-        let id = MessageId::parse(&format!("k3v9x2m1q8f0-{seq}")).unwrap();
-        Memo::Shown { room: RoomName::lobby(), key: NickKey::parse("bob").unwrap(), id }
+        let session = Session::parse("k3v9x2m1q8f0").unwrap();
+        let series = Series::Sent(NickKey::parse("bob").unwrap(), session);
+        Memo::Shown { room: RoomName::lobby(), series, number: seq }
     }
 
     fn receipt() -> Publication {

@@ -16,7 +16,9 @@ impl Conversation {
             MessageId::Sent(id) => self.cursors.saw(now.instant, room, key, id),
             MessageId::Row(_) => false,
         };
-        self.remember(Memo::Shown { room: room.clone(), key: key.clone(), id });
+        if let Some((series, number)) = self.seen.get(room).and_then(|seen| seen.series(key, &id)) {
+            self.remember(Memo::Shown { room: room.clone(), series, number });
+        }
         self.cursor_moved(moved, room);
     }
 

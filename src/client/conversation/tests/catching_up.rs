@@ -1,6 +1,7 @@
 //! What was missed: cursors, marks and the pages that fill holes.
 
 use super::*;
+use crate::client::memo::Series;
 use crate::protocol::Cursor;
 
 const EPOCH: &str = "rkrxc5f0sqnm";
@@ -8,6 +9,10 @@ const HISTORY: &str = "chat/request/history/alice";
 
 fn cursor(pos: u64) -> Cursor {
     Cursor::parse(&format!("{EPOCH}:{pos}")).unwrap()
+}
+
+fn bob() -> Series {
+    Series::Sent(Nick::parse("bob").unwrap().key().clone(), Session::parse("aaaaaaaaaaaa").unwrap())
 }
 
 /// Bob's messages, whose numbers are their positions.
@@ -91,8 +96,8 @@ impl Stage {
         let short = |out: &Output| match out {
             Output::Tell(News::Said(said)) => Some(format!("told {}", said.text)),
             Output::Tell(News::Page { .. }) => Some("page".to_owned()),
-            Output::Remember(Memo::Shown { id, .. }) => Some(format!("shown {id}")),
-            Output::Remember(Memo::ShownDirect { id, .. }) => Some(format!("shown {id}")),
+            Output::Remember(Memo::Shown { number, .. }) => Some(format!("shown {number}")),
+            Output::Remember(Memo::ShownDirect { number, .. }) => Some(format!("shown {number}")),
             Output::Remember(Memo::Cursor { cursor, .. }) => Some(format!("cursor {}", cursor.pos)),
             Output::PublishWhenShown(publication) => Some(format!("then {}", publication.topic)),
             _ => None,
@@ -121,28 +126,37 @@ fn who_comes_back_gets_what_was_said_since() {
 fn what_is_remembered_was_told_before() {
     let mut stage = Stage::kept(10);
     stage.page(10, 11, true, false);
-    assert_eq!(stage.order(), ["told 11", "shown aaaaaaaaaaaa-11", "page", "cursor 11"]);
+    assert_eq!(stage.order(), ["told 11", "shown 11", "page", "cursor 11"]);
     stage.out.clear();
     stage.mark(11, 12);
     stage.says(12);
-    assert_eq!(stage.order(), ["told 12", "shown aaaaaaaaaaaa-12", "cursor 12"]);
+    assert_eq!(stage.order(), ["told 12", "shown 12", "cursor 12"]);
 }
 
 #[test]
 fn what_an_earlier_run_has_shown_is_not_shown_again() {
     let mut stage = Stage::new(|config| {
-        let shown = ["aaaaaaaaaaaa-11", "x-12"].map(|id| {
-            let key = Nick::parse("bob").unwrap().key().clone();
-            (key, MessageId::parse(id).unwrap())
-        });
+        let shown = [11, 12].into_iter().collect();
         config.remembered.cursors = HashMap::from([(RoomName::lobby(), cursor(10))]);
-        config.remembered.shown = HashMap::from([(RoomName::lobby(), shown.to_vec())]);
+        config.remembered.shown = HashMap::from([(RoomName::lobby(), vec![(bob(), shown)])]);
     });
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
     stage.says(11);
-    stage.page(10, 11, true, false);
-    stage.check_told(&[]);
+    stage.page(10, 13, true, false);
+    stage.check_told(&["unread in lobby", "13"]);
+}
+
+#[test]
+fn however_much_was_missed_nothing_is_told_twice() {
+    let mut stage = Stage::kept(0);
+    stage.says(10_500);
+    let mut told = stage.late().len();
+    for from in (0..10_500).step_by(500) {
+        stage.page(from, from + 500, from == 10_000, false);
+        told += stage.late().len();
+    }
+    assert_eq!(told, 10_500);
 }
 
 #[test]
