@@ -295,17 +295,17 @@ impl Conversation {
         conversation
     }
 
-    /// Takes over what earlier runs under this nick left behind, in place of what is known of another.
+    /// Takes over what earlier runs under this nick left behind, in place of what those of another did. What this run has
+    /// shown was shown, whatever the nick.
     pub fn recall(&mut self, remembered: Remembered) {
         let Remembered { cursors, shown, shown_direct, .. } = remembered;
-        self.seen.clear();
+        self.seen.values_mut().for_each(|seen| seen.recall(Vec::new()));
         for (room, shown) in shown {
             self.seen.entry(room).or_default().recall(shown);
         }
-        self.seen_direct = Seen::of_direct_messages();
         self.seen_direct.recall(shown_direct);
-        self.cursors = Cursors::new(&cursors, self.config.history);
-        // An earlier run has shown them.
+        self.cursors.recall(&cursors);
+        // An earlier run, or this one under another nick, has shown them.
         self.mark_outbox_shown();
     }
 

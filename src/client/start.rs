@@ -152,12 +152,6 @@ pub fn memory(options: &ClientOptions, place: Place) -> (Option<Memory>, Remembe
     }
 }
 
-/// What earlier runs under another nick left.
-pub fn remembered_as(options: &ClientOptions, nick: &Nick) -> Remembered {
-    // Where it cannot be read that was told already.
-    recall(options, place(options, nick)).map(|(_, remembered)| remembered).unwrap_or_default()
-}
-
 fn recall(options: &ClientOptions, place: Place) -> Result<(Memory, Remembered), String> {
     let path = options.state_file.as_ref().ok_or("HOME is not set")?;
     Memory::open(path, place)

@@ -39,9 +39,9 @@ impl Conversation {
             Ok(nick) => {
                 self.outbox.rename(&nick);
                 self.nick = nick;
-                // They were shown already: their echoes, which now come under this nick, are not. All else that is
-                // known is another's.
+                // Until the shell knows what earlier runs under this nick left.
                 self.recall(Remembered::default());
+                self.cursors.lost();
                 self.choosing_nick = false;
                 // The connection that follows is a first one.
                 self.connected_before = false;
