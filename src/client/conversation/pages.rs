@@ -22,8 +22,9 @@ impl Conversation {
         self.cursor_moved(moved, room);
     }
 
+    /// Who wants no history passes over what was said before: a later run that does still gets it.
     pub(super) fn cursor_moved(&mut self, moved: bool, room: &RoomName) {
-        if let Some(cursor) = self.cursors.of(room).filter(|_| moved) {
+        if let Some(cursor) = self.cursors.of(room).filter(|_| moved && self.config.history) {
             self.remember(Memo::Cursor { room: room.clone(), cursor: cursor.clone() });
         }
     }
