@@ -274,7 +274,7 @@ impl Conversation {
             heartbeat_at: None,
             join_again_at: None,
             seen: HashMap::new(),
-            seen_direct: Seen::default(),
+            seen_direct: Seen::of_direct_messages(),
             cursors: Cursors::new(&HashMap::new(), config.history),
             undelivered,
             search: Search::default(),
@@ -292,17 +292,17 @@ impl Conversation {
         conversation
     }
 
-    /// Takes over what earlier runs under this nick left behind, in place of what is known of another.
+    /// Takes over what earlier runs under this nick left behind, in place of what those of another did. What this run has
+    /// shown was shown, whatever the nick.
     pub fn recall(&mut self, remembered: Remembered) {
         let Remembered { cursors, shown, shown_direct, .. } = remembered;
-        let room = |(room, shown): (RoomName, Vec<_>)| {
-            let seen = Seen::room(&shown, cursors.get(&room).map(|cursor| &cursor.epoch));
-            (room, seen)
-        };
-        self.seen = shown.into_iter().map(room).collect();
-        self.seen_direct = Seen::direct(&shown_direct);
-        self.cursors = Cursors::new(&cursors, self.config.history);
-        // An earlier run has shown them.
+        self.seen.values_mut().for_each(|seen| seen.recall(Vec::new()));
+        for (room, shown) in shown {
+            self.seen.entry(room).or_default().recall(shown);
+        }
+        self.seen_direct.recall(shown_direct);
+        self.cursors.recall(&cursors);
+        // An earlier run, or this one under another nick, has shown them.
         self.mark_outbox_shown();
     }
 

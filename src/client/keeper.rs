@@ -1,6 +1,7 @@
 //! The "memory" thread: remembers what was shown, never before it was. The shell gives it what a conversation wants
 //! remembered; from there a batch goes through the screen, which passes it on once everything before it is printed, to
-//! the thread, which commits it and sends back what may be published now.
+//! the thread, which commits it and sends back what may be published now. Under another nick it sends what earlier runs
+//! left, too: the file may be slow, or another run may hold it.
 //!
 //! ```text
 //!  shell ── remember, publish_when_shown ─► batch ── every 500 ms, at once where a publication waits ─► screen
@@ -9,7 +10,7 @@
 //! ```
 
 use super::conversation::Publication;
-use super::memo::Memo;
+use super::memo::{Memo, Remembered};
 use super::memory::Memory;
 use super::screen::Screen;
 use crate::protocol::NickKey;
@@ -36,10 +37,12 @@ pub struct Keeper {
 }
 
 /// What was shown is remembered, or cannot be.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Shown {
     /// What waited for that.
     pub publications: Vec<Publication>,
+    /// What earlier runs under another nick left, as [`Keeper::be`] wants to know.
+    pub remembered: Option<Remembered>,
     /// Told once where it cannot be written.
     pub problem: Option<String>,
 }
@@ -97,7 +100,8 @@ impl Keeper {
         screen.then(move || drop(orders.send(Order::Keep(batch))));
     }
 
-    /// From now on it remembers for another nick.
+    /// From now on it remembers for another nick. What earlier runs under it left comes as [`Shown::remembered`], once
+    /// what was told before is printed.
     pub fn be(&mut self, key: NickKey, screen: &Screen) {
         self.give(screen);
         let orders = self.orders.clone();
@@ -127,13 +131,15 @@ struct Worker {
 impl Worker {
     fn run(&mut self, inbox: &Receiver<Order>, outbox: &Sender<Shown>) {
         for order in inbox {
-            let (publications, problem) = match order {
-                Order::Keep(batch) => (batch.publications, self.keep(batch.memos)),
-                Order::Be(key) => (Vec::new(), self.be(key)),
+            let shown = match order {
+                Order::Keep(Batch { memos, publications }) => {
+                    Shown { publications, problem: self.keep(memos), remembered: None }
+                }
+                Order::Be(key) => self.be(key),
             };
-            if !publications.is_empty() || problem.is_some() {
+            if !shown.publications.is_empty() || shown.problem.is_some() || shown.remembered.is_some() {
                 // Without a shell nobody publishes any more.
-                let _ = outbox.send(Shown { publications, problem });
+                let _ = outbox.send(shown);
             }
         }
     }
@@ -156,11 +162,21 @@ impl Worker {
         }
     }
 
-    fn be(&mut self, key: NickKey) -> Option<String> {
+    /// Where it cannot be read nothing is written either: it would take the place of what is there.
+    fn be(&mut self, key: NickKey) -> Shown {
         self.unwritten.clear();
-        let failed = self.memory.as_mut()?.be(key).err()?;
-        self.memory = None;
-        Some(format!("going on without a memory: {failed}"))
+        let recalled = self.memory.as_mut().map_or(Ok(Remembered::default()), |memory| {
+            memory.be(key)?;
+            memory.recall()
+        });
+        match recalled {
+            Ok(remembered) => Shown { remembered: Some(remembered), ..Shown::default() },
+            Err(error) => {
+                self.memory = None;
+                let problem = Some(format!("going on without a memory: {error}"));
+                Shown { remembered: Some(Remembered::default()), problem, ..Shown::default() }
+            }
+        }
     }
 }
 
@@ -168,17 +184,19 @@ impl Worker {
 mod tests {
     use super::*;
     use crate::client::conversation::Kind;
+    use crate::client::memo::Series;
     use crate::client::memory::Place;
     use crate::client::screen::Above;
     use crate::client::view::{Line, Stream};
-    use crate::protocol::{MessageId, RoomName};
+    use crate::protocol::{RoomName, Session};
     use std::path::PathBuf;
 
     const DEADLINE: Duration = Duration::from_secs(30);
 
     fn shown(seq: u64) -> Memo {
-        let id = MessageId::parse(&format!("k3v9x2m1q8f0-{seq}")).unwrap();
-        Memo::Shown { room: RoomName::lobby(), key: NickKey::parse("bob").unwrap(), id }
+        let session = Session::parse("k3v9x2m1q8f0").unwrap();
+        let series = Series::Sent(NickKey::parse("bob").unwrap(), session);
+        Memo::Shown { room: RoomName::lobby(), series, number: seq }
     }
 
     fn receipt() -> Publication {
@@ -206,7 +224,8 @@ mod tests {
     }
 
     fn remembered(path: &std::path::Path) -> usize {
-        memory(path).recall().unwrap().shown.get(&RoomName::lobby()).map_or(0, Vec::len)
+        let shown = memory(path).recall().unwrap().shown;
+        shown.get(&RoomName::lobby()).map_or(0, |shown| shown.iter().map(|(_, numbers)| numbers.count() as usize).sum())
     }
 
     #[test]
@@ -257,6 +276,48 @@ mod tests {
     }
 
     #[test]
+    fn under_another_nick_it_tells_what_earlier_runs_left() {
+        let (path, (screen, reader)) = (file(), screen());
+        memory(&path).keep(&[shown(1), shown(2)]).unwrap();
+        let mut bob = memory(&path);
+        bob.be(NickKey::parse("bob").unwrap()).unwrap();
+        let mut keeper = Keeper::start(Instant::now(), Some(bob)).unwrap();
+        let reads = std::thread::spawn(move || reader.iter().for_each(drop));
+        print(&screen);
+        // As bob.
+        keeper.remember(shown(3));
+        keeper.be(NickKey::parse("alice").unwrap(), &screen);
+        let remembered = keeper.shown().recv_timeout(DEADLINE).unwrap().remembered.unwrap();
+        assert_eq!(remembered.shown[&RoomName::lobby()][0].1.ranges(), [(1, 2)]);
+        keeper.finish(screen);
+        reads.join().unwrap();
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn where_it_cannot_be_read_nothing_is_written() {
+        let (path, (screen, reader)) = (file(), screen());
+        memory(&path).keep(&[shown(1)]).unwrap();
+        let mut bob = memory(&path);
+        bob.be(NickKey::parse("bob").unwrap()).unwrap();
+        let mut keeper = Keeper::start(Instant::now(), Some(bob)).unwrap();
+        let reads = std::thread::spawn(move || reader.iter().for_each(drop));
+        let other = memory(&path);
+        other.hide("shown", "hidden");
+        keeper.be(NickKey::parse("alice").unwrap(), &screen);
+        let answer = keeper.shown().recv_timeout(DEADLINE).unwrap();
+        assert!(answer.remembered.unwrap().shown.is_empty());
+        assert!(answer.problem.unwrap().starts_with("going on without a memory: "));
+        other.hide("hidden", "shown");
+        print(&screen);
+        keeper.remember(shown(2));
+        keeper.finish(screen);
+        reads.join().unwrap();
+        assert_eq!(memory(&path).recall().unwrap().shown[&RoomName::lobby()][0].1.ranges(), [(1, 1)]);
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
     fn without_a_memory_only_the_order_is_kept() {
         let (screen, reader) = screen();
         let mut keeper = Keeper::start(Instant::now(), None).unwrap();
@@ -265,5 +326,7 @@ mod tests {
         keeper.look(Instant::now(), &screen);
         (0..3).for_each(|_| drop(reader.recv_timeout(DEADLINE).unwrap()));
         assert_eq!(keeper.shown().recv_timeout(DEADLINE).unwrap().publications, [receipt()]);
+        keeper.be(NickKey::parse("bob").unwrap(), &screen);
+        assert!(keeper.shown().recv_timeout(DEADLINE).unwrap().remembered.is_some(), "the shell waits for it");
     }
 }

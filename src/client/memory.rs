@@ -5,13 +5,14 @@
 //! and after a power cut the last moments may be missing, which then are shown, or sent, again.
 
 mod outbox_file;
+mod shown;
 #[cfg(test)]
 mod tests;
 
 pub use outbox_file::OutboxFile;
 
-use super::memo::{Memo, Remembered};
-use crate::protocol::{Cursor, Epoch, MessageId, NickKey, RoomName};
+use super::memo::{Memo, Remembered, Series};
+use crate::protocol::{Cursor, Epoch, NickKey, RoomName};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use std::collections::HashMap;
 use std::fmt;
@@ -25,13 +26,6 @@ use std::time::Duration;
 const APPLICATION_ID: i32 = 0x6d71_636d;
 /// How long another run may hold the file before this one goes on without it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Messages of a room, and direct ones, that are remembered as shown.
-const SHOWN: usize = 10_000;
-const SHOWN_DIRECT: usize = 1_000;
-/// So many may be too many before the oldest are removed: that is done for many at once.
-const SLACK: usize = 1_000;
-/// The name under which direct messages are kept: no room has it.
-const DIRECT: &str = "";
 
 const SCHEMA: &str = "
     CREATE TABLE places (
@@ -54,15 +48,6 @@ const SCHEMA: &str = "
         pos INTEGER NOT NULL,
         PRIMARY KEY (person, room)
     ) WITHOUT ROWID;
-    CREATE TABLE shown (
-        number INTEGER PRIMARY KEY,
-        person INTEGER NOT NULL REFERENCES people (id),
-        room TEXT NOT NULL,
-        key TEXT NOT NULL,
-        id TEXT NOT NULL,
-        UNIQUE (person, room, key, id)
-    );
-    CREATE INDEX shown_order ON shown (person, room, number);
 ";
 
 /// Why a file cannot be used. `Display` is for a line that names the file before it.
@@ -125,7 +110,7 @@ pub struct Memory {
     chat: Place,
     place: i64,
     person: i64,
-    /// Messages added since the oldest were removed, by room.
+    /// Messages added since it was looked for what is too much, by room.
     added: HashMap<String, usize>,
 }
 
@@ -140,7 +125,7 @@ impl Memory {
         }
         let mut sql = open(path)?;
         sql.busy_timeout(PATIENCE)?;
-        prepare(&mut sql, APPLICATION_ID, 1, SCHEMA)?;
+        prepare(&mut sql, APPLICATION_ID, 1, &format!("{SCHEMA}{}", shown::SCHEMA))?;
         let mut memory = Memory { sql, place: 0, person: 0, chat, added: HashMap::new() };
         memory.enter()?;
         Ok(memory)
@@ -163,6 +148,8 @@ impl Memory {
         transaction.execute("INSERT OR IGNORE INTO people (place, key) VALUES (?1, ?2)", person)?;
         let select = "SELECT id FROM people WHERE place = ?1 AND key = ?2";
         self.person = transaction.query_row(select, params![self.place, key.as_str()], |row| row.get(0))?;
+        // Many short runs leave no more than a long one.
+        shown::trim_all(&transaction, self.person)?;
         transaction.commit()?;
         Ok(())
     }
@@ -184,14 +171,10 @@ impl Memory {
                 remembered.cursors.insert(room, Cursor { epoch, pos: pos.max(0) as u64 });
             }
         }
-        let mut statement = self.sql.prepare("SELECT room, key, id FROM shown WHERE person = ?1 ORDER BY number")?;
-        let mut rows = statement.query([self.person])?;
-        while let Some(row) = rows.next()? {
-            let (room, key, id): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let (Ok(key), Some(id)) = (NickKey::parse(&key), MessageId::parse(&id)) else { continue };
+        for (room, shown) in shown::recall(&self.sql, self.person)? {
             match RoomName::parse(&room) {
-                _ if room == DIRECT => remembered.shown_direct.push((key, id)),
-                Ok(room) => remembered.shown.entry(room).or_default().push((key, id)),
+                _ if room == shown::DIRECT => remembered.shown_direct = shown,
+                Ok(room) => drop(remembered.shown.insert(room, shown)),
                 Err(_) => {}
             }
         }
@@ -201,8 +184,10 @@ impl Memory {
     /// Commits these, all or none.
     pub fn keep(&mut self, memos: &[Memo]) -> Result<(), Error> {
         let transaction = self.sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut shown: Vec<(&str, &Series, Vec<u64>)> = Vec::new();
+        let mut at: HashMap<(&str, &Series), usize> = HashMap::new();
         for memo in memos {
-            let (room, key, id) = match memo {
+            let (room, series, number) = match memo {
                 Memo::Cursor { room, cursor } => {
                     let insert = "INSERT OR REPLACE INTO cursors (person, room, epoch, pos) VALUES (?1, ?2, ?3, ?4)";
                     let epoch = cursor.epoch.as_str();
@@ -214,20 +199,23 @@ impl Memory {
                     transaction.execute("UPDATE places SET server_seen = 1 WHERE id = ?1", [self.place])?;
                     continue;
                 }
-                Memo::Shown { room, key, id } => (room.as_str(), key, id),
-                Memo::ShownDirect { key, id } => (DIRECT, key, id),
+                Memo::Shown { room, series, number } => (room.as_str(), series, *number),
+                Memo::ShownDirect { series, number } => (shown::DIRECT, series, *number),
             };
-            let insert = "INSERT OR IGNORE INTO shown (person, room, key, id) VALUES (?1, ?2, ?3, ?4)";
-            let row = params![self.person, room, key.as_str(), id.to_string()];
-            transaction.prepare_cached(insert)?.execute(row)?;
-            *self.added.entry(room.to_owned()).or_default() += 1;
+            let at = *at.entry((room, series)).or_insert_with(|| {
+                shown.push((room, series, Vec::new()));
+                shown.len() - 1
+            });
+            shown[at].2.push(number);
         }
-        for (room, added) in self.added.iter_mut().filter(|(_, added)| **added > SLACK) {
-            let keep = if room == DIRECT { SHOWN_DIRECT } else { SHOWN };
-            let delete = "DELETE FROM shown WHERE person = ?1 AND room = ?2 AND number <= (
-                 SELECT number FROM shown WHERE person = ?1 AND room = ?2 ORDER BY number DESC LIMIT 1 OFFSET ?3)";
-            transaction.prepare_cached(delete)?.execute(params![self.person, room, keep as i64])?;
-            *added = 0;
+        for (room, series, numbers) in shown {
+            shown::add(&transaction, self.person, room, series, &numbers)?;
+            let added = self.added.entry(room.to_owned()).or_default();
+            *added += numbers.len();
+            if *added > shown::SLACK {
+                shown::trim(&transaction, self.person, room)?;
+                *added = 0;
+            }
         }
         transaction.commit()?;
         Ok(())

@@ -138,9 +138,16 @@ impl Shell {
                 self.handle(now, Input::Tick)
             }
             Event::Signal(signal) => Err(SIGNAL + signal as u8),
-            Event::Shown(Shown { publications, problem }) => {
+            Event::Shown(Shown { publications, remembered, problem }) => {
                 publications.into_iter().for_each(|publication| self.uplink.publish(publication));
-                problem.map_or(Ok(()), |text| self.tell(now, &News::Error { text, reference: None }))
+                if let Some(text) = problem {
+                    self.tell(now, &News::Error { text, reference: None })?;
+                }
+                if let Some(remembered) = remembered {
+                    self.conversation.recall(remembered);
+                    self.connect()?;
+                }
+                Ok(())
             }
             Event::OutputClosed => Err(0),
         }
@@ -234,9 +241,9 @@ impl Shell {
             Output::Settled(_) => {}
             Output::Clear => self.screen.clear(),
             Output::Renamed => {
+                // Under that nick it connects once it is known what earlier runs have shown.
+                self.uplink.let_go();
                 self.keeper.be(self.conversation.nick().key().clone(), &self.screen);
-                self.conversation.recall(start::remembered_as(&self.options, self.conversation.nick()));
-                self.connect()?;
             }
             Output::Quit => self.ending.quit(now.instant),
             Output::NickInUse => {

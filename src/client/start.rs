@@ -168,12 +168,6 @@ pub fn memory_of_a_sender(options: &ClientOptions, place: Place) -> (Option<Memo
     }
 }
 
-/// What earlier runs under another nick left.
-pub fn remembered_as(options: &ClientOptions, nick: &Nick) -> Remembered {
-    // Where it cannot be read that was told already.
-    recall(options, place(options, nick)).map(|(_, remembered)| remembered).unwrap_or_default()
-}
-
 fn recall(options: &ClientOptions, place: Place) -> Result<(Memory, Remembered), String> {
     let (path, memory) = open(options, place)?;
     let remembered = memory.recall().map_err(|error| broken(path, &error))?;

@@ -72,6 +72,12 @@ impl Uplink {
         Ok(())
     }
 
+    /// Closes the link, until another one is opened.
+    pub fn let_go(&mut self) {
+        self.link = None;
+        self.number += 1;
+    }
+
     pub fn events(&self) -> &Receiver<Numbered> {
         &self.events
     }

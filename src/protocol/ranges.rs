@@ -46,6 +46,16 @@ impl Ranges {
         self.ranges.iter().map(|range| range.1 - range.0 + 1).sum()
     }
 
+    /// The highest number.
+    pub fn last(&self) -> Option<u64> {
+        self.ranges.last().map(|range| range.1)
+    }
+
+    /// Takes out so many ranges, the lowest.
+    pub fn forget_lowest(&mut self, ranges: usize) {
+        self.ranges.drain(..ranges.min(self.ranges.len()));
+    }
+
     /// `(first, last)`, in order.
     pub fn ranges(&self) -> &[(u64, u64)] {
         &self.ranges
@@ -114,6 +124,16 @@ mod tests {
         assert_eq!(serde_json::from_str::<Ranges>(hostile).unwrap().ranges(), [(1, 3)]);
         let mut ranges = Ranges::default();
         assert!(ranges.insert(4) && !ranges.insert(4));
+    }
+
+    #[test]
+    fn the_lowest_can_be_forgotten() {
+        let mut ranges: Ranges = [1, 2, 4, 6, 9].into_iter().collect();
+        assert_eq!(ranges.last(), Some(9));
+        ranges.forget_lowest(2);
+        assert_eq!(ranges.ranges(), [(6, 6), (9, 9)]);
+        ranges.forget_lowest(3);
+        assert_eq!(ranges.last(), None);
     }
 
     #[test]

@@ -13,6 +13,13 @@ fn say_all(program: &mut Program, texts: &[String]) {
     }
 }
 
+/// Waits until what was asked about the history with the join is answered: the server answers in order.
+#[track_caller]
+fn settle(program: &mut Program) {
+    program.send_line(r#"{"command":"search","text":"nothing","ref":"settled"}"#);
+    event_with(program, "search_result", "settled");
+}
+
 #[test]
 fn a_client_that_comes_back_gets_what_it_missed_once() {
     let chat = Chat::start(Broker::start());
@@ -177,6 +184,7 @@ fn who_wants_no_history_misses_nothing_from_then_on() {
     let mut bob = chat.json("bob", &[]);
     say(&mut bob, json!({"message": "before"}));
     let mut alice = chat.json("alice", &["--no-history", "--keepalive", "600"]);
+    settle(&mut alice);
     say(&mut bob, json!({"message": "number 1"}));
     event_with(&mut alice, "chat", "number 1");
     alice.signal(libc::SIGSTOP);

@@ -95,16 +95,16 @@ impl Conversation {
     fn heard_chat(&mut self, now: Now, chat: Chat) {
         let (room, key) = (chat.room.clone(), chat.nick.key().clone());
         let seen = self.seen.entry(room.clone()).or_default();
-        let id = chat.id.map(MessageId::Sent);
         let mut late = chat.late;
-        match &id {
-            Some(id) if !seen.is_new(&key, id.clone()) => return,
+        match &chat.id {
+            Some(id) if !seen.is_new(&key, id) => return,
             Some(id) => {
                 late |= seen.is_late(&key, id);
                 seen.heard_live(&key, id, chat.timestamp.as_ref().and_then(Timestamp::at));
             }
             None => seen.nameless(&key, chat.timestamp.as_ref(), &chat.text),
         }
+        let id = chat.id.map(MessageId::Sent);
         self.people.spoke(&chat.nick);
         self.tell(News::Said(Said {
             own: false,

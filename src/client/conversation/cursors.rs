@@ -87,9 +87,21 @@ pub struct Filled {
 impl Cursors {
     /// `kept`: of an earlier run; not wanted without `history`.
     pub fn new(kept: &HashMap<RoomName, Cursor>, history: bool) -> Cursors {
-        let kept = kept.iter().filter(|_| history);
-        let place = |cursor: &Cursor| Place { cursor: Some(cursor.clone()), kept: true, ..Place::default() };
-        Cursors { rooms: kept.map(|(room, cursor)| (room.clone(), place(cursor))).collect(), history }
+        let mut cursors = Cursors { rooms: HashMap::new(), history };
+        cursors.recall(kept);
+        cursors
+    }
+
+    /// Takes over cursors of earlier runs, in place of others' of which nothing came. A room that this run has been told
+    /// of stays where it is.
+    pub fn recall(&mut self, kept: &HashMap<RoomName, Cursor>) {
+        self.rooms.retain(|_, place| !place.kept);
+        for (room, cursor) in kept.iter().filter(|_| self.history) {
+            let place = self.rooms.entry(room.clone()).or_default();
+            if place.cursor.is_none() {
+                *place = Place { cursor: Some(cursor.clone()), kept: true, ..Place::default() };
+            }
+        }
     }
 
     pub fn of(&self, room: &RoomName) -> Option<&Cursor> {

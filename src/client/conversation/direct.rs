@@ -1,7 +1,7 @@
 //! Direct messages: those to us, each confirmed to its sender, and those of ours, of which we wait to hear that.
 
 use super::{Conversation, Kind, Output, Publication, Role};
-use crate::client::memo::Memo;
+use crate::client::memo::{Memo, Series};
 use crate::client::news::{News, Place, Said};
 use crate::now::Now;
 use crate::protocol::{MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Timestamp, Topic};
@@ -17,15 +17,15 @@ impl Conversation {
             // It shows nothing; the member that does confirms it.
             return;
         }
-        let id = private.id.map(MessageId::Sent);
-        let receipt = id.clone().map(|id| self.receipt(now, private.nick.clone(), id));
-        if id.as_ref().is_some_and(|id| !self.seen_direct.is_new(private.nick.key(), id.clone())) {
+        let (key, id) = (private.nick.key(), private.id.as_ref());
+        let receipt = id.map(|id| self.receipt(now, private.nick.clone(), MessageId::Sent(id.clone())));
+        if id.is_some_and(|id| !self.seen_direct.is_new(key, id)) {
             // Its receipt did not arrive, or its sender has not heard of it yet.
             self.out.extend(receipt);
             return;
         }
-        let overtaken = id.as_ref().is_some_and(|id| self.seen_direct.is_late(private.nick.key(), id));
-        let memo = id.clone().map(|id| Memo::ShownDirect { key: private.nick.key().clone(), id });
+        let overtaken = id.is_some_and(|id| self.seen_direct.is_late(key, id));
+        let memo = id.map(|id| Memo::ShownDirect { series: Series::of_sent(key, id), number: id.seq });
         self.people.spoke(&private.nick);
         self.correspondent = Some(private.nick.clone());
         self.tell(News::Said(Said {
@@ -34,7 +34,7 @@ impl Conversation {
             text: private.text,
             at: private.timestamp.as_ref().and_then(Timestamp::at).unwrap_or(now.wall),
             timestamp: private.timestamp,
-            id,
+            id: private.id.map(MessageId::Sent),
             action: private.action,
             late: private.late || overtaken,
             history: false,

@@ -16,12 +16,15 @@ impl Conversation {
             MessageId::Sent(id) => self.cursors.saw(now.instant, room, key, id),
             MessageId::Row(_) => false,
         };
-        self.remember(Memo::Shown { room: room.clone(), key: key.clone(), id });
+        if let Some((series, number)) = self.seen.get(room).and_then(|seen| seen.series(key, &id)) {
+            self.remember(Memo::Shown { room: room.clone(), series, number });
+        }
         self.cursor_moved(moved, room);
     }
 
+    /// Who wants no history passes over what was said before: a later run that does still gets it.
     pub(super) fn cursor_moved(&mut self, moved: bool, room: &RoomName) {
-        if let Some(cursor) = self.cursors.of(room).filter(|_| moved) {
+        if let Some(cursor) = self.cursors.of(room).filter(|_| moved && self.config.history) {
             self.remember(Memo::Cursor { room: room.clone(), cursor: cursor.clone() });
         }
     }

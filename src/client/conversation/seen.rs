@@ -1,29 +1,33 @@
 //! Pure: which messages of a room were shown, so that what comes twice (sent again, or in a page) is shown once.
 
+mod numbers;
 mod recent;
 
+use crate::client::memo::{Series, Shown};
 use crate::protocol::{Entry, Epoch, MessageId, NickKey, SentId, Session, Timestamp};
 use chrono::{DateTime, FixedOffset};
+use numbers::Numbers;
 use recent::Recent;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
-/// Messages that it remembers, of each kind.
-const REMEMBERED: usize = 10_000;
-/// And of direct ones.
-const REMEMBERED_DIRECT: usize = 1_000;
-/// Runs of a client of which it knows the newest message.
-const RUNS: usize = 1_000;
+/// Series that it remembers: with every run of a sender another one begins.
+const SERIES: usize = 10_000;
+/// And of direct messages.
+const SERIES_DIRECT: usize = 1_000;
+/// Nicks of which it knows the newest live message.
+const SPEAKERS: usize = 1_000;
+/// Messages without an id that it remembers: those that came live since the last page.
+const NAMELESS: usize = 10_000;
 
 /// The memory of one room, or of direct messages.
 #[derive(Debug)]
 pub struct Seen {
-    ids: Recent<(NickKey, MessageId)>,
+    /// By this run.
+    shown: Numbers,
+    /// By earlier ones under the same nick.
+    earlier: Numbers,
     /// Messages that came without an id, with how often each was shown.
     nameless: Recent<Nameless>,
-    /// The highest number of each run.
-    newest: HashMap<(NickKey, Session), u64>,
-    /// These runs, the first seen first.
-    runs: VecDeque<(NickKey, Session)>,
     /// The newest live message of each nick: its run and time. Where it lies in the history is not known yet.
     live: HashMap<NickKey, (Session, DateTime<FixedOffset>)>,
     /// The history that pages came from.
@@ -49,71 +53,56 @@ const IN_TIME: Was = Was::New { late: false };
 
 impl Default for Seen {
     fn default() -> Seen {
-        Seen::of_at_most(REMEMBERED)
+        Seen::of_at_most(SERIES)
     }
 }
 
 impl Seen {
-    fn of_at_most(count: usize) -> Seen {
+    fn of_at_most(series: usize) -> Seen {
         Seen {
-            ids: Recent::of_at_most(count),
-            nameless: Recent::of_at_most(count),
-            newest: HashMap::new(),
-            runs: VecDeque::new(),
+            shown: Numbers::of_at_most(series),
+            earlier: Numbers::of_at_most(series),
+            nameless: Recent::of_at_most(NAMELESS),
             live: HashMap::new(),
             epoch: None,
         }
     }
 
-    /// Of direct messages, as an earlier run showed them.
-    pub fn direct(shown: &[(NickKey, MessageId)]) -> Seen {
-        let mut seen = Seen::of_at_most(REMEMBERED_DIRECT);
-        for (key, id) in shown {
-            seen.is_new(key, id.clone());
-        }
-        seen
+    pub fn of_direct_messages() -> Seen {
+        Seen::of_at_most(SERIES_DIRECT)
     }
 
-    /// Of a room, as an earlier run showed it from this history.
-    pub fn room(shown: &[(NickKey, MessageId)], epoch: Option<&Epoch>) -> Seen {
-        let mut seen = Seen { epoch: epoch.cloned(), ..Seen::default() };
-        // The server's numbers mean nothing where it is not known which server's they are.
-        let means = |id: &MessageId| epoch.is_some() || matches!(id, MessageId::Sent(_));
-        for (key, id) in shown.iter().filter(|(_, id)| means(id)) {
-            seen.is_new(key, id.clone());
-        }
-        seen
+    /// Takes over what earlier runs showed, in place of what others did. What this one has shown stays shown.
+    pub fn recall(&mut self, shown: Shown) {
+        self.earlier.replace(shown);
     }
 
-    /// Whether a message with an id is new; from now on it is not.
-    pub fn is_new(&mut self, key: &NickKey, id: MessageId) -> bool {
-        let entry = (key.clone(), id);
-        if self.ids.contains(&entry) {
-            return false;
-        }
-        if let MessageId::Sent(id) = &entry.1 {
-            self.note_newest(key, id);
-        }
-        self.ids.add(entry);
-        true
+    /// Whether a message with its sender's id is new; from now on it is not.
+    pub fn is_new(&mut self, key: &NickKey, id: &SentId) -> bool {
+        self.add(Series::of_sent(key, id), id.seq)
+    }
+
+    fn add(&mut self, series: Series, number: u64) -> bool {
+        !self.earlier.has(&series, number) && self.shown.add(series, number)
     }
 
     /// Whether a message was shown.
     pub fn has(&self, key: &NickKey, id: &SentId) -> bool {
-        self.ids.contains(&(key.clone(), MessageId::Sent(id.clone())))
+        let series = Series::of_sent(key, id);
+        self.shown.has(&series, id.seq) || self.earlier.has(&series, id.seq)
     }
 
     /// Whether a later one of the same run was shown.
-    pub fn is_late(&self, key: &NickKey, id: &MessageId) -> bool {
-        let MessageId::Sent(id) = id else { return false };
-        self.newest.get(&(key.clone(), id.session.clone())).is_some_and(|newest| *newest > id.seq)
+    pub fn is_late(&self, key: &NickKey, id: &SentId) -> bool {
+        let series = Series::of_sent(key, id);
+        self.shown.newest(&series).max(self.earlier.newest(&series)) > Some(id.seq)
     }
 
     /// A message has come live; `at`: when it was written, by its sender's clock.
-    pub fn heard_live(&mut self, key: &NickKey, id: &MessageId, at: Option<DateTime<FixedOffset>>) {
-        let (MessageId::Sent(id), Some(at)) = (id, at) else { return };
+    pub fn heard_live(&mut self, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) {
+        let Some(at) = at else { return };
         // Whoever speaks under so many nicks is no sender whose order matters.
-        let has_room = self.live.len() < RUNS;
+        let has_room = self.live.len() < SPEAKERS;
         match self.live.get_mut(key) {
             Some((_, newest)) if *newest > at => {}
             Some(newest) => *newest = (id.session.clone(), at),
@@ -124,26 +113,14 @@ impl Seen {
 
     /// Whether a message of a page was written before one of another run of its sender that came live. Only its own
     /// clock can tell: a run's identifier says nothing of its time.
-    fn is_overtaken(&self, key: &NickKey, id: &MessageId, entry: &Entry) -> bool {
-        let at = entry.timestamp.as_ref().and_then(Timestamp::at);
-        let (MessageId::Sent(id), Some(at)) = (id, at) else { return false };
+    fn is_overtaken(&self, key: &NickKey, id: &SentId, entry: &Entry) -> bool {
+        let Some(at) = entry.timestamp.as_ref().and_then(Timestamp::at) else { return false };
         self.live.get(key).is_some_and(|(session, newest)| *session != id.session && *newest > at)
     }
 
-    fn note_newest(&mut self, key: &NickKey, id: &SentId) {
-        let run = (key.clone(), id.session.clone());
-        match self.newest.get_mut(&run) {
-            Some(newest) => *newest = id.seq.max(*newest),
-            None => {
-                self.newest.insert(run.clone(), id.seq);
-                self.runs.push_back(run);
-                if self.runs.len() > RUNS
-                    && let Some(oldest) = self.runs.pop_front()
-                {
-                    self.newest.remove(&oldest);
-                }
-            }
-        }
+    /// The series of a message, and its number there.
+    pub fn series(&self, key: &NickKey, id: &MessageId) -> Option<(Series, u64)> {
+        Series::of(key, id, self.epoch.as_ref())
     }
 
     /// A live message without an id: always shown, and remembered for the pages to come.
@@ -153,9 +130,7 @@ impl Seen {
 
     /// From now on pages come from this history. In another one the server numbers messages without an id anew.
     pub fn pages_are_of(&mut self, epoch: &Epoch) {
-        if self.epoch.replace(epoch.clone()).is_some_and(|before| before != *epoch) {
-            self.ids.retain(|(_, id)| matches!(id, MessageId::Sent(_)));
-        }
+        self.epoch = Some(epoch.clone());
     }
 
     /// What the entries of a page were, in their order; from now on all of them are shown.
@@ -164,21 +139,26 @@ impl Seen {
         let merge = |entry: &Entry| {
             let key = entry.nick.key();
             let name = nameless(key, entry.timestamp.as_ref(), &entry.text);
-            match &entry.id {
-                Some(id) if !self.is_new(key, id.clone()) => Was::Shown,
-                // The server's number of a message that may have come live, without one.
-                Some(MessageId::Row(_)) if self.take_nameless(&name) => Was::ShownNameless,
-                Some(id) => Was::New { late: self.is_late(key, id) || self.is_overtaken(key, id, entry) },
-                None => {
-                    let copies = in_page.entry(name.clone()).or_insert(0);
-                    *copies += 1;
-                    if *copies <= self.nameless.count(&name) {
-                        return Was::Shown;
+            let numbered = entry.id.as_ref().and_then(|id| Some((id, self.series(key, id)?)));
+            if let Some((id, (series, number))) = numbered {
+                let is_new = self.add(series, number);
+                return match id {
+                    _ if !is_new => Was::Shown,
+                    MessageId::Sent(id) => {
+                        Was::New { late: self.is_late(key, id) || self.is_overtaken(key, id, entry) }
                     }
-                    self.nameless.add(name);
-                    IN_TIME
-                }
+                    // The server's number of a message that may have come live, without one.
+                    MessageId::Row(_) if self.take_nameless(&name) => Was::ShownNameless,
+                    MessageId::Row(_) => IN_TIME,
+                };
             }
+            let copies = in_page.entry(name.clone()).or_insert(0);
+            *copies += 1;
+            if *copies <= self.nameless.count(&name) {
+                return Was::Shown;
+            }
+            self.nameless.add(name);
+            IN_TIME
         };
         page.iter().map(merge).collect()
     }
@@ -197,7 +177,7 @@ fn nameless(key: &NickKey, timestamp: Option<&Timestamp>, text: &str) -> Nameles
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Nick;
+    use crate::protocol::{Nick, Session};
 
     const TIME: &str = "2026-11-22T19:11:37.269207";
 
@@ -214,6 +194,14 @@ mod tests {
         }
     }
 
+    fn id(seq: u64) -> SentId {
+        SentId { session: Session::parse("k3v9x2m1q8f0").unwrap(), seq }
+    }
+
+    fn epoch(text: &str) -> Epoch {
+        Epoch::parse(text).unwrap()
+    }
+
     fn live(seen: &mut Seen, time: &str, text: &str) {
         seen.nameless(Nick::parse("alice").unwrap().key(), Timestamp::parse(time).as_ref(), text);
     }
@@ -222,13 +210,12 @@ mod tests {
     fn ids_count_once_per_nick() {
         let mut seen = Seen::default();
         let (alice, bob) = (Nick::parse("alice").unwrap(), Nick::parse("bob").unwrap());
-        let id = || MessageId::parse("k3v9x2m1q8f0-1").unwrap();
-        assert!(seen.is_new(alice.key(), id()));
-        assert!(!seen.is_new(alice.key(), id()));
-        assert!(seen.is_new(bob.key(), id()), "nobody can use up another's ids");
+        assert!(seen.is_new(alice.key(), &id(1)));
+        assert!(!seen.is_new(alice.key(), &id(1)));
+        assert!(seen.is_new(bob.key(), &id(1)), "nobody can use up another's ids");
         assert_eq!(seen.merge(&[entry(Some("k3v9x2m1q8f0-1"), TIME, "a")]), [Was::Shown]);
         assert_eq!(seen.merge(&[entry(Some("k3v9x2m1q8f0-2"), TIME, "b")]), [IN_TIME]);
-        assert!(!seen.is_new(alice.key(), MessageId::parse("k3v9x2m1q8f0-2").unwrap()));
+        assert!(!seen.is_new(alice.key(), &id(2)));
     }
 
     #[test]
@@ -246,6 +233,7 @@ mod tests {
     #[test]
     fn a_live_message_is_found_under_the_servers_number() {
         let mut seen = Seen::default();
+        seen.pages_are_of(&epoch("aaaaaaaaaaaa"));
         live(&mut seen, TIME, "hi");
         let page = [entry(Some("x-1"), TIME, "hi"), entry(Some("x-2"), TIME, "hi")];
         assert_eq!(seen.merge(&page), [Was::ShownNameless, IN_TIME]);
@@ -258,11 +246,11 @@ mod tests {
     fn the_numbers_of_another_history_are_others() {
         let mut seen = Seen::default();
         let id = "k3v9x2m1q8f0-1";
-        for (epoch, fresh) in
+        for (name, fresh) in
             [("aaaaaaaaaaaa", [IN_TIME; 2]), ("aaaaaaaaaaaa", [Was::Shown; 2]), ("bbbbbbbbbbbb", [IN_TIME, Was::Shown])]
         {
-            seen.pages_are_of(&Epoch::parse(epoch).unwrap());
-            assert_eq!(seen.merge(&[entry(Some("x-1"), TIME, "a"), entry(Some(id), TIME, "b")]), fresh, "{epoch}");
+            seen.pages_are_of(&epoch(name));
+            assert_eq!(seen.merge(&[entry(Some("x-1"), TIME, "a"), entry(Some(id), TIME, "b")]), fresh, "{name}");
         }
     }
 
@@ -270,17 +258,12 @@ mod tests {
     fn what_is_older_than_what_was_shown_is_late() {
         let mut seen = Seen::default();
         let alice = Nick::parse("alice").unwrap().key().clone();
-        let id = |text| MessageId::parse(text).unwrap();
-        assert!(seen.is_new(&alice, id("k3v9x2m1q8f0-5")));
-        for (text, late) in [("k3v9x2m1q8f0-4", true), ("k3v9x2m1q8f0-5", false), ("aaaaaaaaaaaa-1", false)] {
-            seen.is_new(&alice, id(text));
-            assert_eq!(seen.is_late(&alice, &id(text)), late, "{text}");
+        assert!(seen.is_new(&alice, &id(5)));
+        let other = SentId { session: Session::parse("aaaaaaaaaaaa").unwrap(), seq: 1 };
+        for (id, late) in [(id(4), true), (id(5), false), (other, false), (id(6), false)] {
+            seen.is_new(&alice, &id);
+            assert_eq!(seen.is_late(&alice, &id), late, "{id}");
         }
-        assert!(!seen.is_late(&alice, &id("x-1")));
-        for run in 0..RUNS as u64 {
-            seen.note_newest(&alice, &SentId { session: Session::parse(&format!("{run:012}")).unwrap(), seq: 1 });
-        }
-        assert_eq!((seen.newest.len(), seen.runs.len()), (RUNS, RUNS));
     }
 
     #[test]
@@ -288,7 +271,10 @@ mod tests {
         const LATE: Was = Was::New { late: true };
         let (early, noon, later) = ("2026-11-22T11:00:00Z", "2026-11-22T13:00:00+01:00", "2026-11-22T12:30:00Z");
         let alice = Nick::parse("alice").unwrap().key().clone();
-        let id = |text| MessageId::parse(text).unwrap();
+        let sent = |text| match MessageId::parse(text) {
+            Some(MessageId::Sent(id)) => id,
+            other => panic!("{other:?}"),
+        };
         let at = |text| Timestamp::parse(text).unwrap().at();
         for (text, time, was) in [
             ("aaaaaaaaaaaa-1", early, LATE),
@@ -300,7 +286,7 @@ mod tests {
         ] {
             let mut seen = Seen::default();
             for (text, time) in [("k3v9x2m1q8f0-5", noon), ("aaaaaaaaaaaa-9", early)] {
-                seen.heard_live(&alice, &id(text), at(time));
+                seen.heard_live(&alice, &sent(text), at(time));
             }
             assert_eq!(seen.merge(&[entry(Some(text), time, "a")]), [was], "{text} {time}");
             let bob = Entry { nick: Nick::parse("bob").unwrap(), ..entry(Some("aaaaaaaaaaaa-1"), early, "b") };
@@ -320,17 +306,33 @@ mod tests {
 
     #[test]
     fn what_an_earlier_run_showed_is_not_new() {
+        let (alice, epoch) = (Nick::parse("alice").unwrap().key().clone(), epoch("aaaaaaaaaaaa"));
+        let shown = vec![
+            (Series::of_sent(&alice, &id(1)), [1, 3].into_iter().collect()),
+            (Series::Stored(epoch.clone()), [1].into_iter().collect()),
+        ];
+        let page =
+            ["k3v9x2m1q8f0-1", "k3v9x2m1q8f0-2", "x-1", "x-2"].map(|id| entry(Some(id), TIME, &format!("text {id}")));
+        let mut seen = Seen::default();
+        seen.recall(shown.clone());
+        seen.pages_are_of(&epoch);
+        assert_eq!(seen.merge(&page), [Was::Shown, Was::New { late: true }, Was::Shown, IN_TIME]);
+        // Under another nick only this run's own count.
+        seen.recall(Vec::new());
+        assert_eq!(seen.merge(&page), [Was::New { late: true }, Was::Shown, IN_TIME, Was::Shown]);
+        let mut direct = Seen::of_direct_messages();
+        direct.recall(shown);
+        assert!(!direct.is_new(&alice, &id(3)) && direct.is_new(&alice, &id(2)));
+    }
+
+    #[test]
+    fn how_many_come_before_it_comes_again_makes_no_difference() {
+        let mut seen = Seen::default();
         let alice = Nick::parse("alice").unwrap().key().clone();
-        let shown = ["k3v9x2m1q8f0-1", "x-1"].map(|text| (alice.clone(), MessageId::parse(text).unwrap()));
-        let page = [entry(Some("k3v9x2m1q8f0-1"), TIME, "a"), entry(Some("x-1"), TIME, "b")];
-        let epoch = Epoch::parse("aaaaaaaaaaaa").unwrap();
-        let mut seen = Seen::room(&shown, Some(&epoch));
-        seen.pages_are_of(&epoch);
-        assert_eq!(seen.merge(&page), [Was::Shown; 2]);
-        let mut seen = Seen::room(&shown, None);
-        seen.pages_are_of(&epoch);
-        assert_eq!(seen.merge(&page), [Was::Shown, IN_TIME]);
-        let mut direct = Seen::direct(&shown);
-        assert!(!direct.is_new(&alice, shown[0].1.clone()));
+        assert!(seen.is_new(&alice, &id(50_000)));
+        for seq in 1..50_000 {
+            assert!(seen.is_new(&alice, &id(seq)));
+        }
+        assert!(!seen.is_new(&alice, &id(50_000)) && !seen.is_new(&alice, &id(1)));
     }
 }

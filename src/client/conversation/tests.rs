@@ -181,6 +181,21 @@ fn a_reply_without_a_token_is_no_reply_of_our_server() {
 }
 
 #[test]
+fn a_reply_of_another_kind_answers_nothing() {
+    let mut stage = Stage::new(|_| {});
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    let token = stage.payload("chat/request/history/alice")["request"].as_str().unwrap().to_owned();
+    stage.out.clear();
+    let list = r#"{"type":"online_users","users":[],"count":0,"request":"TOKEN"}"#;
+    stage.arrives("chat/private/alice/server", &list.replace("TOKEN", &token));
+    assert_eq!(stage.out, []);
+    let page = r#"{"type":"history","messages":[{"username":"bob","message":"old"}],"request":"TOKEN","room":"lobby"}"#;
+    stage.arrives("chat/private/alice/server", &page.replace("TOKEN", &token));
+    stage.check_told(&["old"]);
+}
+
+#[test]
 fn another_instance_is_joined_again_and_the_same_is_not() {
     let mut stage = Stage::welcomed();
     stage.arrives("chat/server", ONLINE);

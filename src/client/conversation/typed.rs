@@ -4,7 +4,7 @@ use super::requests::{CAPACITY as MOST_OPEN, Question, TooMany};
 use super::seen::Seen;
 use super::{Conversation, Join, Output, Role};
 use crate::client::command::{self, Command, Page, Target};
-use crate::client::memo::{Memo, Remembered};
+use crate::client::memo::{Memo, Remembered, Series};
 use crate::client::news::{News, Place, Said};
 use crate::client::outbox::{Kept, Message};
 use crate::now::Now;
@@ -39,9 +39,9 @@ impl Conversation {
             Ok(nick) => {
                 self.outbox.rename(&nick);
                 self.nick = nick;
-                // They were shown already: their echoes, which now come under this nick, are not. All else that is
-                // known is another's.
+                // Until the shell knows what earlier runs under this nick left.
                 self.recall(Remembered::default());
+                self.cursors.lost();
                 self.choosing_nick = false;
                 // The connection that follows is a first one.
                 self.connected_before = false;
@@ -125,10 +125,14 @@ impl Conversation {
                 pos: None,
                 reference,
             }));
-            let (key, id) = (self.nick.key().clone(), MessageId::Sent(id));
+            let key = self.nick.key().clone();
             match place {
-                Place::Room(room) => self.shown(now, &room, &key, id),
-                Place::Direct(_) => self.remember(Memo::ShownDirect { key, id }),
+                Place::Room(room) => self.shown(now, &room, &key, MessageId::Sent(id)),
+                Place::Direct(to) if *to.key() == key => {
+                    self.remember(Memo::ShownDirect { series: Series::of_sent(&key, &id), number: id.seq });
+                }
+                // Nobody sends it to us.
+                Place::Direct(_) => {}
             }
         }
     }
@@ -275,10 +279,12 @@ impl Conversation {
 fn mark_shown(rooms: &mut HashMap<RoomName, Seen>, direct: &mut Seen, message: &Message) {
     let (seen, nick, id) = match message {
         Message::Chat(chat) => (rooms.entry(chat.room.clone()).or_default(), &chat.nick, &chat.id),
-        Message::Private(private) => (direct, &private.nick, &private.id),
+        Message::Private(private) if private.to.key() == private.nick.key() => (direct, &private.nick, &private.id),
+        // It comes to somebody else.
+        Message::Private(_) => return,
     };
     if let Some(id) = id {
-        seen.is_new(nick.key(), MessageId::Sent(id.clone()));
+        seen.is_new(nick.key(), id);
     }
 }
 

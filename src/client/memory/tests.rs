@@ -1,12 +1,21 @@
 //! Both files on a disk: what comes back, what is refused, and what several processes do to each other.
 
+use super::shown::{SERIES, SLACK};
 use super::*;
+use crate::client::memo::Shown;
 use crate::client::outbox::{Kept, Message};
-use crate::protocol::{Chat, Nick, SentId, Session};
+use crate::protocol::{Chat, Nick, Ranges, SentId, Session};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const SESSION: &str = "k3v9x2m1q8f0";
+
+impl Memory {
+    /// Makes what others do fail, until it is called the other way round.
+    pub fn hide(&self, table: &str, name: &str) {
+        self.sql.execute_batch(&format!("ALTER TABLE {table} RENAME TO {name}")).unwrap();
+    }
+}
 
 /// A folder of its own, removed with the value.
 struct Folder(PathBuf);
@@ -40,12 +49,19 @@ fn room(name: &str) -> RoomName {
     RoomName::parse(name).unwrap()
 }
 
-fn id(seq: usize) -> MessageId {
-    MessageId::parse(&format!("{SESSION}-{seq}")).unwrap()
+fn bob() -> Series {
+    Series::Sent(NickKey::parse("bob").unwrap(), Session::parse(SESSION).unwrap())
 }
 
-fn shown(name: &str, seq: usize) -> Memo {
-    Memo::Shown { room: room(name), key: NickKey::parse("bob").unwrap(), id: id(seq) }
+fn shown(name: &str, number: u64) -> Memo {
+    Memo::Shown { room: room(name), series: bob(), number }
+}
+
+/// Of another run with each number.
+fn of_runs(numbers: std::ops::Range<usize>) -> Vec<Memo> {
+    let session = |number| Session::parse(&format!("{number:012}")).unwrap();
+    let series = |number| Series::Sent(NickKey::parse("bob").unwrap(), session(number));
+    numbers.map(|number| Memo::Shown { room: room("lobby"), series: series(number), number: 1 }).collect()
 }
 
 fn cursor(name: &str, pos: u64) -> Memo {
@@ -56,16 +72,20 @@ fn cursor(name: &str, pos: u64) -> Memo {
 fn what_is_kept_comes_back_and_is_its_users_own() {
     let folder = Folder::new();
     let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
-    let direct = Memo::ShownDirect { key: NickKey::parse("bob").unwrap(), id: id(9) };
-    memory.keep(&[cursor("lobby", 3), shown("dev", 1), shown("dev", 2), shown("dev", 1), direct]).unwrap();
+    let direct = Memo::ShownDirect { series: bob(), number: 9 };
+    let history = Series::Stored(Epoch::parse("rkrxc5f0sqnm").unwrap());
+    let stored = Memo::Shown { room: room("dev"), series: history.clone(), number: 7 };
+    memory.keep(&[cursor("lobby", 3), shown("dev", 1), shown("dev", 2), stored, shown("dev", 1), direct]).unwrap();
+    memory.keep(&[shown("dev", 3), shown("dev", 5)]).unwrap();
     memory.keep(&[cursor("lobby", 7), Memo::ServerSeen]).unwrap();
     drop(memory);
     let memory = Memory::open(&folder.file(), chat("alice")).unwrap();
     let remembered = memory.recall().unwrap();
     assert_eq!(remembered.cursors[&room("lobby")].pos, 7);
-    let ids: Vec<_> = remembered.shown[&room("dev")].iter().map(|(_, id)| id.clone()).collect();
-    assert_eq!(ids, [id(1), id(2)]);
-    assert_eq!(remembered.shown_direct, [(NickKey::parse("bob").unwrap(), id(9))]);
+    let numbers = |numbers: &[u64]| numbers.iter().copied().collect::<Ranges>();
+    let dev = &remembered.shown[&room("dev")];
+    assert_eq!(*dev, [(history, numbers(&[7])), (bob(), numbers(&[1, 2, 3, 5]))], "bob was heard of last");
+    assert_eq!(remembered.shown_direct, [(bob(), numbers(&[9]))]);
     assert!(remembered.server_seen);
 
     let mut memory = Memory::open(&folder.file(), chat("carol")).unwrap();
@@ -82,16 +102,49 @@ fn what_is_kept_comes_back_and_is_its_users_own() {
 }
 
 #[test]
-fn only_the_last_are_kept() {
+fn of_many_runs_the_last_are_kept_and_of_one_all() {
     let folder = Folder::new();
-    let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
-    for first in (0..SHOWN + 2 * SLACK).step_by(SLACK / 2) {
-        let memos: Vec<_> = (first..first + SLACK / 2).map(|seq| shown("lobby", seq + 1)).collect();
-        memory.keep(&memos).unwrap();
+    let open = || Memory::open(&folder.file(), chat("alice")).unwrap();
+    let mut memory = open();
+    let end = SERIES + 2 * SLACK;
+    for first in (0..end).step_by(SLACK / 2) {
+        memory.keep(&of_runs(first..first + SLACK / 2)).unwrap();
     }
     let lobby = memory.recall().unwrap().shown.remove(&room("lobby")).unwrap();
-    assert!((SHOWN..=SHOWN + SLACK).contains(&lobby.len()), "{}", lobby.len());
-    assert_eq!(lobby.last().unwrap().1, id(SHOWN + 2 * SLACK));
+    assert!((SERIES..=SERIES + SLACK).contains(&lobby.len()), "{}", lobby.len());
+    let last = |lobby: &Shown| of_runs(end - 1..end) == [shown_of(lobby.last().unwrap())];
+    assert!(last(&lobby));
+    let all: Vec<_> = (1..=3 * SLACK as u64).map(|number| shown("lobby", number)).collect();
+    memory.keep(&all).unwrap();
+    let lobby = memory.recall().unwrap().shown.remove(&room("lobby")).unwrap();
+    assert_eq!(lobby.last().unwrap().1.ranges(), [(1, 3 * SLACK as u64)]);
+}
+
+fn shown_of((series, numbers): &(Series, Ranges)) -> Memo {
+    Memo::Shown { room: room("lobby"), series: series.clone(), number: numbers.last().unwrap() }
+}
+
+#[test]
+fn many_short_runs_leave_no_more_than_a_long_one() {
+    let folder = Folder::new();
+    let open = || Memory::open(&folder.file(), chat("alice")).unwrap();
+    let step = SLACK / 2;
+    for first in (0..SERIES + 4 * step).step_by(step) {
+        open().keep(&of_runs(first..first + step)).unwrap();
+    }
+    let lobby = open().recall().unwrap().shown.remove(&room("lobby")).unwrap();
+    assert_eq!(lobby.len(), SERIES);
+    assert_eq!(of_runs(SERIES + 4 * step - 1..SERIES + 4 * step), [shown_of(lobby.last().unwrap())]);
+    // What takes too much goes, too: numbers full of holes.
+    let hole = |number: u64| match of_runs(number as usize % 20..number as usize % 20 + 1).remove(0) {
+        Memo::Shown { room, series, .. } => Memo::Shown { room, series, number: 1 << 52 | number << 4 },
+        other => other,
+    };
+    open().keep(&(1..=80_000).map(hole).collect::<Vec<_>>()).unwrap();
+    let size = |memory: &Memory| -> i64 {
+        memory.sql.query_row("SELECT sum(length(numbers)) FROM shown", [], |row| row.get(0)).unwrap()
+    };
+    assert!(size(&open()) <= 2_000_000);
 }
 
 /// The test runs itself as further processes, each of which keeps so many.
@@ -99,11 +152,11 @@ fn only_the_last_are_kept() {
 fn two_processes_share_it() {
     const FILE: &str = "MQTTCHAT_TEST_MEMORY";
     const NAME: &str = "MQTTCHAT_TEST_NAME";
-    const TURNS: usize = 100;
+    const TURNS: u64 = 100;
     if let (Some(file), Ok(name)) = (std::env::var_os(FILE), std::env::var(NAME)) {
         let mut memory = Memory::open(Path::new(&file), chat("alice")).unwrap();
         for seq in 1..=TURNS {
-            memory.keep(&[shown(&name, seq), cursor(&name, seq as u64)]).unwrap();
+            memory.keep(&[shown(&name, seq), cursor(&name, seq)]).unwrap();
         }
         return;
     }
@@ -118,8 +171,8 @@ fn two_processes_share_it() {
     }
     let remembered = Memory::open(&folder.file(), chat("alice")).unwrap().recall().unwrap();
     for name in ["one", "two", "three"] {
-        assert_eq!(remembered.shown[&room(name)].len(), TURNS);
-        assert_eq!(remembered.cursors[&room(name)].pos, TURNS as u64);
+        assert_eq!(remembered.shown[&room(name)][0].1.ranges(), [(1, TURNS)]);
+        assert_eq!(remembered.cursors[&room(name)].pos, TURNS);
     }
 }
 

@@ -201,7 +201,7 @@ fn what_is_refused_is_asked_again_later() {
         now += LONG_REST - Duration::from_millis(1);
         assert_eq!(cursors.holes(now), []);
         now += Duration::from_millis(1);
-        assert_eq!(cursors.holes(now), [asked.clone()]);
+        assert_eq!(cursors.holes(now), std::slice::from_ref(&asked));
         assert_eq!(cursors.holes(now + LONG_REST), [], "the requests see to it");
         cursors.page(now, &asked, Some(&span(EPOCH, 3, 3, true, false)));
         assert_eq!(cursors.holes(now + LONG_REST), []);
@@ -378,8 +378,8 @@ impl World {
         let nick = entry.nick.key();
         match entry.id {
             Some(MessageId::Sent(id)) => {
-                if self.seen.is_new(nick, MessageId::Sent(id.clone())) {
-                    let late = self.seen.is_late(nick, &MessageId::Sent(id.clone()));
+                if self.seen.is_new(nick, &id) {
+                    let late = self.seen.is_late(nick, &id);
                     self.show(pos, late);
                     self.stage.cursors.saw(self.stage.now, &lobby(), nick, &id);
                 }
@@ -432,6 +432,7 @@ impl World {
         let from = asked.after.as_ref().map_or(self.said.len().saturating_sub(messages), |after| after.pos as usize);
         let to = (from + messages).min(self.said.len());
         let entries: Vec<Entry> = (from + 1..=to).map(|pos| self.entry(pos)).collect();
+        self.seen.pages_are_of(&Epoch::parse(EPOCH).unwrap());
         let were = self.seen.merge(&entries);
         for (entry, was) in entries.iter().zip(were) {
             let key = entry.nick.key();

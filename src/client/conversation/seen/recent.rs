@@ -16,10 +16,6 @@ impl<T: Eq + Hash + Clone> Recent<T> {
         Recent { counts: HashMap::new(), order: VecDeque::new(), capacity }
     }
 
-    pub fn contains(&self, item: &T) -> bool {
-        self.counts.contains_key(item)
-    }
-
     pub fn count(&self, item: &T) -> usize {
         self.counts.get(item).copied().unwrap_or(0)
     }
@@ -32,11 +28,6 @@ impl<T: Eq + Hash + Clone> Recent<T> {
         {
             self.remove(&oldest);
         }
-    }
-
-    pub fn retain(&mut self, keep: impl Fn(&T) -> bool) {
-        self.counts.retain(|item, _| keep(item));
-        self.order.retain(keep);
     }
 
     /// One of them less; whether there was one. Its place in the order stays until it is the oldest.
@@ -62,8 +53,7 @@ mod tests {
         for number in 0..=REMEMBERED {
             recent.add(number);
         }
-        assert!(!recent.contains(&0));
-        assert!(recent.contains(&1));
+        assert_eq!((recent.count(&0), recent.count(&1)), (0, 1));
         assert_eq!(recent.counts.len(), REMEMBERED);
     }
 }

@@ -1,6 +1,7 @@
 //! What was missed: cursors, marks and the pages that fill holes.
 
 use super::*;
+use crate::client::memo::Series;
 use crate::protocol::Cursor;
 
 const EPOCH: &str = "rkrxc5f0sqnm";
@@ -8,6 +9,10 @@ const HISTORY: &str = "chat/request/history/alice";
 
 fn cursor(pos: u64) -> Cursor {
     Cursor::parse(&format!("{EPOCH}:{pos}")).unwrap()
+}
+
+fn bob() -> Series {
+    Series::Sent(Nick::parse("bob").unwrap().key().clone(), Session::parse("aaaaaaaaaaaa").unwrap())
 }
 
 /// Bob's messages, whose numbers are their positions.
@@ -91,8 +96,8 @@ impl Stage {
         let short = |out: &Output| match out {
             Output::Tell(News::Said(said)) => Some(format!("told {}", said.text)),
             Output::Tell(News::Page { .. }) => Some("page".to_owned()),
-            Output::Remember(Memo::Shown { id, .. }) => Some(format!("shown {id}")),
-            Output::Remember(Memo::ShownDirect { id, .. }) => Some(format!("shown {id}")),
+            Output::Remember(Memo::Shown { number, .. }) => Some(format!("shown {number}")),
+            Output::Remember(Memo::ShownDirect { number, .. }) => Some(format!("shown {number}")),
             Output::Remember(Memo::Cursor { cursor, .. }) => Some(format!("cursor {}", cursor.pos)),
             Output::PublishWhenShown(publication) => Some(format!("then {}", publication.topic)),
             _ => None,
@@ -121,28 +126,37 @@ fn who_comes_back_gets_what_was_said_since() {
 fn what_is_remembered_was_told_before() {
     let mut stage = Stage::kept(10);
     stage.page(10, 11, true, false);
-    assert_eq!(stage.order(), ["told 11", "shown aaaaaaaaaaaa-11", "page", "cursor 11"]);
+    assert_eq!(stage.order(), ["told 11", "shown 11", "page", "cursor 11"]);
     stage.out.clear();
     stage.mark(11, 12);
     stage.says(12);
-    assert_eq!(stage.order(), ["told 12", "shown aaaaaaaaaaaa-12", "cursor 12"]);
+    assert_eq!(stage.order(), ["told 12", "shown 12", "cursor 12"]);
 }
 
 #[test]
 fn what_an_earlier_run_has_shown_is_not_shown_again() {
     let mut stage = Stage::new(|config| {
-        let shown = ["aaaaaaaaaaaa-11", "x-12"].map(|id| {
-            let key = Nick::parse("bob").unwrap().key().clone();
-            (key, MessageId::parse(id).unwrap())
-        });
+        let shown = [11, 12].into_iter().collect();
         config.remembered.cursors = HashMap::from([(RoomName::lobby(), cursor(10))]);
-        config.remembered.shown = HashMap::from([(RoomName::lobby(), shown.to_vec())]);
+        config.remembered.shown = HashMap::from([(RoomName::lobby(), vec![(bob(), shown)])]);
     });
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
     stage.says(11);
-    stage.page(10, 11, true, false);
-    stage.check_told(&[]);
+    stage.page(10, 13, true, false);
+    stage.check_told(&["unread in lobby", "13"]);
+}
+
+#[test]
+fn however_much_was_missed_nothing_is_told_twice() {
+    let mut stage = Stage::kept(0);
+    stage.says(10_500);
+    let mut told = stage.late().len();
+    for from in (0..10_500).step_by(500) {
+        stage.page(from, from + 500, from == 10_000, false);
+        told += stage.late().len();
+    }
+    assert_eq!(told, 10_500);
 }
 
 #[test]
@@ -238,12 +252,14 @@ fn who_wants_no_history_gets_what_is_missed_from_now_on() {
     assert_eq!((&asked["limit"], asked.get("after")), (&0.into(), None));
     // A server that does not know of that gives one message.
     stage.page(9, 10, false, false);
-    assert_eq!(stage.order(), ["cursor 10"]);
+    assert_eq!(stage.order(), [] as [&str; 0]);
     stage.after(1_000);
     stage.out.clear();
     stage.mark(11, 12);
     stage.check_asked_after(10);
     stage.page(10, 12, true, false);
+    // A later run that wants to know what this one has passed over still gets it.
+    assert_eq!(stage.cursors(), [] as [u64; 0]);
     stage.check_told(&["11", "12"]);
 }
 
@@ -333,16 +349,66 @@ fn marks_are_of_the_rooms_that_we_are_in() {
     stage.check_published(&[HISTORY]);
 }
 
+/// The nick is in use; as Carol, of whom earlier runs have left this, it is connected again.
+fn becomes_carol(stage: &mut Stage, pos: u64, shown: u64) {
+    let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#);
+    stage.arrives("chat/private/alice/server", &refusal);
+    stage.types("Carol");
+    let shown = vec![(bob(), [shown].into_iter().collect())];
+    stage.conversation.recall(Remembered {
+        cursors: HashMap::from([(RoomName::lobby(), cursor(pos))]),
+        shown: HashMap::from([(RoomName::lobby(), shown)]),
+        ..Remembered::default()
+    });
+    stage.arrives("chat/server", ONLINE);
+    stage.out.clear();
+    stage.connect(1);
+}
+
 #[test]
-fn another_nick_has_seen_other_things() {
-    let mut stage = Stage::up_to_date(10);
-    stage
-        .conversation
-        .recall(Remembered { cursors: HashMap::from([(RoomName::lobby(), cursor(4))]), ..Remembered::default() });
+fn under_another_nick_nothing_is_told_twice() {
+    let mut stage = Stage::new(|config| config.can_choose_nick = true);
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.page(0, 2, true, false);
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.says(3);
     stage.input(Input::Lost { reason: "x".to_owned() });
     stage.arrives("chat/server", ONLINE);
     stage.connect(2);
-    stage.check_asked_after(4);
+    becomes_carol(&mut stage, 1, 5);
+    let asked = stage.payload("chat/request/history/carol");
+    assert_eq!(asked["after"], format!("{EPOCH}:2"), "where this run is");
+    let page = format!(
+        r#"{{"type":"history","messages":[{}],"request":{},"room":"lobby","epoch":"{EPOCH}","from":0,"to":5,"complete":true,"gap":false}}"#,
+        entries(1..=5),
+        asked["request"]
+    );
+    stage.out.clear();
+    stage.arrives("chat/private/carol/server", &page);
+    stage.check_told(&["4"]);
+}
+
+#[test]
+fn what_another_nick_has_seen_in_earlier_runs_is_not_seen() {
+    let mut stage = Stage::new(|config| {
+        config.can_choose_nick = true;
+        config.remembered.cursors = HashMap::from([(RoomName::lobby(), cursor(3))]);
+        config.remembered.shown = HashMap::from([(RoomName::lobby(), vec![(bob(), [1, 2, 3].into_iter().collect())])]);
+    });
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    becomes_carol(&mut stage, 1, 5);
+    let asked = stage.payload("chat/request/history/carol");
+    assert_eq!(asked["after"], format!("{EPOCH}:1"));
+    let page = format!(
+        r#"{{"type":"history","messages":[{}],"request":{},"room":"lobby","epoch":"{EPOCH}","from":1,"to":5,"complete":true,"gap":false}}"#,
+        entries(2..=5),
+        asked["request"]
+    );
+    stage.out.clear();
+    stage.arrives("chat/private/carol/server", &page);
+    stage.check_told(&["unread in lobby", "2", "3", "4"]);
 }
 
 #[test]

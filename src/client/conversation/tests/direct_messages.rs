@@ -1,6 +1,7 @@
 //! Direct messages: receipts to their senders, and what becomes of our own.
 
 use super::*;
+use crate::client::memo::Series;
 
 const PSST: &str =
     r#"{"type":"private","username":"Bob","to":"alice","message":"psst","session":"aaaaaaaaaaaa","seq":7}"#;
@@ -68,11 +69,29 @@ fn who_only_sends_confirms_nothing_to_anybody() {
 #[test]
 fn what_an_earlier_run_has_shown_is_only_confirmed() {
     let mut stage = Stage::new(|config| {
-        let key = Nick::parse("bob").unwrap().key().clone();
-        config.remembered.shown_direct = vec![(key, MessageId::parse("aaaaaaaaaaaa-7").unwrap())];
+        let (key, session) = (Nick::parse("bob").unwrap().key().clone(), Session::parse("aaaaaaaaaaaa").unwrap());
+        config.remembered.shown_direct = vec![(Series::Sent(key, session), [7].into_iter().collect())];
     });
     stage.arrives("chat/private/alice/server", PSST);
     check_receipts(&mut stage, false, &[("chat/private/bob/alice", "Bob", "aaaaaaaaaaaa-7")]);
+}
+
+#[test]
+fn however_many_come_none_is_shown_twice() {
+    let mut stage = Stage::welcomed();
+    let psst = |seq: u64| PSST.replace(":7}", &format!(":{seq}}}"));
+    (1..=1_500).for_each(|seq| stage.arrives("chat/private/alice/bob", &psst(seq)));
+    stage.out.clear();
+    // What one says oneself to others is none of it.
+    for number in 1..=1_500 {
+        stage.types(&format!("/msg bob {number}"));
+        let stored = format!(r#"{{"type":"stored","session":"{SESSION}","seq":[[{number},{number}]]}}"#);
+        stage.arrives("chat/private/alice/server", &stored);
+    }
+    assert!(!stage.out.iter().any(|out| matches!(out, Output::Remember(_))));
+    stage.out.clear();
+    stage.arrives("chat/private/alice/bob", &psst(1));
+    check_receipts(&mut stage, false, &[("chat/private/bob/alice", "Bob", "aaaaaaaaaaaa-1")]);
 }
 
 #[test]
