@@ -2,11 +2,12 @@
 
 use super::command::{Command, Names, Target};
 use super::conversation::{Conversation, Input, Output};
-use super::ending::{End, Ending};
+use super::ending::{End, Ending, messages_are};
 use super::heartbeat::Heartbeat;
 use super::input::Typed;
 use super::json;
 use super::keeper::{Keeper, Shown};
+use super::memo::Memo;
 use super::memory::{self, OutboxFile};
 use super::news::News;
 use super::screen::Screen;
@@ -20,7 +21,13 @@ use crate::options::ClientOptions;
 use crate::protocol::{Nick, text};
 use crate::terminal::Terminal;
 use crossbeam_channel::{Receiver, Sender, never, select};
+use serde_json::Value;
 use signal_hook::consts::SIGINT;
+use std::collections::VecDeque;
+
+/// Commands of a program that may wait for room in the outbox; behind them questions and quitting are still heard. Past
+/// that nothing is read.
+const LOOK_AHEAD: usize = 64;
 
 /// Everything that wakes the main thread.
 enum Event {
@@ -48,6 +55,10 @@ pub struct Shell {
     pub(super) screen: Screen,
     pub(super) heartbeat: Heartbeat,
     pub(super) keeper: Keeper,
+    /// `-C` has counted all that it wants, and more has come: that is neither told nor remembered.
+    pub(super) has_heard_enough: bool,
+    /// In JSON mode: what waits for room in the outbox, with its `ref`.
+    pub(super) held: VecDeque<(Command, Option<Value>)>,
     /// `--outbox`.
     pub(super) outbox_file: Option<OutboxFile>,
     /// It was told that the outbox cannot be written.
@@ -82,7 +93,7 @@ impl Shell {
         }
         let earlier = self.conversation.unsettled();
         if earlier > 0 {
-            self.tell(now, &News::Hint(format!("{} still in the outbox", messages(earlier))))?;
+            self.tell(now, &News::Hint(format!("{} still in the outbox", messages_are(earlier))))?;
         }
         self.connect()?;
         if let Some(text) = self.options.message.take() {
@@ -98,7 +109,8 @@ impl Shell {
         loop {
             let event = self.next_event();
             let now = Now::read();
-            if let Err(code) = self.turn(now, event).and_then(|()| self.look_for_the_end(now)) {
+            let turned = self.turn(now, event).and_then(|()| self.say_what_was_held(now));
+            if let Err(code) = turned.and_then(|()| self.look_for_the_end(now)) {
                 return code;
             }
         }
@@ -108,9 +120,14 @@ impl Shell {
         let (no_news, no_line) = (never(), never());
         // While the screen is full only ticks look whether it still is.
         let can_print = self.screen.has_room();
-        let can_send = self.mode == Mode::Chat || !self.conversation.is_busy();
+        let can_take_a_line = match self.mode {
+            // It says that the outbox is full.
+            Mode::Chat => true,
+            Mode::Json => self.held.len() < LOOK_AHEAD,
+            Mode::Listen | Mode::Sender => !self.conversation.is_busy(),
+        };
         let news = if can_print { self.uplink.events() } else { &no_news };
-        let typed = if can_print && can_send { &self.typed } else { &no_line };
+        let typed = if can_print && can_take_a_line { &self.typed } else { &no_line };
         // None of these channels closes while the shell lives, but that of an input that has come to its end.
         select! {
             recv(news) -> event => event.map_or(Event::Tick, Event::Link),
@@ -170,7 +187,7 @@ impl Shell {
             (Typed::Line(line), Mode::Chat) => self.handle(now, Input::Typed(line)),
             (Typed::Line(line), _) if line.trim().is_empty() => Ok(()),
             (Typed::Line(line), Mode::Json) => match json::parse(&line) {
-                Ok((command, reference)) => self.handle(now, Input::Command(command, reference)),
+                Ok((command, reference)) => self.ordered(now, command, reference),
                 Err((text, reference)) => self.tell(now, &News::Error { text, reference }),
             },
             (Typed::Line(line), _) => self.say(now, line),
@@ -191,6 +208,25 @@ impl Shell {
                 Ok(())
             }
         }
+    }
+
+    /// A program's command.
+    fn ordered(&mut self, now: Now, command: Command, reference: Option<Value>) -> Result<(), u8> {
+        if command.keeps_its_turn() && (!self.held.is_empty() || self.conversation.is_busy()) {
+            self.held.push_back((command, reference));
+            return Ok(());
+        }
+        self.handle(now, Input::Command(command, reference))
+    }
+
+    /// Where it ends soon, at once: the outbox takes more than it needs to be busy.
+    fn say_what_was_held(&mut self, now: Now) -> Result<(), u8> {
+        while (!self.conversation.is_busy() || self.ending.is_near())
+            && let Some((command, reference)) = self.held.pop_front()
+        {
+            self.handle(now, Input::Command(command, reference))?;
+        }
+        Ok(())
     }
 
     /// A text that is sent literally.
@@ -227,10 +263,12 @@ impl Shell {
     fn carry_out(&mut self, now: Now, output: Output) -> Result<(), u8> {
         match output {
             Output::Publish(publication) => self.uplink.publish(publication),
+            Output::PublishWhenShown(_) if self.has_heard_enough => {}
             Output::PublishWhenShown(publication) => self.keeper.publish_when_shown(publication),
             Output::Subscribe(filter) => self.uplink.subscribe(filter),
             Output::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
             Output::Tell(news) => self.tell(now, &news)?,
+            Output::Remember(memo) if self.has_heard_enough && memo != Memo::ServerSeen => {}
             Output::Remember(memo) => self.keeper.remember(memo),
             Output::Queued(kept) => {
                 if let Some(Err(error)) = self.outbox_file.as_mut().map(|file| file.add(&kept)) {
@@ -268,6 +306,9 @@ impl Shell {
     }
 
     fn tell(&mut self, now: Now, news: &News) -> Result<(), u8> {
+        if self.is_beyond_the_count(news) {
+            return Ok(());
+        }
         self.went_wrong |= matches!(news, News::Error { .. } | News::Refused { .. });
         if matches!(news, News::Sent { .. } | News::Stored { .. }) {
             self.ending.gets_on(now.instant);
@@ -275,8 +316,22 @@ impl Shell {
         if let Some(line) = self.view.line(now.wall, news) {
             self.screen.print(line);
         }
-        let counts = matches!(news, News::Said(said) if !said.own && !said.history);
-        if counts && self.ending.heard() { Err(0) } else { Ok(()) }
+        if matches!(news, News::Said(said) if !said.own && !said.history) {
+            self.ending.heard(now.instant);
+        }
+        Ok(())
+    }
+
+    /// What comes after the last message that `-C` wants is left to a next run, from the first that is passed over.
+    fn is_beyond_the_count(&mut self, news: &News) -> bool {
+        let is_beyond = match news {
+            News::Said(said) => !said.own && !self.ending.wants_more(),
+            News::Gap { .. } | News::Unread { .. } => !self.ending.wants_more(),
+            News::Page { .. } => self.has_heard_enough,
+            _ => false,
+        };
+        self.has_heard_enough |= is_beyond;
+        is_beyond
     }
 
     /// A last line about what went wrong, for a program as an event too.
@@ -290,23 +345,24 @@ impl Shell {
     }
 
     fn look_for_the_end(&mut self, now: Now) -> Result<(), u8> {
-        match self.ending.look(now.instant, self.conversation.unsettled(), self.conversation.has_questions()) {
+        let unsent = self.conversation.unsettled() + self.held.len();
+        match self.ending.look(now.instant, unsent, self.conversation.has_questions()) {
             None => Ok(()),
             Some(End::Done) if self.mode == Mode::Sender && self.went_wrong => Err(FAILURE),
             Some(End::Done) => Err(0),
             Some(End::TimeIsUp) => Err(TIME_OUT),
             Some(End::Unsent(count)) if self.outbox_keeps_all() => {
-                self.tell(now, &News::Hint(format!("{} in the outbox, for the next run", messages(count))))?;
+                self.tell(now, &News::Hint(format!("{} in the outbox, for the next run", messages_are(count))))?;
                 Err(0)
             }
             Some(End::Unsent(count)) => {
-                self.complain(format!("{} unsent", messages(count)));
+                self.complain(format!("{} unsent", messages_are(count)));
                 Err(FAILURE)
             }
             Some(End::Unconfirmed(count, time)) => {
                 let why = if self.conversation.awaits_a_server() { ": no chat server is answering" } else { "" };
                 let kept = if self.outbox_keeps_all() { "; the outbox keeps them for the next run" } else { "" };
-                self.complain(format!("{} unconfirmed after {} s{why}{kept}", messages(count), time.as_secs()));
+                self.complain(format!("{} unconfirmed after {} s{why}{kept}", messages_are(count), time.as_secs()));
                 Err(TIME_OUT)
             }
         }
@@ -352,12 +408,5 @@ impl Shell {
         self.uplink.close(self.conversation.leave(Now::read()));
         self.heartbeat.stop();
         drop(self.terminal);
-    }
-}
-
-fn messages(count: usize) -> String {
-    match count {
-        1 => "1 message is".to_owned(),
-        _ => format!("{count} messages are"),
     }
 }
