@@ -18,7 +18,7 @@ pub mod folder;
 pub mod history;
 mod marks;
 mod notices;
-mod reader;
+mod questions;
 mod rival;
 mod roster;
 mod shell;

@@ -148,6 +148,20 @@ fn a_bad_line_ends_an_import_before_its_batch() {
 }
 
 #[test]
+fn an_import_that_cannot_write_says_how_far_it_came() {
+    let (folder, data) = (TempDir::new(), TempDir::new());
+    import(data.path(), &write_lines(&folder, &[line(1, "lobby")]));
+    let other = rusqlite::Connection::open(data.path().join("chat.db")).expect("the history");
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN NEW.seq = 651
+        BEGIN SELECT RAISE(ABORT, 'no more'); END";
+    other.execute_batch(refuse).expect("a trigger");
+    let file = write_lines(&folder, &(1..=700).map(|n| line(n, "lobby")).collect::<Vec<_>>());
+    let mut program = Program::start(&["import", text(&file), "--data-dir", text(data.path())]);
+    check_failure(&mut program, &["cannot be written: no more; what stands in the lines to 500 is imported"]);
+    assert_eq!(export(data.path(), &[]).len(), 500);
+}
+
+#[test]
 fn nobody_has_to_read_an_export_to_its_end() {
     let (folder, data) = (TempDir::new(), TempDir::new());
     let lines: Vec<String> = (1..=5_000).map(|n| line(n, "lobby")).collect();

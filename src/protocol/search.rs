@@ -10,7 +10,7 @@ use super::limits::{SEARCH_PREFIX_CHARS, SEARCH_TERMS};
 use super::names::{Nick, NickKey, RoomName};
 use super::timestamp::Timestamp;
 use chrono::{DateTime, FixedOffset};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
 /// What a text asks for, read and checked.
@@ -214,12 +214,26 @@ pub struct SearchResult {
     pub cut: bool,
 }
 
-/// A message with the room that it was said in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A message with the room that it was said in; `{"type":"chat","room",…}`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Found {
     pub room: RoomName,
     #[serde(flatten)]
     pub entry: Entry,
+}
+
+impl Serialize for Found {
+    /// With a `type`, as a message has everywhere else on the wire.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Out<'a> {
+            r#type: &'static str,
+            room: &'a RoomName,
+            #[serde(flatten)]
+            entry: &'a Entry,
+        }
+        Out { r#type: "chat", room: &self.room, entry: &self.entry }.serialize(serializer)
+    }
 }
 
 impl Found {

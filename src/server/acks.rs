@@ -84,7 +84,14 @@ impl Acks {
     }
 
     fn tell(&mut self, sender: Sender, now: Instant) -> Option<(NickKey, Stored)> {
-        let told = self.senders.get_mut(&sender).filter(|told| !told.seq.is_empty())?;
+        let told = self.senders.get_mut(&sender)?;
+        if told.seq.is_empty() {
+            // All of it overflowed. Where no time of its own stands in `times`, nothing else would remove it.
+            if told.next.is_none() {
+                self.senders.remove(&sender);
+            }
+            return None;
+        }
         let next = now + INTERVAL;
         told.next = Some(next);
         told.count = 0;
@@ -188,5 +195,10 @@ mod tests {
         }
         assert_eq!(desk.due(0).len(), 30);
         assert_eq!((desk.due(201), desk.acks.senders.len(), desk.acks.times.len()), (vec![], 0, 0));
+        // All that one sent overflowed before it was told of any.
+        desk.add("alice", 99, (1..=RANGES as u64 + 1).map(|n| n * 2));
+        assert_eq!((desk.due(300).len(), desk.acks.senders.len(), desk.next()), (1, 0, None));
+        desk.add("alice", 99, [1]);
+        assert_eq!(desk.due(301), ["alice: [(1, 1)]"]);
     }
 }

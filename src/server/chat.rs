@@ -147,6 +147,12 @@ pub struct ReplyTo {
     token: Option<Token>,
 }
 
+impl ReplyTo {
+    pub fn requester(&self) -> &NickKey {
+        self.requester.key()
+    }
+}
+
 #[cfg(test)]
 impl ReplyTo {
     pub fn for_tests(requester: Nick) -> ReplyTo {

@@ -1,8 +1,9 @@
 //! The main thread's loop: waits for whatever happens, gives it to the chat, and does what the chat says.
 
 use super::ANOTHER_SERVER;
-use super::chat::{Chat, Input, Output, Question};
+use super::chat::{Chat, Input, Output};
 use super::door::{Door, Gauge, Held};
+use super::questions::Queue;
 use super::roster::Change;
 use super::store::{Answer, Job};
 use crate::link::{self, Link, Version};
@@ -15,15 +16,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Questions to the database that wait at most; whoever asks and gets no answer asks again.
-const QUESTIONS: usize = 1_000;
 /// Any time that is longer than what comes of itself.
 const LONG: Duration = Duration::from_secs(3600);
 
 /// Everything that the main thread waits for.
 enum Event {
     Link(link::Event, Option<Held>),
-    Store(Answer),
+    Store(Input<'static>),
     Tick,
     Due,
     Stop,
@@ -32,7 +31,7 @@ enum Event {
 /// Where it comes from.
 pub struct Inboxes {
     pub link: Receiver<(link::Event, Option<Held>)>,
-    pub store: Receiver<(Answer, Option<Held>)>,
+    pub store: Receiver<Answer>,
     pub ticks: Receiver<()>,
     pub stop: Receiver<i32>,
     pub door: Arc<Door>,
@@ -64,7 +63,7 @@ fn run(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes) -> ExitCode {
                 outputs
             }
             Event::Due => chat.handle(now, Input::Due),
-            Event::Store(answer) => chat.handle(now, answer.into_input()),
+            Event::Store(answer) => chat.handle(now, answer),
             // Nothing that is to be heard is retained: this would be counted again with every connection.
             Event::Link(link::Event::Message(message), _) if message.retained => Vec::new(),
             Event::Link(link::Event::Message(message), weight) => {
@@ -129,7 +128,7 @@ fn next_event(inboxes: &Inboxes, due: Option<Instant>) -> Event {
 struct Hands<'a> {
     link: &'a Link,
     jobs: Sender<Job>,
-    questions: Gauge,
+    questions: Queue,
     /// Presences that the store was not given yet, the latest of each person: it is given more when it has kept those
     /// before, so that what waits for a stalled disk stays bounded.
     seats: BTreeMap<NickKey, Change>,
@@ -138,7 +137,7 @@ struct Hands<'a> {
 
 impl<'a> Hands<'a> {
     fn new(link: &'a Link, jobs: Sender<Job>) -> Hands<'a> {
-        Hands { link, jobs, questions: Gauge::default(), seats: BTreeMap::new(), seats_given: Gauge::default() }
+        Hands { link, jobs, questions: Queue::default(), seats: BTreeMap::new(), seats_given: Gauge::default() }
     }
 
     /// `held`: by what is handled just now; it goes with what is kept of it.
@@ -147,11 +146,9 @@ impl<'a> Hands<'a> {
             Output::Publish(publication) => self.link.publish(publication),
             Output::Keep(keep) => self.give(Job::Keep(keep, held.take())),
             Output::Seats(changes) => self.seats.extend(changes.into_iter().map(|change| (change.key.clone(), change))),
-            // One at a time of each person who is present; nobody would ask it again.
-            Output::Ask(question @ Question::Waiting { .. }) => self.give(Job::Ask(question, None)),
-            Output::Ask(question) => match self.questions.take(1, QUESTIONS) {
+            Output::Ask(question) => match self.questions.enter(&question) {
                 Some(held) => self.give(Job::Ask(question, Some(held))),
-                None => debug!("a question was not asked: {QUESTIONS} wait"),
+                None => debug!("a question was not asked: too many wait"),
             },
         }
     }

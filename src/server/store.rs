@@ -1,13 +1,13 @@
 //! The "store" thread: owns the history and writes it. It commits in batches, whatever the channel holds, and then
 //! reports what is in the database. Questions go through it to the "reader" thread, so that each is answered after
-//! what came before it is committed, and none holds up a commit. Between batches it takes steps of retention.
+//! what came before it is committed, and none holds up a commit or has one for itself. Between batches it takes steps of retention.
 
-use super::chat::{Input, Question, ReplyTo};
+use super::chat::{Input, Question};
 use super::door::Held;
-use super::history::{Committed, Direct, History, Keep, Page, Reader, Retention, SearchPage};
-use super::reader;
+use super::history::{History, Keep, Reader, Retention};
+use super::questions;
 use super::roster::Change;
-use crate::protocol::{NickKey, RoomName};
+use crate::protocol::NickKey;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use log::{error, info, warn};
 use std::collections::{BTreeMap, VecDeque};
@@ -15,7 +15,7 @@ use std::io;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Messages in one transaction at most: a question waits for no more than this.
+/// Jobs of one turn, and messages in one transaction, at most: a question waits for no more than this.
 const BATCH: usize = 4_096;
 /// When a commit that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -33,43 +33,8 @@ pub enum Job {
     Ask(Question, Option<Held>),
 }
 
-/// What it tells.
-pub enum Answer {
-    Committed {
-        committed: Committed,
-        /// How long each of the messages waited since it arrived.
-        delays: Vec<Duration>,
-    },
-    Page {
-        page: Page,
-        reply: ReplyTo,
-    },
-    Rooms {
-        rooms: Vec<(RoomName, u64)>,
-        reply: ReplyTo,
-    },
-    Found {
-        found: SearchPage,
-        reply: ReplyTo,
-    },
-    Waiting {
-        to: NickKey,
-        after: i64,
-        found: Vec<Direct>,
-    },
-}
-
-impl Answer {
-    pub fn into_input(self) -> Input<'static> {
-        match self {
-            Answer::Committed { committed, delays } => Input::Committed { committed, delays },
-            Answer::Page { page, reply } => Input::Page { page, reply },
-            Answer::Rooms { rooms, reply } => Input::Rooms { rooms, reply },
-            Answer::Found { found, reply } => Input::Found { found, reply },
-            Answer::Waiting { to, after, found } => Input::Waiting { to, after, found },
-        }
-    }
-}
+/// What it tells the chat. What is held goes back when that is handled.
+pub type Answer = (Input<'static>, Option<Held>);
 
 /// Starts the threads. They end, everything committed and the database closed, when the jobs' sender is dropped.
 /// `reader`: another connection to the same database; without one, questions are answered over the history's own.
@@ -78,32 +43,18 @@ pub fn start(
     reader: Option<Reader>,
     retention: Retention,
     jobs: Receiver<Job>,
-    answers: Sender<(Answer, Option<Held>)>,
+    answers: Sender<Answer>,
 ) -> io::Result<JoinHandle<()>> {
     let reader = match reader {
         None => None,
         Some(reader) => {
             let (questions, inbox) = unbounded();
-            Some((questions, reader::start(reader, inbox, answers.clone())?))
+            Some((questions, questions::start(reader, inbox, answers.clone())?))
         }
     };
     std::thread::Builder::new().name("store".to_owned()).spawn(move || {
         let (questions, thread) = reader.unzip();
-        let now = Instant::now();
-        let store = Store {
-            history,
-            questions,
-            answers,
-            batches: VecDeque::new(),
-            seats: BTreeMap::new(),
-            seats_held: Vec::new(),
-            retry: None,
-            retention,
-            trim_at: now,
-            trim_failed: false,
-            batches_since_trim: 0,
-        };
-        let history = store.run(&jobs);
+        let history = Store::new(history, questions, retention, answers).run(&jobs);
         // Its connection closes first: the last one folds the write-ahead log into the database and removes it.
         if thread.is_some_and(|thread| thread.join().is_err()) {
             error!("the reader ended by a fault of its own");
@@ -116,7 +67,7 @@ struct Store {
     history: History,
     /// The reader's.
     questions: Option<Sender<(Question, Option<Held>)>>,
-    answers: Sender<(Answer, Option<Held>)>,
+    answers: Sender<Answer>,
     /// What is to be committed next, at most [`BATCH`] in each. They grow only while commits fail, and as far as the
     /// door lets them.
     batches: VecDeque<Batch>,
@@ -138,6 +89,27 @@ struct Batch {
 }
 
 impl Store {
+    fn new(
+        history: History,
+        questions: Option<Sender<(Question, Option<Held>)>>,
+        retention: Retention,
+        answers: Sender<Answer>,
+    ) -> Store {
+        Store {
+            history,
+            questions,
+            answers,
+            batches: VecDeque::new(),
+            seats: BTreeMap::new(),
+            seats_held: Vec::new(),
+            retry: None,
+            retention,
+            trim_at: Instant::now(),
+            trim_failed: false,
+            batches_since_trim: 0,
+        }
+    }
+
     fn run(mut self, jobs: &Receiver<Job>) -> History {
         loop {
             let first = match jobs.recv_deadline(self.wake_at()) {
@@ -145,7 +117,7 @@ impl Store {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let mut question = None;
+            let mut questions = Vec::new();
             let mut taken = 0;
             for job in first.into_iter().chain(jobs.try_iter()) {
                 match job {
@@ -154,19 +126,21 @@ impl Store {
                         self.seats.extend(seats.into_iter().map(|change| (change.key.clone(), change)));
                         self.seats_held.extend(held);
                     }
-                    Job::Ask(asked, held) => question = Some((asked, held)),
+                    Job::Ask(asked, held) => questions.push((asked, held)),
                 }
                 taken += 1;
-                if question.is_some() || taken >= BATCH {
+                if taken >= BATCH {
                     break;
                 }
+            }
+            // While nothing can be committed an answer tells of what there is; a try may take seconds.
+            if self.retry.is_some() {
+                self.ask(&mut questions);
             }
             if self.retry.is_none_or(|at| at <= Instant::now()) {
                 self.commit();
             }
-            if let Some((question, held)) = question {
-                self.ask(question, held);
-            }
+            self.ask(&mut questions);
             self.trim(jobs.is_empty());
         }
         self.commit();
@@ -208,7 +182,7 @@ impl Store {
                     }
                     // The owner is gone only when the program ends.
                     let delays = batch.held.iter().map(Held::age).collect();
-                    let _ = self.answers.send((Answer::Committed { committed, delays }, None));
+                    let _ = self.answers.send((Input::Committed { committed, delays }, None));
                 }
                 Err(error) => {
                     if self.retry.is_none() {
@@ -225,10 +199,16 @@ impl Store {
         }
     }
 
-    fn ask(&self, question: Question, held: Option<Held>) {
+    fn ask(&self, asked: &mut Vec<(Question, Option<Held>)>) {
+        for (question, held) in asked.drain(..) {
+            self.pass_on(question, held);
+        }
+    }
+
+    fn pass_on(&self, question: Question, held: Option<Held>) {
         match &self.questions {
             Some(questions) => drop(questions.send((question, held))),
-            None => match reader::answer(self.history.questions(), question) {
+            None => match questions::answer(self.history.questions(), question) {
                 Ok(answer) => drop(self.answers.send((answer, held))),
                 Err(error) => error!("the history cannot be read: {error}"),
             },

@@ -25,7 +25,8 @@ fn words_phrases_and_filters_find_messages_over_rooms() {
     assert_eq!((&both["type"], &both["complete"]), (&json!("search_result"), &json!(true)));
     assert_eq!(texts(&both), ["leaking again, the PUMP", "the pump is leaking"], "the newest first");
     let newest = &both["messages"][0];
-    assert_eq!((&newest["room"], &newest["id"]), (&json!("lobby"), &json!(format!("{FIRST_RUN}-1"))));
+    assert_eq!((&newest["type"], &newest["room"]), (&json!("chat"), &json!("lobby")));
+    assert_eq!(newest["id"], format!("{FIRST_RUN}-1"));
     assert_eq!(texts(&find(json!({"text": "\"the pump\""}))).len(), 2);
     assert_eq!(texts(&find(json!({"text": "pump*"}))).len(), 3);
     assert_eq!(texts(&find(json!({"text": "pump* from:BOB"}))), ["pumping is fine"]);

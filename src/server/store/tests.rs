@@ -1,8 +1,9 @@
 //! The threads over a database in a file, which another connection breaks and mends.
 
 use super::*;
-use crate::protocol::{Chat, Nick, Private, SentId, Session, Timestamp};
-use crate::server::history::{Arrived, ArrivedDirect, PageQuery, Place};
+use crate::protocol::{Chat, Nick, Private, RoomName, SentId, Session, Timestamp};
+use crate::server::chat::ReplyTo;
+use crate::server::history::{Arrived, ArrivedDirect, Committed, PageQuery, Place};
 use std::path::PathBuf;
 
 /// Longer than anything here takes.
@@ -10,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Desk {
     jobs: Option<Sender<Job>>,
-    answers: Receiver<(Answer, Option<Held>)>,
+    answers: Receiver<Answer>,
     thread: Option<JoinHandle<()>>,
     folder: PathBuf,
 }
@@ -35,29 +36,25 @@ impl Desk {
     }
 
     fn chat(&self, seq: u64) {
-        let text = format!(r#"{{"type":"chat","username":"a","message":"x","session":"k3v9x2m1q8f0","seq":{seq}}}"#);
-        let chat = Chat::parse(text.as_bytes(), RoomName::lobby()).unwrap().unwrap();
-        self.give(Job::Keep(Keep::Chat(Arrived { chat, timestamp: timestamp(), received: 0 }), None));
+        self.give(Job::Keep(Keep::Chat(arrived(seq)), None));
     }
 
-    fn answer(&self) -> Answer {
+    fn answer(&self) -> Input<'static> {
         self.answers.recv_timeout(PATIENCE).unwrap().0
     }
 
     fn committed(&self) -> Committed {
         match self.answer() {
-            Answer::Committed { committed, .. } => committed,
+            Input::Committed { committed, .. } => committed,
             _ => panic!("something else than a commit"),
         }
     }
 
     /// How many messages the lobby has; commits that are told before are passed over.
     fn count(&self) -> usize {
-        let query = PageQuery { room: RoomName::lobby(), limit: 500, place: Place::Newest };
-        let reply = ReplyTo::for_tests(Nick::parse("a").unwrap());
-        self.give(Job::Ask(Question::Page { query, reply }, None));
+        self.give(Job::Ask(newest(), None));
         loop {
-            if let Answer::Page { page, .. } = self.answer() {
+            if let Input::Page { page, .. } = self.answer() {
                 return page.messages.len();
             }
         }
@@ -77,6 +74,18 @@ impl Drop for Desk {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+fn arrived(seq: u64) -> Arrived {
+    let text = format!(r#"{{"type":"chat","username":"a","message":"x","session":"k3v9x2m1q8f0","seq":{seq}}}"#);
+    let chat = Chat::parse(text.as_bytes(), RoomName::lobby()).unwrap().unwrap();
+    Arrived { chat, timestamp: timestamp(), received: 0 }
+}
+
+/// Asks for the newest page of the lobby.
+fn newest() -> Question {
+    let query = PageQuery { room: RoomName::lobby(), limit: 500, place: Place::Newest };
+    Question::Page { query, reply: ReplyTo::for_tests(Nick::parse("a").unwrap()) }
 }
 
 fn timestamp() -> Timestamp {
@@ -114,10 +123,7 @@ fn what_cannot_be_kept_now_is_kept_later_and_held_meanwhile() {
         .unwrap();
     let gauge = crate::server::door::Gauge::default();
     for seq in 2..=9 {
-        let text = format!(r#"{{"type":"chat","username":"a","message":"x","session":"k3v9x2m1q8f0","seq":{seq}}}"#);
-        let chat = Chat::parse(text.as_bytes(), RoomName::lobby()).unwrap().unwrap();
-        let keep = Keep::Chat(Arrived { chat, timestamp: timestamp(), received: 0 });
-        desk.give(Job::Keep(keep, Some(gauge.take(1, 100).unwrap())));
+        desk.give(Job::Keep(Keep::Chat(arrived(seq)), Some(gauge.take(1, 100).unwrap())));
     }
     assert_eq!(desk.count(), 1, "questions are answered all the same");
     assert!(gauge.take(93, 100).is_none());
@@ -157,7 +163,7 @@ fn direct_messages_wait_for_the_receipt_of_their_addressee() {
     let waiting = |desk: &Desk| {
         desk.give(Job::Ask(Question::Waiting { to: to.key().clone(), after: 0 }, None));
         loop {
-            if let Answer::Waiting { found, .. } = desk.answer() {
+            if let Input::Waiting { found, .. } = desk.answer() {
                 return found.len();
             }
         }
@@ -172,4 +178,33 @@ fn direct_messages_wait_for_the_receipt_of_their_addressee() {
     let again = desk.committed();
     assert_eq!((again.stored.len(), again.direct.len()), (1, 0), "sent again after it was delivered");
     desk.stop();
+}
+
+#[test]
+fn questions_have_no_commits_of_their_own() {
+    let history = History::in_memory().unwrap();
+    let ((jobs, inbox), (answer, answers)) = (unbounded(), unbounded());
+    for seq in 1..=100 {
+        jobs.send(Job::Keep(Keep::Chat(arrived(seq)), None)).unwrap();
+        jobs.send(Job::Ask(newest(), None)).unwrap();
+    }
+    drop(jobs);
+    start(history, None, Retention::default(), inbox, answer).unwrap().join().unwrap();
+    let told: Vec<Input> = answers.try_iter().map(|(answer, _)| answer).collect();
+    assert!(matches!(&told[0], Input::Committed { committed, .. } if committed.stored.len() == 100));
+    let pages = told[1..].iter().filter(|answer| matches!(answer, Input::Page { page, .. } if page.span.to == 100));
+    assert_eq!((pages.count(), told.len()), (100, 101));
+}
+
+#[test]
+fn questions_wait_for_no_try_of_a_commit_that_failed() {
+    let ((jobs, inbox), (answer, answers)) = (unbounded(), unbounded());
+    let mut store = Store::new(History::in_memory().unwrap(), None, Retention::default(), answer);
+    store.retry = Some(Instant::now());
+    jobs.send(Job::Keep(Keep::Chat(arrived(1)), None)).unwrap();
+    jobs.send(Job::Ask(newest(), None)).unwrap();
+    drop(jobs);
+    store.run(&inbox);
+    let told: Vec<Input> = answers.try_iter().map(|(answer, _)| answer).collect();
+    assert!(matches!(&told[..], [Input::Page { .. }, Input::Committed { .. }]), "{told:?}");
 }
