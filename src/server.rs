@@ -52,6 +52,9 @@ const TICK: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// How long the last words may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A server that starts says again how far the rooms of so many of the newest messages have come: more than the one
+/// before can have committed without saying so, at the rates that are seen.
+const RESUMED: usize = 500;
 /// The longest client identifier that every MQTT 3.1.1 broker takes.
 const CLIENT_ID_BYTES: usize = 23;
 
@@ -101,6 +104,8 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     claim(&history, &options)?;
     let secret = history.secret().map_err(|error| format!("the database cannot be read: {error}"))?;
     let kept = history.roster().map_err(|error| format!("the database cannot be read: {error}"))?;
+    let rooms = history.questions().newest_rooms(RESUMED);
+    let rooms = rooms.map_err(|error| format!("the database cannot be read: {error}"))?;
     let config = chat::Config {
         topics: topics.clone(),
         timeout: options.timeout,
@@ -109,7 +114,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
         epoch: history.epoch().clone(),
         durable: options.data_dir.is_some(),
     };
-    let mut chat = Chat::new(config, kept, Now::read());
+    let mut chat = Chat::new(config, kept, rooms, Now::read());
 
     let thread = |error: io::Error| format!("no thread could be started: {error}");
     let (jobs, job_inbox) = unbounded();

@@ -167,6 +167,8 @@ pub struct Chat {
     unserved: Vec<Direct>,
     stats: Stats,
     connected: bool,
+    /// Those of an earlier run's roster were given what waits for them.
+    resumed: bool,
     /// Somebody came or went since the retained list was published.
     users_stale: bool,
     users_published: Option<Instant>,
@@ -180,21 +182,26 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// `kept`: the roster of an earlier run.
-    pub fn new(config: Config, kept: Vec<Kept>, now: Now) -> Chat {
+    /// `kept`: the roster of an earlier run. `rooms`: how far those have come whose last marks it may not have said.
+    pub fn new(config: Config, kept: Vec<Kept>, rooms: Vec<(RoomName, u64)>, now: Now) -> Chat {
         let mut roster = Roster::new(config.timeout);
         roster.restore(kept, now.instant);
+        let mut marks = Marks::new(config.epoch.clone());
+        for (room, pos) in rooms {
+            marks.resume(room, pos, now.instant);
+        }
         Chat {
-            marks: Marks::new(config.epoch.clone()),
             config,
             started: Timestamp::new(now.wall),
             roster,
             notices: Notices::default(),
             acks: Acks::default(),
+            marks,
             directs: Directs::default(),
             unserved: Vec::new(),
             stats: Stats::default(),
             connected: false,
+            resumed: false,
             users_stale: true,
             users_published: None,
             stats_published: None,
@@ -267,6 +274,9 @@ impl Chat {
         // A broker without persistence has forgotten what it retained.
         self.publish_users(now, outputs);
         self.marks.hurry(now.instant);
+        if !std::mem::replace(&mut self.resumed, true) {
+            self.resume_directs(now, outputs);
+        }
         for direct in std::mem::take(&mut self.unserved) {
             self.stored_direct(now, direct, outputs);
         }

@@ -70,6 +70,9 @@ struct Addressee {
     seen: i64,
     /// Above it there may be more.
     more: bool,
+    /// Those that were live before their addressee joined again, and were not fetched since: nobody was told that they
+    /// wait. By row.
+    were_live: BTreeMap<i64, UnderWay>,
 }
 
 #[derive(Debug)]
@@ -102,7 +105,12 @@ impl Directs {
         if addressee.asked.as_ref().is_some_and(|asked| asked.after == 0 && !asked.is_lost(now)) {
             return Vec::new();
         }
-        *addressee = Addressee::default();
+        let Addressee { under_way, mut were_live, .. } = std::mem::take(addressee);
+        were_live.extend(under_way.into_iter().filter(|(_, message)| message.live));
+        while were_live.len() > REMEMBERED {
+            were_live.pop_last();
+        }
+        addressee.were_live = were_live;
         let step = addressee.ask(to, 0, now);
         self.wake(now + LOST);
         vec![step]
@@ -111,8 +119,11 @@ impl Directs {
     /// Nobody is present under this nick any more.
     pub fn gone(&mut self, to: &NickKey) -> Vec<Step> {
         let addressee = self.addressees.remove(to).unwrap_or_default();
-        let live = addressee.under_way.into_values().filter(|message| message.live);
-        live.map(|message| Step::Waits { sender: message.sender, id: message.id, to: message.to }).collect()
+        let mut live = addressee.were_live;
+        live.extend(addressee.under_way.into_iter().filter(|(_, message)| message.live));
+        live.into_values()
+            .map(|message| Step::Waits { sender: message.sender, id: message.id, to: message.to })
+            .collect()
     }
 
     /// A message is in the database and has no receipt yet; also one that was sent again.
@@ -142,6 +153,7 @@ impl Directs {
                 let message =
                     UnderWay { sender, id, to: private.to, again: now + FIRST_WAIT, wait: FIRST_WAIT, live: true };
                 addressee.under_way.insert(row, message);
+                addressee.were_live.remove(&row);
                 self.wake(now + FIRST_WAIT);
                 Vec::new()
             }
@@ -153,13 +165,19 @@ impl Directs {
         let Some(addressee) = self.addressees.get_mut(to) else { return Vec::new() };
         let Some(asked) = addressee.asked.take_if(|asked| asked.after == after) else { return Vec::new() };
         let all = found.len() < UNDER_WAY;
-        addressee.more = asked.more || !all;
+        // A question above it was about what is under way there: between the two there may be more, be there nothing
+        // beyond.
+        let goes_on = after <= addressee.seen;
+        if goes_on {
+            addressee.more = asked.more || !all;
+        }
         addressee.forget_missing(&asked, &found, all);
         let mut steps = Vec::new();
         for Direct { private, row } in found {
             let Some(id) = private.id.clone() else { continue };
             if seating == Seating::Original {
                 addressee.under_way.remove(&row);
+                addressee.were_live.remove(&row);
                 if !asked.received.contains(&row) {
                     // What is flattened is remembered below: the addressee is borrowed here.
                     steps.push(Step::Flatten(private));
@@ -170,16 +188,22 @@ impl Directs {
                     message.again = now + message.wait;
                     steps.push(Step::Deliver(late(private)));
                 }
+            } else if !goes_on {
+                // Its turn comes after those between.
+                continue;
             } else if addressee.under_way.len() >= UNDER_WAY {
                 addressee.more = true;
                 break;
             } else if !asked.received.contains(&row) {
                 let (sender, to) = (private.nick.key().clone(), private.to.clone());
-                let message = UnderWay { sender, id, to, again: now + FIRST_WAIT, wait: FIRST_WAIT, live: false };
+                let live = addressee.were_live.remove(&row).is_some();
+                let message = UnderWay { sender, id, to, again: now + FIRST_WAIT, wait: FIRST_WAIT, live };
                 addressee.under_way.insert(row, message);
                 steps.push(Step::Deliver(late(private)));
             }
-            addressee.seen = addressee.seen.max(row);
+            if goes_on {
+                addressee.seen = addressee.seen.max(row);
+            }
         }
         steps.extend(addressee.ask_for_more(to, now));
         self.settle(to, now);
@@ -194,12 +218,16 @@ impl Directs {
     pub fn received(&mut self, to: &NickKey, sender: &NickKey, id: &SentId, now: Instant) -> Vec<Step> {
         let is_it = |(_, message): &(&i64, &UnderWay)| message.sender == *sender && message.id == *id;
         let addressee = self.addressees.get_mut(to);
-        let row = addressee.as_ref().and_then(|known| known.under_way.iter().find(is_it)).map(|(row, _)| *row);
+        let row = addressee
+            .as_ref()
+            .and_then(|known| known.under_way.iter().chain(&known.were_live).find(is_it))
+            .map(|(row, _)| *row);
         let (Some(addressee), Some(row)) = (addressee, row) else {
             remember(&mut self.early, (to.clone(), sender.clone(), id.clone()));
             return Vec::new();
         };
         addressee.under_way.remove(&row);
+        addressee.were_live.remove(&row);
         if let Some(asked) = &mut addressee.asked {
             asked.received.push(row);
         }
@@ -267,8 +295,12 @@ impl Addressee {
             Some(last) if !all => asked.last.min(last.row),
             _ => asked.last,
         };
-        let missing = |row: &i64| *row > asked.after && *row <= end && !found.iter().any(|direct| direct.row == *row);
-        self.under_way.retain(|row, _| !missing(row));
+        let missing =
+            |row: &i64, end| *row > asked.after && *row <= end && !found.iter().any(|direct| direct.row == *row);
+        self.under_way.retain(|row, _| !missing(row, end));
+        // All of these were stored before it was asked.
+        let end = found.last().filter(|_| !all).map_or(i64::MAX, |last| last.row);
+        self.were_live.retain(|row, _| !missing(row, end));
     }
 
     /// When there is something to do for it; `None`: never.

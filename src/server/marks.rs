@@ -34,8 +34,8 @@ struct Room {
     to: u64,
     /// Whose they are; `None` where that is not told.
     ids: Option<BTreeMap<NickKey, Said>>,
-    /// How often it was said again since the last mark.
-    repeated: usize,
+    /// How often it was said again since there was news, or a new connection; `None`: it is to be said first.
+    repeated: Option<usize>,
 }
 
 impl Marks {
@@ -43,15 +43,23 @@ impl Marks {
         Marks { epoch, rooms: HashMap::new(), times: BTreeSet::new() }
     }
 
+    /// An earlier run of the server brought the room as far as this, and may not have said so.
+    pub fn resume(&mut self, name: RoomName, pos: u64, now: Instant) {
+        let room = Room { at: now, next: now, from: pos, to: pos, ids: Some(BTreeMap::new()), repeated: None };
+        self.times.insert((now, name.clone()));
+        self.rooms.insert(name, room);
+    }
+
     /// What these sent is in the database, at the positions `from` + 1 to `to` of the room.
     pub fn add(&mut self, name: RoomName, from: u64, to: u64, ids: Vec<(NickKey, Option<SentId>)>, now: Instant) {
-        let new = || Room { at: now, next: now, from, to: from, ids: Some(BTreeMap::new()), repeated: 0 };
+        let new = || Room { at: now, next: now, from, to: from, ids: Some(BTreeMap::new()), repeated: None };
         let room = self.rooms.entry(name.clone()).or_insert_with(new);
         // Where another program put messages between, it is not known whose they are.
         if room.to != from || to - room.from > MESSAGES {
             room.ids = None;
         }
         room.to = to;
+        room.repeated = None;
         if let Some(told) = &mut room.ids {
             for (key, id) in ids {
                 let said = told.entry(key).or_default();
@@ -74,7 +82,7 @@ impl Marks {
             let Some(room) = self.rooms.get_mut(&name) else { continue };
             due.push(room.mark(&name, &self.epoch));
             room.next = now + INTERVAL;
-            match REPEATS.get(room.repeated) {
+            match room.repeated.and_then(|repeated| REPEATS.get(repeated)) {
                 Some(wait) => {
                     room.at = now + *wait;
                     self.times.insert((room.at, name));
@@ -85,11 +93,11 @@ impl Marks {
         due
     }
 
-    /// The last marks may have reached nobody: all that is to be said again is due now.
+    /// The last marks may have reached nobody: all that is to be said again is due now, and again after that.
     pub fn hurry(&mut self, now: Instant) {
         self.times.clear();
         for (name, room) in &mut self.rooms {
-            room.at = now;
+            (room.at, room.repeated) = (now, None);
             self.times.insert((now, name.clone()));
         }
     }
@@ -103,7 +111,7 @@ impl Marks {
 impl Room {
     /// What is new; or once more, without names, how far the room has come.
     fn mark(&mut self, name: &RoomName, epoch: &Epoch) -> Mark {
-        self.repeated = if self.from < self.to { 0 } else { self.repeated + 1 };
+        self.repeated = Some(self.repeated.map_or(0, |repeated| repeated + 1));
         let mark = |from, ids| Mark { room: name.clone(), epoch: epoch.clone(), from, to: self.to, ids };
         let nameless = mark(self.to, BTreeMap::new());
         let named = self.ids.replace(BTreeMap::new()).map(|ids| mark(self.from, ids));
@@ -239,6 +247,29 @@ mod tests {
         let due = desk.due(60);
         assert_eq!(due.len(), 2);
         assert!(due.contains(&mark("lobby", 3, 3, "{}")));
-        assert_eq!(desk.due(10_060).len(), 1, "that of the room with news");
+        assert_eq!(desk.due(10_060).len(), 2);
+    }
+
+    #[test]
+    fn short_connections_use_up_nothing() {
+        let mut desk = Desk::new();
+        desk.add(0, "lobby", "alice", 1, 1..=3);
+        desk.due(0);
+        for at in [1_000, 2_000, 3_000] {
+            desk.marks.hurry(desk.at(at));
+            assert_eq!(desk.due(at), [mark("lobby", 3, 3, "{}")]);
+        }
+        assert_eq!((desk.due(13_000).len(), desk.due(63_000).len(), desk.marks.next_due()), (1, 1, None));
+    }
+
+    #[test]
+    fn what_an_earlier_run_may_not_have_said_is_said() {
+        let mut desk = Desk::new();
+        desk.pos.insert("lobby", 7);
+        desk.marks.resume(RoomName::lobby(), 7, desk.start);
+        assert_eq!(desk.due(0), [mark("lobby", 7, 7, "{}")]);
+        desk.add(10, "lobby", "alice", 1, 1..=1);
+        assert_eq!(desk.due(200), [mark("lobby", 7, 8, r#"{"alice":{"111111111111":[[1,1]]}}"#)]);
+        assert_eq!((desk.due(10_200).len(), desk.due(60_200).len(), desk.marks.next_due()), (1, 1, None));
     }
 }

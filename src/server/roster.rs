@@ -41,7 +41,10 @@ struct Person {
 pub enum Arrival {
     /// Somebody who was absent is present now.
     New,
-    /// The same session was present, or this one takes the place of one that is doubted.
+    /// On a later connection of a session that is present, or with another session beside it, or in the place of one
+    /// that is doubted.
+    Back,
+    /// The same session was present on this connection.
     Known,
     /// Another session holds the nick.
     NickInUse,
@@ -121,11 +124,12 @@ impl Roster {
             if presence.conn > known.conn || (joins && presence.rooms != known.rooms) {
                 self.changed.insert(key.clone());
             }
+            let arrival = if presence.conn > known.conn { Arrival::Back } else { Arrival::Known };
             known.conn = presence.conn;
             if joins {
                 known.rooms.clone_from(&presence.rooms);
             }
-            return Arrival::Known;
+            return arrival;
         }
         if presence.session.is_some() {
             if person.seats.iter().any(|seat| seat.doubted_until.is_none()) {
@@ -135,7 +139,7 @@ impl Roster {
         }
         person.seats.push(seat());
         self.changed.insert(key.clone());
-        Arrival::Known
+        Arrival::Back
     }
 
     /// A leave ends only its own session. True where nobody is left under that nick.

@@ -1,6 +1,6 @@
 //! A disk that takes no more: the chat goes on, what came waits, and is stored when there is room again.
 
-use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir};
+use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, publish_lines, wait_until};
 use super::{FIRST_RUN, ask, await_json, await_notice, chat, original, say, start_server, texts};
 use serde_json::json;
 
@@ -60,4 +60,47 @@ fn a_full_disk_is_one_line_and_heals_by_itself() {
     assert_eq!(told, 1);
     server.signal(libc::SIGTERM);
     assert_eq!(server.exit_code(PATIENCE), 0);
+}
+
+#[test]
+fn what_waits_for_a_disk_takes_bounded_memory_and_the_rest_comes_again() {
+    // 80 MB, of which 64 MiB may wait.
+    const MESSAGES: u64 = 5_000;
+    const MOST_RESIDENT_KIB: u64 = 128 * 1024;
+    let broker = Broker::builder().line("max_queued_messages 0").start();
+    let data = TempDir::new();
+    let mut server = start_server(&broker, data.path(), &[]);
+    let mut watcher = Subscriber::start(&broker, &["chat/private/asker/server", "chat/stats"]);
+    let text = "\u{1F980}".repeat(4_000);
+    let lines: String = (1..=MESSAGES)
+        .map(|seq| {
+            let mut message = chat("alice", &text);
+            (message["session"], message["seq"]) = (FIRST_RUN.into(), seq.into());
+            format!("{message}\n")
+        })
+        .collect();
+    limit_files(&server, 4_096);
+    publish_lines(&broker, "chat/messages", &lines);
+    let stats = await_json(&mut watcher, "some turned away", "chat/stats", |v| v["dropped_total"].as_u64() > Some(0));
+    assert!(stats["dropped_total"].as_u64() < Some(MESSAGES / 2), "{stats}");
+    let resident = resident_kib(&server);
+    assert!(resident < MOST_RESIDENT_KIB, "{resident} KiB");
+    server.wait_for_line(Stream::Err, "WARN too many messages wait", PATIENCE);
+
+    limit_files(&server, libc::RLIM_INFINITY);
+    // As their senders do, where nobody tells them that they are stored.
+    let mut token = 0;
+    let mut stored = || {
+        token += 1;
+        ask(&broker, &mut watcher, "rooms", &format!("r{token}"), json!({}))["rooms"][0]["messages"].as_u64()
+    };
+    wait_until(PATIENCE, "what waited is stored", || stored() > Some(MESSAGES / 2));
+    publish_lines(&broker, "chat/messages/alice", &lines);
+    wait_until(PATIENCE * 3, "all are stored, once", || stored() == Some(MESSAGES));
+}
+
+fn resident_kib(program: &Program) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", program.pid())).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
 }

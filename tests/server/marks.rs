@@ -59,6 +59,13 @@ fn each_room_is_told_of_each_message() {
     server.kill();
     let mut late = Subscriber::start(&broker, &["chat/marks/lobby"]);
     await_json(&mut late, "the retained mark", "chat/marks/lobby", |mark| mark["to"] == 19);
+
+    // Whether all was told nobody knows after a kill: the next one says how far each room has come.
+    let _server = start_server(&broker, data.path(), &[]);
+    for (room, to) in [("lobby", 19), ("dev", 4)] {
+        let told = await_json(&mut watcher, "where it is", &format!("chat/marks/{room}"), |mark| mark["from"] == to);
+        assert_eq!((&told["to"], &told["ids"]), (&json!(to), &json!({})));
+    }
 }
 
 #[test]

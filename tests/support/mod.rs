@@ -26,6 +26,6 @@ pub use output::Stream;
 pub use program::{Program, isolate};
 pub use pty::Pty;
 pub use seed::{SeedLine, seed_wire};
-pub use subscriber::{Message, Subscriber, publish};
+pub use subscriber::{Message, Subscriber, publish, publish_lines};
 pub use temp_dir::TempDir;
 pub use wait::{PATIENCE, send_signal, wait_for_exit, wait_until};

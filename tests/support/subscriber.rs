@@ -147,6 +147,19 @@ pub fn publish(broker: &Broker, topic: &str, payload: impl AsRef<[u8]>, qos: u8,
     assert!(status.success(), "mosquitto_pub -t {topic}: {status}");
 }
 
+/// Publishes each line at QoS 1 over one connection.
+#[track_caller]
+pub fn publish_lines(broker: &Broker, topic: &str, lines: &str) {
+    let mut command = client("mosquitto_pub", broker);
+    command.args(["-V", "311", "-t", topic, "-q", "1", "-l"]);
+    let mut process = command.stdin(Stdio::piped()).spawn().expect("mosquitto_pub is installed");
+    let mut input = process.stdin.take().expect("stdin is piped");
+    input.write_all(lines.as_bytes()).expect("mosquitto_pub reads");
+    drop(input);
+    let status = wait_for_exit(&mut process, "mosquitto_pub", PATIENCE);
+    assert!(status.success(), "mosquitto_pub -t {topic}: {status}");
+}
+
 /// One of Mosquitto's clients, directed to the broker's plain listener and logged in.
 fn client(program: &str, broker: &Broker) -> Command {
     let mut command = Command::new(program);

@@ -52,6 +52,8 @@ struct Place {
     marks: Marks,
     fill: Option<Fill>,
     rest_until: Option<Instant>,
+    /// What was asked last was refused: after the rest it is asked again.
+    refused: bool,
     /// From where on marks were met by counting, and when the last of them was.
     doubt: Option<(u64, Instant)>,
 }
@@ -176,19 +178,26 @@ impl Cursors {
         Filled { moved: place.cursor != before, next }
     }
 
-    /// The server refuses to answer.
+    /// The server refuses to answer: it is asked again later.
     pub fn refused(&mut self, now: Instant, room: &RoomName) {
         let place = self.place(room);
         place.fill = None;
+        place.refused = true;
         place.rest_until = Some(now + LONG_REST);
     }
 
-    /// What is to be asked by now, because marks tell of messages that were not seen.
+    /// What is to be asked by now, because marks tell of messages that were not seen, or an answer was refused.
     pub fn holes(&mut self, now: Instant) -> Vec<HistoryRequest> {
         let history = self.history;
         let ask = |(room, place): (&RoomName, &mut Place)| {
-            let after = place.hole(now)?;
-            Some(place.fill(room, Some(after), history))
+            if place.rest_until.is_some_and(|until| now < until) {
+                return None;
+            }
+            let after = match place.refused {
+                true => place.cursor.clone(),
+                false => Some(place.hole(now)?),
+            };
+            Some(place.fill(room, after, history))
         };
         self.rooms.iter_mut().filter_map(ask).collect()
     }
@@ -217,6 +226,7 @@ impl Cursors {
 impl Place {
     /// Asks for a page after a cursor; without one for what somebody new sees, or only where the room ends.
     fn fill(&mut self, room: &RoomName, after: Option<Cursor>, history: bool) -> HistoryRequest {
+        self.refused = false;
         self.fill = Some(Fill { marks: self.marks.arrived() });
         let limit = match after {
             Some(_) => Some(PAGE_MESSAGES),
@@ -268,9 +278,6 @@ impl Place {
     /// After what something has to be fetched, if it has.
     fn hole(&self, now: Instant) -> Option<Cursor> {
         let cursor = self.cursor.as_ref().filter(|_| self.fill.is_none())?;
-        if self.rest_until.is_some_and(|until| now < until) {
-            return None;
-        }
         let pos = match (self.marks.hole(now, cursor)?, self.doubt) {
             // One that was heard may have stood for one that was not.
             (Hole::Uncounted, Some((from, _))) => cursor.pos.min(from),
@@ -287,6 +294,7 @@ impl Place {
         self.marks.lost();
         self.fill = None;
         self.rest_until = None;
+        self.refused = false;
     }
 }
 

@@ -55,12 +55,11 @@ impl Conversation {
 
     /// The request that a reply answers. One that names none can only come from an original server.
     fn answered(&mut self, token: Option<&Token>, kind: RequestKind) -> Option<Open> {
-        let answered = match token {
-            Some(token) => self.requests.answer(token),
+        match token {
+            Some(token) => self.requests.answer_of_kind(token, kind),
             None if self.server.is_none() => self.requests.answer_without_token(kind),
             None => None,
-        };
-        answered.filter(|open| open.question.kind == kind)
+        }
     }
 
     fn ponged(&mut self, now: Now, pong: Pong) {

@@ -137,9 +137,16 @@ impl Requests {
         (due, unanswered)
     }
 
-    /// The request that a reply with this token answers.
+    /// The request that a refusal with this token answers.
     pub fn answer(&mut self, token: &Token) -> Option<Open> {
         let at = self.open.iter().position(|open| open.token == *token)?;
+        Some(self.open.remove(at))
+    }
+
+    /// The request of this kind that a reply with this token answers. One of another kind stays open.
+    pub fn answer_of_kind(&mut self, token: &Token, kind: RequestKind) -> Option<Open> {
+        let fits = |open: &Open| open.token == *token && open.question.kind == kind;
+        let at = self.open.iter().position(fits)?;
         Some(self.open.remove(at))
     }
 
@@ -198,6 +205,14 @@ mod tests {
         check(&mut requests, now, 1, 0);
         assert!(requests.answer(&Token::from_number(1)).is_some());
         assert!(requests.answer(&Token::from_number(1)).is_none());
+    }
+
+    #[test]
+    fn an_answer_of_another_kind_is_none() {
+        let mut requests = Requests::default();
+        ask(&mut requests, RequestKind::Users);
+        assert!(requests.answer_of_kind(&Token::from_number(1), RequestKind::History).is_none());
+        assert!(requests.answer_of_kind(&Token::from_number(1), RequestKind::Users).is_some());
     }
 
     #[test]

@@ -83,6 +83,15 @@ impl Chat {
         self.take_steps(now, steps, outputs);
     }
 
+    /// Whoever was present in an earlier run may be waiting for what that one had under way, and need not join again.
+    pub(super) fn resume_directs(&mut self, now: Now, outputs: &mut Vec<Output>) {
+        let keys: Vec<NickKey> = self.roster.nicks().map(|nick| nick.key().clone()).collect();
+        for key in keys {
+            let steps = self.directs.joined(&key, now.instant);
+            self.take_steps(now, steps, outputs);
+        }
+    }
+
     pub(super) fn waiting(
         &mut self,
         now: Now,

@@ -70,7 +70,8 @@ impl Chat {
             }
             _ => {}
         }
-        if arrival == Arrival::New || (arrival == Arrival::Known && joined) {
+        // A join that is only repeated would have all that is under way sent once more.
+        if matches!(arrival, Arrival::New | Arrival::Back) {
             let steps = self.directs.joined(&key, now.instant);
             self.take_steps(now, steps, outputs);
         }

@@ -14,7 +14,8 @@ struct Desk {
 }
 
 impl Desk {
-    fn new() -> Desk {
+    /// After an earlier run, which left these; with what the first connection brings.
+    fn after(kept: Vec<Kept>, rooms: Vec<(RoomName, u64)>) -> (Desk, Vec<Output>) {
         let now = Now { instant: Instant::now(), wall: DateTime::UNIX_EPOCH.fixed_offset() };
         let config = Config {
             topics: Topics::new("chat"),
@@ -24,9 +25,13 @@ impl Desk {
             epoch: Epoch::from_random([0; 12]),
             durable: true,
         };
-        let mut desk = Desk { chat: Chat::new(config, Vec::new(), now), now };
-        desk.chat.handle(now, Input::Connected);
-        desk
+        let mut desk = Desk { chat: Chat::new(config, kept, rooms, now), now };
+        let outputs = desk.chat.handle(now, Input::Connected);
+        (desk, outputs)
+    }
+
+    fn new() -> Desk {
+        Desk::after(Vec::new(), Vec::new()).0
     }
 
     fn pass(&mut self, seconds: f64) {
@@ -397,6 +402,49 @@ fn who_is_away_gets_it_when_they_join() {
         (&message["type"], &message["message"], &message["late"]),
         (&json!("private"), &json!("psst 1"), &json!(true))
     );
+}
+
+#[test]
+fn a_join_that_is_only_repeated_has_nothing_sent_again() {
+    let mut desk = Desk::new();
+    let mut asked = |nick: &str, session: Option<&str>, conn: u32| {
+        let join = json!({"action": "join", "username": nick, "session": session, "conn": conn}).to_string();
+        let outputs = desk.chat.handle(desk.now, Input::Message { topic: "chat/presence", payload: join.as_bytes() });
+        let is_asked = outputs.iter().any(|output| matches!(output, Output::Ask(Question::Waiting { .. })));
+        // Nothing waits.
+        desk.input(Input::Waiting { to: key(nick), after: 0, found: Vec::new() });
+        is_asked
+    };
+    assert_eq!([1, 1, 2, 2, 1].map(|conn| asked("bob", Some(SESSION), conn)), [true, false, true, false, false]);
+    assert_eq!([0, 0].map(|conn| asked("carol", None, conn)), [true, false]);
+}
+
+#[test]
+fn a_server_that_starts_again_goes_on_where_it_was() {
+    let seat = |nick: &str| Kept {
+        nick: Nick::parse(nick).unwrap(),
+        session: Session::parse(SESSION),
+        conn: 1,
+        rooms: Vec::new(),
+        heard: 0,
+    };
+    let rooms = vec![(RoomName::lobby(), 7)];
+    let (mut desk, outputs) = Desk::after(vec![seat("Bob"), seat("carol")], rooms);
+    let asked = |outputs: &[Output]| -> Vec<String> {
+        let key = |output: &Output| match output {
+            Output::Ask(Question::Waiting { to, after: 0 }) => Some(to.to_string()),
+            _ => None,
+        };
+        outputs.iter().filter_map(key).collect()
+    };
+    assert_eq!(asked(&outputs), ["bob", "carol"]);
+    let seen = published(outputs);
+    let mark = on("chat/marks/lobby", &seen)[0];
+    assert_eq!((&mark["from"], &mark["to"], &mark["ids"]), (&json!(7), &json!(7), &json!({})));
+    let sent = desk.input(Input::Waiting { to: key("bob"), after: 0, found: vec![waits(1)] });
+    assert_eq!(on(TO_BOB, &sent).len(), 1);
+    desk.input(Input::Lost);
+    assert_eq!(asked(&desk.chat.handle(desk.now, Input::Connected)), [""; 0], "that is under way");
 }
 
 #[test]

@@ -127,9 +127,57 @@ fn who_leaves_without_a_receipt_has_it_waiting() {
     desk.joined();
     desk.found(0, 4..=5, Seating::Ours);
     desk.stored(6, Seating::Ours);
-    // Of those that were fetched it was told when they came.
-    assert_eq!(short(desk.directs.gone(&key("bob"))), ["waits 6"]);
+    // Of 4 it was told when it came; the others went to a present addressee.
+    assert_eq!(short(desk.directs.gone(&key("bob"))), ["waits 5", "waits 6"]);
     assert_eq!((desk.pass(100), desk.directs.addressees.len()), (vec![], 0));
+}
+
+#[test]
+fn what_was_live_waits_also_where_the_addressee_joined_in_between() {
+    let mut desk = Desk::new();
+    for row in 5..=8 {
+        desk.stored(row, Seating::Ours);
+    }
+    desk.joined();
+    // The receipt for what it got before crosses the answer, and one message is gone with its age.
+    assert_eq!(desk.received(6), [""; 0]);
+    let found = [4, 5, 6, 8].map(direct).to_vec();
+    let steps = desk.directs.found(&key("bob"), 0, found, Seating::Ours, desk.now);
+    assert_eq!(short(steps), ["send 4 late", "send 5 late", "send 8 late"]);
+    assert_eq!(desk.received(8), [""; 0]);
+    desk.pass(10);
+    // And again, before the answer came.
+    desk.found(3, 4..=5, Seating::Ours);
+    desk.joined();
+    assert_eq!(short(desk.directs.gone(&key("bob"))), ["waits 5"]);
+    assert_eq!((desk.pass(100), desk.directs.addressees.len()), (vec![], 0));
+}
+
+#[test]
+fn a_live_one_above_a_backlog_hides_none_of_it() {
+    let mut desk = Desk::new();
+    desk.joined();
+    assert_eq!(desk.found(0, 1..=100, Seating::Ours).len(), 100);
+    for row in 1..=45 {
+        assert_eq!(desk.received(row), [""; 0]);
+    }
+    desk.stored(500, Seating::Ours);
+    assert_eq!(desk.pass(10), ["ask 45"]);
+    let steps = desk.found(45, 46..=145, Seating::Ours);
+    assert_eq!((steps.len(), steps[98].as_str()), (99, "send 144 late"), "55 again, and as many as there is room for");
+    // The live one is beyond that answer.
+    assert_eq!(desk.pass(0), ["ask 499"]);
+    assert_eq!(desk.found(499, 500..=500, Seating::Ours), ["send 500 late"]);
+    let asked: Vec<String> = (46..=95).flat_map(|row| desk.received(row)).collect();
+    assert_eq!(asked, ["ask 144"], "those between are not forgotten");
+    assert_eq!(desk.found(144, 145..=244, Seating::Ours).len(), 50);
+
+    // Nor does one that there was no room for come before them.
+    assert_eq!(desk.stored(501, Seating::Ours), [""; 0]);
+    assert_eq!(desk.pass(20), ["ask 95"]);
+    assert_eq!(desk.found(95, 96..=195, Seating::Ours).len(), 99);
+    assert_eq!((desk.pass(0), desk.received(96)), (vec!["ask 499".to_owned()], vec![]));
+    assert_eq!(desk.found(499, 500..=501, Seating::Ours), ["send 500 late"]);
 }
 
 #[test]

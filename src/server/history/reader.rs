@@ -181,6 +181,18 @@ impl Reader {
         Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
 
+    /// The rooms of the newest messages, so many of these, and how far each has come.
+    pub fn newest_rooms(&self, messages: usize) -> Result<Vec<(RoomName, u64)>, Error> {
+        let select = "SELECT name, last_pos FROM rooms
+            WHERE id IN (SELECT room FROM (SELECT room FROM messages ORDER BY row DESC LIMIT ?1))";
+        let mut statement = self.sql.prepare(select)?;
+        let rows = statement.query_map([messages as i64], |row| {
+            let pos = unsigned(row, 1)?;
+            Ok(RoomName::parse(row.get_ref(0)?.as_str()?).ok().map(|name| (name, pos)))
+        })?;
+        Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+    }
+
     /// The direct messages to somebody that wait, after that row (0: all), oldest first.
     pub fn waiting_for(&self, to: &NickKey, after_row: i64, limit: usize) -> Result<Vec<Direct>, Error> {
         let select =

@@ -67,7 +67,7 @@ fn a_short_drop_is_no_leave_whichever_comes_first() {
         if will_first {
             roster.doubt(&of("alice", 1, 1), clock.0);
         }
-        assert_eq!(roster.arrive(&of("alice", 1, 2), clock.pass(1.0)), Arrival::Known);
+        assert_eq!(roster.arrive(&of("alice", 1, 2), clock.pass(1.0)), Arrival::Back);
         if !will_first {
             roster.doubt(&of("alice", 1, 1), clock.0);
         }
@@ -119,7 +119,7 @@ fn killed_and_started_again_at_once_is_no_leave_and_no_join() {
     let (mut roster, mut clock) = start();
     roster.arrive(&of("alice", 1, 1), clock.0);
     roster.doubt(&of("alice", 1, 1), clock.0);
-    assert_eq!(roster.arrive(&of("Alice", 2, 1), clock.pass(0.5)), Arrival::Known);
+    assert_eq!(roster.arrive(&of("Alice", 2, 1), clock.pass(0.5)), Arrival::Back);
     assert_eq!(gone(&mut roster, clock.pass(5.0)), []);
     roster.doubt(&of("alice", 1, 1), clock.0);
     assert!(!roster.leave(&of("alice", 1, 1)));
@@ -131,7 +131,7 @@ fn one_session_per_nick() {
     let (mut roster, clock) = start();
     roster.arrive(&of("alice", 1, 1), clock.0);
     assert_eq!(roster.arrive(&of("ALICE", 2, 1), clock.0), Arrival::NickInUse);
-    assert_eq!(roster.arrive(&of("alice", 0, 0), clock.0), Arrival::Known);
+    assert_eq!(roster.arrive(&of("alice", 0, 0), clock.0), Arrival::Back);
     roster.arrive(&of("bob", 0, 0), clock.0);
     assert_eq!(roster.arrive(&of("bob", 3, 1), clock.0), Arrival::NickInUse);
 }

@@ -192,6 +192,27 @@ fn false_marks_make_nobody_ask_without_end() {
 }
 
 #[test]
+fn what_is_refused_is_asked_again_later() {
+    for kept in [None, Some(3)] {
+        let kept = kept.map(|pos| (lobby(), cursor(EPOCH, pos))).into_iter().collect();
+        let (mut cursors, mut now) = (Cursors::new(&kept, true), Instant::now());
+        let asked = cursors.join(&lobby());
+        cursors.refused(now, &lobby());
+        now += LONG_REST - Duration::from_millis(1);
+        assert_eq!(cursors.holes(now), []);
+        now += Duration::from_millis(1);
+        assert_eq!(cursors.holes(now), [asked.clone()]);
+        assert_eq!(cursors.holes(now + LONG_REST), [], "the requests see to it");
+        cursors.page(now, &asked, Some(&span(EPOCH, 3, 3, true, false)));
+        assert_eq!(cursors.holes(now + LONG_REST), []);
+        // Of a room that was left nothing is asked.
+        cursors.refused(now, &lobby());
+        cursors.leave(&lobby());
+        assert_eq!(cursors.holes(now + LONG_REST), []);
+    }
+}
+
+#[test]
 fn an_old_mark_of_a_room_that_went_back_is_asked_about_once() {
     let mut stage = Stage::at(10);
     stage.mark(EPOCH, 70, 71, &[]);

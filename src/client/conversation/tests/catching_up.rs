@@ -204,6 +204,22 @@ fn a_mark_beyond_the_cursor_is_asked_about_at_once() {
 }
 
 #[test]
+fn a_first_page_that_is_refused_is_asked_for_again() {
+    let mut stage = Stage::new(|_| {});
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    let token = stage.payload(HISTORY)["request"].as_str().unwrap().to_owned();
+    let refusal = format!(r#"{{"type":"error","code":"rate_limited","message":"later","request":"{token}"}}"#);
+    stage.arrives("chat/private/alice/server", &refusal);
+    stage.out.clear();
+    stage.after(59_000);
+    assert!(!stage.out.iter().any(|out| matches!(out, Output::Publish(publication) if publication.topic == HISTORY)));
+    stage.after(1_000);
+    stage.page(0, 1, true, false);
+    stage.check_told(&["1"]);
+}
+
+#[test]
 fn what_cannot_be_had_any_more_is_told() {
     let mut stage = Stage::kept(10);
     stage.page(90, 91, true, true);

@@ -96,3 +96,19 @@ fn of_many_rooms_the_first_by_name_are_listed() {
     let rooms = history.questions().rooms().unwrap();
     assert_eq!((rooms.len(), rooms[0].0.as_str(), rooms[499].0.as_str()), (LISTED_ROOMS, "r000", "r499"));
 }
+
+#[test]
+fn the_rooms_of_the_newest_messages() {
+    let mut history = History::in_memory().unwrap();
+    let rooms = |history: &History, messages| {
+        let mut rooms = history.questions().newest_rooms(messages).unwrap();
+        rooms.sort();
+        rooms.into_iter().map(|(room, pos)| (room.to_string(), pos)).collect::<Vec<_>>()
+    };
+    assert_eq!(rooms(&history, 5), []);
+    keep(&mut history, &numbered("old", 1..=3)).unwrap();
+    keep(&mut history, &numbered("dev", 4..=7)).unwrap();
+    keep(&mut history, &numbered("ops", 8..=8)).unwrap();
+    assert_eq!(rooms(&history, 5), [("dev".to_owned(), 4), ("ops".to_owned(), 1)]);
+    assert_eq!(rooms(&history, 6).len(), 3);
+}
