@@ -31,14 +31,14 @@ use std::time::{Duration, SystemTime};
 
 #[test]
 fn a_short_round() {
-    Round { seed: seed(), faults: 20, silence: Duration::from_secs(3) }.play();
+    Round { seed: seed(), faults: 20, pace: 1.5, silence: Duration::from_secs(2) }.play();
 }
 
 #[test]
 #[ignore = "takes minutes: make torture"]
 fn a_long_round() {
     let faults = number("TORTURE_FAULTS").unwrap_or(500) as usize;
-    Round { seed: seed(), faults, silence: Duration::from_secs(15) }.play();
+    Round { seed: seed(), faults, pace: 1.0, silence: Duration::from_secs(15) }.play();
 }
 
 /// The one that is to be repeated, or a new one.

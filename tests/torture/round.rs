@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const HEAL_WITHIN: Duration = Duration::from_secs(400);
 /// Between two looks at the whole account.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Between two readings of the history, while something is missing.
+const READ_EVERY: Duration = Duration::from_secs(3);
 /// How often a long round says how far it is.
 const SAY_EVERY: usize = 50;
 
@@ -24,6 +26,8 @@ const SAY_EVERY: usize = 50;
 pub struct Round {
     pub seed: u64,
     pub faults: usize,
+    /// How fast they come, where 1 is one a second.
+    pub pace: f64,
     /// How long to wait at the end for what is not to come: a message shown once more.
     pub silence: Duration,
 }
@@ -101,7 +105,7 @@ impl Round {
         let begun = stage.now();
         let mut count = 0;
         for timed in Schedule::new(self.seed) {
-            while stage.now() < begun + timed.at {
+            while stage.now() < begun + timed.at.div_f64(self.pace) {
                 stage.turn();
             }
             let hit = stage.suffer(&timed.fault);
@@ -136,7 +140,7 @@ impl Round {
 /// that was.
 fn heal(stage: &mut Stage) -> Duration {
     let deadline = stage.now() + HEAL_WITHIN;
-    let mut history_is_read = false;
+    let mut history_read: Option<Instant> = None;
     let mut look = Instant::now();
     loop {
         stage.turn();
@@ -146,16 +150,17 @@ fn heal(stage: &mut Stage) -> Duration {
         look = Instant::now();
         let left = outstanding(&stage.ledger.account);
         let now = stage.now();
-        if left.is_empty() && history_is_read {
+        if left.is_empty() && history_read.is_some() {
             return now;
         }
-        if left.is_empty() {
-            // It may hold what no sender lived to tell of, and what is not seen by everybody yet.
-            read_history(stage);
-            history_is_read = true;
-        } else if now >= deadline {
+        if now >= deadline {
             eprintln!("{} messages are not everywhere after {HEAL_WITHIN:?}", left.len());
             return now;
+        }
+        // It may hold what no sender lived to tell of, and what is not seen by everybody yet.
+        if history_read.is_none_or(|at| at.elapsed() >= READ_EVERY) {
+            read_history(stage);
+            history_read = Some(Instant::now());
         }
     }
 }

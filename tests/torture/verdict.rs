@@ -60,12 +60,14 @@ pub fn violations(account: &Account) -> Vec<Violation> {
     judge.found
 }
 
-/// The messages that are not yet where they are to come to: taken and not seen by everybody, or their sender not told.
+/// The messages that are not yet where they are to come to: not seen by everybody, their sender not told, or, where a kill
+/// excuses that, not in the history as it was last read.
 pub fn outstanding(account: &Account) -> Vec<Number> {
     let (kept, seen) = (account.kept(), account.seen());
     let is_outstanding = |(number, message): &(&Number, &Message)| {
+        let is_kept = kept.contains_key(number) || matches!(message.target, Target::Direct(_));
+        let is_told = !message.stored.is_empty() || (is_kept && !must_be_told(account, message));
         let exists = message.taken.is_some() || kept.contains_key(number);
-        let is_told = !message.stored.is_empty() || !must_be_told(account, message);
         exists && !(is_told && account.audience(message).all(|member| seen.contains_key(&(**number, member))))
     };
     account.messages.iter().filter(is_outstanding).map(|(number, _)| *number).collect()

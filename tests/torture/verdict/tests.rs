@@ -291,6 +291,9 @@ fn a_sender_that_is_not_told_is_found() {
     // It may not have lived to say it, and the next run has nothing to say.
     killed(&mut account, ANN, at(300));
     assert_eq!((violations(&account), outstanding(&account)), (vec![], vec![]));
+    let kept = history(&mut account).remove(1);
+    assert_eq!(outstanding(&account), [2], "its outbox still holds it");
+    history(&mut account).insert(1, kept);
     // A kill before it took the message is no excuse.
     killed(&mut account, ANN, at(200));
     assert_eq!(outstanding(&account), [2]);
