@@ -28,7 +28,6 @@ use ending::Ending;
 use heartbeat::Heartbeat;
 use input::LineEditor;
 use keeper::Keeper;
-use memo::Remembered;
 use memory::{Memory, OutboxFile};
 use screen::Screen;
 use shell::Shell;
@@ -146,8 +145,7 @@ fn begin(
     let role = if mode == Mode::Sender { Role::Sender } else { Role::Member };
     let (memory, mut remembered) = match role {
         Role::Member => start::memory(options, place),
-        // It shows nothing.
-        Role::Sender => (None, Remembered::default()),
+        Role::Sender => start::memory_of_a_sender(options, place),
     };
     remembered.outbox = earlier;
     // An outbox belongs to its nick.

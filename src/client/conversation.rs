@@ -196,9 +196,7 @@ pub struct Conversation {
     is_durable: Option<bool>,
     /// How many messages a second it takes, as it said last.
     rate: Option<u64>,
-    /// One that does was online in this run.
-    durable_server_was_online: bool,
-    /// Until when a sender waits for chat/server to tell whether there is a server.
+    /// Until when a sender waits for chat/server to tell whether there is a server; only while it is connected.
     undecided_until: Option<Instant>,
     /// It was told that messages take longer than usual.
     told_delay: bool,
@@ -261,7 +259,6 @@ impl Conversation {
             server: None,
             is_durable: None,
             rate: None,
-            durable_server_was_online: false,
             undecided_until: None,
             told_delay: false,
             silence_at: None,

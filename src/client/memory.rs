@@ -167,11 +167,15 @@ impl Memory {
         Ok(())
     }
 
+    /// Whether a chat server was there in any run, under any nick.
+    pub fn server_seen(&self) -> Result<bool, Error> {
+        let select = "SELECT server_seen FROM places WHERE id = ?1";
+        Ok(self.sql.query_row(select, [self.place], |row| row.get(0)).optional()?.unwrap_or(false))
+    }
+
     /// Everything that earlier runs left; what cannot be read any more is left out.
     pub fn recall(&self) -> Result<Remembered, Error> {
-        let select = "SELECT server_seen FROM places WHERE id = ?1";
-        let server_seen = self.sql.query_row(select, [self.place], |row| row.get(0)).optional()?;
-        let mut remembered = Remembered { server_seen: server_seen.unwrap_or(false), ..Remembered::default() };
+        let mut remembered = Remembered { server_seen: self.server_seen()?, ..Remembered::default() };
         let mut statement = self.sql.prepare("SELECT room, epoch, pos FROM cursors WHERE person = ?1")?;
         let mut rows = statement.query([self.person])?;
         while let Some(row) = rows.next()? {

@@ -207,9 +207,13 @@ impl Outbox {
         is_newly_sent.then_some(Progress { id, reference, is_newly_sent, is_settled: false })
     }
 
-    /// From now on the broker's acknowledgement is the end: also of what it acknowledged before.
+    /// From now on the broker's acknowledgement is the end: also of what it acknowledged before, on this connection. What
+    /// it had on an earlier one it may have lost since: that goes again first.
     pub fn acknowledged_is_settled(&mut self) -> Vec<Progress> {
-        let acknowledged = self.entries.iter().filter(|(_, entry)| entry.acknowledged);
+        let is_there = |ticket: &u64, entry: &Entry| {
+            entry.acknowledged && entry.again_at.is_some() && !self.unacknowledged.contains(ticket)
+        };
+        let acknowledged = self.entries.iter().filter(|(ticket, entry)| is_there(ticket, entry));
         let tickets: Vec<u64> = acknowledged.map(|(ticket, _)| *ticket).collect();
         tickets.into_iter().filter_map(|ticket| self.settle(ticket)).collect()
     }

@@ -288,7 +288,7 @@ impl Shell {
             Some(End::Done) if self.mode == Mode::Sender && self.went_wrong => Err(FAILURE),
             Some(End::Done) => Err(0),
             Some(End::TimeIsUp) => Err(TIME_OUT),
-            Some(End::Unsent(count)) if self.outbox_file.is_some() && !self.told_of_outbox => {
+            Some(End::Unsent(count)) if self.outbox_keeps_all() => {
                 self.tell(now, &News::Hint(format!("{} in the outbox, for the next run", messages(count))))?;
                 Err(0)
             }
@@ -297,11 +297,16 @@ impl Shell {
                 Err(FAILURE)
             }
             Some(End::Unconfirmed(count, time)) => {
-                let kept = if self.outbox_file.is_some() { "; the outbox keeps them for the next run" } else { "" };
-                self.complain(format!("{} unconfirmed after {} s{kept}", messages(count), time.as_secs()));
+                let why = if self.conversation.awaits_a_server() { ": no chat server is answering" } else { "" };
+                let kept = if self.outbox_keeps_all() { "; the outbox keeps them for the next run" } else { "" };
+                self.complain(format!("{} unconfirmed after {} s{why}{kept}", messages(count), time.as_secs()));
                 Err(TIME_OUT)
             }
         }
+    }
+
+    fn outbox_keeps_all(&self) -> bool {
+        self.outbox_file.is_some() && !self.told_of_outbox
     }
 
     /// Connects, or connects anew under another nick.

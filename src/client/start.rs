@@ -1,9 +1,9 @@
 //! From options to what a run is: its mode, nick, rooms and what is to be told about the broker. Asks on the terminal where
-//! something is missing. Called once, by `client::start` or by a member.
+//! something is missing. `client::start` and members call it when they begin, the shell where it has to know more later.
 
 use super::conversation::{Config, Role};
 use super::memo::Remembered;
-use super::memory::{Memory, OutboxFile, Place};
+use super::memory::{self, Memory, OutboxFile, Place};
 use super::outbox::Kept;
 use super::view::Format;
 use crate::options::ClientOptions;
@@ -14,6 +14,7 @@ use crate::terminal::{NoAnswer, Terminal};
 use chrono::{DateTime, FixedOffset, Local, NaiveDateTime};
 use crossbeam_channel::Receiver;
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::time::Duration;
 
 /// How long the clients of a server that has just started spread their joins over, at most.
@@ -152,6 +153,21 @@ pub fn memory(options: &ClientOptions, place: Place) -> (Option<Memory>, Remembe
     }
 }
 
+/// What a sender, which shows nothing, needs of it: whether there is a server whose word it has to wait for.
+pub fn memory_of_a_sender(options: &ClientOptions, place: Place) -> (Option<Memory>, Remembered) {
+    let seen = open(options, place).and_then(|(path, memory)| match memory.server_seen() {
+        Ok(server_seen) => Ok((memory, server_seen)),
+        Err(error) => Err(broken(path, &error)),
+    });
+    match seen {
+        Ok((memory, server_seen)) => (Some(memory), Remembered { server_seen, ..Remembered::default() }),
+        Err(why) => {
+            eprintln!("mqttchat: whether a chat server was here is not known: {why}");
+            (None, Remembered::default())
+        }
+    }
+}
+
 /// What earlier runs under another nick left.
 pub fn remembered_as(options: &ClientOptions, nick: &Nick) -> Remembered {
     // Where it cannot be read that was told already.
@@ -159,10 +175,19 @@ pub fn remembered_as(options: &ClientOptions, nick: &Nick) -> Remembered {
 }
 
 fn recall(options: &ClientOptions, place: Place) -> Result<(Memory, Remembered), String> {
+    let (path, memory) = open(options, place)?;
+    let remembered = memory.recall().map_err(|error| broken(path, &error))?;
+    Ok((memory, remembered))
+}
+
+fn open(options: &ClientOptions, place: Place) -> Result<(&Path, Memory), String> {
     let path = options.state_file.as_ref().ok_or("HOME is not set")?;
-    Memory::open(path, place)
-        .and_then(|memory| memory.recall().map(|remembered| (memory, remembered)))
-        .map_err(|error| format!("{path:?}: {error}"))
+    let memory = Memory::open(path, place).map_err(|error| broken(path, &error))?;
+    Ok((path, memory))
+}
+
+fn broken(path: &Path, error: &memory::Error) -> String {
+    format!("{path:?}: {error}")
 }
 
 /// `--outbox`, and what is in it.

@@ -3,6 +3,7 @@
 use crate::stand_in::{Answer, StandIn};
 use crate::support::{Broker, PATIENCE, Stream, TempDir, wait_until};
 use crate::{start, start_at};
+use std::fs;
 use std::time::Instant;
 
 #[test]
@@ -27,6 +28,55 @@ fn a_sender_gives_up_with_the_number() {
     sender.close_stdin();
     assert_eq!(sender.exit_code(PATIENCE), 27);
     assert_eq!(sender.lines(Stream::Err), ["mqttchat: 3 messages are unconfirmed after 2 s"]);
+}
+
+/// A broker that restarts may have forgotten that there is a server, and forgets what it acknowledges until one is back.
+#[test]
+fn a_sender_knows_of_a_server_that_an_earlier_run_saw() {
+    let (mut broker, home) = (Broker::start(), TempDir::new());
+    let run = |broker: &Broker| start_at(home.path(), broker, &["--nick", "alice", "-W", "3", "-m", "hi"]);
+    assert_eq!(run(&broker).exit_code(PATIENCE), 0, "nobody ever stored anything here");
+    let server = StandIn::start(&broker, Answer::Store);
+    assert_eq!(run(&broker).exit_code(PATIENCE), 0);
+    server.stop();
+    broker.kill();
+    broker.start_again();
+    let mut alone = run(&broker);
+    assert_eq!(alone.exit_code(PATIENCE), 27);
+    let line = "mqttchat: 1 message is unconfirmed after 3 s: no chat server is answering";
+    assert_eq!(alone.lines(Stream::Err), [line]);
+    // One that comes in time gets it.
+    let mut patient = start_at(home.path(), &broker, &["--nick", "bob", "-m", "in time"]);
+    let server = StandIn::start(&broker, Answer::Store);
+    assert_eq!(patient.exit_code(PATIENCE), 0);
+    server.wait_for("the message", |heard| heard.text() == "in time");
+}
+
+#[test]
+fn a_sender_waits_for_a_server_that_says_it_is_away() {
+    let broker = Broker::start();
+    StandIn::start(&broker, Answer::Store).stop();
+    let mut sender = start(&broker, &["--nick", "alice", "-W", "2", "-m", "hi"]);
+    assert_eq!(sender.exit_code(PATIENCE), 27);
+    assert_eq!(
+        sender.lines(Stream::Err),
+        ["mqttchat: 1 message is unconfirmed after 2 s: no chat server is answering"]
+    );
+}
+
+#[test]
+fn a_state_file_that_cannot_be_used_is_one_warning_and_stops_nothing() {
+    let (broker, home) = (Broker::start(), TempDir::new());
+    let folder = home.join("state/mqttchat");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("client.db"), "no database at all, whatever its name may say\n".repeat(50)).unwrap();
+    let mut sender = start_at(home.path(), &broker, &["--nick", "alice", "-m", "hi"]);
+    assert_eq!(sender.exit_code(PATIENCE), 0);
+    let lines = sender.lines(Stream::Err);
+    assert!(
+        matches!(&lines[..], [line] if line.contains("whether a chat server was here") && line.contains("not a database")),
+        "{lines:?}"
+    );
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use super::requests::{Open, PATIENCE, Question};
 use super::{Conversation, HEARTBEAT, Join, Kind, Output, PING_TICKET, Publication, Role};
-use crate::client::memo::Memo;
 use crate::client::news::News;
 use crate::now::Now;
 use crate::protocol::presence::Action;
@@ -56,8 +55,9 @@ impl Conversation {
         self.cursors.lost();
         let given_up = self.outbox.lost(now.instant);
         if self.config.role == Role::Sender {
-            // Whether a server is there it asks with each connection.
+            // Whether a server is there it asks with each connection, and is told within that one or not at all.
             self.is_durable = None;
+            self.undecided_until = None;
         }
         // It may break before it was ready, too.
         if std::mem::take(&mut self.connection_is_up) {
@@ -85,10 +85,6 @@ impl Conversation {
             Status::Offline => self.server.take(),
         };
         self.server_may_store(now, &info);
-        if info.durable && !self.config.remembered.server_seen && self.config.role == Role::Member {
-            self.config.remembered.server_seen = true;
-            self.out.push(Output::Remember(Memo::ServerSeen));
-        }
         let is_another = |known: &ServerInfo| (&known.instance, &known.started) != (&info.instance, &info.started);
         match (info.status, before) {
             (Status::Online, Some(known)) if !is_another(&known) => return,

@@ -1,10 +1,11 @@
 //! What goes out and what becomes of it: the outbox between the user, the broker and the chat's server.
 
 use super::{Conversation, Join, Kind, Output, PING_TICKET, Publication, Role};
+use crate::client::memo::Memo;
 use crate::client::news::{News, Obstacle};
 use crate::client::outbox::{GivenUp, Progress};
 use crate::now::Now;
-use crate::protocol::{ErrorReply, MessageId, ServerInfo, Status, Stored};
+use crate::protocol::{ErrorReply, MessageId, ServerInfo, Stored};
 use std::time::Duration;
 
 /// How long a message may take before that is worth a word.
@@ -41,7 +42,8 @@ impl Conversation {
         self.tell_of_delay(now);
     }
 
-    /// Who only sends waits no longer for the word of a server that may not be there.
+    /// Who only sends waits no longer for the word of a server that may not be there. Without a connection it has none to
+    /// wait for: the next one begins anew.
     pub(super) fn decide(&mut self, now: Now) {
         if self.undecided_until.is_some_and(|until| now.instant >= until) {
             self.undecided_until = None;
@@ -51,20 +53,28 @@ impl Conversation {
     }
 
     /// Whether nobody will say more of a message than that the broker has it: no server that stores what it hears was
-    /// ever here, or the one that is here now does not. A sender does not wait for one that is away when it comes.
+    /// ever here, or the one that was here last does not. Who only sends, and has just come, does not know that yet.
     fn acknowledgement_is_the_end(&self) -> bool {
-        match (&self.server, self.config.role) {
-            (Some(server), _) => !server.durable,
-            (None, Role::Member) => self.is_durable.map_or(!self.config.remembered.server_seen, |durable| !durable),
-            (None, Role::Sender) => !self.durable_server_was_online && self.undecided_until.is_none(),
+        let is_told = self.connection_is_up && self.undecided_until.is_none();
+        match &self.server {
+            Some(server) => !server.durable,
+            None if self.config.role == Role::Sender && !is_told => false,
+            None => self.is_durable.map_or(!self.config.remembered.server_seen, |durable| !durable),
         }
+    }
+
+    /// Whether messages wait for a chat server that is away: the broker has them, or could have them, and that is not all.
+    pub fn awaits_a_server(&self) -> bool {
+        self.connection_is_up && self.server.is_none() && !self.acknowledgement_is_the_end()
     }
 
     /// What chat/server says changes what is waited for.
     pub(super) fn server_may_store(&mut self, now: Now, info: &ServerInfo) {
         (self.is_durable, self.rate) = (Some(info.durable), info.rate);
-        self.durable_server_was_online |= info.durable && info.status == Status::Online;
-        // Who only sends has heard that nobody is there, and need not wait for it.
+        if info.durable && !std::mem::replace(&mut self.config.remembered.server_seen, true) {
+            self.remember(Memo::ServerSeen);
+        }
+        // Who only sends has heard what there is, and need not wait for it.
         self.undecided_until = None;
         self.settle_acknowledged();
         self.flush(now);

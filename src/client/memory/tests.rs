@@ -74,6 +74,8 @@ fn what_is_kept_comes_back_and_is_its_users_own() {
     memory.be(NickKey::parse("alice").unwrap()).unwrap();
     assert_eq!(memory.recall().unwrap().cursors.len(), 1);
 
+    assert!(memory.server_seen().unwrap(), "whoever saw it");
+
     let elsewhere = Place { root: "ours".to_owned(), ..chat("alice") };
     let remembered = Memory::open(&folder.file(), elsewhere).unwrap().recall().unwrap();
     assert!(remembered.cursors.is_empty() && !remembered.server_seen);

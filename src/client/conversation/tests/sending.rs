@@ -382,11 +382,57 @@ fn a_sender_is_content_with_the_broker_where_no_server_is() {
     stage.after(1);
     assert_eq!(stage.conversation.unsettled(), 0);
 
-    for word in [OFFLINE, ONLINE] {
+    // One is here, or was, and stores nothing: that is known without waiting.
+    for word in [ONLINE.to_owned(), OFFLINE.replace(r#","durable":true"#, "")] {
         let mut stage = sender();
-        stage.arrives("chat/server", word);
+        stage.arrives("chat/server", &word);
         stage.connect(1);
         stage.input(Input::Published(1));
         assert_eq!(stage.conversation.unsettled(), 0);
+        assert!(!stage.out.contains(&Output::Remember(Memo::ServerSeen)));
     }
+}
+
+#[test]
+fn a_sender_waits_for_a_server_that_was_ever_there() {
+    let mut away = sender();
+    away.arrives("chat/server", OFFLINE);
+    assert!(away.out.contains(&Output::Remember(Memo::ServerSeen)), "for the next run");
+    let remembered = Stage::new(|config| {
+        config.role = Role::Sender;
+        config.remembered.server_seen = true;
+    });
+    for mut stage in [away, remembered] {
+        if stage.conversation.unsettled() == 0 {
+            stage.types("hi");
+        }
+        stage.connect(1);
+        stage.input(Input::Published(1));
+        stage.after(60_000);
+        assert_eq!(stage.conversation.unsettled(), 1);
+        assert!(stage.conversation.awaits_a_server());
+        stage.arrives("chat/server", DURABLE);
+        assert!(!stage.conversation.awaits_a_server());
+        stage.stored(SESSION, "[[1,1]]");
+        assert_eq!(stage.conversation.unsettled(), 0);
+    }
+}
+
+#[test]
+fn a_sender_takes_nothing_for_sent_while_it_is_not_connected() {
+    let mut stage = sender();
+    stage.connect(1);
+    stage.input(Input::Published(1));
+    stage.after(500);
+    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.after(60_000);
+    assert_eq!(stage.conversation.unsettled(), 1, "that broker may have lost it with the connection");
+    // With the next connection the second begins anew, and only what that broker has counts.
+    stage.out.clear();
+    stage.connect(2);
+    stage.check_messages(&[("chat/messages/alice", "hi")]);
+    stage.after(1_000);
+    assert_eq!(stage.conversation.unsettled(), 1);
+    stage.input(Input::Published(1));
+    assert_eq!(stage.conversation.unsettled(), 0);
 }
