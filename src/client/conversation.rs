@@ -39,6 +39,7 @@ use people::People;
 use requests::Requests;
 use search::Search;
 use seen::Seen;
+use sending::Delay;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -198,8 +199,8 @@ pub struct Conversation {
     rate: Option<u64>,
     /// Until when a sender waits for chat/server to tell whether there is a server; only while it is connected.
     undecided_until: Option<Instant>,
-    /// It was told that messages take longer than usual.
-    told_delay: bool,
+    /// It was told that messages take longer than usual, and what has become of some since.
+    delay: Option<Delay>,
     /// When to tell that no server answers, unless one does.
     silence_at: Option<Instant>,
     /// That was told.
@@ -260,7 +261,7 @@ impl Conversation {
             is_durable: None,
             rate: None,
             undecided_until: None,
-            told_delay: false,
+            delay: None,
             silence_at: None,
             told_silence: false,
             may_send: config.role == Role::Sender,

@@ -99,6 +99,8 @@ pub enum News {
     /// And now none does any more: all are stored, or the broker has them where nobody stores them.
     AllArrived {
         stored: bool,
+        /// But for some that never will be, of which it was told.
+        others_failed: bool,
     },
     /// A line for people; programs may pass over it.
     Hint(String),

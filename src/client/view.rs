@@ -279,6 +279,13 @@ mod tests {
         check(Format::Terminal, waiting.clone(), Some("-- bob is away, and gets it when back"));
         check(Format::Silent, waiting, None);
         check(Format::Terminal, News::Delivered { id: id(), reference: None }, None);
+        for (stored, others_failed, text) in [
+            (true, false, "-- all your messages are stored now"),
+            (true, true, "-- all your other messages are stored now"),
+            (false, false, "-- all your messages are sent now"),
+        ] {
+            check(Format::Terminal, News::AllArrived { stored, others_failed }, Some(text));
+        }
         let unread = News::Unread { room: RoomName::lobby() };
         check(Format::Terminal, unread.clone(), Some("-- #lobby: since you left"));
         check(Format::Lines, unread.clone(), None);

@@ -16,6 +16,13 @@ const BEGIN: usize = 40;
 /// senders have only one.
 const BEFORE_A_WORD: u64 = 10;
 
+/// What has become of messages since it was told that they take longer than usual.
+#[derive(Debug, Default)]
+pub struct Delay {
+    has_arrived: bool,
+    has_failed: bool,
+}
+
 impl Conversation {
     /// Publishes the messages that wait, where they may go out.
     pub(super) fn flush(&mut self, now: Now) {
@@ -101,7 +108,7 @@ impl Conversation {
 
     pub(super) fn rejected(&mut self, now: Now, ticket: u64, reason: &str) {
         if let Some(progress) = self.outbox.reject(ticket) {
-            self.settled(&progress);
+            self.failed_for_good(&progress);
             self.error(format!("the broker does not take the message: {reason}"), progress.reference);
             self.flush(now);
         }
@@ -109,7 +116,7 @@ impl Conversation {
 
     pub(super) fn given_up(&mut self, given_up: &GivenUp) {
         let begin: String = given_up.message.text().chars().take(BEGIN).collect();
-        self.settled(&given_up.progress);
+        self.failed_for_good(&given_up.progress);
         let text = format!("not sent: the broker ends the connection each time it gets {begin:?}");
         self.error(text, given_up.progress.reference.clone());
     }
@@ -128,7 +135,7 @@ impl Conversation {
     pub(super) fn is_refused_for_good(&mut self, now: Now, error: &ErrorReply) -> bool {
         let Some(MessageId::Sent(id)) = &error.of else { return false };
         let Some(progress) = self.outbox.refuse(id) else { return false };
-        self.settled(&progress);
+        self.failed_for_good(&progress);
         self.tell(News::Refused { error: error.clone(), reference: progress.reference });
         self.flush(now);
         true
@@ -138,6 +145,17 @@ impl Conversation {
         if progress.is_newly_sent {
             let id = MessageId::Sent(progress.id.clone());
             self.tell(News::Sent { id, reference: progress.reference.clone() });
+        }
+        if let Some(delay) = self.delay.as_mut().filter(|_| progress.is_settled) {
+            delay.has_arrived = true;
+        }
+        self.settled(progress);
+    }
+
+    /// It was told why.
+    fn failed_for_good(&mut self, progress: &Progress) {
+        if let Some(delay) = &mut self.delay {
+            delay.has_failed = true;
         }
         self.settled(progress);
     }
@@ -153,16 +171,18 @@ impl Conversation {
         if self.config.role == Role::Sender || self.choosing_nick {
             return;
         }
-        match self.outbox.oldest() {
-            None if std::mem::take(&mut self.told_delay) => {
+        match (self.outbox.oldest(), self.delay.take()) {
+            // Where none of them arrived, there is nothing good to tell.
+            (None, Some(Delay { has_arrived: true, has_failed })) => {
                 let stored = !self.acknowledgement_is_the_end();
-                self.tell(News::AllArrived { stored });
+                self.tell(News::AllArrived { stored, others_failed: has_failed });
             }
-            Some(since) if !self.told_delay && now.instant.saturating_duration_since(since) >= QUIET => {
-                self.told_delay = true;
+            (None, _) => {}
+            (Some(since), None) if now.instant.saturating_duration_since(since) >= QUIET => {
+                self.delay = Some(Delay::default());
                 self.tell(News::Delayed(self.obstacle()));
             }
-            _ => {}
+            (Some(_), delay) => self.delay = delay,
         }
     }
 

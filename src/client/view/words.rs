@@ -57,8 +57,10 @@ pub fn notice(news: &News) -> Option<String> {
             Obstacle::Silence => "not stored yet: the chat server has not confirmed it",
         }
         .to_owned(),
-        News::AllArrived { stored: true } => "all your messages are stored now".to_owned(),
-        News::AllArrived { stored: false } => "all your messages are sent now".to_owned(),
+        News::AllArrived { stored, others_failed } => {
+            let which = if *others_failed { "all your other messages" } else { "all your messages" };
+            format!("{which} are {} now", if *stored { "stored" } else { "sent" })
+        }
         News::Hint(line) => text::visible(line).into_owned(),
         News::Said(_)
         | News::Page { .. }

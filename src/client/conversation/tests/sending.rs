@@ -276,19 +276,46 @@ fn what_takes_long_is_told_once_and_so_is_its_end() {
     stage.stored(SESSION, "[[2,2]]");
     stage.check_delays(&[]);
     stage.stored(SESSION, "[[3,3]]");
-    stage.check_delays(&[News::AllArrived { stored: true }]);
+    stage.check_delays(&[News::AllArrived { stored: true, others_failed: false }]);
 
     stage.types("away");
     stage.arrives("chat/server", OFFLINE);
     stage.after(1_000);
     stage.check_delays(&[News::Delayed(Obstacle::Server)]);
     stage.stored(SESSION, "[[4,4]]");
-    stage.check_delays(&[News::AllArrived { stored: true }]);
+    stage.check_delays(&[News::AllArrived { stored: true, others_failed: false }]);
 
     stage.input(Input::Lost { reason: "x".to_owned() });
     stage.types("offline");
     stage.after(1_000);
     stage.check_delays(&[News::Delayed(Obstacle::Connection)]);
+}
+
+#[test]
+fn what_was_refused_is_not_told_to_be_stored() {
+    let refusal = |seq: u64| {
+        format!(
+            r#"{{"type":"error","code":"bad_message","message":"no","session":"{SESSION}","of":"{SESSION}-{seq}"}}"#
+        )
+    };
+    let mut stage = stored_chat(|_| {});
+    stage.types("bad");
+    stage.after(1_000);
+    stage.check_delays(&[News::Delayed(Obstacle::Silence)]);
+    stage.arrives("chat/private/alice/server", &refusal(1));
+    stage.after(1_000);
+    stage.check_delays(&[]);
+
+    stage.types("good");
+    stage.types("bad again");
+    stage.types("not allowed");
+    stage.after(1_000);
+    stage.check_delays(&[News::Delayed(Obstacle::Silence)]);
+    stage.stored(SESSION, "[[2,2]]");
+    stage.arrives("chat/private/alice/server", &refusal(3));
+    stage.input(Input::Rejected { ticket: 4, reason: "not authorized".to_owned() });
+    stage.after(1_000);
+    stage.check_delays(&[News::AllArrived { stored: true, others_failed: true }]);
 }
 
 #[test]
