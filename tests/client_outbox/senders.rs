@@ -1,9 +1,10 @@
 //! Senders: `-m` and pipes.
 
 use crate::stand_in::{Answer, StandIn};
-use crate::support::{Broker, PATIENCE, Stream, TempDir, wait_until};
+use crate::support::{Broker, PATIENCE, Program, Stream, TempDir, wait_until};
 use crate::{start, start_at};
 use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 #[test]
@@ -92,6 +93,29 @@ fn what_a_sender_does_not_get_rid_of_an_outbox_keeps() {
     assert_eq!(second.exit_code(PATIENCE), 0);
     let texts: Vec<String> = server.heard().iter().map(|heard| heard.text().to_owned()).collect();
     assert_eq!(texts, ["one", "one", "two"]);
+}
+
+#[test]
+fn an_outbox_that_cannot_be_written_promises_nothing() {
+    let (broker, home) = (Broker::start(), TempDir::new());
+    let server = StandIn::start(&broker, Answer::Silence);
+    // Too large a file is an error, not the end.
+    let shell = "trap '' XFSZ; exec \"$0\" \"$@\"";
+    let client = ["client", &broker.address(), "--nick", "alice", "--outbox", "o", "-W", "3"];
+    let arguments = [&["-c", shell, env!("CARGO_BIN_EXE_mqttchat")][..], &client].concat();
+    let mut sender = Program::other(Path::new("/bin/sh"), &arguments).home(home.path()).start();
+    sender.send_line("one");
+    server.wait_for("the first", |heard| heard.text() == "one");
+    let limit = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
+    // SAFETY: `limit` is read only, and nothing is written back.
+    let set = unsafe { libc::prlimit(sender.pid() as libc::pid_t, libc::RLIMIT_FSIZE, &limit, std::ptr::null_mut()) };
+    assert_eq!(set, 0);
+    sender.send_line("two");
+    sender.close_stdin();
+    assert_eq!(sender.exit_code(PATIENCE), 27);
+    let lines = sender.lines(Stream::Err);
+    assert!(lines[0].contains("the outbox cannot be written, and does not keep everything"), "{lines:?}");
+    assert_eq!(lines.last().unwrap(), "mqttchat: 2 messages are unconfirmed after 3 s");
 }
 
 #[test]
