@@ -111,6 +111,7 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         screen: Screen::start(above, on_closed).map_err(|error| broken("screen", error))?,
         heartbeat: Heartbeat::start().map_err(|error| broken("heartbeat", error))?,
         keeper: Keeper::start(Instant::now(), memory).map_err(|error| broken("memory", error))?,
+        has_heard_enough: false,
         outbox_file,
         told_of_outbox: false,
         terminal,

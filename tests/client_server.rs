@@ -86,6 +86,36 @@ fn the_same_nick_twice_ends_the_second() {
 }
 
 #[test]
+fn a_count_shows_no_more_and_leaves_the_rest_to_the_next_run() {
+    let (broker, dir, home) = (Broker::start(), TempDir::new(), TempDir::new());
+    let _server = server(&broker, &dir);
+    let mut alice = member(&broker, "alice", &[]);
+    let address = broker.address();
+    let bob = |arguments: &[&str]| {
+        let client = ["client", &address, "--listen", "--nick", "bob"];
+        Program::with(&[&client, arguments].concat()).home(home.path()).start()
+    };
+    let says = |text: &str| {
+        let mut sender = Program::start(&["client", &address, "--nick", "carol", "-m", text]);
+        assert_eq!(sender.exit_code(PATIENCE), 0);
+    };
+    says("before");
+    let mut counting = bob(&["-C", "2", "--keepalive", "1"]);
+    // It was stored: a page brings it, and with it the place from which on he misses something.
+    counting.wait_for_line(Stream::Out, "carol: before", PATIENCE);
+    counting.signal(libc::SIGSTOP);
+    alice.wait_for_line(Stream::Err, "bob left the chat", PATIENCE);
+    ["1", "2", "3", "4"].into_iter().for_each(says);
+    // One page brings all four.
+    counting.signal(libc::SIGCONT);
+    assert_eq!(counting.exit_code(PATIENCE), 0);
+    assert_eq!(said(&mut counting), ["#lobby carol: before", "#lobby carol: 1", "#lobby carol: 2"]);
+    let mut next = bob(&[]);
+    next.wait_for_line(Stream::Out, "carol: 4", PATIENCE);
+    assert_eq!(said(&mut next), ["#lobby carol: 3", "#lobby carol: 4"]);
+}
+
+#[test]
 fn a_killed_client_is_seen_to_leave() {
     let (broker, dir) = (Broker::start(), TempDir::new());
     let _server = server(&broker, &dir);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// How long `/quit` waits for what is unsent, and the end of a program's input for answers.
+/// How long `/quit`, and the last message that `-C` counts, wait for what is unsent, and the end of a program's input for answers.
 const QUIT_WAIT: Duration = Duration::from_secs(5);
 /// How long a sender waits without getting on, where `-W` says nothing.
 const SENDER_WAIT: Duration = Duration::from_secs(30);
@@ -12,7 +12,7 @@ const SENDER_WAIT: Duration = Duration::from_secs(30);
 pub enum End {
     /// All is done.
     Done,
-    /// `/quit` has waited long enough for so many messages.
+    /// `/quit`, or `-C`, has waited long enough for so many messages.
     Unsent(usize),
     /// `-W` is over.
     TimeIsUp,
@@ -51,10 +51,17 @@ impl Ending {
         }
     }
 
-    /// A message from somebody else was told; `true`: it was the last that was waited for.
-    pub fn heard(&mut self) -> bool {
+    /// A message from somebody else was told. The last that was waited for ends the run as `/quit` does.
+    pub fn heard(&mut self, now: Instant) {
         self.left = self.left.map(|left| left.saturating_sub(1));
-        self.left == Some(0)
+        if !self.wants_more() {
+            self.quit(now);
+        }
+    }
+
+    /// Whether messages from others are still to be told.
+    pub fn wants_more(&self) -> bool {
+        self.left != Some(0)
     }
 
     /// Who says it again does not want to wait longer.
@@ -64,8 +71,9 @@ impl Ending {
         }
     }
 
+    /// Who has quit before waits no longer for that.
     pub fn input_ended(&mut self, now: Instant) {
-        self.reason = Some(Reason::InputEnded { until: now + QUIT_WAIT });
+        self.reason = self.reason.or(Some(Reason::InputEnded { until: now + QUIT_WAIT }));
         self.stalled_since = now;
     }
 
@@ -91,6 +99,14 @@ impl Ending {
             Reason::InputEnded { until } if unsent == 0 && (!has_questions || now >= until) => Some(End::Done),
             _ => None,
         }
+    }
+}
+
+/// "1 message is", "2 messages are".
+pub fn messages_are(count: usize) -> String {
+    match count {
+        1 => "1 message is".to_owned(),
+        _ => format!("{count} messages are"),
     }
 }
 
@@ -126,10 +142,16 @@ mod tests {
         ending.quit(start + seconds(3));
         assert_eq!(ending.look(start + seconds(4), 3, false), None);
         assert_eq!(ending.look(start + seconds(5), 3, false), Some(End::Unsent(3)));
+        ending.input_ended(start + seconds(4));
+        assert_eq!(ending.look(start + seconds(5), 3, false), Some(End::Unsent(3)), "it has quit all the same");
+
+        let mut ending = Ending::new(start, false, None, None);
         ending.input_ended(start);
         assert_eq!(ending.look(start + seconds(4), 0, true), None);
         assert_eq!(ending.look(start + seconds(5), 0, true), Some(End::Done));
         assert_eq!(ending.look(start + seconds(50), 1, false), None, "its messages are waited for");
+        ending.quit(start + seconds(50));
+        assert_eq!(ending.look(start + seconds(55), 1, false), Some(End::Unsent(1)));
     }
 
     #[test]
@@ -138,7 +160,20 @@ mod tests {
         let mut ending = Ending::new(start, false, Some(seconds(3)), Some(2));
         assert_eq!(ending.look(start + seconds(2), 0, false), None);
         assert_eq!(ending.look(start + seconds(3), 0, false), Some(End::TimeIsUp));
-        assert!(!ending.heard());
-        assert!(ending.heard());
+        ending.heard(start);
+        assert!(ending.wants_more());
+        assert_eq!(ending.look(start, 0, false), None);
+        ending.heard(start);
+        assert!(!ending.wants_more());
+        assert_eq!(ending.look(start, 0, false), Some(End::Done));
+        assert_eq!(ending.look(start, 1, false), None, "what it said itself is waited for as at /quit");
+
+        let mut ending = Ending::new(start, false, None, Some(1));
+        ending.heard(start);
+        assert_eq!(ending.look(start + seconds(5), 1, false), Some(End::Unsent(1)));
+        let mut ending = Ending::new(start, false, None, None);
+        ending.heard(start);
+        assert!(ending.wants_more());
+        assert_eq!(ending.look(start + seconds(60), 0, false), None);
     }
 }

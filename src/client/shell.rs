@@ -2,11 +2,12 @@
 
 use super::command::{Command, Names, Target};
 use super::conversation::{Conversation, Input, Output};
-use super::ending::{End, Ending};
+use super::ending::{End, Ending, messages_are};
 use super::heartbeat::Heartbeat;
 use super::input::Typed;
 use super::json;
 use super::keeper::{Keeper, Shown};
+use super::memo::Memo;
 use super::memory::{self, OutboxFile};
 use super::news::News;
 use super::screen::Screen;
@@ -48,6 +49,8 @@ pub struct Shell {
     pub(super) screen: Screen,
     pub(super) heartbeat: Heartbeat,
     pub(super) keeper: Keeper,
+    /// `-C` has counted all that it wants, and more has come: that is neither told nor remembered.
+    pub(super) has_heard_enough: bool,
     /// `--outbox`.
     pub(super) outbox_file: Option<OutboxFile>,
     /// It was told that the outbox cannot be written.
@@ -82,7 +85,7 @@ impl Shell {
         }
         let earlier = self.conversation.unsettled();
         if earlier > 0 {
-            self.tell(now, &News::Hint(format!("{} still in the outbox", messages(earlier))))?;
+            self.tell(now, &News::Hint(format!("{} still in the outbox", messages_are(earlier))))?;
         }
         self.connect()?;
         if let Some(text) = self.options.message.take() {
@@ -220,10 +223,12 @@ impl Shell {
     fn carry_out(&mut self, now: Now, output: Output) -> Result<(), u8> {
         match output {
             Output::Publish(publication) => self.uplink.publish(publication),
+            Output::PublishWhenShown(_) if self.has_heard_enough => {}
             Output::PublishWhenShown(publication) => self.keeper.publish_when_shown(publication),
             Output::Subscribe(filter) => self.uplink.subscribe(filter),
             Output::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
             Output::Tell(news) => self.tell(now, &news)?,
+            Output::Remember(memo) if self.has_heard_enough && memo != Memo::ServerSeen => {}
             Output::Remember(memo) => self.keeper.remember(memo),
             Output::Queued(kept) => {
                 if let Some(Err(error)) = self.outbox_file.as_mut().map(|file| file.add(&kept)) {
@@ -261,6 +266,9 @@ impl Shell {
     }
 
     fn tell(&mut self, now: Now, news: &News) -> Result<(), u8> {
+        if self.is_beyond_the_count(news) {
+            return Ok(());
+        }
         self.went_wrong |= matches!(news, News::Error { .. } | News::Refused { .. });
         if matches!(news, News::Sent { .. } | News::Stored { .. }) {
             self.ending.gets_on(now.instant);
@@ -268,8 +276,22 @@ impl Shell {
         if let Some(line) = self.view.line(now.wall, news) {
             self.screen.print(line);
         }
-        let counts = matches!(news, News::Said(said) if !said.own && !said.history);
-        if counts && self.ending.heard() { Err(0) } else { Ok(()) }
+        if matches!(news, News::Said(said) if !said.own && !said.history) {
+            self.ending.heard(now.instant);
+        }
+        Ok(())
+    }
+
+    /// What comes after the last message that `-C` wants is left to a next run, from the first that is passed over.
+    fn is_beyond_the_count(&mut self, news: &News) -> bool {
+        let is_beyond = match news {
+            News::Said(said) => !said.own && !self.ending.wants_more(),
+            News::Gap { .. } | News::Unread { .. } => !self.ending.wants_more(),
+            News::Page { .. } => self.has_heard_enough,
+            _ => false,
+        };
+        self.has_heard_enough |= is_beyond;
+        is_beyond
     }
 
     /// A last line about what went wrong, for a program as an event too.
@@ -289,17 +311,17 @@ impl Shell {
             Some(End::Done) => Err(0),
             Some(End::TimeIsUp) => Err(TIME_OUT),
             Some(End::Unsent(count)) if self.outbox_keeps_all() => {
-                self.tell(now, &News::Hint(format!("{} in the outbox, for the next run", messages(count))))?;
+                self.tell(now, &News::Hint(format!("{} in the outbox, for the next run", messages_are(count))))?;
                 Err(0)
             }
             Some(End::Unsent(count)) => {
-                self.complain(format!("{} unsent", messages(count)));
+                self.complain(format!("{} unsent", messages_are(count)));
                 Err(FAILURE)
             }
             Some(End::Unconfirmed(count, time)) => {
                 let why = if self.conversation.awaits_a_server() { ": no chat server is answering" } else { "" };
                 let kept = if self.outbox_keeps_all() { "; the outbox keeps them for the next run" } else { "" };
-                self.complain(format!("{} unconfirmed after {} s{why}{kept}", messages(count), time.as_secs()));
+                self.complain(format!("{} unconfirmed after {} s{why}{kept}", messages_are(count), time.as_secs()));
                 Err(TIME_OUT)
             }
         }
@@ -345,12 +367,5 @@ impl Shell {
         self.uplink.close(self.conversation.leave(Now::read()));
         self.heartbeat.stop();
         drop(self.terminal);
-    }
-}
-
-fn messages(count: usize) -> String {
-    match count {
-        1 => "1 message is".to_owned(),
-        _ => format!("{count} messages are"),
     }
 }

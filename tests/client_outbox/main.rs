@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod endings;
 mod files;
 mod senders;
 mod stand_in;

@@ -1,0 +1,57 @@
+//! Ends with messages that are not settled: quitting, the end of a count, members of other programs.
+
+use crate::stand_in::{Answer, StandIn};
+use crate::support::{Broker, PATIENCE, Stream, publish};
+use crate::{count, event, json};
+use mqttchat::client::member::Member;
+use mqttchat::client::news::News;
+use mqttchat::options;
+
+const FROM_BOB: &str = r#"{"type":"chat","username":"bob","message":"yes"}"#;
+
+#[test]
+fn who_quits_and_then_closes_the_input_has_quit() {
+    let broker = Broker::start();
+    let _server = StandIn::start(&broker, Answer::Silence);
+    let mut alice = json(&broker, &[]);
+    alice.send_line(r#"{"message":"hi"}"#);
+    alice.send_line(r#"{"command":"quit"}"#);
+    alice.close_stdin();
+    assert_eq!(alice.exit_code(PATIENCE), 1);
+    assert_eq!(alice.lines(Stream::Err), ["mqttchat: 1 message is unsent"]);
+}
+
+#[test]
+fn the_end_of_a_count_waits_for_ones_own_messages() {
+    let broker = Broker::start();
+    let _server = StandIn::start(&broker, Answer::Silence);
+    for code in [1, 0] {
+        let mut alice = json(&broker, &["--listen", "-C", "1"]);
+        alice.send_line(r#"{"message":"anybody there?"}"#);
+        event(&mut alice, "sent", "");
+        publish(&broker, "chat/messages", FROM_BOB, 1, false);
+        event(&mut alice, "chat", "yes");
+        publish(&broker, "chat/messages", FROM_BOB.replace("yes", "too late"), 1, false);
+        // A server that has just come is asked again soon.
+        let _another = (code == 0).then(|| StandIn::start(&broker, Answer::Store));
+        assert_eq!(alice.exit_code(PATIENCE), code);
+        assert_eq!(count(&mut alice, "stored"), 1 - code as usize);
+        assert_eq!(count(&mut alice, "chat"), 2);
+        let told = alice.lines(Stream::Err);
+        assert_eq!(told.iter().filter(|line| line.contains("1 message is unsent")).count(), code as usize, "{told:?}");
+    }
+}
+
+#[test]
+fn a_member_that_leaves_too_early_is_told_what_it_leaves_behind() {
+    let broker = Broker::start();
+    let server = StandIn::start(&broker, Answer::Silence);
+    let arguments = [broker.address(), "--nick".to_owned(), "robot".to_owned()].map(Into::into);
+    let member = Member::join(options::of_a_member(&arguments).unwrap()).unwrap();
+    member.say(&mqttchat::protocol::RoomName::lobby(), "hi");
+    server.wait_for("the message", |heard| heard.text() == "hi");
+    let news = member.news().clone();
+    member.leave();
+    let last = news.iter().last();
+    assert!(matches!(&last, Some(News::Error { text, .. }) if text == "1 message is unsent"), "{last:?}");
+}
