@@ -209,13 +209,28 @@ pub const GROUPS: &[Group] = &[
             value("", "room", "ROOM", "join this room too (repeatable)")
                 .default("lobby, which is always there")
                 .repeatable(),
-            value("m", "message", "TEXT", "send this message and end"),
+            value(
+                "m",
+                "message",
+                "TEXT",
+                "send this message, and end when it is stored; where no chat server ever was, when the broker has it",
+            ),
             value("", "to", "NICK", "send -m or piped lines as direct messages to NICK"),
             switch("", "json", "for programs: JSON objects in and out, one a line"),
             switch("", "listen", "stay and print what arrives, also after the end of input"),
-            value("C", "count", "COUNT", "end after so many messages from others"),
-            value("W", "wait", "SECONDS", "end after so long; exit code 27 if not done")
-                .default("30 for a sender, else for ever"),
+            value(
+                "C",
+                "count",
+                "COUNT",
+                "end after so many messages from others, once one's own are stored, or 5 s later",
+            ),
+            value(
+                "W",
+                "wait",
+                "SECONDS",
+                "end after so long (a sender: with nothing confirmed); exit code 27 if not done",
+            )
+            .default("30 for a sender, else for ever"),
             value("", "outbox", "FILE", "keep here what is not stored yet, for a next run to send"),
             switch("", "no-history", "do not ask for past messages"),
             value("i", "id", "ID", "MQTT client identifier")
