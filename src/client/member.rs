@@ -20,6 +20,7 @@
 
 use super::command::{Command, Target};
 use super::conversation::{Conversation, Input, Output, Role};
+use super::ending::messages_are;
 use super::heartbeat::Heartbeat;
 use super::memo::Remembered;
 use super::news::{News, Place, Said};
@@ -113,7 +114,8 @@ impl Member {
         let _ = self.commands.send(Command::Say { text: text.to_owned(), to, action: false });
     }
 
-    /// Leaves the chat, once what was said is settled: stored, where the server stores. It waits for that for five seconds.
+    /// Leaves the chat, once what was said is settled: stored, where the server stores. It waits for that for five seconds;
+    /// what is not by then is lost, and the last news says how many messages that are.
     pub fn leave(mut self) {
         self.end();
     }
@@ -195,8 +197,14 @@ impl Attendance {
                 Output::Remember(_) | Output::Queued(_) | Output::Settled(_) => {}
             }
         }
-        let is_done = |by| self.conversation.unsettled() == 0 || now.instant >= by;
-        if self.leave_by.is_some_and(is_done) { Err(Leaving) } else { Ok(()) }
+        match (self.leave_by, self.conversation.unsettled()) {
+            (Some(_), 0) => Err(Leaving),
+            (Some(by), unsettled) if now.instant >= by => {
+                self.tell(News::Error { text: format!("{} unsent", messages_are(unsettled)), reference: None });
+                Err(Leaving)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn tell(&self, news: News) {
