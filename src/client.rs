@@ -32,6 +32,7 @@ use memory::{Memory, OutboxFile};
 use screen::Screen;
 use shell::Shell;
 use start::{Mode, Refusal};
+use std::collections::VecDeque;
 use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -112,6 +113,7 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         heartbeat: Heartbeat::start().map_err(|error| broken("heartbeat", error))?,
         keeper: Keeper::start(Instant::now(), memory).map_err(|error| broken("memory", error))?,
         has_heard_enough: false,
+        held: VecDeque::new(),
         outbox_file,
         told_of_outbox: false,
         terminal,

@@ -38,6 +38,17 @@ pub enum Command {
     Quit,
 }
 
+impl Command {
+    /// It says something, or changes where that goes: such commands keep their order among each other.
+    pub fn keeps_its_turn(&self) -> bool {
+        match self {
+            Command::Say { .. } | Command::Reply(_) | Command::Join(_) | Command::Part(_) | Command::Room(_) => true,
+            Command::Users | Command::Rooms | Command::History(_) | Command::Search(_) | Command::Ping => false,
+            Command::Status | Command::Clear | Command::Help | Command::Quit => false,
+        }
+    }
+}
+
 /// Which past messages: the newest, or those `before` or `after` a cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {

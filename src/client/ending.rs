@@ -77,6 +77,11 @@ impl Ending {
         self.stalled_since = now;
     }
 
+    /// It ends soon, whatever is still to be done.
+    pub fn is_near(&self) -> bool {
+        matches!(self.reason, Some(Reason::Quit { .. }))
+    }
+
     /// A message has got further, or is the first one.
     pub fn gets_on(&mut self, now: Instant) {
         self.stalled_since = now;

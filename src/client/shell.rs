@@ -21,7 +21,13 @@ use crate::options::ClientOptions;
 use crate::protocol::{Nick, text};
 use crate::terminal::Terminal;
 use crossbeam_channel::{Receiver, Sender, never, select};
+use serde_json::Value;
 use signal_hook::consts::SIGINT;
+use std::collections::VecDeque;
+
+/// Commands of a program that may wait for room in the outbox; behind them questions and quitting are still heard. Past
+/// that nothing is read.
+const LOOK_AHEAD: usize = 64;
 
 /// Everything that wakes the main thread.
 enum Event {
@@ -51,6 +57,8 @@ pub struct Shell {
     pub(super) keeper: Keeper,
     /// `-C` has counted all that it wants, and more has come: that is neither told nor remembered.
     pub(super) has_heard_enough: bool,
+    /// In JSON mode: what waits for room in the outbox, with its `ref`.
+    pub(super) held: VecDeque<(Command, Option<Value>)>,
     /// `--outbox`.
     pub(super) outbox_file: Option<OutboxFile>,
     /// It was told that the outbox cannot be written.
@@ -101,7 +109,8 @@ impl Shell {
         loop {
             let event = self.next_event();
             let now = Now::read();
-            if let Err(code) = self.turn(now, event).and_then(|()| self.look_for_the_end(now)) {
+            let turned = self.turn(now, event).and_then(|()| self.say_what_was_held(now));
+            if let Err(code) = turned.and_then(|()| self.look_for_the_end(now)) {
                 return code;
             }
         }
@@ -111,9 +120,14 @@ impl Shell {
         let (no_news, no_line) = (never(), never());
         // While the screen is full only ticks look whether it still is.
         let can_print = self.screen.has_room();
-        let can_send = self.mode == Mode::Chat || !self.conversation.is_busy();
+        let can_take_a_line = match self.mode {
+            // It says that the outbox is full.
+            Mode::Chat => true,
+            Mode::Json => self.held.len() < LOOK_AHEAD,
+            Mode::Listen | Mode::Sender => !self.conversation.is_busy(),
+        };
         let news = if can_print { self.uplink.events() } else { &no_news };
-        let typed = if can_print && can_send { &self.typed } else { &no_line };
+        let typed = if can_print && can_take_a_line { &self.typed } else { &no_line };
         // None of these channels closes while the shell lives, but that of an input that has come to its end.
         select! {
             recv(news) -> event => event.map_or(Event::Tick, Event::Link),
@@ -166,7 +180,7 @@ impl Shell {
             (Typed::Line(line), Mode::Chat) => self.handle(now, Input::Typed(line)),
             (Typed::Line(line), _) if line.trim().is_empty() => Ok(()),
             (Typed::Line(line), Mode::Json) => match json::parse(&line) {
-                Ok((command, reference)) => self.handle(now, Input::Command(command, reference)),
+                Ok((command, reference)) => self.ordered(now, command, reference),
                 Err((text, reference)) => self.tell(now, &News::Error { text, reference }),
             },
             (Typed::Line(line), _) => self.say(now, line),
@@ -187,6 +201,25 @@ impl Shell {
                 Ok(())
             }
         }
+    }
+
+    /// A program's command.
+    fn ordered(&mut self, now: Now, command: Command, reference: Option<Value>) -> Result<(), u8> {
+        if command.keeps_its_turn() && (!self.held.is_empty() || self.conversation.is_busy()) {
+            self.held.push_back((command, reference));
+            return Ok(());
+        }
+        self.handle(now, Input::Command(command, reference))
+    }
+
+    /// Where it ends soon, at once: the outbox takes more than it needs to be busy.
+    fn say_what_was_held(&mut self, now: Now) -> Result<(), u8> {
+        while (!self.conversation.is_busy() || self.ending.is_near())
+            && let Some((command, reference)) = self.held.pop_front()
+        {
+            self.handle(now, Input::Command(command, reference))?;
+        }
+        Ok(())
     }
 
     /// A text that is sent literally.
@@ -305,7 +338,8 @@ impl Shell {
     }
 
     fn look_for_the_end(&mut self, now: Now) -> Result<(), u8> {
-        match self.ending.look(now.instant, self.conversation.unsettled(), self.conversation.has_questions()) {
+        let unsent = self.conversation.unsettled() + self.held.len();
+        match self.ending.look(now.instant, unsent, self.conversation.has_questions()) {
             None => Ok(()),
             Some(End::Done) if self.mode == Mode::Sender && self.went_wrong => Err(FAILURE),
             Some(End::Done) => Err(0),

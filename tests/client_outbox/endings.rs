@@ -22,6 +22,31 @@ fn who_quits_and_then_closes_the_input_has_quit() {
 }
 
 #[test]
+fn a_program_with_more_to_say_than_there_is_room_for_is_still_heard() {
+    /// More than the outbox takes from a program before it waits.
+    const MESSAGES: usize = 2_020;
+    let broker = Broker::start();
+    let server = StandIn::start(&broker, Answer::Silence);
+    let mut alice = json(&broker, &[]);
+    let say = |number: usize| format!(r#"{{"message":"{number}","ref":{number}}}"#);
+    (1..=MESSAGES).for_each(|number| alice.send_line(&say(number)));
+    alice.send_line(r#"{"command":"ping","ref":"p"}"#);
+    event(&mut alice, "pong", "broker");
+    assert_eq!(count(&mut alice, "chat"), 2_000, "the rest waits outside");
+    server.answer(Answer::Store);
+    event(&mut alice, "stored", &format!(r#""ref":{MESSAGES}"#));
+    let shown = alice.lines(Stream::Out).into_iter().filter(|line| line.starts_with(r#"{"event":"chat""#));
+    let expected = (1..=MESSAGES).map(|number| format!(r#""ref":{number}}}"#));
+    assert!(shown.zip(expected).all(|(line, end)| line.ends_with(&end)), "in order");
+
+    server.answer(Answer::Silence);
+    (1..=MESSAGES).for_each(|number| alice.send_line(&say(number)));
+    alice.send_line(r#"{"command":"quit"}"#);
+    assert_eq!(alice.exit_code(PATIENCE), 1);
+    assert_eq!(alice.lines(Stream::Err), [format!("mqttchat: {MESSAGES} messages are unsent")]);
+}
+
+#[test]
 fn the_end_of_a_count_waits_for_ones_own_messages() {
     let broker = Broker::start();
     let _server = StandIn::start(&broker, Answer::Silence);
