@@ -71,10 +71,15 @@ fn a_sender_sends_a_thousand_lines_in_order() {
 #[test]
 fn a_sender_without_its_broker_gives_up_in_time() {
     let mut broker = Broker::start();
+    // One that stores nothing: the broker's word counts at once.
+    let server =
+        r#"{"type":"server","status":"online","instance":"one","started":"2026-11-22T19:00:00Z","version":"1"}"#;
+    publish(&broker, "chat/server", server, 1, true);
     let mut messages = Subscriber::start(&broker, &["chat/messages"]);
     let mut sender = start(&broker, &["--nick", "alice", "-W", "1"]);
     sender.send_line("arrives");
     messages.wait_for("a message", |_, payload| String::from_utf8_lossy(payload).contains("arrives"));
+    wait_until(PATIENCE, "the broker's word", || broker.log().contains("Sending PUBACK to mqttchat-"));
     broker.stop();
     sender.send_line("does not");
     sender.send_line("nor this");
