@@ -5,7 +5,8 @@ use crate::account::RunNumber;
 use crate::ledger::Record;
 use crate::support::{PATIENCE, isolate, send_signal, wait_for_exit};
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
@@ -46,6 +47,7 @@ impl Program {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mqttchat"));
         command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         isolate(&mut command, &self.home);
+        die_with_us(&mut command);
         let mut child = command.spawn().expect("the program starts");
         self.note(&format!("run {run} begins, process {}", child.id()));
         let input = child.stdin.take().expect("stdin is piped");
@@ -94,6 +96,19 @@ impl Program {
             tell(Record::Closed { run });
         })
     }
+}
+
+/// Drop ends a program on every path but one: where the test itself is killed, and what stands still would stay.
+fn die_with_us(command: &mut Command) {
+    let set = || {
+        // SAFETY: prctl takes plain numbers here, and may be called between fork and exec.
+        match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: the closure calls nothing that must not be called there.
+    unsafe { command.pre_exec(set) };
 }
 
 /// One write, so that what several threads note does not mix.
