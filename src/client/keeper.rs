@@ -220,7 +220,7 @@ mod tests {
     }
 
     fn file() -> PathBuf {
-        std::env::temp_dir().join(format!("mqttchat-keeper-{}", crate::random::word())).join("client.db")
+        std::env::temp_dir().join(format!("mqttchat-keeper-{}", crate::random::word())).join("client.state")
     }
 
     fn remembered(path: &std::path::Path) -> usize {

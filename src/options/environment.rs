@@ -50,9 +50,10 @@ impl Environment<'_> {
         given.or_else(|| self.base("XDG_STATE_HOME", ".local/state"))
     }
 
-    /// `$XDG_STATE_HOME/mqttchat/client.db`, else `~/.local/state/mqttchat/client.db`. `None` where neither variable is set.
+    /// `$XDG_STATE_HOME/mqttchat/client.state`, else `~/.local/state/mqttchat/client.state`. `None` where neither variable
+    /// is set. The histories of servers, which may lie in the same folder, end in `.db`.
     pub fn client_state_file(&self) -> Option<PathBuf> {
-        Some(self.base("XDG_STATE_HOME", ".local/state")?.join("client.db"))
+        Some(self.base("XDG_STATE_HOME", ".local/state")?.join("client.state"))
     }
 
     /// The XDG base directory specification: a relative path in such a variable is ignored.
@@ -81,7 +82,7 @@ mod tests {
         let client = environment.client_state_file();
         match variables.contains("STATE_DIRECTORY=/") {
             true => assert_ne!(client.as_ref().and_then(|path| path.parent()), environment.state_dir().as_deref()),
-            false => assert_eq!(client, state_dir.map(|folder| Path::new(folder).join("client.db"))),
+            false => assert_eq!(client, state_dir.map(|folder| Path::new(folder).join("client.state"))),
         }
     }
 

@@ -107,7 +107,7 @@ fn a_state_file_that_cannot_be_used_is_one_warning() {
     let server = StandIn::start(&broker, Answer::Store);
     let folder = home.join("state/mqttchat");
     fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("client.db"), "no database at all, whatever its name may say\n".repeat(50)).unwrap();
+    fs::write(folder.join("client.state"), "no database at all, whatever its name may say\n".repeat(50)).unwrap();
     let mut alice = start_at(home.path(), &broker, &["--json", "--nick", "alice"]);
     alice.send_line(r#"{"message":"goes on"}"#);
     alice.close_stdin();

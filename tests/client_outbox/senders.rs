@@ -70,7 +70,7 @@ fn a_state_file_that_cannot_be_used_is_one_warning_and_stops_nothing() {
     let (broker, home) = (Broker::start(), TempDir::new());
     let folder = home.join("state/mqttchat");
     fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("client.db"), "no database at all, whatever its name may say\n".repeat(50)).unwrap();
+    fs::write(folder.join("client.state"), "no database at all, whatever its name may say\n".repeat(50)).unwrap();
     let mut sender = start_at(home.path(), &broker, &["--nick", "alice", "-m", "hi"]);
     assert_eq!(sender.exit_code(PATIENCE), 0);
     let lines = sender.lines(Stream::Err);

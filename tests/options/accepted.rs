@@ -14,7 +14,7 @@ fn defaults() {
     assert_eq!((client.json, client.listen, client.history), (false, false, true));
     assert_eq!((client.count, client.wait), (None, None));
     assert_eq!(client.outbox, None);
-    assert_eq!(client.state_file, Some("/home/a/.local/state/mqttchat/client.db".into()));
+    assert_eq!(client.state_file, Some("/home/a/.local/state/mqttchat/client.state".into()));
     let connection = client.connection;
     assert_eq!(connection.settings.address.to_string(), "localhost:1883");
     assert_eq!(connection.settings.keep_alive, Duration::from_secs(30));

@@ -30,7 +30,7 @@ impl Folder {
     }
 
     fn file(&self) -> PathBuf {
-        self.0.join("state").join("client.db")
+        self.0.join("state").join("client.state")
     }
 }
 
