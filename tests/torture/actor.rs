@@ -17,6 +17,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 const NO_CONNECTION: i32 = 14;
 const NICK_IN_USE: i32 = 73;
 
+/// SQLite begins its shared index anew with each first connection: so large is its file.
+const INDEX_BYTES: u64 = 32 * 1024;
+
 pub struct Actor {
     pub who: Who,
     pub proxy: Proxy,
@@ -64,8 +67,8 @@ impl Actor {
         let run = ledger.run_started(self.member(), now);
         let (running, input) = self.program.start(run);
         if self.full_until.is_some() {
-            // A disk does not empty itself.
-            limit_files(running.id(), Some(self.size_of_files()));
+            // A disk does not empty itself; what the last run let go is there to be had again.
+            limit_files(running.id(), Some(INDEX_BYTES));
         }
         self.running = Some((run, running));
         self.kill_at = self.again.take().map(|(after, pause)| (now + after, pause));
@@ -98,8 +101,8 @@ impl Actor {
                 ledger.run_stands_still(*run, now);
                 self.stopped_until = later(self.stopped_until, time);
             }
-            (Fault::DiskFull { time, killed }, Some((_, running))) => {
-                limit_files(running.id(), Some(self.size_of_files()));
+            (Fault::DiskFull { at_once, time, killed }, Some((_, running))) => {
+                limit_files(running.id(), Some(if *at_once { 0 } else { self.size_of_files() }));
                 self.full_until = later(self.full_until, time);
                 self.kill_at = killed.map(|(after, pause)| (now + after, pause)).or(self.kill_at);
             }

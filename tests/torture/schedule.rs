@@ -33,8 +33,9 @@ pub enum Fault {
     Delay { who: Who, by: Duration, time: Duration },
     /// One way ends in a proper manner, the other stays.
     HalfClose { who: Who, way: Way },
-    /// The server can write nothing more. `killed`: and meanwhile it is killed, so long after, for such a pause.
-    DiskFull { time: Duration, killed: Option<(Duration, Duration)> },
+    /// The server can write nothing more; not `at_once`: as much as its files hold now, so that it fails in the midst of
+    /// something. `killed`: and meanwhile it is killed, so long after, for such a pause.
+    DiskFull { at_once: bool, time: Duration, killed: Option<(Duration, Duration)> },
 }
 
 /// A fault and its time, from the beginning of the faults.
@@ -63,7 +64,7 @@ const KINDS: &[(usize, Kind)] = &[
     (16, Kind::Stall),
     (9, Kind::Delay),
     (8, Kind::HalfClose),
-    (7, Kind::DiskFull),
+    (8, Kind::DiskFull),
 ];
 
 impl Schedule {
@@ -95,8 +96,9 @@ impl Schedule {
             }
             Kind::DiskFull => {
                 let time = random.millis(300, 5_000);
-                let kill = |random: &mut Random| (time.mul_f64(0.9), random.millis(50, 3_000));
-                Fault::DiskFull { time, killed: random.chance(40).then(|| kill(random)) }
+                let kill = |random: &mut Random| (time * random.below(10) as u32 / 10, random.millis(50, 3_000));
+                let killed = random.chance(40).then(|| kill(random));
+                Fault::DiskFull { at_once: random.chance(60), time, killed }
             }
         }
     }
