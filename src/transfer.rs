@@ -105,18 +105,20 @@ fn read(options: &ImportOptions) -> Result<(), Failure> {
     let mut lines = Lines { name, input, number: 0 };
     let (mut imported, mut nameless) = (Imported::default(), Nameless::default());
     loop {
-        let begun = lines.number;
+        let so_far = match lines.number {
+            0 => "nothing was imported".to_owned(),
+            begun => format!("what stands in the lines to {begun} is imported"),
+        };
         let batch = lines.batch().map_err(|why| {
-            let so_far = match begun {
-                0 => "nothing was imported".to_owned(),
-                begun => format!("what stands in the lines to {begun} is imported"),
-            };
-            Failure::Told(format!("{} line {}: {why}; {so_far}", lines.name, lines.number))
+            let Lines { name, number, .. } = &lines;
+            Failure::Told(format!("{name} line {number}: {why}; {so_far}"))
         })?;
         if batch.is_empty() {
             break;
         }
-        let Imported { new, known } = history.import(&batch, &mut nameless).map_err(&unusable)?;
+        let Imported { new, known } = history.import(&batch, &mut nameless).map_err(|error| {
+            Failure::Told(format!("the database {} cannot be used: {error}; {so_far}", path.display()))
+        })?;
         imported.new += new;
         imported.known += known;
     }

@@ -148,6 +148,28 @@ fn a_bad_line_ends_an_import_before_its_batch() {
 }
 
 #[test]
+fn a_database_that_fails_ends_an_import_and_it_says_how_far_it_came() {
+    let (folder, data) = (TempDir::new(), TempDir::new());
+    let lines: Vec<String> = (1..=1_200).map(|n| line(n, "lobby")).collect();
+    import(data.path(), &write_lines(&folder, &lines[..1]));
+    let full = |text: &str| {
+        let sql = rusqlite::Connection::open(data.join("chat.db")).expect("a database");
+        let trigger = format!(
+            "DROP TRIGGER IF EXISTS full;
+            CREATE TRIGGER full BEFORE INSERT ON messages WHEN new.text = '{text}' BEGIN SELECT RAISE(ABORT, 'full'); END"
+        );
+        sql.execute_batch(&trigger).expect("a trigger");
+    };
+    let file = write_lines(&folder, &lines);
+    let run = || Program::start(&["import", text(&file), "--data-dir", text(data.path())]);
+    full("number 2");
+    check_failure(&mut run(), &["chat.db cannot be used: ", "full; nothing was imported"]);
+    full("number 1150");
+    check_failure(&mut run(), &["chat.db cannot be used: ", "full; what stands in the lines to 1000 is imported"]);
+    assert_eq!(export(data.path(), &[]).len(), 1_000);
+}
+
+#[test]
 fn nobody_has_to_read_an_export_to_its_end() {
     let (folder, data) = (TempDir::new(), TempDir::new());
     let lines: Vec<String> = (1..=5_000).map(|n| line(n, "lobby")).collect();
