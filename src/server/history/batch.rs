@@ -6,7 +6,6 @@ use super::words::Words;
 use super::{Arrived, ArrivedDirect, Committed, Direct, Keep, Progress};
 use crate::protocol::{NickKey, Private, RoomName, SentId, Session};
 use crate::server::roster::Change;
-use chrono::Utc;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 use std::collections::HashMap;
 
@@ -71,7 +70,7 @@ impl<'a> Batch<'a> {
         match keep {
             Keep::Chat(message) => self.chat(message).map(drop),
             Keep::Direct(message) => self.direct(message).map(drop),
-            Keep::Delivered { to, sender, id } => self.delivered(to, sender, id),
+            Keep::Delivered { to, sender, id, at } => self.delivered(to, sender, id, *at),
         }
     }
 
@@ -163,15 +162,14 @@ impl<'a> Batch<'a> {
         Ok(new)
     }
 
-    fn delivered(&mut self, to: &NickKey, sender: &NickKey, id: &SentId) -> rusqlite::Result<()> {
+    fn delivered(&mut self, to: &NickKey, sender: &NickKey, id: &SentId, at: i64) -> rusqlite::Result<()> {
         let delete = "DELETE FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3 AND to_key = ?4 RETURNING row";
         let mut statement = self.sql.prepare_cached(delete)?;
         let gone: Option<i64> = statement
             .query_row(params![sender.as_str(), id.session.as_str(), id.seq as i64, to.as_str()], |row| row.get(0))
             .optional()?;
         if let Some(row) = gone {
-            let now = Utc::now().timestamp_millis();
-            self.state.removed.add(self.sql, sender, &id.session, (id.seq, id.seq), now)?;
+            self.state.removed.add(self.sql, sender, &id.session, (id.seq, id.seq), at)?;
             self.committed.direct.retain(|direct| direct.row != row);
         }
         Ok(())

@@ -58,10 +58,10 @@ fn a_direct_message_waits_until_it_is_delivered() {
     assert_eq!(history.questions().waiting_for(nick("bob").key(), first, 9).unwrap().len(), 1);
 
     let key = |name| nick(name).key().clone();
-    let delivered = |n| Keep::Delivered { to: key("bob"), sender: key("alice"), id: id((1, n)) };
+    let delivered = |n| Keep::Delivered { to: key("bob"), sender: key("alice"), id: id((1, n)), at: START };
     // Ones with another sender and another addressee than the message's, and one that never was.
-    let foreign = Keep::Delivered { to: key("bob"), sender: key("bob"), id: id((1, 3)) };
-    let other = Keep::Delivered { to: key("carol"), sender: key("alice"), id: id((1, 3)) };
+    let foreign = Keep::Delivered { to: key("bob"), sender: key("bob"), id: id((1, 3)), at: START };
+    let other = Keep::Delivered { to: key("carol"), sender: key("alice"), id: id((1, 3)), at: START };
     let committed = history.commit(&[delivered(1), foreign, other, delivered(77)], &[]).unwrap();
     assert_eq!(committed, Committed::default());
     assert_eq!(waiting(&history, "bob"), ["two"]);
