@@ -9,11 +9,15 @@ use crate::server::roster::Change;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 use std::collections::HashMap;
 
+/// Rooms that are known in memory; then it starts over.
+pub const ROOMS: usize = 10_000;
+
 /// What is known of the database in memory, as of the last transaction.
 #[derive(Debug, Default)]
 pub struct State {
     /// `PRAGMA data_version`, which changes when another connection writes; `None` where nothing is known.
     data_version: Option<i64>,
+    /// Those that were written to of late.
     rooms: HashMap<RoomName, Room>,
     pub removed: Removed,
     words: Words,
@@ -31,19 +35,19 @@ impl State {
     pub fn refresh(&mut self, sql: &Connection) -> rusqlite::Result<()> {
         let version = sql.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if self.data_version != Some(version) {
-            *self = State { data_version: Some(version), rooms: load_rooms(sql)?, ..State::default() };
+            *self = State { data_version: Some(version), ..State::default() };
+        }
+        // Not within a batch, which writes down at its end how far they have come.
+        if self.rooms.len() >= ROOMS {
+            self.rooms.clear();
         }
         Ok(())
     }
-}
 
-fn load_rooms(sql: &Connection) -> rusqlite::Result<HashMap<RoomName, Room>> {
-    let mut statement = sql.prepare("SELECT name, id, last_pos FROM rooms")?;
-    let rows = statement.query_map([], |row| {
-        let room = Room { id: row.get(1)?, last_pos: unsigned(row, 2)? };
-        Ok(RoomName::parse(row.get_ref(0)?.as_str()?).ok().map(|name| (name, room)))
-    })?;
-    rows.filter_map(Result::transpose).collect()
+    #[cfg(test)]
+    pub fn rooms_known(&self) -> usize {
+        self.rooms.len()
+    }
 }
 
 /// The writing of one transaction.
@@ -86,7 +90,7 @@ impl<'a> Batch<'a> {
         }
         let room = match self.state.rooms.get_mut(&chat.room) {
             Some(room) => room,
-            None => new_room(self.sql, &mut self.state.rooms, &chat.room)?,
+            None => load_room(self.sql, &mut self.state.rooms, &chat.room)?,
         };
         let new = self.insert.execute(params![
             room.id,
@@ -206,12 +210,20 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn new_room<'a>(
+/// The room as the database has it, made where there is none.
+fn load_room<'a>(
     sql: &Connection,
     rooms: &'a mut HashMap<RoomName, Room>,
     name: &RoomName,
 ) -> rusqlite::Result<&'a mut Room> {
-    sql.execute("INSERT INTO rooms (name, last_pos, messages) VALUES (?1, 0, 0)", [name.as_str()])?;
-    let room = Room { id: sql.last_insert_rowid(), last_pos: 0 };
+    let mut select = sql.prepare_cached("SELECT id, last_pos FROM rooms WHERE name = ?1")?;
+    let known = select.query_row([name.as_str()], |row| Ok(Room { id: row.get(0)?, last_pos: unsigned(row, 1)? }));
+    let room = match known.optional()? {
+        Some(room) => room,
+        None => {
+            sql.execute("INSERT INTO rooms (name, last_pos, messages) VALUES (?1, 0, 0)", [name.as_str()])?;
+            Room { id: sql.last_insert_rowid(), last_pos: 0 }
+        }
+    };
     Ok(rooms.entry(name.clone()).or_insert(room))
 }

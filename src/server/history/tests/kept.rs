@@ -167,3 +167,19 @@ fn what_another_program_wrote_is_seen() {
     trim(&mut one, Some(1), None);
     assert_eq!(keep(&mut other, &numbered("dev", 1..=6)).unwrap(), 0);
 }
+
+#[test]
+fn only_so_many_rooms_are_known_in_memory() {
+    let mut history = History::in_memory().unwrap();
+    for round in 1..=2 {
+        for n in 0..11 {
+            let batch: Vec<Arrived> =
+                (0..1_000).map(|room| arrived(&format!("r{}", n * 1_000 + room), "alice", None, "hi")).collect();
+            assert_eq!(keep(&mut history, &batch).unwrap(), 1_000);
+            assert!(history.state.rooms_known() <= batch::ROOMS + 1_000);
+        }
+        // A room that is known no more goes on where it was.
+        assert_eq!(page(&history, "r1", 1, Place::Newest).1.to, round);
+        assert_eq!(page(&history, "r10999", 1, Place::Newest).1.to, round);
+    }
+}
