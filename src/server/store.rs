@@ -2,12 +2,15 @@
 //! reports what is in the database. Questions go through it to the "reader" thread, so that each is answered after
 //! what came before it is committed, and none holds up a commit. Between batches it takes steps of retention.
 
+mod clock;
+
 use super::chat::{Input, Question, ReplyTo};
 use super::door::Held;
 use super::history::{Committed, Direct, History, Keep, Page, Reader, Retention, SearchPage};
 use super::reader;
 use super::roster::Change;
 use crate::protocol::{NickKey, RoomName};
+use clock::Clock;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use log::{error, info, warn};
 use std::collections::{BTreeMap, VecDeque};
@@ -99,6 +102,7 @@ pub fn start(
             seats_held: Vec::new(),
             retry: None,
             retention,
+            clock: Clock::default(),
             trim_at: now,
             trim_failed: false,
             batches_since_trim: 0,
@@ -126,6 +130,7 @@ struct Store {
     /// The last commit failed; when it is tried again.
     retry: Option<Instant>,
     retention: Retention,
+    clock: Clock,
     trim_at: Instant,
     trim_failed: bool,
     batches_since_trim: u32,
@@ -244,7 +249,7 @@ impl Store {
         }
         self.batches_since_trim = 0;
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        match self.history.trim(&self.retention, wall.as_millis() as i64) {
+        match self.history.trim(&self.retention, self.clock.look(wall.as_millis() as i64, now)) {
             Ok(more) => {
                 self.trim_failed = false;
                 self.trim_at = if more { now } else { now + self.trim_interval() };
