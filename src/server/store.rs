@@ -26,8 +26,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const TRIM_INTERVAL: Duration = Duration::from_secs(10);
 /// Where all messages are kept: what else has an age is remembered for months.
 const BARE_TRIM_INTERVAL: Duration = Duration::from_secs(3600);
-/// Where messages never stop coming, a step of retention is taken after so many batches.
-const BATCHES_PER_TRIM: u32 = 8;
+/// Where messages never stop coming, a step of retention is taken after so many batches: each takes more than came.
+const BATCHES_PER_TRIM: u32 = 1;
 
 /// What the store is told to do. What is held goes back when it is done.
 pub enum Job {

@@ -20,7 +20,9 @@ pub struct State {
     /// Those that were written to of late.
     rooms: HashMap<RoomName, Room>,
     pub removed: Removed,
-    words: Words,
+    pub words: Words,
+    /// New messages since the last step of retention.
+    pub untrimmed: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +37,7 @@ impl State {
     pub fn refresh(&mut self, sql: &Connection) -> rusqlite::Result<()> {
         let version = sql.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if self.data_version != Some(version) {
-            *self = State { data_version: Some(version), ..State::default() };
+            *self = State { data_version: Some(version), untrimmed: self.untrimmed, ..State::default() };
         }
         // Not within a batch, which writes down at its end how far they have come.
         if self.rooms.len() >= ROOMS {
@@ -107,6 +109,7 @@ impl<'a> Batch<'a> {
         ])? == 1;
         if new {
             room.last_pos += 1;
+            self.state.untrimmed += 1;
             self.state.words.insert(self.sql, self.sql.last_insert_rowid(), &chat.text)?;
             let place = match self.places.get(&chat.room) {
                 Some(place) => *place,
@@ -199,8 +202,9 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Writes down how far the rooms have come.
+    /// Writes down how far the rooms and the words' index have come.
     pub fn finish(self) -> rusqlite::Result<Committed> {
+        self.state.words.finish(self.sql)?;
         let mut update =
             self.sql.prepare_cached("UPDATE rooms SET last_pos = ?2, messages = messages + ?3 WHERE name = ?1")?;
         for progress in &self.committed.progress {

@@ -50,7 +50,7 @@ impl Reader {
         while end > oldest && found.len() <= limit && !cut {
             let more = limit + 1 - found.len();
             end = match &words {
-                Some(words) => match words::part_up_to(&snapshot, words::part_of(end - 1))? {
+                Some(words) => match words::part_before(&snapshot, end)? {
                     Some(part) => in_part(&snapshot, part, words, &filters, end, more, &mut found)?,
                     None => oldest,
                 },
@@ -153,7 +153,7 @@ fn in_part(
     while let Some(row) = rows.next()? {
         found.extend(read(row)?);
     }
-    Ok(part * words::ROWS)
+    Ok(part)
 }
 
 /// What fits among the messages of one step before the row `end`. Returns the first row of the step.

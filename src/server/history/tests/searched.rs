@@ -93,10 +93,10 @@ fn found_messages_say_where_they_were_said() {
     assert!(found[0].entry.received.is_some());
 }
 
-/// As if there had been so many messages that the next ones go into that part of the index.
-pub fn jump(history: &History, part: i64) {
+/// As if there had been so many times as many messages as one part of the index holds: the next one begins a part.
+pub fn jump(history: &History, times: i64) {
     let update = "UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'messages'";
-    history.own.sql.execute(update, [part * words::ROWS]).unwrap();
+    history.own.sql.execute(update, [times * words::ROWS]).unwrap();
 }
 
 /// Reads page by page; how many there were, and all texts.
@@ -120,8 +120,8 @@ fn page_by_page_each_is_found_once() {
     let mut history = History::in_memory().unwrap();
     keep(&mut history, &numbered("dev", 1..=30)).unwrap();
     // Three parts of the index.
-    for (part, numbers) in [(1, 31..=60), (2, 61..=90)] {
-        jump(&history, part);
+    for (times, numbers) in [(1, 31..=60), (2, 61..=90)] {
+        jump(&history, times);
         keep(&mut history, &numbered("dev", numbers)).unwrap();
     }
     let all: Vec<String> = (1..=90).rev().map(|n| format!("number {n}")).collect();
