@@ -167,3 +167,27 @@ pub fn empty_part(sql: &Connection, or_newest: bool) -> rusqlite::Result<Option<
     });
     Ok(oldest.optional()?.flatten())
 }
+
+/// An index of a few texts, in memory: what a search looks into where a whole part would take it too long.
+pub struct Few(Connection);
+
+impl Few {
+    pub fn new() -> rusqlite::Result<Few> {
+        let sql = Connection::open_in_memory()?;
+        create_table(&sql, "few")?;
+        Ok(Few(sql))
+    }
+
+    /// The rows whose text fits, in ascending order.
+    pub fn fitting(&self, texts: &[(i64, String)], words: &str) -> rusqlite::Result<Vec<i64>> {
+        let transaction = self.0.unchecked_transaction()?;
+        let mut insert = transaction.prepare_cached("INSERT INTO few (rowid, text) VALUES (?1, ?2)")?;
+        for (row, text) in texts {
+            insert.execute(params![row, text])?;
+        }
+        let mut select = transaction.prepare_cached("SELECT rowid FROM few WHERE few MATCH ?1 ORDER BY rowid")?;
+        let rows = select.query_map([words], |row| row.get(0))?.collect();
+        // The next ones find it empty: nothing of this is committed.
+        rows
+    }
+}
