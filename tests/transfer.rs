@@ -148,17 +148,25 @@ fn a_bad_line_ends_an_import_before_its_batch() {
 }
 
 #[test]
-fn an_import_that_cannot_write_says_how_far_it_came() {
+fn a_database_that_fails_ends_an_import_and_it_says_how_far_it_came() {
     let (folder, data) = (TempDir::new(), TempDir::new());
-    import(data.path(), &write_lines(&folder, &[line(1, "lobby")]));
-    let other = rusqlite::Connection::open(data.path().join("chat.db")).expect("the history");
-    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN NEW.seq = 651
-        BEGIN SELECT RAISE(ABORT, 'no more'); END";
-    other.execute_batch(refuse).expect("a trigger");
-    let file = write_lines(&folder, &(1..=700).map(|n| line(n, "lobby")).collect::<Vec<_>>());
-    let mut program = Program::start(&["import", text(&file), "--data-dir", text(data.path())]);
-    check_failure(&mut program, &["cannot be written: no more; what stands in the lines to 500 is imported"]);
-    assert_eq!(export(data.path(), &[]).len(), 500);
+    let lines: Vec<String> = (1..=1_200).map(|n| line(n, "lobby")).collect();
+    import(data.path(), &write_lines(&folder, &lines[..1]));
+    let full = |text: &str| {
+        let sql = rusqlite::Connection::open(data.join("chat.db")).expect("a database");
+        let trigger = format!(
+            "DROP TRIGGER IF EXISTS full;
+            CREATE TRIGGER full BEFORE INSERT ON messages WHEN new.text = '{text}' BEGIN SELECT RAISE(ABORT, 'full'); END"
+        );
+        sql.execute_batch(&trigger).expect("a trigger");
+    };
+    let file = write_lines(&folder, &lines);
+    let run = || Program::start(&["import", text(&file), "--data-dir", text(data.path())]);
+    full("number 2");
+    check_failure(&mut run(), &["chat.db cannot be written: ", "full; nothing was imported"]);
+    full("number 1150");
+    check_failure(&mut run(), &["chat.db cannot be written: ", "full; what stands in the lines to 1000 is imported"]);
+    assert_eq!(export(data.path(), &[]).len(), 1_000);
 }
 
 #[test]

@@ -23,8 +23,10 @@ pub const LISTED_USERS: usize = 500;
 pub const ROOMS_PER_SESSION: usize = 64;
 /// Most rooms in a `rooms` reply.
 pub const LISTED_ROOMS: usize = 500;
-/// Most words and phrases of a search: each costs a look into the index.
-pub const SEARCH_TERMS: usize = 16;
+/// Longest text of a search, in Unicode scalar values: room for all that it may hold.
+pub const SEARCH_CHARS: usize = 500;
+/// Most words of a search, those of its phrases included: each costs a look into the index.
+pub const SEARCH_WORDS: usize = 32;
 /// Fewest characters before the `*` of a search: one letter is the beginning of everything.
 pub const SEARCH_PREFIX_CHARS: usize = 2;
 /// Most messages that a reply to a search holds where the request names no limit.

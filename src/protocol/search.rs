@@ -6,7 +6,7 @@
 use super::fields::{self, Invalid, is_false, lenient, lenient_list, truth};
 use super::history::{Cursor, Entry, fitting_bytes};
 use super::id::Token;
-use super::limits::{SEARCH_PREFIX_CHARS, SEARCH_TERMS};
+use super::limits::{SEARCH_CHARS, SEARCH_PREFIX_CHARS, SEARCH_WORDS};
 use super::names::{Nick, NickKey, RoomName};
 use super::timestamp::Timestamp;
 use chrono::{DateTime, FixedOffset};
@@ -51,7 +51,8 @@ pub enum SearchError {
         value: String,
     },
     Twice(&'static str),
-    TooManyTerms,
+    TooManyWords,
+    TooLong,
 }
 
 impl fmt::Display for SearchError {
@@ -59,25 +60,38 @@ impl fmt::Display for SearchError {
         match self {
             SearchError::Empty => write!(f, "there is nothing to search for"),
             SearchError::OpenQuote => write!(f, "a phrase has no closing \""),
-            SearchError::NoWord(term) => write!(f, "{term:?} has no letter or digit to search for"),
+            SearchError::NoWord(term) => write!(f, "{:?} has no letter or digit to search for", begin(term)),
             SearchError::ShortPrefix(term) => {
-                write!(f, "{term:?} is too short: at least {SEARCH_PREFIX_CHARS} characters come before *")
+                write!(f, "{:?} is too short: at least {SEARCH_PREFIX_CHARS} characters come before *", begin(term))
             }
-            SearchError::BadNick(value) => write!(f, "from:{value} names no nick"),
-            SearchError::BadRoom(value) => write!(f, "room:{value} names no room"),
+            SearchError::BadNick(value) => write!(f, "from:{} names no nick", begin(value)),
+            SearchError::BadRoom(value) => write!(f, "room:{} names no room", begin(value)),
             SearchError::BadTime { filter, value } => {
-                write!(f, "{filter}:{value} is no time such as 2026-11-22T20:30:00+01:00")
+                write!(f, "{filter}:{} is no time such as 2026-11-22T20:30:00+01:00", begin(value))
             }
             SearchError::Twice(filter) => write!(f, "{filter}: is there twice"),
-            SearchError::TooManyTerms => write!(f, "at most {SEARCH_TERMS} words and phrases"),
+            SearchError::TooManyWords => write!(f, "at most {SEARCH_WORDS} words, those of phrases included"),
+            SearchError::TooLong => write!(f, "what to search for is longer than {SEARCH_CHARS} characters"),
         }
     }
 }
 
 impl std::error::Error for SearchError {}
 
+/// What an error repeats of what was typed, so that it is short.
+fn begin(text: &str) -> String {
+    const CHARS: usize = 40;
+    match text.char_indices().nth(CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 impl SearchQuery {
     pub fn parse(text: &str) -> Result<SearchQuery, SearchError> {
+        if text.chars().nth(SEARCH_CHARS).is_some() {
+            return Err(SearchError::TooLong);
+        }
         let mut query = SearchQuery::default();
         for part in parts(text) {
             match part? {
@@ -104,7 +118,7 @@ impl SearchQuery {
         }
         match query {
             query if query == SearchQuery::default() => Err(SearchError::Empty),
-            query if query.terms.len() > SEARCH_TERMS => Err(SearchError::TooManyTerms),
+            query if query.terms.iter().map(words).sum::<usize>() > SEARCH_WORDS => Err(SearchError::TooManyWords),
             query => Ok(query),
         }
     }
@@ -165,6 +179,12 @@ fn word(term: &str) -> Result<&str, SearchError> {
         true => Ok(term),
         false => Err(SearchError::NoWord(term.to_owned())),
     }
+}
+
+/// How many words the index looks for: also `a-b` is two, in this order.
+fn words(term: &Term) -> usize {
+    let (Term::Word(text) | Term::Phrase(text) | Term::Prefix(text)) = term;
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).count()
 }
 
 fn time(filter: &'static str, value: &str) -> Result<DateTime<FixedOffset>, SearchError> {
@@ -294,7 +314,29 @@ mod tests {
         check("room:Dev", Err("names no room"));
         check("after:yesterday", Err("after:yesterday is no time"));
         check("from:a from:b x", Err("from: is there twice"));
-        check(&"word ".repeat(SEARCH_TERMS + 1), Err("at most"));
+        for many in [&"word ".repeat(SEARCH_WORDS + 1), &format!("\"{}\"", "a ".repeat(SEARCH_WORDS + 1))] {
+            check(many, Err("at most 32 words"));
+        }
+        check(&"a-".repeat(SEARCH_WORDS + 1), Err("at most 32 words"));
+        let most = "a-".repeat(SEARCH_WORDS);
+        check(&most, Ok(&[Term::Word(most.clone())]));
+        check(&"é".repeat(SEARCH_CHARS + 1), Err("longer than 500 characters"));
+        let longest = "é".repeat(SEARCH_CHARS);
+        check(&longest, Ok(&[Term::Word(longest.clone())]));
+    }
+
+    #[test]
+    fn no_mistake_is_told_at_length() {
+        // Written as an escape of ten characters.
+        let long = "\u{10ffff}".repeat(SEARCH_CHARS - 8);
+        let mistakes = ["", "*", "from:", "room:", "after:", "before:"].map(|filter| format!("{filter}{long}"));
+        for text in mistakes.iter().chain([&format!("{long}*")]) {
+            let error = SearchQuery::parse(text).unwrap_err();
+            let json = serde_json::to_string(&error.to_string()).unwrap();
+            assert!(json.len() <= 1_024 && json.contains('…'), "{json}");
+        }
+        let error = SearchQuery::parse(&format!("from:{}", "\u{1}".repeat(400))).unwrap_err();
+        assert!(serde_json::to_string(&error.to_string()).unwrap().len() <= 1_024);
     }
 
     #[test]

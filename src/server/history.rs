@@ -73,6 +73,8 @@ pub enum Keep {
         to: NickKey,
         sender: NickKey,
         id: SentId,
+        /// When that was known, in Unix milliseconds.
+        at: i64,
     },
 }
 

@@ -1,6 +1,9 @@
 //! The "store" thread: owns the history and writes it. It commits in batches, whatever the channel holds, and then
 //! reports what is in the database. Questions go through it to the "reader" thread, so that each is answered after
-//! what came before it is committed, and none holds up a commit or has one for itself. Between batches it takes steps of retention.
+//! what came before it is committed, and none holds up a commit or has one for itself. Between batches it takes steps of
+//! retention.
+
+mod clock;
 
 use super::chat::{Input, Question};
 use super::door::Held;
@@ -8,6 +11,7 @@ use super::history::{History, Keep, Reader, Retention};
 use super::questions;
 use super::roster::Change;
 use crate::protocol::NickKey;
+use clock::Clock;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use log::{error, info, warn};
 use std::collections::{BTreeMap, VecDeque};
@@ -23,8 +27,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const TRIM_INTERVAL: Duration = Duration::from_secs(10);
 /// Where all messages are kept: what else has an age is remembered for months.
 const BARE_TRIM_INTERVAL: Duration = Duration::from_secs(3600);
-/// Where messages never stop coming, a step of retention is taken after so many batches.
-const BATCHES_PER_TRIM: u32 = 8;
+/// Where messages never stop coming, a step of retention is taken after so many batches: each takes more than came.
+const BATCHES_PER_TRIM: u32 = 1;
 
 /// What the store is told to do. What is held goes back when it is done.
 pub enum Job {
@@ -77,6 +81,7 @@ struct Store {
     /// The last commit failed; when it is tried again.
     retry: Option<Instant>,
     retention: Retention,
+    clock: Clock,
     trim_at: Instant,
     trim_failed: bool,
     batches_since_trim: u32,
@@ -104,6 +109,7 @@ impl Store {
             seats_held: Vec::new(),
             retry: None,
             retention,
+            clock: Clock::default(),
             trim_at: Instant::now(),
             trim_failed: false,
             batches_since_trim: 0,
@@ -224,7 +230,7 @@ impl Store {
         }
         self.batches_since_trim = 0;
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        match self.history.trim(&self.retention, wall.as_millis() as i64) {
+        match self.history.trim(&self.retention, self.clock.look(wall.as_millis() as i64, now)) {
             Ok(more) => {
                 self.trim_failed = false;
                 self.trim_at = if more { now } else { now + self.trim_interval() };

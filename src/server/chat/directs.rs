@@ -68,7 +68,8 @@ impl Chat {
         let MessageId::Sent(id) = receipt.of.id else { return Ok(()) };
         let steps = self.directs.received(sender, to, &id, now.instant);
         self.take_steps(now, steps, outputs);
-        outputs.push(Output::Keep(Keep::Delivered { to: sender.clone(), sender: to.clone(), id }));
+        let at = now.wall.timestamp_millis();
+        outputs.push(Output::Keep(Keep::Delivered { to: sender.clone(), sender: to.clone(), id, at }));
         Ok(())
     }
 
@@ -146,7 +147,8 @@ impl Chat {
         let of = ReceiptOf { nick: private.nick, id: MessageId::Sent(id.clone()) };
         let receipt = Receipt { nick: private.to.clone(), of, timestamp: Some(timestamp) };
         self.to_client(&sender, receipt.to_json(), outputs);
-        outputs.push(Output::Keep(Keep::Delivered { to: private.to.key().clone(), sender, id }));
+        let at = now.wall.timestamp_millis();
+        outputs.push(Output::Keep(Keep::Delivered { to: private.to.key().clone(), sender, id, at }));
     }
 
     fn seating(&self, key: &NickKey) -> Seating {

@@ -6,18 +6,23 @@ use super::words::Words;
 use super::{Arrived, ArrivedDirect, Committed, Direct, Keep, Progress};
 use crate::protocol::{NickKey, Private, RoomName, SentId, Session};
 use crate::server::roster::Change;
-use chrono::Utc;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 use std::collections::HashMap;
+
+/// Rooms that are known in memory; then it starts over.
+pub const ROOMS: usize = 10_000;
 
 /// What is known of the database in memory, as of the last transaction.
 #[derive(Debug, Default)]
 pub struct State {
     /// `PRAGMA data_version`, which changes when another connection writes; `None` where nothing is known.
     data_version: Option<i64>,
+    /// Those that were written to of late.
     rooms: HashMap<RoomName, Room>,
     pub removed: Removed,
-    words: Words,
+    pub words: Words,
+    /// New messages since the last step of retention.
+    pub untrimmed: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -32,19 +37,19 @@ impl State {
     pub fn refresh(&mut self, sql: &Connection) -> rusqlite::Result<()> {
         let version = sql.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if self.data_version != Some(version) {
-            *self = State { data_version: Some(version), rooms: load_rooms(sql)?, ..State::default() };
+            *self = State { data_version: Some(version), untrimmed: self.untrimmed, ..State::default() };
+        }
+        // Not within a batch, which writes down at its end how far they have come.
+        if self.rooms.len() >= ROOMS {
+            self.rooms.clear();
         }
         Ok(())
     }
-}
 
-fn load_rooms(sql: &Connection) -> rusqlite::Result<HashMap<RoomName, Room>> {
-    let mut statement = sql.prepare("SELECT name, id, last_pos FROM rooms")?;
-    let rows = statement.query_map([], |row| {
-        let room = Room { id: row.get(1)?, last_pos: unsigned(row, 2)? };
-        Ok(RoomName::parse(row.get_ref(0)?.as_str()?).ok().map(|name| (name, room)))
-    })?;
-    rows.filter_map(Result::transpose).collect()
+    #[cfg(test)]
+    pub fn rooms_known(&self) -> usize {
+        self.rooms.len()
+    }
 }
 
 /// The writing of one transaction.
@@ -71,7 +76,7 @@ impl<'a> Batch<'a> {
         match keep {
             Keep::Chat(message) => self.chat(message).map(drop),
             Keep::Direct(message) => self.direct(message).map(drop),
-            Keep::Delivered { to, sender, id } => self.delivered(to, sender, id),
+            Keep::Delivered { to, sender, id, at } => self.delivered(to, sender, id, *at),
         }
     }
 
@@ -87,7 +92,7 @@ impl<'a> Batch<'a> {
         }
         let room = match self.state.rooms.get_mut(&chat.room) {
             Some(room) => room,
-            None => new_room(self.sql, &mut self.state.rooms, &chat.room)?,
+            None => load_room(self.sql, &mut self.state.rooms, &chat.room)?,
         };
         let new = self.insert.execute(params![
             room.id,
@@ -104,6 +109,7 @@ impl<'a> Batch<'a> {
         ])? == 1;
         if new {
             room.last_pos += 1;
+            self.state.untrimmed += 1;
             self.state.words.insert(self.sql, self.sql.last_insert_rowid(), &chat.text)?;
             let place = match self.places.get(&chat.room) {
                 Some(place) => *place,
@@ -163,15 +169,14 @@ impl<'a> Batch<'a> {
         Ok(new)
     }
 
-    fn delivered(&mut self, to: &NickKey, sender: &NickKey, id: &SentId) -> rusqlite::Result<()> {
+    fn delivered(&mut self, to: &NickKey, sender: &NickKey, id: &SentId, at: i64) -> rusqlite::Result<()> {
         let delete = "DELETE FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3 AND to_key = ?4 RETURNING row";
         let mut statement = self.sql.prepare_cached(delete)?;
         let gone: Option<i64> = statement
             .query_row(params![sender.as_str(), id.session.as_str(), id.seq as i64, to.as_str()], |row| row.get(0))
             .optional()?;
         if let Some(row) = gone {
-            let now = Utc::now().timestamp_millis();
-            self.state.removed.add(self.sql, sender, &id.session, (id.seq, id.seq), now)?;
+            self.state.removed.add(self.sql, sender, &id.session, (id.seq, id.seq), at)?;
             self.committed.direct.retain(|direct| direct.row != row);
         }
         Ok(())
@@ -197,8 +202,9 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Writes down how far the rooms have come.
+    /// Writes down how far the rooms and the words' index have come.
     pub fn finish(self) -> rusqlite::Result<Committed> {
+        self.state.words.finish(self.sql)?;
         let mut update =
             self.sql.prepare_cached("UPDATE rooms SET last_pos = ?2, messages = messages + ?3 WHERE name = ?1")?;
         for progress in &self.committed.progress {
@@ -208,12 +214,20 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn new_room<'a>(
+/// The room as the database has it, made where there is none.
+fn load_room<'a>(
     sql: &Connection,
     rooms: &'a mut HashMap<RoomName, Room>,
     name: &RoomName,
 ) -> rusqlite::Result<&'a mut Room> {
-    sql.execute("INSERT INTO rooms (name, last_pos, messages) VALUES (?1, 0, 0)", [name.as_str()])?;
-    let room = Room { id: sql.last_insert_rowid(), last_pos: 0 };
+    let mut select = sql.prepare_cached("SELECT id, last_pos FROM rooms WHERE name = ?1")?;
+    let known = select.query_row([name.as_str()], |row| Ok(Room { id: row.get(0)?, last_pos: unsigned(row, 1)? }));
+    let room = match known.optional()? {
+        Some(room) => room,
+        None => {
+            sql.execute("INSERT INTO rooms (name, last_pos, messages) VALUES (?1, 0, 0)", [name.as_str()])?;
+            Room { id: sql.last_insert_rowid(), last_pos: 0 }
+        }
+    };
     Ok(rooms.entry(name.clone()).or_insert(room))
 }

@@ -56,10 +56,13 @@ pub const FIRST: &str = "
 /// - `rooms.trimmed`: the highest position that retention took; `rooms.messages` counts what is there.
 /// - `direct`: messages that wait for their receipt.
 /// - `removed`: ids of what was kept once and is gone from `messages` and `direct`, as ranges of numbers.
-/// - `word_parts`: which parts of the words' index there are, and which are about to go (`words.rs`).
+/// - `word_parts`: which parts of the words' index there are, the bytes of the messages in each, and which are about to
+///   go (`words.rs`).
+/// - `messages_nameless`: to find the messages without an id that an import reads again.
+/// - In `meta`, `max_size` where the server was told one.
 const SECOND: &str = "
     ALTER TABLE rooms ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
-    CREATE INDEX messages_received ON messages (received);
+    CREATE INDEX messages_nameless ON messages (received) WHERE session IS NULL;
     CREATE TABLE direct (
         row INTEGER PRIMARY KEY AUTOINCREMENT,
         to_key TEXT NOT NULL,
@@ -76,7 +79,6 @@ const SECOND: &str = "
     );
     CREATE UNIQUE INDEX direct_id ON direct (key, session, seq);
     CREATE INDEX direct_to ON direct (to_key, row);
-    CREATE INDEX direct_received ON direct (received);
     CREATE TABLE removed (
         key TEXT NOT NULL,
         session TEXT NOT NULL,
@@ -86,7 +88,7 @@ const SECOND: &str = "
         PRIMARY KEY (key, session, first)
     ) WITHOUT ROWID;
     CREATE INDEX removed_at ON removed (at);
-    CREATE TABLE word_parts (part INTEGER PRIMARY KEY, gone INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE word_parts (part INTEGER PRIMARY KEY, weight INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0);
 ";
 
 /// Makes a new connection one to a history of this version, which it makes where there is none.
@@ -176,7 +178,7 @@ fn index_all(sql: &Transaction) -> rusqlite::Result<()> {
     while let Some(row) = rows.next()? {
         words.insert(sql, row.get(0)?, row.get_ref(1)?.as_str()?)?;
     }
-    Ok(())
+    words.finish(sql)
 }
 
 /// # Errors

@@ -1,17 +1,25 @@
 //! Search: through the index of words where there are any, else through the messages themselves, newest first.
 //!
-//! What is typed never becomes SQL, and each term is quoted for FTS5, whose operators it then cannot be. The search goes
-//! through the messages in steps and looks at the clock after each, so that none takes for ever.
+//! What is typed never becomes SQL, and each term is quoted for FTS5, whose operators it then cannot be. No search takes
+//! for ever: SQLite is interrupted when the time is over, and the search says from where it can go on. Where the index
+//! came to nothing in half of the time, be it because it has not found the first message yet, some messages are indexed
+//! by themselves: they say for certain what fits among them, so that whoever goes on comes to an end.
 
 use super::reader::Reader;
 use super::{Error, rows, words};
 use crate::protocol::search::{Term, fitting};
 use crate::protocol::{Cursor, Found, RoomName, SearchQuery};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row, params};
 use std::time::{Duration, Instant};
 
 /// Messages in one step where there are no words to find them by.
 const STEP: i64 = 16_384;
+/// Instructions of SQLite between two looks at the clock: microseconds. Few, for FTS5 needs but some for a block of its
+/// own.
+const INSTRUCTIONS: i32 = 100;
+/// Messages that are indexed by themselves at a time, and about how many bytes of them: some 10 ms.
+const FEW_MESSAGES: usize = 512;
+const FEW_BYTES: usize = 64 << 10;
 
 /// What was found, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,7 +33,7 @@ pub struct SearchPage {
 
 impl Reader {
     /// The newest messages that fit, `limit` at most and as many as a reply holds, from `before` (the `next` of an
-    /// earlier page) on back. After `deadline` no further step is begun.
+    /// earlier page) on back. It ends about `deadline` after its begin.
     pub fn search(
         &self,
         query: &SearchQuery,
@@ -37,27 +45,35 @@ impl Reader {
         let snapshot = self.sql.unchecked_transaction()?;
         let Some((oldest, newest)) = span(&snapshot)? else { return Ok(SearchPage::default()) };
         let Some(filters) = Filters::of(&snapshot, query)? else { return Ok(SearchPage::default()) };
-        let words = matching(&query.terms);
-        let limit = limit.max(1);
-        // Rows before this one are to be looked at.
-        let mut end = match before {
+        let start = match before {
             Some(cursor) if cursor.epoch == *self.epoch() => (newest + 1).min(cursor.pos as i64),
             _ => newest + 1,
         };
-        let mut found: Vec<(i64, Found)> = Vec::new();
-        let mut cut = false;
+        let limit = limit.max(1);
         // One more than the limit tells whether there is more.
-        while end > oldest && found.len() <= limit && !cut {
-            let more = limit + 1 - found.len();
-            end = match &words {
-                Some(words) => match words::part_up_to(&snapshot, words::part_of(end - 1))? {
-                    Some(part) => in_part(&snapshot, part, words, &filters, end, more, &mut found)?,
-                    None => oldest,
-                },
-                None => in_rows(&snapshot, &filters, end, more, &mut found)?,
-            };
-            cut = end > oldest && found.len() <= limit && started.elapsed() >= deadline;
+        let mut looked = Looked { end: start, found: Vec::new(), enough: limit + 1 };
+        let (half, whole) = (started + deadline / 2, started + deadline);
+        let words = matching(&query.terms);
+        let mut few = None;
+        while looked.end > oldest && !looked.has_enough() {
+            match (&words, &few) {
+                (None, _) => in_rows(&snapshot, &filters, &mut looked, whole)?,
+                (Some(words), Some(few)) => in_few(&snapshot, few, words, &filters, &mut looked, whole)?,
+                (Some(words), None) => {
+                    let until = if looked.end == start { half } else { whole };
+                    let part = in_part(&snapshot, words, &filters, &mut looked, oldest, until);
+                    if is_interrupted(part)? && looked.end == start {
+                        few = Some(words::Few::new()?);
+                        continue;
+                    }
+                }
+            }
+            if Instant::now() >= whole {
+                break;
+            }
         }
+        let Looked { end, mut found, .. } = looked;
+        let cut = end > oldest && found.len() <= limit;
         let fits = fitting(found.iter().map(|(_, found)| found)).min(limit);
         let is_full = fits < found.len();
         let next = match is_full {
@@ -73,6 +89,65 @@ impl Reader {
     }
 }
 
+/// How far a search has come.
+struct Looked {
+    /// Rows before this one are to be looked at.
+    end: i64,
+    found: Vec<(i64, Found)>,
+    enough: usize,
+}
+
+impl Looked {
+    fn has_enough(&self) -> bool {
+        self.found.len() >= self.enough
+    }
+
+    /// Looks at what a statement gives: messages in descending order, of which some fit. False where it stopped early:
+    /// there are enough, or it is that time.
+    fn through(
+        &mut self,
+        statement: &mut rusqlite::Statement,
+        values: impl Params,
+        until: Instant,
+    ) -> rusqlite::Result<bool> {
+        let mut rows = statement.query(values)?;
+        while let Some(row) = rows.next()? {
+            self.end = row.get(0)?;
+            if row.get(11)? {
+                self.found.extend(read(row)?);
+            }
+            if self.has_enough() || Instant::now() >= until {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Interrupts what a connection does at some time, until it is dropped.
+struct Alarm<'a>(&'a Connection);
+
+impl Alarm<'_> {
+    fn set(sql: &Connection, at: Instant) -> rusqlite::Result<Alarm<'_>> {
+        sql.progress_handler(INSTRUCTIONS, Some(move || Instant::now() >= at))?;
+        Ok(Alarm(sql))
+    }
+}
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        // It fails only for connections that are not ours to change.
+        let _ = self.0.progress_handler(0, None::<fn() -> bool>);
+    }
+}
+
+fn is_interrupted(result: rusqlite::Result<()>) -> rusqlite::Result<bool> {
+    match result {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(true),
+        result => result.map(|()| false),
+    }
+}
+
 /// What a message must be beside holding the words.
 struct Filters<'a> {
     room: Option<i64>,
@@ -83,9 +158,9 @@ struct Filters<'a> {
 }
 
 impl Filters<'_> {
-    /// As conditions on a message `m`, from the fourth parameter on.
-    const SQL: &'static str = "(?4 IS NULL OR m.room = ?4) AND (?5 IS NULL OR m.key = ?5)
-        AND (?6 IS NULL OR m.received >= ?6) AND (?7 IS NULL OR m.received < ?7)";
+    /// Whether a message `m` is; the first four parameters.
+    const SQL: &'static str = "(?1 IS NULL OR m.room = ?1) AND (?2 IS NULL OR m.key = ?2)
+        AND (?3 IS NULL OR m.received >= ?3) AND (?4 IS NULL OR m.received < ?4)";
 
     /// `None`: in that room nobody ever said anything.
     fn of<'a>(sql: &Connection, query: &'a SearchQuery) -> rusqlite::Result<Option<Filters<'a>>> {
@@ -129,55 +204,92 @@ fn matching(terms: &[Term]) -> Option<String> {
     (!terms.is_empty()).then(|| terms.join(" AND "))
 }
 
-/// What fits in one part of the index, before the row `end`. Returns the first row of the part.
+/// Looks at the newest part of the index that is not looked at yet. It is an error where it was interrupted.
 fn in_part(
     sql: &Connection,
-    part: i64,
     words: &str,
     filters: &Filters,
-    end: i64,
-    limit: usize,
-    found: &mut Vec<(i64, Found)>,
-) -> rusqlite::Result<i64> {
+    looked: &mut Looked,
+    oldest: i64,
+    until: Instant,
+) -> rusqlite::Result<()> {
+    let Some(part) = words::part_before(sql, looked.end)? else {
+        looked.end = oldest;
+        return Ok(());
+    };
     let table = words::table(part);
     // The order of this join: the words first.
     let select = format!(
-        "SELECT {}, r.name FROM {table} w CROSS JOIN messages m ON m.row = w.rowid CROSS JOIN rooms r ON r.id = m.room
-         WHERE w.{table} MATCH ?1 AND w.rowid < ?2 AND {} ORDER BY w.rowid DESC LIMIT ?3",
+        "SELECT {}, r.name, {} FROM {table} w CROSS JOIN messages m ON m.row = w.rowid
+         CROSS JOIN rooms r ON r.id = m.room
+         WHERE w.{table} MATCH ?5 AND w.rowid < ?6 ORDER BY w.rowid DESC",
         rows::ENTRY,
         Filters::SQL
     );
     let mut statement = sql.prepare(&select)?;
     let Filters { room, from, after, before } = filters;
-    let mut rows = statement.query(params![words, end, limit as i64, room, from, after, before])?;
-    while let Some(row) = rows.next()? {
-        found.extend(read(row)?);
+    let end = looked.end;
+    let _alarm = Alarm::set(sql, until)?;
+    if looked.through(&mut statement, params![room, from, after, before, words, end], until)? {
+        looked.end = part;
     }
-    Ok(part * words::ROWS)
+    Ok(())
 }
 
-/// What fits among the messages of one step before the row `end`. Returns the first row of the step.
-fn in_rows(
-    sql: &Connection,
-    filters: &Filters,
-    end: i64,
-    limit: usize,
-    found: &mut Vec<(i64, Found)>,
-) -> rusqlite::Result<i64> {
+/// Looks at the messages of one step.
+fn in_rows(sql: &Connection, filters: &Filters, looked: &mut Looked, until: Instant) -> rusqlite::Result<()> {
     let select = format!(
-        "SELECT {}, r.name FROM messages m NOT INDEXED CROSS JOIN rooms r ON r.id = m.room
-         WHERE m.row >= ?1 AND m.row < ?2 AND {} ORDER BY m.row DESC LIMIT ?3",
+        "SELECT {}, r.name, {} FROM messages m NOT INDEXED CROSS JOIN rooms r ON r.id = m.room
+         WHERE m.row >= ?5 AND m.row < ?6 ORDER BY m.row DESC",
         rows::ENTRY,
         Filters::SQL
     );
-    let start = end - STEP;
+    let (start, end) = (looked.end - STEP, looked.end);
     let mut statement = sql.prepare_cached(&select)?;
     let Filters { room, from, after, before } = filters;
-    let mut rows = statement.query(params![start, end, limit as i64, room, from, after, before])?;
-    while let Some(row) = rows.next()? {
-        found.extend(read(row)?);
+    if looked.through(&mut statement, params![room, from, after, before, start, end], until)? {
+        looked.end = start;
     }
-    Ok(start)
+    Ok(())
+}
+
+/// Looks at some messages without the parts.
+fn in_few(
+    sql: &Connection,
+    few: &words::Few,
+    words: &str,
+    filters: &Filters,
+    looked: &mut Looked,
+    until: Instant,
+) -> rusqlite::Result<()> {
+    let mut select = sql.prepare_cached("SELECT row, text FROM messages WHERE row < ?1 ORDER BY row DESC LIMIT ?2")?;
+    let mut rows = select.query(params![looked.end, FEW_MESSAGES as i64])?;
+    let mut texts: Vec<(i64, String)> = Vec::new();
+    let mut bytes = 0;
+    while bytes < FEW_BYTES
+        && let Some(row) = rows.next()?
+    {
+        let (row, text): (i64, String) = (row.get(0)?, row.get(1)?);
+        bytes += text.len();
+        texts.push((row, text));
+    }
+    let select = format!(
+        "SELECT {}, r.name, {} FROM messages m CROSS JOIN rooms r ON r.id = m.room WHERE m.row = ?5",
+        rows::ENTRY,
+        Filters::SQL
+    );
+    let mut statement = sql.prepare_cached(&select)?;
+    let Filters { room, from, after, before } = filters;
+    for row in few.fitting(&texts, words)?.into_iter().rev() {
+        looked.through(&mut statement, params![room, from, after, before, row], until)?;
+        if looked.has_enough() {
+            return Ok(());
+        }
+    }
+    if let Some((first, _)) = texts.last() {
+        looked.end = *first;
+    }
+    Ok(())
 }
 
 fn read(row: &Row) -> rusqlite::Result<Option<(i64, Found)>> {

@@ -1,15 +1,24 @@
-//! Retention: takes the oldest messages, by the time at which they were received, in small steps.
+//! Retention: takes the oldest messages in small steps, strictly in the order in which they came: up to the first that
+//! is not old enough. So what is gone of a room is all that was up to some position, and a message that bears an old
+//! stamp (of an import, or of a clock that was wrong) waits for its turn.
 
 use super::batch::State;
 use super::rows::{sent_id, unsigned};
 use super::{Error, History, removed, words};
 use crate::protocol::{NickKey, Ranges, Session};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// Rows that one step takes at most: a few milliseconds.
 const STEP: usize = 500;
+/// The same where more than that came since the last step: twice of those, so that it keeps up, and no more than so many.
+const LARGE_STEP: usize = 8_192;
+
+/// The same of blocks of the words' index, of 4 KB each.
+const BLOCKS: usize = 500;
+/// Bytes of messages that are taken beyond what is too many, so that not each new one makes a step necessary.
+const SPARE: u64 = 64 << 10;
 
 /// Which part of a limited size the ids of what is gone may take.
 const REMOVED_SHARE: u64 = 8;
@@ -19,8 +28,8 @@ const REMOVED_SHARE: u64 = 8;
 pub struct Retention {
     /// Messages received longer ago go, and direct messages that wait so long.
     pub age: Option<Duration>,
-    /// Bytes of the database that may be in use; above, the oldest messages go. Its file does not shrink: what they
-    /// leave is used again.
+    /// Bytes of the database that may be in use; above, the oldest messages go, but no direct message that waits. Its
+    /// file does not shrink: what they leave is used again.
     pub size: Option<u64>,
 }
 
@@ -30,63 +39,96 @@ impl History {
         let oldest = limits.age.map_or(i64::MIN, |age| now.saturating_sub(age.as_millis() as i64));
         let forgotten = now - removed::KEPT.as_millis() as i64;
         let is_due = |sql: &Connection| -> rusqlite::Result<bool> {
-            let is_due = is_large(sql, limits.size)? || is_old(sql, oldest)?;
-            Ok(is_due || words::has_empty_part(sql)? || removed::has_older(sql, forgotten)?)
+            let is_large = excess(sql, limits.size)? > 0;
+            let is_due = is_large || is_old(sql, oldest)? || words::empty_part(sql, is_large)?.is_some();
+            Ok(is_due || removed::has_older(sql, forgotten)?)
         };
         // The look before the step takes no lock.
-        if !is_due(&self.own.sql)? {
+        let has_limit = words::size_limit(&self.own.sql)? == limits.size;
+        if has_limit && !is_due(&self.own.sql)? {
+            self.state.untrimmed = 0;
             return Ok(false);
         }
         self.transact(|sql, state| {
-            if words::has_empty_part(sql)? {
-                words::take_oldest_part(sql)?;
-                return is_due(sql);
+            if !has_limit {
+                words::set_size_limit(sql, limits.size)?;
+                state.words = words::Words::default();
             }
-            let before = if is_large(sql, limits.size)? { i64::MAX } else { oldest };
             // Of senders whose every message is a run of its own each leaves a row: they shall not crowd out what is kept.
+            let step = (2 * std::mem::take(&mut state.untrimmed)).clamp(STEP, LARGE_STEP);
             if let Some(size) = limits.size
                 && state.removed.bytes(sql)? > size / REMOVED_SHARE
             {
-                state.removed.forget(sql, i64::MAX, STEP)?;
+                state.removed.forget(sql, i64::MAX, step)?;
             }
-            let mut gone = take_messages(sql, state, before, now)?;
-            gone += take_direct(sql, state, if gone == 0 { before } else { oldest }, now)?;
-            gone += state.removed.forget(sql, forgotten, STEP)?;
-            Ok(gone > 0 && is_due(sql)?)
+            let (mut blocks, mut gone) = (0, 0);
+            while blocks < BLOCKS && gone < step {
+                let excess = excess(sql, limits.size)?;
+                if let Some(part) = words::empty_part(sql, excess > 0)? {
+                    blocks += state.words.take(sql, part, BLOCKS - blocks)?.max(1);
+                    continue;
+                }
+                let large = if excess > 0 { excess + SPARE } else { 0 };
+                let taken = take_messages(sql, state, (oldest, large), step - gone, now)?;
+                gone += taken;
+                if taken == 0 || excess == 0 {
+                    break;
+                }
+            }
+            gone += take_direct(sql, state, oldest, step, now)?;
+            gone += state.removed.forget(sql, forgotten, step)?;
+            Ok(gone + blocks > 0 && is_due(sql)?)
         })
     }
 }
 
-/// Whether the database's pages in use are more than that many bytes.
-fn is_large(sql: &Connection, limit: Option<u64>) -> rusqlite::Result<bool> {
-    let Some(limit) = limit else { return Ok(false) };
-    let pragma = |name: &str| -> rusqlite::Result<i64> { sql.prepare_cached(name)?.query_row([], |row| row.get(0)) };
-    let used = pragma("PRAGMA page_count")? - pragma("PRAGMA freelist_count")?;
-    Ok(used.max(0) as u64 * pragma("PRAGMA page_size")?.max(0) as u64 > limit)
+/// How many bytes the database's pages in use are more than that many.
+fn excess(sql: &Connection, limit: Option<u64>) -> rusqlite::Result<u64> {
+    let Some(limit) = limit else { return Ok(0) };
+    let pragma =
+        |name: &str| -> rusqlite::Result<u64> { sql.prepare_cached(name)?.query_row([], |row| unsigned(row, 0)) };
+    let used = pragma("PRAGMA page_count")?.saturating_sub(pragma("PRAGMA freelist_count")?);
+    Ok((used * pragma("PRAGMA page_size")?).saturating_sub(limit))
 }
 
-/// Whether anything was received before then.
+/// Whether the first message, or the first direct message that waits, was received before then.
 fn is_old(sql: &Connection, before: i64) -> rusqlite::Result<bool> {
-    let select = "SELECT EXISTS (SELECT 1 FROM messages WHERE received < ?1)
-        OR EXISTS (SELECT 1 FROM direct WHERE received < ?1)";
-    sql.prepare_cached(select)?.query_row([before], |row| row.get(0))
+    let first = |select: &str| -> rusqlite::Result<Option<i64>> {
+        sql.prepare_cached(select)?.query_row([], |row| row.get(0)).optional()
+    };
+    let is_old = |received: Option<i64>| received.is_some_and(|received| received < before);
+    Ok(is_old(first("SELECT received FROM messages ORDER BY row LIMIT 1")?)
+        || is_old(first("SELECT received FROM direct ORDER BY row LIMIT 1")?))
 }
 
-/// Takes a step's messages that were received before then, the oldest first. Returns how many.
-fn take_messages(sql: &Connection, state: &mut State, before: i64, now: i64) -> rusqlite::Result<usize> {
+/// Takes a step's messages up to the first that was received at that time or later; before, those of about so many bytes,
+/// but of one part of the index only: what that takes shows when it is gone too. Returns how many.
+fn take_messages(
+    sql: &Connection,
+    state: &mut State,
+    (before, mut large): (i64, u64),
+    step: usize,
+    now: i64,
+) -> rusqlite::Result<usize> {
+    let part_end = words::second_part(sql)?.unwrap_or(i64::MAX);
     let mut gone = Gone::default();
     let mut rooms: HashMap<i64, (u64, u64)> = HashMap::new();
-    let mut rows_gone = Vec::new();
+    let mut rows_gone: Vec<i64> = Vec::new();
     let mut select = sql.prepare_cached(
-        "SELECT row, key, session, seq, room, pos FROM messages WHERE received < ?1 ORDER BY received, row LIMIT ?2",
+        "SELECT row, key, session, seq, received, room, pos, octet_length(text) FROM messages ORDER BY row LIMIT ?1",
     )?;
-    let mut rows = select.query(params![before, STEP as i64])?;
+    let mut rows = select.query([step as i64])?;
     while let Some(row) = rows.next()? {
-        rows_gone.push(row.get::<_, i64>(0)?);
+        let number = row.get(0)?;
+        if (large == 0 || number >= part_end) && row.get::<_, i64>(4)? >= before {
+            break;
+        }
+        large = large.saturating_sub(unsigned(row, 7)? + words::ROW_WEIGHT);
+        rows_gone.push(number);
         gone.add(row)?;
-        let (messages, highest) = rooms.entry(row.get(4)?).or_default();
+        let (messages, highest) = rooms.entry(row.get(5)?).or_default();
         *messages += 1;
-        *highest = (*highest).max(unsigned(row, 5)?);
+        *highest = (*highest).max(unsigned(row, 6)?);
     }
     drop(rows);
     let mut delete = sql.prepare_cached("DELETE FROM messages WHERE row = ?1")?;
@@ -103,14 +145,15 @@ fn take_messages(sql: &Connection, state: &mut State, before: i64, now: i64) -> 
 }
 
 /// The same for direct messages that wait.
-fn take_direct(sql: &Connection, state: &mut State, before: i64, now: i64) -> rusqlite::Result<usize> {
+fn take_direct(sql: &Connection, state: &mut State, before: i64, step: usize, now: i64) -> rusqlite::Result<usize> {
     let mut gone = Gone::default();
     let mut rows_gone = Vec::new();
-    let mut select = sql.prepare_cached(
-        "SELECT row, key, session, seq FROM direct WHERE received < ?1 ORDER BY received, row LIMIT ?2",
-    )?;
-    let mut rows = select.query(params![before, STEP as i64])?;
+    let mut select = sql.prepare_cached("SELECT row, key, session, seq, received FROM direct ORDER BY row LIMIT ?1")?;
+    let mut rows = select.query([step as i64])?;
     while let Some(row) = rows.next()? {
+        if row.get::<_, i64>(4)? >= before {
+            break;
+        }
         rows_gone.push(row.get::<_, i64>(0)?);
         gone.add(row)?;
     }

@@ -1,22 +1,26 @@
-//! The index of the words of all messages: FTS5 tables without content, one for every [`ROWS`] rows of messages.
+//! The index of the words of all messages: FTS5 tables without content, each for some messages that came one after
+//! another. A part is named by the row of its first message and reaches to the next part's.
 //!
 //! In parts, so that a search looks at the newest messages first and can stop between two; that the index of what
 //! retention took is dropped as a whole, where taking words out of one large index costs more than putting them in; and
 //! that putting words in costs the same however much there is. A row that is gone is passed over by whoever searches,
 //! for the message is not there.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-/// Messages in one part of the index: the more, the faster is a search for rare words (0.15 ms a part), and the longer a
-/// step of one for frequent words (50 ms).
+/// Most messages in one part: the more, the faster is a search for rare words (0.15 ms a part), and the longer a step of
+/// one for frequent words (50 ms).
 pub const ROWS: i64 = 131_072;
-/// Blocks of a part that is gone that are taken at a time, of 4 KB each.
-const BLOCKS: i64 = 500;
-
-/// Which part a message belongs to.
-pub fn part_of(row: i64) -> i64 {
-    row / ROWS
-}
+/// Most bytes of messages in one part: 131,072 of the usual length have fewer. It bounds what a search for the beginnings
+/// of words, which are all put together first, takes of time and memory.
+const WEIGHT: u64 = 32 << 20;
+/// Where the database's size is limited, which part of it the messages of one part may take: their index is gone only
+/// when the last of them is, and shall not crowd out the others'.
+const SHARE: u64 = 32;
+/// Fewest bytes at which a part is closed: an empty one takes 16 KB itself.
+const LEAST_WEIGHT: u64 = 64 << 10;
+/// What a message takes beside its text: about so many bytes.
+pub const ROW_WEIGHT: u64 = 128;
 
 /// The name of a part's table.
 pub fn table(part: i64) -> String {
@@ -26,64 +30,164 @@ pub fn table(part: i64) -> String {
 /// Puts words in.
 #[derive(Debug, Default)]
 pub struct Words {
-    /// The part that the last one went to, and the statement that puts them there.
-    last: Option<(i64, String)>,
+    /// The newest part; `None`: not looked for yet, or there is none.
+    open: Option<Open>,
+    /// More was put in than the database tells.
+    changed: bool,
+}
+
+/// The part that is written to.
+#[derive(Debug)]
+struct Open {
+    part: i64,
+    /// Bytes of its messages, and how many there may be.
+    weight: u64,
+    limit: u64,
+    insert: String,
 }
 
 impl Words {
     pub fn insert(&mut self, sql: &Connection, row: i64, text: &str) -> rusqlite::Result<()> {
-        let part = part_of(row);
-        if self.last.as_ref().is_none_or(|(last, _)| *last != part) {
-            let table = table(part);
-            if sql.execute("INSERT OR IGNORE INTO word_parts (part) VALUES (?1)", [part])? == 1 {
-                create(sql, &table)?;
-            }
-            self.last = Some((part, format!("INSERT INTO {table} (rowid, text) VALUES (?1, ?2)")));
+        if self.open.is_none() {
+            self.open = newest(sql)?;
         }
-        if let Some((_, insert)) = &self.last {
-            sql.prepare_cached(insert)?.execute(params![row, text])?;
+        if self.open.as_ref().is_none_or(|open| open.weight >= open.limit || row - open.part >= ROWS) {
+            self.finish(sql)?;
+            self.open = Some(create(sql, row)?);
+        }
+        if let Some(open) = &mut self.open {
+            sql.prepare_cached(&open.insert)?.execute(params![row, text])?;
+            open.weight += text.len() as u64 + ROW_WEIGHT;
+            self.changed = true;
         }
         Ok(())
     }
+
+    /// Writes down how full the newest part is. To be called before the transaction ends.
+    pub fn finish(&mut self, sql: &Connection) -> rusqlite::Result<()> {
+        if let Some(open) = self.open.as_ref().filter(|_| self.changed) {
+            let update = "UPDATE word_parts SET weight = ?2 WHERE part = ?1";
+            sql.prepare_cached(update)?.execute(params![open.part, open.weight as i64])?;
+        }
+        self.changed = false;
+        Ok(())
+    }
+
+    /// Takes at most so many blocks of a part, which nobody looks into any more; in the end the part itself. Returns how
+    /// many there were to take.
+    pub fn take(&mut self, sql: &Connection, part: i64, blocks: usize) -> rusqlite::Result<usize> {
+        if self.open.as_ref().is_some_and(|open| open.part == part) {
+            *self = Words::default();
+        }
+        sql.prepare_cached("UPDATE word_parts SET gone = 1 WHERE part = ?1")?.execute([part])?;
+        let table = table(part);
+        // A table of any size would be dropped at once, and hold up what is to be kept meanwhile.
+        let delete = format!("DELETE FROM {table}_data WHERE id IN (SELECT id FROM {table}_data LIMIT ?1)");
+        let taken = sql.execute(&delete, [blocks as i64])?;
+        if taken < blocks {
+            sql.execute_batch(&format!("DROP TABLE {table}"))?;
+            sql.execute("DELETE FROM word_parts WHERE part = ?1", [part])?;
+        }
+        Ok(taken)
+    }
+}
+
+fn newest(sql: &Connection) -> rusqlite::Result<Option<Open>> {
+    let select = "SELECT part, weight FROM word_parts WHERE NOT gone ORDER BY part DESC LIMIT 1";
+    let newest: Option<(i64, i64)> =
+        sql.prepare_cached(select)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    newest.map(|(part, weight)| open(sql, part, weight as u64)).transpose()
+}
+
+fn open(sql: &Connection, part: i64, weight: u64) -> rusqlite::Result<Open> {
+    let limit = size_limit(sql)?.map_or(WEIGHT, |size| (size / SHARE).clamp(LEAST_WEIGHT, WEIGHT));
+    Ok(Open { part, weight, limit, insert: format!("INSERT INTO {} (rowid, text) VALUES (?1, ?2)", table(part)) })
+}
+
+fn create(sql: &Connection, part: i64) -> rusqlite::Result<Open> {
+    sql.execute("INSERT INTO word_parts (part, weight) VALUES (?1, 0)", [part])?;
+    let table = table(part);
+    create_table(sql, &table)?;
+    // Twice the usual, so that less is merged while messages come; a part is small anyway.
+    sql.execute_batch(&format!("INSERT INTO {table} ({table}, rank) VALUES ('automerge', 8)"))?;
+    open(sql, part, 0)
 }
 
 /// `prefix`: so that the beginning of a word is found as fast as a word. Without `columnsize`, which only ranking needs.
-/// `automerge`: twice the usual, so that less is merged while messages come; a part is small anyway.
-fn create(sql: &Connection, table: &str) -> rusqlite::Result<()> {
+fn create_table(sql: &Connection, table: &str) -> rusqlite::Result<()> {
     sql.execute_batch(&format!(
         "CREATE VIRTUAL TABLE {table} USING fts5 (
             text, content = '', columnsize = 0, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
-        );
-        INSERT INTO {table} ({table}, rank) VALUES ('automerge', 8);"
+        )"
     ))
 }
 
-/// The newest part that is not newer than this one.
-pub fn part_up_to(sql: &Connection, part: i64) -> rusqlite::Result<Option<i64>> {
-    let mut statement = sql.prepare_cached("SELECT max(part) FROM word_parts WHERE part <= ?1 AND NOT gone")?;
-    statement.query_row([part], |row| row.get(0))
+/// The bytes that the database may have, as the server that writes it was told.
+pub fn size_limit(sql: &Connection) -> rusqlite::Result<Option<u64>> {
+    let select = "SELECT value FROM meta WHERE name = 'max_size'";
+    let limit: Option<String> = sql.prepare_cached(select)?.query_row([], |row| row.get(0)).optional()?;
+    Ok(limit.and_then(|limit| limit.parse().ok()))
 }
 
-/// Whether no message of the oldest part is left. The part that is written to stays.
-pub fn has_empty_part(sql: &Connection) -> rusqlite::Result<bool> {
-    let select = "SELECT EXISTS (
-        SELECT 1 FROM (SELECT min(part) AS part FROM word_parts)
-        WHERE part < (SELECT max(part) FROM word_parts)
-        AND NOT EXISTS (SELECT 1 FROM messages WHERE row >= part * ?1 AND row < (part + 1) * ?1)
-    )";
-    sql.prepare_cached(select)?.query_row([ROWS], |row| row.get(0))
-}
-
-/// Takes some of the oldest part, which nobody looks into any more; in the end the part itself.
-pub fn take_oldest_part(sql: &Connection) -> rusqlite::Result<()> {
-    let update = "UPDATE word_parts SET gone = 1 WHERE part = (SELECT min(part) FROM word_parts) RETURNING part";
-    let part = sql.prepare_cached(update)?.query_row([], |row| row.get(0))?;
-    let table = table(part);
-    // A table of any size would be dropped at once, and hold up what is to be kept meanwhile.
-    let blocks = format!("DELETE FROM {table}_data WHERE id IN (SELECT id FROM {table}_data LIMIT ?1)");
-    if sql.execute(&blocks, [BLOCKS])? < BLOCKS as usize {
-        sql.execute_batch(&format!("DROP TABLE {table}"))?;
-        sql.execute("DELETE FROM word_parts WHERE part = ?1", [part])?;
-    }
+/// In the database, so that another program that writes to it keeps to it too.
+pub fn set_size_limit(sql: &Connection, limit: Option<u64>) -> rusqlite::Result<()> {
+    match limit {
+        Some(limit) => {
+            sql.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('max_size', ?1)", [limit.to_string()])?
+        }
+        None => sql.execute("DELETE FROM meta WHERE name = 'max_size'", [])?,
+    };
     Ok(())
+}
+
+/// The newest part that has rows before this one.
+pub fn part_before(sql: &Connection, row: i64) -> rusqlite::Result<Option<i64>> {
+    let mut statement = sql.prepare_cached("SELECT max(part) FROM word_parts WHERE part < ?1 AND NOT gone")?;
+    statement.query_row([row], |row| row.get(0))
+}
+
+/// The part after the oldest.
+pub fn second_part(sql: &Connection) -> rusqlite::Result<Option<i64>> {
+    let select = "SELECT part FROM word_parts ORDER BY part LIMIT 1 OFFSET 1";
+    sql.prepare_cached(select)?.query_row([], |row| row.get(0)).optional()
+}
+
+/// The oldest part where no message of it is left. The newest, which is written to, only where that is asked for.
+pub fn empty_part(sql: &Connection, or_newest: bool) -> rusqlite::Result<Option<i64>> {
+    let select = "SELECT part, gone, (SELECT min(part) FROM word_parts WHERE part > oldest.part),
+        (SELECT min(row) FROM messages) FROM word_parts oldest ORDER BY part LIMIT 1";
+    let oldest = sql.prepare_cached(select)?.query_row([], |row| {
+        let (part, is_gone): (i64, bool) = (row.get(0)?, row.get(1)?);
+        let (next, first): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
+        let is_empty = match next {
+            Some(next) => first.is_none_or(|first| first >= next),
+            None => first.is_none() && or_newest,
+        };
+        Ok((is_empty || is_gone).then_some(part))
+    });
+    Ok(oldest.optional()?.flatten())
+}
+
+/// An index of a few texts, in memory: what a search looks into where a whole part would take it too long.
+pub struct Few(Connection);
+
+impl Few {
+    pub fn new() -> rusqlite::Result<Few> {
+        let sql = Connection::open_in_memory()?;
+        create_table(&sql, "few")?;
+        Ok(Few(sql))
+    }
+
+    /// The rows whose text fits, in ascending order.
+    pub fn fitting(&self, texts: &[(i64, String)], words: &str) -> rusqlite::Result<Vec<i64>> {
+        let transaction = self.0.unchecked_transaction()?;
+        let mut insert = transaction.prepare_cached("INSERT INTO few (rowid, text) VALUES (?1, ?2)")?;
+        for (row, text) in texts {
+            insert.execute(params![row, text])?;
+        }
+        let mut select = transaction.prepare_cached("SELECT rowid FROM few WHERE few MATCH ?1 ORDER BY rowid")?;
+        let rows = select.query_map([words], |row| row.get(0))?.collect();
+        // The next ones find it empty: nothing of this is committed.
+        rows
+    }
 }

@@ -170,9 +170,9 @@ fn direct_messages_wait_for_the_receipt_of_their_addressee() {
     };
     desk.give(Job::Keep(Keep::Direct(arrived.clone()), None));
     assert_eq!(desk.committed().direct.len(), 1);
-    desk.give(Job::Keep(Keep::Delivered { to: nobody.key().clone(), sender: key(), id: id(1) }, None));
+    desk.give(Job::Keep(Keep::Delivered { to: nobody.key().clone(), sender: key(), id: id(1), at: 0 }, None));
     assert_eq!(waiting(&desk), 1, "a receipt of somebody else");
-    desk.give(Job::Keep(Keep::Delivered { to: to.key().clone(), sender: key(), id: id(1) }, None));
+    desk.give(Job::Keep(Keep::Delivered { to: to.key().clone(), sender: key(), id: id(1), at: 0 }, None));
     assert_eq!(waiting(&desk), 0);
     desk.give(Job::Keep(Keep::Direct(arrived), None));
     let again = desk.committed();

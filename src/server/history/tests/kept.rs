@@ -58,10 +58,10 @@ fn a_direct_message_waits_until_it_is_delivered() {
     assert_eq!(history.questions().waiting_for(nick("bob").key(), first, 9).unwrap().len(), 1);
 
     let key = |name| nick(name).key().clone();
-    let delivered = |n| Keep::Delivered { to: key("bob"), sender: key("alice"), id: id((1, n)) };
+    let delivered = |n| Keep::Delivered { to: key("bob"), sender: key("alice"), id: id((1, n)), at: START };
     // Ones with another sender and another addressee than the message's, and one that never was.
-    let foreign = Keep::Delivered { to: key("bob"), sender: key("bob"), id: id((1, 3)) };
-    let other = Keep::Delivered { to: key("carol"), sender: key("alice"), id: id((1, 3)) };
+    let foreign = Keep::Delivered { to: key("bob"), sender: key("bob"), id: id((1, 3)), at: START };
+    let other = Keep::Delivered { to: key("carol"), sender: key("alice"), id: id((1, 3)), at: START };
     let committed = history.commit(&[delivered(1), foreign, other, delivered(77)], &[]).unwrap();
     assert_eq!(committed, Committed::default());
     assert_eq!(waiting(&history, "bob"), ["two"]);
@@ -166,4 +166,20 @@ fn what_another_program_wrote_is_seen() {
     }
     trim(&mut one, Some(1), None);
     assert_eq!(keep(&mut other, &numbered("dev", 1..=6)).unwrap(), 0);
+}
+
+#[test]
+fn only_so_many_rooms_are_known_in_memory() {
+    let mut history = History::in_memory().unwrap();
+    for round in 1..=2 {
+        for n in 0..11 {
+            let batch: Vec<Arrived> =
+                (0..1_000).map(|room| arrived(&format!("r{}", n * 1_000 + room), "alice", None, "hi")).collect();
+            assert_eq!(keep(&mut history, &batch).unwrap(), 1_000);
+            assert!(history.state.rooms_known() <= batch::ROOMS + 1_000);
+        }
+        // A room that is known no more goes on where it was.
+        assert_eq!(page(&history, "r1", 1, Place::Newest).1.to, round);
+        assert_eq!(page(&history, "r10999", 1, Place::Newest).1.to, round);
+    }
 }

@@ -1,0 +1,79 @@
+//! The time by which retention goes: the system's clock, but a wrong one shall not delete a history. From one look to
+//! the next it advances no faster than time passes; a system's clock that jumps ahead is followed by the next run only.
+//! Pure: whoever looks brings both clocks.
+
+use log::warn;
+use std::time::{Duration, Instant};
+
+/// The beginning of 2026, in Unix milliseconds: a clock that is behind the program has not been set yet.
+const UNSET_BEFORE: i64 = 1_767_225_600_000;
+/// A smaller step is what setting a clock by the network makes now and then.
+const JUMP: Duration = Duration::from_secs(60);
+
+/// What it was at the last look.
+#[derive(Debug, Default)]
+pub struct Clock {
+    last: Option<(i64, Instant)>,
+    has_warned: bool,
+}
+
+impl Clock {
+    /// The time in Unix milliseconds. `wall`: the system's clock, in the same.
+    pub fn look(&mut self, wall: i64, instant: Instant) -> i64 {
+        let wall = wall.max(UNSET_BEFORE);
+        let now = match self.last {
+            // Until the clock is set there is none that could jump.
+            Some((last, at)) if last > UNSET_BEFORE => {
+                let fair = last.saturating_add(instant.saturating_duration_since(at).as_millis() as i64);
+                if wall.saturating_sub(fair) > JUMP.as_millis() as i64 && !self.has_warned {
+                    self.has_warned = true;
+                    let ahead = wall.saturating_sub(fair) / 1_000;
+                    warn!(
+                        "the clock jumped {ahead} s ahead; until the next start, old messages are removed that much later"
+                    );
+                }
+                wall.min(fair)
+            }
+            _ => wall,
+        };
+        self.last = Some((now, instant));
+        now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: i64 = 1_795_375_800_123;
+    const YEAR: i64 = 365 * 24 * 3_600 * 1_000;
+
+    /// What the system's clock shows at each look, seconds after the first, and what comes of it; from [`START`] on.
+    #[track_caller]
+    fn check(looks: &[(u64, i64, i64)]) {
+        let (mut clock, begin) = (Clock::default(), Instant::now());
+        for (second, wall, expected) in looks {
+            let now = clock.look(START + wall, begin + Duration::from_secs(*second));
+            assert_eq!(now - START, *expected, "at {second} s");
+        }
+    }
+
+    #[test]
+    fn it_follows_a_clock_that_is_right() {
+        check(&[(0, 0, 0), (10, 10_000, 10_000), (20, 19_990, 19_990), (86_400, 86_400_000, 86_399_990)]);
+    }
+
+    #[test]
+    fn it_does_not_jump_ahead() {
+        check(&[(0, 0, 0), (10, 2 * YEAR, 10_000), (20, 2 * YEAR + 10_000, 20_000), (30, 30_000, 30_000)]);
+        // Back it does.
+        const DAY: i64 = 24 * 3_600 * 1_000;
+        check(&[(0, 0, 0), (10, -DAY, -DAY), (20, 20_000, -DAY + 10_000)]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_later_is_followed() {
+        let unset = UNSET_BEFORE - START;
+        check(&[(0, -START, unset), (10, -START + 10_000, unset), (20, 20_000, 20_000), (30, YEAR, 30_000)]);
+    }
+}
