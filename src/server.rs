@@ -131,6 +131,9 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
         topics.root(),
         env!("CARGO_PKG_VERSION")
     );
+    if let Some(age) = options.retention {
+        info!("messages are removed when they are {} days old", age.as_secs() / 86_400);
+    }
     let door = Arc::new(Door::new(topics.clone()));
     let doorkeeper = door.clone();
     let on_event = move |event| {

@@ -172,7 +172,7 @@ const TABLE: &[Entry] = &[
 ];
 
 const SEARCH: &str = "find words, \"a phrase\", prefix*; narrow with from:NICK room:ROOM after:2026-11-22 \
-                      before:2026-11-22T20:30; alone: what is older";
+                      before:2026-11-22T20:30; alone: go on with the last one";
 const fn entry(
     name: &'static str,
     alias: &'static str,

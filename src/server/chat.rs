@@ -378,11 +378,13 @@ impl Chat {
         agree(sender, &chat.nick)?;
         self.stats.messages_total += 1;
         info!(
-            "message room={} nick={} id={} length={}{}",
+            "message room={} nick={} id={} length={}{}{}",
             chat.room,
             shown(&chat.nick),
             chat.id.as_ref().map_or("-".to_owned(), ToString::to_string),
             chat.text.chars().count(),
+            // It may be here already.
+            if chat.late { " late" } else { "" },
             if log::log_enabled!(log::Level::Debug) {
                 format!(" text={:?}", visible(&chat.text))
             } else {

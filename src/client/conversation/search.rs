@@ -36,7 +36,7 @@ impl Search {
                 self.last = Some(next.clone());
                 Ok(next)
             }
-            (Some(_), None) => Err("there is nothing more to find yet; /search TEXT begins anew"),
+            (Some(_), None) => Err("the last search has found all there is; /search TEXT begins anew"),
             (None, None) => Err("what is to be found? /search TEXT"),
         }
     }
