@@ -8,13 +8,14 @@
 //!   │ lost, from anywhere                    jitter: Due ────────────┘◄── another server ───┘
 //! ```
 //!
-//! `joining` holds these steps, `arrivals` what others send (`direct` to us alone), `replies` what the server answers,
-//! `pages` what of it is history, `typed` what the user wants, `sending` what becomes of it; `requests`, `cursors`,
-//! `seen`, `people` and `search` are state of their own.
+//! `exchange` holds what goes in and out, `joining` these steps, `arrivals` what others send (`direct` to us alone),
+//! `replies` what the server answers, `pages` what of it is history, `typed` what the user wants, `sending` what becomes
+//! of it; `requests`, `cursors`, `seen`, `people` and `search` are state of their own.
 
 mod arrivals;
 mod cursors;
 mod direct;
+mod exchange;
 mod joining;
 mod pages;
 mod people;
@@ -25,14 +26,12 @@ mod seen;
 mod sending;
 mod typed;
 
-use super::command::{Command, Names};
+use super::command::Names;
 use super::memo::{Memo, Remembered};
 use super::news::News;
 use super::outbox::{Kept, Message, Outbox};
 use crate::now::Now;
-use crate::protocol::{
-    Nick, Presence, Private, RoomName, SentId, ServerInfo, Session, Topic, Topics, presence::Action,
-};
+use crate::protocol::{Nick, Presence, Private, RoomName, ServerInfo, Topic, presence::Action};
 use cursors::Cursors;
 use direct::Undelivered;
 use people::People;
@@ -44,126 +43,8 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+pub use exchange::{Config, Input, Kind, Output, Publication, Role};
 pub use joining::NO_SERVER;
-
-/// What a conversation is told when it begins.
-pub struct Config {
-    pub nick: Nick,
-    pub role: Role,
-    /// Rooms to be in beside the lobby. The first is talked in.
-    pub rooms: Vec<RoomName>,
-    pub session: Session,
-    pub topics: Topics,
-    /// Where the broker is, for people.
-    pub broker: String,
-    /// Ask for past messages when joining.
-    pub history: bool,
-    /// Another nick can be asked for where this one is in use.
-    pub can_choose_nick: bool,
-    /// Tell what is not valid, too.
-    pub verbose: bool,
-    /// How long to wait before joining a server that has just started, so that not all clients do so at once.
-    pub jitter: Duration,
-    /// The moment that a time of the reader's clocks means: their zone, which is not the same in summer and winter.
-    pub local: search::Local,
-    /// What earlier runs left behind.
-    pub remembered: Remembered,
-    /// Messages are kept beyond this run: tell of each that is taken and settled.
-    pub keeps_outbox: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Joins, hears and is seen.
-    Member,
-    /// Only sends: nobody notices it but by its messages.
-    Sender,
-}
-
-/// What happens to a conversation.
-#[derive(Debug)]
-pub enum Input {
-    Connected {
-        /// Counts the connections of this run.
-        conn: u32,
-        /// For people: "MQTT 5".
-        version: &'static str,
-        /// Subscriptions that the broker did not grant.
-        refused: Vec<String>,
-    },
-    /// An attempt to connect failed, and why.
-    Failed(String),
-    Lost {
-        reason: String,
-    },
-    /// The next attempt to connect starts after this time.
-    Waiting(Duration),
-    /// The broker did not grant a subscription.
-    Refused(String),
-    Arrived {
-        topic: String,
-        payload: Vec<u8>,
-        /// It was there before we came.
-        retained: bool,
-    },
-    /// The broker has what was published with this ticket.
-    Published(u64),
-    /// The broker will not take it.
-    Rejected {
-        ticket: u64,
-        reason: String,
-    },
-    /// A line from the terminal: text or a command.
-    Typed(String),
-    /// A command of a program, with the `ref` for its answers.
-    Command(Command, Option<Value>),
-    /// Time has passed.
-    Tick,
-}
-
-/// What is to be done.
-#[derive(Debug, PartialEq)]
-pub enum Output {
-    Publish(Publication),
-    Subscribe(String),
-    Unsubscribe(String),
-    Tell(News),
-    /// To be remembered once what was told before it is printed.
-    Remember(Memo),
-    /// To be published once what was told before it is printed, and what was to be remembered before it is.
-    PublishWhenShown(Publication),
-    /// A message was taken: to be kept before what follows is published.
-    Queued(Kept),
-    /// No more is to be done for this message.
-    Settled(SentId),
-    /// Empty the screen.
-    Clear,
-    /// Connect anew: the nick, and with it the will, is another one.
-    Renamed,
-    /// The user wants to leave once everything is sent.
-    Quit,
-    /// Somebody else has the nick, and no other can be asked for.
-    NickInUse,
-}
-
-/// Something to publish, never retained.
-#[derive(Debug, PartialEq)]
-pub struct Publication {
-    pub topic: String,
-    pub payload: Vec<u8>,
-    pub kind: Kind,
-    /// To be named in [`Input::Published`].
-    pub ticket: Option<u64>,
-}
-
-/// What quality of service a publication takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A message: as the user chose.
-    Message,
-    /// Presence and requests: at least once.
-    Control,
-}
 
 /// How often heartbeats go out where no server says otherwise: the original's.
 const HEARTBEAT: Duration = Duration::from_secs(30);

@@ -141,6 +141,32 @@ pub struct Said {
     pub reference: Option<Value>,
 }
 
+impl Said {
+    /// A message that has just come. A time that is not told is `now`, when it came.
+    pub fn live(
+        now: DateTime<FixedOffset>,
+        nick: Nick,
+        place: Place,
+        text: String,
+        timestamp: Option<Timestamp>,
+    ) -> Said {
+        Said {
+            at: timestamp.as_ref().and_then(Timestamp::at).unwrap_or(now),
+            nick,
+            place,
+            text,
+            timestamp,
+            id: None,
+            action: false,
+            late: false,
+            own: false,
+            history: false,
+            pos: None,
+            reference: None,
+        }
+    }
+}
+
 /// Where a message was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {

@@ -2,6 +2,7 @@
 //! out as [`Output`]s; the shell (`server.rs`) has the threads, the clock and the sockets.
 
 mod directs;
+mod exchange;
 mod invalid;
 mod people;
 mod replies;
@@ -12,23 +13,24 @@ mod tests;
 
 use super::acks::Acks;
 use super::direct::Directs;
-use super::history::{Arrived, Committed, Direct, Keep, Page, PageQuery, SearchPage};
+use super::history::{Arrived, Direct, Keep};
 use super::marks::Marks;
 use super::notices::Notices;
-use super::roster::{Change, Kept, Roster};
+use super::roster::{Kept, Roster};
 use super::stats::Stats;
 use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::limits::{PAGE_MESSAGES, TEXT_CHARS};
 use crate::protocol::text::visible;
 use crate::protocol::{
-    Chat as Message, Cursor, Epoch, FromServer, Invalid, Nick, NickKey, RoomName, SearchQuery, ServerInfo, Session,
-    Status, Timestamp, Token, Topic, Topics,
+    Chat as Message, FromServer, Invalid, Nick, NickKey, RoomName, ServerInfo, Status, Timestamp, Topic,
 };
 use invalid::agree;
 use log::info;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
+
+pub use exchange::{Config, Input, Output, Question, ReplyTo};
 
 /// The retained user list is published at most this often: originals print the whole of it each time.
 const USERS_INTERVAL: Duration = Duration::from_secs(30);
@@ -42,123 +44,6 @@ const LATE_TICK: Duration = Duration::from_secs(5);
 const EPISODE: Duration = Duration::from_secs(10);
 /// Senders that were warned of are remembered up to this many; then it starts over.
 const WARNED: usize = 1_000;
-
-/// How this chat is run.
-#[derive(Debug, Clone)]
-pub struct Config {
-    pub topics: Topics,
-    /// The silence after which somebody is taken for gone.
-    pub timeout: Duration,
-    /// Messages that a joiner gets.
-    pub history_limit: usize,
-    /// Random per run.
-    pub instance: String,
-    /// The history's.
-    pub epoch: Epoch,
-    /// The history outlives the server: what is in it is told to be stored.
-    pub durable: bool,
-}
-
-/// What happens to the chat.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// The broker can be reached, for the first time or again.
-    Connected,
-    Lost,
-    Message {
-        topic: &'a str,
-        payload: &'a [u8],
-    },
-    /// What was to be kept is in the database.
-    Committed {
-        committed: Committed,
-        /// How long each of the messages waited since it arrived.
-        delays: Vec<Duration>,
-    },
-    /// The answer to [`Question::Page`].
-    Page {
-        page: Page,
-        reply: ReplyTo,
-    },
-    /// The answer to [`Question::Rooms`], with the number of their messages.
-    Rooms {
-        rooms: Vec<(RoomName, u64)>,
-        reply: ReplyTo,
-    },
-    /// The answer to [`Question::Search`].
-    Found {
-        found: SearchPage,
-        reply: ReplyTo,
-    },
-    /// The answer to [`Question::Waiting`], oldest first.
-    Waiting {
-        to: NickKey,
-        after: i64,
-        found: Vec<Direct>,
-    },
-    /// So many messages were turned away unread, because too much waits to be committed.
-    TurnedAway(u64),
-    Tick,
-    /// It is [`Chat::next_due`].
-    Due,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone)]
-pub enum Output {
-    Publish(Publication),
-    /// Keep this, and tell with [`Input::Committed`] when it is.
-    Keep(Keep),
-    /// Keep these presences.
-    Seats(Vec<Change>),
-    /// Answer this from the database, after what was to be kept before.
-    Ask(Question),
-}
-
-/// What the database is asked.
-#[derive(Debug, Clone)]
-pub enum Question {
-    Page {
-        query: PageQuery,
-        reply: ReplyTo,
-    },
-    Rooms {
-        reply: ReplyTo,
-    },
-    Search {
-        query: SearchQuery,
-        limit: usize,
-        before: Option<Cursor>,
-        reply: ReplyTo,
-    },
-    /// The direct messages that wait for somebody, after that row.
-    Waiting {
-        to: NickKey,
-        after: i64,
-    },
-}
-
-/// Who asked, and with which token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReplyTo {
-    requester: Nick,
-    /// `None`: an original client, which gets the original's fields on the original's topic.
-    session: Option<Session>,
-    token: Option<Token>,
-}
-
-impl ReplyTo {
-    pub fn requester(&self) -> &NickKey {
-        self.requester.key()
-    }
-}
-
-#[cfg(test)]
-impl ReplyTo {
-    pub fn for_tests(requester: Nick) -> ReplyTo {
-        ReplyTo { requester, session: None, token: None }
-    }
-}
 
 #[derive(Debug)]
 pub struct Chat {

@@ -106,20 +106,8 @@ impl Conversation {
         }
         let id = chat.id.map(MessageId::Sent);
         self.people.spoke(&chat.nick);
-        self.tell(News::Said(Said {
-            own: false,
-            place: Place::Room(chat.room),
-            text: chat.text,
-            at: chat.timestamp.as_ref().and_then(Timestamp::at).unwrap_or(now.wall),
-            timestamp: chat.timestamp,
-            id: id.clone(),
-            action: chat.action,
-            late,
-            history: false,
-            pos: None,
-            reference: None,
-            nick: chat.nick,
-        }));
+        let said = Said::live(now.wall, chat.nick, Place::Room(chat.room), chat.text, chat.timestamp);
+        self.tell(News::Said(Said { id: id.clone(), action: chat.action, late, ..said }));
         match id {
             Some(id) => self.shown(now, &room, &key, id),
             None => {

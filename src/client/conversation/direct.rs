@@ -28,20 +28,9 @@ impl Conversation {
         let memo = id.map(|id| Memo::ShownDirect { series: Series::of_sent(key, id), number: id.seq });
         self.people.spoke(&private.nick);
         self.correspondent = Some(private.nick.clone());
-        self.tell(News::Said(Said {
-            own: false,
-            place: Place::Direct(private.to),
-            text: private.text,
-            at: private.timestamp.as_ref().and_then(Timestamp::at).unwrap_or(now.wall),
-            timestamp: private.timestamp,
-            id: private.id.map(MessageId::Sent),
-            action: private.action,
-            late: private.late || overtaken,
-            history: false,
-            pos: None,
-            reference: None,
-            nick: private.nick,
-        }));
+        let said = Said::live(now.wall, private.nick, Place::Direct(private.to), private.text, private.timestamp);
+        let id = private.id.map(MessageId::Sent);
+        self.tell(News::Said(Said { id, action: private.action, late: private.late || overtaken, ..said }));
         self.out.extend(memo.map(Output::Remember));
         self.out.extend(receipt);
     }

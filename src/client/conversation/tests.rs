@@ -1,13 +1,13 @@
 //! The conversation with a moved clock: what goes out and what is told, and when.
 
-mod sending;
-
 mod catching_up;
 mod direct_messages;
 mod searching;
+mod sending;
 
 use super::*;
-use crate::protocol::MessageId;
+use crate::client::command::Command;
+use crate::protocol::{MessageId, SentId, Session, Topics};
 use chrono::DateTime;
 
 const SESSION: &str = "k3v9x2m1q8f0";

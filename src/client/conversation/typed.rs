@@ -111,20 +111,9 @@ impl Conversation {
             if let Some(last) = self.outbox.messages().next_back() {
                 mark_shown(&mut self.seen, &mut self.seen_direct, last);
             }
-            self.tell(News::Said(Said {
-                nick: self.nick.clone(),
-                place: place.clone(),
-                text,
-                timestamp: Some(timestamp),
-                at: now.wall,
-                id: Some(MessageId::Sent(id.clone())),
-                action,
-                late: false,
-                own: true,
-                history: false,
-                pos: None,
-                reference,
-            }));
+            let said = Said::live(now.wall, self.nick.clone(), place.clone(), text, Some(timestamp));
+            let sent = Some(MessageId::Sent(id.clone()));
+            self.tell(News::Said(Said { id: sent, action, own: true, reference, ..said }));
             let key = self.nick.key().clone();
             match place {
                 Place::Room(room) => self.shown(now, &room, &key, MessageId::Sent(id)),

@@ -1,8 +1,8 @@
 //! The chat without a broker: the tests own the clock and move it.
 
 use super::*;
-use crate::protocol::{MessageId, Private, SentId};
-use crate::server::history::{Page, Progress};
+use crate::protocol::{Epoch, MessageId, Private, SentId, Session, Token, Topics};
+use crate::server::history::{Committed, Page, Progress};
 use chrono::DateTime;
 use serde_json::{Value, json};
 

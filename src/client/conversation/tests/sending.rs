@@ -4,7 +4,7 @@ use super::*;
 use crate::client::command::Target;
 use crate::client::news::Obstacle;
 use crate::client::outbox::Message;
-use crate::protocol::{Chat, SentId};
+use crate::protocol::Chat;
 use serde_json::Value;
 
 const DURABLE: &str = r#"{"type":"server","status":"online","instance":"one","started":"2026-11-22T19:00:00Z","version":"1","durable":true}"#;
