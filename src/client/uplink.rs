@@ -99,7 +99,8 @@ impl Uplink {
             Event::Published { ticket } => Input::Published(ticket),
             Event::Rejected { ticket, reason } => Input::Rejected { ticket, reason },
             Event::Refused { filter } => Input::Refused(filter),
-            Event::Failed(failure) if self.connected_once => Input::Failed(failure.to_string()),
+            // What to do about the settings helps nobody whose settings did.
+            Event::Failed(failure) if self.connected_once => Input::Failed(failure.what),
             Event::Failed(failure) => {
                 self.failure = Some(failure);
                 return Heard::Nothing;
