@@ -1,5 +1,6 @@
 //! The client on a terminal, against a real broker: the line that is typed, the screen, and the terminal's settings.
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use support::{Broker, Pty, Subscriber, publish};
