@@ -83,8 +83,11 @@ fn run(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes) -> ExitCode {
                 chat.handle(now, Input::Lost)
             }
             Event::Link(link::Event::Failed(reason), _) => {
-                warn!("cannot connect: {reason}");
-                failure = Some(reason);
+                // What to do about it is said once.
+                match failure.replace(reason.clone()) {
+                    Some(known) if known == reason => warn!("cannot connect: {}", reason.what),
+                    _ => warn!("cannot connect: {reason}"),
+                }
                 Vec::new()
             }
             Event::Link(link::Event::Waiting { delay }, _) => {

@@ -57,7 +57,11 @@ fn a_server_waits_for_its_broker() {
     let (mut broker, data) = (Broker::start(), TempDir::new());
     broker.stop();
     let mut server = super::spawn_server(&broker, data.path(), &[]);
-    server.wait_for_line(Stream::Err, "cannot connect", PATIENCE);
+    let told = server.wait_for_line(Stream::Err, "cannot connect", PATIENCE);
+    assert!(told.contains("; "), "{told}");
+    server.skip_lines_so_far();
+    let again = server.wait_for_line(Stream::Err, "cannot connect", PATIENCE);
+    assert!(!again.contains("; "), "what to do is said once: {again}");
     broker.start_again();
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
 }
