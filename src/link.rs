@@ -45,6 +45,8 @@ pub enum Event {
         conn: u32,
         /// Filters that the broker did not grant.
         refused: Vec<String>,
+        /// Protocol version and cipher, as OpenSSL names them; `None` without TLS, and where they are not known.
+        tls: Option<(String, String)>,
     },
     /// A message of a subscription.
     Message(Message),
@@ -132,6 +134,8 @@ pub struct Config {
     pub gate: Option<Box<dyn FnMut() -> Gate + Send>>,
 }
 
+/// The reason of [`Event::Lost`] where nothing is known but that the connection ended.
+pub const BROKE: &str = "the connection broke";
 /// The name under which the MQTT library logs.
 pub const LIBRARY_LOG: &str = "paho_mqtt";
 /// What [`Config::longest_wait`] is where there may be many links, so that a broker that comes back can breathe.

@@ -2,7 +2,8 @@
 //! it through the channel that its orders come by.
 
 use super::backoff::Backoff;
-use super::{Config, Event, Failure, Gate, Publication, Qos, Subscription, Version, paho, probe, retired};
+use super::{BROKE, Config, Event, Failure, Gate, Publication, Qos, Subscription, Version};
+use super::{paho, probe, retired, tls_in_use};
 use crossbeam_channel::{Receiver, Sender};
 use openssl::rand::rand_bytes;
 use paho_mqtt as mqtt;
@@ -247,12 +248,12 @@ impl Worker {
         let generation = self.generation;
         let signals = self.signals.clone();
         client.set_connection_lost_callback(move |_| {
-            let reason = "the connection broke".to_owned();
+            let reason = BROKE.to_owned();
             let _ = signals.send(Signal::Down { generation, reason });
         });
         let signals = self.signals.clone();
         client.set_disconnected_callback(move |_, _, code| {
-            let reason = format!("the broker ended the connection: {code}");
+            let reason = format!("ended by the broker: {code}");
             let _ = signals.send(Signal::Down { generation, reason });
         });
     }
@@ -282,7 +283,10 @@ impl Worker {
         self.up_since = Some(Instant::now());
         self.publish_queued();
         let version = if self.version >= mqtt::MQTT_VERSION_5 { Version::V5 } else { Version::V311 };
-        self.emit(Event::Connected { session_present: self.session_present, version, conn: self.conn, refused });
+        // The SUBSCRIBE, or CONNECT, was the last thing written, if not for another connection of this process.
+        let tls = self.config.settings.tls.as_ref().and_then(|_| tls_in_use());
+        let (session_present, conn) = (self.session_present, self.conn);
+        self.emit(Event::Connected { session_present, version, conn, refused, tls });
     }
 
     /// The attempt failed at or after the TCP connection; an older version may do.
