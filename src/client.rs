@@ -151,9 +151,7 @@ fn begin(
         Role::Sender => start::memory_of_a_sender(options, place),
     };
     remembered.outbox = earlier;
-    // An outbox belongs to its nick.
-    let can_choose_nick = mode == Mode::Chat && outbox_file.is_none();
-    let config = start::config(options, nick, rooms, role, can_choose_nick, remembered);
+    let config = start::config(options, nick, rooms, role, mode == Mode::Chat, remembered);
     Ok(Begun { conversation: Conversation::new(config), memory, outbox_file })
 }
 

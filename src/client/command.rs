@@ -1,14 +1,17 @@
-//! Pure: what somebody types on the terminal → [`Command`], by one table that parser, `/help` and completion share.
+//! Pure: what somebody types on the terminal → [`Command`], by one [`table`] that parser, `/help` and completion share.
 //! The conversation carries commands out; `input` asks for completions.
 
 mod completion;
+mod help;
+mod table;
 
 use crate::nearest::nearest;
-use crate::protocol::limits::PAGE_MESSAGES;
 use crate::protocol::{Cursor, NameError, Nick, RoomName, SearchRequest};
 use std::fmt;
+use table::{Entry, SYNONYMS, TABLE};
 
 pub use completion::{Names, complete};
+pub use help::{help, help_on};
 
 /// What a user or a program wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,10 +34,18 @@ pub enum Command {
     History(Page),
     /// `None`: go on with the last one.
     Search(Option<SearchRequest>),
+    /// Be called so from now on.
+    Nick(Nick),
+    /// Hide what this one says; `None`: who is hidden?
+    Ignore(Option<Nick>),
+    Unignore(Nick),
+    /// Hide who comes and goes, or show it again.
+    Quiet,
     Ping,
     Status,
     Clear,
-    Help,
+    /// `None`: all commands; else the name of one.
+    Help(Option<&'static str>),
     Quit,
 }
 
@@ -43,8 +54,10 @@ impl Command {
     pub fn keeps_its_turn(&self) -> bool {
         match self {
             Command::Say { .. } | Command::Reply(_) | Command::Join(_) | Command::Part(_) | Command::Room(_) => true,
+            Command::Nick(_) => true,
             Command::Users | Command::Rooms | Command::History(_) | Command::Search(_) | Command::Ping => false,
-            Command::Status | Command::Clear | Command::Help | Command::Quit => false,
+            Command::Ignore(_) | Command::Unignore(_) | Command::Quiet => false,
+            Command::Status | Command::Clear | Command::Help(_) | Command::Quit => false,
         }
     }
 }
@@ -74,128 +87,36 @@ pub enum Target {
 pub enum CommandError {
     Unknown {
         typed: String,
-        near: Option<&'static str>,
+        /// What was probably meant.
+        near: Vec<&'static str>,
     },
-    /// The command as the table writes it.
+    /// The command as the table writes it, and what its arguments may be.
     Usage(String),
     Nick(NameError),
+    /// Of a nick for oneself.
+    OwnNick(NameError),
     Room(NameError),
 }
 
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CommandError::Unknown { typed, near: Some(near) } => {
-                write!(f, "there is no command /{typed}; did you mean /{near}? (//{typed} sends it as text)")
-            }
-            CommandError::Unknown { typed, near: None } => {
+            CommandError::Unknown { typed, near } if near.is_empty() => {
                 write!(f, "there is no command /{typed}; /help lists them (//{typed} sends it as text)")
+            }
+            CommandError::Unknown { typed, near } => {
+                let near = near.join(" or /");
+                write!(f, "there is no command /{typed}; did you mean /{near}? (//{typed} sends it as text)")
             }
             CommandError::Usage(usage) => write!(f, "usage: {usage}"),
             CommandError::Nick(cause) => write!(f, "not a nick: {cause}"),
+            CommandError::OwnNick(cause) => write!(f, "not a nick: {cause}; yours is of letters, digits, - and _"),
             CommandError::Room(cause) => write!(f, "not a room: {cause}; rooms are of a-z, 0-9, - and _"),
         }
     }
 }
 
 impl std::error::Error for CommandError {}
-
-/// What a command's first argument is, for completion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Argument {
-    None,
-    Nick,
-    Room,
-    /// Words and filters, any number of them.
-    Search,
-}
-
-struct Entry {
-    name: &'static str,
-    /// A shorter name; may be empty.
-    alias: &'static str,
-    arguments: &'static str,
-    help: &'static str,
-    completes: Argument,
-    /// Reads what follows the name, without blanks at its ends. `Ok(None)`: the arguments do not fit.
-    read: fn(&str) -> Result<Option<Command>, CommandError>,
-}
-
-impl Entry {
-    fn is_called(&self, name: &str) -> bool {
-        !name.is_empty() && (name == self.name || name == self.alias)
-    }
-}
-
-const TABLE: &[Entry] = &[
-    entry("help", "", "", "this list", Argument::None, |rest| Ok(none(rest, Command::Help))),
-    entry("quit", "q", "", "leave", Argument::None, |rest| Ok(none(rest, Command::Quit))),
-    entry("users", "who", "", "who is online", Argument::None, |rest| Ok(none(rest, Command::Users))),
-    entry("msg", "w", "NICK TEXT", "a direct message", Argument::Nick, |rest| {
-        let Some((nick, text)) = rest.split_once(char::is_whitespace) else { return Ok(None) };
-        let to = Target::Nick(Nick::parse(nick).map_err(CommandError::Nick)?);
-        Ok(Some(Command::Say { text: text.trim_start().to_owned(), to, action: false }))
-    }),
-    entry("reply", "", "TEXT", "answer the last direct message", Argument::None, |rest| {
-        Ok(some(rest).map(|text| Command::Reply(text.to_owned())))
-    }),
-    entry("me", "", "TEXT", "say what you do: * alice waves", Argument::None, |rest| {
-        Ok(some(rest).map(|text| Command::Say { text: text.to_owned(), to: Target::Here, action: true }))
-    }),
-    entry("join", "", "ROOM", "join a room and talk there", Argument::Room, |rest| {
-        some(rest).map(|name| room(name).map(Command::Join)).transpose()
-    }),
-    entry("part", "", "[ROOM]", "leave a room, or the one you talk in", Argument::Room, |rest| {
-        Ok(Some(Command::Part(some(rest).map(room).transpose()?)))
-    }),
-    entry("room", "", "ROOM", "talk in this room (lobby is the public one)", Argument::Room, |rest| {
-        some(rest).map(|name| room(name).map(Command::Room)).transpose()
-    }),
-    entry("rooms", "", "", "the rooms that there are", Argument::None, |rest| Ok(none(rest, Command::Rooms))),
-    entry("history", "", "[N]", "the last messages of this room", Argument::None, |rest| {
-        let limit = match some(rest) {
-            Some(number) => match number.parse() {
-                Ok(number @ 1..=PAGE_MESSAGES) => Some(number),
-                _ => return Ok(None),
-            },
-            None => None,
-        };
-        Ok(Some(Command::History(Page { limit, ..Page::default() })))
-    }),
-    entry("search", "", "[TEXT]", SEARCH, Argument::Search, |rest| {
-        let search = |text: &str| SearchRequest { text: text.to_owned(), ..SearchRequest::default() };
-        Ok(Some(Command::Search(some(rest).map(search))))
-    }),
-    entry("ping", "", "", "how long a round trip takes", Argument::None, |rest| Ok(none(rest, Command::Ping))),
-    entry("status", "", "", "what you are connected to", Argument::None, |rest| Ok(none(rest, Command::Status))),
-    entry("clear", "", "", "an empty screen", Argument::None, |rest| Ok(none(rest, Command::Clear))),
-];
-
-const SEARCH: &str = "find words, \"a phrase\", prefix*; narrow with from:NICK room:ROOM after:2026-11-22 \
-                      before:2026-11-22T20:30; alone: go on with the last one";
-const fn entry(
-    name: &'static str,
-    alias: &'static str,
-    arguments: &'static str,
-    help: &'static str,
-    completes: Argument,
-    read: fn(&str) -> Result<Option<Command>, CommandError>,
-) -> Entry {
-    Entry { name, alias, arguments, help, completes, read }
-}
-
-fn none(rest: &str, command: Command) -> Option<Command> {
-    rest.is_empty().then_some(command)
-}
-
-fn some(rest: &str) -> Option<&str> {
-    (!rest.is_empty()).then_some(rest)
-}
-
-/// A room as it is typed, with or without its `#`.
-fn room(text: &str) -> Result<RoomName, CommandError> {
-    RoomName::parse(text.strip_prefix('#').unwrap_or(text)).map_err(CommandError::Room)
-}
 
 /// Reads a typed line: text to say, `/command`, or `//text` for a text that begins with `/`.
 pub fn parse(line: &str) -> Result<Command, CommandError> {
@@ -205,29 +126,24 @@ pub fn parse(line: &str) -> Result<Command, CommandError> {
         return Ok(say(typed));
     }
     let (name, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
+    let entry = find(name)?;
+    (entry.read)(rest.trim())?.ok_or_else(|| CommandError::Usage(entry.usage_with_limits()))
+}
+
+/// The command of this name, or the error that says what comes near.
+fn find(name: &str) -> Result<&'static Entry, CommandError> {
     let lower = name.to_lowercase();
-    let Some(entry) = TABLE.iter().find(|entry| entry.is_called(&lower)) else {
-        let near = nearest(&lower, TABLE.iter().map(|entry| entry.name));
-        let near = near.and_then(|near| TABLE.iter().map(|entry| entry.name).find(|name| *name == near));
-        return Err(CommandError::Unknown { typed: name.to_owned(), near });
-    };
-    (entry.read)(rest.trim())?.ok_or_else(|| CommandError::Usage(usage(entry)))
+    let unknown = || CommandError::Unknown { typed: name.to_owned(), near: near(&lower) };
+    TABLE.iter().find(|entry| entry.is_called(&lower)).ok_or_else(unknown)
 }
 
-fn usage(entry: &Entry) -> String {
-    format!("/{} {}", entry.name, entry.arguments).trim_end().to_owned()
-}
-
-/// What `/help` shows, a line each.
-pub fn help() -> Vec<String> {
-    let lines = TABLE.iter().map(|entry| {
-        let alias = match entry.alias {
-            "" => String::new(),
-            alias => format!(" (/{alias})"),
-        };
-        format!("{:<16} {}{alias}", usage(entry), entry.help)
-    });
-    lines.chain(["//text           send text that begins with /".to_owned()]).collect()
+/// What other chats call so, else the nearest by spelling.
+fn near(name: &str) -> Vec<&'static str> {
+    if let Some((_, meant)) = SYNONYMS.iter().find(|(words, _)| words.contains(&name)) {
+        return meant.to_vec();
+    }
+    let near = nearest(name, TABLE.iter().map(|entry| entry.name));
+    near.and_then(|near| TABLE.iter().map(|entry| entry.name).find(|name| *name == near)).into_iter().collect()
 }
 
 #[cfg(test)]
@@ -275,6 +191,14 @@ mod tests {
         let search = SearchRequest { text: "from:bob pump*".to_owned(), ..SearchRequest::default() };
         check("/search  from:bob pump* ", Ok(Command::Search(Some(search))));
         check("/search", Ok(Command::Search(None)));
+        check("/nick Bob2", Ok(Command::Nick(Nick::parse("Bob2").unwrap())));
+        check("/ignore", Ok(Command::Ignore(None)));
+        check("/ignore bob", Ok(Command::Ignore(Some(Nick::parse("bob").unwrap()))));
+        check("/unignore bob", Ok(Command::Unignore(Nick::parse("bob").unwrap())));
+        check("/quiet", Ok(Command::Quiet));
+        check("/help", Ok(Command::Help(None)));
+        check("/help msg", Ok(Command::Help(Some("msg"))));
+        check("/help /W", Ok(Command::Help(Some("msg"))));
         check("/history 20", Ok(Command::History(Page { limit: Some(20), ..Page::default() })));
     }
 
@@ -286,18 +210,25 @@ mod tests {
         check("/", Err("there is no command /; /help lists them (// sends it as text)"));
         check("/msg bob", Err("usage: /msg NICK TEXT"));
         check("/msg b/b hi", Err("not a nick: a name cannot hold /"));
-        check("/join", Err("usage: /join ROOM"));
+        check("/join", Err("usage: /join ROOM, where ROOM is 1 to 32 of a-z, 0-9, - and _"));
         check("/join Dev", Err("not a room: a name cannot hold D; rooms are of a-z, 0-9, - and _"));
-        check("/history 0", Err("usage: /history [N]"));
-        check("/history many", Err("usage: /history [N]"));
-        check("/quit now", Err("usage: /quit"));
+        check("/history 0", Err("usage: /history [N], where N is 1 to 500"));
+        check("/history many", Err("usage: /history [N], where N is 1 to 500"));
+        check("/quit now", Err("usage: /quit, with nothing behind it"));
+        check("/nick a b", Err("not a nick: a name cannot hold a blank; yours is of letters, digits, - and _"));
+        check("/nick", Err("usage: /nick NICK, where NICK is 1 to 32 letters, digits, - and _"));
+        check("/unignore", Err("usage: /unignore NICK"));
+        check("/help hlep", Err("there is no command /hlep; did you mean /help? (//hlep sends it as text)"));
     }
 
     #[test]
-    fn every_command_is_in_the_help() {
-        let help = help().join("\n");
-        for entry in TABLE {
-            assert!(help.contains(&usage(entry)), "{}", entry.name);
+    fn words_of_other_chats_are_understood_as_questions() {
+        check("/exit", Err("there is no command /exit; did you mean /quit? (//exit sends it as text)"));
+        check("/leave dev", Err("there is no command /leave; did you mean /part or /quit? (//leave sends it as text)"));
+        check("/?", Err("there is no command /?; did you mean /help? (//? sends it as text)"));
+        for (words, meant) in SYNONYMS {
+            assert!(meant.iter().all(|meant| find(meant).is_ok()), "{meant:?}");
+            assert!(words.iter().all(|word| find(word).is_err()), "{words:?}");
         }
     }
 }

@@ -9,21 +9,27 @@
 //! ```
 //!
 //! `exchange` holds what goes in and out, `joining` these steps, `arrivals` what others send (`direct` to us alone),
-//! `replies` what the server answers, `pages` what of it is history, `typed` what the user wants, `sending` what becomes
-//! of it; `requests`, `cursors`, `seen`, `people` and `search` are state of their own.
+//! `replies` what the server answers, `pages` what of it is history, `typed` what the user wants (`asking` of the server,
+//! `rooms`, `naming`, `ignoring`, `status`), `sending` what becomes of it; `requests`, `cursors`, `seen`, `people` and
+//! `search` are state of their own.
 
 mod arrivals;
+mod asking;
 mod cursors;
 mod direct;
 mod exchange;
+mod ignoring;
 mod joining;
+mod naming;
 mod pages;
 mod people;
 mod replies;
 mod requests;
+mod rooms;
 mod search;
 mod seen;
 mod sending;
+mod status;
 mod typed;
 
 use super::command::Names;
@@ -34,6 +40,8 @@ use crate::now::Now;
 use crate::protocol::{Nick, Presence, Private, RoomName, ServerInfo, Topic, presence::Action};
 use cursors::Cursors;
 use direct::Undelivered;
+use ignoring::Ignored;
+use naming::{Greeting, Renaming};
 use people::People;
 use requests::Requests;
 use search::Search;
@@ -43,7 +51,7 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-pub use exchange::{Config, Input, Kind, Output, Publication, Role};
+pub use exchange::{Config, Input, Kind, Output, Publication, Role, Up};
 pub use joining::NO_SERVER;
 
 /// How often heartbeats go out where no server says otherwise: the original's.
@@ -72,6 +80,8 @@ pub struct Conversation {
     /// Of the present or last connection.
     conn: u32,
     version: &'static str,
+    tls: Option<(String, String)>,
+    connected_at: Option<Now>,
     /// The server that says it is online, on this connection.
     server: Option<ServerInfo>,
     /// Whether the server stores what it hears, as chat/server said last.
@@ -86,12 +96,16 @@ pub struct Conversation {
     silence_at: Option<Instant>,
     /// That was told.
     told_silence: bool,
+    /// One was heard, in this run.
+    server_was_heard: bool,
     /// A join under this nick was let in, or there was nobody to ask: messages may go out with every connection.
     may_send: bool,
     /// Until when messages wait for the answer to a first join.
     hold_until: Option<Instant>,
     /// The nick is in use: the next line is another one.
     choosing_nick: bool,
+    renaming: Option<Renaming>,
+    greeting: Greeting,
     connection_is_up: bool,
     connected_before: bool,
     told_users: bool,
@@ -107,6 +121,13 @@ pub struct Conversation {
     undelivered: Undelivered,
     search: Search,
     people: People,
+    ignored: Ignored,
+    /// Who comes and goes is not told.
+    is_quiet: bool,
+    /// Messages of others since one last talked there.
+    unread: HashMap<RoomName, u64>,
+    /// Rooms of which it is not known yet who else is there.
+    joined_lately: Vec<RoomName>,
     /// Nicks or rooms may be others than at the last [`Conversation::new_names`].
     names_changed: bool,
     /// Who sent the last direct message.
@@ -138,6 +159,8 @@ impl Conversation {
             join: Join::Away,
             conn: 0,
             version: "",
+            tls: None,
+            connected_at: None,
             server: None,
             is_durable: None,
             rate: None,
@@ -145,9 +168,12 @@ impl Conversation {
             delay: None,
             silence_at: None,
             told_silence: false,
+            server_was_heard: false,
             may_send: config.role == Role::Sender,
             hold_until: None,
             choosing_nick: false,
+            renaming: None,
+            greeting: Greeting::Welcome,
             connection_is_up: false,
             connected_before: false,
             told_users: false,
@@ -161,6 +187,10 @@ impl Conversation {
             undelivered,
             search: Search::default(),
             people: People::default(),
+            ignored: Ignored::new(),
+            is_quiet: false,
+            unread: HashMap::new(),
+            joined_lately: Vec::new(),
             names_changed: true,
             correspondent: None,
             outbox: Outbox::new(config.session.clone(), earlier),
@@ -177,7 +207,11 @@ impl Conversation {
     /// Takes over what earlier runs under this nick left behind, in place of what those of another did. What this run has
     /// shown was shown, whatever the nick.
     pub fn recall(&mut self, remembered: Remembered) {
-        let Remembered { cursors, shown, shown_direct, .. } = remembered;
+        let Remembered { cursors, shown, shown_direct, ignored, .. } = remembered;
+        // For a program nothing is hidden: whoever wants that can do it there.
+        if self.config.on_terminal {
+            self.ignored.extend(ignored.into_iter().map(|nick| (nick.key().clone(), nick)));
+        }
         self.seen.values_mut().for_each(|seen| seen.recall(Vec::new()));
         for (room, shown) in shown {
             self.seen.entry(room).or_default().recall(shown);
@@ -191,7 +225,7 @@ impl Conversation {
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
         self.names_changed |= matches!(input, Input::Arrived { .. } | Input::Typed(_));
         match input {
-            Input::Connected { conn, version, refused } => self.connected(now, conn, version, refused),
+            Input::Connected(up) => self.connected(now, up),
             Input::Failed(text) => self.failed(text),
             Input::Lost { reason } => self.lost(now, reason),
             Input::Waiting(delay) => self.waiting(delay),
@@ -204,6 +238,7 @@ impl Conversation {
             Input::Tick => self.tick(now),
         }
         self.decide(now);
+        self.look_at_renaming(now);
         std::mem::take(&mut self.out)
     }
 
@@ -211,13 +246,9 @@ impl Conversation {
         &self.nick
     }
 
-    /// What stands before the line that is typed.
-    pub fn prompt(&self) -> String {
-        match (self.choosing_nick, self.here.is_lobby()) {
-            (true, _) => "another nick: ".to_owned(),
-            (false, true) => "> ".to_owned(),
-            (false, false) => format!("#{}> ", self.here),
-        }
+    /// Where the broker is, for people.
+    pub fn broker(&self) -> &str {
+        &self.config.broker
     }
 
     /// What can be completed, where that has changed since it was last asked.
@@ -303,6 +334,11 @@ impl Conversation {
 
     fn hint(&mut self, text: impl Into<String>) {
         self.tell(News::Hint(text.into()));
+    }
+
+    /// What somebody at a terminal has asked for is told to those who want it quiet, too.
+    fn answer(&mut self, text: impl Into<String>) {
+        self.tell(if self.config.on_terminal { News::Answer(text.into()) } else { News::Hint(text.into()) });
     }
 }
 

@@ -99,6 +99,8 @@ pub fn event(news: &News) -> Option<String> {
         News::Gap { room } => (Some("gap"), json!({"room": room}), None),
         News::Found { result, reference } => (Some("search_result"), value(result), reference.as_ref()),
         News::Stored { id, reference } => (Some("stored"), json!({"id": id}), reference.as_ref()),
+        // Nobody but people asks for it.
+        News::Answer(_) | News::Connecting { .. } => return None,
         // Told of each message already.
         News::Delayed(_) | News::AllArrived { .. } => return None,
         News::Hint(text) => (Some("notice"), json!({"message": text}), None),

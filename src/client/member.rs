@@ -193,7 +193,7 @@ impl Attendance {
                 }
                 Output::Quit => self.leave_by = Some(now.instant + LEAVE_WAIT),
                 // There is no screen, nobody to choose another nick, and nothing outlives the run.
-                Output::Clear | Output::Renamed => {}
+                Output::Clear | Output::Renamed { .. } => {}
                 Output::Remember(_) | Output::Queued(_) | Output::Settled(_) => {}
             }
         }

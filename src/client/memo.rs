@@ -1,7 +1,7 @@
 //! Pure: what a conversation wants remembered beyond this run, and what it is given at its start. `memory` keeps it.
 
 use super::outbox::Kept;
-use crate::protocol::{Cursor, Epoch, MessageId, NickKey, Ranges, RoomName, SentId, Session};
+use crate::protocol::{Cursor, Epoch, MessageId, Nick, NickKey, Ranges, RoomName, SentId, Session};
 use std::collections::HashMap;
 
 /// Ranges of one series that are remembered. A sender who talks in two rooms by turns leaves one for each message in
@@ -45,13 +45,26 @@ pub fn add(numbers: &mut Ranges, number: u64) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Memo {
     /// Everything in this room's history up to here was shown.
-    Cursor { room: RoomName, cursor: Cursor },
+    Cursor {
+        room: RoomName,
+        cursor: Cursor,
+    },
     /// This message of a room was shown.
-    Shown { room: RoomName, series: Series, number: u64 },
+    Shown {
+        room: RoomName,
+        series: Series,
+        number: u64,
+    },
     /// This direct message to us was shown.
-    ShownDirect { series: Series, number: u64 },
+    ShownDirect {
+        series: Series,
+        number: u64,
+    },
     /// A chat server was there that stores what it hears, on this broker and under this root.
     ServerSeen,
+    /// This one's messages are hidden, in this chat, whatever one's own nick.
+    Ignored(Nick),
+    Unignored(NickKey),
 }
 
 /// Series of which messages were shown, and which ones: the series that was longest not heard of first.
@@ -64,6 +77,8 @@ pub struct Remembered {
     pub shown: HashMap<RoomName, Shown>,
     pub shown_direct: Shown,
     pub server_seen: bool,
+    /// Whose messages are hidden.
+    pub ignored: Vec<Nick>,
     /// What an `--outbox` still holds, in the order in which it was taken.
     pub outbox: Vec<Kept>,
 }

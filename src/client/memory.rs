@@ -199,6 +199,8 @@ impl Memory {
                     transaction.execute("UPDATE places SET server_seen = 1 WHERE id = ?1", [self.place])?;
                     continue;
                 }
+                // Of this run only.
+                Memo::Ignored(_) | Memo::Unignored(_) => continue,
                 Memo::Shown { room, series, number } => (room.as_str(), series, *number),
                 Memo::ShownDirect { series, number } => (shown::DIRECT, series, *number),
             };

@@ -49,6 +49,10 @@ pub enum News {
         time: Duration,
         reference: Option<Value>,
     },
+    /// The first attempt begins. Only people want to know.
+    Connecting {
+        broker: String,
+    },
     Connected {
         /// Where to, for people.
         broker: String,
@@ -104,6 +108,8 @@ pub enum News {
     },
     /// A line for people; programs may pass over it.
     Hint(String),
+    /// A line that somebody at a terminal has asked for.
+    Answer(String),
 }
 
 /// What messages of ours wait for.

@@ -349,6 +349,16 @@ impl Outbox {
         self.entries.values().map(|entry| &entry.message)
     }
 
+    /// Messages that were handed out and not taken back: each may be stored yet.
+    pub fn under_way(&self) -> usize {
+        self.under_way.len()
+    }
+
+    /// Messages that the broker has, or had.
+    pub fn acknowledged(&self) -> usize {
+        self.entries.values().filter(|entry| entry.acknowledged).count()
+    }
+
     /// Messages that are not settled.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -96,6 +96,9 @@ impl Shell {
         if earlier > 0 {
             self.tell(now, &News::Hint(format!("{} still in the outbox", messages_are(earlier))))?;
         }
+        if self.mode == Mode::Chat {
+            self.tell(now, &News::Connecting { broker: self.conversation.broker().to_owned() })?;
+        }
         self.connect()?;
         if let Some(text) = self.options.message.take() {
             self.say(now, text)?;
@@ -223,9 +226,10 @@ impl Shell {
             // Collected where they come from.
             Output::Settled(_) => {}
             Output::Clear => self.screen.clear(),
-            Output::Renamed => {
+            Output::Renamed { leave } => {
                 // Under that nick it connects once it is known what earlier runs have shown.
-                self.uplink.let_go();
+                self.uplink.let_go(leave);
+                self.outbox_goes_along(now)?;
                 self.keeper.be(self.conversation.nick().key().clone(), &self.screen);
             }
             Output::Quit => self.ending.quit(now.instant),
@@ -239,6 +243,19 @@ impl Shell {
             }
         }
         Ok(())
+    }
+
+    /// `--outbox` is for one nick: the one that there is now.
+    fn outbox_goes_along(&mut self, now: Now) -> Result<(), u8> {
+        let nick = self.conversation.nick().clone();
+        match self.outbox_file.as_mut().map(|file| file.be(&nick)) {
+            None => Ok(()),
+            Some(Ok(())) => {
+                let text = format!("the outbox is for {nick} now: the next run with it needs --nick {nick}");
+                self.tell(now, &News::Answer(text))
+            }
+            Some(Err(error)) => self.outbox_failed(now, &error),
+        }
     }
 
     /// The chat goes on; what cannot be kept is lost with the process, as without an outbox.

@@ -104,7 +104,7 @@ pub fn config(
     nick: Nick,
     rooms: Vec<RoomName>,
     role: Role,
-    can_choose_nick: bool,
+    on_terminal: bool,
     remembered: Remembered,
 ) -> Config {
     let settings = &options.connection.settings;
@@ -117,7 +117,7 @@ pub fn config(
         topics: Topics::new(&options.connection.topic_root),
         broker: format!("{}{tls}", settings.address),
         history: options.history,
-        can_choose_nick,
+        on_terminal,
         verbose: options.connection.verbose,
         jitter: JITTER.mul_f64(f64::from(random::bytes()[0]) / 255.0),
         local,

@@ -1,7 +1,7 @@
 //! The link as a conversation needs it: opened with its will and subscriptions, opened anew under another nick; its
 //! events in a conversation's words. The shell owns it, and so does a [`super::member::Member`]'s thread.
 
-use super::conversation::{Conversation, Input, Kind, Publication};
+use super::conversation::{Conversation, Input, Kind, Publication, Up};
 use crate::link::{self, Config, Event, Failure, LONGEST_WAIT, Link, Qos, Subscription, Version, WillOf};
 use crate::options::Connection;
 use crate::random;
@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// How long the last word may take.
 const LEAVE_WAIT: Duration = Duration::from_secs(2);
+/// And where somebody waits for the next connection: without it the server believes in the will of this one.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 pub struct Uplink {
     link: Option<Link>,
@@ -72,9 +74,11 @@ impl Uplink {
         Ok(())
     }
 
-    /// Closes the link, until another one is opened.
-    pub fn let_go(&mut self) {
-        self.link = None;
+    /// Closes the link with this last word, until another one is opened.
+    pub fn let_go(&mut self, leave: Option<Publication>) {
+        if let Some(link) = self.link.take() {
+            link.close(leave.map(|leave| last_word(leave.topic, leave.payload)), FAREWELL);
+        }
         self.number += 1;
     }
 
@@ -88,10 +92,10 @@ impl Uplink {
             return Heard::Nothing;
         }
         Heard::Input(match event {
-            Event::Connected { version, conn, refused, .. } => {
+            Event::Connected { version, conn, refused, tls, .. } => {
                 self.connected_once = true;
                 let version = if version == Version::V5 { "MQTT 5" } else { "MQTT 3.1.1" };
-                Input::Connected { conn, version, refused }
+                Input::Connected(Up { conn, version, tls, refused })
             }
             Event::Message(message) => {
                 Input::Arrived { topic: message.topic, payload: message.payload, retained: message.retained }

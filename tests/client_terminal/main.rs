@@ -30,12 +30,14 @@ fn what_arrives_leaves_the_typed_line_alone() {
         let text = format!(r#"{{"type":"chat","username":"bob","message":"number {number}"}}"#);
         publish(&broker, "chat/messages", text, 1, false);
         alice.wait_for_line(&format!("bob: number {number}"));
-        alice.wait_for_screen("the typed line below", |lines| lines.last().is_some_and(|line| line == "> hello, wor"));
+        alice.wait_for_screen("the typed line below", |lines| {
+            lines.last().is_some_and(|line| line == "#lobby> hello, wor")
+        });
     }
     alice.press("ld\r");
     messages.wait_for("the typed line", |_, payload| String::from_utf8_lossy(payload).contains("hello, world"));
     alice.wait_for_screen("the message in place of the line", |lines| {
-        lines.last().is_some_and(|line| line == ">")
+        lines.last().is_some_and(|line| line == "#lobby>")
             && lines.iter().filter(|line| line.contains("hello, world")).count() == 1
             && lines.iter().any(|line| line.ends_with(" > alice: hello, world"))
             && !lines.iter().any(String::is_empty)
@@ -52,7 +54,10 @@ fn a_mistyped_command_is_not_sent() {
         lines.iter().any(|line| line.starts_with("!! there is no command /hlep; did you mean /help?"))
     });
     alice.press("/he\t\r");
-    alice.wait_for_screen("the help", |lines| lines.iter().any(|line| line.starts_with("-- /msg NICK TEXT")));
+    alice.wait_for_screen("the help", |lines| {
+        lines.iter().any(|line| line.starts_with("-- /msg NICK TEXT"))
+            && lines.iter().all(|line| !line.starts_with("--") || line.len() < 80)
+    });
     alice.press("//hlep\r");
     messages.wait_for("the text", |_, payload| String::from_utf8_lossy(payload).contains("/hlep"));
     assert_eq!(texts(&mut messages), ["/hlep"]);
@@ -158,12 +163,13 @@ fn a_nick_that_is_in_use_is_asked_for_again() {
     let join: serde_json::Value = serde_json::from_slice(&joined.payload).unwrap();
     let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":{}}}"#, join["session"]);
     publish(&broker, "chat/private/alice/server", refusal, 1, false);
-    alice.wait_for_line("!! the nick alice is in use: type another one");
+    alice.wait_for_line("!! the nick alice is in use: which other one do you take?");
     alice.press("alice2\r");
     presence.wait_for("the join as another", |topic, _| topic == "chat/presence/alice2");
     let welcome = format!(r#"{{"type":"welcome","session":{}}}"#, join["session"]);
     publish(&broker, "chat/private/alice2/server", welcome, 1, false);
     alice.press("here I am\r");
+    alice.wait_for_line("-- you are alice2 and talk in #lobby; /help lists the commands");
     presence
         .wait_for("a message", |_, payload| String::from_utf8_lossy(payload).contains(r#""alice2","message":"here"#));
 }

@@ -1,6 +1,6 @@
 //! Pure: what the word that is being typed may become.
 
-use super::{Argument, TABLE};
+use super::table::{Argument, TABLE};
 
 /// What narrows a search.
 const FILTERS: [&str; 4] = ["from:", "room:", "after:", "before:"];
@@ -29,6 +29,10 @@ pub fn complete(line: &str, end: usize, names: &Names) -> (usize, Vec<String>) {
         (Some(command), _) if completes(command) == Some(Argument::Search) => complete_search(&word, names),
         (Some(command), None) if command.starts_with('/') => match completes(command) {
             Some(Argument::Room) => names.rooms.iter().filter(begins).cloned().collect(),
+            Some(Argument::Command) => {
+                let begin = word.trim_start_matches('/');
+                TABLE.iter().map(|entry| entry.name.to_owned()).filter(|name| name.starts_with(begin)).collect()
+            }
             Some(Argument::Nick) => names.nicks.iter().filter(begins).map(|nick| format!("{nick} ")).collect(),
             _ => names.nicks.iter().filter(begins).cloned().collect(),
         },
@@ -81,6 +85,7 @@ mod tests {
         check_completion("/room d", 6, &["dev"]);
         check_completion("/join #d", 6, &["dev"]);
         check_completion("/me hugs a", 9, &["alice"]);
+        check_completion("/help se", 6, &["search"]);
         check_completion("/search af", 8, &["after:"]);
         check_completion("/search pump from:B", 13, &["from:Bob ", "from:bea "]);
         check_completion("/search room:#d", 8, &["room:dev "]);

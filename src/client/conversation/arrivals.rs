@@ -106,8 +106,13 @@ impl Conversation {
         }
         let id = chat.id.map(MessageId::Sent);
         self.people.spoke(&chat.nick);
-        let said = Said::live(now.wall, chat.nick, Place::Room(chat.room), chat.text, chat.timestamp);
-        self.tell(News::Said(Said { id: id.clone(), action: chat.action, late, ..said }));
+        if !self.ignores(&key) {
+            if key != *self.nick.key() {
+                *self.unread.entry(room.clone()).or_default() += 1;
+            }
+            let said = Said::live(now.wall, chat.nick, Place::Room(chat.room), chat.text, chat.timestamp);
+            self.tell(News::Said(Said { id: id.clone(), action: chat.action, late, ..said }));
+        }
         match id {
             Some(id) => self.shown(now, &room, &key, id),
             None => {
@@ -125,7 +130,8 @@ impl Conversation {
         }
         self.people.seen(notice.users_list.iter().flatten());
         // Of our own coming and going we need no notice.
-        if notice.count.unwrap_or(1) > 1 || notice.nick.key() != self.nick.key() {
+        let is_of_others = notice.count.unwrap_or(1) > 1 || notice.nick.key() != self.nick.key();
+        if let Some(notice) = self.without_ignored(notice).filter(|_| is_of_others && !self.is_quiet) {
             self.tell(News::Presence(notice));
         }
     }

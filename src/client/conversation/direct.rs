@@ -3,8 +3,9 @@
 use super::{Conversation, Kind, Output, Publication, Role};
 use crate::client::memo::{Memo, Series};
 use crate::client::news::{News, Place, Said};
+use crate::nearest::nearest;
 use crate::now::Now;
-use crate::protocol::{MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Timestamp, Topic};
+use crate::protocol::{MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Timestamp, Topic, Waiting};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 
@@ -27,6 +28,11 @@ impl Conversation {
         let overtaken = id.is_some_and(|id| self.seen_direct.is_late(key, id));
         let memo = id.map(|id| Memo::ShownDirect { series: Series::of_sent(key, id), number: id.seq });
         self.people.spoke(&private.nick);
+        if self.ignores(key) {
+            self.out.extend(memo.map(Output::Remember));
+            self.out.extend(receipt);
+            return;
+        }
         self.correspondent = Some(private.nick.clone());
         let said = Said::live(now.wall, private.nick, Place::Direct(private.to), private.text, private.timestamp);
         let id = private.id.map(MessageId::Sent);
@@ -49,6 +55,39 @@ impl Conversation {
             kind: Kind::Control,
             ticket: None,
         })
+    }
+
+    /// At a terminal it is told that a message may reach nobody, where no server will say more of it.
+    pub(super) fn doubt(&mut self, to: &Nick) {
+        if self.config.on_terminal && self.server.is_none() && self.is_stranger(to) {
+            self.answer(format!(
+                "nobody called {to} was seen here{}; without a chat server only who is connected gets it",
+                self.or_who(to)
+            ));
+        }
+    }
+
+    /// The server keeps a direct message of ours.
+    pub(super) fn addressee_is_away(&mut self, waiting: Waiting, reference: Option<Value>) {
+        let Waiting { of: id, to } = waiting;
+        match self.config.on_terminal && self.is_stranger(&to) {
+            // Who mistyped a nick would wait for ever.
+            true => self.answer(format!(
+                "nobody called {to} was seen here{}; the message waits until somebody comes with that nick",
+                self.or_who(&to)
+            )),
+            false => self.tell(News::Waiting { id, to, reference }),
+        }
+    }
+
+    fn is_stranger(&self, nick: &Nick) -> bool {
+        nick.key() != self.nick.key() && !self.people.has_met(nick.key())
+    }
+
+    fn or_who(&self, nick: &Nick) -> String {
+        let names = self.people.names();
+        let near = nearest(nick.as_str(), names.iter().map(String::as_str));
+        near.map_or(String::new(), |near| format!(" (did you mean {near}?)"))
     }
 
     /// A direct message was shown to its addressee.

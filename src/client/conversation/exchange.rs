@@ -21,8 +21,8 @@ pub struct Config {
     pub broker: String,
     /// Ask for past messages when joining.
     pub history: bool,
-    /// Another nick can be asked for where this one is in use.
-    pub can_choose_nick: bool,
+    /// Somebody sits at a terminal, types commands, and can be asked.
+    pub on_terminal: bool,
     /// Tell what is not valid, too.
     pub verbose: bool,
     /// How long to wait before joining a server that has just started, so that not all clients do so at once.
@@ -46,14 +46,7 @@ pub enum Role {
 /// What happens to a conversation.
 #[derive(Debug)]
 pub enum Input {
-    Connected {
-        /// Counts the connections of this run.
-        conn: u32,
-        /// For people: "MQTT 5".
-        version: &'static str,
-        /// Subscriptions that the broker did not grant.
-        refused: Vec<String>,
-    },
+    Connected(Up),
     /// An attempt to connect failed, and why.
     Failed(String),
     Lost {
@@ -84,6 +77,19 @@ pub enum Input {
     Tick,
 }
 
+/// A connection that has just been made.
+#[derive(Debug)]
+pub struct Up {
+    /// Counts the connections of this run.
+    pub conn: u32,
+    /// For people: "MQTT 5".
+    pub version: &'static str,
+    /// For people: protocol version and cipher of TLS.
+    pub tls: Option<(String, String)>,
+    /// Subscriptions that the broker did not grant.
+    pub refused: Vec<String>,
+}
+
 /// What is to be done.
 #[derive(Debug, PartialEq)]
 pub enum Output {
@@ -101,8 +107,10 @@ pub enum Output {
     Settled(SentId),
     /// Empty the screen.
     Clear,
-    /// Connect anew: the nick, and with it the will, is another one.
-    Renamed,
+    /// Connect anew: the nick, and with it the will, is another one. `leave`: the last word under the one before.
+    Renamed {
+        leave: Option<Publication>,
+    },
     /// The user wants to leave once everything is sent.
     Quit,
     /// Somebody else has the nick, and no other can be asked for.

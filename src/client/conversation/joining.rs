@@ -1,7 +1,8 @@
 //! Coming, being there and going: connections, the steps of joining, heartbeats, and what is asked again.
 
+use super::naming::Greeting;
 use super::requests::{Open, PATIENCE, Question};
-use super::{Conversation, HEARTBEAT, Join, Kind, Output, PING_TICKET, Publication, Role};
+use super::{Conversation, HEARTBEAT, Join, Kind, Output, PING_TICKET, Publication, Role, Up};
 use crate::client::news::News;
 use crate::now::Now;
 use crate::protocol::presence::Action;
@@ -14,13 +15,18 @@ pub const NO_SERVER: &str = "no chat server is answering: history and the user l
 const LISTEN: Duration = Duration::from_secs(1);
 
 impl Conversation {
-    pub(super) fn connected(&mut self, now: Now, conn: u32, version: &'static str, refused: Vec<String>) {
+    pub(super) fn connected(&mut self, now: Now, up: Up) {
         self.connection_is_up = true;
+        self.connected_at = Some(now);
         let again = self.connected_before;
         self.connected_before = true;
-        (self.conn, self.version, self.told_failure, self.told_retry) = (conn, version, None, false);
-        self.tell(News::Connected { broker: self.config.broker.clone(), again });
-        for filter in refused {
+        (self.conn, self.version, self.tls) = (up.conn, up.version, up.tls);
+        (self.told_failure, self.told_retry) = (None, false);
+        // What matters to somebody with a new nick is whether it is theirs.
+        if self.greeting != Greeting::Renamed {
+            self.tell(News::Connected { broker: self.config.broker.clone(), again });
+        }
+        for filter in up.refused {
             self.subscription_refused(&filter);
         }
         if self.config.role == Role::Member && !self.choosing_nick {
@@ -46,13 +52,8 @@ impl Conversation {
     }
 
     pub(super) fn lost(&mut self, now: Now, reason: String) {
-        self.join = Join::Away;
-        self.server = None;
-        self.heartbeat_at = None;
-        self.silence_at = None;
-        self.hold_until = None;
-        self.ping_sent = None;
-        self.cursors.lost();
+        let was_up = self.connection_is_up;
+        self.no_connection();
         let given_up = self.outbox.lost(now.instant);
         if self.config.role == Role::Sender {
             // Whether a server is there it asks with each connection, and is told within that one or not at all.
@@ -60,12 +61,24 @@ impl Conversation {
             self.undecided_until = None;
         }
         // It may break before it was ready, too.
-        if std::mem::take(&mut self.connection_is_up) {
+        if was_up {
             self.tell(News::Disconnected { reason });
         }
         if let Some(given_up) = given_up {
             self.given_up(&given_up);
         }
+    }
+
+    /// All that holds only on a connection is over.
+    pub(super) fn no_connection(&mut self) {
+        self.connection_is_up = false;
+        self.join = Join::Away;
+        self.server = None;
+        self.heartbeat_at = None;
+        self.silence_at = None;
+        self.hold_until = None;
+        self.ping_sent = None;
+        self.cursors.lost();
     }
 
     pub(super) fn waiting(&mut self, delay: Duration) {
@@ -107,8 +120,9 @@ impl Conversation {
     /// A server has said something to somebody.
     pub(super) fn server_is_heard(&mut self) {
         self.silence_at = None;
+        let again = std::mem::replace(&mut self.server_was_heard, true);
         if std::mem::take(&mut self.told_silence) {
-            self.hint("a chat server is answering again");
+            self.hint(if again { "the chat server answers again" } else { "a chat server answers now" });
         }
     }
 
@@ -121,29 +135,10 @@ impl Conversation {
     pub(super) fn welcomed(&mut self, now: Now) {
         if self.join == Join::Asked {
             self.join = Join::Welcomed;
-            self.may_send = true;
+            self.let_in();
             // What chat/server says may have outlived the server's session on the broker: only now it surely hears us.
             self.outbox.server_came(now.instant);
             self.flush(now);
-        }
-    }
-
-    pub(super) fn nick_in_use(&mut self) {
-        if self.join != Join::Asked {
-            return;
-        }
-        self.join = Join::Away;
-        self.may_send = false;
-        self.hold_until = None;
-        if !self.config.can_choose_nick {
-            self.out.push(Output::NickInUse);
-            return;
-        }
-        self.choosing_nick = true;
-        let text = format!("the nick {} is in use: type another one", self.nick);
-        match self.server.as_ref().and_then(|server| server.timeout_seconds) {
-            Some(seconds) => self.error(format!("{text} (one that you lost yourself is free in {seconds} s)"), None),
-            None => self.error(text, None),
         }
     }
 
@@ -160,7 +155,7 @@ impl Conversation {
         if self.hold_until.is_some_and(|until| now.instant >= until) {
             // Nobody says that the nick is in use.
             self.hold_until = None;
-            self.may_send = true;
+            self.let_in();
         }
         self.look_at_the_outbox(now);
         if !self.is_joined() {
@@ -197,7 +192,7 @@ impl Conversation {
                 let to = self.nick.clone();
                 self.out.push(Output::Subscribe(self.config.topics.name(&Topic::PrivateFlat { to })));
             }
-            self.may_send = true;
+            self.let_in();
         }
         let join = self.presence(now, Action::Join);
         self.out.push(Output::Publish(join));
@@ -237,8 +232,7 @@ impl Conversation {
             self.send_request(now, &open);
         }
         for question in unanswered {
-            let what = question.kind.as_str();
-            self.error(format!("no chat server answers the request for {what}"), question.reference);
+            self.tell_unanswered(question);
         }
     }
 

@@ -80,15 +80,20 @@ impl Conversation {
             if !is_new && !by_user {
                 continue;
             }
-            if !by_user && self.cursors.take_unread(room) {
-                self.tell(News::Unread { room: room.clone() });
-            }
             self.people.spoke(&entry.nick);
-            let own = self.is_own(&entry.nick, entry.id.as_ref());
-            let mut said = Said { history, ..said_then(now, entry, room, own) };
-            // Who asks for the past gets it in its order.
-            said.late |= !by_user && overtaken;
-            self.tell(News::Said(said));
+            if !self.ignores(key) {
+                if !by_user && self.cursors.take_unread(room) {
+                    self.tell(News::Unread { room: room.clone() });
+                }
+                let own = self.is_own(&entry.nick, entry.id.as_ref());
+                let mut said = Said { history, ..said_then(now, entry, room, own) };
+                // Who asks for the past gets it in its order.
+                said.late |= !by_user && overtaken;
+                if !history && !own {
+                    *self.unread.entry(room.clone()).or_default() += 1;
+                }
+                self.tell(News::Said(said));
+            }
             if let Some(id) = entry.id.clone().filter(|_| is_new) {
                 self.shown(now, room, key, id);
             }

@@ -1,15 +1,19 @@
 //! Pure: which nicks are about, for completion: last speaker first.
 
 use crate::protocol::{Nick, NickKey};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Nicks that it knows at most; further ones are not completed.
 const CAPACITY: usize = 1_000;
+/// And that it remembers to have met.
+const MET: usize = 10_000;
 
 #[derive(Debug, Default)]
 pub struct People {
     /// With the turn of the last message; 0: has said nothing.
     known: HashMap<NickKey, (Nick, u64)>,
+    /// Everybody who was about in this run, also who is gone.
+    met: HashSet<NickKey>,
     turn: u64,
 }
 
@@ -32,6 +36,11 @@ impl People {
         self.known.remove(nick.key());
     }
 
+    /// Whether somebody of this nick was about, as far as it can be told.
+    pub fn has_met(&self, key: &NickKey) -> bool {
+        self.met.contains(key) || self.met.len() >= MET
+    }
+
     /// As they are typed, last speaker first, then by name.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = self.known.values().collect();
@@ -40,6 +49,9 @@ impl People {
     }
 
     fn add(&mut self, nick: &Nick) -> Option<&mut (Nick, u64)> {
+        if self.met.len() < MET {
+            self.met.insert(nick.key().clone());
+        }
         if self.known.len() >= CAPACITY && !self.known.contains_key(nick.key()) {
             return None;
         }
@@ -61,5 +73,6 @@ mod tests {
         assert_eq!(people.names(), ["Bob", "carl", "alice"]);
         people.gone(&nick("CARL"));
         assert_eq!(people.names(), ["Bob", "alice"]);
+        assert!(people.has_met(nick("carl").key()) && !people.has_met(nick("carla").key()));
     }
 }

@@ -32,13 +32,14 @@ impl Conversation {
             }
             FromServer::Rooms(list) => {
                 if let Some(open) = self.answered(list.request.as_ref(), RequestKind::Rooms) {
-                    self.tell(News::Rooms { list, reference: open.origin.into_reference() });
+                    self.rooms_are(list, open.origin);
                 }
             }
             FromServer::Pong(pong) => self.ponged(now, pong),
-            FromServer::SearchResult(result) => {
+            FromServer::SearchResult(mut result) => {
                 if let Some(open) = self.answered(result.request.as_ref(), RequestKind::Search) {
                     self.search.answered(&open.question.search, &result);
+                    result.messages.retain(|found| !self.ignores(found.entry.nick.key()));
                     self.tell(News::Found { result, reference: open.origin.into_reference() });
                 }
             }
@@ -46,7 +47,7 @@ impl Conversation {
             FromServer::Receipt(receipt) => self.delivered(&receipt),
             FromServer::Waiting(waiting) => {
                 if let Some(reference) = self.undelivered.waiting(&waiting.of) {
-                    self.tell(News::Waiting { id: waiting.of, to: waiting.to, reference });
+                    self.addressee_is_away(waiting, reference);
                 }
             }
             _ => {}
@@ -55,11 +56,13 @@ impl Conversation {
 
     /// The request that a reply answers. One that names none can only come from an original server.
     fn answered(&mut self, token: Option<&Token>, kind: RequestKind) -> Option<Open> {
-        match token {
+        let open = match token {
             Some(token) => self.requests.answer_of_kind(token, kind),
             None if self.server.is_none() => self.requests.answer_without_token(kind),
             None => None,
-        }
+        }?;
+        self.introduce(&open);
+        Some(open)
     }
 
     fn ponged(&mut self, now: Now, pong: Pong) {

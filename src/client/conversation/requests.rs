@@ -28,6 +28,8 @@ pub struct Open {
     pub origin: Origin,
     /// When it was last sent.
     pub sent: Option<Instant>,
+    /// The user was told that the answer takes longer.
+    pub is_late: bool,
     wait: Duration,
 }
 
@@ -43,7 +45,7 @@ pub enum Origin {
 /// A question of the user that waited [`PATIENCE`] in vain.
 #[derive(Debug, PartialEq)]
 pub struct Unanswered {
-    pub kind: RequestKind,
+    pub question: Question,
     pub reference: Option<Value>,
 }
 
@@ -98,7 +100,14 @@ impl Requests {
     fn open(&mut self, question: Question, origin: Origin) {
         self.last_token += 1;
         let token = Token::from_number(self.last_token);
-        self.open.push(Open { token, question, origin, sent: None, wait: PATIENCE });
+        self.open.push(Open { token, question, origin, sent: None, is_late: false, wait: PATIENCE });
+    }
+
+    /// The user was told that what was asked last is not answered soon.
+    pub fn expect_nothing_of_the_last(&mut self) {
+        if let Some(open) = self.open.last_mut() {
+            open.is_late = true;
+        }
     }
 
     /// Every open request is due now: another server may answer it.
@@ -110,7 +119,7 @@ impl Requests {
     }
 
     /// What is to be sent now: what was not sent yet, and what was answered by nobody for too long. Questions of the
-    /// user of the second kind are told too, once each; a ping among them is given up.
+    /// user of the second kind are told too, once each; a ping is given up.
     pub fn due(&mut self, now: Instant) -> (Vec<Open>, Vec<Unanswered>) {
         let mut due = Vec::new();
         let mut unanswered = Vec::new();
@@ -122,11 +131,12 @@ impl Requests {
             if is_late {
                 if let Origin::User { reference } = &open.origin
                     && open.wait == PATIENCE
+                    && !std::mem::replace(&mut open.is_late, true)
                 {
-                    unanswered.push(Unanswered { kind: open.question.kind, reference: reference.clone() });
-                    if open.question.kind == RequestKind::Ping {
-                        return false;
-                    }
+                    unanswered.push(Unanswered { question: open.question.clone(), reference: reference.clone() });
+                }
+                if open.question.kind == RequestKind::Ping {
+                    return false;
                 }
                 open.wait = (open.wait * 2).min(LONGEST);
             }

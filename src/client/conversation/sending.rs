@@ -26,7 +26,7 @@ pub struct Delay {
 impl Conversation {
     /// Publishes the messages that wait, where they may go out.
     pub(super) fn flush(&mut self, now: Now) {
-        if !self.connection_is_up || !self.may_send {
+        if !self.connection_is_up || !self.may_send || self.renaming.is_some() {
             return;
         }
         let rate = self.undecided_until.map_or(self.rate, |_| Some(BEFORE_A_WORD));

@@ -1,7 +1,9 @@
 //! The conversation with a moved clock: what goes out and what is told, and when.
 
 mod catching_up;
+mod commands;
 mod direct_messages;
+mod renaming;
 mod searching;
 mod sending;
 
@@ -31,7 +33,7 @@ impl Stage {
             topics: Topics::new("chat"),
             broker: "localhost:1883".to_owned(),
             history: true,
-            can_choose_nick: false,
+            on_terminal: false,
             verbose: false,
             jitter: Duration::from_millis(300),
             local: |naive| naive.and_local_timezone(chrono::FixedOffset::east_opt(3_600)?).single(),
@@ -58,7 +60,7 @@ impl Stage {
     }
 
     fn connect(&mut self, conn: u32) {
-        self.input(Input::Connected { conn, version: "MQTT 5", refused: Vec::new() });
+        self.input(Input::Connected(Up { conn, version: "MQTT 5", tls: None, refused: Vec::new() }));
     }
 
     fn arrives(&mut self, topic: &str, payload: &str) {
@@ -90,7 +92,7 @@ impl Stage {
     fn check_told(&mut self, expected: &[&str]) {
         let told = self.out.iter().filter_map(|out| match out {
             Output::Tell(News::Said(said)) => Some(format!("{}{}", if said.own { ">" } else { "" }, said.text)),
-            Output::Tell(News::Hint(text)) => Some(text.clone()),
+            Output::Tell(News::Hint(text) | News::Answer(text)) => Some(text.clone()),
             Output::Tell(News::Error { text, .. }) => Some(text.clone()),
             Output::Tell(News::Presence(notice)) => Some(notice.message.clone()),
             Output::Tell(News::Gap { room }) => Some(format!("gap in {room}")),
@@ -221,7 +223,7 @@ fn a_server_that_goes_is_told_of_once() {
     stage.arrives("chat/server", ONLINE);
     stage.after(300);
     stage.arrives("chat/private/alice/server", WELCOME);
-    stage.check_told(&["a chat server is answering again"]);
+    stage.check_told(&["the chat server answers again"]);
 }
 
 #[test]
@@ -316,7 +318,7 @@ fn a_nick_in_use_ends_it_only_between_join_and_welcome() {
 
 #[test]
 fn on_a_terminal_another_nick_is_asked_for() {
-    let mut stage = Stage::new(|config| config.can_choose_nick = true);
+    let mut stage = Stage::new(|config| config.on_terminal = true);
     stage.types("hi");
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
@@ -325,17 +327,16 @@ fn on_a_terminal_another_nick_is_asked_for() {
         "chat/private/alice/server",
         &format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#),
     );
-    stage.check_told(&["the nick Alice is in use: type another one"]);
+    stage.check_told(&["the nick Alice is in use: which other one do you take?"]);
     stage.types("no nick");
-    stage.check_told(&["not a nick: a name cannot hold a blank"]);
+    stage.check_told(&["not a nick: a name cannot hold a blank; yours is of letters, digits, - and _"]);
     stage.types("/msg carol hi");
-    stage.check_told(&["type another nick first, or /quit"]);
+    stage.check_told(&["type a nick first, or /quit"]);
     // What comes meanwhile would push the question away.
     stage.arrives("chat/messages", r#"{"type":"chat","username":"carol","message":"hi all"}"#);
     stage.check_told(&[]);
     stage.types("Bob");
-    assert_eq!(stage.out.pop(), Some(Output::Renamed));
-    stage.check_told(&["you are Bob now"]);
+    assert_eq!(stage.out.pop(), Some(Output::Renamed { leave: None }));
     assert!(stage.conversation.subscriptions().contains(&"chat/private/bob/#".to_owned()));
     stage.out.clear();
     stage.arrives("chat/server", ONLINE);

@@ -1,18 +1,15 @@
 //! What the user wants: lines typed, and commands.
 
-use super::requests::{CAPACITY as MOST_OPEN, Question, TooMany};
+use super::requests::Question;
 use super::seen::Seen;
-use super::{Conversation, Join, Output, Role};
-use crate::client::command::{self, Command, Page, Target};
-use crate::client::memo::{Memo, Remembered, Series};
+use super::{Conversation, Output, Role};
+use crate::client::command::{self, Command, Target};
+use crate::client::memo::{Memo, Series};
 use crate::client::news::{News, Place, Said};
 use crate::client::outbox::{Kept, Message};
 use crate::now::Now;
-use crate::protocol::limits::{ROOMS_PER_SESSION, TEXT_CHARS};
-use crate::protocol::presence::Action;
-use crate::protocol::{
-    Chat, HistoryRequest, MessageId, Nick, Private, RequestKind, RoomName, SearchRequest, Timestamp, text,
-};
+use crate::protocol::limits::TEXT_CHARS;
+use crate::protocol::{Chat, MessageId, Nick, Private, RequestKind, RoomName, Timestamp, text};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -26,31 +23,12 @@ impl Conversation {
         }
         match command::parse(line) {
             Ok(Command::Say { text, .. }) if text.trim().is_empty() => {}
+            Ok(Command::Nick(nick)) if self.choosing_nick => self.choose(nick),
             Ok(command) if self.choosing_nick && !works_without_a_nick(&command) => {
-                self.error("type another nick first, or /quit", None);
+                self.error("type a nick first, or /quit", None);
             }
             Ok(command) => self.command(now, command, None),
             Err(error) => self.error(error.to_string(), None),
-        }
-    }
-
-    fn choose_nick(&mut self, name: &str) {
-        match Nick::choose(name) {
-            Ok(nick) => {
-                self.outbox.rename(&nick);
-                self.nick = nick;
-                // Until the shell knows what earlier runs under this nick left.
-                self.recall(Remembered::default());
-                self.cursors.lost();
-                self.choosing_nick = false;
-                // The connection that follows is a first one.
-                self.connected_before = false;
-                self.connection_is_up = false;
-                self.server = None;
-                self.hint(format!("you are {} now", self.nick));
-                self.out.push(Output::Renamed);
-            }
-            Err(error) => self.error(format!("not a nick: {error}"), None),
         }
     }
 
@@ -62,16 +40,22 @@ impl Conversation {
                 None => self.error("nobody has sent you a direct message yet", reference),
             },
             Command::Users => self.ask(now, Question::of(RequestKind::Users), reference),
-            Command::Rooms => self.ask(now, Question::of(RequestKind::Rooms), reference),
+            Command::Rooms => self.ask_rooms(now, reference),
             Command::Ping => self.ask(now, Question::of(RequestKind::Ping), reference),
+            Command::Nick(nick) => self.take_nick(now, nick),
+            Command::Ignore(Some(nick)) => self.ignore(nick),
+            Command::Ignore(None) => self.list_ignored(),
+            Command::Unignore(nick) => self.unignore(&nick),
+            Command::Quiet => self.toggle_quiet(),
             Command::History(page) => self.ask_page(now, page, reference),
             Command::Search(search) => self.ask_search(now, search, reference),
             Command::Join(room) => self.join_room(now, room, reference),
             Command::Part(room) => self.part(now, room, reference),
             Command::Room(room) if self.is_in(&room) => self.talk_in(room),
             Command::Room(room) => self.join_room(now, room, reference),
-            Command::Status => self.status(),
-            Command::Help => command::help().into_iter().for_each(|line| self.hint(line)),
+            Command::Status => self.status(now),
+            Command::Help(None) => command::help().into_iter().for_each(|line| self.answer(line)),
+            Command::Help(Some(name)) => command::help_on(name).into_iter().for_each(|line| self.answer(line)),
             Command::Clear => self.out.push(Output::Clear),
             Command::Quit => self.out.push(Output::Quit),
         }
@@ -103,6 +87,10 @@ impl Conversation {
             && let Some(message) = self.outbox.messages().next_back().cloned()
         {
             self.out.push(Output::Queued(Kept { message, reference: reference.clone() }));
+        }
+        match &place {
+            Place::Room(room) => drop(self.unread.remove(room)),
+            Place::Direct(to) => self.doubt(to),
         }
         // On its way first: what is shown to its own sender takes nobody's time.
         self.flush(now);
@@ -166,102 +154,6 @@ impl Conversation {
             late: false,
         })
     }
-
-    fn ask(&mut self, now: Now, question: Question, reference: Option<Value>) {
-        match self.requests.open_for_user(question, reference.clone()) {
-            Ok(()) => self.send_requests(now),
-            Err(TooMany) => {
-                self.error(format!("not asked: {MOST_OPEN} questions wait for an answer already"), reference)
-            }
-        }
-    }
-
-    fn ask_page(&mut self, now: Now, page: Page, reference: Option<Value>) {
-        let room = page.room.unwrap_or_else(|| self.here.clone());
-        let history = HistoryRequest { room, limit: page.limit, before: page.before, after: page.after };
-        self.ask(now, Question::page(history), reference);
-    }
-
-    /// `None`: go on with the last search.
-    fn ask_search(&mut self, now: Now, search: Option<SearchRequest>, reference: Option<Value>) {
-        let asked = match search {
-            Some(search) => self.search.begin(search, self.config.local).map_err(|error| error.to_string()),
-            None => self.search.go_on().map_err(str::to_owned),
-        };
-        match asked {
-            Ok(search) => self.ask(now, Question::search(search), reference),
-            Err(text) => self.error(text, reference),
-        }
-    }
-
-    pub(super) fn is_in(&self, room: &RoomName) -> bool {
-        room.is_lobby() || self.rooms.contains(room)
-    }
-
-    fn join_room(&mut self, now: Now, room: RoomName, reference: Option<Value>) {
-        if !self.is_in(&room) {
-            if self.rooms.len() >= ROOMS_PER_SESSION {
-                return self.error(format!("you are in {ROOMS_PER_SESSION} rooms: leave one first"), reference);
-            }
-            self.rooms.push(room.clone());
-            self.out.extend(self.room_filters(&room).map(Output::Subscribe));
-            self.tell_rooms(now);
-            self.ask_history(room.clone());
-            self.send_requests(now);
-        }
-        self.talk_in(room);
-    }
-
-    fn part(&mut self, now: Now, room: Option<RoomName>, reference: Option<Value>) {
-        let room = room.unwrap_or_else(|| self.here.clone());
-        if room.is_lobby() {
-            return self.error("everybody is in the lobby; /quit leaves the chat", reference);
-        }
-        if !self.is_in(&room) {
-            return self.error(format!("you are not in #{room}"), reference);
-        }
-        self.rooms.retain(|known| *known != room);
-        self.requests.forget_room(&room);
-        self.cursors.leave(&room);
-        self.out.extend(self.room_filters(&room).map(Output::Unsubscribe));
-        self.tell_rooms(now);
-        if self.here == room {
-            self.talk_in(RoomName::lobby());
-        }
-    }
-
-    /// A join of somebody who is there replaces the rooms, without a notice.
-    fn tell_rooms(&mut self, now: Now) {
-        if matches!(self.join, Join::Asked | Join::Welcomed) {
-            let join = self.presence(now, Action::Join);
-            self.out.push(Output::Publish(join));
-        }
-    }
-
-    fn talk_in(&mut self, room: RoomName) {
-        self.hint(format!("you talk in #{room} now"));
-        self.here = room;
-    }
-
-    fn status(&mut self) {
-        let rooms = [RoomName::lobby()].iter().chain(&self.rooms).map(|room| format!("#{room}")).collect::<Vec<_>>();
-        let connection = match self.connection_is_up {
-            true => format!("connected to {} with {}", self.config.broker, self.version),
-            false => format!("not connected to {}", self.config.broker),
-        };
-        let server = match &self.server {
-            Some(server) => format!("chat server {}", server.version),
-            None => "no chat server known".to_owned(),
-        };
-        let lines = [
-            connection,
-            format!("nick {}, session {}", self.nick, self.config.session),
-            format!("rooms {}, talking in #{}", rooms.join(" "), self.here),
-            format!("{} messages not settled", self.outbox.len()),
-            server,
-        ];
-        lines.into_iter().for_each(|line| self.hint(line));
-    }
 }
 
 /// Notes that a message of ours was shown.
@@ -278,5 +170,5 @@ fn mark_shown(rooms: &mut HashMap<RoomName, Seen>, direct: &mut Seen, message: &
 }
 
 fn works_without_a_nick(command: &Command) -> bool {
-    matches!(command, Command::Quit | Command::Help | Command::Status | Command::Clear)
+    matches!(command, Command::Quit | Command::Help(_) | Command::Status | Command::Clear)
 }

@@ -3,7 +3,7 @@
 
 use super::{Error, Place, open, prepare};
 use crate::client::outbox::{Kept, Message};
-use crate::protocol::{RoomName, SentId};
+use crate::protocol::{Nick, RoomName, SentId};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::path::Path;
 use std::time::Duration;
@@ -80,6 +80,22 @@ impl OutboxFile {
             kept.message.to_json(),
             kept.reference.as_ref().map(ToString::to_string),
         ])?;
+        Ok(())
+    }
+
+    /// It and all that is in it is this nick's from now on, in the same chat.
+    pub fn be(&mut self, nick: &Nick) -> Result<(), Error> {
+        let kept = self.messages()?;
+        let transaction = self.sql.transaction()?;
+        transaction.execute("UPDATE owner SET key = ?1", [nick.key().as_str()])?;
+        for Kept { mut message, .. } in kept {
+            message.set_nick(nick);
+            let Some(id) = message.id() else { continue };
+            let mut update =
+                transaction.prepare_cached("UPDATE messages SET payload = ?3 WHERE session = ?1 AND seq = ?2")?;
+            update.execute(params![id.session.as_str(), id.seq as i64, message.to_json()])?;
+        }
+        transaction.commit()?;
         Ok(())
     }
 

@@ -92,7 +92,7 @@ impl Message {
         }
     }
 
-    pub(super) fn set_nick(&mut self, nick: &Nick) {
+    pub(in crate::client) fn set_nick(&mut self, nick: &Nick) {
         match self {
             Message::Chat(chat) => chat.nick = nick.clone(),
             Message::Private(private) => private.nick = nick.clone(),

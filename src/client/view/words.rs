@@ -1,6 +1,7 @@
 //! Pure: news that is no message, in words. `view` puts them on lines.
 
 use crate::client::news::{News, Obstacle};
+use crate::link::BROKE;
 use crate::protocol::{Notice, NoticeKind, text};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ pub fn is_wanted(news: &News) -> bool {
         news,
         News::Users { .. } | News::Rooms { .. } | News::BrokerRoundTrip(_) | News::ServerRoundTrip { .. }
     );
-    is_answer || matches!(news, News::Gap { .. } | News::Waiting { .. })
+    is_answer || matches!(news, News::Answer(_) | News::Gap { .. } | News::Waiting { .. })
 }
 
 /// Everything that is neither a message nor an error, in words.
@@ -41,10 +42,13 @@ pub fn notice(news: &News) -> Option<String> {
         }
         News::BrokerRoundTrip(time) => format!("to the broker and back: {}", milliseconds(*time)),
         News::ServerRoundTrip { time, .. } => format!("to the chat server and back: {}", milliseconds(*time)),
+        News::Connecting { broker } => format!("connecting to {broker}"),
         News::Connected { broker, again: false } => format!("connected to {broker}"),
         News::Connected { again: true, .. } => "connected again".to_owned(),
+        // Nothing is known but that.
+        News::Disconnected { reason } if reason == BROKE => "connection lost".to_owned(),
         News::Disconnected { reason } => format!("connection lost: {}", text::visible(reason)),
-        News::Reconnecting { delay } => format!("trying again in {} s", delay.as_secs_f64().ceil()),
+        News::Reconnecting { delay } => format!("trying again in {} s", delay.as_secs_f64().round().max(1.0)),
         News::Waiting { to, .. } => format!("{} is away, and gets it when back", text::visible(to.as_str())),
         News::Gap { room } => {
             format!("#{room}: messages are missing here; the chat server does not have them any more")
@@ -61,7 +65,7 @@ pub fn notice(news: &News) -> Option<String> {
             let which = if *others_failed { "all your other messages" } else { "all your messages" };
             format!("{which} are {} now", if *stored { "stored" } else { "sent" })
         }
-        News::Hint(line) => text::visible(line).into_owned(),
+        News::Hint(line) | News::Answer(line) => text::visible(line).into_owned(),
         News::Said(_)
         | News::Page { .. }
         | News::Server(_)

@@ -214,7 +214,7 @@ fn a_mark_beyond_the_cursor_is_asked_about_at_once() {
     stage.after(300);
     stage.check_asked_after(10);
     stage.page(10, 12, true, false);
-    stage.check_told(&["a chat server is answering again", "11", "12"]);
+    stage.check_told(&["the chat server answers again", "11", "12"]);
 }
 
 #[test]
@@ -367,7 +367,7 @@ fn becomes_carol(stage: &mut Stage, pos: u64, shown: u64) {
 
 #[test]
 fn under_another_nick_nothing_is_told_twice() {
-    let mut stage = Stage::new(|config| config.can_choose_nick = true);
+    let mut stage = Stage::new(|config| config.on_terminal = true);
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
     stage.page(0, 2, true, false);
@@ -392,7 +392,7 @@ fn under_another_nick_nothing_is_told_twice() {
 #[test]
 fn what_another_nick_has_seen_in_earlier_runs_is_not_seen() {
     let mut stage = Stage::new(|config| {
-        config.can_choose_nick = true;
+        config.on_terminal = true;
         config.remembered.cursors = HashMap::from([(RoomName::lobby(), cursor(3))]);
         config.remembered.shown = HashMap::from([(RoomName::lobby(), vec![(bob(), [1, 2, 3].into_iter().collect())])]);
     });

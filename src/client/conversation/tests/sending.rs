@@ -231,7 +231,7 @@ fn an_error_settles_what_it_names() {
 
 #[test]
 fn what_is_stored_under_one_nick_does_not_go_out_under_another() {
-    let mut stage = stored_chat(|config| config.can_choose_nick = true);
+    let mut stage = stored_chat(|config| config.on_terminal = true);
     stage.types("stored");
     stage.types("not");
     stage.input(Input::Lost { reason: "x".to_owned() });

@@ -1,0 +1,284 @@
+//! Pure: the table of commands, and the words by which other chats call them.
+
+use super::{Command, CommandError, Page, Target, find};
+use crate::protocol::limits::PAGE_MESSAGES;
+use crate::protocol::{Nick, RoomName, SearchRequest};
+
+/// What a command's first argument is, for completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Argument {
+    None,
+    Nick,
+    Room,
+    Command,
+    /// Words and filters, any number of them.
+    Search,
+}
+
+pub(super) struct Entry {
+    pub name: &'static str,
+    /// A shorter name; may be empty.
+    pub alias: &'static str,
+    pub arguments: &'static str,
+    /// What they may be, where an error should say so; may be empty.
+    pub limits: &'static str,
+    /// A line of `/help`.
+    pub help: &'static str,
+    /// What `/help COMMAND` says beyond that, a line each.
+    pub details: &'static [&'static str],
+    pub completes: Argument,
+    /// Reads what follows the name, without blanks at its ends. `Ok(None)`: the arguments do not fit.
+    pub read: fn(&str) -> Result<Option<Command>, CommandError>,
+}
+
+impl Entry {
+    pub fn is_called(&self, name: &str) -> bool {
+        !name.is_empty() && (name == self.name || name == self.alias)
+    }
+
+    pub fn usage(&self) -> String {
+        format!("/{} {}", self.name, self.arguments).trim_end().to_owned()
+    }
+
+    /// For whoever typed other arguments.
+    pub fn usage_with_limits(&self) -> String {
+        match (self.arguments, self.limits) {
+            ("", _) => format!("{}, with nothing behind it", self.usage()),
+            (_, "") => self.usage(),
+            (_, limits) => format!("{}, where {limits}", self.usage()),
+        }
+    }
+}
+
+const NO_ARGUMENT: Entry = Entry {
+    name: "",
+    alias: "",
+    arguments: "",
+    limits: "",
+    help: "",
+    details: &[],
+    completes: Argument::None,
+    read: |_| Ok(None),
+};
+
+const ROOM: &str = "ROOM is 1 to 32 of a-z, 0-9, - and _";
+
+pub(super) const TABLE: &[Entry] = &[
+    Entry {
+        name: "help",
+        arguments: "[COMMAND]",
+        help: "this list; more about one of them",
+        completes: Argument::Command,
+        read: |rest| match some(rest) {
+            None => Ok(Some(Command::Help(None))),
+            Some(name) => {
+                find(name.strip_prefix('/').unwrap_or(name)).map(|entry| Some(Command::Help(Some(entry.name))))
+            }
+        },
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "quit",
+        alias: "q",
+        help: "leave the chat",
+        details: &[
+            "What is not stored yet gets 5 seconds for it; a line says how much is left",
+            "then. With --outbox it is kept for the next run. Ctrl-D does the same.",
+        ],
+        read: |rest| Ok(none(rest, Command::Quit)),
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "users",
+        alias: "who",
+        help: "who is online",
+        read: |rest| Ok(none(rest, Command::Users)),
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "msg",
+        alias: "w",
+        arguments: "NICK TEXT",
+        help: "a direct message",
+        details: &["Nobody else sees it. Who is away gets it when back, and you are told so."],
+        completes: Argument::Nick,
+        read: |rest| {
+            let Some((nick, text)) = rest.split_once(char::is_whitespace) else { return Ok(None) };
+            let to = Target::Nick(nick_of(nick)?);
+            Ok(Some(Command::Say { text: text.trim_start().to_owned(), to, action: false }))
+        },
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "reply",
+        arguments: "TEXT",
+        help: "answer the last direct message",
+        read: |rest| Ok(some(rest).map(|text| Command::Reply(text.to_owned()))),
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "me",
+        arguments: "TEXT",
+        help: "say what you do: * alice waves",
+        read: |rest| Ok(some(rest).map(|text| Command::Say { text: text.to_owned(), to: Target::Here, action: true })),
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "nick",
+        arguments: "NICK",
+        limits: "NICK is 1 to 32 letters, digits, - and _",
+        help: "be called NICK",
+        details: &["What is still to be sent goes along. A nick in use is not taken from anybody."],
+        read: |rest| match some(rest) {
+            None => Ok(None),
+            Some(name) => Ok(Some(Command::Nick(Nick::choose(name).map_err(CommandError::OwnNick)?))),
+        },
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "join",
+        arguments: "ROOM",
+        limits: ROOM,
+        help: "join a room and talk there",
+        details: &["A room is there as soon as somebody is in it. You stay in the others."],
+        completes: Argument::Room,
+        read: |rest| some(rest).map(|name| room(name).map(Command::Join)).transpose(),
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "part",
+        arguments: "[ROOM]",
+        limits: ROOM,
+        help: "leave a room, or the one you talk in",
+        details: &["Everybody is in the lobby, always."],
+        completes: Argument::Room,
+        read: |rest| Ok(Some(Command::Part(some(rest).map(room).transpose()?))),
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "room",
+        arguments: "ROOM",
+        limits: ROOM,
+        help: "talk in ROOM; the lobby is the public one",
+        details: &["The room that you talk in stands before the line you type."],
+        completes: Argument::Room,
+        read: |rest| some(rest).map(|name| room(name).map(Command::Room)).transpose(),
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "rooms",
+        help: "which rooms there are, and what is unread",
+        details: &[
+            "> is before the room you talk in, + before others that you are in.",
+            "Unread: since you last talked there.",
+        ],
+        read: |rest| Ok(none(rest, Command::Rooms)),
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "history",
+        arguments: "[N]",
+        limits: "N is 1 to 500",
+        help: "the last N messages of this room",
+        read: |rest| {
+            let limit = match some(rest).map(str::parse) {
+                Some(Ok(number @ 1..=PAGE_MESSAGES)) => Some(number),
+                Some(_) => return Ok(None),
+                None => None,
+            };
+            Ok(Some(Command::History(Page { limit, ..Page::default() })))
+        },
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "search",
+        arguments: "[TEXT]",
+        help: "find messages; alone: go on with the last search",
+        details: &[
+            "words, a \"phrase in quotes\", the beginning* of a word: all have to be there",
+            "from:NICK  room:ROOM  narrow it",
+            "after:2026-11-22  before:2026-11-22T20:30  too, in your own time",
+        ],
+        completes: Argument::Search,
+        read: |rest| {
+            let search = |text: &str| SearchRequest { text: text.to_owned(), ..SearchRequest::default() };
+            Ok(Some(Command::Search(some(rest).map(search))))
+        },
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "ignore",
+        arguments: "[NICK]",
+        help: "hide what NICK says; alone: who is hidden",
+        details: &["Direct messages too, now and in later runs. NICK does not learn of it."],
+        completes: Argument::Nick,
+        read: |rest| Ok(Some(Command::Ignore(some(rest).map(nick_of).transpose()?))),
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "unignore",
+        arguments: "NICK",
+        help: "show again what NICK says",
+        completes: Argument::Nick,
+        read: |rest| some(rest).map(|name| nick_of(name).map(Command::Unignore)).transpose(),
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "quiet",
+        help: "hide who comes and goes; again: show it",
+        read: |rest| Ok(none(rest, Command::Quiet)),
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "ping",
+        help: "round trips to the broker and the chat server",
+        read: |rest| Ok(none(rest, Command::Ping)),
+        ..NO_ARGUMENT
+    },
+    Entry {
+        name: "status",
+        help: "connection, session, rooms, what is not stored yet",
+        read: |rest| Ok(none(rest, Command::Status)),
+        ..NO_ARGUMENT
+    },
+    Entry { name: "clear", help: "an empty screen", read: |rest| Ok(none(rest, Command::Clear)), ..NO_ARGUMENT },
+];
+
+/// Words of other chats, and the commands that they may mean here.
+pub(super) const SYNONYMS: &[(&[&str], &[&str])] = &[
+    (&["exit", "bye", "logout", "disconnect", "stop"], &["quit"]),
+    (&["leave", "close"], &["part", "quit"]),
+    (&["names", "online", "people", "whois"], &["users"]),
+    (&["query", "tell", "whisper", "dm", "pm", "message", "privmsg", "private"], &["msg"]),
+    (&["list", "ls", "channels"], &["rooms"]),
+    (&["channel", "switch", "go", "cd"], &["room"]),
+    (&["commands", "h", "?", "man"], &["help"]),
+    (&["block", "mute"], &["ignore"]),
+    (&["unblock", "unmute"], &["unignore"]),
+    (&["name", "rename", "username"], &["nick"]),
+    (&["find", "grep"], &["search"]),
+    (&["log", "backlog", "last"], &["history"]),
+    (&["cls"], &["clear"]),
+    (&["version", "info", "server", "connection"], &["status"]),
+    (&["r", "answer"], &["reply"]),
+    (&["action", "emote"], &["me"]),
+    (&["lag"], &["ping"]),
+];
+
+fn none(rest: &str, command: Command) -> Option<Command> {
+    rest.is_empty().then_some(command)
+}
+
+fn some(rest: &str) -> Option<&str> {
+    (!rest.is_empty()).then_some(rest)
+}
+
+/// Somebody else's: any that the wire can carry.
+fn nick_of(text: &str) -> Result<Nick, CommandError> {
+    Nick::parse(text).map_err(CommandError::Nick)
+}
+
+/// A room as it is typed, with or without its `#`.
+fn room(text: &str) -> Result<RoomName, CommandError> {
+    RoomName::parse(text.strip_prefix('#').unwrap_or(text)).map_err(CommandError::Room)
+}

@@ -1,0 +1,133 @@
+//! Under which nick one is there: asked for where one is in use, changed by `/nick`, and said once it holds.
+//!
+//! ```text
+//!   /nick ──► leaving: what is under way gets RENAME_WAIT to be stored ──► connecting under the new nick ──► there
+//!                                                                                  ▲                          │
+//!                                                    another line: a nick ◄── in use ──── join refused ◄──────┘
+//! ```
+
+use super::{Conversation, Join, Output, Publication};
+use crate::client::memo::Remembered;
+use crate::now::Now;
+use crate::protocol::Nick;
+use std::time::{Duration, Instant};
+
+/// How long what went out under one nick may take to be stored before the next one is taken.
+const RENAME_WAIT: Duration = Duration::from_secs(5);
+
+/// What is still to be said about who one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Greeting {
+    /// For somebody who has just come.
+    Welcome,
+    /// The nick is another one.
+    Renamed,
+    Said,
+}
+
+/// `/nick` waits for what is under way.
+#[derive(Debug)]
+pub(super) struct Renaming {
+    to: Nick,
+    until: Instant,
+}
+
+impl Conversation {
+    /// A line at the question for another nick.
+    pub(super) fn choose_nick(&mut self, name: &str) {
+        match Nick::choose(name) {
+            Ok(nick) => self.choose(nick),
+            Err(error) => self.error(format!("not a nick: {error}; yours is of letters, digits, - and _"), None),
+        }
+    }
+
+    pub(super) fn choose(&mut self, nick: Nick) {
+        self.become_known_as(nick, None);
+    }
+
+    /// `/nick`.
+    pub(super) fn take_nick(&mut self, now: Now, nick: Nick) {
+        if nick == self.nick {
+            return self.answer(format!("you are {nick} already"));
+        }
+        self.renaming = Some(Renaming { to: nick, until: now.instant + RENAME_WAIT });
+    }
+
+    /// Takes the other nick as soon as nothing is under way that would come a second time under it.
+    pub(super) fn look_at_renaming(&mut self, now: Now) {
+        let waits =
+            |renaming: &Renaming| self.connection_is_up && now.instant < renaming.until && self.outbox.under_way() > 0;
+        if self.renaming.as_ref().is_some_and(waits) {
+            return;
+        }
+        if let Some(Renaming { to, .. }) = self.renaming.take() {
+            let unconfirmed = self.outbox.under_way();
+            if unconfirmed > 0 && self.connection_is_up {
+                let messages = if unconfirmed == 1 { "message" } else { "messages" };
+                self.answer(format!("{unconfirmed} {messages} not confirmed as {}: sent again as {to}", self.nick));
+            }
+            // In another spelling one is the same person, who stays.
+            let leave = if to.key() == self.nick.key() { None } else { self.leave(now) };
+            self.become_known_as(to, leave);
+        }
+    }
+
+    fn become_known_as(&mut self, nick: Nick, leave: Option<Publication>) {
+        self.people.gone(&self.nick);
+        self.outbox.rename(&nick);
+        self.nick = nick;
+        // Until the shell knows what earlier runs under this nick left.
+        self.recall(Remembered::default());
+        self.no_connection();
+        self.choosing_nick = false;
+        self.connected_before = false;
+        self.may_send = false;
+        if self.greeting == Greeting::Said {
+            self.greeting = Greeting::Renamed;
+        }
+        self.out.push(Output::Renamed { leave });
+    }
+
+    /// One is let in, or nobody is there who could refuse.
+    pub(super) fn let_in(&mut self) {
+        self.may_send = true;
+        if !self.config.on_terminal {
+            return;
+        }
+        match std::mem::replace(&mut self.greeting, Greeting::Said) {
+            Greeting::Welcome => {
+                let (nick, here) = (&self.nick, &self.here);
+                self.hint(format!("you are {nick} and talk in #{here}; /help lists the commands"));
+            }
+            Greeting::Renamed => self.answer(format!("you are {} now", self.nick)),
+            Greeting::Said => {}
+        }
+    }
+
+    pub(super) fn nick_in_use(&mut self) {
+        if self.join != Join::Asked {
+            return;
+        }
+        self.join = Join::Away;
+        self.may_send = false;
+        self.hold_until = None;
+        if !self.config.on_terminal {
+            self.out.push(Output::NickInUse);
+            return;
+        }
+        self.choosing_nick = true;
+        let free = match self.server.as_ref().and_then(|server| server.timeout_seconds) {
+            Some(seconds) => format!(" (it is you? then it is free within {seconds} s)"),
+            None => String::new(),
+        };
+        self.error(format!("the nick {} is in use{free}: which other one do you take?", self.nick), None);
+    }
+
+    /// What stands before the line that is typed.
+    pub fn prompt(&self) -> String {
+        match self.choosing_nick {
+            true => "another nick: ".to_owned(),
+            false => format!("#{}> ", self.here),
+        }
+    }
+}

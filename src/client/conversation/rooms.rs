@@ -1,0 +1,154 @@
+//! The rooms one is in, talks in and hears of.
+
+use super::requests::{Origin, Question};
+use super::{Conversation, Join, Output};
+use crate::client::news::News;
+use crate::nearest::nearest;
+use crate::now::Now;
+use crate::protocol::limits::ROOMS_PER_SESSION;
+use crate::protocol::presence::Action;
+use crate::protocol::{RequestKind, RoomInfo, RoomName, Rooms};
+use serde_json::Value;
+
+/// Rooms of others that are listed at a terminal: a screen of them.
+const LISTED: usize = 50;
+
+impl Conversation {
+    pub(super) fn is_in(&self, room: &RoomName) -> bool {
+        room.is_lobby() || self.rooms.contains(room)
+    }
+
+    pub(super) fn join_room(&mut self, now: Now, room: RoomName, reference: Option<Value>) {
+        if !self.is_in(&room) {
+            if self.rooms.len() >= ROOMS_PER_SESSION {
+                return self.error(format!("you are in {ROOMS_PER_SESSION} rooms: leave one first"), reference);
+            }
+            self.rooms.push(room.clone());
+            self.out.extend(self.room_filters(&room).map(Output::Subscribe));
+            self.tell_rooms(now);
+            self.ask_history(room.clone());
+            self.wonder_about(&room);
+            self.send_requests(now);
+        }
+        self.talk_in(room);
+    }
+
+    /// A room is there as soon as somebody is in it, be it by a slip: at a terminal it is told where nobody else is.
+    fn wonder_about(&mut self, room: &RoomName) {
+        if self.config.on_terminal && self.server.is_some() {
+            self.joined_lately.push(room.clone());
+            self.requests.open_of_our_own(Question::of(RequestKind::Rooms));
+        }
+    }
+
+    pub(super) fn part(&mut self, now: Now, room: Option<RoomName>, reference: Option<Value>) {
+        let room = room.unwrap_or_else(|| self.here.clone());
+        if room.is_lobby() {
+            return self.error("everybody is in the lobby; /quit leaves the chat", reference);
+        }
+        if !self.is_in(&room) {
+            return self.error(format!("you are not in #{room}"), reference);
+        }
+        self.rooms.retain(|known| *known != room);
+        self.requests.forget_room(&room);
+        self.cursors.leave(&room);
+        self.out.extend(self.room_filters(&room).map(Output::Unsubscribe));
+        self.joined_lately.retain(|known| *known != room);
+        self.unread.remove(&room);
+        self.tell_rooms(now);
+        match (self.config.on_terminal, self.here == room) {
+            (true, true) => {
+                self.here = RoomName::lobby();
+                self.answer(format!("you have left #{room} and talk in #{} now", self.here));
+            }
+            (true, false) => self.answer(format!("you have left #{room}")),
+            (false, true) => self.talk_in(RoomName::lobby()),
+            (false, false) => {}
+        }
+    }
+
+    /// A join of somebody who is there replaces the rooms, without a notice.
+    fn tell_rooms(&mut self, now: Now) {
+        if matches!(self.join, Join::Asked | Join::Welcomed) {
+            let join = self.presence(now, Action::Join);
+            self.out.push(Output::Publish(join));
+        }
+    }
+
+    pub(super) fn talk_in(&mut self, room: RoomName) {
+        self.answer(format!("you talk in #{room} now"));
+        self.here = room;
+    }
+
+    pub(super) fn ask_rooms(&mut self, now: Now, reference: Option<Value>) {
+        // One's own are known, and which others there are nobody could tell.
+        if self.config.on_terminal && (!self.connection_is_up || self.told_silence) {
+            return self.list_rooms(&[]);
+        }
+        self.ask(now, Question::of(RequestKind::Rooms), reference);
+    }
+
+    pub(super) fn rooms_are(&mut self, list: Rooms, origin: Origin) {
+        match origin {
+            Origin::Own => {
+                for room in std::mem::take(&mut self.joined_lately) {
+                    self.tell_of_company(&room, &list.rooms);
+                }
+            }
+            Origin::User { .. } if self.config.on_terminal => self.list_rooms(&list.rooms),
+            Origin::User { reference } => self.tell(News::Rooms { list, reference }),
+        }
+    }
+
+    fn tell_of_company(&mut self, room: &RoomName, rooms: &[RoomInfo]) {
+        let is_listed = |info: &&RoomInfo| info.name == *room;
+        let (people, messages) = rooms.iter().find(is_listed).map_or((0, 0), |info| (info.members, info.messages));
+        if people > 1 {
+            return;
+        }
+        if messages > 0 {
+            return self.answer(format!("nobody else is in #{room} now"));
+        }
+        let others = rooms.iter().filter(|info| info.name != *room && (info.members > 0 || info.messages > 0));
+        let meant = match nearest(room.as_str(), others.map(|info| info.name.as_str())) {
+            Some(name) => format!(" (did you mean #{name}? /part leaves this one)"),
+            None => String::new(),
+        };
+        self.answer(format!("#{room} is new: nobody else is there{meant}"));
+    }
+
+    /// A line for each room: those that one is in first.
+    fn list_rooms(&mut self, rooms: &[RoomInfo]) {
+        let own: Vec<RoomName> = [RoomName::lobby()].into_iter().chain(self.rooms.iter().cloned()).collect();
+        let others: Vec<&RoomInfo> = rooms.iter().filter(|info| !own.contains(&info.name)).collect();
+        let names = own.iter().chain(others.iter().take(LISTED).map(|info| &info.name));
+        let width = names.map(|name| name.as_str().len()).max().unwrap_or_default();
+        for name in &own {
+            let info = rooms.iter().find(|info| info.name == *name);
+            let mark = if *name == self.here { '>' } else { '+' };
+            let unread = match self.unread.get(name) {
+                Some(count) => format!("   {count} unread"),
+                None => String::new(),
+            };
+            self.answer(format!("{mark} {}{unread}", room_line(name, info, width)).trim_end().to_owned());
+        }
+        for info in others.iter().take(LISTED) {
+            self.answer(format!("  {}", room_line(&info.name, Some(info), width)));
+        }
+        if others.len() > LISTED {
+            self.answer(format!("… and {} more", others.len() - LISTED));
+        }
+        if rooms.is_empty() {
+            self.answer("of other rooms only a chat server could tell, and none is answering");
+        }
+    }
+}
+
+fn room_line(name: &RoomName, info: Option<&RoomInfo>, width: usize) -> String {
+    let numbers = info.map_or(String::new(), |info| {
+        let people = if info.members == 1 { "person" } else { "people" };
+        let messages = if info.messages == 1 { "message" } else { "messages" };
+        format!("{:>4} {people}, {} {messages}", info.members, info.messages)
+    });
+    format!("#{:<width$}{numbers}", name.as_str())
+}
