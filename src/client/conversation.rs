@@ -112,6 +112,7 @@ pub struct Conversation {
     /// The last failure to connect that was told, and whether "trying again" was told after it.
     told_failure: Option<String>,
     told_retry: bool,
+    told_long_retry: bool,
     heartbeat_at: Option<Instant>,
     /// When a join that no welcome answers is said again.
     join_again_at: Option<Instant>,
@@ -179,6 +180,7 @@ impl Conversation {
             told_users: false,
             told_failure: None,
             told_retry: false,
+            told_long_retry: false,
             heartbeat_at: None,
             join_again_at: None,
             seen: HashMap::new(),

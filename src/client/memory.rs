@@ -4,6 +4,7 @@
 //! Both are SQLite databases in WAL mode with `synchronous=NORMAL`: what is committed survives the death of the process,
 //! and after a power cut the last moments may be missing, which then are shown, or sent, again.
 
+mod ignored;
 mod outbox_file;
 mod shown;
 #[cfg(test)]
@@ -49,6 +50,12 @@ const SCHEMA: &str = "
         PRIMARY KEY (person, room)
     ) WITHOUT ROWID;
 ";
+
+/// What each version added: a file of an earlier one gets the rest when it is opened.
+const STEPS: &[Step] = &[&[SCHEMA, shown::SCHEMA], &[ignored::SCHEMA]];
+
+/// The statements that lead from one version of a file (`PRAGMA user_version`) to the next.
+type Step = &'static [&'static str];
 
 /// Why a file cannot be used. `Display` is for a line that names the file before it.
 #[derive(Debug)]
@@ -125,7 +132,7 @@ impl Memory {
         }
         let mut sql = open(path)?;
         sql.busy_timeout(PATIENCE)?;
-        prepare(&mut sql, APPLICATION_ID, 1, &format!("{SCHEMA}{}", shown::SCHEMA))?;
+        prepare(&mut sql, APPLICATION_ID, STEPS)?;
         let mut memory = Memory { sql, place: 0, person: 0, chat, added: HashMap::new() };
         memory.enter()?;
         Ok(memory)
@@ -162,7 +169,11 @@ impl Memory {
 
     /// Everything that earlier runs left; what cannot be read any more is left out.
     pub fn recall(&self) -> Result<Remembered, Error> {
-        let mut remembered = Remembered { server_seen: self.server_seen()?, ..Remembered::default() };
+        let mut remembered = Remembered {
+            server_seen: self.server_seen()?,
+            ignored: ignored::recall(&self.sql, self.place)?,
+            ..Remembered::default()
+        };
         let mut statement = self.sql.prepare("SELECT room, epoch, pos FROM cursors WHERE person = ?1")?;
         let mut rows = statement.query([self.person])?;
         while let Some(row) = rows.next()? {
@@ -199,8 +210,14 @@ impl Memory {
                     transaction.execute("UPDATE places SET server_seen = 1 WHERE id = ?1", [self.place])?;
                     continue;
                 }
-                // Of this run only.
-                Memo::Ignored(_) | Memo::Unignored(_) => continue,
+                Memo::Ignored(nick) => {
+                    ignored::add(&transaction, self.place, nick)?;
+                    continue;
+                }
+                Memo::Unignored(key) => {
+                    ignored::remove(&transaction, self.place, key)?;
+                    continue;
+                }
                 Memo::Shown { room, series, number } => (room.as_str(), series, *number),
                 Memo::ShownDirect { series, number } => (shown::DIRECT, series, *number),
             };
@@ -231,8 +248,8 @@ fn open(path: &Path) -> Result<Connection, Error> {
     Ok(Connection::open(path)?)
 }
 
-/// Makes an empty database one of this kind, and refuses one of another.
-fn prepare(sql: &mut Connection, application_id: i32, version: i32, schema: &str) -> Result<(), Error> {
+/// Makes an empty database one of this kind, brings one of an earlier version up to date, and refuses all others.
+fn prepare(sql: &mut Connection, application_id: i32, steps: &[Step]) -> Result<(), Error> {
     match sql.pragma_update(None, "journal_mode", "WAL").map_err(Error::from) {
         // Another run is about to do the same.
         Ok(()) | Err(Error::InUse) => {}
@@ -242,17 +259,21 @@ fn prepare(sql: &mut Connection, application_id: i32, version: i32, schema: &str
     let transaction = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let is_empty = transaction.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get::<_, bool>(0))?;
-    match (pragma("application_id")?, pragma("user_version")?) {
-        (id, found) if id == application_id && found == version => return Ok(()),
-        (0, 0) if is_empty => {}
-        (id, found) if id == application_id => {
-            return Err(Error::Foreign(format!("it has version {found}, this program knows {version}")));
+    let (id, found) = (pragma("application_id")?, pragma("user_version")?);
+    let known = steps.len();
+    let missing = match usize::try_from(found).ok().and_then(|found| steps.get(found..)) {
+        Some(missing) if id == application_id && found > 0 => missing,
+        Some(missing) if id == 0 && found == 0 && is_empty => missing,
+        _ if id == application_id => {
+            return Err(Error::Foreign(format!("it has version {found}, this program knows {known}")));
         }
         _ => return Err(Error::Foreign("it is another program's database".to_owned())),
+    };
+    if !missing.is_empty() {
+        missing.iter().copied().flatten().try_for_each(|statements| transaction.execute_batch(statements))?;
+        transaction.pragma_update(None, "application_id", application_id)?;
+        transaction.pragma_update(None, "user_version", known as i32)?;
+        transaction.commit()?;
     }
-    transaction.execute_batch(schema)?;
-    transaction.pragma_update(None, "application_id", application_id)?;
-    transaction.pragma_update(None, "user_version", version)?;
-    transaction.commit()?;
     Ok(())
 }

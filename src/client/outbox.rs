@@ -349,9 +349,9 @@ impl Outbox {
         self.entries.values().map(|entry| &entry.message)
     }
 
-    /// Messages that were handed out and not taken back: each may be stored yet.
-    pub fn under_way(&self) -> usize {
-        self.under_way.len()
+    /// Messages that went out, be it in an earlier run: each may be stored without our knowing.
+    pub fn gone_out(&self) -> usize {
+        self.entries.values().filter(|entry| entry.again_at.is_some() || entry.message.is_late()).count()
     }
 
     /// Messages that the broker has, or had.

@@ -67,8 +67,11 @@ impl fmt::Display for SearchError {
             SearchError::BadNick(value) => write!(f, "from:{} names no nick", begin(value)),
             SearchError::BadRoom(value) => write!(f, "room:{} names no room", begin(value)),
             SearchError::BadTime { filter, value } => {
-                write!(f, "{filter}:{} is no time: {filter}:2026-11-22, {filter}:2026-11-22T20:30 or ", begin(value))?;
-                write!(f, "{filter}:2026-11-22T20:30:00+01:00")
+                let value = begin(value);
+                write!(
+                    f,
+                    "{filter}:{value} is no time such as 2026-11-22, 2026-11-22T20:30 or 2026-11-22T20:30:00+01:00"
+                )
             }
             SearchError::Twice(filter) => write!(f, "{filter}: is there twice"),
             SearchError::TooManyWords => write!(f, "at most {SEARCH_WORDS} words, those of phrases included"),

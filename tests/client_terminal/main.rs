@@ -3,6 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod commands;
+mod honest;
+
 use support::{Broker, Pty, Subscriber, publish};
 
 /// Alice on a terminal, connected.

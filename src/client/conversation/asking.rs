@@ -17,8 +17,10 @@ impl Conversation {
         match self.requests.open_for_user(question, reference.clone()) {
             Ok(()) if waits => {
                 self.requests.expect_nothing_of_the_last();
-                let why = if self.connection_is_up { "no chat server is answering" } else { "not connected" };
-                self.answer(format!("{why}: {command} is answered when that has changed"));
+                self.answer(match self.connection_is_up {
+                    true => format!("no chat server is answering: {command} waits for one"),
+                    false => format!("not connected: {command} is asked when the connection is back"),
+                });
                 self.send_requests(now);
             }
             Ok(()) => self.send_requests(now),

@@ -9,6 +9,8 @@ use crate::protocol::presence::Action;
 use crate::protocol::{Presence, Request, RequestKind, RoomName, ServerInfo, Status, Timestamp, Topic};
 use std::time::Duration;
 
+/// A wait for the next attempt of which it is time to say that they are long now.
+const LONG: Duration = Duration::from_secs(30);
 /// Told once where nobody answers a join.
 pub const NO_SERVER: &str = "no chat server is answering: history and the user list are unavailable";
 /// How long the retained chat/server may take after the subscription.
@@ -21,7 +23,7 @@ impl Conversation {
         let again = self.connected_before;
         self.connected_before = true;
         (self.conn, self.version, self.tls) = (up.conn, up.version, up.tls);
-        (self.told_failure, self.told_retry) = (None, false);
+        (self.told_failure, self.told_retry, self.told_long_retry) = (None, false, false);
         // What matters to somebody with a new nick is whether it is theirs.
         if self.greeting != Greeting::Renamed {
             self.tell(News::Connected { broker: self.config.broker.clone(), again });
@@ -84,6 +86,9 @@ impl Conversation {
     pub(super) fn waiting(&mut self, delay: Duration) {
         if !std::mem::replace(&mut self.told_retry, true) {
             self.tell(News::Reconnecting { delay });
+        } else if self.config.on_terminal && delay >= LONG && !std::mem::replace(&mut self.told_long_retry, true) {
+            // The waits have grown without a word; that they grow no more is the last one.
+            self.hint("still not connected: trying again about once a minute");
         }
     }
 

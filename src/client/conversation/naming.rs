@@ -56,12 +56,12 @@ impl Conversation {
     /// Takes the other nick as soon as nothing is under way that would come a second time under it.
     pub(super) fn look_at_renaming(&mut self, now: Now) {
         let waits =
-            |renaming: &Renaming| self.connection_is_up && now.instant < renaming.until && self.outbox.under_way() > 0;
+            |renaming: &Renaming| self.connection_is_up && now.instant < renaming.until && self.outbox.gone_out() > 0;
         if self.renaming.as_ref().is_some_and(waits) {
             return;
         }
         if let Some(Renaming { to, .. }) = self.renaming.take() {
-            let unconfirmed = self.outbox.under_way();
+            let unconfirmed = self.outbox.gone_out();
             if unconfirmed > 0 && self.connection_is_up {
                 let messages = if unconfirmed == 1 { "message" } else { "messages" };
                 self.answer(format!("{unconfirmed} {messages} not confirmed as {}: sent again as {to}", self.nick));
@@ -117,10 +117,10 @@ impl Conversation {
         }
         self.choosing_nick = true;
         let free = match self.server.as_ref().and_then(|server| server.timeout_seconds) {
-            Some(seconds) => format!(" (it is you? then it is free within {seconds} s)"),
+            Some(seconds) => format!(" (your own is free within {seconds} s)"),
             None => String::new(),
         };
-        self.error(format!("the nick {} is in use{free}: which other one do you take?", self.nick), None);
+        self.error(format!("the nick {} is in use: which other one do you take?{free}", self.nick), None);
     }
 
     /// What stands before the line that is typed.

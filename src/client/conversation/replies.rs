@@ -24,8 +24,9 @@ impl Conversation {
                 if let Some(open) = self.answered(list.request.as_ref(), RequestKind::Users) {
                     self.people.seen(&list.users);
                     let by_user = matches!(open.origin, Origin::User { .. });
-                    // With every join it is asked, and told with the first.
-                    if by_user || !std::mem::replace(&mut self.told_users, true) {
+                    // With every join it is asked, and told with the first, unless the user has asked too.
+                    let is_first = !std::mem::replace(&mut self.told_users, true);
+                    if by_user || is_first && !self.requests.is_asked_by_user(RequestKind::Users) {
                         self.tell(News::Users { list, reference: open.origin.into_reference() });
                     }
                 }

@@ -173,6 +173,11 @@ impl Requests {
         self.open.retain(|open| open.origin != Origin::Own || open.question.history.room != *room);
     }
 
+    /// Whether the user waits for an answer of this kind.
+    pub fn is_asked_by_user(&self, kind: RequestKind) -> bool {
+        self.open.iter().any(|open| open.origin != Origin::Own && open.question.kind == kind)
+    }
+
     /// Whether a question of the user may still be answered soon.
     pub fn has_questions(&self) -> bool {
         self.open.iter().any(|open| open.origin != Origin::Own && open.wait == PATIENCE)

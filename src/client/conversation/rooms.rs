@@ -109,7 +109,7 @@ impl Conversation {
         if messages > 0 {
             return self.answer(format!("nobody else is in #{room} now"));
         }
-        let others = rooms.iter().filter(|info| info.name != *room && (info.members > 0 || info.messages > 0));
+        let others = rooms.iter().filter(|info| !self.is_in(&info.name) && (info.members > 0 || info.messages > 0));
         let meant = match nearest(room.as_str(), others.map(|info| info.name.as_str())) {
             Some(name) => format!(" (did you mean #{name}? /part leaves this one)"),
             None => String::new(),

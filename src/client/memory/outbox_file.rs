@@ -40,7 +40,7 @@ impl OutboxFile {
         sql.busy_timeout(PATIENCE)?;
         // The locks that SQLite takes it keeps from now on; the system lets them go with the process.
         sql.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-        prepare(&mut sql, APPLICATION_ID, 1, SCHEMA)?;
+        prepare(&mut sql, APPLICATION_ID, &[&[SCHEMA]])?;
         // In WAL mode that lock is taken by whoever writes.
         let transaction = sql.transaction()?;
         belong(&transaction, owner)?;

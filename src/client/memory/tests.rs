@@ -204,12 +204,63 @@ fn what_cannot_be_used_is_said_in_a_line() {
         sql.execute_batch("CREATE TABLE t (x)").unwrap();
         sql.pragma_update(None, "application_id", id).unwrap();
         sql.pragma_update(None, "user_version", 99).unwrap();
+        let known = if id == APPLICATION_ID { STEPS.len() } else { 1 };
         let text = match id {
             APPLICATION_ID => Memory::open(&later, chat("alice")).err().unwrap().to_string(),
             _ => OutboxFile::open(&later, &chat("alice")).err().unwrap().to_string(),
         };
-        assert_eq!(text, "it has version 99, this program knows 1");
+        assert_eq!(text, format!("it has version 99, this program knows {known}"));
     }
+}
+
+#[test]
+fn a_file_of_any_earlier_version_is_brought_up_to_date() {
+    for version in 1..=STEPS.len() {
+        let folder = Folder::new();
+        std::fs::create_dir(folder.file().parent().unwrap()).unwrap();
+        let mut sql = Connection::open(folder.file()).unwrap();
+        prepare(&mut sql, APPLICATION_ID, &STEPS[..version]).unwrap();
+        sql.execute_batch("INSERT INTO places (broker, root, server_seen) VALUES ('localhost:1883', 'chat', 1)")
+            .unwrap();
+        drop(sql);
+        let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
+        assert!(memory.server_seen().unwrap(), "what was there stays");
+        memory.keep(&[Memo::Ignored(Nick::parse("Eve").unwrap())]).unwrap();
+        assert_eq!(memory.recall().unwrap().ignored, [Nick::parse("Eve").unwrap()]);
+    }
+}
+
+#[test]
+fn who_is_ignored_is_so_in_one_chat_under_every_nick() {
+    let folder = Folder::new();
+    let nick = |name| Nick::parse(name).unwrap();
+    let mut alice = Memory::open(&folder.file(), chat("alice")).unwrap();
+    alice.keep(&[Memo::Ignored(nick("Eve")), Memo::Ignored(nick("carl")), Memo::Ignored(nick("eve"))]).unwrap();
+    let mut bob = Memory::open(&folder.file(), chat("bob")).unwrap();
+    assert_eq!(bob.recall().unwrap().ignored, [nick("carl"), nick("eve")]);
+    bob.keep(&[Memo::Unignored(nick("EVE").key().clone())]).unwrap();
+    assert_eq!(alice.recall().unwrap().ignored, [nick("carl")]);
+    let elsewhere = Place { root: "other".to_owned(), ..chat("alice") };
+    assert!(Memory::open(&folder.file(), elsewhere).unwrap().recall().unwrap().ignored.is_empty());
+}
+
+#[test]
+fn an_outbox_goes_along_with_a_nick() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    let mut outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
+    outbox.add(&kept(1, "lobby")).unwrap();
+    outbox.be(&Nick::parse("Bob").unwrap()).unwrap();
+    outbox.add(&kept(2, "dev")).unwrap();
+    drop(outbox);
+    assert!(OutboxFile::open(&path, &chat("alice")).err().unwrap().to_string().contains("it belongs to bob"));
+    let messages = OutboxFile::open(&path, &chat("bob")).unwrap().messages().unwrap();
+    let nicks = messages.iter().map(|kept| match &kept.message {
+        Message::Chat(chat) => chat.nick.as_str(),
+        Message::Private(private) => private.nick.as_str(),
+    });
+    assert_eq!(nicks.collect::<Vec<_>>(), ["Bob", "Alice"]);
+    assert_eq!(messages[0].message.id(), kept(1, "lobby").message.id());
 }
 
 fn kept(seq: u64, name: &str) -> Kept {

@@ -112,7 +112,7 @@ fn rooms_are_listed_with_what_is_unread() {
 fn without_a_server_ones_own_rooms_are_listed_at_once() {
     let mut stage = Stage::without_a_server();
     stage.check_typed("/rooms", &["> #lobby", "of other rooms only a chat server could tell, and none is answering"]);
-    stage.check_typed("/users", &["no chat server is answering: /users is answered when that has changed"]);
+    stage.check_typed("/users", &["no chat server is answering: /users waits for one"]);
     stage.after(5_000);
     stage.check_told(&[]);
 }
@@ -122,7 +122,7 @@ fn without_a_connection_questions_wait_and_pings_do_not() {
     let mut stage = Stage::at_a_terminal();
     stage.input(Input::Lost { reason: "x".to_owned() });
     stage.out.clear();
-    stage.check_typed("/history", &["not connected: /history of #lobby is answered when that has changed"]);
+    stage.check_typed("/history", &["not connected: /history of #lobby is asked when the connection is back"]);
     stage.check_typed("/ping", &["not connected: there is nothing to measure"]);
 }
 
@@ -261,4 +261,49 @@ fn the_status_is_what_holds_now() {
     stage.types("/status");
     let told = format!("{:?}", stage.out);
     assert!(told.contains("localhost:1883, MQTT 3.1.1, TLSv1.3 with TLS_AES_256_GCM_SHA384, connected"), "{told}");
+}
+
+#[test]
+fn a_long_outage_is_told_of_in_a_few_lines() {
+    let mut stage = Stage::at_a_terminal();
+    stage.input(Input::Lost { reason: "x".to_owned() });
+    let retries = |stage: &mut Stage| {
+        let is_told = |out: &&Output| matches!(out, Output::Tell(News::Reconnecting { .. }));
+        let told = stage.out.iter().filter(is_told).count();
+        stage.out.retain(|out| !matches!(out, Output::Tell(News::Reconnecting { .. })));
+        told
+    };
+    let mut told = 0;
+    for seconds in [1, 2, 4, 8, 16, 29, 31, 60, 60] {
+        stage.input(Input::Waiting(Duration::from_secs(seconds)));
+        told += retries(&mut stage);
+        stage.input(Input::Failed("nothing listens there".to_owned()));
+    }
+    assert_eq!(told, 2, "at first, and behind the first failure");
+    stage.check_told(&["nothing listens there", "still not connected: trying again about once a minute"]);
+}
+
+#[test]
+fn who_asks_who_is_online_is_told_once() {
+    let mut stage = Stage::new(|config| config.on_terminal = true);
+    stage.types("/users");
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    let tokens: Vec<String> = stage
+        .out
+        .iter()
+        .filter_map(published)
+        .filter_map(|payload| {
+            let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+            (payload["requester"] == "Alice" && payload["room"].is_null())
+                .then(|| payload["request"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    assert_eq!(tokens.len(), 2);
+    stage.out.clear();
+    for token in tokens.iter().rev() {
+        let list = format!(r#"{{"type":"online_users","users":["Alice"],"count":1,"request":"{token}"}}"#);
+        stage.arrives("chat/private/alice/server", &list);
+    }
+    assert_eq!(stage.out.iter().filter(|out| matches!(out, Output::Tell(News::Users { .. }))).count(), 1);
 }

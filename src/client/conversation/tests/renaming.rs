@@ -64,6 +64,8 @@ fn what_is_under_way_is_waited_for() {
 fn but_not_for_ever() {
     let mut stage = at_a_terminal();
     stage.types("one");
+    // The broker has it, and the server says nothing of it for so long that it would go again.
+    stage.input(Input::Published(1));
     stage.types("/nick bob");
     stage.out.clear();
     stage.after(4_900);

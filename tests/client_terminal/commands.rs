@@ -1,0 +1,197 @@
+//! Commands on a terminal, with a chat server and with others in the chat.
+
+use crate::support::{Broker, Certificates, PATIENCE, Program, Pty, Stream, Subscriber, TempDir, publish};
+use crate::{alice, texts};
+
+/// A chat server that keeps nothing on disk.
+#[track_caller]
+fn server(broker: &Broker) -> Program {
+    let mut server = Program::start(&["server", &broker.address(), "--memory"]);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    server
+}
+
+/// Somebody of this nick on a terminal, let in by the server.
+#[track_caller]
+fn member(broker: &Broker, nick: &str) -> Pty {
+    let mut member = Pty::start(&["client", &broker.address(), "--nick", nick]);
+    member.wait_for_line(&format!("-- you are {nick} and talk in #lobby; /help lists the commands"));
+    member
+}
+
+#[track_caller]
+fn types(pty: &mut Pty, line: &str, answer: &str) {
+    pty.press(&format!("{line}\r"));
+    pty.wait_for_line(answer);
+}
+
+#[test]
+fn rooms_are_joined_listed_and_left() {
+    let broker = Broker::start();
+    let _server = server(&broker);
+    let mut alice = member(&broker, "alice");
+    let mut bob = member(&broker, "bob");
+    types(&mut bob, "/join dev", "-- #dev is new: nobody else is there");
+    types(&mut bob, "hello", "> #dev bob: hello");
+    types(&mut alice, "/join deb", "-- #deb is new: nobody else is there (did you mean #dev? /part leaves this one)");
+    types(&mut alice, "/part", "-- you have left #deb and talk in #lobby now");
+    types(&mut alice, "/room #dev", "#dev bob: hello");
+    alice.wait_for_line("#dev>");
+    types(&mut bob, "/room lobby", "-- you talk in #lobby now");
+    types(&mut alice, "anybody here?", "> #dev alice: anybody here?");
+    bob.wait_for_line("#dev alice: anybody here?");
+    bob.press("/rooms\r");
+    bob.wait_for_line("-- > #lobby   2 people, 0 messages");
+    bob.wait_for_line("-- + #dev     2 people, 2 messages   1 unread");
+}
+
+#[test]
+fn another_nick_is_taken_and_one_in_use_is_not() {
+    let broker = Broker::start();
+    let _server = server(&broker);
+    let mut alice = member(&broker, "alice");
+    let mut bob = member(&broker, "bob");
+    types(&mut alice, "/nick carol", "-- you are carol now");
+    bob.wait_for_line("-- carol joined the chat (2 online)");
+    types(&mut alice, "it is me", "> carol: it is me");
+    bob.wait_for_line("carol: it is me");
+    alice.press("/nick bob\r");
+    alice.wait_for_screen("the question", |lines| {
+        lines.iter().any(|line| line.starts_with("!! the nick bob is in use"))
+    });
+    types(&mut alice, "alice", "-- you are alice now");
+    types(&mut alice, "/msg bob here again", "alice → bob: here again");
+    bob.wait_for_line("alice → bob: here again");
+    types(&mut bob, "/reply good", "bob → alice: good");
+    alice.wait_for_line("bob → alice: good");
+}
+
+#[test]
+fn at_the_question_for_a_nick_one_can_leave() {
+    let broker = Broker::start();
+    let _server = server(&broker);
+    let _alice = member(&broker, "alice");
+    let mut second = Pty::start(&["client", &broker.address(), "--nick", "alice"]);
+    second.wait_for_screen("the question", |lines| lines.iter().any(|line| line.contains("which other")));
+    second.press("/quit\r");
+    assert_eq!(second.exit_code(), 0);
+}
+
+#[test]
+fn who_mistypes_a_nick_is_told() {
+    let broker = Broker::start();
+    let _server = server(&broker);
+    let mut alice = member(&broker, "alice");
+    let _robert = member(&broker, "robert");
+    alice.wait_for_line("-- robert joined the chat (2 online)");
+    alice.press("/msg robret hi\r");
+    alice.wait_for_screen("the doubt", |lines| {
+        lines.iter().any(|line| line.starts_with("-- nobody called robret was seen here (did you mean robert?)"))
+    });
+}
+
+#[test]
+fn the_status_tells_of_the_connection_and_measures_it() {
+    let dir = TempDir::new();
+    let certificates = Certificates::make(dir.path());
+    let broker = Broker::builder().tls(&certificates.server).start();
+    let _server = server(&broker);
+    let port = broker.tls_port().to_string();
+    let ca = certificates.ca.to_str().unwrap();
+    let mut alice = Pty::start(&["client", "localhost", &port, "--nick", "alice", "--cafile", ca]);
+    alice.wait_for_line("/help lists the commands");
+    alice.press("/status\r");
+    alice.wait_for_screen("the status", |lines| {
+        let text = lines.join("");
+        let parts = [
+            &format!("broker       localhost:{port} (TLS), MQTT 5, TLSv1.3 with TLS_"),
+            "you          alice, session ",
+            "rooms        #lobby; you talk in #lobby",
+            "outbox       empty",
+            "chat server  version ",
+            "to the broker and back: ",
+            "to the chat server and back: ",
+        ];
+        parts.iter().all(|part| text.contains(part))
+    });
+}
+
+#[test]
+fn limits_are_said_and_words_of_other_chats_understood() {
+    let broker = Broker::start();
+    let mut messages = Subscriber::start(&broker, &["chat/messages/#", "chat/private/#"]);
+    let mut alice = alice(&broker);
+    types(&mut alice, "/history 0", "!! usage: /history [N], where N is 1 to 500");
+    alice.press("/search after:today\r");
+    alice.wait_for_screen("the forms of times", |lines| {
+        lines.iter().any(|line| line.starts_with("!! after:today is no time such as 2026-11-22, 2026-11-22T20:30"))
+    });
+    types(&mut alice, "/exit", "!! there is no command /exit; did you mean /quit? (//exit sends it as text)");
+    types(&mut alice, "/help quiet", "-- /quiet: hide who comes and goes; again: show it");
+    types(&mut alice, "the only one", "> alice: the only one");
+    messages.wait_for("the text", |_, payload| String::from_utf8_lossy(payload).contains("the only one"));
+    assert_eq!(texts(&mut messages), ["the only one"]);
+}
+
+#[test]
+fn who_is_ignored_stays_hidden_in_the_next_run() {
+    let (broker, home) = (Broker::start(), TempDir::new());
+    let says = |text: &str| {
+        let payload = format!(r#"{{"type":"chat","username":"eve","message":"{text}"}}"#);
+        publish(&broker, "chat/messages", payload, 1, false);
+        publish(&broker, "chat/messages", r#"{"type":"chat","username":"bob","message":"after it"}"#, 1, false);
+    };
+    let start = || {
+        let mut alice = Pty::start_at(home.path(), &["client", &broker.address(), "--nick", "alice"]);
+        alice.wait_for_line("/help lists the commands");
+        alice
+    };
+    let mut first = start();
+    says("one");
+    first.wait_for_line("eve: one");
+    types(&mut first, "/ignore eve", "-- eve is ignored from now on; /unignore eve ends that");
+    first.press("/quit\r");
+    assert_eq!(first.exit_code(), 0);
+    let mut second = start();
+    says("two");
+    second.wait_for_line("bob: after it");
+    assert!(!second.screen().join("").contains("eve: two"));
+    types(&mut second, "/unignore eve", "-- eve is not ignored any more");
+    says("three");
+    second.wait_for_line("eve: three");
+    second.press("/quit\r");
+    assert_eq!(second.exit_code(), 0);
+    let mut third = start();
+    types(&mut third, "/ignore", "-- nobody is ignored");
+}
+
+#[test]
+fn an_outbox_goes_along_with_a_nick() {
+    let (broker, dir) = (Broker::start(), TempDir::new());
+    // One that stores, since its word is what the outbox waits for.
+    let folder = dir.join("history");
+    let mut server = Program::start(&["server", &broker.address(), "--data-dir", folder.to_str().unwrap()]);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    let file = dir.join("outbox");
+    let start = |nick: &str| {
+        let arguments = ["client", &broker.address(), "--nick", nick, "--outbox", file.to_str().unwrap()];
+        Pty::start_at(dir.path(), &arguments)
+    };
+    let mut alice = start("alice");
+    alice.wait_for_line("/help lists the commands");
+    server.signal(libc::SIGSTOP);
+    types(&mut alice, "typed as alice", "> alice: typed as alice");
+    alice.press("/nick bob\r");
+    alice.wait_for_line("-- 1 message not confirmed as alice: sent again as bob");
+    alice.wait_for_line("-- the outbox is for bob now: the next run with it needs --nick bob");
+    alice.press("/quit\r");
+    assert_eq!(alice.exit_code(), 0);
+    alice.wait_for_line("-- 1 message is in the outbox, for the next run");
+    server.signal(libc::SIGCONT);
+    let mut refused = start("alice");
+    assert_eq!(refused.exit_code(), 1);
+    let mut bob = start("bob");
+    bob.wait_for_line("-- 1 message is still in the outbox");
+    let mut carol = member(&broker, "carol");
+    types(&mut carol, "/history", "bob: typed as alice (late)");
+}

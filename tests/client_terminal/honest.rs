@@ -1,0 +1,50 @@
+//! What is said of connections and chat servers that come and go: one line each, and none twice.
+
+use crate::alice;
+use crate::support::{Broker, PATIENCE, Program, Pty, Stream};
+
+fn count(pty: &mut Pty, part: &str) -> usize {
+    pty.screen().iter().filter(|line| line.contains(part)).count()
+}
+
+#[test]
+fn a_broker_that_goes_and_comes_is_told_in_a_few_lines() {
+    let mut broker = Broker::start();
+    let mut alice = alice(&broker);
+    assert_eq!(count(&mut alice, &format!("-- connecting to {}", broker.address())), 1);
+    broker.stop();
+    alice.wait_for_screen("the loss", |lines| lines.iter().any(|line| line.starts_with("-- connection lost")));
+    alice.wait_for_screen("the failure", |lines| lines.iter().any(|line| line.starts_with("-- connection refused")));
+    alice.press("typed meanwhile\r/ping\r/users\r/rooms\r");
+    alice.wait_for_line("!! not connected: there is nothing to measure");
+    alice.wait_for_line("-- not connected: /users is asked when the connection is back");
+    alice.wait_for_line("-- > #lobby");
+    alice.wait_for_line("-- not sent yet: it goes out when the connection is back");
+    broker.start_again();
+    alice.wait_for_line("-- connected again");
+    alice.wait_for_line("-- all your messages are sent now");
+    assert_eq!(count(&mut alice, "connection lost"), 1);
+    assert!(count(&mut alice, "trying again in") <= 2, "at first, and behind the failure");
+    assert_eq!(count(&mut alice, "connection refused"), 1);
+}
+
+#[test]
+fn a_chat_server_that_was_never_there_does_not_answer_again() {
+    let broker = Broker::start();
+    let mut alice = alice(&broker);
+    alice.wait_for_line("-- no chat server is answering: history and the user list are unavailable");
+    alice.press("/who\r");
+    alice.wait_for_line("-- no chat server is answering: /users waits for one");
+    let mut server = Program::start(&["server", &broker.address(), "--memory"]);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    alice.wait_for_line("-- a chat server answers now");
+    alice.wait_for_line("-- the answer to your /users:");
+    alice.wait_for_line("-- 1 online: alice");
+    assert_eq!(count(&mut alice, "online:"), 1);
+    server.signal(libc::SIGTERM);
+    alice.wait_for_screen("that it is gone", |lines| {
+        lines.iter().filter(|line| line.starts_with("-- no chat server is answering: history")).count() == 2
+    });
+    let _server = Program::start(&["server", &broker.address(), "--memory"]);
+    alice.wait_for_line("-- the chat server answers again");
+}
