@@ -21,19 +21,22 @@ jobs := $(if $(JOBS),--jobs $(JOBS))
 .DELETE_ON_ERROR:
 # cargo uses every core by itself; two of it would only wait for each other.
 .NOTPARALLEL:
-.PHONY: all deps run test torture fmt lint bench install uninstall clean help
+.PHONY: all deps test-deps run test torture fmt lint bench install uninstall clean help
 
 all: ## build the release binary, target/release/mqttchat (the default)
 	cargo build --release $(jobs)
 
-deps: ## install the system packages that building and testing need and that are missing
+deps: ## install the system packages that building and trying it need and that are missing
 	@sh scripts/deps.sh
+
+test-deps: ## and those that only the tests need
+	@sh scripts/deps.sh test
 
 run: deps all ## try it: a private broker, a server, and a chat with a bot (without a terminal: a scripted conversation)
 	@if test -t 0 && test -t 1; then cargo build --release $(jobs) --example parrot; fi
 	@sh scripts/run.sh
 
-test: deps ## check the formatting, lint, and run every test
+test: test-deps ## check the formatting, lint, and run every test
 	cargo fmt --check
 	cargo clippy --all-targets $(jobs) -- -D warnings
 	cargo test $(jobs)
@@ -63,7 +66,7 @@ clean: ## remove everything that was built
 	rm -rf target
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  JOBS=1            compile one crate at a time, for a host with little memory'
 	@echo '  PREFIX=/usr/local where install puts bin/mqttchat; BINDIR and DESTDIR work too'

@@ -1,8 +1,10 @@
 #!/bin/sh
-# Installs the system packages that building and testing need, those that are missing and no others.
-# Called by `make deps`. Says what it runs before it runs it; asks for root only where it must.
+# Installs the system packages that building and trying it need; with the word "test" those of the tests too. Those that
+# are missing and no others. Called by make. Says what it runs before it runs it; asks for root only where it must.
 set -eu
 cd "$(dirname "$0")/.."
+
+purpose=${1-}
 
 complain() {
     printf 'deps: %s\n' "$*" >&2
@@ -63,6 +65,16 @@ missing() {
     openssl_headers || echo openssl
     have mosquitto || echo mosquitto
     { have mosquitto_pub && have mosquitto_sub; } || echo mosquitto-clients
+    [ "$purpose" != test ] || missing_for_tests
+}
+
+# What the terminal is looked at with, the languages of the example bots, the shells of the completions, the manual.
+missing_for_tests() {
+    for program in tmux jq python3 zsh fish; do
+        have "$program" || echo "$program"
+    done
+    have node || echo nodejs
+    have groff || echo groff
 }
 
 # package MANAGER THING: what the manager calls it.
@@ -82,6 +94,7 @@ package() {
     pacman/openssl) echo openssl ;;
     # One package holds the broker and its clients.
     dnf/mosquitto-clients | pacman/mosquitto-clients) echo mosquitto ;;
+    pacman/python3) echo python ;;
     *) echo "$2" ;;
     esac
 }

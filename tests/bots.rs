@@ -1,0 +1,91 @@
+//! The bots of docs/bots.md, in shell, Python and Node, with a client of ours to talk to them; and what that page says.
+
+mod support;
+
+use mqttchat::client::json;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use support::{Broker, PATIENCE, Program, Stream};
+
+const BOTS: [&str; 3] = ["clock.sh", "clock.py", "clock.js"];
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn bot(name: &str) -> PathBuf {
+    repository().join("examples/bots").join(name)
+}
+
+fn page() -> String {
+    fs::read_to_string(repository().join("docs/bots.md")).expect("the page")
+}
+
+/// Asked in a room and directly, it answers there; it ends when its client does.
+fn tells_the_time(name: &str) {
+    let broker = Broker::start();
+    let mut server = Program::start(&["server", &broker.address(), "--memory"]);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    let program = Path::new(env!("CARGO_BIN_EXE_mqttchat")).parent().expect("a folder");
+    let others = env::var_os("PATH").expect("a PATH");
+    let path = env::join_paths([program.to_path_buf()].into_iter().chain(env::split_paths(&others))).expect("paths");
+    let arguments = [&broker.address(), "--room", "dev", "-C", "4"];
+    let mut bot = Program::other(&bot(name), &arguments).env("PATH", path).start();
+    server.wait_for_line(Stream::Err, "joined nick=clock", PATIENCE);
+    let mut alice =
+        Program::start(&["client", &broker.address(), "--nick", "alice", "--room", "dev", "--json", "--listen"]);
+    server.wait_for_line(Stream::Err, "joined nick=alice", PATIENCE);
+
+    let is_answer = |line: &str, kind: &str| {
+        line.contains(r#""username":"clock""#) && line.contains(r#""message":"it is "#) && line.contains(kind)
+    };
+    alice.send_line(r#"{"message":"!time","room":"dev"}"#);
+    alice.wait_for_line_where(Stream::Out, "an answer", PATIENCE, |line| is_answer(line, r#""room":"dev""#));
+    alice.send_line(r#"{"message":"!time","to":"clock"}"#);
+    alice.wait_for_line_where(Stream::Out, "a direct one", PATIENCE, |line| is_answer(line, r#""to":"alice""#));
+    // Neither a question nor harmless to whoever quotes it wrong.
+    alice.send_line(r#"{"message":"$(date) `date` '\"!time\"' \\","room":"dev"}"#);
+    alice.send_line(r#"{"message":"goodbye","room":"dev"}"#);
+    assert_eq!(bot.exit_code(PATIENCE), 0, "{:?}", bot.lines(Stream::Err));
+    server.wait_for_line(Stream::Err, "left nick=clock", PATIENCE);
+    let answers = alice.lines(Stream::Out).iter().filter(|line| is_answer(line, "")).count();
+    assert_eq!(answers, 2);
+}
+
+#[test]
+fn the_one_in_shell_tells_the_time() {
+    tells_the_time("clock.sh");
+}
+
+#[test]
+fn the_one_in_python_tells_the_time() {
+    tells_the_time("clock.py");
+}
+
+#[test]
+fn the_one_in_node_tells_the_time() {
+    tells_the_time("clock.js");
+}
+
+#[test]
+fn the_page_shows_them_as_they_are() {
+    let page = page();
+    for name in BOTS {
+        let text = fs::read_to_string(bot(name)).expect("a bot");
+        assert!(text.lines().count() < 30, "{name} is short");
+        assert!(page.contains(&format!("\n{text}```\n")), "docs/bots.md shows another {name}");
+    }
+}
+
+#[test]
+fn what_the_page_says_to_write_can_be_read() {
+    let page = page();
+    let orders: Vec<&str> =
+        page.split('`').filter(|part| part.starts_with(r#"{"message""#) || part.starts_with(r#"{"command""#)).collect();
+    assert!(orders.len() >= 10, "they were found");
+    for order in orders {
+        // The cursor is the reader's to fill in.
+        assert!(json::parse(order).is_ok(), "{order}");
+    }
+}
