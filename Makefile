@@ -21,7 +21,7 @@ jobs := $(if $(JOBS),--jobs $(JOBS))
 .DELETE_ON_ERROR:
 # cargo uses every core by itself; two of it would only wait for each other.
 .NOTPARALLEL:
-.PHONY: all deps test-deps run test torture fmt lint bench install uninstall clean help
+.PHONY: all deps test-deps run test torture fmt lint bench pictures install uninstall clean help
 
 all: ## build the release binary, target/release/mqttchat (the default)
 	cargo build --release $(jobs)
@@ -53,6 +53,9 @@ lint: ## clippy, warnings being errors
 
 bench: deps ## measure and print the figures
 	cargo bench $(jobs)
+
+pictures: test-deps all ## draw README's pictures again, of today's client
+	@python3 docs/pictures/draw.py $(binary)
 
 install: ## copy what `make` built to $(DESTDIR)$(BINDIR); builds nothing, so sudo is fine
 	@test -x $(binary) || { echo "$(binary) is missing: run make first" >&2; exit 1; }
