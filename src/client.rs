@@ -26,7 +26,7 @@ use conversation::{Conversation, Role};
 use crossbeam_channel::Receiver;
 use ending::Ending;
 use heartbeat::Heartbeat;
-use input::LineEditor;
+use input::{LineEditor, Question};
 use keeper::Keeper;
 use memory::{Memory, OutboxFile};
 use screen::Screen;
@@ -77,9 +77,10 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
     let (to_typed, typed) = crossbeam_channel::bounded(INPUT_BACKLOG);
     let (prompts, prompted) = crossbeam_channel::bounded(1);
     let names = crossbeam_channel::bounded(1);
+    let question = Question::default();
     let mut above = None;
     if mode == Mode::Chat {
-        let editor = LineEditor::new(names.1.clone());
+        let editor = LineEditor::new(names.1.clone(), question.clone());
         let mut editor = editor.map_err(|error| Refusal::Usage(format!("cannot use the terminal: {error}")))?;
         above = editor.above();
         terminal.iter_mut().for_each(Terminal::put_back_at_the_end);
@@ -121,6 +122,7 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         signals,
         output_closed,
         prompts,
+        question,
         names,
         options,
     })

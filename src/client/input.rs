@@ -3,6 +3,8 @@
 //!
 //! It is not joined: nothing ends a read of standard input but its writer. The terminal is put back by the shell.
 
+mod question;
+
 use super::command::{self, Names};
 use super::screen::Above;
 use crossbeam_channel::{Receiver, Sender};
@@ -17,6 +19,8 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, Read};
 use std::thread;
+
+pub use question::Question;
 
 /// Bytes of a piped line; a longer one is no message.
 const LINE_BYTES: u64 = 64 * 1024;
@@ -41,7 +45,7 @@ pub struct LineEditor {
 
 impl LineEditor {
     /// `names` brings what can be completed, the newest last.
-    pub fn new(names: Receiver<Names>) -> rustyline::Result<LineEditor> {
+    pub fn new(names: Receiver<Names>, question: Question) -> rustyline::Result<LineEditor> {
         let config = Config::builder()
             .behavior(Behavior::Stdio)
             .auto_add_history(true)
@@ -53,7 +57,7 @@ impl LineEditor {
             .build();
         let history = MemHistory::with_config(&config);
         let mut editor = Editor::with_history(config, history)?;
-        editor.set_helper(Some(Assistant { names, known: RefCell::default(), accepted: Cell::new(false) }));
+        editor.set_helper(Some(Assistant { names, known: RefCell::default(), accepted: Cell::new(false), question }));
         Ok(LineEditor { editor })
     }
 
@@ -121,6 +125,7 @@ struct Assistant {
     known: RefCell<Names>,
     /// Enter was pressed.
     accepted: Cell<bool>,
+    question: Question,
 }
 
 impl Helper for Assistant {}
@@ -154,7 +159,7 @@ impl Highlighter for Assistant {
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
         match self.accepted.get() {
             true => Cow::Borrowed(""),
-            false => Cow::Borrowed(prompt),
+            false => self.question.instead_of(prompt),
         }
     }
 

@@ -6,7 +6,7 @@ use super::command::{Command, Names};
 use super::conversation::{Conversation, Input, Output};
 use super::ending::{End, Ending, messages_are};
 use super::heartbeat::Heartbeat;
-use super::input::Typed;
+use super::input::{Question, Typed};
 use super::json;
 use super::keeper::{Keeper, Shown};
 use super::memo::Memo;
@@ -70,6 +70,8 @@ pub struct Shell {
     pub(super) output_closed: Receiver<()>,
     /// On a terminal: asks for a line.
     pub(super) prompts: Sender<String>,
+    /// On a terminal: takes the place of a prompt that is there already.
+    pub(super) question: Question,
     /// What can be completed: the newest replaces one that was not fetched.
     pub(super) names: (Sender<Names>, Receiver<Names>),
 }
@@ -189,7 +191,10 @@ impl Shell {
     fn handle(&mut self, now: Now, input: Input) -> Result<(), u8> {
         let mut result = Ok(());
         let mut settled = Vec::new();
-        for output in self.conversation.handle(now, input) {
+        let outputs = self.conversation.handle(now, input);
+        // Before what it is about is printed, which draws the prompt anew.
+        self.question.ask(self.conversation.asks_for_a_nick());
+        for output in outputs {
             // An end in the middle takes nothing from what belongs to it.
             result = result.and(match output {
                 Output::Settled(id) => {

@@ -73,6 +73,9 @@ fn at_the_question_for_a_nick_one_can_leave() {
     let _alice = member(&broker, "alice");
     let mut second = Pty::start(&["client", &broker.address(), "--nick", "alice"]);
     second.wait_for_screen("the question", |lines| lines.iter().any(|line| line.contains("which other")));
+    second.wait_for_screen("a prompt that asks", |lines| lines.last().is_some_and(|line| line == "nick:"));
+    second.press("a b\r");
+    second.wait_for_screen("the next prompt", |lines| lines.last().is_some_and(|line| line == "another nick:"));
     second.press("/quit\r");
     assert_eq!(second.exit_code(), 0);
 }

@@ -19,7 +19,7 @@ impl Conversation {
                 self.requests.expect_nothing_of_the_last();
                 self.answer(match self.connection_is_up {
                     true => format!("no chat server is answering: {command} waits for one"),
-                    false => format!("not connected: {command} is asked when the connection is back"),
+                    false => format!("not connected: {command} is asked as soon as there is a connection"),
                 });
                 self.send_requests(now);
             }

@@ -66,6 +66,9 @@ impl Conversation {
                 let messages = if unconfirmed == 1 { "message" } else { "messages" };
                 self.answer(format!("{unconfirmed} {messages} not confirmed as {}: sent again as {to}", self.nick));
             }
+            if !self.connection_is_up {
+                self.answer(format!("you are {to} as soon as there is a connection"));
+            }
             // In another spelling one is the same person, who stays.
             let leave = if to.key() == self.nick.key() { None } else { self.leave(now) };
             self.become_known_as(to, leave);
@@ -121,6 +124,11 @@ impl Conversation {
             None => String::new(),
         };
         self.error(format!("the nick {} is in use: which other one do you take?{free}", self.nick), None);
+    }
+
+    /// Whether the next line is a nick.
+    pub fn asks_for_a_nick(&self) -> bool {
+        self.choosing_nick
     }
 
     /// What stands before the line that is typed.

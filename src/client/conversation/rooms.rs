@@ -139,7 +139,8 @@ impl Conversation {
             self.answer(format!("… and {} more", others.len() - LISTED));
         }
         if rooms.is_empty() {
-            self.answer("of other rooms only a chat server could tell, and none is answering");
+            let why = if self.connection_is_up { "no chat server is answering" } else { "not connected" };
+            self.answer(format!("{why}: which others there are is not known"));
         }
     }
 }

@@ -20,7 +20,10 @@ pub fn is_wanted(news: &News) -> bool {
         news,
         News::Users { .. } | News::Rooms { .. } | News::BrokerRoundTrip(_) | News::ServerRoundTrip { .. }
     );
-    is_answer || matches!(news, News::Answer(_) | News::Gap { .. } | News::Waiting { .. })
+    let is_outage = matches!(news, News::Disconnected { .. } | News::Connected { again: true, .. });
+    is_answer
+        || is_outage
+        || matches!(news, News::Answer(_) | News::Delayed(_) | News::Gap { .. } | News::Waiting { .. })
 }
 
 /// Everything that is neither a message nor an error, in words.
@@ -55,7 +58,7 @@ pub fn notice(news: &News) -> Option<String> {
         }
         News::Unread { room } => format!("#{room}: since you left"),
         News::Delayed(obstacle) => match obstacle {
-            Obstacle::Connection => "not sent yet: it goes out when the connection is back",
+            Obstacle::Connection => "not sent yet: it goes out as soon as there is a connection",
             Obstacle::Broker => "not sent yet: the broker has not confirmed it",
             Obstacle::Server => "not stored yet: the chat server is away, and gets it when it is back",
             Obstacle::Silence => "not stored yet: the chat server has not confirmed it",

@@ -111,7 +111,7 @@ fn rooms_are_listed_with_what_is_unread() {
 #[test]
 fn without_a_server_ones_own_rooms_are_listed_at_once() {
     let mut stage = Stage::without_a_server();
-    stage.check_typed("/rooms", &["> #lobby", "of other rooms only a chat server could tell, and none is answering"]);
+    stage.check_typed("/rooms", &["> #lobby", "no chat server is answering: which others there are is not known"]);
     stage.check_typed("/users", &["no chat server is answering: /users waits for one"]);
     stage.after(5_000);
     stage.check_told(&[]);
@@ -122,7 +122,7 @@ fn without_a_connection_questions_wait_and_pings_do_not() {
     let mut stage = Stage::at_a_terminal();
     stage.input(Input::Lost { reason: "x".to_owned() });
     stage.out.clear();
-    stage.check_typed("/history", &["not connected: /history of #lobby is asked when the connection is back"]);
+    stage.check_typed("/history", &["not connected: /history of #lobby is asked as soon as there is a connection"]);
     stage.check_typed("/ping", &["not connected: there is nothing to measure"]);
 }
 

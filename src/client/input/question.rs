@@ -1,0 +1,53 @@
+//! A question that comes up while a line is typed: its words take the place of the prompt that stands there. The line
+//! editor has measured that prompt, so that they have to be as wide.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The longest that fits is taken.
+const WORDS: [&str; 4] = ["another nick: ", "your nick: ", "nick: ", "? "];
+
+/// Whether another nick is asked for: the shell says so, the input thread draws it.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    is_asked: Arc<AtomicBool>,
+}
+
+impl Question {
+    pub fn ask(&self, is_asked: bool) {
+        self.is_asked.store(is_asked, Ordering::Relaxed);
+    }
+
+    /// What stands in the place of this prompt now.
+    pub fn instead_of<'p>(&self, prompt: &'p str) -> Cow<'p, str> {
+        let width = prompt.chars().count();
+        let fitting = WORDS.iter().find(|words| words.len() <= width);
+        match fitting.filter(|_| self.is_asked.load(Ordering::Relaxed)) {
+            Some(words) => Cow::Owned(format!("{words:<width$}")),
+            None => Cow::Borrowed(prompt),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_as_wide_as_what_it_replaces() {
+        let question = Question::default();
+        assert_eq!(question.instead_of("#lobby> "), "#lobby> ");
+        question.ask(true);
+        for (prompt, shown) in [
+            ("#lobby> ", "nick:   "),
+            ("#a> ", "?   "),
+            ("#a-very-long-room> ", "another nick:      "),
+            ("another nick: ", "another nick: "),
+        ] {
+            assert_eq!(question.instead_of(prompt), shown);
+        }
+        question.ask(false);
+        assert_eq!(question.instead_of("#a> "), "#a> ");
+    }
+}
