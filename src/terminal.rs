@@ -86,6 +86,18 @@ impl Drop for Terminal {
     }
 }
 
+/// How many columns the terminal at standard output has; as many as most have where it does not tell.
+#[allow(dead_code)]
+pub fn columns() -> usize {
+    const USUAL: usize = 80;
+    let mut size = MaybeUninit::<libc::winsize>::uninit();
+    // SAFETY: TIOCGWINSZ writes a whole winsize where it returns 0, and only then it is read.
+    let size = unsafe {
+        (libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, size.as_mut_ptr()) == 0).then(|| size.assume_init())
+    };
+    size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(USUAL)
+}
+
 /// Asks for the password of the broker's log-in, where there is a user name without one and a terminal to ask on.
 pub fn password(
     connection: &mut Connection,

@@ -41,6 +41,9 @@ pub fn add(numbers: &mut Ranges, number: u64) -> bool {
     is_new
 }
 
+/// Lines typed that are remembered.
+pub const LINES: usize = 500;
+
 /// One thing to remember, once what was told before it is printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Memo {
@@ -65,6 +68,8 @@ pub enum Memo {
     /// This one's messages are hidden, in this chat, whatever one's own nick.
     Ignored(Nick),
     Unignored(NickKey),
+    /// This line was typed, and is offered again in later runs.
+    Typed(String),
 }
 
 /// Series of which messages were shown, and which ones: the series that was longest not heard of first.
@@ -79,6 +84,8 @@ pub struct Remembered {
     pub server_seen: bool,
     /// Whose messages are hidden.
     pub ignored: Vec<Nick>,
+    /// Lines that were typed, the last one last.
+    pub typed: Vec<String>,
     /// What an `--outbox` still holds, in the order in which it was taken.
     pub outbox: Vec<Kept>,
 }

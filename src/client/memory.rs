@@ -9,6 +9,7 @@ mod outbox_file;
 mod shown;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 pub use outbox_file::OutboxFile;
 
@@ -52,7 +53,7 @@ const SCHEMA: &str = "
 ";
 
 /// What each version added: a file of an earlier one gets the rest when it is opened.
-const STEPS: &[Step] = &[&[SCHEMA, shown::SCHEMA], &[ignored::SCHEMA]];
+const STEPS: &[Step] = &[&[SCHEMA, shown::SCHEMA], &[ignored::SCHEMA], &[typed::SCHEMA]];
 
 /// The statements that lead from one version of a file (`PRAGMA user_version`) to the next.
 type Step = &'static [&'static str];
@@ -172,6 +173,7 @@ impl Memory {
         let mut remembered = Remembered {
             server_seen: self.server_seen()?,
             ignored: ignored::recall(&self.sql, self.place)?,
+            typed: typed::recall(&self.sql, self.person)?,
             ..Remembered::default()
         };
         let mut statement = self.sql.prepare("SELECT room, epoch, pos FROM cursors WHERE person = ?1")?;
@@ -216,6 +218,10 @@ impl Memory {
                 }
                 Memo::Unignored(key) => {
                     ignored::remove(&transaction, self.place, key)?;
+                    continue;
+                }
+                Memo::Typed(line) => {
+                    typed::add(&transaction, self.person, line)?;
                     continue;
                 }
                 Memo::Shown { room, series, number } => (room.as_str(), series, *number),

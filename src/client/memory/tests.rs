@@ -263,6 +263,23 @@ fn an_outbox_goes_along_with_a_nick() {
     assert_eq!(messages[0].message.id(), kept(1, "lobby").message.id());
 }
 
+#[test]
+fn the_lines_somebody_typed_are_their_own() {
+    let folder = Folder::new();
+    let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
+    let typed = |lines: &[&str]| lines.iter().map(|line| Memo::Typed((*line).to_owned())).collect::<Vec<_>>();
+    memory.keep(&typed(&["one", "two", "two", "one", "two\nlines"])).unwrap();
+    memory.keep(&typed(&["two\nlines"])).unwrap();
+    assert_eq!(memory.recall().unwrap().typed, ["one", "two", "one", "two\nlines"]);
+    memory.be(NickKey::parse("bob").unwrap()).unwrap();
+    assert!(memory.recall().unwrap().typed.is_empty());
+    memory.keep(&(1..=600).map(|number| Memo::Typed(number.to_string())).collect::<Vec<_>>()).unwrap();
+    let last: Vec<_> = (101..=600).map(|number| number.to_string()).collect();
+    assert_eq!(memory.recall().unwrap().typed, last);
+    memory.be(NickKey::parse("alice").unwrap()).unwrap();
+    assert_eq!(memory.recall().unwrap().typed.len(), 4);
+}
+
 fn kept(seq: u64, name: &str) -> Kept {
     Kept {
         message: Message::Chat(Chat {

@@ -2,10 +2,11 @@
 
 use super::Shell;
 use crate::client::SIGNAL;
-use crate::client::command::{Command, Target};
+use crate::client::command::{self, Command, Target};
 use crate::client::conversation::Input;
 use crate::client::input::Typed;
 use crate::client::json;
+use crate::client::memo::Memo;
 use crate::client::news::News;
 use crate::client::start::Mode;
 use crate::now::Now;
@@ -16,7 +17,12 @@ use signal_hook::consts::SIGINT;
 impl Shell {
     pub(super) fn typed(&mut self, now: Now, typed: Typed) -> Result<(), u8> {
         match (typed, self.mode) {
-            (Typed::Line(line), Mode::Chat) => self.handle(now, Input::Typed(line)),
+            (Typed::Line(line), Mode::Chat) => {
+                if is_for_later_runs(&line) {
+                    self.keeper.remember(Memo::Typed(line.clone()));
+                }
+                self.handle(now, Input::Typed(line))
+            }
             (Typed::Line(line), _) if line.trim().is_empty() => Ok(()),
             (Typed::Line(line), Mode::Json) => match json::parse(&line) {
                 Ok((command, reference)) => self.ordered(now, command, reference),
@@ -68,5 +74,28 @@ impl Shell {
         }
         let to = self.addressee.clone().map_or(Target::Here, Target::Nick);
         self.handle(now, Input::Command(Command::Say { text, to, action: false }, None))
+    }
+}
+
+/// What was said to one person alone is kept on no disk, nor is what may have been meant so.
+fn is_for_later_runs(line: &str) -> bool {
+    match command::parse(line) {
+        Ok(Command::Say { to: Target::Nick(_), .. } | Command::Reply(_)) | Err(_) => false,
+        Ok(_) => !line.trim().is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_for_later_runs;
+
+    #[test]
+    fn direct_messages_are_not_remembered() {
+        for line in ["hello", "//usr", "/me waves", "/join dev", "two\nlines"] {
+            assert!(is_for_later_runs(line), "{line}");
+        }
+        for line in ["/msg bob psst", "/W bob psst", "/reply psst", "/mgs bob psst", "/msg bob", "", " "] {
+            assert!(!is_for_later_runs(line), "{line}");
+        }
     }
 }
