@@ -4,6 +4,7 @@
 
 mod address;
 mod broker;
+mod config;
 mod connection;
 mod environment;
 mod error;
@@ -26,7 +27,7 @@ pub use transfer::{ExportOptions, ImportOptions, Since};
 
 use crate::link::{Qos, Settings};
 use crate::nearest::nearest;
-use connection::{connection, seconds};
+use connection::{choice, connection, seconds};
 use given::{Given, Level};
 
 /// What a run is asked to do.
@@ -39,8 +40,21 @@ pub enum Invocation {
     Import(ImportOptions),
     /// Print this text.
     Help(String),
+    /// Print this, what holds and where it is from.
+    Config(String),
     /// Print the version.
     Version,
+}
+
+impl Invocation {
+    fn connection(&self) -> Option<&Connection> {
+        match self {
+            Invocation::Server(options) => Some(&options.connection),
+            Invocation::Client(options) => Some(&options.connection),
+            Invocation::Check(options) => Some(&options.connection),
+            _ => None,
+        }
+    }
 }
 
 /// What every subcommand has.
@@ -71,6 +85,18 @@ pub enum Color {
     Auto,
     Always,
     Never,
+}
+
+/// When a client on a terminal rings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bell {
+    Never,
+    /// Somebody names one's nick.
+    Mention,
+    /// And at a direct message.
+    Direct,
+    /// At every message of somebody else.
+    All,
 }
 
 /// `mqttchat server`.
@@ -111,6 +137,9 @@ pub struct ClientOptions {
     pub wait: Option<Duration>,
     /// Whether to ask for past messages.
     pub history: bool,
+    pub bell: Bell,
+    /// Have the terminal notify, too, where the bell rings.
+    pub notify: bool,
     /// Keep here what is not stored yet.
     pub outbox: Option<PathBuf>,
     /// Where what was shown is remembered; `None` where there is no place for it.
@@ -217,7 +246,7 @@ fn invocation(
     let in_environment = Level::from_environment(subcommand, environment)?;
     let given = Given { levels: [typed, in_environment, in_file] };
     let connected = |warnings| connection(&given, environment, warnings);
-    Ok(match subcommand {
+    let invocation = match subcommand {
         Subcommand::Server => Invocation::Server(server(&given, connected(warnings)?, environment)?),
         Subcommand::Client => Invocation::Client(client(&given, connected(warnings)?, environment)?),
         Subcommand::Check => {
@@ -225,7 +254,12 @@ fn invocation(
         }
         Subcommand::Export => Invocation::Export(transfer::export(&given, environment)?),
         Subcommand::Import => Invocation::Import(transfer::import(&given, environment)?),
-    })
+    };
+    // What is wrong is told in its place.
+    match given.is_on("print-config") {
+        true => Ok(Invocation::Config(config::config(subcommand, &given, invocation.connection()))),
+        false => Ok(invocation),
+    }
 }
 
 /// The option file: the one that is named must be there, the default one may be missing, and
@@ -303,6 +337,14 @@ fn client(given: &Given, connection: Connection, environment: &Environment) -> R
         count: count.transpose()?,
         wait: seconds(given, "wait", 1, u32::MAX)?,
         history: !given.is_on("no-history"),
+        bell: choice(
+            given,
+            "bell",
+            &[("never", Bell::Never), ("mention", Bell::Mention), ("direct", Bell::Direct), ("all", Bell::All)],
+            "never, mention, direct or all",
+        )?
+        .unwrap_or(Bell::Direct),
+        notify: given.is_on("notify"),
         outbox: given.text("outbox").map(PathBuf::from),
         state_file: environment.client_state_file(),
         connection,

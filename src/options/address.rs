@@ -2,7 +2,7 @@
 
 use super::broker::{self, Broker, BrokerError};
 use super::error::UsageError;
-use super::given::Given;
+use super::given::{Given, Item};
 
 /// The level of a broker that nobody named: after all others.
 const NOWHERE: usize = usize::MAX;
@@ -17,6 +17,17 @@ impl Named {
     /// The broker, where that level is the one that names it.
     pub fn at(&self, level: usize) -> Option<&Broker> {
         Some(&self.broker).filter(|_| level == self.level)
+    }
+
+    /// The option that names it, and its level; `None` for BROKER, and where nobody does.
+    pub fn item<'a>(&self, given: &'a Given) -> Option<(usize, &'a Item)> {
+        let level = given.levels.get(self.level).filter(|level| level.words.is_empty())?;
+        Some((self.level, level.item("url").or(level.item("host"))?))
+    }
+
+    /// Whether nobody names it.
+    pub fn is_default(&self) -> bool {
+        self.level == NOWHERE
     }
 
     /// Find it; localhost where nobody named one.

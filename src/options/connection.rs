@@ -92,7 +92,12 @@ pub(super) fn seconds(given: &Given, long: &str, min: u32, max: u32) -> Result<O
 }
 
 /// The value that one of a few words stands for, where it was given.
-fn choice<T: Copy>(given: &Given, long: &str, words: &[(&str, T)], told: &str) -> Result<Option<T>, UsageError> {
+pub(super) fn choice<T: Copy>(
+    given: &Given,
+    long: &str,
+    words: &[(&str, T)],
+    told: &str,
+) -> Result<Option<T>, UsageError> {
     let Some(item) = given.item(long) else {
         return Ok(None);
     };

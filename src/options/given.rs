@@ -83,6 +83,11 @@ impl Level {
         self.items.iter().find(|item| item.flag.long == long)
     }
 
+    /// All of it, in its order.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
     fn add(&mut self, flag: &'static Flag, value: String, origin: String) -> Result<(), UsageError> {
         let item = Item { flag, value, origin };
         if item.value.contains('\0') {

@@ -100,6 +100,8 @@ pub struct Flag {
     pub variable: &'static str,
     /// Whether it may be given more than once.
     pub repeatable: bool,
+    /// What its argument can be, where that is one of a few words.
+    pub words: &'static [&'static str],
 }
 
 impl Flag {
@@ -121,6 +123,10 @@ impl Flag {
         Flag { variable, ..self }
     }
 
+    const fn words(self, words: &'static [&'static str]) -> Flag {
+        Flag { words, ..self }
+    }
+
     const fn repeatable(self) -> Flag {
         Flag { repeatable: true, ..self }
     }
@@ -128,7 +134,7 @@ impl Flag {
 
 /// An option that takes `argument`.
 const fn value(short: &'static str, long: &'static str, argument: &'static str, help: &'static str) -> Flag {
-    Flag { short, long, argument, help, default: "", variable: "", repeatable: false }
+    Flag { short, long, argument, help, default: "", variable: "", repeatable: false, words: &[] }
 }
 
 /// An option without an argument.
@@ -156,13 +162,14 @@ pub const GROUPS: &[Group] = &[
                 .variable("MQTT_PASSWORD"),
             value("", "password-file", "FILE", "and the password in the first line of FILE"),
             value("k", "keepalive", "SECONDS", "MQTT's keep alive").default("30"),
-            value("q", "qos", "0|1|2", "quality of service of chat messages").default("1"),
+            value("q", "qos", "0|1|2", "quality of service of chat messages").words(&["0", "1", "2"]).default("1"),
             value(
                 "V",
                 "protocol-version",
                 "VERSION",
                 "MQTT version: auto (5, then 3.1.1 where the broker refuses), 5 or 311",
             )
+            .words(&["auto", "5", "311"])
             .default("auto"),
             value("", "topic-root", "ROOT", "what the chat's topics begin with").default("chat"),
         ],
@@ -233,6 +240,15 @@ pub const GROUPS: &[Group] = &[
             .default("30 for a sender, else for ever"),
             value("", "outbox", "FILE", "keep here what is not stored yet, for a next run to send"),
             switch("", "no-history", "do not ask for past messages"),
+            value(
+                "",
+                "bell",
+                "WHEN",
+                "ring on a terminal: never, at a mention of your nick, at direct messages too, at all messages",
+            )
+            .words(&["never", "mention", "direct", "all"])
+            .default("direct"),
+            switch("", "notify", "have the terminal notify you where the bell rings (OSC 9 and 777)"),
             value("i", "id", "ID", "MQTT client identifier")
                 .default("mqttchat- and 12 random characters")
                 .variable("MQTT_CLIENT_ID"),
@@ -281,6 +297,7 @@ pub const GROUPS: &[Group] = &[
             switch("v", "verbose", "say more"),
             switch("", "quiet", "say only what is wrong"),
             value("", "color", "WHEN", "colours: auto (on a terminal), always or never")
+                .words(&["auto", "always", "never"])
                 .default("auto; never where NO_COLOR is set")
                 .variable("NO_COLOR"),
         ],
@@ -292,6 +309,7 @@ pub const GROUPS: &[Group] = &[
         flags: &[
             value("o", "options-file", "FILE", "read options from FILE")
                 .default("$XDG_CONFIG_HOME/mqttchat, else ~/.config/mqttchat, if there"),
+            switch("", "print-config", "print what holds for each option and where it is from, and end"),
             switch("", "help", "print this"),
             switch("", "version", "print the version"),
         ],

@@ -1,6 +1,7 @@
 //! The command line as users type it: arguments, variables and files in, options or one line out.
 
 mod accepted;
+mod config;
 mod laws;
 mod refused;
 

@@ -1,0 +1,109 @@
+//! What `--print-config` prints: what holds for every option of a subcommand, and where it is from. Never a password.
+//! Pure.
+
+use super::Connection;
+use super::address::Named;
+use super::given::{Given, Item};
+use super::table::{Flag, Subcommand};
+
+/// What stands in the place of a password.
+const HIDDEN: &str = "(hidden)";
+/// Where the origin begins.
+const INDENT: usize = 40;
+
+/// A line for each option that may stand in an option file. `connection`: what was made of those that name a broker and
+/// log in, since one of them can say several things at once.
+pub(super) fn config(subcommand: Subcommand, given: &Given, connection: Option<&Connection>) -> String {
+    let mut text = String::new();
+    for group in subcommand.groups().filter(|group| group.in_file) {
+        for flag in group.flags {
+            match connection.and_then(|connection| of_broker(flag, given, connection)) {
+                Some((value, origin)) => line(&mut text, flag, &value, &origin),
+                None => option(&mut text, flag, given),
+            }
+        }
+    }
+    text
+}
+
+fn option(text: &mut String, flag: &'static Flag, given: &Given) {
+    let all = given.levels.iter().map(|level| level.items().iter().filter(|item| item.flag.long == flag.long));
+    let items = all.map(Iterator::collect::<Vec<&Item>>).enumerate().find(|(_, items)| !items.is_empty());
+    let Some((level, items)) = items else {
+        let default = match (flag.default, flag.is_switch()) {
+            ("", true) => "default: off".to_owned(),
+            ("", false) => "not given".to_owned(),
+            (default, _) => format!("default: {default}"),
+        };
+        return line(text, flag, "", &default);
+    };
+    for item in items {
+        line(text, flag, &item.value, &origin(level, item));
+    }
+}
+
+/// Value and origin of what an address can say too: broker, port, log-in.
+fn of_broker(flag: &Flag, given: &Given, connection: &Connection) -> Option<(String, String)> {
+    let named = Named::find(given).ok()?;
+    let settings = &connection.settings;
+    let host = || match named.item(given) {
+        Some((level, item)) => origin(level, item),
+        None if named.is_default() => "default".to_owned(),
+        None => "command line: BROKER".to_owned(),
+    };
+    // Which one of an address and an option counts, the first level that has either decides.
+    let or_address = |long: &str, in_address: bool| {
+        given.levels.iter().enumerate().find_map(|(level, options)| match options.item(long) {
+            Some(item) => Some(origin(level, item)),
+            None => named.at(level).filter(|_| in_address).map(|_| host()),
+        })
+    };
+    match flag.long {
+        "host" => Some((settings.address.host.clone(), host())),
+        "port" => {
+            let is_of_scheme = named.broker.port.is_none() && named.broker.scheme.is_some();
+            let origin = match or_address("port", named.broker.port.is_some() || is_of_scheme) {
+                Some(origin) if !is_of_scheme => origin,
+                _ => "default".to_owned(),
+            };
+            Some((settings.address.port.to_string(), origin))
+        }
+        "url" => Some((String::new(), "not given".to_owned())).filter(|_| given.item("url").is_none()).or_else(|| {
+            let (level, item) = named.item(given).filter(|(_, item)| item.flag.long == "url")?;
+            Some((without_password(&item.value), origin(level, item)))
+        }),
+        "username" => {
+            let origin = or_address("username", named.broker.username.is_some())?;
+            Some((settings.username.clone()?, origin))
+        }
+        "password" => {
+            let file = given.item("password-file").is_some() && given.item("password").is_none();
+            settings.password.as_ref().filter(|_| !file)?;
+            Some((HIDDEN.to_owned(), or_address("password", named.broker.password.is_some())?))
+        }
+        _ => None,
+    }
+}
+
+fn origin(level: usize, item: &Item) -> String {
+    match level {
+        0 => "command line".to_owned(),
+        1 => format!("environment: {}", item.flag.variable),
+        _ => format!("option file: {}", item.origin.trim_end_matches(&format!(": --{}", item.flag.long))),
+    }
+}
+
+fn line(text: &mut String, flag: &Flag, value: &str, origin: &str) {
+    let option = format!("--{} {value}", flag.long);
+    text.push_str(&format!("{:<INDENT$} {origin}\n", option.trim_end()));
+}
+
+/// `mqtt://alice:secret@host` without what is between its colon and its `@`.
+fn without_password(url: &str) -> String {
+    let parts = url.split_once("://").and_then(|(scheme, rest)| {
+        let (login, host) = rest.rsplit_once('@')?;
+        let (user, _) = login.split_once(':')?;
+        Some(format!("{scheme}://{user}:{HIDDEN}@{host}"))
+    });
+    parts.unwrap_or_else(|| url.to_owned())
+}

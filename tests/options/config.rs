@@ -1,0 +1,96 @@
+//! What `--print-config` prints.
+
+use super::{BARE, World, option_file, variables};
+use mqttchat::options::Invocation;
+
+/// Checks the lines `option | origin` of what `mqttchat LINE --print-config` prints; blanks do not matter.
+#[track_caller]
+fn check(world: World, line: &str, expected: &[&str]) {
+    let Ok(Invocation::Config(text)) = world.type_in(&format!("{line} --print-config")) else {
+        panic!("{line} prints its configuration");
+    };
+    let flat = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = text.lines().map(flat).collect();
+    for wanted in expected {
+        let (option, origin) = wanted.split_once(" | ").unwrap();
+        assert!(lines.contains(&format!("{option} {origin}")), "{wanted} in\n{text}");
+        let named = |line: &str| line.split(' ').next() == option.split(' ').next();
+        let times = expected.iter().filter(|line| named(line)).count();
+        assert_eq!(lines.iter().filter(|line| named(line)).count(), times, "{option} in\n{text}");
+    }
+    // The name of the default identifier has the word too.
+    assert!(!text.replace("{secret of", "").contains("secret"), "{text}");
+}
+
+#[test]
+fn each_value_has_its_origin() {
+    check(
+        BARE,
+        "client",
+        &["--host localhost | default", "--port 1883 | default", "--qos | default: 1", "--url | not given"],
+    );
+    let file = "\n--port 1884\n--topic-root ours\n--json\n";
+    check(
+        World { variables: "MQTT_BROKER_HOST=e\nMQTTCHAT_NICK=alice", option_file: Some(file) },
+        "client -q 0 --room a --room b",
+        &[
+            "--host e | environment: MQTT_BROKER_HOST",
+            "--port 1884 | option file: \"/home/a/.config/mqttchat\" line 2",
+            "--topic-root ours | option file: \"/home/a/.config/mqttchat\" line 3",
+            "--json | option file: \"/home/a/.config/mqttchat\" line 4",
+            "--nick alice | environment: MQTTCHAT_NICK",
+            "--qos 0 | command line",
+            "--room a | command line",
+            "--room b | command line",
+            "--notify | default: off",
+            "--bell | default: direct",
+        ],
+    );
+    check(BARE, "server", &["--retention | default: keep them for ever", "--memory | default: off"]);
+}
+
+#[test]
+fn what_an_address_says_holds() {
+    check(
+        option_file("--host f\n--port 1884\n--username f"),
+        "client mqtts://bob:secret@h",
+        &[
+            "--host h | command line: BROKER",
+            "--port 8883 | default",
+            "--username bob | command line: BROKER",
+            "--password (hidden) | command line: BROKER",
+        ],
+    );
+    check(
+        BARE,
+        "client h:99",
+        &["--host h | command line: BROKER", "--port 99 | command line: BROKER", "--username | not given"],
+    );
+    check(
+        BARE,
+        "client --url mqtt://bob:secret@h",
+        &["--url mqtt://bob:(hidden)@h | command line", "--host h | command line"],
+    );
+}
+
+#[test]
+fn a_password_is_never_printed() {
+    check(
+        variables("MQTT_USERNAME=bob\nMQTT_PASSWORD=secret"),
+        "client",
+        &["--password (hidden) | environment: MQTT_PASSWORD"],
+    );
+    check(
+        BARE,
+        "client -u bob --password-file /etc/password",
+        &["--password-file /etc/password | command line", "--username bob | command line"],
+    );
+    check(BARE, "client -u bob -P secret", &["--password (hidden) | command line"]);
+}
+
+#[test]
+fn what_is_wrong_is_told_in_its_place() {
+    assert!(BARE.type_in("client --port x --print-config").unwrap_err().contains("--port"));
+    assert!(BARE.type_in("client --bell never --print-config").is_ok());
+    assert!(BARE.type_in("client --bell loud").unwrap_err().contains("never, mention, direct or all"));
+}
