@@ -12,6 +12,7 @@ pub mod memo;
 mod memory;
 pub mod news;
 pub mod outbox;
+mod reading;
 mod screen;
 mod shell;
 mod start;
@@ -29,6 +30,7 @@ use heartbeat::Heartbeat;
 use input::{LineEditor, Question};
 use keeper::Keeper;
 use memory::{Memory, OutboxFile};
+use reading::Reading;
 use screen::Screen;
 use shell::Shell;
 use start::{Mode, Refusal};
@@ -37,7 +39,8 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
 use uplink::Uplink;
-use view::View;
+use view::alert::Notify;
+use view::{Reader, View};
 
 /// Exit codes, as mosquitto_sub's where it has them.
 const FAILURE: u8 = 1;
@@ -97,6 +100,12 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         // Without a shell there is nobody to end.
         let _ = to_closed.send(());
     };
+    let notify = options.notify.then(|| Notify::of(|name| std::env::var(name).ok()));
+    let reader = Reader {
+        nick: conversation.nick().clone(),
+        rooms_are_many: conversation.is_in_rooms(),
+        columns: terminal::columns(),
+    };
     Ok(Shell {
         mode,
         conversation,
@@ -106,7 +115,9 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
             color,
             quiet: options.connection.quiet,
             zone: |at| at.with_timezone(&Local).fixed_offset(),
+            reader,
         },
+        reading: Reading::new(options.bell, notify),
         uplink: Uplink::new(options.connection.qos),
         ending: Ending::new(Instant::now(), mode == Mode::Sender, options.wait, options.count),
         went_wrong: false,

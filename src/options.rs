@@ -88,7 +88,7 @@ pub enum Color {
 }
 
 /// When a client on a terminal rings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bell {
     Never,
     /// Somebody names one's nick.
@@ -138,7 +138,7 @@ pub struct ClientOptions {
     /// Whether to ask for past messages.
     pub history: bool,
     pub bell: Bell,
-    /// Have the terminal notify, too, where the bell rings.
+    /// Have the terminal notify, too: of what rings, and of mentions and direct messages at least.
     pub notify: bool,
     /// Keep here what is not stored yet.
     pub outbox: Option<PathBuf>,

@@ -62,7 +62,8 @@ fn the_cores_know_no_clock_thread_channel_or_process() {
     let cores = |file: &str| {
         let pure = ["protocol", "server/chat", "server/delays", "server/roster", "server/notices", "server/stats"];
         let these = ["server/acks", "server/marks", "server/direct"];
-        let pure_too = ["client/command", "client/conversation", "client/outbox", "client/view", "client/json"];
+        let pure_too =
+            ["client/command", "client/conversation", "client/outbox", "client/view", "client/reading", "client/json"];
         let and_these = [
             "client/news",
             "client/memo.rs",

@@ -248,6 +248,11 @@ impl Conversation {
         &self.nick
     }
 
+    /// Whether it is in other rooms than the lobby.
+    pub fn is_in_rooms(&self) -> bool {
+        !self.rooms.is_empty()
+    }
+
     /// Where the broker is, for people.
     pub fn broker(&self) -> &str {
         &self.config.broker

@@ -27,6 +27,10 @@ pub enum News {
     Page {
         room: RoomName,
         page: History,
+        /// Somebody has asked for it.
+        by_user: bool,
+        /// Another one follows.
+        more: bool,
         reference: Option<Value>,
     },
     /// The server refused something.

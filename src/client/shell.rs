@@ -12,6 +12,7 @@ use super::keeper::{Keeper, Shown};
 use super::memo::Memo;
 use super::memory::{self, OutboxFile};
 use super::news::News;
+use super::reading::Reading;
 use super::screen::Screen;
 use super::start::{self, Mode};
 use super::uplink::{Heard, Numbered, Uplink};
@@ -21,7 +22,7 @@ use crate::link::Failure;
 use crate::now::Now;
 use crate::options::ClientOptions;
 use crate::protocol::{Nick, text};
-use crate::terminal::Terminal;
+use crate::terminal::{self, Terminal};
 use crossbeam_channel::{Receiver, Sender, never, select};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -47,6 +48,8 @@ pub struct Shell {
     pub(super) mode: Mode,
     pub(super) conversation: Conversation,
     pub(super) view: View,
+    /// At a terminal.
+    pub(super) reading: Reading,
     /// `--to`.
     pub(super) addressee: Option<Nick>,
     pub(super) uplink: Uplink,
@@ -158,6 +161,7 @@ impl Shell {
             }
             Event::Tick => {
                 self.offer_names();
+                self.read_on(now);
                 self.handle(now, Input::Tick)
             }
             Event::Signal(signal) => Err(SIGNAL + signal as u8),
@@ -280,13 +284,35 @@ impl Shell {
         if matches!(news, News::Sent { .. } | News::Stored { .. }) {
             self.ending.gets_on(now.instant);
         }
-        if let Some(line) = self.view.line(now.wall, news) {
-            self.screen.print(line);
+        match self.mode {
+            Mode::Chat => {
+                self.look_at_the_reader();
+                let lines = self.reading.hear(now, news, &self.view);
+                lines.into_iter().for_each(|line| self.screen.print(line));
+            }
+            _ => self.view.line(now.wall, news).into_iter().for_each(|line| self.screen.print(line)),
         }
         if matches!(news, News::Said(said) if !said.own && !said.history) {
             self.ending.heard(now.instant);
         }
         Ok(())
+    }
+
+    fn look_at_the_reader(&mut self) {
+        let reader = &mut self.view.reader;
+        if reader.nick != *self.conversation.nick() {
+            reader.nick = self.conversation.nick().clone();
+        }
+        (reader.rooms_are_many, reader.columns) = (self.conversation.is_in_rooms(), terminal::columns());
+    }
+
+    /// Prints what has waited for more of its kind.
+    fn read_on(&mut self, now: Now) {
+        if self.reading.due().is_some_and(|due| now.instant >= due) {
+            self.look_at_the_reader();
+            let lines = self.reading.tick(now, &self.view);
+            lines.into_iter().for_each(|line| self.screen.print(line));
+        }
     }
 
     /// What comes after the last message that `-C` wants is left to a next run, from the first that is passed over.
@@ -368,7 +394,9 @@ impl Shell {
     }
 
     /// Prints what is still to be printed, leaves the chat and puts the terminal back.
-    fn end(self) {
+    fn end(mut self) {
+        let last = self.reading.finish(Now::read(), &self.view);
+        last.into_iter().for_each(|line| self.screen.print(line));
         for publication in self.keeper.finish(self.screen) {
             self.uplink.publish(publication);
         }

@@ -248,7 +248,11 @@ pub const GROUPS: &[Group] = &[
             )
             .words(&["never", "mention", "direct", "all"])
             .default("direct"),
-            switch("", "notify", "have the terminal notify you where the bell rings (OSC 9 and 777)"),
+            switch(
+                "",
+                "notify",
+                "have the terminal notify you too, of mentions and direct messages at least (OSC 9 or 777)",
+            ),
             value("i", "id", "ID", "MQTT client identifier")
                 .default("mqttchat- and 12 random characters")
                 .variable("MQTT_CLIENT_ID"),

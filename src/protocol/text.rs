@@ -2,6 +2,13 @@
 
 use super::limits::TEXT_CHARS;
 use std::borrow::Cow;
+use unicode_width::UnicodeWidthChar;
+
+/// Marks that a character may carry: Vietnamese and Hebrew, emoji of whole families and old Hangul need no more. With
+/// dozens of them a text climbs over the lines around it.
+const MARKS: usize = 4;
+/// What a flag emoji of a region carries: its tags, of no width either.
+const TAGS: usize = 6;
 
 /// What a sender sends of what was typed: control characters but the newline are taken out.
 pub fn clean(text: &str) -> Cow<'_, str> {
@@ -26,6 +33,32 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 /// As [`visible`], but newlines stay: for a screen that breaks lines itself.
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| c == '\n')
+}
+
+/// Without the marks that are too many on their character, and no run of empty lines longer than one: what is left takes
+/// no more room than it needs.
+pub fn calm(text: &str) -> Cow<'_, str> {
+    let is_plain = |text: &str| text.is_ascii() && !text.contains("\n\n\n");
+    if is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut calm = String::with_capacity(text.len());
+    let (mut allowed, mut breaks) = (MARKS, 0);
+    for c in text.chars() {
+        breaks = if c == '\n' { breaks + 1 } else { 0 };
+        if c.width() == Some(0) {
+            if allowed == 0 {
+                continue;
+            }
+            allowed -= 1;
+        } else {
+            allowed = if c == '\u{1F3F4}' { TAGS } else { MARKS };
+        }
+        if breaks <= 2 {
+            calm.push(c);
+        }
+    }
+    Cow::Owned(calm)
 }
 
 fn escape(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
@@ -85,6 +118,18 @@ mod tests {
         check("abc\u{202e}fed", "abc\\u{202e}fed");
         check("two\nlines\r\t", "two\\nlines\\r\\t");
         assert_eq!(visible_lines("two\nlines\r"), "two\nlines\\r");
+    }
+
+    #[test]
+    fn a_text_stays_in_its_lines() {
+        assert_eq!(calm("plain\n\nand simple"), "plain\n\nand simple");
+        assert_eq!(calm("a\n\n\n\n\nb\n"), "a\n\nb\n");
+        let zalgo = format!("Z{}a{}", "\u{335}".repeat(40), "\u{301}".repeat(3));
+        assert_eq!(calm(&zalgo), format!("Z{}a{}", "\u{335}".repeat(4), "\u{301}".repeat(3)));
+        for whole in ["Việt", "ที่", "שָׁלוֹם", "👨‍👩‍👧‍👦", "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}", "🏳️‍🌈"]
+        {
+            assert_eq!(calm(whole), whole);
+        }
     }
 
     #[test]

@@ -71,7 +71,9 @@ fn on_a_terminal_waiting_is_a_line_and_delivered_none() {
     let mut alice = Pty::start(&["client", &chat.broker.address(), "--nick", "alice"]);
     alice.wait_for_line("1 online: alice");
     alice.press("/msg bob psst\r");
-    alice.wait_for_line("-- bob is away, and gets it when back");
+    alice.wait_for_screen("where it is", |lines| {
+        lines.iter().any(|line| line.starts_with("-- nobody called bob was seen here; the message waits"))
+    });
     let mut bob = chat.json("bob", &[]);
     event_with(&mut bob, "private", "psst");
     say(&mut bob, json!({"message": "thanks"}));

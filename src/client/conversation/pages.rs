@@ -40,14 +40,19 @@ impl Conversation {
             && asked.after.is_none()
             && self.cursors.take_missed(room);
         // Who wants no history asks only where it ends.
-        if by_user || asked.limit != Some(0) {
+        let is_told = by_user || asked.limit != Some(0);
+        if is_told {
             self.tell_page(now, room, &page, by_user, is_cut);
-            self.tell(News::Page { room: room.clone(), page, reference: open.origin.into_reference() });
         } else if is_cut {
             self.tell(News::Gap { room: room.clone() });
         }
-        if !by_user {
-            let filled = self.cursors.page(now.instant, asked, span.as_ref());
+        let filled = (!by_user).then(|| self.cursors.page(now.instant, asked, span.as_ref()));
+        if is_told {
+            let more = filled.as_ref().is_some_and(|filled| filled.next.is_some());
+            let reference = open.origin.into_reference();
+            self.tell(News::Page { room: room.clone(), page, by_user, more, reference });
+        }
+        if let Some(filled) = filled {
             self.cursor_moved(filled.moved, room);
             if let Some(next) = filled.next {
                 self.requests.open_of_our_own(Question::page(next));

@@ -1,0 +1,183 @@
+//! Pure: more than anybody can read is left out, room by room, and told as a number. What is left out is in the history.
+
+use crate::protocol::RoomName;
+use crate::protocol::limits::PAGE_MESSAGES;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// Messages that may come at once: more than a screen of them.
+const AT_ONCE: f64 = 50.0;
+/// Messages a second that can be followed for a while.
+const RATE: f64 = 10.0;
+/// A burst is over when there is room for so many again, so that it does not flicker.
+const CALM: f64 = 20.0;
+/// How often it is told how many were left out: at first, and in the end where it goes on and on.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+const TELL_AT_LEAST_EVERY: Duration = Duration::from_secs(8);
+
+#[derive(Debug, Default)]
+pub struct Bursts {
+    rooms: HashMap<RoomName, Room>,
+    /// When the next number is told, and how long that is after the one before.
+    tell_at: Option<Instant>,
+    pace: Duration,
+}
+
+#[derive(Debug)]
+struct Room {
+    /// How many may come, at this moment.
+    allowed: f64,
+    at: Instant,
+    is_burst: bool,
+    /// Left out and not told.
+    left_out: u64,
+    /// Left out in this burst.
+    in_all: u64,
+}
+
+impl Bursts {
+    /// Whether a message is to be shown.
+    pub fn admit(&mut self, now: Instant, name: &RoomName) -> bool {
+        let fresh = Room { allowed: AT_ONCE, at: now, is_burst: false, left_out: 0, in_all: 0 };
+        let room = self.rooms.entry(name.clone()).or_insert(fresh);
+        room.refill(now);
+        room.is_burst |= room.allowed < 1.0;
+        room.allowed = (room.allowed - 1.0).max(0.0);
+        if !room.is_burst {
+            return true;
+        }
+        room.left_out += 1;
+        room.in_all += 1;
+        if self.tell_at.is_none() {
+            (self.tell_at, self.pace) = (Some(now + TELL_EVERY), TELL_EVERY);
+        }
+        false
+    }
+
+    /// Whether a burst is over there and not all of it is told.
+    pub fn has_ended_in(&self, name: &RoomName) -> bool {
+        self.rooms.get(name).is_some_and(|room| !room.is_burst && room.left_out > 0)
+    }
+
+    pub fn due(&self) -> Option<Instant> {
+        let untold = || self.rooms.values().filter(|room| room.left_out > 0);
+        let calm = untold().map(Room::calm_at).min()?;
+        Some(self.tell_at.map_or(calm, |at| at.min(calm)))
+    }
+
+    /// A line for each room of which something was left out.
+    pub fn take(&mut self, now: Instant, rooms_are_many: bool) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (name, room) in &mut self.rooms {
+            room.refill(now);
+            if room.left_out > 0 {
+                let place = if rooms_are_many || !name.is_lobby() { format!("#{name} ") } else { String::new() };
+                let messages = if room.left_out == 1 { "message" } else { "messages" };
+                let read = room.in_all.min(PAGE_MESSAGES as u64);
+                let last = if room.in_all > read { " the last" } else { "" };
+                lines.push(format!("{place}… {} {messages}, /history {read} to read{last}", room.left_out));
+                room.left_out = 0;
+            }
+            if !room.is_burst {
+                room.in_all = 0;
+            }
+        }
+        lines.sort();
+        let goes_on = self.rooms.values().any(|room| room.is_burst);
+        self.pace = (self.pace * 2).min(TELL_AT_LEAST_EVERY);
+        self.tell_at = goes_on.then(|| now + self.pace);
+        lines
+    }
+}
+
+impl Room {
+    fn refill(&mut self, now: Instant) {
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        self.allowed = (self.allowed + since * RATE).min(AT_ONCE);
+        self.at = now;
+        self.is_burst &= self.allowed < CALM;
+    }
+
+    /// When the burst is over if nothing more comes.
+    fn calm_at(&self) -> Instant {
+        // A millisecond more than it takes, which rounding could.
+        let wait = Duration::from_secs_f64(((CALM - self.allowed) / RATE).max(0.0));
+        self.at + wait + Duration::from_millis(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Stage {
+        bursts: Bursts,
+        now: Instant,
+    }
+
+    impl Stage {
+        fn new() -> Stage {
+            Stage { bursts: Bursts::default(), now: Instant::now() }
+        }
+
+        /// So many messages, so many a second: how many of them are shown.
+        fn come(&mut self, count: u32, a_second: u32) -> u32 {
+            let shown = (0..count).filter(|_| {
+                self.now += Duration::from_secs(1) / a_second;
+                self.bursts.admit(self.now, &RoomName::lobby())
+            });
+            shown.count() as u32
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_is_shown() {
+        let mut stage = Stage::new();
+        assert_eq!(stage.come(50, 1_000), 50);
+        assert_eq!(stage.come(1_000, 9), 1_000);
+        assert_eq!(stage.bursts.due(), None);
+    }
+
+    #[test]
+    fn a_burst_is_a_number() {
+        let mut stage = Stage::new();
+        assert_eq!(stage.come(461, 10_000), 50);
+        let due = stage.bursts.due().unwrap();
+        assert!(due > stage.now && due < stage.now + TELL_EVERY);
+        assert_eq!(stage.bursts.take(due, false), ["… 411 messages, /history 411 to read"]);
+        assert_eq!(stage.bursts.due(), None);
+        // It is not over yet, and then it is.
+        assert_eq!(stage.come(1, 1), 0);
+        assert_eq!(stage.bursts.take(stage.now, true), ["#lobby … 1 message, /history 412 to read"]);
+        stage.now += Duration::from_secs(2);
+        assert_eq!(stage.come(1, 1), 1);
+        assert_eq!(stage.bursts.due(), None);
+    }
+
+    #[test]
+    fn one_that_goes_on_is_told_of_more_and_more_rarely() {
+        let mut stage = Stage::new();
+        stage.come(1_051, 1_000);
+        let mut told = Vec::new();
+        for _ in 0..30 {
+            if stage.bursts.due().is_some_and(|due| stage.now >= due) {
+                told.extend(stage.bursts.take(stage.now, false));
+            }
+            assert_eq!(stage.come(1_000, 1_000), 0);
+        }
+        assert!((4..=6).contains(&told.len()), "{told:?}");
+        assert!(told[1..].iter().all(|line| line.ends_with(", /history 500 to read the last")), "{told:?}");
+    }
+
+    #[test]
+    fn a_loud_room_leaves_the_others_alone() {
+        let mut stage = Stage::new();
+        stage.come(100, 1_000);
+        let dev = RoomName::parse("dev").unwrap();
+        assert!(stage.bursts.admit(stage.now, &dev));
+        assert!(!stage.bursts.has_ended_in(&RoomName::lobby()));
+        stage.now += Duration::from_secs(10);
+        assert!(stage.bursts.admit(stage.now, &RoomName::lobby()));
+        assert!(stage.bursts.has_ended_in(&RoomName::lobby()) && !stage.bursts.has_ended_in(&dev));
+    }
+}

@@ -1,0 +1,164 @@
+//! Pure: who comes and goes, gathered into one line: `+ alice, bob  − carol  (12 online)`. Who comes and goes within that
+//! time, or the other way round, is not worth a word.
+
+use crate::protocol::{Nick, Notice, NoticeKind};
+use std::time::{Duration, Instant};
+
+/// How long it is gathered. Who speaks in the meantime has their coming told first.
+const GATHER: Duration = Duration::from_secs(3);
+/// Names on either side; the others are counted.
+const NAMES: usize = 10;
+
+#[derive(Debug, Default)]
+pub struct Comings {
+    since: Option<Instant>,
+    came: Side,
+    went: Side,
+    /// As the last notice says.
+    online: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Side {
+    nicks: Vec<Nick>,
+    /// Those of them that timed out.
+    lost: Vec<Nick>,
+    /// Whom no notice names.
+    more: u64,
+}
+
+impl Comings {
+    pub fn add(&mut self, now: Instant, notice: &Notice) {
+        self.since.get_or_insert(now);
+        let named = if notice.nicks.is_empty() { std::slice::from_ref(&notice.nick) } else { &notice.nicks };
+        let (side, other) = match notice.kind {
+            NoticeKind::Join => (&mut self.came, &mut self.went),
+            NoticeKind::Leave | NoticeKind::Timeout => (&mut self.went, &mut self.came),
+        };
+        for nick in named {
+            if other.remove(nick) {
+                continue;
+            }
+            side.remove(nick);
+            side.nicks.push(nick.clone());
+            if notice.kind == NoticeKind::Timeout {
+                side.lost.push(nick.clone());
+            }
+        }
+        side.more += notice.count.unwrap_or(1).saturating_sub(named.len() as u64);
+        self.online = notice.online_users.or(self.online);
+    }
+
+    /// Whether it is going to tell of somebody.
+    pub fn name(&self, nick: &Nick) -> bool {
+        self.came.has(nick) || self.went.has(nick)
+    }
+
+    pub fn due(&self) -> Option<Instant> {
+        self.since.map(|since| since + GATHER)
+    }
+
+    /// The line, if there is one to tell; after it, it begins anew.
+    pub fn take(&mut self) -> Option<String> {
+        let Comings { came, went, online, .. } = std::mem::take(self);
+        let sides: Vec<String> = [came.text('+'), went.text('−')].into_iter().flatten().collect();
+        let online = online.map_or(String::new(), |online| format!("  ({online} online)"));
+        (!sides.is_empty()).then(|| sides.join("  ") + &online)
+    }
+}
+
+impl Side {
+    fn has(&self, nick: &Nick) -> bool {
+        self.nicks.iter().any(|known| known.key() == nick.key())
+    }
+
+    /// `false`: it was not there.
+    fn remove(&mut self, nick: &Nick) -> bool {
+        let was = self.has(nick);
+        self.nicks.retain(|known| known.key() != nick.key());
+        self.lost.retain(|known| known.key() != nick.key());
+        was
+    }
+
+    fn text(&self, sign: char) -> Option<String> {
+        let name = |nick: &Nick| match self.lost.contains(nick) {
+            true => format!("{nick} (timed out)"),
+            false => nick.to_string(),
+        };
+        let names = self.nicks.iter().take(NAMES).map(name).collect::<Vec<_>>().join(", ");
+        let more = self.more + self.nicks.len().saturating_sub(NAMES) as u64;
+        let others = if more == 1 { "other" } else { "others" };
+        match (names.is_empty(), more) {
+            (true, 0) => None,
+            (true, _) => Some(format!("{sign} {more} {others}")),
+            (false, 0) => Some(format!("{sign} {names}")),
+            (false, _) => Some(format!("{sign} {names} and {more} {others}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nick(name: &str) -> Nick {
+        Nick::parse(name).unwrap()
+    }
+
+    fn notice(sign: char, names: &[&str], count: u64) -> Notice {
+        let kind = match sign {
+            '+' => NoticeKind::Join,
+            '-' => NoticeKind::Leave,
+            _ => NoticeKind::Timeout,
+        };
+        let nicks = if names.len() > 1 { names.iter().map(|name| nick(name)).collect() } else { Vec::new() };
+        Notice {
+            kind,
+            nick: nick(names[0]),
+            message: String::new(),
+            timestamp: None,
+            online_users: None,
+            users_list: None,
+            nicks,
+            count: (count > 1).then_some(count),
+        }
+    }
+
+    #[track_caller]
+    fn check(notices: &[(char, &str)], expected: Option<&str>) {
+        let mut comings = Comings::default();
+        let now = Instant::now();
+        for (sign, names) in notices {
+            let names: Vec<&str> = names.split(' ').collect();
+            comings.add(now, &notice(*sign, &names, names.len() as u64));
+        }
+        assert_eq!(comings.due(), Some(now + GATHER));
+        assert_eq!(comings.take().as_deref(), expected);
+        assert_eq!((comings.due(), comings.take()), (None, None));
+    }
+
+    #[test]
+    fn both_sides_on_one_line() {
+        check(&[('+', "alice")], Some("+ alice"));
+        check(&[('+', "alice"), ('-', "carol"), ('+', "bob")], Some("+ alice, bob  − carol"));
+        check(&[('!', "dave"), ('-', "carol eve")], Some("− dave (timed out), carol, eve"));
+    }
+
+    #[test]
+    fn nothing_has_changed_where_somebody_is_back() {
+        check(&[('+', "alice"), ('-', "Alice")], None);
+        check(&[('-', "alice"), ('+', "alice"), ('+', "bob")], Some("+ bob"));
+        check(&[('!', "alice"), ('-', "alice")], Some("− alice"));
+    }
+
+    #[test]
+    fn many_are_counted() {
+        let many = (1..=13).map(|number| format!("u{number}")).collect::<Vec<_>>().join(" ");
+        check(&[('+', &many)], Some("+ u1, u2, u3, u4, u5, u6, u7, u8, u9, u10 and 3 others"));
+        let mut comings = Comings::default();
+        let merged = Notice { online_users: Some(40), ..notice('+', &["alice", "bob"], 3) };
+        comings.add(Instant::now(), &merged);
+        assert!(comings.name(&nick("BOB")) && !comings.name(&nick("carol")));
+        assert_eq!(comings.take().as_deref(), Some("+ alice, bob and 1 other  (40 online)"));
+    }
+}
