@@ -31,6 +31,8 @@ pub struct Reading {
     day: Option<NaiveDate>,
     /// Somebody keeps what is left out here.
     is_kept: bool,
+    /// It was told who is there.
+    is_introduced: bool,
 }
 
 impl Reading {
@@ -42,6 +44,7 @@ impl Reading {
             rings: Rings::new(bell, notify),
             day: None,
             is_kept: false,
+            is_introduced: false,
         }
     }
 
@@ -57,13 +60,18 @@ impl Reading {
             }
             _ => {
                 if let Some(line) = view.line(now.wall, news) {
-                    // In the order in which things happened.
-                    self.tell_comings(now, view, &mut lines);
+                    // In the order in which things happened. Whoever came before the list is in it.
+                    match (self.is_introduced, news) {
+                        (true, _) => self.tell_comings(now, view, &mut lines),
+                        (false, News::Users { .. }) => drop(self.comings.take()),
+                        (false, _) => {}
+                    }
                     lines.push(line);
                 }
             }
         }
         match news {
+            News::Users { .. } => self.is_introduced = true,
             News::Connected { again, .. } => self.sections.begin(*again),
             News::Disconnected { .. } => self.is_kept = false,
             News::Server(info) => self.is_kept = info.status == Status::Online,

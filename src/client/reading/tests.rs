@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::client::view::{Format, Reader};
-use crate::protocol::{History, Nick, Notice, NoticeKind, RoomName};
+use crate::protocol::{History, Nick, Notice, NoticeKind, OnlineUsers, RoomName};
 use std::time::Duration;
 
 struct Stage {
@@ -77,6 +77,12 @@ impl Stage {
         let messages = Vec::new();
         let page = History { messages, timestamp: None, request: None, span: None };
         self.hear(News::Page { room: RoomName::lobby(), page, by_user, more, reference: None });
+    }
+
+    fn users(&mut self, names: &[&str]) {
+        let users = names.iter().map(|name| nick(name)).collect();
+        let list = OnlineUsers { users, count: None, timestamp: None, request: None, truncated: false };
+        self.hear(News::Users { list, reference: None });
     }
 
     fn connected(&mut self, again: bool) {
@@ -167,6 +173,8 @@ fn what_was_missed_is_all_shown() {
 #[test]
 fn who_comes_and_goes_is_gathered() {
     let mut stage = Stage::new(Bell::Never);
+    stage.users(&["bob", "carol"]);
+    stage.lines.clear();
     stage.comes(NoticeKind::Join, "alice");
     stage.comes(NoticeKind::Leave, "bob");
     assert_eq!(stage.reading.due(), Some(stage.now.instant + 3 * SECOND));
@@ -186,6 +194,19 @@ fn who_comes_and_goes_is_gathered() {
     stage.comes(NoticeKind::Join, "eve");
     stage.pass(4 * SECOND);
     stage.check(&[]);
+}
+
+#[test]
+fn who_came_before_the_list_is_in_it() {
+    let mut stage = Stage::new(Bell::Never);
+    stage.comes(NoticeKind::Join, "alice");
+    stage.hear(News::Hint("you are carol".to_owned()));
+    stage.users(&["alice", "carol"]);
+    stage.pass(4 * SECOND);
+    stage.check(&["-- you are carol", "-- 2 online: alice, carol"]);
+    stage.comes(NoticeKind::Join, "bob");
+    stage.users(&["alice", "bob", "carol"]);
+    stage.check(&["20:30 -- + bob", "-- 3 online: alice, bob, carol"]);
 }
 
 #[test]
