@@ -8,10 +8,10 @@
 //!   │ lost, from anywhere                    jitter: Due ────────────┘◄── another server ───┘
 //! ```
 //!
-//! `exchange` holds what goes in and out, `joining` these steps, `arrivals` what others send (`direct` to us alone),
-//! `replies` what the server answers, `pages` what of it is history, `typed` what the user wants (`asking` of the server,
-//! `rooms`, `naming`, `ignoring`, `status`), `sending` what becomes of it; `requests`, `cursors`, `seen`, `people` and
-//! `search` are state of their own.
+//! `exchange` holds what goes in and out, `joining` these steps (`presence` what is said with them), `arrivals` what others
+//! send (`direct` to us alone), `replies` what the server answers, `pages` what of it is history, `typed` what the user
+//! wants (`asking` of the server, `rooms`, `naming`, `ignoring`, `status`), `sending` what becomes of it; `requests`,
+//! `cursors`, `seen`, `people` and `search` are state of their own.
 
 mod arrivals;
 mod asking;
@@ -23,6 +23,7 @@ mod joining;
 mod naming;
 mod pages;
 mod people;
+mod presence;
 mod replies;
 mod requests;
 mod rooms;
@@ -37,7 +38,7 @@ use super::memo::{Memo, Remembered};
 use super::news::News;
 use super::outbox::{Kept, Message, Outbox};
 use crate::now::Now;
-use crate::protocol::{Nick, Presence, Private, RoomName, ServerInfo, Topic, presence::Action};
+use crate::protocol::{Nick, Private, RoomName, ServerInfo};
 use cursors::Cursors;
 use direct::Undelivered;
 use ignoring::Ignored;
@@ -277,53 +278,6 @@ impl Conversation {
     /// Whether a question of the user may still be answered soon.
     pub fn has_questions(&self) -> bool {
         self.requests.has_questions()
-    }
-
-    /// What to subscribe to with every connection.
-    pub fn subscriptions(&self) -> Vec<String> {
-        let topics = &self.config.topics;
-        if self.config.role == Role::Sender {
-            let to = self.nick.key().clone();
-            return vec![topics.name(&Topic::Server), topics.name(&Topic::PrivateServer { to })];
-        }
-        let mut filters = vec![
-            topics.name(&Topic::Server),
-            topics.name(&Topic::System),
-            topics.name(&Topic::Users),
-            topics.all_messages(),
-            topics.private_to(self.nick.key()),
-            topics.name(&Topic::Marks { room: RoomName::lobby() }),
-        ];
-        filters.extend(self.rooms.iter().flat_map(|room| self.room_filters(room)));
-        filters
-    }
-
-    fn room_filters(&self, room: &RoomName) -> [String; 2] {
-        let topics = &self.config.topics;
-        [topics.one_room(room), topics.name(&Topic::Marks { room: room.clone() })]
-    }
-
-    /// What the broker is to publish when the connection of this number breaks; `None` for a sender. It goes to the nick's
-    /// own topic in any chat, since it is fixed before it is known which server there is.
-    pub fn will(&self) -> Option<impl Fn(u32) -> (String, Vec<u8>) + Send + use<>> {
-        let sender = Some(self.nick.key().clone());
-        let topic = self.config.topics.name(&Topic::Presence { sender });
-        let will = Presence {
-            action: Action::Leave,
-            nick: self.nick.clone(),
-            timestamp: None,
-            session: Some(self.config.session.clone()),
-            conn: 0,
-            will: true,
-            rooms: Vec::new(),
-        };
-        (self.config.role == Role::Member)
-            .then_some(move |conn| (topic.clone(), Presence { conn, ..will.clone() }.to_json()))
-    }
-
-    /// The last word before a clean end; `None` where nobody knows that we are here.
-    pub fn leave(&self, now: Now) -> Option<Publication> {
-        matches!(self.join, Join::Asked | Join::Welcomed).then(|| self.presence(now, Action::Leave))
     }
 
     /// To be kept beyond this run.

@@ -2,11 +2,11 @@
 
 use super::naming::Greeting;
 use super::requests::{Open, PATIENCE, Question};
-use super::{Conversation, HEARTBEAT, Join, Kind, Output, PING_TICKET, Publication, Role, Up};
+use super::{Conversation, Join, Kind, Output, PING_TICKET, Publication, Role, Up};
 use crate::client::news::News;
 use crate::now::Now;
 use crate::protocol::presence::Action;
-use crate::protocol::{Presence, Request, RequestKind, RoomName, ServerInfo, Status, Timestamp, Topic};
+use crate::protocol::{Request, RequestKind, RoomName, ServerInfo, Status, Timestamp, Topic};
 use std::time::Duration;
 
 /// A wait for the next attempt of which it is time to say that they are long now.
@@ -268,29 +268,5 @@ impl Conversation {
             // The broker's acknowledgement of the request is its own round trip.
             ticket: is_ping.then_some(PING_TICKET),
         }));
-    }
-
-    fn heartbeat_period(&self) -> Duration {
-        let announced = self.server.as_ref().and_then(|server| server.heartbeat_seconds);
-        announced.map_or(HEARTBEAT, |seconds| Duration::from_secs(seconds.clamp(1, 3_600)))
-    }
-
-    pub(super) fn presence(&self, now: Now, action: Action) -> Publication {
-        let presence = Presence {
-            action,
-            nick: self.nick.clone(),
-            timestamp: Some(Timestamp::new(now.wall)),
-            session: Some(self.config.session.clone()),
-            conn: self.conn,
-            will: false,
-            rooms: if action == Action::Leave { Vec::new() } else { self.rooms.clone() },
-        };
-        let sender = self.server.as_ref().map(|_| self.nick.key().clone());
-        Publication {
-            topic: self.config.topics.name(&Topic::Presence { sender }),
-            payload: presence.to_json(),
-            kind: Kind::Control,
-            ticket: None,
-        }
     }
 }

@@ -1,0 +1,80 @@
+//! What one hears, and what one says of oneself: subscriptions, join, heartbeat, leave and the will.
+
+use super::{Conversation, HEARTBEAT, Join, Kind, Publication, Role};
+use crate::now::Now;
+use crate::protocol::presence::Action;
+use crate::protocol::{Presence, RoomName, Timestamp, Topic};
+use std::time::Duration;
+
+impl Conversation {
+    /// What to subscribe to with every connection.
+    pub fn subscriptions(&self) -> Vec<String> {
+        let topics = &self.config.topics;
+        if self.config.role == Role::Sender {
+            let to = self.nick.key().clone();
+            return vec![topics.name(&Topic::Server), topics.name(&Topic::PrivateServer { to })];
+        }
+        let mut filters = vec![
+            topics.name(&Topic::Server),
+            topics.name(&Topic::System),
+            topics.name(&Topic::Users),
+            topics.all_messages(),
+            topics.private_to(self.nick.key()),
+            topics.name(&Topic::Marks { room: RoomName::lobby() }),
+        ];
+        filters.extend(self.rooms.iter().flat_map(|room| self.room_filters(room)));
+        filters
+    }
+
+    pub(super) fn room_filters(&self, room: &RoomName) -> [String; 2] {
+        let topics = &self.config.topics;
+        [topics.one_room(room), topics.name(&Topic::Marks { room: room.clone() })]
+    }
+
+    /// What the broker is to publish when the connection of this number breaks; `None` for a sender. It goes to the nick's
+    /// own topic in any chat, since it is fixed before it is known which server there is.
+    pub fn will(&self) -> Option<impl Fn(u32) -> (String, Vec<u8>) + Send + use<>> {
+        let sender = Some(self.nick.key().clone());
+        let topic = self.config.topics.name(&Topic::Presence { sender });
+        let will = Presence {
+            action: Action::Leave,
+            nick: self.nick.clone(),
+            timestamp: None,
+            session: Some(self.config.session.clone()),
+            conn: 0,
+            will: true,
+            rooms: Vec::new(),
+        };
+        (self.config.role == Role::Member)
+            .then_some(move |conn| (topic.clone(), Presence { conn, ..will.clone() }.to_json()))
+    }
+
+    /// The last word before a clean end; `None` where nobody knows that we are here.
+    pub fn leave(&self, now: Now) -> Option<Publication> {
+        matches!(self.join, Join::Asked | Join::Welcomed).then(|| self.presence(now, Action::Leave))
+    }
+
+    pub(super) fn heartbeat_period(&self) -> Duration {
+        let announced = self.server.as_ref().and_then(|server| server.heartbeat_seconds);
+        announced.map_or(HEARTBEAT, |seconds| Duration::from_secs(seconds.clamp(1, 3_600)))
+    }
+
+    pub(super) fn presence(&self, now: Now, action: Action) -> Publication {
+        let presence = Presence {
+            action,
+            nick: self.nick.clone(),
+            timestamp: Some(Timestamp::new(now.wall)),
+            session: Some(self.config.session.clone()),
+            conn: self.conn,
+            will: false,
+            rooms: if action == Action::Leave { Vec::new() } else { self.rooms.clone() },
+        };
+        let sender = self.server.as_ref().map(|_| self.nick.key().clone());
+        Publication {
+            topic: self.config.topics.name(&Topic::Presence { sender }),
+            payload: presence.to_json(),
+            kind: Kind::Control,
+            ticket: None,
+        }
+    }
+}
