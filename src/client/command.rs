@@ -121,7 +121,8 @@ impl std::error::Error for CommandError {}
 /// Reads a typed line: text to say, `/command`, or `//text` for a text that begins with `/`.
 pub fn parse(line: &str) -> Result<Command, CommandError> {
     let say = |text: &str| Command::Say { text: text.to_owned(), to: Target::Here, action: false };
-    let Some(typed) = line.strip_prefix('/') else { return Ok(say(line)) };
+    // A blank before it is a slip of who means a command, and a secret said to everybody if it were none.
+    let Some(typed) = line.trim_start().strip_prefix('/') else { return Ok(say(line)) };
     if typed.starts_with('/') {
         return Ok(say(typed));
     }
@@ -173,6 +174,8 @@ mod tests {
         check("hello", say("hello", Target::Here, false));
         check("  a / b ", say("  a / b ", Target::Here, false));
         check("//usr/bin", say("/usr/bin", Target::Here, false));
+        check(" //usr/bin", say("/usr/bin", Target::Here, false));
+        check(" /w bob psst", say("psst", bob(), false));
         check("/msg bob hi there", say("hi there", bob(), false));
         check("/w bob  hi", say("hi", bob(), false));
         check("/MSG bob hi", say("hi", bob(), false));
@@ -214,6 +217,7 @@ mod tests {
         check("/join Dev", Err("not a room: a name cannot hold D; rooms are of a-z, 0-9, - and _"));
         check("/history 0", Err("usage: /history [N], where N is 1 to 500"));
         check("/history many", Err("usage: /history [N], where N is 1 to 500"));
+        check("  /quiit", Err("there is no command /quiit; did you mean /quit? (//quiit sends it as text)"));
         check("/quit now", Err("usage: /quit, with nothing behind it"));
         check("/nick a b", Err("not a nick: a name cannot hold a blank; yours is of letters, digits, - and _"));
         check("/nick", Err("usage: /nick NICK, where NICK is 1 to 32 letters, digits, - and _"));

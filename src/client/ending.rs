@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long `/quit`, and the last message that `-C` counts, wait for what is unsent, and the end of a program's input for answers.
-const QUIT_WAIT: Duration = Duration::from_secs(5);
+pub const QUIT_WAIT: Duration = Duration::from_secs(5);
 /// How long a sender waits without getting on, where `-W` says nothing.
 const SENDER_WAIT: Duration = Duration::from_secs(30);
 
@@ -69,6 +69,11 @@ impl Ending {
         if !matches!(self.reason, Some(Reason::Quit { .. })) {
             self.reason = Some(Reason::Quit { until: now + QUIT_WAIT });
         }
+    }
+
+    /// Waits for nothing any more.
+    pub fn quit_at_once(&mut self, now: Instant) {
+        self.reason = Some(Reason::Quit { until: now });
     }
 
     /// Who has quit before waits no longer for that.
@@ -157,6 +162,11 @@ mod tests {
         assert_eq!(ending.look(start + seconds(50), 1, false), None, "its messages are waited for");
         ending.quit(start + seconds(50));
         assert_eq!(ending.look(start + seconds(55), 1, false), Some(End::Unsent(1)));
+
+        let mut ending = Ending::new(start, false, None, None);
+        ending.quit(start);
+        ending.quit_at_once(start + seconds(1));
+        assert_eq!(ending.look(start + seconds(1), 1, false), Some(End::Unsent(1)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod lines;
 
 use super::command::{Command, Names};
 use super::conversation::{Conversation, Input, Output};
-use super::ending::{End, Ending, messages_are};
+use super::ending::{End, Ending, QUIT_WAIT, messages_are};
 use super::heartbeat::Heartbeat;
 use super::input::{Question, Typed};
 use super::json;
@@ -241,7 +241,7 @@ impl Shell {
                 self.outbox_goes_along(now)?;
                 self.keeper.be(self.conversation.nick().key().clone(), &self.screen);
             }
-            Output::Quit => self.ending.quit(now.instant),
+            Output::Quit => self.quit(now)?,
             Output::NickInUse => {
                 let nick = self.conversation.nick();
                 self.complain(format!(
@@ -250,6 +250,23 @@ impl Shell {
                 ));
                 return Err(NICK_IN_USE);
             }
+        }
+        Ok(())
+    }
+
+    /// At a terminal nobody has to wait without knowing for what.
+    pub(super) fn quit(&mut self, now: Now) -> Result<(), u8> {
+        let unsettled = self.conversation.unsettled();
+        match (self.mode == Mode::Chat && unsettled > 0, self.ending.is_near()) {
+            (true, true) => self.ending.quit_at_once(now.instant),
+            (true, false) if self.conversation.is_delayed() => {
+                self.ending.quit(now.instant);
+                let (messages, seconds) = (messages_are(unsettled), QUIT_WAIT.as_secs());
+                let text =
+                    format!("{messages} not through yet: waiting {seconds} s at most; /quit again leaves at once");
+                return self.tell(now, &News::Answer(text));
+            }
+            _ => self.ending.quit(now.instant),
         }
         Ok(())
     }

@@ -46,11 +46,17 @@ impl Conversation {
     }
 
     pub(super) fn failed(&mut self, text: String) {
-        if self.told_failure.as_ref() != Some(&text) {
-            self.hint(text.clone());
-            self.told_failure = Some(text);
-            self.told_retry = false;
+        if self.told_failure.as_ref() == Some(&text) {
+            return;
         }
+        match self.config.on_terminal {
+            true => self.hint(format!("{text}; still trying")),
+            false => {
+                self.hint(text.clone());
+                self.told_retry = false;
+            }
+        }
+        self.told_failure = Some(text);
     }
 
     pub(super) fn lost(&mut self, now: Now, reason: String) {

@@ -75,6 +75,11 @@ impl Conversation {
         self.connection_is_up && self.server.is_none() && !self.acknowledgement_is_the_end()
     }
 
+    /// Whether what waits will wait a while longer.
+    pub fn is_delayed(&self) -> bool {
+        !self.connection_is_up || self.delay.is_some()
+    }
+
     /// What chat/server says changes what is waited for.
     pub(super) fn server_may_store(&mut self, now: Now, info: &ServerInfo) {
         (self.is_durable, self.rate) = (Some(info.durable), info.rate);

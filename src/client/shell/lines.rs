@@ -33,10 +33,7 @@ impl Shell {
                 self.tell(now, &News::Error { text: "the line is too long".to_owned(), reference: None })
             }
             (Typed::Interrupt, _) => Err(SIGNAL + SIGINT as u8),
-            (Typed::End, Mode::Chat) => {
-                self.ending.quit(now.instant);
-                Ok(())
-            }
+            (Typed::End, Mode::Chat) => self.quit(now),
             (Typed::End, _) => {
                 // Its channel has nothing more to say.
                 self.typed = never();
