@@ -7,7 +7,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use openssl::ssl::{SslConnector, SslMethod};
-use support::{Broker, Certificates, PATIENCE, Program, Subscriber, TempDir, publish, seed_wire, wait_until};
+use support::{
+    Broker, Certificates, PATIENCE, Program, Pty, Subscriber, TempDir, Tmux, publish, seed_wire, wait_until,
+};
 
 #[test]
 fn a_broker_stops_and_starts_again_on_its_port() {
@@ -143,4 +145,39 @@ fn the_seed_is_there() {
     assert_eq!(lines.len(), 19);
     assert_eq!(lines[12].line, 13);
     assert_eq!(lines[12].payload, b"not json");
+}
+
+#[test]
+fn a_terminal_is_drawn_resized_and_remembered() {
+    let mut drawn = support::Drawn::new(10, 3);
+    drawn.print(b"one\r\ntwo\r\nthree\r\nfour \xe2\x9c\x93\x1b[2D!");
+    assert_eq!(drawn.screen(), ["two", "three", "four!✓"]);
+    assert_eq!(drawn.scrollback_and_screen(), ["one", "two", "three", "four!✓"]);
+    assert_eq!(drawn.cursor(), (5, 2));
+    drawn.resize(4, 3);
+    assert_eq!(drawn.screen()[0], "two");
+
+    let broker = Broker::start();
+    let mut alice = Pty::start_sized(200, 10, &["client", &broker.address(), "--nick", "alice"]);
+    alice.wait_for_line(">");
+    alice.resize(40, 10);
+    alice.press("still there");
+    alice.wait_for_line("still there");
+    assert!(!alice.raw().is_empty());
+}
+
+#[test]
+fn tmux_runs_the_program_and_wraps_it_anew() {
+    let broker = Broker::start();
+    let alice = Tmux::start(60, 10, &["client", &broker.address(), "--nick", "alice"]);
+    alice.wait_for_line(">");
+    alice.press(&format!("{}\r", "word ".repeat(10)));
+    alice.wait_for_screen("the message", |lines| lines.iter().any(|line| line.contains("alice: word")));
+    alice.resize(200, 10);
+    alice.paste("pasted");
+    alice.wait_for_line("pasted");
+    assert_eq!(alice.cursor().1 as usize + 1, alice.screen().len());
+    alice.press("\x15/quit\r");
+    wait_until(PATIENCE, "the end", || alice.has_ended());
+    assert!(alice.history().len() >= alice.screen().len());
 }

@@ -11,6 +11,7 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
+use super::drawn::Drawn;
 use super::temp_dir::TempDir;
 use super::wait::{PATIENCE, send_signal, wait_for_exit, wait_until};
 
@@ -26,7 +27,7 @@ pub struct Pty {
     /// Their end, kept open to read its settings.
     terminal: File,
     arriving: Receiver<Vec<u8>>,
-    printed: Vec<u8>,
+    drawn: Drawn,
     settings_before: Settings,
     _home: Option<TempDir>,
 }
@@ -34,25 +35,78 @@ pub struct Pty {
 /// Input, output and local modes of a terminal, and its special characters.
 pub type Settings = (libc::tcflag_t, libc::tcflag_t, libc::tcflag_t, [libc::cc_t; libc::NCCS]);
 
+/// How a program is to be started on a terminal.
+pub struct PtyBuilder {
+    command: Command,
+    columns: u16,
+    rows: u16,
+    home: Option<TempDir>,
+}
+
 impl Pty {
     /// `mqttchat` with these arguments, on a terminal of 80 × 24.
     #[track_caller]
     pub fn start<S: AsRef<OsStr>>(arguments: &[S]) -> Pty {
-        let home = TempDir::new();
-        let mut pty = Pty::start_at(home.path(), arguments);
-        pty._home = Some(home);
-        pty
+        Pty::builder(arguments).start()
     }
 
     /// As `start`, with a home that outlives it.
     #[track_caller]
     pub fn start_at<S: AsRef<OsStr>>(home: &Path, arguments: &[S]) -> Pty {
-        let (keyboard, terminal) = open();
+        Pty::builder(arguments).home(home).start()
+    }
+
+    #[track_caller]
+    pub fn start_sized<S: AsRef<OsStr>>(columns: u16, rows: u16, arguments: &[S]) -> Pty {
+        Pty::builder(arguments).size(columns, rows).start()
+    }
+
+    /// For what `start` leaves as it usually is.
+    pub fn builder<S: AsRef<OsStr>>(arguments: &[S]) -> PtyBuilder {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mqttchat"));
+        command.args(arguments).env_clear().env("TERM", "xterm").env("TZ", "UTC").env("NO_COLOR", "1");
+        PtyBuilder { command, columns: COLUMNS, rows: ROWS, home: None }.in_a_new_home()
+    }
+}
+
+impl PtyBuilder {
+    fn in_a_new_home(mut self) -> PtyBuilder {
+        let home = TempDir::new();
+        self.command.env("HOME", home.path()).current_dir(home.path());
+        self.home = Some(home);
+        self
+    }
+
+    /// A home that outlives the program.
+    pub fn home(mut self, path: &Path) -> PtyBuilder {
+        self.command.env("HOME", path).current_dir(path);
+        self.home = None;
+        self
+    }
+
+    pub fn size(mut self, columns: u16, rows: u16) -> PtyBuilder {
+        (self.columns, self.rows) = (columns, rows);
+        self
+    }
+
+    /// An environment variable.
+    pub fn set(mut self, name: &str, value: &str) -> PtyBuilder {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn unset(mut self, name: &str) -> PtyBuilder {
+        self.command.env_remove(name);
+        self
+    }
+
+    #[track_caller]
+    pub fn start(self) -> Pty {
+        let PtyBuilder { mut command, columns, rows, home } = self;
+        let (keyboard, terminal) = open(columns, rows);
         let settings_before = settings(&terminal);
         let end = || terminal.try_clone().expect("a descriptor more");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mqttchat"));
-        command.args(arguments).stdin(end()).stdout(end()).stderr(end()).current_dir(home);
-        command.env_clear().env("HOME", home).env("TERM", "xterm").env("TZ", "UTC").env("NO_COLOR", "1");
+        command.stdin(end()).stdout(end()).stderr(end());
         // SAFETY: both calls are async-signal-safe, and touch only the child.
         unsafe {
             command.pre_exec(|| {
@@ -74,19 +128,58 @@ impl Pty {
                 }
             }
         });
-        Pty { process, status: None, keyboard, terminal, arriving, printed: Vec::new(), settings_before, _home: None }
+        let drawn = Drawn::new(columns, rows);
+        Pty { process, status: None, keyboard, terminal, arriving, drawn, settings_before, _home: home }
     }
+}
 
+impl Pty {
     /// Presses these keys; `\r` is Enter.
     #[track_caller]
     pub fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).expect("the terminal is open");
     }
 
+    /// Gives the terminal another size, as a window manager does. It re-wraps nothing: that is what [`super::Tmux`] is for.
+    #[track_caller]
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        let size = size(columns, rows);
+        // SAFETY: the call reads the size only. It sends the program SIGWINCH.
+        let result = unsafe { libc::ioctl(self.keyboard.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+        assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+        self.drawn().resize(columns, rows);
+    }
+
+    /// All that was printed up to now.
+    pub fn drawn(&mut self) -> &mut Drawn {
+        for bytes in self.arriving.try_iter() {
+            self.drawn.print(&bytes);
+        }
+        &mut self.drawn
+    }
+
     /// The screen's lines, without blanks at their ends, down to the last that is not empty.
     pub fn screen(&mut self) -> Vec<String> {
-        self.printed.extend(self.arriving.try_iter().flatten());
-        draw(&String::from_utf8_lossy(&self.printed))
+        self.drawn().screen()
+    }
+
+    /// As `screen`, and above it all that has left it at the top.
+    pub fn scrollback_and_screen(&mut self) -> Vec<String> {
+        self.drawn().scrollback_and_screen()
+    }
+
+    /// Every byte that was printed.
+    pub fn raw(&mut self) -> Vec<u8> {
+        self.drawn().raw().to_vec()
+    }
+
+    /// Column and row, from 0.
+    pub fn cursor(&mut self) -> (u16, u16) {
+        self.drawn().cursor()
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     #[track_caller]
@@ -111,9 +204,7 @@ impl Pty {
 
     /// Whether the program has told the terminal to mark what is pasted.
     pub fn marks_pasted_text(&mut self) -> bool {
-        self.screen();
-        let printed = String::from_utf8_lossy(&self.printed);
-        printed.rfind("\x1b[?2004h") > printed.rfind("\x1b[?2004l")
+        self.drawn().emulator().bracketed_paste()
     }
 
     #[track_caller]
@@ -152,9 +243,13 @@ fn settings(terminal: &File) -> Settings {
     (settings.c_iflag, settings.c_oflag, settings.c_lflag, settings.c_cc)
 }
 
-fn open() -> (File, File) {
+fn size(columns: u16, rows: u16) -> libc::winsize {
+    libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
+}
+
+fn open(columns: u16, rows: u16) -> (File, File) {
     let (mut keyboard, mut terminal) = (-1, -1);
-    let size = libc::winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
+    let size = size(columns, rows);
     let (no_name, no_settings) = (std::ptr::null_mut(), std::ptr::null_mut());
     // SAFETY: openpty writes two descriptors, which nobody else owns, and reads the size.
     unsafe {
@@ -165,61 +260,4 @@ fn open() -> (File, File) {
         }
         (File::from_raw_fd(keyboard), File::from_raw_fd(terminal))
     }
-}
-
-/// What a terminal shows after this was printed: as much of one as line editors use.
-fn draw(printed: &str) -> Vec<String> {
-    let (rows, columns) = (usize::from(ROWS), usize::from(COLUMNS));
-    let mut screen = vec![vec![' '; columns]; rows];
-    let (mut row, mut column) = (0, 0);
-    let line_feed = |screen: &mut Vec<Vec<char>>, row: &mut usize| match *row + 1 < rows {
-        true => *row += 1,
-        false => {
-            screen.remove(0);
-            screen.push(vec![' '; columns]);
-        }
-    };
-    let mut chars = printed.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\r' => column = 0,
-            '\n' => line_feed(&mut screen, &mut row),
-            '\x1b' if chars.next_if_eq(&'[').is_some() => {
-                let mut parameters = String::new();
-                let end = loop {
-                    match chars.next() {
-                        Some(c @ '@'..='~') => break c,
-                        Some(c) => parameters.push(c),
-                        None => break ' ',
-                    }
-                };
-                let count = parameters.parse().unwrap_or(1).max(1);
-                match end {
-                    'A' => row = row.saturating_sub(count),
-                    'B' => row = (row + count).min(rows - 1),
-                    'C' => column = (column + count).min(columns - 1),
-                    'D' => column = column.saturating_sub(count),
-                    'H' => (row, column) = (0, 0),
-                    'K' => screen[row][column..].fill(' '),
-                    'J' => screen.iter_mut().for_each(|line| line.fill(' ')),
-                    _ => {}
-                }
-            }
-            c if c.is_control() => {}
-            c => {
-                if column == columns {
-                    line_feed(&mut screen, &mut row);
-                    column = 0;
-                }
-                screen[row][column] = c;
-                column += 1;
-            }
-        }
-    }
-    let mut lines: Vec<String> =
-        screen.into_iter().map(|line| line.into_iter().collect::<String>().trim_end().to_owned()).collect();
-    while lines.last().is_some_and(String::is_empty) {
-        lines.pop();
-    }
-    lines
 }
