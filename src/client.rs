@@ -56,6 +56,7 @@ const INPUT_BACKLOG: usize = 64;
 pub fn run(options: ClientOptions) -> ExitCode {
     // What goes on inside is told only where RUST_LOG asks for it.
     logging::start("off");
+    terminal::end_on_panic();
     ExitCode::from(match start(options).map(Shell::run) {
         Ok(code) => code,
         Err(Refusal::Signal(signal)) => SIGNAL + signal as u8,
@@ -73,7 +74,8 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         eprintln!("mqttchat: {warning}");
     }
     let mut terminal = Terminal::remember();
-    let Begun { conversation, memory, outbox_file } = begin(&mut options, mode, terminal.as_ref(), &signals)?;
+    let Begun { conversation, memory, outbox_file, typed: earlier } =
+        begin(&mut options, mode, terminal.as_ref(), &signals)?;
     let addressee = start::addressee(&options)?;
 
     let (to_closed, output_closed) = crossbeam_channel::bounded(1);
@@ -86,7 +88,10 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         let editor = LineEditor::new(names.1.clone(), question.clone());
         let mut editor = editor.map_err(|error| Refusal::Usage(format!("cannot use the terminal: {error}")))?;
         above = editor.above();
-        terminal.iter_mut().for_each(Terminal::put_back_at_the_end);
+        if above.is_some() {
+            terminal.iter_mut().for_each(Terminal::take_over);
+            signals::on_continue(terminal::resume).map_err(|error| broken("signals", error))?;
+        }
         editor.start(prompted, to_typed).map_err(|error| broken("input", error))?;
     } else if options.message.is_none() {
         input::start_pipe(to_typed).map_err(|error| broken("input", error))?;
@@ -133,6 +138,7 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         signals,
         output_closed,
         prompts,
+        earlier: Some(earlier),
         question,
         names,
         options,
@@ -144,6 +150,8 @@ struct Begun {
     conversation: Conversation,
     memory: Option<Memory>,
     outbox_file: Option<OutboxFile>,
+    /// Lines typed in earlier runs.
+    typed: Vec<String>,
 }
 
 fn begin(
@@ -164,8 +172,9 @@ fn begin(
         Role::Sender => start::memory_of_a_sender(options, place),
     };
     remembered.outbox = earlier;
+    let typed = std::mem::take(&mut remembered.typed);
     let config = start::config(options, nick, rooms, role, mode == Mode::Chat, remembered);
-    Ok(Begun { conversation: Conversation::new(config), memory, outbox_file })
+    Ok(Begun { conversation: Conversation::new(config), memory, outbox_file, typed })
 }
 
 fn broken(what: &str, error: io::Error) -> Refusal {

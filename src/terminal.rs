@@ -1,6 +1,10 @@
 //! The terminal's settings: remembered and put back, and questions asked before anything else begins. The shells of
 //! server, client and check call it.
 
+mod mode;
+
+pub use mode::{end_on_panic, line_is_drawn, resume, suspend, write};
+
 use crate::options::Connection;
 use crossbeam_channel::Receiver;
 use std::fmt;
@@ -30,15 +34,13 @@ pub enum NoAnswer {
 impl Terminal {
     /// `None` where standard input is no terminal.
     pub fn remember() -> Option<Terminal> {
-        let mut before = MaybeUninit::uninit();
-        // SAFETY: tcgetattr writes a whole termios where it returns 0, and only then it is read.
-        let before = unsafe { (libc::tcgetattr(STDIN, before.as_mut_ptr()) == 0).then(|| before.assume_init())? };
-        Some(Terminal { before, put_back: false })
+        Some(Terminal { before: mode::get()?, put_back: false })
     }
 
-    /// From now on a line editor changes the settings: they are put back when this is dropped.
-    pub fn put_back_at_the_end(&mut self) {
+    /// From now on keys are a line editor's; everything is put back when this is dropped.
+    pub fn take_over(&mut self) {
         self.put_back = true;
+        mode::take_over(self.before);
     }
 
     /// Asks on standard error for a line. With `echo` off it is not shown while it is typed.
@@ -49,11 +51,13 @@ impl Terminal {
         if !echo {
             let mut silent = self.before;
             silent.c_lflag &= !libc::ECHO;
+            mode::changed(self.before);
             self.set(&silent);
         }
         let answer = read_line(signals);
         if !echo {
             self.set(&self.before);
+            mode::unchanged();
         }
         if !echo || answer.is_err() {
             eprintln!();
@@ -80,22 +84,26 @@ impl fmt::Display for NoAnswer {
 impl Drop for Terminal {
     fn drop(&mut self) {
         if self.put_back {
-            clear_line();
-            self.set(&self.before);
+            mode::give_back();
         }
     }
 }
 
 /// How many columns the terminal at standard output has; as many as most have where it does not tell.
-#[allow(dead_code)]
 pub fn columns() -> usize {
-    const USUAL: usize = 80;
+    size().0
+}
+
+/// Columns and rows of the terminal at standard output.
+pub fn size() -> (usize, usize) {
+    const USUAL: (usize, usize) = (80, 24);
     let mut size = MaybeUninit::<libc::winsize>::uninit();
     // SAFETY: TIOCGWINSZ writes a whole winsize where it returns 0, and only then it is read.
     let size = unsafe {
         (libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, size.as_mut_ptr()) == 0).then(|| size.assume_init())
     };
-    size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(USUAL)
+    let size = size.map_or((0, 0), |size| (usize::from(size.ws_col), usize::from(size.ws_row)));
+    if size.0 > 0 && size.1 > 0 { size } else { USUAL }
 }
 
 /// Asks for the password of the broker's log-in, where there is a user name without one and a terminal to ask on.
@@ -129,12 +137,4 @@ fn read_line(signals: &Receiver<i32>) -> Result<String, NoAnswer> {
         Ok(_) => Ok(line.trim_end_matches(['\n', '\r']).to_owned()),
         Err(error) => Err(NoAnswer::Failed(error)),
     }
-}
-
-/// Takes the line editor's prompt from the screen and ends its way of taking pasted text, for an end that comes while a
-/// line is being typed.
-fn clear_line() {
-    let mut out = io::stdout();
-    // Where the terminal is gone there is nothing to put back.
-    let _ = out.write_all(b"\r\x1b[K\x1b[?2004l").and_then(|()| out.flush());
 }

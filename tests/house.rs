@@ -67,6 +67,10 @@ fn the_cores_know_no_clock_thread_channel_or_process() {
         let and_these = [
             "client/news",
             "client/memo.rs",
+            "client/input/cycle",
+            "client/input/layout",
+            "client/input/paste",
+            "client/input/typing",
             "client/ending",
             "nearest",
             "options",

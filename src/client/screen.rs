@@ -9,25 +9,30 @@ use std::time::Duration;
 
 /// Lines that may wait for a reader who is slower than the chat; past that the shell takes in nothing that would make more.
 const BACKLOG: usize = 4_096;
-/// How long [`Screen::settle`] waits: longer than printing takes, too short to be noticed.
-const SETTLE: Duration = Duration::from_millis(100);
+/// Bytes that are printed at once above the line being typed: enough to draw that line seldom, and few enough to be drawn
+/// between two keys.
+const AT_ONCE: usize = 16 * 1024;
 /// How long the end waits for what is still to be printed.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Prints above the line that is being typed; `false`: it cannot be printed any more.
-pub type Above = Box<dyn FnMut(String) -> bool + Send>;
+/// A way to print above the line that is being typed.
+pub struct Above {
+    /// Returns once it is printed; `false`: it cannot be any more.
+    pub print: Box<dyn FnMut(String) -> bool + Send>,
+    /// To be called when the last line has been typed: what comes then is printed all the same.
+    pub finish: Box<dyn Fn() + Send>,
+}
 
 pub struct Screen {
     orders: Sender<Order>,
     done: Receiver<()>,
     thread: JoinHandle<()>,
+    no_more_lines: Option<Box<dyn Fn() + Send>>,
 }
 
 enum Order {
     Print(Line),
     Clear,
-    /// Everything before it is given to whoever prints it: whoever gave the other end may know.
-    Report(Sender<()>),
     /// To be called when everything before it is printed; dropped where it cannot be.
     Then(Box<dyn FnOnce() + Send>),
 }
@@ -37,9 +42,10 @@ impl Screen {
     pub fn start(above: Option<Above>, on_closed: impl FnOnce() + Send + 'static) -> io::Result<Screen> {
         let (orders, inbox) = crossbeam_channel::unbounded();
         let (finished, done) = crossbeam_channel::bounded(1);
+        let (print_above_line, no_more_lines) = above.map(|above| (above.print, above.finish)).unzip();
         let print = move || {
-            let ended = match above {
-                Some(above) => print_above(&inbox, above),
+            let ended = match print_above_line {
+                Some(print) => print_above(&inbox, print),
                 None => print_out(&inbox),
             };
             if !ended {
@@ -50,7 +56,7 @@ impl Screen {
             let _ = finished.send(());
         };
         let thread = std::thread::Builder::new().name("screen".to_owned()).spawn(print)?;
-        Ok(Screen { orders, done, thread })
+        Ok(Screen { orders, done, thread, no_more_lines })
     }
 
     /// Whether more may be given: printing never blocks, so that signals and heartbeats do not wait for a reader.
@@ -67,13 +73,6 @@ impl Screen {
         let _ = self.orders.send(Order::Clear);
     }
 
-    /// Waits until what was given is printed. The line editor, busy with keys, may keep a line back for now: then in vain.
-    pub fn settle(&self) {
-        let (report, printed) = crossbeam_channel::bounded(1);
-        let _ = self.orders.send(Order::Report(report));
-        let _ = printed.recv_timeout(SETTLE);
-    }
-
     /// Has this called, in the screen's thread, once what was given before is really printed. It must return at once.
     pub fn then(&self, printed: impl FnOnce() + Send + 'static) {
         let _ = self.orders.send(Order::Then(Box::new(printed)));
@@ -82,6 +81,7 @@ impl Screen {
     /// Prints what waits and ends. A line editor that has stopped reading could hold the thread for ever: then it is left.
     pub fn finish(self) {
         drop(self.orders);
+        self.no_more_lines.iter().for_each(|finish| finish());
         if self.done.recv_timeout(LAST_WORDS).is_ok() {
             let _ = self.thread.join();
         }
@@ -89,33 +89,33 @@ impl Screen {
 }
 
 /// `false`: the output is closed.
-fn print_above(inbox: &Receiver<Order>, mut above: Above) -> bool {
-    // Something may still be in the line editor.
-    let mut is_ahead = false;
-    let printed = inbox.iter().all(|order| match order {
-        Order::Print(line) => {
-            is_ahead = true;
-            above(line.text + "\n")
-        }
-        Order::Clear => above("\x1b[H\x1b[2J".to_owned()),
-        Order::Report(report) => {
-            let _ = report.send(());
-            true
-        }
-        Order::Then(call) => {
-            (!std::mem::take(&mut is_ahead) || push_through(&mut above)) && {
+fn print_above(inbox: &Receiver<Order>, mut above: impl FnMut(String) -> bool) -> bool {
+    // What is behind the lines that are printed at once.
+    let mut next = None;
+    while let Some(order) = next.take().or_else(|| inbox.recv().ok()) {
+        let printed = match order {
+            Order::Print(line) => {
+                let mut text = line.text + "\n";
+                while text.len() < AT_ONCE && next.is_none() {
+                    match inbox.try_recv() {
+                        Ok(Order::Print(line)) => text.extend([&line.text, "\n"]),
+                        Ok(order) => next = Some(order),
+                        Err(_) => break,
+                    }
+                }
+                above(text)
+            }
+            Order::Clear => above("\x1b[H\x1b[2J".to_owned()),
+            Order::Then(call) => {
                 call();
                 true
             }
+        };
+        if !printed {
+            return false;
         }
-    });
-    printed && push_through(&mut above)
-}
-
-/// The line editor takes one text ahead of the one that it prints: it takes the second of these when all before them
-/// are printed. They lead the cursor up and down again.
-fn push_through(above: &mut Above) -> bool {
-    above("\x1b[A\n".to_owned()) && above("\x1b[A\n".to_owned())
+    }
+    true
 }
 
 /// `false`: the output is closed.
@@ -127,7 +127,6 @@ fn print_out(inbox: &Receiver<Order>) -> bool {
             // In the order in which things happened, where both go to the same place.
             Order::Print(Line { stream: Stream::Err, text }) => out.flush().map(|()| print_error(&text)),
             Order::Clear => Ok(()),
-            Order::Report(report) => out.flush().map(|()| drop(report)),
             Order::Then(call) => out.flush().map(|()| call()),
         };
         let flushed = written.and_then(|()| if inbox.is_empty() { out.flush() } else { Ok(()) });

@@ -6,7 +6,7 @@ use super::command::{Command, Names};
 use super::conversation::{Conversation, Input, Output};
 use super::ending::{End, Ending, QUIT_WAIT, messages_are};
 use super::heartbeat::Heartbeat;
-use super::input::{Question, Typed};
+use super::input::{Ask, Question, Typed};
 use super::json;
 use super::keeper::{Keeper, Shown};
 use super::memo::Memo;
@@ -72,7 +72,9 @@ pub struct Shell {
     pub(super) signals: Receiver<i32>,
     pub(super) output_closed: Receiver<()>,
     /// On a terminal: asks for a line.
-    pub(super) prompts: Sender<String>,
+    pub(super) prompts: Sender<Ask>,
+    /// Lines typed before, which the line editor does not have yet.
+    pub(super) earlier: Option<Vec<String>>,
     /// On a terminal: takes the place of a prompt that is there already.
     pub(super) question: Question,
     /// What can be completed: the newest replaces one that was not fetched.
@@ -136,7 +138,8 @@ impl Shell {
             Mode::Listen | Mode::Sender => !self.conversation.is_busy(),
         };
         let news = if can_print { self.uplink.events() } else { &no_news };
-        let typed = if can_print && can_take_a_line { &self.typed } else { &no_line };
+        // Between two lines nothing is printed on a terminal: there the next one is always taken.
+        let typed = if (can_print || self.mode == Mode::Chat) && can_take_a_line { &self.typed } else { &no_line };
         // None of these channels closes while the shell lives, but that of an input that has come to its end.
         select! {
             recv(news) -> event => event.map_or(Event::Tick, Event::Link),
@@ -170,7 +173,8 @@ impl Shell {
                 if let Some(text) = problem {
                     self.tell(now, &News::Error { text, reference: None })?;
                 }
-                if let Some(remembered) = remembered {
+                if let Some(mut remembered) = remembered {
+                    self.earlier = Some(std::mem::take(&mut remembered.typed));
                     self.conversation.recall(remembered);
                     self.connect()?;
                 }
@@ -392,12 +396,11 @@ impl Shell {
     }
 
     /// Lets the user type the next line.
-    fn prompt(&self) {
+    fn prompt(&mut self) {
         if self.mode == Mode::Chat {
-            // What the last line led to comes before the next one.
-            self.screen.settle();
+            let ask = Ask { prompt: self.conversation.prompt(), earlier: self.earlier.take() };
             // The input thread takes one a line, and one line is answered at a time.
-            let _ = self.prompts.try_send(self.conversation.prompt());
+            let _ = self.prompts.try_send(ask);
         }
     }
 

@@ -74,6 +74,8 @@ fn pasted_lines_are_one_message() {
     alice.press("\x1b[200~one\r\ntwo\nthree\x1b[201~");
     alice.wait_for_line("three");
     alice.press("\r");
+    alice.wait_for_line("-- send as one message (Enter), as 3 lines (l), or not (n)?");
+    alice.press("\r");
     alice.wait_for_line("alice: one");
     messages.wait_for("the message", |_, payload| String::from_utf8_lossy(payload).contains("three"));
     assert_eq!(texts(&mut messages), ["one\ntwo\nthree"]);
@@ -93,7 +95,8 @@ fn lines_typed_ahead_are_all_sent() {
 #[test]
 fn the_terminal_is_put_back() {
     let broker = Broker::start();
-    for (end, code) in [("/quit\r", 0), ("\x04", 0), ("\x03", 130), ("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)]
+    for (end, code) in
+        [("/quit\r", 0), ("\x04", 0), ("half a line\x03\x03", 130), ("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)]
     {
         let mut presence = Subscriber::start(&broker, &["chat/presence/#"]);
         let mut alice = Pty::start(&["client", &broker.address(), "--nick", "alice"]);

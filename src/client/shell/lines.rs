@@ -4,7 +4,7 @@ use super::Shell;
 use crate::client::SIGNAL;
 use crate::client::command::{self, Command, Target};
 use crate::client::conversation::Input;
-use crate::client::input::Typed;
+use crate::client::input::{Typed, recalled};
 use crate::client::json;
 use crate::client::memo::Memo;
 use crate::client::news::News;
@@ -17,12 +17,7 @@ use signal_hook::consts::SIGINT;
 impl Shell {
     pub(super) fn typed(&mut self, now: Now, typed: Typed) -> Result<(), u8> {
         match (typed, self.mode) {
-            (Typed::Line(line), Mode::Chat) => {
-                if is_for_later_runs(&line) {
-                    self.keeper.remember(Memo::Typed(line.clone()));
-                }
-                self.handle(now, Input::Typed(line))
-            }
+            (typed, Mode::Chat) => self.typed_by_somebody(now, typed),
             (Typed::Line(line), _) if line.trim().is_empty() => Ok(()),
             (Typed::Line(line), Mode::Json) => match json::parse(&line) {
                 Ok((command, reference)) => self.ordered(now, command, reference),
@@ -32,8 +27,6 @@ impl Shell {
             (Typed::TooLong, _) => {
                 self.tell(now, &News::Error { text: "the line is too long".to_owned(), reference: None })
             }
-            (Typed::Interrupt, _) => Err(SIGNAL + SIGINT as u8),
-            (Typed::End, Mode::Chat) => self.quit(now),
             (Typed::End, _) => {
                 // Its channel has nothing more to say.
                 self.typed = never();
@@ -42,6 +35,21 @@ impl Shell {
                 }
                 Ok(())
             }
+            // Only somebody at a terminal does it.
+            (Typed::Text(_) | Typed::Lines(_) | Typed::Interrupt, _) => Ok(()),
+        }
+    }
+
+    fn typed_by_somebody(&mut self, now: Now, typed: Typed) -> Result<(), u8> {
+        if let Some(line) = recalled(&typed).filter(|line| is_for_later_runs(line)) {
+            self.keeper.remember(Memo::Typed(line));
+        }
+        match typed {
+            Typed::Line(line) => self.handle(now, Input::Typed(line)),
+            Typed::Text(text) => self.say(now, text),
+            Typed::Lines(lines) => lines.into_iter().try_for_each(|line| self.say(now, line)),
+            Typed::Interrupt => Err(SIGNAL + SIGINT as u8),
+            Typed::TooLong | Typed::End => self.quit(now),
         }
     }
 

@@ -1,0 +1,128 @@
+//! Between the screen, which has something to print, and the line editor, which alone may print while it reads a line:
+//! one text at a time passes, and the screen knows when it is printed.
+//!
+//! The line editor would keep one text back when a line ends, and print the next one before it: so none is given to it
+//! between two lines, when nobody could say which is printed first.
+
+use crate::terminal;
+use std::sync::{Condvar, Mutex, MutexGuard};
+
+#[derive(Debug, Default)]
+pub struct Gate {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The line editor reads a line, and takes a text whenever no key is pressed.
+    is_reading: bool,
+    /// It has one that is not printed yet.
+    is_given: bool,
+    /// What it draws next is drawn because of a key, not because of a text.
+    is_redrawn: bool,
+    /// No further line is going to be read.
+    is_over: bool,
+}
+
+impl Gate {
+    /// Prints a text by `give`, which hands it to the line editor; returns once it is printed. `false`: it cannot be.
+    pub fn print(&self, text: String, mut give: impl FnMut(String) -> bool) -> bool {
+        let mut state = self.wait(self.lock(), |state| state.is_reading && !state.is_given);
+        if state.is_reading && !state.is_given {
+            state.is_given = true;
+            // There is room for one: this does not block.
+            if !give(text.clone()) {
+                return false;
+            }
+            state = self.wait(state, |state| !state.is_given);
+            if !state.is_given {
+                return true;
+            }
+        }
+        // After the last line nobody else prints.
+        drop(state);
+        terminal::write(&text);
+        true
+    }
+
+    /// From now on what the line editor does not take is printed all the same.
+    pub fn finish(&self) {
+        self.lock().is_over = true;
+        self.changed.notify_all();
+    }
+
+    /// The line editor begins or ends to read a line.
+    pub fn reads(&self, is_reading: bool) {
+        self.lock().is_reading = is_reading;
+        self.changed.notify_all();
+    }
+
+    /// A key has changed what the line editor draws next.
+    pub fn is_about_to_redraw(&self) {
+        self.lock().is_redrawn = true;
+    }
+
+    /// The line editor draws: without a key only below a text that it has just printed.
+    pub fn draws(&self) {
+        let mut state = self.lock();
+        if !std::mem::take(&mut state.is_redrawn) {
+            state.is_given = false;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Until it is so, or never will be.
+    fn wait<'g>(&self, mut state: MutexGuard<'g, State>, is_so: impl Fn(&State) -> bool) -> MutexGuard<'g, State> {
+        while !is_so(&state) && (!state.is_over || state.is_reading) {
+            state = match self.changed.wait(state) {
+                Ok(state) => state,
+                Err(poisoned) => poisoned.into_inner(),
+            };
+        }
+        state
+    }
+
+    /// Nothing that is done under the lock panics.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn a_text_is_printed_when_the_editor_has_drawn_below_it() {
+        let gate = Arc::new(Gate::default());
+        let (given, texts) = mpsc::channel();
+        let (to_done, done) = mpsc::channel();
+        let printing = Arc::clone(&gate);
+        let prints = std::thread::spawn(move || {
+            for text in ["one\n", "two\n"] {
+                assert!(printing.print(text.to_owned(), |text| given.send(text).is_ok()));
+                to_done.send(()).unwrap();
+            }
+        });
+        let moment = Duration::from_millis(20);
+        assert!(texts.recv_timeout(moment).is_err(), "nothing before a line is read");
+        gate.reads(true);
+        assert_eq!(texts.recv().unwrap(), "one\n");
+        gate.is_about_to_redraw();
+        gate.draws();
+        assert!(done.recv_timeout(moment).is_err(), "that was a key");
+        // The line ends; the next one begins, and only then the editor prints what it has.
+        gate.reads(false);
+        gate.reads(true);
+        assert!(done.recv_timeout(moment).is_err());
+        gate.draws();
+        done.recv().unwrap();
+        assert_eq!(texts.recv().unwrap(), "two\n");
+        gate.draws();
+        prints.join().unwrap();
+    }
+}

@@ -1,0 +1,129 @@
+//! Pure: what is pasted, as it comes from the terminal key by key, and what is asked before several lines are sent.
+
+use crate::protocol::limits::TEXT_CHARS;
+use crate::protocol::text;
+
+/// What a tab becomes: a line editor cannot show where one ends.
+const TAB: &str = "    ";
+/// Lines of a paste that are shown where it is too tall to be edited.
+const SHOWN_AT_BEGINNING: usize = 4;
+const SHOWN_AT_END: usize = 1;
+/// Characters of such a line that are shown.
+const SHOWN_OF_A_LINE: usize = 60;
+
+/// A text being pasted.
+#[derive(Debug, Default)]
+pub struct Paste {
+    text: String,
+    after_return: bool,
+}
+
+impl Paste {
+    /// Line ends come in all three ways; other control characters are no text.
+    pub fn push(&mut self, c: char) {
+        match c {
+            '\n' if self.after_return => {}
+            '\r' | '\n' => self.text.push('\n'),
+            '\t' => self.text.push_str(TAB),
+            c if text::drives_a_terminal(c) => {}
+            c => self.text.push(c),
+        }
+        self.after_return = c == '\r';
+    }
+
+    pub fn text(self) -> String {
+        self.text
+    }
+}
+
+/// Several lines of which is asked how they are to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    pub text: String,
+    /// It is sent as it is, even where it looks like a command.
+    pub is_literal: bool,
+    /// It is not in the line being typed, which has no room for it.
+    pub is_apart: bool,
+}
+
+impl Offer {
+    /// What each line would be sent as; `None` where they belong to one command.
+    pub fn lines(&self) -> Option<Vec<String>> {
+        let is_command = self.text.starts_with('/') && !self.is_literal;
+        let lines = self.text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+        Some(lines.map(str::to_owned).collect::<Vec<_>>()).filter(|lines| !is_command && lines.len() > 1)
+    }
+
+    pub fn fits_one_message(&self) -> bool {
+        text::fits(&text::clean(&self.text))
+    }
+
+    /// What is shown below the line being typed.
+    pub fn question(&self) -> String {
+        let shown = if self.is_apart { self.beginning_and_end() } else { String::new() };
+        let question = match (self.fits_one_message(), self.lines()) {
+            (true, Some(lines)) => {
+                format!("-- send as one message (Enter), as {} lines (l), or not (n)?", lines.len())
+            }
+            (true, None) => "-- send as one message (Enter), or not (n)?".to_owned(),
+            (false, Some(lines)) => {
+                format!("-- too long for one message: send as {} lines (l), or not (n)?", lines.len())
+            }
+            (false, None) => format!("-- too long: a message has at most {TEXT_CHARS} characters (any key goes on)"),
+        };
+        format!("\n{shown}{question}")
+    }
+
+    fn beginning_and_end(&self) -> String {
+        let lines: Vec<_> = self.text.trim_end_matches('\n').split('\n').collect();
+        let show = |line: &&str| match line.chars().count() > SHOWN_OF_A_LINE {
+            true => format!("  {}…\n", line.chars().take(SHOWN_OF_A_LINE).collect::<String>()),
+            false => format!("  {line}\n"),
+        };
+        if lines.len() <= SHOWN_AT_BEGINNING + SHOWN_AT_END + 1 {
+            return lines.iter().map(show).collect();
+        }
+        let (first, rest) = lines.split_at(SHOWN_AT_BEGINNING);
+        let (middle, last) = rest.split_at(rest.len() - SHOWN_AT_END);
+        let between = format!("  … {} more lines\n", middle.len());
+        first.iter().map(show).chain([between]).chain(last.iter().map(show)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_is_text() {
+        let mut paste = Paste::default();
+        "one\r\ntwo\rthree\n\n\tfour\x1b[31m\u{202e}".chars().for_each(|c| paste.push(c));
+        assert_eq!(paste.text(), "one\ntwo\nthree\n\n    four[31m");
+    }
+
+    #[track_caller]
+    fn check(text: &str, is_literal: bool, question: &str) {
+        let offer = Offer { text: text.to_owned(), is_literal, is_apart: false };
+        assert_eq!(offer.question(), format!("\n-- {question}"));
+    }
+
+    #[test]
+    fn questions() {
+        check("one\n\ntwo\n", false, "send as one message (Enter), as 2 lines (l), or not (n)?");
+        check("/quit\ntwo", true, "send as one message (Enter), as 2 lines (l), or not (n)?");
+        check("/msg bob one\ntwo", false, "send as one message (Enter), or not (n)?");
+        let long = format!("{}\n", "x".repeat(99)).repeat(60);
+        check(&long, false, "too long for one message: send as 60 lines (l), or not (n)?");
+        check(&"x".repeat(5_000), false, "too long: a message has at most 4000 characters (any key goes on)");
+    }
+
+    #[test]
+    fn a_tall_one_is_shown_in_part() {
+        let text: String = (1..=60).map(|number| format!("line {number}\n")).collect();
+        let offer = Offer { text, is_literal: false, is_apart: true };
+        let shown: Vec<_> = offer.question().lines().map(str::to_owned).collect();
+        assert_eq!(shown[1..6], ["  line 1", "  line 2", "  line 3", "  line 4", "  … 55 more lines"]);
+        assert_eq!(shown[6], "  line 60");
+        assert_eq!(shown.len(), 8);
+    }
+}
