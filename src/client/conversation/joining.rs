@@ -86,6 +86,7 @@ impl Conversation {
         self.silence_at = None;
         self.hold_until = None;
         self.ping_sent = None;
+        self.requests.forget_own_pings();
         self.cursors.lost();
     }
 

@@ -173,6 +173,11 @@ impl Requests {
         self.open.retain(|open| open.origin != Origin::Own || open.question.history.room != *room);
     }
 
+    /// What `/status` measures holds for the connection on which it was asked.
+    pub fn forget_own_pings(&mut self) {
+        self.open.retain(|open| open.origin != Origin::Own || open.question.kind != RequestKind::Ping);
+    }
+
     /// Whether the user waits for an answer of this kind.
     pub fn is_asked_by_user(&self, kind: RequestKind) -> bool {
         self.open.iter().any(|open| open.origin != Origin::Own && open.question.kind == kind)

@@ -235,6 +235,11 @@ fn the_status_is_what_holds_now() {
         "chat server  version 1, stores what is said, since 2026-11-22 20:00",
     ]);
     stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(2);
+    let is_ping = |out: &Output| matches!(out, Output::Publish(publication) if publication.topic.contains("ping"));
+    assert!(!stage.out.iter().any(is_ping), "what was measured is not measured anew");
+    stage.input(Input::Lost { reason: "x".to_owned() });
     stage.types("one");
     stage.types("/ignore bob");
     stage.types("/quiet");
