@@ -60,6 +60,7 @@ pub fn run(options: ClientOptions) -> ExitCode {
     ExitCode::from(match start(options).map(Shell::run) {
         Ok(code) => code,
         Err(Refusal::Signal(signal)) => SIGNAL + signal as u8,
+        Err(Refusal::Quit) => 0,
         Err(Refusal::Usage(text)) => {
             eprintln!("mqttchat: {text}");
             FAILURE

@@ -138,6 +138,8 @@ fn refused(refusal: Refusal) -> JoinError {
     JoinError::Options(match refusal {
         Refusal::Usage(text) => text,
         Refusal::Signal(signal) => format!("ended by signal {signal}"),
+        // Nobody was asked.
+        Refusal::Quit => "ended".to_owned(),
     })
 }
 

@@ -38,6 +38,8 @@ pub enum Refusal {
     /// One line, exit code 1.
     Usage(String),
     Signal(i32),
+    /// Who was asked would rather leave; exit code 0.
+    Quit,
 }
 
 impl From<NoAnswer> for Refusal {
@@ -90,6 +92,7 @@ pub fn nick(options: &ClientOptions, terminal: Option<&Terminal>, signals: &Rece
         let answer = terminal.ask(&question, true, signals)?;
         match (answer.trim(), &login) {
             ("", Some(login)) => return Ok(login.clone()),
+            ("/quit" | "/q", _) => return Err(Refusal::Quit),
             (name, _) => match choose(name) {
                 Ok(nick) => return Ok(nick),
                 Err(why) => eprintln!("{why}"),

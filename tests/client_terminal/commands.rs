@@ -81,6 +81,15 @@ fn at_the_question_for_a_nick_one_can_leave() {
 }
 
 #[test]
+fn at_the_first_question_for_a_nick_too() {
+    let broker = Broker::start();
+    let mut somebody = Pty::start(&["client", &broker.address()]);
+    somebody.wait_for_line("your nick:");
+    somebody.press("/quit\r");
+    assert_eq!(somebody.exit_code(), 0);
+}
+
+#[test]
 fn who_mistypes_a_nick_is_told() {
     let broker = Broker::start();
     let _server = server(&broker);
