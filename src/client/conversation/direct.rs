@@ -93,10 +93,15 @@ impl Conversation {
     /// A direct message was shown to its addressee.
     pub(super) fn delivered(&mut self, receipt: &Receipt) {
         let of = &receipt.of;
+        let by = receipt.nick.key();
         if of.nick.key() == self.nick.key()
-            && let Some(reference) = self.undelivered.delivered(&of.id, receipt.nick.key())
+            && let Some(Arrival { reference, is_awaited }) = self.undelivered.delivered(&of.id, by)
         {
             self.tell(News::Delivered { id: of.id.clone(), reference });
+            // Who was told that it waits is told the end of that, once for all of them.
+            if is_awaited && self.config.on_terminal && !self.undelivered.waits_for(by) {
+                self.answer(format!("{} has got what waited", receipt.nick));
+            }
         }
     }
 }
@@ -107,6 +112,15 @@ pub struct Undelivered {
     messages: HashMap<SentId, Direct>,
     /// The oldest first, delivered ones among them.
     order: VecDeque<SentId>,
+}
+
+/// A direct message of ours was shown.
+#[derive(Debug, PartialEq)]
+pub struct Arrival {
+    /// What the program that gave the message called it.
+    pub reference: Option<Value>,
+    /// It was told that it waits.
+    pub is_awaited: bool,
 }
 
 #[derive(Debug)]
@@ -128,11 +142,17 @@ impl Undelivered {
         }
     }
 
-    /// A receipt says so; only the addressee's counts. The message's reference, where this is news.
-    pub fn delivered(&mut self, id: &MessageId, by: &NickKey) -> Option<Option<Value>> {
+    /// A receipt says so; only the addressee's counts. `None`: this is no news.
+    pub fn delivered(&mut self, id: &MessageId, by: &NickKey) -> Option<Arrival> {
         let MessageId::Sent(id) = id else { return None };
         self.messages.get(id).filter(|direct| direct.to == *by)?;
-        self.messages.remove(id).map(|direct| direct.reference)
+        let Direct { reference, told_waiting, .. } = self.messages.remove(id)?;
+        Some(Arrival { reference, is_awaited: told_waiting })
+    }
+
+    /// Whether it was told that more waits for this one.
+    pub fn waits_for(&self, key: &NickKey) -> bool {
+        self.messages.values().any(|direct| direct.told_waiting && direct.to == *key)
     }
 
     /// The server says that it waits for its addressee. The message's reference, where this is news.
@@ -166,7 +186,10 @@ mod tests {
         assert_eq!(undelivered.waiting(&first), None);
         assert_eq!(undelivered.delivered(&first, &key("eve")), None);
         assert_eq!(undelivered.delivered(&second, &key("bob")), None);
-        assert_eq!(undelivered.delivered(&first, &key("bob")), Some(Some(7.into())));
+        assert!(undelivered.waits_for(&key("bob")));
+        let arrival = Arrival { reference: Some(7.into()), is_awaited: true };
+        assert_eq!(undelivered.delivered(&first, &key("bob")), Some(arrival));
+        assert!(!undelivered.waits_for(&key("bob")));
         assert_eq!(undelivered.delivered(&first, &key("bob")), None);
         assert_eq!(undelivered.waiting(&first), None);
     }

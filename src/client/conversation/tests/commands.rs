@@ -155,6 +155,11 @@ fn a_direct_message_to_nobody_does_not_look_like_a_success() {
     stage.out.clear();
     stage.arrives("chat/private/alice/server", &waiting.replace("-1", "-2").replace("robret", "robert"));
     stage.check_told(&["k3v9x2m1q8f0-2 waits for robert"]);
+    let receipt = format!(r#"{{"type":"receipt","username":"Robert","of":{{"username":"Alice","id":"{SESSION}-2"}}}}"#);
+    stage.arrives("chat/private/alice/robert", &receipt);
+    stage.check_told(&["delivered k3v9x2m1q8f0-2", "Robert has got what waited"]);
+    stage.arrives("chat/private/alice/robert", &receipt);
+    stage.check_told(&[]);
 
     let mut stage = Stage::without_a_server();
     stage.check_typed(
