@@ -5,7 +5,7 @@ use crate::{alice, texts};
 
 /// A chat server that keeps nothing on disk.
 #[track_caller]
-fn server(broker: &Broker) -> Program {
+pub fn server(broker: &Broker) -> Program {
     let mut server = Program::start(&["server", &broker.address(), "--memory"]);
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
     server

@@ -4,7 +4,10 @@
 mod support;
 
 mod commands;
+mod flood;
 mod honest;
+mod hostile;
+mod reading;
 
 use support::{Broker, Pty, Subscriber, publish};
 

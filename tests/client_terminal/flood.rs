@@ -1,0 +1,68 @@
+//! More than anybody can read, in a second.
+
+use crate::commands::server;
+use crate::reading::{say, say_directly, there};
+use crate::support::{Broker, PATIENCE, Pty, publish_lines, wait_until};
+
+const MANY: usize = 10_000;
+
+fn flood(broker: &Broker, count: usize) {
+    let line = |number| format!(r#"{{"type":"chat","username":"bob","message":"number {number}"}}"#);
+    publish_lines(broker, "chat/messages", &(1..=count).map(|number| line(number) + "\n").collect::<String>());
+}
+
+#[track_caller]
+fn alice(broker: &Broker) -> Pty {
+    let mut alice = there(Pty::builder(&["client", &broker.address(), "--nick", "alice"]));
+    alice.press("half a line");
+    alice.wait_for_line("#lobby> half a line");
+    alice
+}
+
+/// The number that a line tells of what was left out.
+fn left_out(line: &str) -> Option<usize> {
+    line.strip_prefix("-- … ")?.split_once(" message")?.0.parse().ok()
+}
+
+#[test]
+fn what_nobody_can_read_is_a_number() {
+    let broker = Broker::builder().line("max_queued_messages 20000").start();
+    let _server = server(&broker);
+    let mut alice = alice(&broker);
+    flood(&broker, MANY);
+    let all = |alice: &mut Pty| {
+        let lines = alice.scrollback_and_screen();
+        let shown = lines.iter().filter(|line| line.contains("bob: number ")).count();
+        (shown, lines.iter().filter_map(|line| left_out(line)).sum::<usize>())
+    };
+    wait_until(PATIENCE * 2, "all are shown or told", || {
+        let (shown, left_out) = all(&mut alice);
+        shown + left_out >= MANY
+    });
+    let (shown, left_out) = all(&mut alice);
+    assert_eq!(shown + left_out, MANY);
+    assert!(left_out > MANY / 2, "{left_out}");
+    say(&broker, "carol", "Alice?");
+    say_directly(&broker, "carol", "alice", "psst");
+    alice.wait_for_line("! carol: Alice?");
+    alice.wait_for_line("@ carol → alice: psst");
+    alice.wait_for_screen("the typed line", |lines| lines.last().is_some_and(|line| line == "#lobby> half a line"));
+    alice.press(", and the other half\r");
+    alice.wait_for_line("> alice: half a line, and the other half");
+    alice.press("/history 3\r");
+    alice.wait_for_line("-- #lobby: now");
+    assert!(alice.screen().iter().any(|line| line.ends_with(&format!("bob: number {MANY}"))));
+}
+
+#[test]
+fn where_nobody_keeps_them_all_are_shown() {
+    let broker = Broker::builder().line("max_queued_messages 20000").start();
+    let mut alice = alice(&broker);
+    flood(&broker, MANY);
+    let last = format!("bob: number {MANY}");
+    alice.wait_for_line(&last);
+    alice.wait_for_screen("the typed line", |lines| lines.last().is_some_and(|line| line == "#lobby> half a line"));
+    let lines = alice.scrollback_and_screen();
+    let numbers = lines.iter().filter_map(|line| line.split_once("bob: number ")?.1.parse::<usize>().ok());
+    assert!(numbers.eq(1..=MANY));
+}
