@@ -70,6 +70,10 @@ impl Conversation {
     /// The server keeps a direct message of ours.
     pub(super) fn addressee_is_away(&mut self, waiting: Waiting, reference: Option<Value>) {
         let Waiting { of: id, to } = waiting;
+        // That somebody is away is told with the first message.
+        if self.config.on_terminal && self.undelivered.waiting_for(to.key()) > 1 {
+            return;
+        }
         match self.config.on_terminal && self.is_stranger(&to) {
             // Who mistyped a nick would wait for ever.
             true => self.answer(format!(
@@ -99,7 +103,7 @@ impl Conversation {
         {
             self.tell(News::Delivered { id: of.id.clone(), reference });
             // Who was told that it waits is told the end of that, once for all of them.
-            if is_awaited && self.config.on_terminal && !self.undelivered.waits_for(by) {
+            if is_awaited && self.config.on_terminal && self.undelivered.waiting_for(by) == 0 {
                 self.answer(format!("{} has got what waited", receipt.nick));
             }
         }
@@ -150,9 +154,9 @@ impl Undelivered {
         Some(Arrival { reference, is_awaited: told_waiting })
     }
 
-    /// Whether it was told that more waits for this one.
-    pub fn waits_for(&self, key: &NickKey) -> bool {
-        self.messages.values().any(|direct| direct.told_waiting && direct.to == *key)
+    /// How many messages wait for this one, as the server has said.
+    pub fn waiting_for(&self, key: &NickKey) -> usize {
+        self.messages.values().filter(|direct| direct.told_waiting && direct.to == *key).count()
     }
 
     /// The server says that it waits for its addressee. The message's reference, where this is news.
@@ -186,10 +190,10 @@ mod tests {
         assert_eq!(undelivered.waiting(&first), None);
         assert_eq!(undelivered.delivered(&first, &key("eve")), None);
         assert_eq!(undelivered.delivered(&second, &key("bob")), None);
-        assert!(undelivered.waits_for(&key("bob")));
+        assert_eq!(undelivered.waiting_for(&key("bob")), 1);
         let arrival = Arrival { reference: Some(7.into()), is_awaited: true };
         assert_eq!(undelivered.delivered(&first, &key("bob")), Some(arrival));
-        assert!(!undelivered.waits_for(&key("bob")));
+        assert_eq!(undelivered.waiting_for(&key("bob")), 0);
         assert_eq!(undelivered.delivered(&first, &key("bob")), None);
         assert_eq!(undelivered.waiting(&first), None);
     }

@@ -21,7 +21,7 @@ use unicode_width::UnicodeWidthStr;
 const INDENT: usize = 6;
 
 /// Letters of a label at most.
-const LABEL: usize = 12;
+const LABEL: usize = 17;
 
 /// The beginning of a line.
 #[derive(Default)]
@@ -163,10 +163,11 @@ impl Head {
     }
 }
 
-/// How much of a text is a label in front of the rest, as in a list: `broker       localhost`.
+/// How much of a text is a label in front of the rest, as in a list: `broker       localhost`, `/part [ROOM]  leave it`.
 fn label(text: &str) -> usize {
+    let is_of_label = |c: char| c.is_alphanumeric() || " /[]".contains(c);
     match text.split_once("  ") {
-        Some((label, rest)) if label.len() <= LABEL && label.chars().all(|c| c.is_alphanumeric() || c == ' ') => {
+        Some((label, rest)) if label.len() <= LABEL && label.chars().all(is_of_label) => {
             text.len() - rest.trim_start_matches(' ').len()
         }
         _ => 0,

@@ -246,6 +246,8 @@ fn notices_are_wrapped() {
     assert_eq!(line(&labelled), "-- broker   one two three four");
     let labelled = News::Answer("broker   one two three four five".into());
     assert_eq!(line(&labelled), "-- broker   one two three four\n            five");
+    let labelled = News::Answer("/a [B]   one two three four five".into());
+    assert_eq!(line(&labelled), "-- /a [B]   one two three four\n            five");
     let error = News::Error { text: "one two three four five six seven".into(), reference: None };
     assert_eq!(line(&error), "!! one two three four five six\n   seven");
 }

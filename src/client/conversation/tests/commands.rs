@@ -155,9 +155,15 @@ fn a_direct_message_to_nobody_does_not_look_like_a_success() {
     stage.out.clear();
     stage.arrives("chat/private/alice/server", &waiting.replace("-1", "-2").replace("robret", "robert"));
     stage.check_told(&["k3v9x2m1q8f0-2 waits for robert"]);
+    stage.types("/msg robert more");
+    stage.out.clear();
+    stage.arrives("chat/private/alice/server", &waiting.replace("-1", "-3").replace("robret", "robert"));
+    stage.check_told(&[]);
     let receipt = format!(r#"{{"type":"receipt","username":"Robert","of":{{"username":"Alice","id":"{SESSION}-2"}}}}"#);
     stage.arrives("chat/private/alice/robert", &receipt);
-    stage.check_told(&["delivered k3v9x2m1q8f0-2", "Robert has got what waited"]);
+    stage.check_told(&["delivered k3v9x2m1q8f0-2"]);
+    stage.arrives("chat/private/alice/robert", &receipt.replace("-2", "-3"));
+    stage.check_told(&["delivered k3v9x2m1q8f0-3", "Robert has got what waited"]);
     stage.arrives("chat/private/alice/robert", &receipt);
     stage.check_told(&[]);
 
