@@ -23,10 +23,6 @@ impl Conversation {
         }
         match command::parse(line) {
             Ok(Command::Say { text, .. }) if text.trim().is_empty() => {}
-            Ok(Command::Nick(nick)) if self.choosing_nick => self.choose(nick),
-            Ok(command) if self.choosing_nick && !works_without_a_nick(&command) => {
-                self.error("type a nick first, or /quit", None);
-            }
             Ok(command) => self.command(now, command, None),
             Err(error) => self.error(error.to_string(), None),
         }
@@ -34,6 +30,11 @@ impl Conversation {
 
     pub(super) fn command(&mut self, now: Now, command: Command, reference: Option<Value>) {
         match command {
+            Command::Nick(nick) if self.choosing_nick => self.choose(nick),
+            // A text that was pasted, too: it would be sent under a nick that is not known yet.
+            command if self.choosing_nick && !works_without_a_nick(&command) => {
+                self.error("type a nick first, or /quit", reference);
+            }
             Command::Say { text, to, action } => self.say(now, &text, to, action, reference),
             Command::Reply(text) => match self.correspondent.clone() {
                 Some(nick) => self.say(now, &text, Target::Nick(nick), false, reference),

@@ -1,6 +1,7 @@
 //! `/nick`: when another nick is taken, and what becomes of what is still to be sent.
 
 use super::*;
+use crate::client::command::Target;
 
 fn at_a_terminal() -> Stage {
     let mut stage = Stage::new(|config| config.on_terminal = true);
@@ -101,6 +102,8 @@ fn a_nick_in_use_is_a_question_that_the_old_one_answers_too() {
     stage.arrives("chat/private/bob/server", &refusal);
     stage.check_told(&["the nick bob is in use: which other one do you take?"]);
     assert_eq!(stage.conversation.prompt(), "another nick: ");
+    stage.input(Input::Command(Command::Say { text: "pasted".to_owned(), to: Target::Here, action: false }, None));
+    stage.check_told(&["type a nick first, or /quit"]);
     stage.types("/nick Alice");
     last_word(&mut stage);
     stage.arrives("chat/server", ONLINE);
