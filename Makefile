@@ -2,6 +2,7 @@
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
 DESTDIR ?=
 JOBS ?=
 TORTURE_FAULTS ?= 500
@@ -16,6 +17,13 @@ unexport MAKEFLAGS
 
 binary := target/release/mqttchat
 jobs := $(if $(JOBS),--jobs $(JOBS))
+# What the program prints about itself, and where install puts it.
+manual := target/release/mqttchat.1
+completions := target/release/completion
+manual_dir = $(DESTDIR)$(DATADIR)/man/man1
+bash_dir = $(DESTDIR)$(DATADIR)/bash-completion/completions
+zsh_dir = $(DESTDIR)$(DATADIR)/zsh/site-functions
+fish_dir = $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -23,8 +31,11 @@ jobs := $(if $(JOBS),--jobs $(JOBS))
 .NOTPARALLEL:
 .PHONY: all deps test-deps run test torture fmt lint bench pictures install uninstall clean help
 
-all: ## build the release binary, target/release/mqttchat (the default)
+all: ## build the release binary, target/release/mqttchat (the default), its manual page and completions
 	cargo build --release $(jobs)
+	@$(binary) manual > $(manual)
+	@mkdir -p $(completions)
+	@for shell in bash zsh fish; do $(binary) completion $$shell > $(completions)/$$shell; done
 
 deps: ## install the system packages that building and trying it need and that are missing
 	@sh scripts/deps.sh
@@ -57,13 +68,19 @@ bench: deps ## measure and print the figures
 pictures: test-deps all ## draw README's pictures again, of today's client
 	@python3 docs/pictures/draw.py $(binary)
 
-install: ## copy what `make` built to $(DESTDIR)$(BINDIR); builds nothing, so sudo is fine
-	@test -x $(binary) || { echo "$(binary) is missing: run make first" >&2; exit 1; }
-	install -d "$(DESTDIR)$(BINDIR)"
+install: ## copy what `make` built to $(DESTDIR)$(PREFIX); builds nothing, so sudo is fine
+	@test -x $(binary) && test -s $(manual) && test -s $(completions)/fish || \
+		{ echo "$(binary) or what belongs to it is missing: run make first" >&2; exit 1; }
+	install -d "$(DESTDIR)$(BINDIR)" "$(manual_dir)" "$(bash_dir)" "$(zsh_dir)" "$(fish_dir)"
 	install -m 755 $(binary) "$(DESTDIR)$(BINDIR)/mqttchat"
+	install -m 644 $(manual) "$(manual_dir)/mqttchat.1"
+	install -m 644 $(completions)/bash "$(bash_dir)/mqttchat"
+	install -m 644 $(completions)/zsh "$(zsh_dir)/_mqttchat"
+	install -m 644 $(completions)/fish "$(fish_dir)/mqttchat.fish"
 
 uninstall: ## remove it from there
-	rm -f "$(DESTDIR)$(BINDIR)/mqttchat"
+	rm -f "$(DESTDIR)$(BINDIR)/mqttchat" "$(manual_dir)/mqttchat.1" "$(bash_dir)/mqttchat" \
+		"$(zsh_dir)/_mqttchat" "$(fish_dir)/mqttchat.fish"
 
 clean: ## remove everything that was built
 	rm -rf target
@@ -72,4 +89,4 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  JOBS=1            compile one crate at a time, for a host with little memory'
-	@echo '  PREFIX=/usr/local where install puts bin/mqttchat; BINDIR and DESTDIR work too'
+	@echo '  PREFIX=/usr/local where install puts bin and share; BINDIR, DATADIR and DESTDIR work too'

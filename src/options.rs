@@ -4,6 +4,7 @@
 
 mod address;
 mod broker;
+mod completion;
 mod config;
 mod connection;
 mod environment;
@@ -11,6 +12,7 @@ mod error;
 mod given;
 mod help;
 mod login;
+mod manual;
 mod table;
 mod tls;
 mod transfer;
@@ -22,11 +24,13 @@ use std::time::Duration;
 
 pub use environment::Environment;
 pub use error::UsageError;
+pub use manual::manual;
 pub use table::{Flag, GROUPS, Group, Subcommand};
 pub use transfer::{ExportOptions, ImportOptions, Since};
 
 use crate::link::{Qos, Settings};
 use crate::nearest::nearest;
+use completion::{OTHERS, SHELLS};
 use connection::{choice, connection, seconds};
 use given::{Given, Level};
 
@@ -42,6 +46,10 @@ pub enum Invocation {
     Help(String),
     /// Print this, what holds and where it is from.
     Config(String),
+    /// Print this script for a shell.
+    Completion(String),
+    /// Print [`manual`].
+    Manual,
     /// Print the version.
     Version,
 }
@@ -185,10 +193,23 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Invoca
         ("help", [_, extra, ..]) => {
             return Err(UsageError::new(format!("help takes one subcommand; {extra:?} is too many")));
         }
+        ("completion", rest) => return completion(rest),
+        ("manual", []) => return Ok(Invocation::Manual),
+        ("manual", [extra, ..]) => return Err(UsageError::new(format!("manual takes nothing; {extra:?} is too many"))),
         _ => {}
     }
     let subcommand = subcommand(first)?;
     invocation(subcommand, rest, environment).map_err(|error| error.of(subcommand))
+}
+
+fn completion(words: &[String]) -> Result<Invocation, UsageError> {
+    let script = match words {
+        [shell] => SHELLS.iter().find(|(name, _)| name == shell),
+        _ => None,
+    };
+    let names = SHELLS.map(|(name, _)| name).join(", ");
+    let (_, script) = script.ok_or_else(|| UsageError::new(format!("completion takes one of {names}")))?;
+    Ok(Invocation::Completion(script()))
 }
 
 /// The options of a program that takes part in a chat by itself (a bot, a device): those of `mqttchat client`, from its
@@ -219,7 +240,7 @@ fn subcommand(word: &str) -> Result<Subcommand, UsageError> {
     if let Some(subcommand) = Subcommand::ALL.into_iter().find(|sub| sub.name() == word) {
         return Ok(subcommand);
     }
-    let names = Subcommand::ALL.map(Subcommand::name).into_iter().chain(["help"]);
+    let names = Subcommand::ALL.map(Subcommand::name).into_iter().chain(OTHERS.map(|(name, ..)| name));
     Err(UsageError::new(match nearest(word, names) {
         _ if word.starts_with('-') => {
             format!("{word:?} comes too early; begin with server, client, check, export or import")

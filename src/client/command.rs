@@ -11,7 +11,7 @@ use std::fmt;
 use table::{Entry, SYNONYMS, TABLE};
 
 pub use completion::{Names, complete};
-pub use help::{help, help_on};
+pub use help::{help, help_on, list};
 
 /// What a user or a program wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The help texts, made from the table. Pure.
 
+use super::completion::OTHERS;
 use super::table::{Flag, GROUPS, Group, Subcommand};
 
 /// Columns of a terminal that everybody has.
@@ -33,7 +34,12 @@ pub(super) fn general() -> String {
         let usage = format!("  {}", usage(subcommand));
         wrap(&mut text, &usage, 37, &format!("  {}", subcommand.summary()));
     }
-    text.push_str("  mqttchat help [SUBCOMMAND] | --help | --version\n\n");
+    for (name, summary, words) in OTHERS {
+        let usage =
+            format!("  mqttchat {name} {}", if name == "help" { "[SUBCOMMAND]".to_owned() } else { words.join("|") });
+        wrap(&mut text, usage.trim_end(), 37, &format!("  {summary}"));
+    }
+    text.push_str("  mqttchat --help | --version\n\n");
     text.push_str(BROKER);
     finish(text, GROUPS.iter())
 }
@@ -80,7 +86,7 @@ fn names(flag: &Flag) -> String {
     format!("  {short} --{} {}", flag.long, flag.argument).trim_end().to_string()
 }
 
-fn explanation(flag: &Flag) -> String {
+pub(super) fn explanation(flag: &Flag) -> String {
     let mut text = flag.help.to_string();
     if !flag.default.is_empty() {
         text.push_str(&format!(" [default: {}]", flag.default));

@@ -9,6 +9,12 @@ pub fn help() -> Vec<String> {
     lines.chain([text.to_owned(), "/help COMMAND says more about one of them".to_owned()]).collect()
 }
 
+/// Each command as it is typed, and what it does, for the manual page.
+pub fn list() -> Vec<(String, String)> {
+    let entries = TABLE.iter().map(|entry| (entry.usage(), format!("{}{}", entry.help, also(entry))));
+    entries.chain([("//text".to_owned(), "send text that begins with /".to_owned())]).collect()
+}
+
 /// What `/help COMMAND` shows of the command of this name.
 pub fn help_on(name: &str) -> Vec<String> {
     let Some(entry) = TABLE.iter().find(|entry| entry.name == name) else { return Vec::new() };

@@ -1,0 +1,82 @@
+//! Scripts with which shells complete a command line, made from the table. Pure.
+
+mod bash;
+mod fish;
+mod zsh;
+
+use super::table::{Flag, Subcommand};
+
+/// The shells that there is a script for, by their names.
+pub(super) const SHELLS: [(&str, fn() -> String); 3] =
+    [("bash", bash::script), ("zsh", zsh::script), ("fish", fish::script)];
+
+/// Words that stand in the place of a subcommand, what they do, and what may follow them.
+pub(super) const OTHERS: [(&str, &str, &[&str]); 3] = [
+    ("help", "print what a subcommand takes", &["server", "client", "check", "export", "import"]),
+    ("completion", "print a script for a shell that completes command lines", &["bash", "zsh", "fish"]),
+    ("manual", "print the manual page", &[]),
+];
+
+/// What an argument can be completed to.
+enum Completes {
+    /// A switch takes none.
+    Nothing,
+    Words(&'static [&'static str]),
+    Host,
+    File,
+    Folder,
+    /// Nobody can know it.
+    Anything,
+}
+
+fn argument(flag: &Flag) -> Completes {
+    match flag.argument {
+        "" => Completes::Nothing,
+        _ if !flag.words.is_empty() => Completes::Words(flag.words),
+        "HOST" => Completes::Host,
+        "FILE" => Completes::File,
+        "FOLDER" => Completes::Folder,
+        _ => Completes::Anything,
+    }
+}
+
+/// What stands beside the options of a subcommand.
+fn operand(subcommand: Subcommand) -> Completes {
+    match subcommand.operand() {
+        "[BROKER]" => Completes::Host,
+        "[FILE]" => Completes::File,
+        _ => Completes::Nothing,
+    }
+}
+
+/// `-p` and `--port`.
+fn dashed(flag: &Flag) -> Vec<String> {
+    let short = Some(flag.short).filter(|short| !short.is_empty()).map(|short| format!("-{short}"));
+    short.into_iter().chain([format!("--{}", flag.long)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_script_knows_every_option() {
+        for (shell, script) in SHELLS {
+            let script = script();
+            for subcommand in Subcommand::ALL {
+                assert!(script.contains(subcommand.name()), "{shell}: {}", subcommand.name());
+                for flag in subcommand.flags() {
+                    let long = if shell == "fish" { format!("-l {}", flag.long) } else { format!("--{}", flag.long) };
+                    assert!(script.contains(&long), "{shell}: {long}");
+                    assert!(flag.words.iter().all(|word| script.contains(word)), "{shell}: {long}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_help_is_there_for_is_every_subcommand() {
+        assert_eq!(OTHERS[0].2, Subcommand::ALL.map(Subcommand::name));
+        assert_eq!(OTHERS[1].2, SHELLS.map(|(shell, _)| shell));
+    }
+}
