@@ -3,7 +3,6 @@
 pub mod command;
 pub mod conversation;
 mod ending;
-mod heartbeat;
 mod input;
 pub mod json;
 mod keeper;
@@ -26,7 +25,6 @@ use chrono::Local;
 use conversation::{Conversation, Role};
 use crossbeam_channel::Receiver;
 use ending::Ending;
-use heartbeat::Heartbeat;
 use input::{LineEditor, Question};
 use keeper::Keeper;
 use memory::{Memory, OutboxFile};
@@ -112,6 +110,7 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         rooms_are_many: conversation.is_in_rooms(),
         columns: terminal::columns(),
     };
+    let now = Instant::now();
     Ok(Shell {
         mode,
         conversation,
@@ -125,11 +124,10 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         },
         reading: Reading::new(options.bell, notify),
         uplink: Uplink::new(options.connection.qos),
-        ending: Ending::new(Instant::now(), mode == Mode::Sender, options.wait, options.count),
+        ending: Ending::new(now, mode == Mode::Sender, options.wait, options.count),
         went_wrong: false,
         screen: Screen::start(above, on_closed).map_err(|error| broken("screen", error))?,
-        heartbeat: Heartbeat::start().map_err(|error| broken("heartbeat", error))?,
-        keeper: Keeper::start(Instant::now(), memory).map_err(|error| broken("memory", error))?,
+        keeper: Keeper::start(now, memory).map_err(|error| broken("memory", error))?,
         has_heard_enough: false,
         held: VecDeque::new(),
         outbox_file,
@@ -142,6 +140,9 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         earlier: Some(earlier),
         question,
         names,
+        names_offered: now,
+        now,
+        ticked: now,
         options,
     })
 }

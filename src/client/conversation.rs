@@ -10,13 +10,14 @@
 //!
 //! `exchange` holds what goes in and out, `joining` these steps (`presence` what is said with them), `arrivals` what others
 //! send (`direct` to us alone), `replies` what the server answers, `pages` what of it is history, `typed` what the user
-//! wants (`asking` of the server, `rooms`, `naming`, `ignoring`, `status`), `sending` what becomes of it; `requests`,
+//! wants (`asking` of the server, `rooms`, `naming`, `ignoring`, `status`), `sending` what becomes of it, `due` when it is to be woken; `requests`,
 //! `cursors`, `seen`, `people` and `search` are state of their own.
 
 mod arrivals;
 mod asking;
 mod cursors;
 mod direct;
+mod due;
 mod exchange;
 mod ignoring;
 mod joining;
@@ -263,6 +264,11 @@ impl Conversation {
     pub fn new_names(&mut self) -> Option<Names> {
         let rooms = self.rooms.iter().chain([&RoomName::lobby()]).map(RoomName::to_string).collect();
         std::mem::take(&mut self.names_changed).then(|| Names { nicks: self.people.names(), rooms })
+    }
+
+    /// Whether [`Conversation::new_names`] has something to tell.
+    pub fn has_new_names(&self) -> bool {
+        self.names_changed
     }
 
     /// Messages that are not settled.

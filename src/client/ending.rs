@@ -92,6 +92,16 @@ impl Ending {
         self.stalled_since = now;
     }
 
+    /// When [`Ending::look`] ends the run, if nothing happens before.
+    pub fn due(&self, unsent: usize, has_questions: bool) -> Option<Instant> {
+        let stalled = self.sender_wait.filter(|_| unsent > 0).map(|wait| self.stalled_since + wait);
+        let reason = match self.reason {
+            Some(Reason::Quit { until }) => Some(until),
+            Some(Reason::InputEnded { until }) => Some(until).filter(|_| unsent == 0 && has_questions),
+            None => None,
+        };
+        stalled.into_iter().chain(self.deadline).chain(reason).min()
+    }
     /// `unsent`: messages that are not settled; `has_questions`: of the user, unanswered.
     pub fn look(&self, now: Instant, unsent: usize, has_questions: bool) -> Option<End> {
         if let Some(wait) = self.sender_wait
@@ -190,5 +200,30 @@ mod tests {
         ending.heard(start);
         assert!(ending.wants_more());
         assert_eq!(ending.look(start + seconds(60), 0, false), None);
+    }
+
+    #[test]
+    fn it_says_when_to_look() {
+        let start = Instant::now();
+        let check = |ending: &Ending, unsent, has_questions, expected| {
+            let due = ending.due(unsent, has_questions);
+            assert_eq!(due, expected);
+            if let Some(due) = due {
+                assert_eq!(ending.look(due - Duration::from_millis(1), unsent, has_questions), None);
+                assert!(ending.look(due, unsent, has_questions).is_some());
+            }
+        };
+        let mut sender = Ending::new(start, true, Some(seconds(10)), None);
+        check(&sender, 0, false, None);
+        check(&sender, 1, false, Some(start + seconds(10)));
+        sender.gets_on(start + seconds(3));
+        check(&sender, 1, false, Some(start + seconds(13)));
+        let mut member = Ending::new(start, false, Some(seconds(30)), None);
+        check(&member, 1, true, Some(start + seconds(30)));
+        member.input_ended(start);
+        check(&member, 1, true, Some(start + seconds(30)));
+        check(&member, 0, true, Some(start + seconds(5)));
+        member.quit(start + seconds(1));
+        check(&member, 1, true, Some(start + seconds(6)));
     }
 }

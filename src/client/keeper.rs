@@ -94,6 +94,11 @@ impl Keeper {
         }
     }
 
+    /// When [`Keeper::look`] gives something.
+    pub fn due(&self) -> Option<Instant> {
+        (!self.batch.memos.is_empty() || !self.batch.publications.is_empty()).then(|| self.given + PERIOD)
+    }
+
     fn give(&mut self, screen: &Screen) {
         let (batch, orders) = (std::mem::take(&mut self.batch), self.orders.clone());
         // The thread takes orders until all senders are gone.

@@ -21,7 +21,6 @@
 use super::command::{Command, Target};
 use super::conversation::{Conversation, Input, Output, Role};
 use super::ending::messages_are;
-use super::heartbeat::Heartbeat;
 use super::memo::Remembered;
 use super::news::{News, Place, Said};
 use super::start::{self, Refusal};
@@ -29,7 +28,7 @@ use super::uplink::{Heard, Uplink};
 use crate::now::Now;
 use crate::options::{ClientOptions, Connection};
 use crate::protocol::{Nick, RoomName};
-use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, at, never, select, unbounded};
 use std::fmt;
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -71,12 +70,10 @@ impl Member {
         let (teller, news) = unbounded();
         let connection = options.connection;
         let (conversation, uplink) = (Conversation::new(config), Uplink::new(connection.qos));
-        let mut attendance = Attendance { conversation, uplink, teller, leave_by: None };
-        let heartbeat = Heartbeat::start().map_err(JoinError::Thread)?;
+        let mut attendance = Attendance { conversation, uplink, teller, leave_by: None, now: Instant::now() };
         let attend = move || {
-            attendance.attend(&connection, &orders, heartbeat.ticks());
+            attendance.attend(&connection, &orders);
             attendance.uplink.close(attendance.conversation.leave(Now::read()));
-            heartbeat.stop();
         };
         let thread = thread::Builder::new().name("member".to_owned()).spawn(attend).map_err(JoinError::Thread)?;
         Ok(Member { nick, commands, news, thread: Some(thread) })
@@ -150,20 +147,24 @@ struct Attendance {
     teller: Sender<News>,
     /// It was told to leave, and does so by then.
     leave_by: Option<Instant>,
+    /// The last turn's time.
+    now: Instant,
 }
 
 /// The member is to leave.
 struct Leaving;
 
 impl Attendance {
-    fn attend(&mut self, connection: &Connection, orders: &Receiver<Command>, ticks: &Receiver<()>) {
+    fn attend(&mut self, connection: &Connection, orders: &Receiver<Command>) {
         if let Err(error) = self.uplink.open(connection, &self.conversation) {
             return self.tell(News::Error { text: format!("cannot start the link: {error}"), reference: None });
         }
-        while self.turn(orders, ticks).is_ok() {}
+        while self.turn(orders).is_ok() {}
     }
 
-    fn turn(&mut self, orders: &Receiver<Command>, ticks: &Receiver<()>) -> Result<(), Leaving> {
+    fn turn(&mut self, orders: &Receiver<Command>) -> Result<(), Leaving> {
+        let due = self.conversation.due(self.now).into_iter().chain(self.leave_by).min();
+        let alarm = due.map_or_else(never, at);
         let input = select! {
             recv(self.uplink.events()) -> event => match event.map(|event| self.uplink.hear(event)) {
                 Ok(Heard::Input(input)) => input,
@@ -176,9 +177,10 @@ impl Attendance {
                 Err(_) => return Err(Leaving),
             },
             recv(orders) -> command => Input::Command(command.map_err(|_| Leaving)?, None),
-            recv(ticks) -> _ => Input::Tick,
+            recv(alarm) -> _ => Input::Tick,
         };
         let now = Now::read();
+        self.now = now.instant;
         for output in self.conversation.handle(now, input) {
             match output {
                 // What was told to a program is shown.

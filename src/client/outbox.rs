@@ -19,6 +19,7 @@
 //!
 //! Every step costs O(log n) for each message that it concerns, and `stored` a look at those under way.
 
+mod due;
 mod message;
 mod pace;
 mod suspicion;

@@ -5,7 +5,6 @@ mod lines;
 use super::command::{Command, Names};
 use super::conversation::{Conversation, Input, Output};
 use super::ending::{End, Ending, QUIT_WAIT, messages_are};
-use super::heartbeat::Heartbeat;
 use super::input::{Ask, Question, Typed};
 use super::json;
 use super::keeper::{Keeper, Shown};
@@ -23,13 +22,20 @@ use crate::now::Now;
 use crate::options::ClientOptions;
 use crate::protocol::{Nick, text};
 use crate::terminal::{self, Terminal};
-use crossbeam_channel::{Receiver, Sender, never, select};
+use crossbeam_channel::{Receiver, Sender, at, never, select};
 use serde_json::Value;
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 /// Commands of a program that may wait for room in the outbox; behind them questions and quitting are still heard. Past
 /// that nothing is read.
 const LOOK_AHEAD: usize = 64;
+/// How often it is looked whether a screen that was full takes more.
+const FULL: Duration = Duration::from_millis(50);
+/// Between two offers of names to complete with: as fast as anybody types them.
+const NAMES: Duration = Duration::from_millis(200);
+/// Between two ticks: were something due for ever, that would not keep a processor busy.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Everything that wakes the main thread.
 enum Event {
@@ -57,7 +63,6 @@ pub struct Shell {
     /// Something that a sender was given was not sent.
     pub(super) went_wrong: bool,
     pub(super) screen: Screen,
-    pub(super) heartbeat: Heartbeat,
     pub(super) keeper: Keeper,
     /// `-C` has counted all that it wants, and more has come: that is neither told nor remembered.
     pub(super) has_heard_enough: bool,
@@ -79,6 +84,10 @@ pub struct Shell {
     pub(super) question: Question,
     /// What can be completed: the newest replaces one that was not fetched.
     pub(super) names: (Sender<Names>, Receiver<Names>),
+    pub(super) names_offered: Instant,
+    /// The last turn's time, and when the last tick was.
+    pub(super) now: Instant,
+    pub(super) ticked: Instant,
 }
 
 impl Shell {
@@ -120,7 +129,9 @@ impl Shell {
         loop {
             let event = self.next_event();
             let now = Now::read();
+            self.now = now.instant;
             let turned = self.turn(now, event).and_then(|()| self.say_what_was_held(now));
+            self.offer_names();
             if let Err(code) = turned.and_then(|()| self.look_for_the_end(now)) {
                 return code;
             }
@@ -129,7 +140,6 @@ impl Shell {
 
     fn next_event(&self) -> Event {
         let (no_news, no_line) = (never(), never());
-        // While the screen is full only ticks look whether it still is.
         let can_print = self.screen.has_room();
         let can_take_a_line = match self.mode {
             // It says that the outbox is full.
@@ -140,15 +150,32 @@ impl Shell {
         let news = if can_print { self.uplink.events() } else { &no_news };
         // Between two lines nothing is printed on a terminal: there the next one is always taken.
         let typed = if (can_print || self.mode == Mode::Chat) && can_take_a_line { &self.typed } else { &no_line };
+        let full = if can_print { None } else { Some(self.now + FULL) };
+        let due = self.due().into_iter().chain(full).min();
+        let alarm = due.map_or_else(never, |due| at(due.max(self.ticked + SHORTEST)));
         // None of these channels closes while the shell lives, but that of an input that has come to its end.
         select! {
             recv(news) -> event => event.map_or(Event::Tick, Event::Link),
             recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
-            recv(self.heartbeat.ticks()) -> _ => Event::Tick,
+            recv(alarm) -> _ => Event::Tick,
             recv(self.signals) -> signal => signal.map_or(Event::Tick, Event::Signal),
             recv(self.keeper.shown()) -> shown => shown.map_or(Event::Tick, Event::Shown),
             recv(self.output_closed) -> _ => Event::OutputClosed,
         }
+    }
+
+    /// When time alone leads to something; until then nothing wakes this thread but what happens.
+    fn due(&self) -> Option<Instant> {
+        let unsent = self.conversation.unsettled() + self.held.len();
+        let names = self.wants_to_offer_names().then(|| self.names_offered + NAMES);
+        let parts = [
+            self.conversation.due(self.now),
+            self.ending.due(unsent, self.conversation.has_questions()),
+            self.keeper.due(),
+            self.reading.due(),
+            names,
+        ];
+        parts.into_iter().flatten().min()
     }
 
     /// Here and below, `Err`: the run ends with this exit code.
@@ -163,7 +190,7 @@ impl Shell {
                 Ok(())
             }
             Event::Tick => {
-                self.offer_names();
+                self.ticked = now.instant;
                 self.read_on(now);
                 self.handle(now, Input::Tick)
             }
@@ -404,10 +431,17 @@ impl Shell {
         }
     }
 
+    fn wants_to_offer_names(&self) -> bool {
+        self.mode == Mode::Chat && self.conversation.has_new_names()
+    }
+
+    /// Not with each message of a burst.
     fn offer_names(&mut self) {
-        if self.mode == Mode::Chat
+        if self.wants_to_offer_names()
+            && self.now.saturating_duration_since(self.names_offered) >= NAMES
             && let Some(names) = self.conversation.new_names()
         {
+            self.names_offered = self.now;
             let _ = self.names.1.try_recv();
             let _ = self.names.0.try_send(names);
         }
@@ -421,7 +455,6 @@ impl Shell {
             self.uplink.publish(publication);
         }
         self.uplink.close(self.conversation.leave(Now::read()));
-        self.heartbeat.stop();
         drop(self.terminal);
     }
 }

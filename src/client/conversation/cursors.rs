@@ -214,6 +214,15 @@ impl Cursors {
         self.rooms.iter_mut().filter_map(ask).collect()
     }
 
+    /// When [`Cursors::holes`] finds something.
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        let due = |place: &Place| {
+            let at = if place.refused { now } else { place.hole_due(now)? };
+            Some(place.rest_until.map_or(at, |rest| rest.max(at)))
+        };
+        self.rooms.values().filter_map(due).min()
+    }
+
     /// Whether something unread is the first since an earlier run; `true` once.
     pub fn take_unread(&mut self, room: &RoomName) -> bool {
         self.rooms.get_mut(room).is_some_and(|place| std::mem::take(&mut place.kept))
@@ -296,6 +305,12 @@ impl Place {
             _ => cursor.pos,
         };
         Some(Cursor { epoch: cursor.epoch.clone(), pos })
+    }
+
+    /// When there is something to be fetched.
+    fn hole_due(&self, now: Instant) -> Option<Instant> {
+        let cursor = self.cursor.as_ref().filter(|_| self.fill.is_none())?;
+        self.marks.hole_due(now, cursor)
     }
 
     fn lost(&mut self) {

@@ -187,7 +187,7 @@ impl Conversation {
         self.send_requests(now);
     }
 
-    fn is_joined(&self) -> bool {
+    pub(super) fn is_joined(&self) -> bool {
         matches!(self.join, Join::Asked | Join::Welcomed)
     }
 

@@ -29,7 +29,7 @@ pub(super) enum Greeting {
 #[derive(Debug)]
 pub(super) struct Renaming {
     to: Nick,
-    until: Instant,
+    pub(super) until: Instant,
 }
 
 impl Conversation {
@@ -94,6 +94,7 @@ impl Conversation {
     /// One is let in, or nobody is there who could refuse.
     pub(super) fn let_in(&mut self) {
         self.may_send = true;
+        self.hold_until = None;
         if !self.config.on_terminal {
             return;
         }

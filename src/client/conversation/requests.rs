@@ -147,6 +147,11 @@ impl Requests {
         (due, unanswered)
     }
 
+    /// When [`Requests::due`] finds something.
+    pub fn next_due(&self, now: Instant) -> Option<Instant> {
+        self.open.iter().map(|open| open.sent.map_or(now, |sent| sent + open.wait)).min()
+    }
+
     /// The request that a refusal with this token answers.
     pub fn answer(&mut self, token: &Token) -> Option<Open> {
         let at = self.open.iter().position(|open| open.token == *token)?;

@@ -6,7 +6,7 @@ use crate::client::news::{News, Obstacle};
 use crate::client::outbox::{GivenUp, Progress};
 use crate::now::Now;
 use crate::protocol::{ErrorReply, MessageId, ServerInfo, Stored};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a message may take before that is worth a word.
 const QUIET: Duration = Duration::from_secs(1);
@@ -26,11 +26,10 @@ pub struct Delay {
 impl Conversation {
     /// Publishes the messages that wait, where they may go out.
     pub(super) fn flush(&mut self, now: Now) {
-        if !self.connection_is_up || !self.may_send || self.renaming.is_some() {
+        if !self.may_go_out() {
             return;
         }
-        let rate = self.undecided_until.map_or(self.rate, |_| Some(BEFORE_A_WORD));
-        for outgoing in self.outbox.take(now.instant, rate) {
+        for outgoing in self.outbox.take(now.instant, self.rate_now()) {
             self.out.push(Output::Publish(Publication {
                 topic: self.config.topics.name(&outgoing.topic),
                 payload: outgoing.payload,
@@ -38,6 +37,15 @@ impl Conversation {
                 ticket: Some(outgoing.ticket),
             }));
         }
+    }
+
+    pub(super) fn may_go_out(&self) -> bool {
+        self.connection_is_up && self.may_send && self.renaming.is_none()
+    }
+
+    /// How many messages a second may go out.
+    pub(super) fn rate_now(&self) -> Option<u64> {
+        self.undecided_until.map_or(self.rate, |_| Some(BEFORE_A_WORD))
     }
 
     /// Time has passed: what was unanswered for too long goes again, and who waits is told.
@@ -173,7 +181,7 @@ impl Conversation {
 
     /// A message that takes longer than usual is worth a word, and so is the end of that.
     fn tell_of_delay(&mut self, now: Now) {
-        if self.config.role == Role::Sender || self.choosing_nick {
+        if !self.tells_of_delay() {
             return;
         }
         match (self.outbox.oldest(), self.delay.take()) {
@@ -188,6 +196,21 @@ impl Conversation {
                 self.tell(News::Delayed(self.obstacle()));
             }
             (Some(_), delay) => self.delay = delay,
+        }
+    }
+
+    fn tells_of_delay(&self) -> bool {
+        self.config.role != Role::Sender && !self.choosing_nick
+    }
+
+    /// When there is something to tell of a delay.
+    pub(super) fn delay_due(&self, now: Instant) -> Option<Instant> {
+        match (self.outbox.oldest(), &self.delay) {
+            _ if !self.tells_of_delay() => None,
+            (Some(since), None) => Some(since + QUIET),
+            // That it is over.
+            (None, Some(_)) => Some(now),
+            (None, None) | (Some(_), Some(_)) => None,
         }
     }
 

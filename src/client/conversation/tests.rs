@@ -1,5 +1,6 @@
 //! The conversation with a moved clock: what goes out and what is told, and when.
 
+mod alarm;
 mod catching_up;
 mod commands;
 mod direct_messages;

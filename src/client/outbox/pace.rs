@@ -28,4 +28,11 @@ impl Pace {
         }
         may
     }
+
+    /// When one more may go out; `None`: now.
+    pub fn next(&self, rate: Option<u64>) -> Option<Instant> {
+        let most = usize::try_from(rate?.max(1)).unwrap_or(usize::MAX);
+        // Among those of the last second, the one that must be over.
+        self.sent.len().checked_sub(most).and_then(|over| self.sent.get(over)).map(|sent| *sent + SECOND)
+    }
 }

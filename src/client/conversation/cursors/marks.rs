@@ -165,6 +165,20 @@ impl Marks {
         None
     }
 
+    /// From when on [`Marks::hole`] tells of something.
+    pub fn hole_due(&self, now: Instant, cursor: &Cursor) -> Option<Instant> {
+        let mut reach = cursor.pos;
+        let mut due = None;
+        for mark in &self.waiting {
+            if mark.epoch != cursor.epoch || mark.from > reach {
+                return Some(now);
+            }
+            reach = reach.max(mark.to);
+            due = Some(due.map_or(mark.until, |due: Instant| due.min(mark.until)));
+        }
+        due
+    }
+
     /// The connection is gone.
     pub fn lost(&mut self) {
         self.waiting.clear();
