@@ -107,6 +107,8 @@ pub struct Conversation {
     /// The nick is in use: the next line is another one.
     choosing_nick: bool,
     renaming: Option<Renaming>,
+    /// The next connection is there for the sake of another nick.
+    changes_nick: bool,
     greeting: Greeting,
     connection_is_up: bool,
     connected_before: bool,
@@ -176,6 +178,7 @@ impl Conversation {
             hold_until: None,
             choosing_nick: false,
             renaming: None,
+            changes_nick: false,
             greeting: Greeting::Welcome,
             connection_is_up: false,
             connected_before: false,

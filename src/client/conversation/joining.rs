@@ -1,6 +1,5 @@
 //! Coming, being there and going: connections, the steps of joining, heartbeats, and what is asked again.
 
-use super::naming::Greeting;
 use super::requests::{Open, PATIENCE, Question};
 use super::{Conversation, Join, Kind, Output, PING_TICKET, Publication, Role, Up};
 use crate::client::news::News;
@@ -25,7 +24,7 @@ impl Conversation {
         (self.conn, self.version, self.tls) = (up.conn, up.version, up.tls);
         (self.told_failure, self.told_retry, self.told_long_retry) = (None, false, false);
         // What matters to somebody with a new nick is whether it is theirs.
-        if self.greeting != Greeting::Renamed {
+        if !std::mem::take(&mut self.changes_nick) {
             self.tell(News::Connected { broker: self.config.broker.clone(), again });
         }
         for filter in up.refused {

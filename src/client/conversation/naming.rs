@@ -36,6 +36,7 @@ impl Conversation {
     /// A line at the question for another nick.
     pub(super) fn choose_nick(&mut self, name: &str) {
         match Nick::choose(name) {
+            _ if name.is_empty() => {}
             Ok(nick) => self.choose(nick),
             Err(error) => self.error(format!("not a nick: {error}; yours is of letters, digits, - and _"), None),
         }
@@ -85,6 +86,7 @@ impl Conversation {
         self.choosing_nick = false;
         self.connected_before = false;
         self.may_send = false;
+        self.changes_nick = true;
         if self.greeting == Greeting::Said {
             self.greeting = Greeting::Renamed;
         }

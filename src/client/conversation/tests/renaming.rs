@@ -104,6 +104,8 @@ fn a_nick_in_use_is_a_question_that_the_old_one_answers_too() {
     assert_eq!(stage.conversation.prompt(), "another nick: ");
     stage.input(Input::Command(Command::Say { text: "pasted".to_owned(), to: Target::Here, action: false }, None));
     stage.check_told(&["type a nick first, or /quit"]);
+    stage.types("");
+    stage.check_told(&[]);
     stage.types("/nick Alice");
     last_word(&mut stage);
     stage.arrives("chat/server", ONLINE);
