@@ -51,6 +51,9 @@ impl Conversation {
         if nick == self.nick {
             return self.answer(format!("you are {nick} already"));
         }
+        if self.is_delayed() && self.connection_is_up {
+            self.answer(format!("you are {nick} as soon as what was said as {} is stored, or in 5 s", self.nick));
+        }
         self.renaming = Some(Renaming { to: nick, until: now.instant + RENAME_WAIT });
     }
 

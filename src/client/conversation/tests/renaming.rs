@@ -67,8 +67,9 @@ fn but_not_for_ever() {
     stage.types("one");
     // The broker has it, and the server says nothing of it for so long that it would go again.
     stage.input(Input::Published(1));
+    stage.after(1_000);
     stage.types("/nick bob");
-    stage.out.clear();
+    stage.check_told(&[">one", "you are bob as soon as what was said as Alice is stored, or in 5 s"]);
     stage.after(4_900);
     assert!(!stage.out.iter().any(|out| matches!(out, Output::Renamed { .. })));
     stage.out.clear();
