@@ -6,9 +6,11 @@ mod zsh;
 
 use super::table::{Flag, Subcommand};
 
-/// The shells that there is a script for, by their names.
-pub(super) const SHELLS: [(&str, fn() -> String); 3] =
-    [("bash", bash::script), ("zsh", zsh::script), ("fish", fish::script)];
+/// A shell's name, and what makes the script for it.
+type Shell = (&'static str, fn() -> String);
+
+/// The shells that there is a script for.
+pub(super) const SHELLS: [Shell; 3] = [("bash", bash::script), ("zsh", zsh::script), ("fish", fish::script)];
 
 /// Words that stand in the place of a subcommand, what they do, and what may follow them.
 pub(super) const OTHERS: [(&str, &str, &[&str]); 3] = [
