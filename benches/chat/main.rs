@@ -1,7 +1,7 @@
 //! `make bench`: figures of the whole program, each beside something to compare it with in the same run, since
 //! machines are shared and noisy. Printed, never asserted. Everything runs on loopback, bounded, and ends by itself.
 //!
-//! Words after `--` choose figures: `cargo bench -- ingest delivery large latency bytes presence footprint`. BENCH_MESSAGES
+//! Words after `--` choose figures: `cargo bench -- ingest delivery large latency bytes presence footprint terminal`. BENCH_MESSAGES
 //! sets how many messages the history of `large` holds.
 
 #[path = "../../tests/support/mod.rs"]
@@ -16,6 +16,7 @@ mod latency;
 mod pipe;
 mod presence;
 mod publisher;
+mod terminal;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,7 +34,7 @@ fn main() {
         let named = arguments.iter().any(|argument| !argument.starts_with('-'));
         !named || arguments.iter().any(|argument| argument == name)
     };
-    let figures: [(&str, fn()); 7] = [
+    let figures: [(&str, fn()); 8] = [
         ("ingest", ingest::print),
         ("delivery", delivery::print),
         ("large", large::print),
@@ -41,6 +42,7 @@ fn main() {
         ("bytes", bytes::print),
         ("presence", presence::print),
         ("footprint", footprint::print),
+        ("terminal", terminal::print),
     ];
     for (name, print) in figures {
         if wanted(name) {

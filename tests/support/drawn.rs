@@ -37,6 +37,12 @@ impl Drawn {
         (column, row)
     }
 
+    /// The line that the cursor is in, without blanks at its end.
+    pub fn cursor_line(&self) -> String {
+        let (_, row) = self.cursor();
+        self.parser.screen().rows(0, self.columns()).nth(usize::from(row)).map(trimmed).unwrap_or_default()
+    }
+
     /// The screen's lines, without blanks at their ends, down to the last that is not empty.
     pub fn screen(&self) -> Vec<String> {
         self.parser.screen().rows(0, self.columns()).map(trimmed).collect::<Vec<_>>().into_trimmed()

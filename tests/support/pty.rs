@@ -158,6 +158,16 @@ impl Pty {
         &mut self.drawn
     }
 
+    /// Waits until the cursor's line is this one, looking at it with every byte that comes: for who measures how long that takes.
+    #[track_caller]
+    pub fn wait_for_cursor_line(&mut self, line: &str) {
+        while self.drawn.cursor_line() != line {
+            let bytes = self.arriving.recv_timeout(PATIENCE);
+            let bytes = bytes.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for: {line}"));
+            self.drawn.print(&bytes);
+        }
+    }
+
     /// The screen's lines, without blanks at their ends, down to the last that is not empty.
     pub fn screen(&mut self) -> Vec<String> {
         self.drawn().screen()
