@@ -186,6 +186,7 @@ mod tests {
         check("/q ", Ok(Command::Quit));
         check("/who", Ok(Command::Users));
         check("/join dev", Ok(Command::Join(dev())));
+        check("/join #Dev", Ok(Command::Join(dev())));
         check("/join #dev", Ok(Command::Join(dev())));
         check("/part", Ok(Command::Part(None)));
         check("/part dev", Ok(Command::Part(Some(dev()))));
@@ -214,7 +215,7 @@ mod tests {
         check("/msg bob", Err("usage: /msg NICK TEXT"));
         check("/msg b/b hi", Err("not a nick: a name cannot hold /"));
         check("/join", Err("usage: /join ROOM, where ROOM is 1 to 32 of a-z, 0-9, - and _"));
-        check("/join Dev", Err("not a room: a name cannot hold D; rooms are of a-z, 0-9, - and _"));
+        check("/join de/v", Err("not a room: a name cannot hold /; rooms are of a-z, 0-9, - and _"));
         check("/history 0", Err("usage: /history [N], where N is 1 to 500"));
         check("/history many", Err("usage: /history [N], where N is 1 to 500"));
         check("  /quiit", Err("there is no command /quiit; did you mean /quit? (//quiit sends it as text)"));

@@ -278,7 +278,8 @@ fn nick_of(text: &str) -> Result<Nick, CommandError> {
     Nick::parse(text).map_err(CommandError::Nick)
 }
 
-/// A room as it is typed, with or without its `#`.
+/// A room as it is typed, with or without its `#`. There are none with capitals, so that nobody else can be meant.
 fn room(text: &str) -> Result<RoomName, CommandError> {
-    RoomName::parse(text.strip_prefix('#').unwrap_or(text)).map_err(CommandError::Room)
+    let name = text.strip_prefix('#').unwrap_or(text).to_ascii_lowercase();
+    RoomName::parse(&name).map_err(CommandError::Room)
 }
