@@ -7,6 +7,7 @@ mod commands;
 mod flood;
 mod honest;
 mod hostile;
+mod idle;
 mod reading;
 
 use support::{Broker, Pty, Subscriber, publish};
