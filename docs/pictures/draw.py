@@ -162,10 +162,10 @@ def fixed_times(lines):
     fixed = []
     for line in lines:
         line = re.sub(r"localhost:\d+", "localhost:1883", line)
-        found = re.match(r"((?:\x1b\[[0-9;:]*m)*)(\d\d):(\d\d) ", line)
+        found = re.match(r"((?:\x1b\[[0-9;:]*m)*)(\d\d):(\d\d)(?=\x1b| )", line)
         if found:
             minute += 1
-            line = f"{found[1]}{9 + minute // 60:02}:{minute % 60:02} {line[found.end():]}"
+            line = f"{found[1]}{9 + minute // 60:02}:{minute % 60:02}{line[found.end():]}"
         fixed.append(line)
     return fixed
 
