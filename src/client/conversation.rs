@@ -266,7 +266,8 @@ impl Conversation {
     /// What can be completed, where that has changed since it was last asked.
     pub fn new_names(&mut self) -> Option<Names> {
         let rooms = self.rooms.iter().chain([&RoomName::lobby()]).map(RoomName::to_string).collect();
-        std::mem::take(&mut self.names_changed).then(|| Names { nicks: self.people.names(), rooms })
+        let ignored = || self.ignored.values().map(Nick::to_string).collect();
+        std::mem::take(&mut self.names_changed).then(|| Names { nicks: self.people.names(), rooms, ignored: ignored() })
     }
 
     /// Whether [`Conversation::new_names`] has something to tell.

@@ -10,6 +10,8 @@ const FILTERS: [&str; 4] = ["from:", "room:", "after:", "before:"];
 pub struct Names {
     pub nicks: Vec<String>,
     pub rooms: Vec<String>,
+    /// Whose messages are hidden.
+    pub ignored: Vec<String>,
 }
 
 /// What the word before `end` (a byte position in `line`) may become: where it begins, and the candidates.
@@ -33,6 +35,7 @@ pub fn complete(line: &str, end: usize, names: &Names) -> (usize, Vec<String>) {
                 let begin = word.trim_start_matches('/');
                 TABLE.iter().map(|entry| entry.name.to_owned()).filter(|name| name.starts_with(begin)).collect()
             }
+            Some(Argument::Ignored) => names.ignored.iter().filter(begins).cloned().collect(),
             Some(Argument::Nick) => names.nicks.iter().filter(begins).map(|nick| format!("{nick} ")).collect(),
             _ => names.nicks.iter().filter(begins).cloned().collect(),
         },
@@ -70,6 +73,7 @@ mod tests {
         let names = Names {
             nicks: vec!["Bob".into(), "bea".into(), "alice".into()],
             rooms: vec!["lobby".into(), "dev".into()],
+            ignored: vec!["eve".into()],
         };
         assert_eq!(complete(line, line.len(), &names), (start, expected.iter().map(|c| (*c).to_owned()).collect()));
     }
@@ -85,6 +89,7 @@ mod tests {
         check_completion("/room d", 6, &["dev"]);
         check_completion("/join #d", 6, &["dev"]);
         check_completion("/me hugs a", 9, &["alice"]);
+        check_completion("/unignore ", 10, &["eve"]);
         check_completion("/help se", 6, &["search"]);
         check_completion("/search af", 8, &["after:"]);
         check_completion("/search pump from:B", 13, &["from:Bob ", "from:bea "]);

@@ -9,6 +9,7 @@ use crate::protocol::{Nick, RoomName, SearchRequest};
 pub(super) enum Argument {
     None,
     Nick,
+    Ignored,
     Room,
     Command,
     /// Words and filters, any number of them.
@@ -219,7 +220,7 @@ pub(super) const TABLE: &[Entry] = &[
         name: "unignore",
         arguments: "NICK",
         help: "show again what NICK says",
-        completes: Argument::Nick,
+        completes: Argument::Ignored,
         read: |rest| some(rest).map(|name| nick_of(name).map(Command::Unignore)).transpose(),
         ..NO_ARGUMENT
     },
