@@ -6,6 +6,7 @@ mod ending;
 mod input;
 pub mod json;
 mod keeper;
+mod login;
 pub mod member;
 pub mod memo;
 mod memory;
@@ -13,6 +14,7 @@ pub mod news;
 pub mod outbox;
 mod reading;
 mod screen;
+mod setup;
 mod shell;
 mod start;
 mod uplink;
@@ -73,6 +75,10 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         eprintln!("mqttchat: {warning}");
     }
     let mut terminal = Terminal::remember();
+    let mut to_keep = None;
+    if let (Mode::Chat, Some(path), Some(terminal)) = (mode, options.first_start.clone(), &terminal) {
+        (options, to_keep) = setup::ask(&path, &options, terminal, &signals)?;
+    }
     let Begun { conversation, memory, outbox_file, typed: earlier } =
         begin(&mut options, mode, terminal.as_ref(), &signals)?;
     let addressee = start::addressee(&options)?;
@@ -138,6 +144,7 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         output_closed,
         prompts,
         earlier: Some(earlier),
+        to_keep,
         question,
         names,
         names_offered: now,

@@ -19,7 +19,7 @@ mod transfer;
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use environment::Environment;
@@ -150,6 +150,8 @@ pub struct ClientOptions {
     pub notify: bool,
     /// Keep here what is not stored yet.
     pub outbox: Option<PathBuf>,
+    /// Nobody said anything: the option file that is not there yet, for what will be answered.
+    pub first_start: Option<PathBuf>,
     /// Where what was shown is remembered; `None` where there is no place for it.
     pub state_file: Option<PathBuf>,
 }
@@ -283,6 +285,14 @@ fn invocation(
     }
 }
 
+fn is_absent(path: &Path, environment: &Environment) -> bool {
+    (environment.read)(path).is_err_and(|error| tells_of_absence(&error))
+}
+
+fn tells_of_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 /// The option file: the one that is named must be there, the default one may be missing, and
 /// where it cannot be read (a server locked out of its home) that is only warned about.
 fn option_file(
@@ -297,8 +307,7 @@ fn option_file(
         (None, Some(path)) => match (environment.read)(&path) {
             Ok(bytes) => (path, bytes),
             Err(error) => {
-                let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
-                if !absent.contains(&error.kind()) {
+                if !tells_of_absence(&error) {
                     let reason = error::reason(&error);
                     warnings.push(format!("going on without the option file {path:?}: {reason}"));
                 }
@@ -367,6 +376,7 @@ fn client(given: &Given, connection: Connection, environment: &Environment) -> R
         .unwrap_or(Bell::Direct),
         notify: given.is_on("notify"),
         outbox: given.text("outbox").map(PathBuf::from),
+        first_start: environment.option_file().filter(|path| given.is_silent() && is_absent(path, environment)),
         state_file: environment.client_state_file(),
         connection,
     })

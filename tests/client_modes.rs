@@ -101,11 +101,22 @@ fn a_first_connection_that_fails_is_one_line() {
 }
 
 #[test]
+fn without_a_nick_it_is_the_login_name() {
+    let broker = Broker::start();
+    let mut messages = Subscriber::start(&broker, &["chat/messages"]);
+    // No variable tells it, as in a container or a cron job.
+    let mut program = start(&broker, &["-m", "x"]);
+    assert_eq!(program.exit_code(PATIENCE), 0, "{:?}", program.lines(Stream::Err));
+    let id = std::process::Command::new("id").arg("-un").output().expect("id").stdout;
+    let name = format!(r#""username":"{}""#, String::from_utf8_lossy(&id).trim());
+    messages.wait_for("a message", |_, payload| String::from_utf8_lossy(payload).contains(&name));
+}
+
+#[test]
 fn what_cannot_be_is_one_line() {
     let broker = Broker::start();
     for (arguments, part) in [
-        (&["-m", "x"][..], "--nick"),
-        (&["--nick", "a b", "-m", "x"], "cannot be a nick"),
+        (&["--nick", "a b", "-m", "x"][..], "cannot be a nick"),
         (&["--nick", "server", "-m", "x"], "reserved"),
         (&["--nick", "a", "--room", "No", "-m", "x"], "cannot be a room"),
         (&["--nick", "a", "--to", "+", "-m", "x"], "cannot be a nick"),

@@ -12,6 +12,7 @@ use super::memory::OutboxFile;
 use super::news::News;
 use super::reading::Reading;
 use super::screen::Screen;
+use super::setup::ToKeep;
 use super::start::{self, Mode};
 use super::uplink::{Heard, Numbered, Uplink};
 use super::view::View;
@@ -72,6 +73,8 @@ pub struct Shell {
     /// It was told that the outbox cannot be written.
     pub(super) told_of_outbox: bool,
     pub(super) terminal: Option<Terminal>,
+    /// What a first start was told, until it has led to a broker.
+    pub(super) to_keep: Option<ToKeep>,
     pub(super) typed: Receiver<Typed>,
     pub(super) signals: Receiver<i32>,
     pub(super) output_closed: Receiver<()>,

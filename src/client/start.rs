@@ -6,6 +6,7 @@ use super::memo::Remembered;
 use super::memory::{self, Memory, OutboxFile, Place};
 use super::outbox::Kept;
 use super::view::Format;
+use super::{login, setup};
 use crate::options::ClientOptions;
 use crate::protocol::limits::ROOMS_PER_SESSION;
 use crate::protocol::{Nick, RoomName, Topics};
@@ -78,27 +79,11 @@ pub fn nick(options: &ClientOptions, terminal: Option<&Terminal>, signals: &Rece
     if let Some(name) = &options.nick {
         return choose(name).map_err(|why| Refusal::Usage(format!("{why}; give another with --nick")));
     }
-    let login = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty()));
-    let Some(terminal) = terminal else {
-        let login = login.ok_or_else(|| Refusal::Usage("no nick: give one with --nick".to_owned()))?;
-        return choose(&login).map_err(|why| Refusal::Usage(format!("the login name is no nick: {why}; give --nick")));
-    };
-    let login = login.and_then(|name| Nick::choose(&name).ok());
-    let question = match &login {
-        Some(login) => format!("your nick [{login}]: "),
-        None => "your nick: ".to_owned(),
-    };
-    loop {
-        let answer = terminal.ask(&question, true, signals)?;
-        match (answer.trim(), &login) {
-            ("", Some(login)) => return Ok(login.clone()),
-            ("/quit" | "/q", _) => return Err(Refusal::Quit),
-            (name, _) => match choose(name) {
-                Ok(nick) => return Ok(nick),
-                Err(why) => eprintln!("{why}"),
-            },
-        }
+    if let Some(terminal) = terminal {
+        return setup::ask_nick(terminal, signals);
     }
+    let login = login::name().ok_or_else(|| Refusal::Usage("no nick: give one with --nick".to_owned()))?;
+    choose(&login).map_err(|why| Refusal::Usage(format!("the login name is no nick: {why}; give --nick")))
 }
 
 /// What a conversation is told when it begins.
@@ -194,7 +179,7 @@ pub fn outbox(options: &ClientOptions, place: &Place) -> Result<(Option<OutboxFi
     opened.map_err(|error| Refusal::Usage(format!("cannot use the outbox {path:?}: {error}")))
 }
 
-fn choose(name: &str) -> Result<Nick, String> {
+pub fn choose(name: &str) -> Result<Nick, String> {
     Nick::choose(name).map_err(|error| format!("{name:?} cannot be a nick: {error}"))
 }
 

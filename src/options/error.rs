@@ -26,6 +26,11 @@ impl UsageError {
         UsageError { problem: text.into(), help: None }
     }
 
+    /// What is wrong, without where to read more.
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+
     /// A file that cannot be used, named by `origin` (`--cafile`, …).
     pub(super) fn file(origin: &str, path: &Path, why: &str) -> Self {
         UsageError { problem: format!("{origin}: cannot use {path:?}: {why}"), help: None }

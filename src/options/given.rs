@@ -215,6 +215,12 @@ impl Given {
         self.item(long).is_some()
     }
 
+    /// Whether nothing was typed, and no environment names a broker.
+    pub fn is_silent(&self) -> bool {
+        let [typed, environment, _] = &self.levels;
+        typed.items.is_empty() && typed.words.is_empty() && environment.item("host").is_none()
+    }
+
     /// Which of several options that exclude each other counts: that of the first level that has
     /// any. Two in that level are an error.
     pub fn one_of(&self, longs: &[&str]) -> Result<Option<&Item>, UsageError> {

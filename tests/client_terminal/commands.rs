@@ -87,7 +87,7 @@ fn at_the_question_for_a_nick_one_can_leave() {
 fn at_the_first_question_for_a_nick_too() {
     let broker = Broker::start();
     let mut somebody = Pty::start(&["client", &broker.address()]);
-    somebody.wait_for_line("your nick:");
+    somebody.wait_for_screen("the question", |lines| lines.iter().any(|line| line.starts_with("your nick")));
     somebody.press("/quit\r");
     assert_eq!(somebody.exit_code(), 0);
 }

@@ -9,6 +9,7 @@ mod honest;
 mod hostile;
 mod idle;
 mod reading;
+mod setup;
 
 use support::{Broker, Pty, Subscriber, publish};
 
@@ -189,7 +190,7 @@ fn without_a_nick_the_terminal_is_asked() {
     let broker = Broker::start();
     let mut presence = Subscriber::start(&broker, &["chat/presence"]);
     let mut alice = Pty::start(&["client", &broker.address()]);
-    alice.wait_for_line("your nick:");
+    alice.wait_for_screen("the question", |lines| lines.iter().any(|line| line.starts_with("your nick")));
     alice.press("a b\r");
     alice.wait_for_line(r#""a b" cannot be a nick: a name cannot hold a blank"#);
     alice.press("alice\r");

@@ -48,7 +48,12 @@ impl Shell {
             Output::PublishWhenShown(publication) => self.keeper.publish_when_shown(publication),
             Output::Subscribe(filter) => self.uplink.subscribe(filter),
             Output::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
-            Output::Tell(news) => self.tell(now, &news)?,
+            Output::Tell(news) => {
+                self.tell(now, &news)?;
+                if matches!(news, News::Connected { .. }) {
+                    self.keep_what_was_told(now)?;
+                }
+            }
             Output::Remember(memo) if self.has_heard_enough && memo != Memo::ServerSeen => {}
             Output::Remember(memo) => self.keeper.remember(memo),
             Output::Queued(kept) => {
@@ -76,6 +81,19 @@ impl Shell {
             }
         }
         Ok(())
+    }
+
+    /// The answers of a first start, once they are known to be good.
+    fn keep_what_was_told(&mut self, now: Now) -> Result<(), u8> {
+        let Some(to_keep) = self.to_keep.take() else { return Ok(()) };
+        let path = to_keep.path().display();
+        match to_keep.write() {
+            Ok(()) => self.tell(now, &News::Hint(format!("broker and nick are kept in {path}; change them there"))),
+            Err(error) => {
+                let text = format!("broker and nick are not kept: cannot write {path}: {error}");
+                self.tell(now, &News::Error { text, reference: None })
+            }
+        }
     }
 
     /// At a terminal nobody has to wait without knowing for what.

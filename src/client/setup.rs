@@ -1,0 +1,197 @@
+//! A first start: on a terminal, without an option, an option file or a broker in the environment, somebody is asked
+//! where to chat and as whom, as the original client did. `client::start` calls it; the shell keeps the answers in the
+//! option file once they have led to a broker.
+
+use super::login;
+use super::start::{Refusal, choose};
+use crate::link::{Settings, Transport};
+use crate::options::{self, ClientOptions, Environment, Invocation};
+use crate::protocol::Nick;
+use crate::terminal::Terminal;
+use crossbeam_channel::Receiver;
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+const DEFAULT_BROKER: &str = "localhost";
+
+/// An option file to be written.
+pub struct ToKeep {
+    path: PathBuf,
+    text: String,
+}
+
+/// Asks for a broker, then for a nick. What is no address is told and asked for again.
+///
+/// # Errors
+/// A signal, the end of the input, `/quit`.
+pub fn ask(
+    path: &Path,
+    given: &ClientOptions,
+    terminal: &Terminal,
+    signals: &Receiver<i32>,
+) -> Result<(ClientOptions, Option<ToKeep>), Refusal> {
+    eprintln!("Where to chat, and as whom? Enter takes what is in [brackets].");
+    let mut options = loop {
+        let answer = terminal.ask(&format!("broker [{DEFAULT_BROKER}]: "), true, signals)?;
+        match answer.trim() {
+            "/quit" | "/q" => return Err(Refusal::Quit),
+            answer => match at_broker(answer) {
+                Ok(options) => break options,
+                Err(why) => eprintln!("{why}"),
+            },
+        }
+    };
+    let nick = match &given.nick {
+        Some(_) => None,
+        None => Some(ask_nick(terminal, signals)?),
+    };
+    options.nick = nick.as_ref().map(|nick| nick.as_str().to_owned()).or(given.nick.clone());
+    eprintln!("This can be kept in {}.", path.display());
+    let wants_it = loop {
+        match terminal.ask("keep it, and ask no more? [Y/n]: ", true, signals)?.trim().to_lowercase().as_str() {
+            "" | "y" | "yes" => break true,
+            "n" | "no" => break false,
+            "/quit" | "/q" => return Err(Refusal::Quit),
+            _ => eprintln!("y or n"),
+        }
+    };
+    let text = option_file(&options.connection.settings, nick.as_ref());
+    Ok((options, wants_it.then(|| ToKeep { path: path.to_owned(), text })))
+}
+
+/// The nick that is typed, or the login name.
+pub fn ask_nick(terminal: &Terminal, signals: &Receiver<i32>) -> Result<Nick, Refusal> {
+    let login = login::name().and_then(|name| Nick::choose(&name).ok());
+    let question = match &login {
+        Some(login) => format!("your nick [{login}]: "),
+        None => "your nick: ".to_owned(),
+    };
+    loop {
+        let answer = terminal.ask(&question, true, signals)?;
+        match (answer.trim(), &login) {
+            ("", Some(login)) => return Ok(login.clone()),
+            ("/quit" | "/q", _) => return Err(Refusal::Quit),
+            (name, _) => match choose(name) {
+                Ok(nick) => return Ok(nick),
+                Err(why) => eprintln!("{why}"),
+            },
+        }
+    }
+}
+
+/// What `mqttchat client ANSWER` would be told.
+fn at_broker(answer: &str) -> Result<ClientOptions, String> {
+    if answer.starts_with('-') {
+        return Err("a host, host:port or a URL is wanted, no option".to_owned());
+    }
+    let words = std::iter::once("client").chain(answer.split_whitespace());
+    let words: Vec<OsString> = words.map(OsString::from).collect();
+    match options::parse(&words, &Environment::process()) {
+        Ok(Invocation::Client(options)) => Ok(options),
+        Ok(_) => Err("a host, host:port or a URL is wanted".to_owned()),
+        Err(error) => Err(error.problem().to_owned()),
+    }
+}
+
+/// What leads to the same broker again. A password is asked for each time: it is nothing for a file that nobody guards.
+fn option_file(settings: &Settings, nick: Option<&Nick>) -> String {
+    let mut lines =
+        vec!["# written by mqttchat at its first start; mqttchat help client lists what can stand here".into()];
+    let address = &settings.address;
+    match (address.transport, settings.tls.is_some()) {
+        (Transport::WebSocket, is_secure) => {
+            let scheme = if is_secure { "wss" } else { "ws" };
+            let host = match address.host.contains(':') {
+                true => format!("[{}]", address.host),
+                false => address.host.clone(),
+            };
+            lines.push(format!("--url {scheme}://{host}:{}{}", address.port, address.path));
+        }
+        (Transport::Tcp, is_secure) => {
+            lines.push(format!("--host {}", address.host));
+            lines.push(format!("--port {}", address.port));
+            if is_secure {
+                lines.push("--tls".to_owned());
+            }
+        }
+    }
+    lines.extend(settings.username.iter().map(|name| format!("--username {name}")));
+    lines.extend(nick.map(|nick| format!("--nick {nick}")));
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+impl ToKeep {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes it, for its owner's eyes. One that came to be meanwhile is left as it is.
+    ///
+    /// # Errors
+    /// It is there, or cannot be written; then there is no part of it.
+    pub fn write(&self) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let new = self.path.with_extension(format!("new-{}", std::process::id()));
+        let written = self.write_to(&new);
+        // Unlike a rename it fails where there is a file of that name.
+        let linked = written.and_then(|()| fs::hard_link(&new, &self.path));
+        // Not there, if it could not be made.
+        let _ = fs::remove_file(&new);
+        linked
+    }
+
+    fn write_to(&self, path: &Path) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(self.text.as_bytes())?;
+        file.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(answer: &str, expected: &str) {
+        let options = at_broker(answer).unwrap();
+        let nick = Nick::parse("alice").unwrap();
+        let text = option_file(&options.connection.settings, Some(&nick));
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(lines.join(" "), format!("{expected} --nick alice"), "{answer}");
+        assert!(!text.contains("secret"));
+    }
+
+    #[test]
+    fn what_is_kept_leads_there_again() {
+        check("", "--host localhost --port 1883");
+        check("broker.example.com:1884", "--host broker.example.com --port 1884");
+        check("h 8883", "--host h --port 8883 --tls");
+        check("mqtts://bob:secret@h", "--host h --port 8883 --tls --username bob");
+        check("ws://[::1]/chat", "--url ws://[::1]:80/chat");
+    }
+
+    #[test]
+    fn what_is_no_address_is_asked_for_again() {
+        assert!(at_broker("--nick bob").unwrap_err().contains("no option"));
+        assert!(at_broker("a b c").unwrap_err().contains("one word too many"));
+        let why = at_broker("h:99999").unwrap_err();
+        assert!(why.contains("99999") && !why.contains("--help"), "{why}");
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_left_alone() {
+        let folder = std::env::temp_dir().join(format!("mqttchat-setup-{}", std::process::id()));
+        let path = folder.join("config/mqttchat");
+        let to_keep = |text: &str| ToKeep { path: path.clone(), text: text.to_owned() };
+        to_keep("first").write().unwrap();
+        assert!(to_keep("second").write().is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing else is left");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
