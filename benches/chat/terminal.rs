@@ -30,7 +30,7 @@ pub fn print() {
 }
 
 fn start(broker: &Broker) -> Pty {
-    let mut pty = Pty::start(&["client", &broker.address(), "--nick", "alice"]);
+    let mut pty = Pty::start(&["client", &broker.address(), "--nick", "alice", "--no-history"]);
     pty.wait_for_cursor_line(PROMPT);
     pty
 }
