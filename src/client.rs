@@ -113,6 +113,7 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
     let notify = options.notify.then(|| Notify::of(|name| std::env::var(name).ok()));
     let reader = Reader {
         nick: conversation.nick().clone(),
+        here: conversation.here().clone(),
         rooms_are_many: conversation.is_in_rooms(),
         columns: terminal::columns(),
     };

@@ -253,6 +253,11 @@ impl Conversation {
         &self.nick
     }
 
+    /// The room that is talked in.
+    pub fn here(&self) -> &RoomName {
+        &self.here
+    }
+
     /// Whether it is in other rooms than the lobby.
     pub fn is_in_rooms(&self) -> bool {
         !self.rooms.is_empty()

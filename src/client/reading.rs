@@ -158,7 +158,7 @@ impl Reading {
     }
 
     fn tell_bursts(&mut self, now: Now, view: &View, lines: &mut Vec<Line>) {
-        for text in self.bursts.take(now.instant, view.reader.rooms_are_many) {
+        for text in self.bursts.take(now.instant, &view.reader.here, view.reader.rooms_are_many) {
             lines.push(Line::out(view.notice(&text)));
         }
     }

@@ -11,7 +11,7 @@ mod wrap;
 
 use super::json;
 use super::news::{News, Place, Said};
-use crate::protocol::{Nick, text};
+use crate::protocol::{Nick, RoomName, text};
 use chrono::{DateTime, FixedOffset};
 use words::{is_wanted, notice, wrong};
 
@@ -57,6 +57,8 @@ pub struct View {
 pub struct Reader {
     /// Who is mentioned where this nick is.
     pub nick: Nick,
+    /// Where they talk.
+    pub here: RoomName,
     /// They are in more rooms than the lobby: messages carry their room.
     pub rooms_are_many: bool,
     /// Of the terminal.

@@ -65,8 +65,8 @@ impl Bursts {
         Some(self.tell_at.map_or(calm, |at| at.min(calm)))
     }
 
-    /// A line for each room of which something was left out.
-    pub fn take(&mut self, now: Instant, rooms_are_many: bool) -> Vec<String> {
+    /// A line for each room of which something was left out. `here`: the room whose history `/history` shows.
+    pub fn take(&mut self, now: Instant, here: &RoomName, rooms_are_many: bool) -> Vec<String> {
         let mut lines = Vec::new();
         for (name, room) in &mut self.rooms {
             room.refill(now);
@@ -75,7 +75,8 @@ impl Bursts {
                 let messages = if room.left_out == 1 { "message" } else { "messages" };
                 let read = room.in_all.min(PAGE_MESSAGES as u64);
                 let last = if room.in_all > read { " the last" } else { "" };
-                lines.push(format!("{place}… {} {messages}, /history {read} to read{last}", room.left_out));
+                let go_there = if name == here { String::new() } else { format!("/room {name} and ") };
+                lines.push(format!("{place}… {} {messages}, {go_there}/history {read} to read{last}", room.left_out));
                 room.left_out = 0;
             }
             if !room.is_burst {
@@ -144,11 +145,14 @@ mod tests {
         assert_eq!(stage.come(461, 10_000), 50);
         let due = stage.bursts.due().unwrap();
         assert!(due > stage.now && due < stage.now + TELL_EVERY);
-        assert_eq!(stage.bursts.take(due, false), ["… 411 messages, /history 411 to read"]);
+        assert_eq!(stage.bursts.take(due, &RoomName::lobby(), false), ["… 411 messages, /history 411 to read"]);
         assert_eq!(stage.bursts.due(), None);
         // It is not over yet, and then it is.
         assert_eq!(stage.come(1, 1), 0);
-        assert_eq!(stage.bursts.take(stage.now, true), ["#lobby … 1 message, /history 412 to read"]);
+        assert_eq!(
+            stage.bursts.take(stage.now, &RoomName::lobby(), true),
+            ["#lobby … 1 message, /history 412 to read"]
+        );
         stage.now += Duration::from_secs(2);
         assert_eq!(stage.come(1, 1), 1);
         assert_eq!(stage.bursts.due(), None);
@@ -161,7 +165,7 @@ mod tests {
         let mut told = Vec::new();
         for _ in 0..30 {
             if stage.bursts.due().is_some_and(|due| stage.now >= due) {
-                told.extend(stage.bursts.take(stage.now, false));
+                told.extend(stage.bursts.take(stage.now, &RoomName::lobby(), false));
             }
             assert_eq!(stage.come(1_000, 1_000), 0);
         }
@@ -179,5 +183,7 @@ mod tests {
         stage.now += Duration::from_secs(10);
         assert!(stage.bursts.admit(stage.now, &RoomName::lobby()));
         assert!(stage.bursts.has_ended_in(&RoomName::lobby()) && !stage.bursts.has_ended_in(&dev));
+        let told = ["#lobby … 50 messages, /room lobby and /history 50 to read"];
+        assert_eq!(stage.bursts.take(stage.now, &dev, true), told);
     }
 }

@@ -23,7 +23,7 @@ fn nick(name: &str) -> Nick {
 impl Stage {
     /// Carol reads, on the evening of a Sunday.
     fn new(bell: Bell) -> Stage {
-        let reader = Reader { nick: nick("carol"), rooms_are_many: false, columns: 80 };
+        let reader = Reader { nick: nick("carol"), here: RoomName::lobby(), rooms_are_many: false, columns: 80 };
         Stage {
             reading: Reading::new(bell, None),
             view: View { format: Format::Terminal, color: false, quiet: false, zone: |at| at, reader },

@@ -162,6 +162,9 @@ impl Shell {
         if reader.nick != *self.conversation.nick() {
             reader.nick = self.conversation.nick().clone();
         }
+        if reader.here != *self.conversation.here() {
+            reader.here = self.conversation.here().clone();
+        }
         (reader.rooms_are_many, reader.columns) = (self.conversation.is_in_rooms(), terminal::columns());
     }
 

@@ -12,7 +12,8 @@ fn at(text: &str) -> DateTime<FixedOffset> {
 
 fn view(format: Format, color: bool) -> View {
     let zone = |at: DateTime<FixedOffset>| at.with_timezone(&FixedOffset::east_opt(3_600).unwrap());
-    let reader = Reader { nick: Nick::parse("carol").unwrap(), rooms_are_many: false, columns: 200 };
+    let reader =
+        Reader { nick: Nick::parse("carol").unwrap(), here: RoomName::lobby(), rooms_are_many: false, columns: 200 };
     View { format, color, quiet: false, zone, reader }
 }
 
