@@ -3,6 +3,7 @@
 pub mod command;
 pub mod conversation;
 mod ending;
+mod heartbeat;
 mod input;
 pub mod json;
 mod keeper;
@@ -27,6 +28,7 @@ use chrono::Local;
 use conversation::{Conversation, Role};
 use crossbeam_channel::Receiver;
 use ending::Ending;
+use heartbeat::Heartbeat;
 use input::{LineEditor, Question};
 use keeper::Keeper;
 use memory::{Memory, OutboxFile};
@@ -134,6 +136,7 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         ending: Ending::new(now, mode == Mode::Sender, options.wait, options.count),
         went_wrong: false,
         screen: Screen::start(above, on_closed).map_err(|error| broken("screen", error))?,
+        heartbeat: Heartbeat::start().map_err(|error| broken("heartbeat", error))?,
         keeper: Keeper::start(now, memory).map_err(|error| broken("memory", error))?,
         has_heard_enough: false,
         held: VecDeque::new(),

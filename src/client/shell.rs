@@ -6,6 +6,7 @@ mod outputs;
 use super::command::{Command, Names};
 use super::conversation::{Conversation, Input};
 use super::ending::{End, Ending, messages_are};
+use super::heartbeat::Heartbeat;
 use super::input::{Ask, Question, Typed};
 use super::keeper::{Keeper, Shown};
 use super::memory::OutboxFile;
@@ -22,7 +23,7 @@ use crate::now::Now;
 use crate::options::ClientOptions;
 use crate::protocol::Nick;
 use crate::terminal::Terminal;
-use crossbeam_channel::{Receiver, Sender, at, never, select};
+use crossbeam_channel::{Receiver, Sender, never, select};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -63,6 +64,7 @@ pub struct Shell {
     /// Something that a sender was given was not sent.
     pub(super) went_wrong: bool,
     pub(super) screen: Screen,
+    pub(super) heartbeat: Heartbeat,
     pub(super) keeper: Keeper,
     /// `-C` has counted all that it wants, and more has come: that is neither told nor remembered.
     pub(super) has_heard_enough: bool,
@@ -140,7 +142,7 @@ impl Shell {
         }
     }
 
-    fn next_event(&self) -> Event {
+    fn next_event(&mut self) -> Event {
         let (no_news, no_line) = (never(), never());
         let can_print = self.screen.has_room();
         let can_take_a_line = match self.mode {
@@ -154,12 +156,14 @@ impl Shell {
         let typed = if (can_print || self.mode == Mode::Chat) && can_take_a_line { &self.typed } else { &no_line };
         let full = if can_print { None } else { Some(self.now + FULL) };
         let due = self.due().into_iter().chain(full).min();
-        let alarm = due.map_or_else(never, |due| at(due.max(self.ticked + SHORTEST)));
+        if let Some(due) = due {
+            self.heartbeat.wake_at(due.max(self.ticked + SHORTEST));
+        }
         // None of these channels closes while the shell lives, but that of an input that has come to its end.
         select! {
             recv(news) -> event => event.map_or(Event::Tick, Event::Link),
             recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
-            recv(alarm) -> _ => Event::Tick,
+            recv(self.heartbeat.ticks()) -> _ => Event::Tick,
             recv(self.signals) -> signal => signal.map_or(Event::Tick, Event::Signal),
             recv(self.keeper.shown()) -> shown => shown.map_or(Event::Tick, Event::Shown),
             recv(self.output_closed) -> _ => Event::OutputClosed,
@@ -193,6 +197,7 @@ impl Shell {
             }
             Event::Tick => {
                 self.ticked = now.instant;
+                self.heartbeat.ticked();
                 self.read_on(now);
                 self.handle(now, Input::Tick)
             }
@@ -295,6 +300,7 @@ impl Shell {
             self.uplink.publish(publication);
         }
         self.uplink.close(self.conversation.leave(Now::read()));
+        self.heartbeat.stop();
         drop(self.terminal);
     }
 }
