@@ -210,6 +210,23 @@ fn programs_are_answered_in_json() {
 }
 
 #[test]
+fn pings_tell_which_ones_they_answer() {
+    let broker = Broker::start();
+    let mut server = Program::start(&["server", &broker.address(), "--memory"]);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    let mut alice = json(&broker, "alice");
+    event(&mut alice, "online_users");
+    alice.send_line(r#"{"command":"ping","ref":"one"}"#);
+    alice.send_line(r#"{"command":"ping","ref":"two"}"#);
+    wait_until(PATIENCE, "four answers", || events(&mut alice, "pong").len() == 4);
+    for from in ["broker", "server"] {
+        let pongs = events(&mut alice, "pong");
+        let references: Vec<_> = pongs.iter().filter(|pong| pong["from"] == from).map(|pong| &pong["ref"]).collect();
+        assert_eq!(references, ["one", "two"], "{from}");
+    }
+}
+
+#[test]
 fn the_end_of_a_programs_input_waits_for_its_messages() {
     let broker = Broker::start();
     let mut messages = Subscriber::start(&broker, &["chat/messages"]);

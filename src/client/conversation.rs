@@ -50,7 +50,7 @@ use search::Search;
 use seen::Seen;
 use sending::Delay;
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 pub use exchange::{Config, Input, Kind, Output, Publication, Role, Up};
@@ -141,8 +141,8 @@ pub struct Conversation {
     requests: Requests,
     /// Topics whose invalid payloads were told of.
     warned: HashSet<String>,
-    /// When a ping went out.
-    ping_sent: Option<Instant>,
+    /// When pings went out that the broker has not acknowledged, with the `ref` of a program: it does so in their order.
+    pings: VecDeque<(Instant, Option<Value>)>,
     out: Vec<Output>,
 }
 
@@ -203,7 +203,7 @@ impl Conversation {
             outbox: Outbox::new(config.session.clone(), earlier),
             requests: Requests::default(),
             warned: HashSet::new(),
-            ping_sent: None,
+            pings: VecDeque::new(),
             out: Vec::new(),
             config,
         };

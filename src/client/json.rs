@@ -83,7 +83,9 @@ pub fn event(news: &News) -> Option<String> {
             (Some("error"), json!({"code": ErrorCode::BadRequest, "message": text}), reference.as_ref())
         }
         News::Server(info) => (Some("server"), value(info), None),
-        News::BrokerRoundTrip(time) => (Some("pong"), json!({"from": "broker", "seconds": time.as_secs_f64()}), None),
+        News::BrokerRoundTrip { time, reference } => {
+            (Some("pong"), json!({"from": "broker", "seconds": time.as_secs_f64()}), reference.as_ref())
+        }
         News::ServerRoundTrip { pong, time, reference } => {
             let mut fields = value(pong);
             fields["from"] = "server".into();

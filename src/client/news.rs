@@ -46,7 +46,10 @@ pub enum News {
     /// The server told what it is.
     Server(ServerInfo),
     /// How long the way to the broker and back takes.
-    BrokerRoundTrip(Duration),
+    BrokerRoundTrip {
+        time: Duration,
+        reference: Option<Value>,
+    },
     /// And through the server.
     ServerRoundTrip {
         pong: Pong,

@@ -84,7 +84,7 @@ impl Conversation {
         self.heartbeat_at = None;
         self.silence_at = None;
         self.hold_until = None;
-        self.ping_sent = None;
+        self.pings.clear();
         self.requests.forget_own_pings();
         self.cursors.lost();
     }
@@ -265,7 +265,7 @@ impl Conversation {
         let sender = self.server.as_ref().map(|_| self.nick.key().clone());
         let is_ping = *kind == RequestKind::Ping;
         if is_ping {
-            self.ping_sent = Some(now.instant);
+            self.pings.push_back((now.instant, open.origin.clone().into_reference()));
         }
         self.out.push(Output::Publish(Publication {
             topic: self.config.topics.name(&Topic::Request { what: *kind, sender }),

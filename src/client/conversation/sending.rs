@@ -110,8 +110,9 @@ impl Conversation {
 
     pub(super) fn published(&mut self, now: Now, ticket: u64) {
         if ticket == PING_TICKET {
-            if let Some(sent) = self.ping_sent {
-                self.tell(News::BrokerRoundTrip(now.instant.saturating_duration_since(sent)));
+            if let Some((sent, reference)) = self.pings.pop_front() {
+                let time = now.instant.saturating_duration_since(sent);
+                self.tell(News::BrokerRoundTrip { time, reference });
             }
         } else if let Some(progress) = self.outbox.acknowledge(now.instant, ticket, self.acknowledgement_is_the_end()) {
             self.progressed(&progress);

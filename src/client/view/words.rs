@@ -18,7 +18,7 @@ pub fn wrong(news: &News) -> Option<String> {
 pub fn is_wanted(news: &News) -> bool {
     let is_answer = matches!(
         news,
-        News::Users { .. } | News::Rooms { .. } | News::BrokerRoundTrip(_) | News::ServerRoundTrip { .. }
+        News::Users { .. } | News::Rooms { .. } | News::BrokerRoundTrip { .. } | News::ServerRoundTrip { .. }
     );
     let is_outage = matches!(news, News::Disconnected { .. } | News::Connected { again: true, .. });
     is_answer
@@ -43,7 +43,7 @@ pub fn notice(news: &News) -> Option<String> {
                 rooms.map(|room| format!("#{} ({} in it, {} messages)", room.name, room.members, room.messages));
             format!("rooms: {}", rooms.collect::<Vec<_>>().join(", "))
         }
-        News::BrokerRoundTrip(time) => format!("to the broker and back: {}", milliseconds(*time)),
+        News::BrokerRoundTrip { time, .. } => format!("to the broker and back: {}", milliseconds(*time)),
         News::ServerRoundTrip { time, .. } => format!("to the chat server and back: {}", milliseconds(*time)),
         News::Connecting { broker } => format!("connecting to {broker}"),
         News::Connected { broker, again: false } => format!("connected to {broker}"),
