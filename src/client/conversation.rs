@@ -129,7 +129,7 @@ pub struct Conversation {
     ignored: Ignored,
     /// Who comes and goes is not told.
     is_quiet: bool,
-    /// Messages of others since one last talked there.
+    /// Messages of others in rooms that one does not talk in, since one last did.
     unread: HashMap<RoomName, u64>,
     /// Rooms of which it is not known yet who else is there.
     joined_lately: Vec<RoomName>,

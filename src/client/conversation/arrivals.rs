@@ -108,7 +108,7 @@ impl Conversation {
         self.people.spoke(&chat.nick);
         if !self.ignores(&key) {
             if key != *self.nick.key() {
-                *self.unread.entry(room.clone()).or_default() += 1;
+                self.count_unread(&room);
             }
             let said = Said::live(now.wall, chat.nick, Place::Room(chat.room), chat.text, chat.timestamp);
             self.tell(News::Said(Said { id: id.clone(), action: chat.action, late, ..said }));

@@ -95,7 +95,7 @@ impl Conversation {
                 // Who asks for the past gets it in its order.
                 said.late |= !by_user && overtaken;
                 if !history && !own {
-                    *self.unread.entry(room.clone()).or_default() += 1;
+                    self.count_unread(room);
                 }
                 self.tell(News::Said(said));
             }

@@ -58,7 +58,7 @@ impl Conversation {
         self.tell_rooms(now);
         match (self.config.on_terminal, self.here == room) {
             (true, true) => {
-                self.here = RoomName::lobby();
+                self.look_at(RoomName::lobby());
                 self.answer(format!("you have left #{room} and talk in #{} now", self.here));
             }
             (true, false) => self.answer(format!("you have left #{room}")),
@@ -77,7 +77,19 @@ impl Conversation {
 
     pub(super) fn talk_in(&mut self, room: RoomName) {
         self.answer(format!("you talk in #{room} now"));
+        self.look_at(room);
+    }
+
+    fn look_at(&mut self, room: RoomName) {
+        self.unread.remove(&room);
         self.here = room;
+    }
+
+    /// A message of somebody else was told. What is said where one talks is read.
+    pub(super) fn count_unread(&mut self, room: &RoomName) {
+        if *room != self.here {
+            *self.unread.entry(room.clone()).or_default() += 1;
+        }
     }
 
     pub(super) fn ask_rooms(&mut self, now: Now, reference: Option<Value>) {

@@ -89,9 +89,8 @@ impl Conversation {
         {
             self.out.push(Output::Queued(Kept { message, reference: reference.clone() }));
         }
-        match &place {
-            Place::Room(room) => drop(self.unread.remove(room)),
-            Place::Direct(to) => self.doubt(to),
+        if let Place::Direct(to) = &place {
+            self.doubt(to);
         }
         // On its way first: what is shown to its own sender takes nobody's time.
         self.flush(now);
