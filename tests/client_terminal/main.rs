@@ -4,12 +4,16 @@
 mod support;
 
 mod commands;
+mod editing;
 mod flood;
 mod honest;
 mod hostile;
 mod idle;
+mod paste;
 mod reading;
+mod resize;
 mod setup;
+mod typing;
 
 use support::{Broker, Pty, Subscriber, publish};
 
@@ -69,21 +73,6 @@ fn a_mistyped_command_is_not_sent() {
     alice.press("//hlep\r");
     messages.wait_for("the text", |_, payload| String::from_utf8_lossy(payload).contains("/hlep"));
     assert_eq!(texts(&mut messages), ["/hlep"]);
-}
-
-#[test]
-fn pasted_lines_are_one_message() {
-    let broker = Broker::start();
-    let mut messages = Subscriber::start(&broker, &["chat/messages"]);
-    let mut alice = alice(&broker);
-    alice.press("\x1b[200~one\r\ntwo\nthree\x1b[201~");
-    alice.wait_for_line("three");
-    alice.press("\r");
-    alice.wait_for_line("-- send as one message (Enter), as 3 lines (l), or not (n)?");
-    alice.press("\r");
-    alice.wait_for_line("alice: one");
-    messages.wait_for("the message", |_, payload| String::from_utf8_lossy(payload).contains("three"));
-    assert_eq!(texts(&mut messages), ["one\ntwo\nthree"]);
 }
 
 #[test]

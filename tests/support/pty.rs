@@ -63,7 +63,12 @@ impl Pty {
 
     /// For what `start` leaves as it usually is.
     pub fn builder<S: AsRef<OsStr>>(arguments: &[S]) -> PtyBuilder {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mqttchat"));
+        Pty::builder_of(Path::new(env!("CARGO_BIN_EXE_mqttchat")), arguments)
+    }
+
+    /// As `builder`, for another executable: the test itself once more.
+    pub fn builder_of<S: AsRef<OsStr>>(executable: &Path, arguments: &[S]) -> PtyBuilder {
+        let mut command = Command::new(executable);
         command.args(arguments).env_clear().env("TERM", "xterm").env("TZ", "UTC").env("NO_COLOR", "1");
         PtyBuilder { command, columns: COLUMNS, rows: ROWS, home: None }.in_a_new_home()
     }
@@ -137,7 +142,12 @@ impl Pty {
     /// Presses these keys; `\r` is Enter.
     #[track_caller]
     pub fn press(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).expect("the terminal is open");
+        self.press_bytes(keys.as_bytes());
+    }
+
+    #[track_caller]
+    pub fn press_bytes(&mut self, keys: &[u8]) {
+        self.keyboard.write_all(keys).expect("the terminal is open");
     }
 
     /// Gives the terminal another size, as a window manager does. It re-wraps nothing: that is what [`super::Tmux`] is for.

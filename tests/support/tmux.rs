@@ -98,6 +98,16 @@ impl Tmux {
         self.run(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]);
     }
 
+    /// Waits until the program in it can know of a new size: tmux wraps its lines first, and tells later.
+    #[track_caller]
+    pub fn wait_for_size(&self, columns: u16, rows: u16) {
+        let terminal = self.ask(&["display-message", "-p", "#{pane_tty}"]);
+        wait_until(PATIENCE, "the new size", || {
+            let output = Command::new("stty").args(["-F", terminal.trim(), "size"]).output().expect("stty is there");
+            String::from_utf8_lossy(&output.stdout).trim() == format!("{rows} {columns}")
+        });
+    }
+
     /// The rows of the screen, without blanks at their ends, down to the last that is not empty.
     #[track_caller]
     pub fn screen(&self) -> Vec<String> {

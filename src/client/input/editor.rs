@@ -197,10 +197,13 @@ impl Desk {
         *work = Work { typing, prompt: prompt.to_owned(), ..Work::default() };
     }
 
-    /// The same line is read on; this is what it was.
+    /// The same line is read on, where it was; this is what it was.
     fn goes_on(&self) -> String {
         let mut work = self.work();
-        work.drawn = None;
+        if let Some(drawn) = work.drawn.take() {
+            // The editor has ended it with a line break.
+            terminal::write(&format!("\x1b[{}A\r\x1b[J", drawn.cursor.row + 1));
+        }
         work.line.clone()
     }
 

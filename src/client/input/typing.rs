@@ -170,8 +170,12 @@ impl Typing {
     }
 
     fn pasted(&mut self, line: &str, cursor: usize, is_tall: impl FnOnce(&str) -> bool) -> Act {
-        let text = self.paste.take().map(Paste::text).unwrap_or_default();
+        let mut text = self.paste.take().map(Paste::text).unwrap_or_default();
         let (before, after) = line.split_at_checked(cursor).unwrap_or((line, ""));
+        if after.is_empty() {
+            // Whole lines were copied; the next one is not begun.
+            text.truncate(text.trim_end_matches('\n').len());
+        }
         let whole = format!("{before}{text}{after}");
         if is_tall(&whole) {
             self.offer = Some(Offer { is_literal: before.is_empty(), text: whole, is_apart: true });
@@ -244,3 +248,6 @@ pub fn recalled(typed: &Typed) -> Option<String> {
     let is_short = line.lines().count() <= RECALLED_LINES && line.chars().count() <= RECALLED_CHARS;
     Some(line).filter(|line| is_short && !line.trim().is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! Keys pressed one after the other, and what becomes of the line.
+
+use super::*;
+
+/// Somebody who types, and a line that does what it is told.
+struct Somebody {
+    typing: Typing,
+    line: String,
+    cursor: usize,
+    /// A paste of more lines is tall.
+    rows: usize,
+}
+
+impl Somebody {
+    fn new() -> Somebody {
+        let mut typing = Typing::default();
+        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
+        typing.knows(Names {
+            nicks: names(&["bob", "Bea", "alice"]),
+            rooms: names(&["lobby", "dev"]),
+            ..Names::default()
+        });
+        typing.begin(names(&["/join dev", "hello", "/msg bob psst", "hello there"]));
+        Somebody { typing, line: String::new(), cursor: 0, rows: 9 }
+    }
+
+    fn press(&mut self, key: Key) -> Act {
+        let rows = self.rows;
+        let act = self.typing.press(key, &self.line, self.cursor, |line| line.lines().count() > rows);
+        match &act {
+            Act::Set(line, cursor) => (self.line, self.cursor) = (line.clone(), *cursor),
+            Act::Kill => (self.line, self.cursor) = (String::new(), 0),
+            Act::Usual => {
+                if let Key::Char(c) = key {
+                    self.line.insert(self.cursor, c);
+                    self.cursor += c.len_utf8();
+                }
+            }
+            Act::Nothing | Act::Redraw | Act::Accept(_) => {}
+        }
+        act
+    }
+
+    fn write(&mut self, text: &str) -> &mut Somebody {
+        for c in text.chars() {
+            self.press(if c == '\n' { Key::Enter } else { Key::Char(c) });
+        }
+        self
+    }
+
+    fn paste(&mut self, text: &str) -> &mut Somebody {
+        self.press(Key::PasteBegins);
+        self.write(text).press(Key::PasteEnds);
+        self
+    }
+
+    #[track_caller]
+    fn sends(&mut self, keys: &[Key], typed: Typed) {
+        let act = keys.iter().map(|key| self.press(*key)).last();
+        assert_eq!(act, Some(Act::Accept(typed)));
+    }
+}
+
+fn line(text: &str) -> Typed {
+    Typed::Line(text.to_owned())
+}
+
+#[test]
+fn tab_goes_round_and_back() {
+    let mut somebody = Somebody::new();
+    somebody.write("b");
+    let offers = [Key::Tab; 4].map(|key| {
+        somebody.press(key);
+        somebody.line.clone()
+    });
+    assert_eq!(offers, ["bob: ", "Bea: ", "b", "bob: "]);
+    somebody.press(Key::BackTab);
+    assert_eq!(somebody.line, "b");
+    somebody.press(Key::Tab);
+    somebody.write("hi").press(Key::Tab);
+    assert_eq!(somebody.line, "bob: hi", "nothing fits");
+    somebody.sends(&[Key::Enter], line("bob: hi"));
+}
+
+#[test]
+fn what_is_completed_stays_and_the_next_word_is_completed() {
+    let mut somebody = Somebody::new();
+    somebody.write("al");
+    (0..3).for_each(|_| drop(somebody.press(Key::Tab)));
+    assert_eq!(somebody.line, "alice: ");
+    let mut somebody = Somebody::new();
+    somebody.write("/jo");
+    somebody.press(Key::Tab);
+    assert_eq!(somebody.line, "/join ");
+    somebody.write("d").press(Key::Tab);
+    assert_eq!(somebody.line, "/join dev");
+}
+
+#[test]
+fn earlier_lines_are_found_by_a_part() {
+    let mut somebody = Somebody::new();
+    somebody.write("hell").press(Key::Search);
+    assert_eq!(somebody.line, "hello there");
+    somebody.press(Key::Search);
+    assert_eq!(somebody.line, "hello");
+    somebody.press(Key::Search);
+    assert_eq!(somebody.line, "hell");
+    somebody.write("x");
+    assert_eq!(somebody.press(Key::Search), Act::Nothing);
+}
+
+#[test]
+fn a_backslash_goes_on_in_the_next_line() {
+    let mut somebody = Somebody::new();
+    somebody.write("one\\\ntwo\\\nthree");
+    assert_eq!(somebody.line, "one\ntwo\nthree");
+    somebody.sends(&[Key::Enter], line("one\ntwo\nthree"));
+    let mut somebody = Somebody::new();
+    somebody.write(r"C:\\").sends(&[Key::Enter], line(r"C:\\"));
+    let mut somebody = Somebody::new();
+    somebody.write("one\\\n").sends(&[Key::Enter], line("one"));
+}
+
+#[test]
+fn several_pasted_lines_are_asked_about() {
+    let mut somebody = Somebody::new();
+    somebody.paste("one\ntwo\n\nthree\n");
+    assert_eq!((somebody.line.as_str(), somebody.cursor), ("one\ntwo\n\nthree", 14));
+    assert_eq!(somebody.press(Key::Enter), Act::Redraw);
+    assert_eq!(somebody.typing.hint().unwrap(), "\n-- send as one message (Enter), as 3 lines (l), or not (n)?");
+    somebody.sends(&[Key::Enter], Typed::Text("one\ntwo\n\nthree".to_owned()));
+
+    let lines = ["one", "two", "three"].map(str::to_owned).to_vec();
+    Somebody::new().paste("one\ntwo\n\nthree").sends(&[Key::Enter, Key::Char('l')], Typed::Lines(lines));
+
+    let mut somebody = Somebody::new();
+    somebody.paste("one\ntwo").press(Key::Enter);
+    assert_eq!(somebody.press(Key::Char('n')), Act::Kill);
+    assert_eq!(somebody.typing.hint(), None);
+    somebody.write("on").sends(&[Key::Enter], line("on"));
+}
+
+#[test]
+fn other_keys_go_back_to_the_line() {
+    for key in [Key::Char('e'), Key::Escape, Key::Other, Key::Interrupt] {
+        let mut somebody = Somebody::new();
+        somebody.paste("one\ntwo").press(Key::Enter);
+        assert_eq!(somebody.press(key), Act::Redraw);
+        somebody.write("!");
+        assert_eq!(somebody.line, "one\ntwo!");
+        somebody.sends(&[Key::Enter, Key::Enter], Typed::Text("one\ntwo!".to_owned()));
+    }
+}
+
+#[test]
+fn what_is_pasted_is_no_command() {
+    let mut somebody = Somebody::new();
+    somebody.paste("/quit\n/part").sends(&[Key::Enter, Key::Enter], Typed::Text("/quit\n/part".to_owned()));
+    let lines = ["/quit", "/part"].map(str::to_owned).to_vec();
+    Somebody::new().paste("/quit\n/part").sends(&[Key::Enter, Key::Char('l')], Typed::Lines(lines));
+    // A single one is seen whole, and meant.
+    Somebody::new().paste("/quit\n").sends(&[Key::Enter], line("/quit"));
+    // What is typed before it is one, for all that follows.
+    let mut somebody = Somebody::new();
+    somebody.write("/msg bob ").paste("one\ntwo").press(Key::Enter);
+    assert_eq!(somebody.typing.hint().unwrap(), "\n-- send as one message (Enter), or not (n)?");
+    somebody.sends(&[Key::Enter], line("/msg bob one\ntwo"));
+}
+
+#[test]
+fn a_tall_paste_is_not_put_into_the_line() {
+    let text = "x\n".repeat(20);
+    let mut somebody = Somebody::new();
+    somebody.write("see: ").paste(&text);
+    assert_eq!(somebody.line, "see: ");
+    assert!(somebody.typing.hint().unwrap().ends_with("as 20 lines (l), or not (n)?"));
+    // A slip of a finger does not lose it.
+    somebody.press(Key::Char('k'));
+    somebody.sends(&[Key::Enter], line(&format!("see: {}", text.trim_end())));
+    let mut somebody = Somebody::new();
+    somebody.paste(&text).press(Key::Char('n'));
+    assert_eq!(somebody.typing.hint(), None);
+    // What fits no message either way is not asked about for ever.
+    let mut somebody = Somebody::new();
+    somebody.rows = 0;
+    somebody.paste(&"x".repeat(5_000)).press(Key::Char('k'));
+    assert_eq!(somebody.typing.hint(), None);
+}
+
+#[test]
+fn the_second_of_two_interrupts_quits() {
+    let mut somebody = Somebody::new();
+    somebody.write("draft");
+    assert_eq!(somebody.press(Key::Interrupt), Act::Kill);
+    assert_eq!(somebody.typing.hint().unwrap(), QUITS);
+    somebody.write("more");
+    assert_eq!(somebody.typing.hint(), None);
+    assert_eq!(somebody.press(Key::Interrupt), Act::Kill);
+    somebody.sends(&[Key::Interrupt], Typed::Interrupt);
+    let mut somebody = Somebody::new();
+    assert_eq!(somebody.press(Key::Interrupt), Act::Redraw);
+    somebody.sends(&[Key::Interrupt], Typed::Interrupt);
+}
+
+#[test]
+fn the_end_is_the_end_of_an_empty_line() {
+    let mut somebody = Somebody::new();
+    somebody.write("x");
+    assert_eq!(somebody.press(Key::End), Act::Usual);
+    Somebody::new().sends(&[Key::End], Typed::End);
+}
+
+#[test]
+fn what_is_recalled_would_send_the_same() {
+    assert_eq!(recalled(&line("hello")).as_deref(), Some("hello"));
+    assert_eq!(recalled(&Typed::Text("/a\nb".to_owned())).as_deref(), Some("//a\nb"));
+    assert_eq!(recalled(&line("  ")), None);
+    assert_eq!(recalled(&line(&"x\n".repeat(60))), None, "too tall to be shown");
+    assert_eq!(recalled(&Typed::End), None);
+}

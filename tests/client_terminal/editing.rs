@@ -1,0 +1,94 @@
+//! The keys that end, clear and stop, and the terminal as it was at every end.
+
+use crate::alice;
+use crate::support::{Broker, PATIENCE, Pty, TempDir, Tmux, publish, wait_until};
+
+#[test]
+fn one_interrupt_clears_and_two_quit() {
+    let broker = Broker::start();
+    let mut alice = alice(&broker);
+    alice.press("a draft\x03");
+    alice.wait_for_screen("the hint", |lines| lines.last().is_some_and(|line| line == "#lobby> (Ctrl-C again quits)"));
+    alice.press("\x19");
+    alice.wait_for_screen("the draft", |lines| lines.last().is_some_and(|line| line == "#lobby> a draft"));
+    alice.press("\x03x\x03");
+    alice.wait_for_line("(Ctrl-C again quits)");
+    alice.press("\x03");
+    assert_eq!(alice.exit_code(), 130);
+}
+
+/// The last character of a line is deleted, not the chat ended.
+#[test]
+fn an_end_of_input_in_a_line_ends_nothing() {
+    let broker = Broker::start();
+    let mut alice = alice(&broker);
+    alice.press("ab\x02\x04");
+    alice.wait_for_screen("the rest", |lines| lines.last().is_some_and(|line| line == "#lobby> a"));
+    alice.press("\x15\x04");
+    assert_eq!(alice.exit_code(), 0);
+}
+
+#[test]
+fn stopped_and_going_on_it_shows_the_line_and_what_was_missed() {
+    let broker = Broker::start();
+    let shell = ["sh", "-i"];
+    let tmux = Tmux::start_command(80, 20, &shell);
+    tmux.press(&format!("stty -g; {} client {} --nick alice\r", env!("CARGO_BIN_EXE_mqttchat"), broker.address()));
+    tmux.wait_for_line("#lobby>");
+    tmux.wait_for_screen("the connection", |lines| lines.iter().any(|line| line.starts_with("-- connected")));
+    tmux.press("half a li");
+    tmux.wait_for_line("#lobby> half a li");
+    tmux.press("\x1a");
+    tmux.wait_for_screen("the shell", |lines| lines.iter().any(|line| line.to_lowercase().contains("stopped")));
+    publish(&broker, "chat/messages", r#"{"type":"chat","username":"bob","message":"missed"}"#, 1, false);
+    tmux.press("stty -g\r");
+    tmux.wait_for_screen("the settings twice", |lines| {
+        let settings: Vec<_> = lines.iter().filter(|line| line.matches(':').count() > 20).collect();
+        // The first may be more than one row below the command.
+        settings.len() == 2 && settings[0] == settings[1]
+    });
+    tmux.press("fg\r");
+    tmux.wait_for_line("bob: missed");
+    tmux.wait_for_screen("the line", |lines| lines.last().is_some_and(|line| line == "#lobby> half a li"));
+    tmux.press("ne");
+    tmux.wait_for_screen("one more", |lines| lines.last().is_some_and(|line| line == "#lobby> half a line"));
+}
+
+/// The test runs itself as the client, in a thread of which something goes wrong.
+#[test]
+fn a_panic_gives_the_terminal_back() {
+    const BROKER: &str = "MQTTCHAT_TEST_BROKER";
+    const SIGN: &str = "go-wrong";
+    if let Ok(address) = std::env::var(BROKER) {
+        std::thread::spawn(|| {
+            wait_until(PATIENCE, "the sign", || std::path::Path::new(SIGN).exists());
+            panic!("something is wrong");
+        });
+        let arguments = ["client", &address, "--nick", "alice"].map(Into::into);
+        let environment = mqttchat::options::Environment::process();
+        match mqttchat::options::parse(&arguments, &environment) {
+            Ok(mqttchat::options::Invocation::Client(options)) => drop(mqttchat::client::run(options)),
+            _ => unreachable!("these are good options"),
+        }
+        return;
+    }
+    let broker = Broker::start();
+    let home = TempDir::new();
+    let name = "editing::a_panic_gives_the_terminal_back";
+    let this = std::env::current_exe().unwrap();
+    let mut alice = Pty::builder_of(&this, &["--exact", name, "--nocapture"])
+        .home(home.path())
+        .set(BROKER, &broker.address())
+        .start();
+    let before = alice.settings_before();
+    alice.wait_for_line("#lobby>");
+    alice.press("a line\\\rand another");
+    alice.wait_for_line("and another");
+    assert!(alice.settings() != before && alice.marks_pasted_text());
+    std::fs::write(home.join(SIGN), "").unwrap();
+    assert_eq!(alice.exit_code(), 101);
+    assert!(alice.settings() == before);
+    alice.wait_for_line("something is wrong");
+    wait_until(PATIENCE, "pasted text is no longer marked", || !alice.marks_pasted_text());
+    assert!(!alice.screen().iter().any(|line| line.contains("and another")), "the line is gone");
+}

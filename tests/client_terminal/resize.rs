@@ -1,0 +1,76 @@
+//! A window that changes its size while a line is typed, in a terminal that wraps its lines anew.
+
+use crate::support::{Broker, PATIENCE, Tmux, publish, wait_until};
+
+#[track_caller]
+fn alice(broker: &Broker, columns: u16) -> Tmux {
+    let tmux = Tmux::start(columns, 20, &["client", &broker.address(), "--nick", "alice"]);
+    tmux.wait_for_line("#lobby>");
+    tmux.wait_for_screen("the connection", |lines| lines.iter().any(|line| line.starts_with("-- connected")));
+    for number in 1..=3 {
+        let text = format!(r#"{{"type":"chat","username":"bob","message":"number {number}"}}"#);
+        publish(broker, "chat/messages", text, 1, false);
+        tmux.wait_for_line(&format!("bob: number {number}"));
+    }
+    // The last that is told without being asked for.
+    tmux.wait_for_screen("the last notice", |lines| lines.iter().any(|line| line.contains("no chat server")));
+    tmux
+}
+
+/// The line as it is wrapped, and all messages above it, each once.
+#[track_caller]
+fn check(tmux: &Tmux, columns: usize, line: &str) {
+    let characters: Vec<char> = line.chars().collect();
+    let rows: Vec<String> = characters.chunks(columns).map(|row| row.iter().collect::<String>()).collect();
+    let rows: Vec<String> = rows.iter().map(|row| row.trim_end().to_owned()).collect();
+    wait_until(PATIENCE, &format!("{line:?}, and all above it once"), || {
+        let history = tmux.history();
+        let once = |part: &str| history.iter().filter(|line| line.contains(part)).count() == 1;
+        tmux.screen().ends_with(&rows) && once("#lobby>") && (1..=3).all(|number| once(&format!("number {number}")))
+    });
+}
+
+/// What is pressed then comes after the signal.
+#[track_caller]
+fn resize(tmux: &Tmux, columns: u16) {
+    tmux.resize(columns, 20);
+    tmux.wait_for_size(columns, 20);
+}
+
+#[test]
+fn a_long_line_survives_narrow_and_wide() {
+    let broker = Broker::start();
+    let tmux = alice(&broker, 200);
+    let text = "word ".repeat(30) + "end";
+    tmux.press(&text);
+    let line = format!("#lobby> {text}");
+    check(&tmux, 200, &line);
+    resize(&tmux, 40);
+    check(&tmux, 40, &line);
+    resize(&tmux, 200);
+    check(&tmux, 200, &line);
+    // With the cursor within it.
+    tmux.press("\x01");
+    wait_until(PATIENCE, "the cursor at the beginning", || tmux.cursor().0 == 8);
+    resize(&tmux, 40);
+    check(&tmux, 40, &line);
+    tmux.press("x");
+    check(&tmux, 40, &format!("#lobby> x{text}"));
+    resize(&tmux, 200);
+    check(&tmux, 200, &format!("#lobby> x{text}"));
+    tmux.press("\x05y");
+    check(&tmux, 200, &format!("#lobby> x{text}y"));
+}
+
+#[test]
+fn a_row_that_is_just_full_is_one_row() {
+    let broker = Broker::start();
+    let tmux = alice(&broker, 100);
+    let line = format!("#lobby> {}", "x".repeat(52));
+    tmux.press(&line[8..]);
+    check(&tmux, 100, &line);
+    for columns in [60, 100, 30, 60, 100] {
+        resize(&tmux, columns);
+        check(&tmux, usize::from(columns), &line);
+    }
+}
