@@ -74,3 +74,38 @@ fn a_row_that_is_just_full_is_one_row() {
         check(&tmux, usize::from(columns), &line);
     }
 }
+
+#[test]
+fn emoji_made_of_several_wipe_nothing() {
+    let broker = Broker::start();
+    let tmux = alice(&broker, 40);
+    // Terminals show these in two columns or in many.
+    for text in ["👨\u{200d}👩\u{200d}👧\u{200d}👦", "❤\u{fe0f}", "👍🏽", "🇩🇪"] {
+        for _ in 0..4 {
+            tmux.press(text);
+            tmux.press(" ");
+        }
+    }
+    tmux.press("end");
+    tmux.wait_for_line("end");
+    for number in 4..=6 {
+        let text = format!(r#"{{"type":"chat","username":"bob","message":"number {number}"}}"#);
+        publish(&broker, "chat/messages", text, 1, false);
+        tmux.wait_for_line(&format!("bob: number {number}"));
+    }
+    // Back to the beginning and to the end, through all of them.
+    tmux.press("\x01x\x05y");
+    tmux.wait_for_screen("both ends changed", |lines| {
+        lines.iter().any(|line| line.starts_with("#lobby> x"))
+            && lines.last().is_some_and(|line| line.ends_with("endy"))
+    });
+    let history = tmux.history();
+    for number in 1..=6 {
+        let part = format!("bob: number {number}");
+        assert_eq!(history.iter().filter(|line| line.ends_with(&part)).count(), 1, "{history:#?}");
+    }
+    assert_eq!(history.iter().filter(|line| line.contains("#lobby>")).count(), 1, "{history:#?}");
+    tmux.press("\x15");
+    tmux.wait_for_screen("an empty line", |lines| lines.last().is_some_and(|line| line.trim_end() == "#lobby>"));
+    assert!(tmux.history().iter().any(|line| line.ends_with("bob: number 6")));
+}

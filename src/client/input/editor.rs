@@ -3,7 +3,7 @@
 
 use super::gate::Gate;
 use super::keys::Keys;
-use super::layout::Drawn;
+use super::layout::{COUNTED, Drawn, Place, as_counted, end_of};
 use super::typing::{Act, Key, Typing, recalled};
 use super::{Question, Typed};
 use crate::client::command::Names;
@@ -21,7 +21,7 @@ use rustyline::line_buffer::LineBuffer;
 use rustyline::validate::Validator;
 use rustyline::{
     Behavior, Changeset, ColorMode, CompletionType, Config, Context, Editor, Event, EventHandler, ExternalPrinter,
-    GraphemeClusterMode, Helper,
+    Helper,
 };
 use std::borrow::Cow;
 use std::io;
@@ -49,7 +49,6 @@ pub struct LineEditor {
 impl LineEditor {
     /// `names` brings what can be completed, the newest last.
     pub fn new(names: Receiver<Names>, question: Question) -> rustyline::Result<LineEditor> {
-        let mode = GraphemeClusterMode::from_env();
         let config = Config::builder()
             .behavior(Behavior::Stdio)
             .auto_add_history(false)
@@ -60,12 +59,12 @@ impl LineEditor {
             .bracketed_paste(false)
             .bell_style(BellStyle::None)
             .keyseq_timeout(Some(REST_OF_A_KEY))
-            .grapheme_cluster_mode(mode)
+            .grapheme_cluster_mode(COUNTED)
             .max_history_size(LINES)?
             .build();
         let history = MemHistory::with_config(&config);
         let mut editor = Editor::with_history(config, history)?;
-        let desk = Arc::new(Desk { names, mode, gate: Gate::default(), work: Mutex::default() });
+        let desk = Arc::new(Desk { names, gate: Gate::default(), work: Mutex::default() });
         editor.set_helper(Some(Assistant { desk: Arc::clone(&desk), question }));
         editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(Keys { desk: Arc::clone(&desk) })));
         Ok(LineEditor { editor, desk, earlier: Vec::new() })
@@ -133,7 +132,6 @@ impl LineEditor {
 /// What keys and drawing share: all of it is the input thread's, but the gate.
 pub struct Desk {
     names: Receiver<Names>,
-    mode: GraphemeClusterMode,
     gate: Gate,
     work: Mutex<Work>,
 }
@@ -164,7 +162,7 @@ impl Desk {
         let Work { typing, prompt, .. } = &mut *work;
         typing.press(key, line, cursor, |line| {
             let (columns, rows) = terminal::size();
-            Drawn::new(format!("{prompt}{line}"), "", columns, self.mode).end.row >= rows / 2
+            Drawn::new(format!("{prompt}{line}"), "", columns).end.row >= rows / 2
         })
     }
 
@@ -217,7 +215,7 @@ impl Desk {
         let mut work = self.work();
         let columns = terminal::columns();
         let Some(drawn) = work.drawn.take().filter(|drawn| drawn.columns != columns && wraps_anew()) else { return };
-        match drawn.rows_above(columns, self.mode) {
+        match drawn.rows_above(columns) {
             0 => terminal::write("\r\x1b[J"),
             rows => terminal::write(&format!("\x1b[{rows}A\r\x1b[J")),
         }
@@ -301,7 +299,7 @@ impl Highlighter for Assistant {
         let (before, after) = line.split_at_checked(cursor).unwrap_or((line, ""));
         let hint = work.typing.hint().unwrap_or_default();
         let before = format!("{}{before}", work.prompt);
-        let drawn = Drawn::new(before, &format!("{after}{hint}"), terminal::columns(), self.desk.mode);
+        let drawn = Drawn::new(before, &format!("{after}{hint}"), terminal::columns());
         if work.is_last {
             work.drawn = None;
             terminal::line_is_drawn(0);
@@ -312,7 +310,8 @@ impl Highlighter for Assistant {
         terminal::line_is_drawn(u16::try_from(drawn.cursor.row).unwrap_or(u16::MAX));
         line.clone_into(&mut work.line);
         work.drawn = Some(drawn);
-        Cow::Borrowed(line)
+        let columns = terminal::columns();
+        as_counted(line, end_of(&work.prompt, Place::default(), columns), columns)
     }
 
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {

@@ -1,6 +1,7 @@
 //! Pure: where a terminal puts what the line editor draws. It counts as the editor does, which keeps that to itself.
 
 use rustyline::GraphemeClusterMode;
+use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// A place on the screen, counted from where the prompt begins.
@@ -26,18 +27,18 @@ pub struct Drawn {
 
 impl Drawn {
     /// What is drawn on a terminal of so many columns; `before`: up to the cursor, `after`: the rest.
-    pub fn new(before: String, after: &str, columns: usize, mode: GraphemeClusterMode) -> Drawn {
-        let cursor = end_of(&before, Place::default(), columns, mode);
-        let end = end_of(after, cursor, columns, mode);
+    pub fn new(before: String, after: &str, columns: usize) -> Drawn {
+        let cursor = end_of(&before, Place::default(), columns);
+        let end = end_of(after, cursor, columns);
         Drawn { before, cursor, end, columns, is_at_end: after.is_empty() }
     }
 
     /// How many rows above the cursor the prompt begins, after a terminal that wraps its lines anew has become so wide.
-    pub fn rows_above(&self, columns: usize, mode: GraphemeClusterMode) -> usize {
-        let row = end_of(&self.before, Place::default(), columns, mode).row;
+    pub fn rows_above(&self, columns: usize) -> usize {
+        let row = end_of(&self.before, Place::default(), columns).row;
         // Behind a row that is just full the editor itself goes on to the next, and the terminal does not.
         let is_full = |columns| {
-            let place = end_of(&self.before, Place::default(), columns, mode);
+            let place = end_of(&self.before, Place::default(), columns);
             self.is_at_end && place.column == 0 && place.row > 0 && !self.before.ends_with('\n')
         };
         match (is_full(self.columns), is_full(columns)) {
@@ -48,19 +49,58 @@ impl Drawn {
     }
 }
 
-/// Where a text ends that begins at `start`.
-fn end_of(text: &str, start: Place, columns: usize, mode: GraphemeClusterMode) -> Place {
+/// A line so that every terminal shows it as wide as it is counted: character by character. Terminals do not agree on the
+/// width of emoji that are made of several: here these stand beside each other. `start`: where the prompt ends.
+pub fn as_counted(line: &str, start: Place, columns: usize) -> Cow<'_, str> {
+    if !line.contains(is_joining) {
+        return Cow::Borrowed(line);
+    }
+    let mut shown = String::with_capacity(line.len() + 16);
     let mut place = start;
-    for grapheme in text.graphemes(true) {
-        if grapheme == "\n" {
-            place = Place { row: place.row + 1, column: 0 };
+    for grapheme in line.graphemes(true) {
+        let before = place;
+        place = behind(grapheme, place, columns);
+        if !grapheme.contains(is_joining) {
+            shown.push_str(grapheme);
             continue;
         }
-        let width = usize::from(mode.width(grapheme));
-        place.column += width;
-        if place.column > columns {
-            place = Place { row: place.row + 1, column: width };
+        // The editor does not part it between two rows: nor is the terminal to.
+        if place.row > before.row && place.column > 0 {
+            shown.extend(std::iter::repeat_n(' ', columns - before.column));
         }
+        for c in grapheme.chars() {
+            match c {
+                JOINER | AS_EMOJI => {}
+                tone if is_tone(tone) => shown.extend([NON_JOINER, tone]),
+                c => shown.push(c),
+            }
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// The only way to count that does not depend on which terminal it is.
+pub const COUNTED: GraphemeClusterMode = GraphemeClusterMode::WcWidth;
+
+const JOINER: char = '\u{200D}';
+const NON_JOINER: char = '\u{200C}';
+/// Variation selector 16.
+const AS_EMOJI: char = '\u{FE0F}';
+
+fn is_tone(c: char) -> bool {
+    matches!(c, '\u{1F3FB}'..='\u{1F3FF}')
+}
+
+/// Makes, with what stands before it, one emoji in some terminals and two in others.
+fn is_joining(c: char) -> bool {
+    matches!(c, JOINER | AS_EMOJI) || is_tone(c)
+}
+
+/// Where a text ends that begins at `start`.
+pub fn end_of(text: &str, start: Place, columns: usize) -> Place {
+    let mut place = start;
+    for grapheme in text.graphemes(true) {
+        place = behind(grapheme, place, columns);
     }
     if place.column == columns {
         place = Place { row: place.row + 1, column: 0 };
@@ -68,15 +108,24 @@ fn end_of(text: &str, start: Place, columns: usize, mode: GraphemeClusterMode) -
     place
 }
 
+fn behind(grapheme: &str, place: Place, columns: usize) -> Place {
+    if grapheme == "\n" {
+        return Place { row: place.row + 1, column: 0 };
+    }
+    let width = usize::from(COUNTED.width(grapheme));
+    match place.column + width {
+        column if column > columns => Place { row: place.row + 1, column: width },
+        column => Place { column, ..place },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const MODE: GraphemeClusterMode = GraphemeClusterMode::WcWidth;
-
     #[track_caller]
     fn check(before: &str, after: &str, columns: usize, cursor: (usize, usize), end: (usize, usize)) {
-        let drawn = Drawn::new(before.to_owned(), after, columns, MODE);
+        let drawn = Drawn::new(before.to_owned(), after, columns);
         let place = |place: Place| (place.row, place.column);
         assert_eq!((place(drawn.cursor), place(drawn.end)), (cursor, end), "{before:?} {after:?}");
     }
@@ -94,8 +143,8 @@ mod tests {
 
     #[track_caller]
     fn check_above(before: &str, columns: usize, now: usize, rows: usize) {
-        let drawn = Drawn::new(before.to_owned(), "", columns, MODE);
-        assert_eq!(drawn.rows_above(now, MODE), rows, "{before:?}");
+        let drawn = Drawn::new(before.to_owned(), "", columns);
+        assert_eq!(drawn.rows_above(now), rows, "{before:?}");
     }
 
     #[test]
@@ -109,5 +158,21 @@ mod tests {
         // There the cursor waits at the end of the full row.
         check_above(&line, 200, 60, 0);
         check_above("> one\ntwo", 40, 200, 1);
+    }
+
+    #[test]
+    fn joined_emoji_are_shown_as_they_are_counted() {
+        let check = |line: &str, column: usize, shown: &str| {
+            let start = Place { row: 0, column };
+            assert_eq!(as_counted(line, start, 20), shown, "{line}");
+            let (counted, there) = (end_of(line, start, 20), end_of(shown, start, 20));
+            assert_eq!(counted, there, "{line}");
+        };
+        check("plain 日本 é 🇩🇪", 3, "plain 日本 é 🇩🇪");
+        check("👨\u{200D}👩\u{200D}👧 x", 3, "👨👩👧 x");
+        check("❤\u{FE0F}!", 3, "❤!");
+        check("👍🏽", 3, "👍\u{200C}🏽");
+        // It does not fit into the row.
+        check("👨\u{200D}👩\u{200D}👧", 16, "    👨👩👧");
     }
 }
