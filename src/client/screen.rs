@@ -120,7 +120,8 @@ fn print_above(inbox: &Receiver<Order>, mut above: impl FnMut(String) -> bool) -
 
 /// `false`: the output is closed.
 fn print_out(inbox: &Receiver<Order>) -> bool {
-    let mut out = BufWriter::new(io::stdout().lock());
+    // Not locked: where the terminal can do no more than print, the line editor prints its prompt there, too.
+    let mut out = BufWriter::new(io::stdout());
     for order in inbox {
         let written = match order {
             Order::Print(Line { stream: Stream::Out, text }) => writeln!(out, "{text}"),

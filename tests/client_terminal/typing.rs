@@ -151,3 +151,17 @@ fn bytes_that_are_no_text_end_nothing() {
     });
     assert!(!alice.screen().iter().any(|line| line == "#lobby> before"));
 }
+
+#[test]
+fn a_terminal_without_a_cursor_is_good_enough() {
+    let broker = Broker::start();
+    let mut messages = Subscriber::start(&broker, &["chat/messages"]);
+    let mut alice = Pty::builder(&["client", &broker.address(), "--nick", "alice"]).set("TERM", "dumb").start();
+    alice.wait_for_line(&format!("-- connected to {}", broker.address()));
+    alice.press("hello\r");
+    messages.wait_for("the line", |_, payload| String::from_utf8_lossy(payload).contains("hello"));
+    publish(&broker, "chat/messages", said("bob", "there you are"), 1, false);
+    alice.wait_for_line("bob: there you are");
+    alice.press("/quit\r");
+    assert_eq!(alice.exit_code(), 0);
+}
