@@ -6,16 +6,25 @@
 use super::STDIN;
 use std::mem::MaybeUninit;
 use std::panic;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 /// The exit code of a Rust program that panics.
 const PANICKED: libc::c_int = 101;
 const MARK_PASTES: &str = "\x1b[?2004h";
 const DO_NOT_MARK_PASTES: &str = "\x1b[?2004l";
 
+/// How long a terminal may take until it takes output again, in milliseconds.
+const STUCK: libc::c_int = 500;
+/// How often it is looked whether a process that went on in the background is in the foreground.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
 /// The terminal's own settings, where they are changed.
 static BEFORE: Mutex<Option<libc::termios>> = Mutex::new(None);
+/// The terminal is given back for good.
+static IS_OVER: AtomicBool = AtomicBool::new(false);
 /// Rows of the line being typed that are above the cursor.
 static ROWS_ABOVE: AtomicU16 = AtomicU16::new(0);
 
@@ -23,26 +32,30 @@ static ROWS_ABOVE: AtomicU16 = AtomicU16::new(0);
 pub(super) fn take_over(before: libc::termios) {
     changed(before);
     set(&raw(before));
-    write(MARK_PASTES);
+    tell(MARK_PASTES);
 }
 
 /// Puts everything back, once.
 pub fn give_back() {
-    // Whoever panics may hold it; then it is about to be put back.
-    let Some(before) = BEFORE.try_lock().ok().and_then(|mut before| before.take()) else { return };
-    clear_line();
-    write(DO_NOT_MARK_PASTES);
-    set(&before);
+    let mut before = before();
+    if let Some(settings) = before.take() {
+        IS_OVER.store(true, Ordering::Relaxed);
+        set(&settings);
+        clear_line();
+        tell(DO_NOT_MARK_PASTES);
+    }
 }
 
-/// Gives the terminal back and stops the process and its group, as Ctrl-Z does; returns when it goes on, with the terminal
-/// taken over again.
+/// Gives the terminal back and stops the process and its group, as Ctrl-Z does; returns when it goes on in the foreground,
+/// with the terminal taken over again.
 pub fn suspend() {
-    let Some(before) = BEFORE.lock().ok().and_then(|before| *before) else { return };
-    let now = get();
-    clear_line();
-    write(DO_NOT_MARK_PASTES);
-    set(&before);
+    {
+        let before = before();
+        let Some(settings) = &*before else { return };
+        set(settings);
+        clear_line();
+        tell(DO_NOT_MARK_PASTES);
+    }
     // Stops this thread at once, after the others of the group: what follows must not be done before it is over.
     // SAFETY: these calls take plain numbers.
     unsafe {
@@ -51,15 +64,25 @@ pub fn suspend() {
         libc::signal(libc::SIGTSTP, libc::SIG_DFL);
         libc::raise(libc::SIGTSTP);
     }
-    set(&now.unwrap_or_else(|| raw(before)));
-    write(MARK_PASTES);
+    // Who reads the terminal in the background is stopped, and could not even end when it is asked to.
+    while !is_in_foreground() {
+        thread::sleep(LOOK_EVERY);
+    }
+    resume();
 }
 
 /// Takes over once more what a shell may have taken while the process was stopped.
 pub fn resume() {
-    if let Some(before) = BEFORE.lock().ok().and_then(|before| *before) {
-        set(&raw(before));
-        write(MARK_PASTES);
+    if let Some(settings) = &*before() {
+        set(&raw(*settings));
+        tell(MARK_PASTES);
+    }
+}
+
+/// To be called before the terminal is drawn on or set by others: where it was given back, that never happens.
+pub fn wait_if_over() {
+    while IS_OVER.load(Ordering::Relaxed) {
+        thread::park();
     }
 }
 
@@ -71,27 +94,28 @@ pub fn line_is_drawn(rows_above: u16) {
 /// From now on a panic in any thread gives the terminal back, tells what it has to tell, and ends the process: without one
 /// of its threads it would look alive and not be.
 pub fn end_on_panic() {
-    let tell = panic::take_hook();
+    let explain = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         give_back();
-        tell(panic);
+        explain(panic);
         // SAFETY: it takes a plain number. What is done at an ordinary exit may wait for the thread that panics.
         unsafe { libc::_exit(PANICKED) }
     }));
 }
 
 /// These settings are to be put back.
-pub(super) fn changed(before: libc::termios) {
-    if let Ok(mut place) = BEFORE.lock() {
-        *place = Some(before);
-    }
+pub(super) fn changed(settings: libc::termios) {
+    *before() = Some(settings);
 }
 
 /// They are put back.
 pub(super) fn unchanged() {
-    if let Ok(mut place) = BEFORE.lock() {
-        *place = None;
-    }
+    *before() = None;
+}
+
+/// Nothing that is done under the lock panics, or takes long.
+fn before() -> MutexGuard<'static, Option<libc::termios>> {
+    BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// As the line editor has it while it reads, so that nothing changes between two lines.
@@ -99,15 +123,24 @@ fn raw(mut settings: libc::termios) -> libc::termios {
     settings.c_iflag &= !(libc::BRKINT | libc::ICRNL | libc::INPCK | libc::ISTRIP | libc::IXON);
     settings.c_lflag &= !(libc::ECHO | libc::ICANON | libc::IEXTEN | libc::ISIG);
     settings.c_cflag |= libc::CS8;
+    (settings.c_cc[libc::VMIN], settings.c_cc[libc::VTIME]) = (1, 0);
     settings
 }
 
 /// Takes the line being typed from the screen.
 fn clear_line() {
     match ROWS_ABOVE.swap(0, Ordering::Relaxed) {
-        0 => write("\r\x1b[J"),
-        rows => write(&format!("\x1b[{rows}A\r\x1b[J")),
+        0 => tell("\r\x1b[J"),
+        rows => tell(&format!("\x1b[{rows}A\r\x1b[J")),
     }
+}
+
+/// Whether the terminal is this process's, and not that of a shell that has it in the background.
+fn is_in_foreground() -> bool {
+    // SAFETY: these calls take plain numbers.
+    let (foreground, own) = unsafe { (libc::tcgetpgrp(STDIN), libc::getpgrp()) };
+    // Where it is not known, nobody else is.
+    foreground <= 0 || foreground == own
 }
 
 pub(super) fn get() -> Option<libc::termios> {
@@ -116,10 +149,21 @@ pub(super) fn get() -> Option<libc::termios> {
     unsafe { (libc::tcgetattr(STDIN, settings.as_mut_ptr()) == 0).then(|| settings.assume_init()) }
 }
 
-/// At once: a terminal that takes no output must not keep a program from ending.
+/// At once: a terminal that takes no output must not keep a program from ending. In the background it would stop it.
 fn set(settings: &libc::termios) {
-    // SAFETY: tcsetattr only reads the settings. Where it fails there is no terminal any more.
-    unsafe { libc::tcsetattr(STDIN, libc::TCSANOW, settings) };
+    if is_in_foreground() {
+        // SAFETY: tcsetattr only reads the settings. Where it fails there is no terminal any more.
+        unsafe { libc::tcsetattr(STDIN, libc::TCSANOW, settings) };
+    }
+}
+
+/// A few bytes, for a terminal that is this process's and takes them.
+fn tell(sequence: &str) {
+    let mut output = libc::pollfd { fd: libc::STDOUT_FILENO, events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one pollfd is given, and its count says so.
+    if is_in_foreground() && unsafe { libc::poll(&mut output, 1, STUCK) } > 0 {
+        write(sequence);
+    }
 }
 
 /// Past the buffer of standard output, which a thread that panics may hold.

@@ -1,7 +1,7 @@
 //! The keys that end, clear and stop, and the terminal as it was at every end.
 
 use crate::alice;
-use crate::support::{Broker, PATIENCE, Pty, TempDir, Tmux, publish, wait_until};
+use crate::support::{Broker, PATIENCE, Pty, Subscriber, TempDir, Tmux, publish, wait_until};
 
 #[test]
 fn one_interrupt_clears_and_two_quit() {
@@ -54,12 +54,51 @@ fn stopped_and_going_on_it_shows_the_line_and_what_was_missed() {
     tmux.wait_for_screen("one more", |lines| lines.last().is_some_and(|line| line == "#lobby> half a line"));
 }
 
+/// A shell that is asked to end a job that is stopped has it go on, in the background.
+#[test]
+fn it_ends_where_it_is_stopped_and_in_the_background() {
+    let broker = Broker::start();
+    let mut presence = Subscriber::start(&broker, &["chat/presence/#"]);
+    let tmux = Tmux::start_command(80, 20, &["bash", "--norc", "-i"]);
+    tmux.press(&format!("{} client {} --nick alice\r", env!("CARGO_BIN_EXE_mqttchat"), broker.address()));
+    tmux.wait_for_line("#lobby>");
+    presence.wait_for("the join", |_, payload| String::from_utf8_lossy(payload).contains(r#""join""#));
+    tmux.press("half a line\x1a");
+    tmux.wait_for_screen("the shell", |lines| lines.iter().any(|line| line.contains("Stopped")));
+    tmux.press("kill %1; wait %1; echo code $?\r");
+    tmux.wait_for_line("code 143");
+    presence.wait_for("a clean leave", |_, payload| String::from_utf8_lossy(payload).contains(r#""leave""#));
+    assert!(!tmux.screen().iter().any(|line| line.contains("half a line")));
+}
+
+#[test]
+fn it_ends_where_the_terminal_takes_no_output() {
+    let broker = Broker::start();
+    let mut presence = Subscriber::start(&broker, &["chat/presence/#"]);
+    let mut alice = alice(&broker);
+    let before = alice.settings_before();
+    presence.wait_for("the join", |_, payload| String::from_utf8_lossy(payload).contains(r#""join""#));
+    alice.hang();
+    publish(&broker, "chat/messages", r#"{"type":"chat","username":"bob","message":"unseen"}"#, 1, false);
+    alice.press("half a line");
+    alice.signal(libc::SIGTERM);
+    assert_eq!(alice.exit_code(), 143);
+    assert!(alice.settings() == before);
+    presence.wait_for("a clean leave", |_, payload| String::from_utf8_lossy(payload).contains(r#""leave""#));
+}
+
 /// The test runs itself as the client, in a thread of which something goes wrong.
 #[test]
 fn a_panic_gives_the_terminal_back() {
     const BROKER: &str = "MQTTCHAT_TEST_BROKER";
     const SIGN: &str = "go-wrong";
+    const LATER: &str = "end";
     if let Ok(address) = std::env::var(BROKER) {
+        let tell = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            tell(panic);
+            wait_until(PATIENCE, "the end", || std::path::Path::new(LATER).exists());
+        }));
         std::thread::spawn(|| {
             wait_until(PATIENCE, "the sign", || std::path::Path::new(SIGN).exists());
             panic!("something is wrong");
@@ -86,9 +125,14 @@ fn a_panic_gives_the_terminal_back() {
     alice.wait_for_line("and another");
     assert!(alice.settings() != before && alice.marks_pasted_text());
     std::fs::write(home.join(SIGN), "").unwrap();
+    alice.wait_for_line("something is wrong");
+    assert!(alice.settings() == before);
+    // Whoever types on does not have it taken over once more.
+    alice.press("typed too late\r");
+    alice.wait_for_line("typed too late");
+    std::fs::write(home.join(LATER), "").unwrap();
     assert_eq!(alice.exit_code(), 101);
     assert!(alice.settings() == before);
-    alice.wait_for_line("something is wrong");
     wait_until(PATIENCE, "pasted text is no longer marked", || !alice.marks_pasted_text());
     assert!(!alice.screen().iter().any(|line| line.contains("and another")), "the line is gone");
 }

@@ -160,6 +160,14 @@ impl Pty {
         self.drawn().resize(columns, rows);
     }
 
+    /// From now on the terminal takes no output, as one whose connection hangs.
+    #[track_caller]
+    pub fn hang(&self) {
+        // SAFETY: the call takes plain numbers.
+        let result = unsafe { libc::tcflow(self.terminal.as_raw_fd(), libc::TCOOFF) };
+        assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+    }
+
     /// All that was printed up to now.
     pub fn drawn(&mut self) -> &mut Drawn {
         for bytes in self.arriving.try_iter() {

@@ -153,6 +153,7 @@ struct Work {
 
 impl Desk {
     pub fn press(&self, key: Key, line: &str, cursor: usize) -> Act {
+        terminal::wait_if_over();
         let mut work = self.work();
         if matches!(key, Key::Tab | Key::BackTab)
             && let Some(names) = self.names.try_iter().last()
@@ -294,6 +295,7 @@ impl Completer for Assistant {
 /// editor ends with leads back to where the line was.
 impl Highlighter for Assistant {
     fn highlight<'l>(&self, line: &'l str, cursor: usize) -> Cow<'l, str> {
+        terminal::wait_if_over();
         self.desk.gate.draws();
         let mut work = self.desk.work();
         let (before, after) = line.split_at_checked(cursor).unwrap_or((line, ""));
