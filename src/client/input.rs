@@ -4,6 +4,7 @@
 //! It is not joined: nothing ends a read of standard input but its writer. The terminal is put back by the shell.
 
 mod cycle;
+mod desk;
 mod editor;
 mod gate;
 mod keys;

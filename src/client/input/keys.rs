@@ -1,6 +1,6 @@
 //! From the line editor's keys to the chat's own, and back to what the editor does about them. It is asked at every key.
 
-use super::editor::Desk;
+use super::desk::Desk;
 use super::typing::{Act, Key};
 use crate::terminal;
 use rustyline::{
