@@ -56,6 +56,33 @@ fn no_key_makes_what_arrives_wait() {
     }
 }
 
+/// Alt and a digit: how often the next key counts. Elsewhere it shows another window.
+#[test]
+fn a_number_makes_nothing_wait() {
+    let broker = Broker::start();
+    let mut alice = Pty::start_sized(40, 24, &["client", &broker.address(), "--nick", "alice"]);
+    // The last that is told without being asked for.
+    alice.wait_for_line("and the user list are unavailable");
+    // The last is two rows behind the prompt that asks for the number, the second of them full.
+    for (number, line) in ["one", &"_".repeat(40), &"x".repeat(80 - "(arg: 3) ".len())].into_iter().enumerate() {
+        alice.press(&format!("\x05\x15{line}\x01\x1b3"));
+        alice.wait_for_screen("the number", |lines| lines.concat().ends_with(&format!("(arg: 3) {line}")));
+        let texts = ["first", "second"].map(|part| format!("{part} of {number}"));
+        for text in &texts {
+            publish(&broker, "chat/messages", said("bob", text), 1, false);
+            alice.wait_for_line(&format!("bob: {text}"));
+        }
+        alice.press("z");
+        alice.wait_for_screen("three more", |lines| {
+            lines.concat().ends_with(&format!("bob: {}#lobby> zzz{line}", texts[1]))
+        });
+        let all = alice.scrollback_and_screen();
+        let count = |part: &str| all.iter().filter(|line| line.contains(part)).count();
+        assert!(texts.iter().all(|text| count(text) == 1), "{all:#?}");
+        assert_eq!((count("#lobby>"), count("(arg:")), (1, 0), "{all:#?}");
+    }
+}
+
 #[test]
 fn what_arrives_is_printed_in_order_while_lines_are_sent() {
     const ALL: usize = 2_000;

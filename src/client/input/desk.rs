@@ -20,6 +20,8 @@ pub struct Desk {
 pub struct Work {
     pub typing: Typing,
     pub prompt: String,
+    /// Prompt, line and hint as they are on the screen.
+    pub shown: String,
     /// The line as it was drawn last.
     pub line: String,
     pub drawn: Option<Drawn>,
@@ -49,6 +51,21 @@ impl Desk {
             let (columns, rows) = terminal::size();
             Drawn::new(format!("{prompt}{line}"), "", columns).end.row >= rows / 2
         })
+    }
+
+    /// Prints a text above the line, which is where it was afterwards: the editor notices nothing.
+    pub fn print_around(&self, text: &str) {
+        let work = self.work();
+        let (shown, Drawn { cursor, end, .. }) = match &work.drawn {
+            Some(drawn) => (&*work.shown, drawn.clone()),
+            None => ("", Drawn::new(String::new(), "", terminal::columns())),
+        };
+        let up = |rows: usize| if rows > 0 { format!("\x1b[{rows}A") } else { String::new() };
+        let right = if cursor.column > 0 { format!("\x1b[{}C", cursor.column) } else { String::new() };
+        // Behind a row that is full the cursor goes on to the next only with what comes there.
+        let next = if end.row > 0 && end.column == 0 && !shown.ends_with('\n') { "\n" } else { "" };
+        let (clear, back) = (up(cursor.row), up(end.row - cursor.row));
+        terminal::write(&format!("{clear}\r\x1b[J{text}{shown}{next}{back}\r{right}"));
     }
 
     pub fn put(&self, line: String, cursor: usize) {

@@ -74,7 +74,8 @@ impl LineEditor {
     pub fn above(&mut self) -> Option<Above> {
         let mut printer = self.editor.create_external_printer().ok()?;
         let (desk, same) = (Arc::clone(&self.desk), Arc::clone(&self.desk));
-        let print = move |text| desk.gate.print(text, |text| printer.print(text).is_ok());
+        let print =
+            move |text| desk.gate.print(text, |text| printer.print(text).is_ok(), |text| desk.print_around(text));
         Some(Above { print: Box::new(print), finish: Box::new(move || same.gate.finish()) })
     }
 
@@ -184,8 +185,9 @@ impl Highlighter for Assistant {
         let mut work = self.desk.work();
         let (before, after) = line.split_at_checked(cursor).unwrap_or((line, ""));
         let hint = work.typing.hint().unwrap_or_default();
+        let columns = terminal::columns();
         let before = format!("{}{before}", work.prompt);
-        let drawn = Drawn::new(before, &format!("{after}{hint}"), terminal::columns());
+        let drawn = Drawn::new(before, &format!("{after}{hint}"), columns);
         if work.is_last {
             work.drawn = None;
             terminal::line_is_drawn(0);
@@ -196,15 +198,21 @@ impl Highlighter for Assistant {
         terminal::line_is_drawn(u16::try_from(drawn.cursor.row).unwrap_or(u16::MAX));
         line.clone_into(&mut work.line);
         work.drawn = Some(drawn);
-        let columns = terminal::columns();
-        as_counted(line, end_of(&work.prompt, Place::default(), columns), columns)
+        let line = as_counted(line, end_of(&work.prompt, Place::default(), columns), columns);
+        work.shown = format!("{}{line}{hint}", work.prompt);
+        line
     }
 
-    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
-        match self.desk.work().is_last {
-            true => Cow::Borrowed(""),
-            false => self.question.instead_of(prompt),
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, is_usual: bool) -> Cow<'b, str> {
+        // Another prompt asks for the rest of a number, and takes nothing else.
+        self.desk.gate.is_deaf(!is_usual);
+        let mut work = self.desk.work();
+        if work.is_last {
+            return Cow::Borrowed("");
         }
+        let shown = if is_usual { self.question.instead_of(prompt) } else { Cow::Borrowed(prompt) };
+        shown.as_ref().clone_into(&mut work.prompt);
+        shown
     }
 
     /// Called before each drawing that is about a key, or about another size.

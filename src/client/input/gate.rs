@@ -21,15 +21,23 @@ struct State {
     is_given: bool,
     /// What it draws next is drawn because of a key, not because of a text.
     is_redrawn: bool,
+    /// It waits for another key, and takes none.
+    is_deaf: bool,
     /// No further line is going to be read.
     is_over: bool,
 }
 
 impl Gate {
-    /// Prints a text by `give`, which hands it to the line editor; returns once it is printed. `false`: it cannot be.
-    pub fn print(&self, text: String, mut give: impl FnMut(String) -> bool) -> bool {
+    /// Prints a text by `give`, which hands it to the line editor, or `around` it, where it takes none; returns once it is
+    /// printed. `false`: it cannot be.
+    pub fn print(&self, text: String, mut give: impl FnMut(String) -> bool, around: impl FnOnce(&str)) -> bool {
         let mut state = self.wait(self.lock(), |state| state.is_reading && !state.is_given);
         if state.is_reading && !state.is_given {
+            if state.is_deaf {
+                // Under the lock: the editor draws nothing until it is done.
+                around(&text);
+                return true;
+            }
             state.is_given = true;
             // There is room for one: this does not block.
             if !give(text.clone()) {
@@ -56,6 +64,11 @@ impl Gate {
     pub fn reads(&self, is_reading: bool) {
         self.lock().is_reading = is_reading;
         self.changed.notify_all();
+    }
+
+    /// What the line editor draws now asks for another key, or no longer does.
+    pub fn is_deaf(&self, is_deaf: bool) {
+        self.lock().is_deaf = is_deaf;
     }
 
     /// A key has changed what the line editor draws next.
@@ -104,7 +117,7 @@ mod tests {
         let printing = Arc::clone(&gate);
         let prints = std::thread::spawn(move || {
             for text in ["one\n", "two\n"] {
-                assert!(printing.print(text.to_owned(), |text| given.send(text).is_ok()));
+                assert!(printing.print(text.to_owned(), |text| given.send(text).is_ok(), |_| panic!("it takes it")));
                 to_done.send(()).unwrap();
             }
         });
@@ -124,5 +137,15 @@ mod tests {
         assert_eq!(texts.recv().unwrap(), "two\n");
         gate.draws();
         prints.join().unwrap();
+    }
+
+    #[test]
+    fn a_text_is_printed_around_an_editor_that_takes_none() {
+        let gate = Gate::default();
+        gate.reads(true);
+        gate.is_deaf(true);
+        let mut printed = String::new();
+        assert!(gate.print("one".to_owned(), |_| panic!("it would wait"), |text| printed.push_str(text)));
+        assert_eq!(printed, "one");
     }
 }
