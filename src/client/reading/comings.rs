@@ -1,7 +1,7 @@
 //! Pure: who comes and goes, gathered into one line: `+ alice, bob  − carol  (12 online)`. Who comes and goes within that
 //! time, or the other way round, is not worth a word.
 
-use crate::protocol::{Nick, Notice, NoticeKind};
+use crate::protocol::{Nick, Notice, NoticeKind, text};
 use std::time::{Duration, Instant};
 
 /// How long it is gathered. Who speaks in the meantime has their coming told first.
@@ -81,9 +81,9 @@ impl Side {
     }
 
     fn text(&self, sign: char) -> Option<String> {
-        let name = |nick: &Nick| match self.lost.contains(nick) {
-            true => format!("{nick} (timed out)"),
-            false => nick.to_string(),
+        let name = |nick: &Nick| {
+            let shown = text::visible(nick.as_str());
+            if self.lost.contains(nick) { format!("{shown} (timed out)") } else { shown.into_owned() }
         };
         let names = self.nicks.iter().take(NAMES).map(name).collect::<Vec<_>>().join(", ");
         let more = self.more + self.nicks.len().saturating_sub(NAMES) as u64;
@@ -142,6 +142,8 @@ mod tests {
         check(&[('+', "alice")], Some("+ alice"));
         check(&[('+', "alice"), ('-', "carol"), ('+', "bob")], Some("+ alice, bob  − carol"));
         check(&[('!', "dave"), ('-', "carol eve")], Some("− dave (timed out), carol, eve"));
+        // The only ones that a nick may hold.
+        check(&[('+', "a\u{61c}b\u{2028}c")], Some("+ a\\u{61c}b\\u{2028}c"));
     }
 
     #[test]
