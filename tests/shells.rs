@@ -33,12 +33,13 @@ fn script(shell: &str) -> String {
 /// What bash makes of the last word of a line.
 fn in_bash(words: &[&str]) -> Vec<String> {
     let set = format!("{}\nCOMP_WORDS=(\"$@\")\nCOMP_CWORD=$(($# - 1))\n_mqttchat\n", script("bash"));
-    let program = set + "printf '%s\\n' \"${COMPREPLY[@]}\"\n";
+    // Their number shows whether each is a candidate of its own.
+    let program = set + "printf '%s\\0' \"${COMPREPLY[@]}\"\n";
     let folder = TempDir::new();
     fs::write(folder.path().join("a file.pem"), "").expect("a file");
     let mut bash = Command::new("bash");
     bash.args(["--norc", "--noprofile", "-c", &program, "bash"]).args(words).current_dir(folder.path());
-    printed(&mut bash).lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    printed(&mut bash).split('\0').filter(|candidate| !candidate.is_empty()).map(str::to_owned).collect()
 }
 
 #[test]

@@ -20,7 +20,8 @@ const END: &str = r#"    esac
 }
 
 _mqttchat_words() {
-    local IFS=' '
+    # Between words there are blanks, and between what fits line breaks.
+    local IFS=$' \n'
     COMPREPLY=($(compgen -W "$1" -- "$current"))
 }
 
