@@ -209,17 +209,26 @@ fn claim(history: &History, options: &ServerOptions) -> Result<(), String> {
     let unusable = |error: history::Error| format!("the database cannot be used: {error}");
     let broker = options.connection.settings.address.to_string();
     match history.broker().map_err(unusable)? {
-        Some(known) if known == broker => return Ok(()),
+        Some(known) if on_this_machine(&known) == on_this_machine(&broker) => return Ok(()),
+        // That server has heard nobody, perhaps never reached its broker.
+        Some(_) if history.is_empty().map_err(unusable)? => {}
         Some(known) if !options.data_dir_is_chosen => {
+            let folder = options.data_dir.as_deref().unwrap_or(Path::new("")).display();
             return Err(format!(
                 "the history in the default folder is that of the broker {known}; for {broker} give a --data-dir, \
-                 another one or, if it is the same chat, this one"
+                 another one or, if it is the same chat, --data-dir {folder}"
             ));
         }
         Some(known) => warn!("the history of the broker {known} is from now on that of {broker}"),
         None => {}
     }
     history.set_broker(&broker).map_err(unusable)
+}
+
+/// An address with one name for this machine, which has several.
+fn on_this_machine(address: &str) -> String {
+    let port = ["localhost:", "127.0.0.1:", "[::1]:"].iter().find_map(|name| address.strip_prefix(name));
+    port.map_or(address.to_owned(), |port| format!("localhost:{port}"))
 }
 
 enum Opened {
@@ -261,6 +270,14 @@ fn sweep() -> io::Result<Receiver<()>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_machine_has_several_names() {
+        assert_eq!(on_this_machine("127.0.0.1:1883"), on_this_machine("localhost:1883"));
+        assert_eq!(on_this_machine("[::1]:1883"), on_this_machine("localhost:1883"));
+        assert_ne!(on_this_machine("localhost:1884"), on_this_machine("localhost:1883"));
+        assert_eq!(on_this_machine("broker.example.com:1883"), "broker.example.com:1883");
+    }
 
     #[test]
     fn a_client_id_fits_every_broker_and_differs_by_its_secret() {

@@ -175,6 +175,13 @@ impl History {
         Ok(schema::meta(&self.own.sql, "broker").optional()?)
     }
 
+    /// Whether nobody was ever heard: no message, none that waits, nobody present.
+    pub fn is_empty(&self) -> Result<bool, Error> {
+        let somebody = "SELECT EXISTS (SELECT 1 FROM rooms WHERE last_pos > 0) OR EXISTS (SELECT 1 FROM direct) \
+                        OR EXISTS (SELECT 1 FROM roster)";
+        Ok(!self.own.sql.query_row(somebody, [], |row| row.get(0))?)
+    }
+
     pub fn set_broker(&self, address: &str) -> Result<(), Error> {
         self.own.sql.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('broker', ?1)", [address])?;
         Ok(())

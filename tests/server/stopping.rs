@@ -66,13 +66,21 @@ fn what_was_said_on_one_broker_is_not_told_on_another() {
         server.signal(libc::SIGTERM);
         assert_eq!(server.exit_code(PATIENCE), 0);
     };
-    stop(start(&first, &[]));
+    // One that heard nobody leaves its folder to the next.
+    stop(start(&second, &[]));
+    let mut server = start(&first, &[]);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    let alice = ["client", &first.address(), "--nick", "alice", "-m", "for the first only"];
+    assert_eq!(Program::start(&alice).exit_code(PATIENCE), 0);
+    stop(server);
     let mut refused = start(&second, &[]);
     assert_eq!(refused.exit_code(PATIENCE), 1);
     let told = format!("is that of the broker {}", first.address());
     assert!(refused.lines(Stream::Err).iter().any(|line| line.contains(&told)), "{:?}", refused.lines(Stream::Err));
     stop(start(&first, &[]));
-    let folder = home.join(".local/state/mqttchat");
+    let folder = home.join("state/mqttchat");
+    let cure = format!("--data-dir {}", folder.display());
+    assert!(refused.lines(Stream::Err).iter().any(|line| line.ends_with(&cure)), "{:?}", refused.lines(Stream::Err));
     stop(start(&second, &["--data-dir", folder.to_str().expect("a UTF-8 path")]));
 }
 
