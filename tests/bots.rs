@@ -22,16 +22,19 @@ fn page() -> String {
     fs::read_to_string(repository().join("docs/bots.md")).expect("the page")
 }
 
+fn start(name: &str, arguments: &[&str]) -> Program {
+    let program = Path::new(env!("CARGO_BIN_EXE_mqttchat")).parent().expect("a folder");
+    let others = env::var_os("PATH").expect("a PATH");
+    let path = env::join_paths([program.to_path_buf()].into_iter().chain(env::split_paths(&others))).expect("paths");
+    Program::other(&bot(name), arguments).env("PATH", path).start()
+}
+
 /// Asked in a room and directly, it answers there; it ends when its client does.
 fn tells_the_time(name: &str) {
     let broker = Broker::start();
     let mut server = Program::start(&["server", &broker.address(), "--memory"]);
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
-    let program = Path::new(env!("CARGO_BIN_EXE_mqttchat")).parent().expect("a folder");
-    let others = env::var_os("PATH").expect("a PATH");
-    let path = env::join_paths([program.to_path_buf()].into_iter().chain(env::split_paths(&others))).expect("paths");
-    let arguments = [&broker.address(), "--room", "dev", "-C", "4"];
-    let mut bot = Program::other(&bot(name), &arguments).env("PATH", path).start();
+    let mut bot = start(name, &[&broker.address(), "--room", "dev", "-C", "4"]);
     server.wait_for_line(Stream::Err, "joined nick=clock", PATIENCE);
     let mut alice =
         Program::start(&["client", &broker.address(), "--nick", "alice", "--room", "dev", "--json", "--listen"]);
@@ -66,6 +69,25 @@ fn the_one_in_python_tells_the_time() {
 #[test]
 fn the_one_in_node_tells_the_time() {
     tells_the_time("clock.js");
+}
+
+#[test]
+fn they_end_as_their_clients_do() {
+    let broker = Broker::start();
+    let mut server = Program::start(&["server", &broker.address(), "--memory"]);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    for name in BOTS {
+        let mut nobody = start(name, &["localhost:1"]);
+        assert_eq!(nobody.exit_code(PATIENCE), 14, "{name}");
+        let mut bot = start(name, &[&broker.address(), "--nick", "other"]);
+        server.wait_for_line(Stream::Err, "joined nick=other", PATIENCE);
+        let mut second = start(name, &[&broker.address(), "--nick", "other"]);
+        assert_eq!(second.exit_code(PATIENCE), 73, "{name}");
+        bot.signal(libc::SIGTERM);
+        assert_eq!(bot.exit_code(PATIENCE), 143, "{name}");
+        server.wait_for_line(Stream::Err, "left nick=other", PATIENCE);
+        server.skip_lines_so_far();
+    }
 }
 
 #[test]

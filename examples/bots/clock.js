@@ -6,8 +6,8 @@ const { createInterface } = require("node:readline");
 
 const client = spawn(
   "mqttchat",
-  ["client", "--json", "--listen", "--no-history", "--nick", "clock", ...process.argv.slice(2)],
-  { stdio: ["pipe", "pipe", "inherit"] },
+  ["client", "--json", "--listen", "--no-history", ...process.argv.slice(2)],
+  { stdio: ["pipe", "pipe", "inherit"], env: { MQTTCHAT_NICK: "clock", ...process.env } },
 );
 const send = (order) => client.stdin.write(JSON.stringify(order) + "\n");
 
@@ -19,5 +19,6 @@ createInterface({ input: client.stdout }).on("line", (line) => {
     send({ ...place, message: `it is ${new Date().toTimeString().slice(0, 8)}` });
   }
 });
+process.on("SIGTERM", () => client.kill());
 client.on("error", (error) => { console.error(`cannot run mqttchat: ${error.message}`); process.exit(1); });
 client.on("close", (code) => process.exit(code ?? 1));

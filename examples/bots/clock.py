@@ -2,13 +2,16 @@
 """A bot in Python: who says !time, in a room or to it alone, is told the time. It needs nothing but Python.
 Usage: clock.py [BROKER] [options of mqttchat client]"""
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 
 client = subprocess.Popen(
-    ["mqttchat", "client", "--json", "--listen", "--no-history", "--nick", "clock", *sys.argv[1:]],
-    stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+    ["mqttchat", "client", "--json", "--listen", "--no-history", *sys.argv[1:]],
+    stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", env={"MQTTCHAT_NICK": "clock", **os.environ})
+signal.signal(signal.SIGTERM, lambda *_: client.terminate())
 
 
 def send(**order):
