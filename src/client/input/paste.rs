@@ -58,6 +58,11 @@ impl Offer {
         text::fits(&text::clean(&self.text))
     }
 
+    /// Else it can only be shortened.
+    pub fn can_be_sent(&self) -> bool {
+        self.fits_one_message() || self.lines().is_some()
+    }
+
     /// What is shown below the line being typed.
     pub fn question(&self) -> String {
         let shown = if self.is_apart { self.beginning_and_end() } else { String::new() };

@@ -10,7 +10,8 @@
 use super::Typed;
 use super::cycle::Cycle;
 use super::paste::{Offer, Paste};
-use crate::client::command::{self, Names};
+use crate::client::command::{self, Command, Names};
+use crate::protocol::text;
 
 /// Pressed twice with nothing between, Ctrl-C quits.
 const QUITS: &str = "(Ctrl-C again quits)";
@@ -199,7 +200,7 @@ impl Typing {
         }
         let text = line.trim_end_matches('\n');
         let is_pasted = self.pasted.is_some() && text.matches('\n').count() > self.breaks;
-        if !is_pasted {
+        if !is_pasted && fits(text) {
             return Act::Accept(Typed::Line(text.to_owned()));
         }
         let is_literal = self.pasted.as_ref().is_some_and(|begin| !begin.is_empty() && line.starts_with(begin));
@@ -221,19 +222,32 @@ impl Typing {
                     return Act::Accept(Typed::Lines(lines));
                 }
             }
-            Key::Char('n' | 'N') if !offer.is_apart => {
+            Key::Char('n' | 'N') if !offer.is_apart && offer.can_be_sent() => {
                 self.pasted = None;
                 return Act::Kill;
             }
             Key::PasteBegins => self.paste = Some(Paste::default()),
             _ => {}
         }
+        let offer_is_apart = offer.is_apart;
         // What is in the line is there to be edited; what is apart would be gone with the question.
-        let is_apart = offer.is_apart && (offer.lines().is_some() || offer.fits_one_message());
+        let is_apart = offer_is_apart && offer.can_be_sent();
         if is_apart && !goes_on && !matches!(key, Key::Char('n' | 'N')) {
             self.offer = Some(offer);
+            return Act::Redraw;
         }
-        Act::Redraw
+        match key {
+            Key::Char(_) | Key::Other if !goes_on && !offer_is_apart => Act::Usual,
+            _ => Act::Redraw,
+        }
+    }
+}
+
+/// What is too long to be sent stays to be shortened.
+fn fits(line: &str) -> bool {
+    match command::parse(line) {
+        Ok(Command::Say { text, .. } | Command::Reply(text)) => text::fits(&text::clean(&text)),
+        _ => true,
     }
 }
 

@@ -142,14 +142,33 @@ fn several_pasted_lines_are_asked_about() {
 
 #[test]
 fn other_keys_go_back_to_the_line() {
-    for key in [Key::Char('e'), Key::Escape, Key::Other, Key::Interrupt] {
+    for (key, act) in [(Key::Escape, Act::Redraw), (Key::Interrupt, Act::Redraw), (Key::Other, Act::Usual)] {
         let mut somebody = Somebody::new();
         somebody.paste("one\ntwo").press(Key::Enter);
-        assert_eq!(somebody.press(key), Act::Redraw);
+        assert_eq!(somebody.press(key), act);
         somebody.write("!");
         assert_eq!(somebody.line, "one\ntwo!");
         somebody.sends(&[Key::Enter, Key::Enter], Typed::Text("one\ntwo!".to_owned()));
     }
+    // Who types on loses no letter.
+    let mut somebody = Somebody::new();
+    somebody.paste("one\ntwo").press(Key::Enter);
+    somebody.write("end");
+    assert_eq!(somebody.line, "one\ntwoend");
+}
+
+#[test]
+fn what_is_too_long_stays_to_be_shortened() {
+    for line in ["x".repeat(4_001), format!("/msg bob {}", "x".repeat(4_001))] {
+        let mut somebody = Somebody::new();
+        somebody.write(&line);
+        assert_eq!(somebody.press(Key::Enter), Act::Redraw);
+        assert!(somebody.typing.hint().is_some_and(|hint| hint.contains("at most 4000 characters")));
+        somebody.write("n");
+        assert_eq!(somebody.line, line.clone() + "n", "it is still there");
+    }
+    let line = format!("/msg bob {}", "x".repeat(4_000));
+    Somebody::new().write(&line).sends(&[Key::Enter], Typed::Line(line.clone()));
 }
 
 #[test]
