@@ -112,7 +112,7 @@ chat_on_the_terminal() {
     fi
     echo "A private broker is on localhost:$port, and a parrot is in the room: say something."
     echo "From another terminal: target/release/mqttchat client localhost:$port --nick somebody"
-    echo "/help lists the commands; /quit or Ctrl-C ends all of it."
+    echo "/help lists the commands; /quit, or Ctrl-C twice, ends all of it."
     echo
     # In the background, with the terminal as its input, because a shell heeds no signal while it runs a program
     # in the foreground.

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use environment::Environment;
-pub use error::UsageError;
+pub use error::{UsageError, reason};
 pub use manual::manual;
 pub use table::{Flag, GROUPS, Group, Subcommand};
 pub use transfer::{ExportOptions, ImportOptions, Since};

@@ -5,7 +5,7 @@
 use super::login;
 use super::start::{Refusal, choose};
 use crate::link::{Settings, Transport};
-use crate::options::{self, ClientOptions, Environment, Invocation};
+use crate::options::{self, ClientOptions, Environment, Invocation, reason};
 use crate::protocol::Nick;
 use crate::terminal::Terminal;
 use crossbeam_channel::Receiver;
@@ -34,6 +34,7 @@ pub fn ask(
     signals: &Receiver<i32>,
 ) -> Result<(ClientOptions, Option<ToKeep>), Refusal> {
     eprintln!("Where to chat, and as whom? Enter takes what is in [brackets].");
+    eprintln!("A broker that wants a log-in is mqtt://USER@HOST; TLS is mqtts://HOST.");
     let mut options = loop {
         let answer = terminal.ask(&format!("broker [{DEFAULT_BROKER}]: "), true, signals)?;
         match answer.trim() {
@@ -132,10 +133,18 @@ impl ToKeep {
     ///
     /// # Errors
     /// It is there, or cannot be written; then there is no part of it.
-    pub fn write(&self) -> io::Result<()> {
+    pub fn write(&self) -> Result<(), String> {
         if let Some(folder) = self.path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(|error| format!("the folder {} cannot be made: {}", folder.display(), reason(&error)))?;
         }
+        self.write_anew().map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => format!("{} is there by now", self.path.display()),
+            _ => format!("{} cannot be written: {}", self.path.display(), reason(&error)),
+        })
+    }
+
+    fn write_anew(&self) -> io::Result<()> {
         let new = self.path.with_extension(format!("new-{}", std::process::id()));
         let written = self.write_to(&new);
         // Unlike a rename it fails where there is a file of that name.

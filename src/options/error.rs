@@ -56,7 +56,7 @@ impl fmt::Display for UsageError {
 impl std::error::Error for UsageError {}
 
 /// An I/O error's text without the number that std appends: "No such file or directory".
-pub(super) fn reason(error: &io::Error) -> String {
+pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error") {
         Some(end) => text[..end].to_string(),

@@ -91,7 +91,7 @@ fn run(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes) -> ExitCode {
                 Vec::new()
             }
             Event::Link(link::Event::Waiting { delay }, _) => {
-                info!("trying again in {:.0} s", delay.as_secs_f64().ceil());
+                info!("trying again in {:.1} s", delay.as_secs_f64());
                 Vec::new()
             }
             Event::Link(link::Event::Barred, _) => {

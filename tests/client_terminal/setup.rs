@@ -118,7 +118,10 @@ fn where_it_cannot_be_kept_the_chat_goes_on() {
         lines.iter().any(|line| line.ends_with("[Y/n]:") || line.contains("you are alice"))
     });
     terminal.press("\r");
-    terminal.wait_for_screen("what is wrong", |lines| lines.concat().contains("broker and nick are not kept"));
+    terminal.wait_for_screen("what is wrong", |lines| {
+        let screen = lines.concat();
+        screen.contains("broker and nick are not kept: the folder") && !screen.contains("os error")
+    });
 }
 
 #[test]

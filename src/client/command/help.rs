@@ -6,7 +6,7 @@ use super::table::{Entry, TABLE};
 pub fn help() -> Vec<String> {
     let lines = TABLE.iter().map(|entry| format!("{:<18}{}{}", entry.usage(), entry.help, also(entry)));
     let text = "//text            send text that begins with /";
-    lines.chain([text.to_owned(), "/help COMMAND says more about one of them".to_owned()]).collect()
+    lines.chain([text.to_owned()]).collect()
 }
 
 /// Each command as it is typed, and what it does, for the manual page.

@@ -89,8 +89,8 @@ impl Shell {
         let path = to_keep.path().display();
         match to_keep.write() {
             Ok(()) => self.tell(now, &News::Hint(format!("broker and nick are kept in {path}; change them there"))),
-            Err(error) => {
-                let text = format!("broker and nick are not kept: cannot write {path}: {error}");
+            Err(why) => {
+                let text = format!("broker and nick are not kept: {why}");
                 self.tell(now, &News::Error { text, reference: None })
             }
         }
