@@ -38,11 +38,13 @@ fn option(text: &mut String, flag: &'static Flag, given: &Given) {
         return line(text, flag, "", &default);
     };
     for item in items {
-        line(text, flag, &item.value, &origin(level, item));
+        // What says where the broker is and who logs in, and is not what holds, is here too.
+        let not_used = if matches!(flag.long, "url" | "password" | "password-file") { "not used: " } else { "" };
+        line(text, flag, &printable(item), &format!("{not_used}{}", origin(level, item)));
     }
 }
 
-/// Value and origin of what an address can say too: broker, port, log-in.
+/// Value and origin of what an address can say too: broker, port, log-in, TLS.
 fn of_broker(flag: &Flag, given: &Given, connection: &Connection) -> Option<(String, String)> {
     let named = Named::find(given).ok()?;
     let settings = &connection.settings;
@@ -68,18 +70,30 @@ fn of_broker(flag: &Flag, given: &Given, connection: &Connection) -> Option<(Str
             };
             Some((settings.address.port.to_string(), origin))
         }
-        "url" => Some((String::new(), "not given".to_owned())).filter(|_| given.item("url").is_none()).or_else(|| {
+        "url" => {
             let (level, item) = named.item(given).filter(|(_, item)| item.flag.long == "url")?;
-            Some((without_password(&item.value), origin(level, item)))
-        }),
+            Some((printable(item), origin(level, item)))
+        }
         "username" => {
             let origin = or_address("username", named.broker.username.is_some())?;
             Some((settings.username.clone()?, origin))
         }
-        "password" => {
-            let file = given.item("password-file").is_some() && given.item("password").is_none();
-            settings.password.as_ref().filter(|_| !file)?;
-            Some((HIDDEN.to_owned(), or_address("password", named.broker.password.is_some())?))
+        // The first level that has one decides between these two.
+        "password" | "password-file" => {
+            settings.password.as_ref()?;
+            let (level, item) = given.levels.iter().enumerate().find_map(|(level, options)| {
+                let here = options.item("password").or(options.item("password-file"));
+                let in_address = named.at(level).filter(|broker| broker.password.is_some());
+                here.map(Some).or(in_address.map(|_| None)).map(|item| (level, item))
+            })?;
+            match item {
+                Some(item) if item.flag.long == flag.long => Some((printable(item), origin(level, item))),
+                None if flag.long == "password" => Some((HIDDEN.to_owned(), host())),
+                _ => None,
+            }
+        }
+        "tls" if settings.tls.is_some() && given.item("tls").is_none() => {
+            Some((String::new(), "default: on with this broker, or these files".to_owned()))
         }
         _ => None,
     }
@@ -96,6 +110,15 @@ fn origin(level: usize, item: &Item) -> String {
 fn line(text: &mut String, flag: &Flag, value: &str, origin: &str) {
     let option = format!("--{} {value}", flag.long);
     text.push_str(&format!("{:<INDENT$} {origin}\n", option.trim_end()));
+}
+
+/// An option's value without a password.
+fn printable(item: &Item) -> String {
+    match item.flag.long {
+        "password" => HIDDEN.to_owned(),
+        "url" => without_password(&item.value),
+        _ => item.value.clone(),
+    }
 }
 
 /// `mqtt://alice:secret@host` without what is between its colon and its `@`.

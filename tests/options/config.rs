@@ -89,6 +89,33 @@ fn a_password_is_never_printed() {
 }
 
 #[test]
+fn one_that_is_not_used_is_not_printed_either() {
+    let not_used = "| not used: option file: \"/home/a/.config/mqttchat\" line 1";
+    check(BARE, "client -P secret", &["--password (hidden) | not used: command line", "--username | not given"]);
+    for line in ["client h", "client --host h"] {
+        let url = option_file("--url mqtt://bob:secret@f");
+        check(url, line, &[&format!("--url mqtt://bob:(hidden)@f {not_used}"), "--username | not given"]);
+    }
+    check(
+        option_file("--password secret\n--username bob"),
+        "client --password-file /etc/password",
+        &[&format!("--password (hidden) {not_used}"), "--password-file /etc/password | command line"],
+    );
+    check(
+        option_file("--password-file /etc/password"),
+        "client mqtt://bob:secret@h",
+        &["--password (hidden) | command line: BROKER", &format!("--password-file /etc/password {not_used}")],
+    );
+}
+
+#[test]
+fn tls_is_on_where_nobody_says_so() {
+    check(BARE, "client h:8883", &["--tls | default: on with this broker, or these files"]);
+    check(BARE, "client mqtts://h --no-tls", &["--tls | default: off", "--no-tls | command line"]);
+    check(BARE, "client h --tls", &["--tls | command line"]);
+}
+
+#[test]
 fn what_is_wrong_is_told_in_its_place() {
     assert!(BARE.type_in("client --port x --print-config").unwrap_err().contains("--port"));
     assert!(BARE.type_in("client --bell never --print-config").is_ok());
