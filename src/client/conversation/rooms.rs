@@ -113,12 +113,10 @@ impl Conversation {
     }
 
     fn tell_of_company(&mut self, room: &RoomName, rooms: &[RoomInfo]) {
-        let is_listed = |info: &&RoomInfo| info.name == *room;
-        let (people, messages) = rooms.iter().find(is_listed).map_or((0, 0), |info| (info.members, info.messages));
-        if people > 1 {
-            return;
-        }
-        if messages > 0 {
+        // One is in it oneself: where it is missing, the list was too long for all.
+        let listed = rooms.iter().find(|info| info.name == *room).filter(|info| info.members <= 1);
+        let Some(RoomInfo { messages, .. }) = listed else { return };
+        if *messages > 0 {
             return self.answer(format!("nobody else is in #{room} now"));
         }
         let others = rooms.iter().filter(|info| !self.is_in(&info.name) && (info.members > 0 || info.messages > 0));

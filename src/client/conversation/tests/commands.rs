@@ -73,7 +73,7 @@ fn the_room_stands_in_the_prompt() {
 fn a_room_that_nobody_has_is_told_to_be_new() {
     let mut stage = Stage::at_a_terminal();
     stage.types("/join deb");
-    stage.answers("rooms", ROOMS);
+    stage.answers("rooms", &ROOMS.replace("[", r#"[{"name":"deb","members":1,"messages":0},"#));
     stage.check_told(&["#deb is new: nobody else is there (did you mean #dev? /part leaves this one)"]);
     stage.types("/room dev");
     stage.answers("rooms", ROOMS);
@@ -81,6 +81,13 @@ fn a_room_that_nobody_has_is_told_to_be_new() {
     stage.types("/room empty");
     stage.answers("rooms", &ROOMS.replace("dev", "empty").replace(":3", ":1"));
     stage.check_told(&["nobody else is in #empty now"]);
+    stage.types("/room zoo");
+    stage.answers("rooms", ROOMS);
+    // Of so many rooms that the list ends before it nothing is known.
+    stage.check_told(&[]);
+    stage.types("/part");
+    stage.types("/room empty");
+    stage.out.clear();
     stage.check_typed("/part deb", &["you have left #deb"]);
     stage.check_typed("/part", &["you have left #empty and talk in #lobby now"]);
 }
