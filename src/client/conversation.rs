@@ -151,6 +151,9 @@ impl Conversation {
         let mut remembered = std::mem::take(&mut config.remembered);
         config.remembered.server_seen = remembered.server_seen;
         let earlier = std::mem::take(&mut remembered.outbox);
+        // For a program nothing is hidden: whoever wants that can do it there. It does not depend on one's nick.
+        let ignored = std::mem::take(&mut remembered.ignored).into_iter().filter(|_| config.on_terminal);
+        let ignored = ignored.map(|nick| (nick.key().clone(), nick)).collect();
         let mut undelivered = Undelivered::default();
         for Kept { message, reference } in &earlier {
             if let Message::Private(Private { id: Some(id), to, .. }) = message {
@@ -194,7 +197,7 @@ impl Conversation {
             undelivered,
             search: Search::default(),
             people: People::default(),
-            ignored: Ignored::new(),
+            ignored,
             is_quiet: false,
             unread: HashMap::new(),
             joined_lately: Vec::new(),
@@ -214,11 +217,7 @@ impl Conversation {
     /// Takes over what earlier runs under this nick left behind, in place of what those of another did. What this run has
     /// shown was shown, whatever the nick.
     pub fn recall(&mut self, remembered: Remembered) {
-        let Remembered { cursors, shown, shown_direct, ignored, .. } = remembered;
-        // For a program nothing is hidden: whoever wants that can do it there.
-        if self.config.on_terminal {
-            self.ignored.extend(ignored.into_iter().map(|nick| (nick.key().clone(), nick)));
-        }
+        let Remembered { cursors, shown, shown_direct, .. } = remembered;
         self.seen.values_mut().for_each(|seen| seen.recall(Vec::new()));
         for (room, shown) in shown {
             self.seen.entry(room).or_default().recall(shown);

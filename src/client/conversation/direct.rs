@@ -159,6 +159,11 @@ impl Undelivered {
         self.messages.values().filter(|direct| direct.told_waiting && direct.to == *key).count()
     }
 
+    /// Under another nick nobody hears that what waits has arrived: who is away is told anew.
+    pub fn renamed(&mut self) {
+        self.messages.values_mut().for_each(|direct| direct.told_waiting = false);
+    }
+
     /// The server says that it waits for its addressee. The message's reference, where this is news.
     pub fn waiting(&mut self, id: &MessageId) -> Option<Option<Value>> {
         let MessageId::Sent(id) = id else { return None };

@@ -49,6 +49,10 @@ impl Conversation {
     /// `/nick`.
     pub(super) fn take_nick(&mut self, now: Now, nick: Nick) {
         if nick == self.nick {
+            if self.renaming.take().is_some() {
+                self.flush(now);
+                return self.answer(format!("you stay {nick}"));
+            }
             return self.answer(format!("you are {nick} already"));
         }
         if self.is_delayed() && self.connection_is_up {
@@ -66,7 +70,7 @@ impl Conversation {
         }
         if let Some(Renaming { to, .. }) = self.renaming.take() {
             let unconfirmed = self.outbox.gone_out();
-            if unconfirmed > 0 && self.connection_is_up {
+            if unconfirmed > 0 {
                 let messages = if unconfirmed == 1 { "message" } else { "messages" };
                 self.answer(format!("{unconfirmed} {messages} not confirmed as {}: sent again as {to}", self.nick));
             }
@@ -82,6 +86,7 @@ impl Conversation {
     fn become_known_as(&mut self, nick: Nick, leave: Option<Publication>) {
         self.people.gone(&self.nick);
         self.outbox.rename(&nick);
+        self.undelivered.renamed();
         self.nick = nick;
         // Until the shell knows what earlier runs under this nick left.
         self.recall(Remembered::default());

@@ -90,6 +90,56 @@ fn a_connection_that_breaks_ends_the_wait() {
     stage.out.clear();
     stage.input(Input::Lost { reason: "x".to_owned() });
     assert_eq!(last_word(&mut stage), None, "there is nobody to tell");
+    stage.check_told(&[
+        "1 message not confirmed as Alice: sent again as bob",
+        "you are bob as soon as there is a connection",
+    ]);
+}
+
+#[test]
+fn whoever_takes_it_back_meanwhile_stays() {
+    let mut stage = at_a_terminal();
+    for line in ["one", "/nick bob", "two", "/nick Alice"] {
+        stage.types(line);
+    }
+    stage.check_told(&[">one", ">two", "you stay Alice"]);
+    stage.after(5_000);
+    assert!(!stage.out.iter().any(|out| matches!(out, Output::Renamed { .. })));
+    stage.out.clear();
+    stage.types("three");
+    assert_eq!(stage.payload("chat/messages")["username"], "Alice");
+}
+
+#[test]
+fn what_waits_for_somebody_is_told_anew() {
+    let mut stage = at_a_terminal();
+    stage.arrives("chat/messages", r#"{"type":"chat","username":"carl","message":"hi","timestamp":"x"}"#);
+    let waits = |seq: u64| format!(r#"{{"type":"waiting","of":"{SESSION}-{seq}","to":"carl"}}"#);
+    let stored = |seq: u64| format!(r#"{{"type":"stored","session":"{SESSION}","seq":[[{seq},{seq}]]}}"#);
+    for (seq, nick, next) in [(1, "alice", "/nick bob"), (2, "bob", "/nick alice")] {
+        stage.types("/msg carl psst");
+        stage.out.clear();
+        stage.arrives(&format!("chat/private/{nick}/server"), &stored(seq));
+        stage.arrives(&format!("chat/private/{nick}/server"), &waits(seq));
+        stage.check_told(&[&format!("{SESSION}-{seq} waits for carl")]);
+        stage.types(next);
+        stage.arrives("chat/server", ONLINE);
+        stage.connect(1);
+        stage.arrives("chat/private/bob/server", WELCOME);
+    }
+}
+
+#[test]
+fn who_is_ignored_does_not_depend_on_it() {
+    let eve = || Remembered { ignored: vec![Nick::parse("eve").unwrap()], ..Remembered::default() };
+    let mut stage = Stage::new(|config| (config.on_terminal, config.remembered) = (true, eve()));
+    stage.types("/nick bob");
+    stage.types("/unignore eve");
+    // Read before that was written.
+    stage.conversation.recall(eve());
+    stage.out.clear();
+    stage.types("/ignore");
+    stage.check_told(&["nobody is ignored"]);
 }
 
 #[test]
