@@ -72,6 +72,7 @@ pub fn run(options: ClientOptions) -> ExitCode {
 
 fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
     let mode = Mode::of(&options);
+    let addressee = start::addressee(&options, mode)?;
     let signals = signals::channel().map_err(|error| broken("signals", error))?;
     for warning in &options.connection.warnings {
         eprintln!("mqttchat: {warning}");
@@ -83,7 +84,6 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
     }
     let Begun { conversation, memory, outbox_file, typed: earlier } =
         begin(&mut options, mode, terminal.as_ref(), &signals)?;
-    let addressee = start::addressee(&options)?;
 
     let (to_closed, output_closed) = crossbeam_channel::bounded(1);
     let (to_typed, typed) = crossbeam_channel::bounded(INPUT_BACKLOG);

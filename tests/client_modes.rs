@@ -120,6 +120,7 @@ fn what_cannot_be_is_one_line() {
         (&["--nick", "server", "-m", "x"], "reserved"),
         (&["--nick", "a", "--room", "No", "-m", "x"], "cannot be a room"),
         (&["--nick", "a", "--to", "+", "-m", "x"], "cannot be a nick"),
+        (&["--nick", "a", "--to", "b", "--json"], "an object names its addressee itself"),
         (&["--nick", "a", "-m", " "], "nothing to send"),
     ] {
         let mut program = start(&broker, arguments);

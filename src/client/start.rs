@@ -199,8 +199,16 @@ pub fn rooms(options: &ClientOptions) -> Result<Vec<RoomName>, Refusal> {
     }
 }
 
-/// To whom `--to` says that lines go.
-pub fn addressee(options: &ClientOptions) -> Result<Option<Nick>, Refusal> {
+/// To whom `--to` says that lines go. Where it cannot say that, whoever gives it would say to all what is for one.
+pub fn addressee(options: &ClientOptions, mode: Mode) -> Result<Option<Nick>, Refusal> {
+    let instead = match mode {
+        Mode::Chat => "in the chat there is /msg NICK TEXT",
+        Mode::Json => r#"an object names its addressee itself: {"message":…,"to":…}"#,
+        Mode::Sender | Mode::Listen => "",
+    };
+    if options.to.is_some() && !instead.is_empty() {
+        return Err(Refusal::Usage(format!("--to is for -m and for lines of text from a pipe; {instead}")));
+    }
     let parse = |name: &String| {
         Nick::parse(name).map_err(|error| Refusal::Usage(format!("--to: {name:?} cannot be a nick: {error}")))
     };

@@ -93,6 +93,14 @@ fn at_the_first_question_for_a_nick_too() {
 }
 
 #[test]
+fn an_addressee_of_all_lines_is_for_pipes() {
+    let broker = Broker::start();
+    let mut somebody = Pty::start(&["client", &broker.address(), "--nick", "alice", "--to", "bob"]);
+    somebody.wait_for_screen("what to do", |lines| lines.concat().contains("in the chat there is /msg NICK TEXT"));
+    assert_eq!(somebody.exit_code(), 1);
+}
+
+#[test]
 fn who_mistypes_a_nick_is_told() {
     let broker = Broker::start();
     let _server = server(&broker);
