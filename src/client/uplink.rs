@@ -23,6 +23,8 @@ pub struct Uplink {
     /// Of chat messages.
     qos: Qos,
     connected_once: bool,
+    /// Connections of this run, over all links: the session is the same under another nick.
+    connections: u32,
     /// Why the first connection failed.
     failure: Option<Failure>,
 }
@@ -41,7 +43,7 @@ pub type Numbered = (u32, Event);
 impl Uplink {
     pub fn new(qos: Qos) -> Uplink {
         let (sender, events) = crossbeam_channel::unbounded();
-        Uplink { link: None, number: 0, sender, events, qos, connected_once: false, failure: None }
+        Uplink { link: None, number: 0, sender, events, qos, connected_once: false, connections: 0, failure: None }
     }
 
     /// Starts to connect as the conversation's nick; a link that there was is closed. A first connection that fails
@@ -49,10 +51,10 @@ impl Uplink {
     pub fn open(&mut self, connection: &Connection, conversation: &Conversation) -> io::Result<()> {
         self.link = None;
         self.number += 1;
-        let (events, number) = (self.sender.clone(), self.number);
+        let (events, number, before) = (self.sender.clone(), self.number, self.connections);
         let will = conversation.will().map(|will| {
             let will = move |conn| {
-                let (topic, payload) = will(conn);
+                let (topic, payload) = will(before + conn);
                 last_word(topic, payload)
             };
             Box::new(will) as WillOf
@@ -70,7 +72,13 @@ impl Uplink {
             gate: None,
         };
         // The receiving end lives as long as the shell; after its end nobody wants to know.
-        self.link = Some(Link::open(config, move |event| drop(events.send((number, event))))?);
+        let link = Link::open(config, move |mut event| {
+            if let Event::Connected { conn, .. } = &mut event {
+                *conn += before;
+            }
+            drop(events.send((number, event)));
+        });
+        self.link = Some(link?);
         Ok(())
     }
 
@@ -78,6 +86,8 @@ impl Uplink {
     pub fn let_go(&mut self, leave: Option<Publication>) {
         if let Some(link) = self.link.take() {
             link.close(leave.map(|leave| last_word(leave.topic, leave.payload)), FAREWELL);
+            // It may have made one that nobody heard of.
+            self.connections += 1;
         }
         self.number += 1;
     }
@@ -94,6 +104,7 @@ impl Uplink {
         Heard::Input(match event {
             Event::Connected { version, conn, refused, tls, .. } => {
                 self.connected_once = true;
+                self.connections = conn;
                 let version = if version == Version::V5 { "MQTT 5" } else { "MQTT 3.1.1" };
                 Input::Connected(Up { conn, version, tls, refused })
             }

@@ -124,6 +124,11 @@ impl Roster {
             if presence.conn > known.conn || (joins && presence.rooms != known.rooms) {
                 self.changed.insert(key.clone());
             }
+            // In another spelling it is the same person.
+            if joins && presence.nick != person.nick {
+                person.nick.clone_from(&presence.nick);
+                self.changed.insert(key.clone());
+            }
             let arrival = if presence.conn > known.conn { Arrival::Back } else { Arrival::Known };
             known.conn = presence.conn;
             if joins {

@@ -70,6 +70,23 @@ fn another_nick_is_taken_and_one_in_use_is_not() {
 }
 
 #[test]
+fn in_another_spelling_one_goes_on_being_there() {
+    let broker = Broker::start();
+    let _server = server(&broker);
+    let mut presence = Subscriber::start(&broker, &["chat/presence/#"]);
+    let mut alice = member(&broker, "alice");
+    let mut count = |nick: &str| {
+        let message = presence.wait_for(nick, |_, payload| String::from_utf8_lossy(payload).contains(nick));
+        serde_json::from_slice::<serde_json::Value>(&message.payload).unwrap()["conn"].as_u64().unwrap()
+    };
+    let first = count(r#""username":"alice""#);
+    types(&mut alice, "/nick ALICE", "-- you are ALICE now");
+    // It is the same session: what counts its connections from 1 again would be taken for old.
+    assert!(count(r#""username":"ALICE""#) > first);
+    types(&mut alice, "/users", "-- 1 online: ALICE");
+}
+
+#[test]
 fn at_the_question_for_a_nick_one_can_leave() {
     let broker = Broker::start();
     let _server = server(&broker);

@@ -51,6 +51,17 @@ fn silence_of_one_timeout_ends_a_presence() {
 }
 
 #[test]
+fn who_takes_another_spelling_is_listed_with_it() {
+    let (mut roster, clock) = start();
+    roster.arrive(&of("alice", 1, 1), clock.0);
+    let names = |roster: &Roster| roster.nicks().map(Nick::to_string).collect::<Vec<_>>();
+    assert_eq!(roster.arrive(&heartbeat("ALICE", 1, 2), clock.0), Arrival::Back);
+    assert_eq!(names(&roster), ["alice"], "which may come late");
+    assert_eq!(roster.arrive(&of("ALICE", 1, 3), clock.0), Arrival::Back);
+    assert_eq!(names(&roster), ["ALICE"]);
+}
+
+#[test]
 fn a_will_is_believed_after_a_second_and_a_half() {
     let (mut roster, mut clock) = start();
     roster.arrive(&of("alice", 1, 1), clock.0);
