@@ -41,7 +41,12 @@ impl Bursts {
         let fresh = Room { allowed: AT_ONCE, at: now, is_burst: false, left_out: 0, in_all: 0 };
         let room = self.rooms.entry(name.clone()).or_insert(fresh);
         room.refill(now);
-        room.is_burst |= room.allowed < 1.0;
+        let begins = !room.is_burst && room.allowed < 1.0;
+        if begins && room.left_out == 0 {
+            // The last one was told to its end.
+            room.in_all = 0;
+        }
+        room.is_burst |= begins;
         room.allowed = (room.allowed - 1.0).max(0.0);
         if !room.is_burst {
             return true;
@@ -171,6 +176,17 @@ mod tests {
         }
         assert!((4..=6).contains(&told.len()), "{told:?}");
         assert!(told[1..].iter().all(|line| line.ends_with(", /history 500 to read the last")), "{told:?}");
+    }
+
+    #[test]
+    fn another_burst_counts_anew() {
+        let mut stage = Stage::new();
+        stage.come(450, 10_000);
+        stage.bursts.take(stage.now, &RoomName::lobby(), false);
+        stage.now += Duration::from_secs(60);
+        stage.come(80, 10_000);
+        let told = stage.bursts.take(stage.now, &RoomName::lobby(), false);
+        assert_eq!(told, ["… 30 messages, /history 30 to read"]);
     }
 
     #[test]
