@@ -131,6 +131,8 @@ pub struct Conversation {
     is_quiet: bool,
     /// Messages of others in rooms that one does not talk in, since one last did.
     unread: HashMap<RoomName, u64>,
+    /// Rooms that the server listed last, to be completed.
+    other_rooms: Vec<RoomName>,
     /// Rooms of which it is not known yet who else is there.
     joined_lately: Vec<RoomName>,
     /// Nicks or rooms may be others than at the last [`Conversation::new_names`].
@@ -200,6 +202,7 @@ impl Conversation {
             ignored,
             is_quiet: false,
             unread: HashMap::new(),
+            other_rooms: Vec::new(),
             joined_lately: Vec::new(),
             names_changed: true,
             correspondent: None,
@@ -269,7 +272,8 @@ impl Conversation {
 
     /// What can be completed, where that has changed since it was last asked.
     pub fn new_names(&mut self) -> Option<Names> {
-        let rooms = self.rooms.iter().chain([&RoomName::lobby()]).map(RoomName::to_string).collect();
+        let others = self.other_rooms.iter().filter(|room| !self.is_in(room));
+        let rooms = self.rooms.iter().chain([&RoomName::lobby()]).chain(others).map(RoomName::to_string).collect();
         let ignored = || self.ignored.values().map(Nick::to_string).collect();
         std::mem::take(&mut self.names_changed).then(|| Names { nicks: self.people.names(), rooms, ignored: ignored() })
     }

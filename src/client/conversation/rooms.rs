@@ -101,6 +101,7 @@ impl Conversation {
     }
 
     pub(super) fn rooms_are(&mut self, list: Rooms, origin: Origin) {
+        self.other_rooms = list.rooms.iter().map(|info| info.name.clone()).collect();
         match origin {
             Origin::Own => {
                 for room in std::mem::take(&mut self.joined_lately) {

@@ -104,6 +104,7 @@ fn rooms_are_listed_with_what_is_unread() {
     stage.types("/rooms");
     stage.answers("rooms", ROOMS);
     stage.check_told(&["> #lobby    4 people, 1 message", "+ #builds   2 unread", "  #dev      3 people, 7 messages"]);
+    assert_eq!(stage.conversation.new_names().unwrap().rooms, ["builds", "lobby", "dev"], "to be completed");
     stage.types("/room builds");
     stage.out.clear();
     stage.types("/rooms");
