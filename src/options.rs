@@ -191,9 +191,15 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Invoca
         ("help", [topic]) if topic == "help" || topic == "--help" => {
             return Ok(Invocation::Help(help::general()));
         }
-        ("help", [topic]) => return Ok(Invocation::Help(help::of(subcommand(topic)?))),
+        ("help", [topic]) => {
+            let other = help::of_other(topic).map(Ok);
+            return other.unwrap_or_else(|| Ok(help::of(subcommand(topic)?))).map(Invocation::Help);
+        }
         ("help", [_, extra, ..]) => {
             return Err(UsageError::new(format!("help takes one subcommand; {extra:?} is too many")));
+        }
+        ("completion" | "manual", [option]) if option == "--help" => {
+            return Ok(Invocation::Help(help::of_other(first).unwrap_or_default()));
         }
         ("completion", rest) => return completion(rest),
         ("manual", []) => return Ok(Invocation::Manual),

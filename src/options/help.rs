@@ -35,9 +35,7 @@ pub(super) fn general() -> String {
         wrap(&mut text, &usage, 37, &format!("  {}", subcommand.summary()));
     }
     for (name, summary, words) in OTHERS {
-        let usage =
-            format!("  mqttchat {name} {}", if name == "help" { "[SUBCOMMAND]".to_owned() } else { words.join("|") });
-        wrap(&mut text, usage.trim_end(), 37, &format!("  {summary}"));
+        wrap(&mut text, &format!("  {}", usage_of_other(name, words)), 37, &format!("  {summary}"));
     }
     text.push_str("  mqttchat --help | --version\n\n");
     text.push_str(BROKER);
@@ -53,6 +51,17 @@ pub(super) fn of(subcommand: Subcommand) -> String {
         text.push_str(BROKER);
     }
     finish(text, subcommand.groups())
+}
+
+/// What is printed of one of [`OTHERS`]; `None`: it is none of them.
+pub(super) fn of_other(name: &str) -> Option<String> {
+    let (name, summary, words) = OTHERS.into_iter().find(|(known, ..)| *known == name)?;
+    Some(format!("{}\n  {summary}\n", usage_of_other(name, words)))
+}
+
+fn usage_of_other(name: &str, words: &[&str]) -> String {
+    let words = if name == "help" { "[SUBCOMMAND]".to_owned() } else { words.join("|") };
+    format!("mqttchat {name} {words}").trim_end().to_owned()
 }
 
 fn usage(subcommand: Subcommand) -> String {

@@ -252,6 +252,12 @@ fn help_and_version() {
     help("--help", "Chat over");
     help("help", "Chat over");
     help("help help", "Chat over");
+    for line in ["help completion", "completion --help"] {
+        help(line, "mqttchat completion bash|zsh|fish");
+    }
+    for line in ["help manual", "manual --help"] {
+        help(line, "mqttchat manual");
+    }
     help("help check", "mqttchat check [BROKER]");
     help("client h --help", "mqttchat client [BROKER]");
     help("export --help", "mqttchat export [options]");
