@@ -34,6 +34,8 @@ pub struct Keeper {
     batch: Batch,
     /// When the last batch was given to the screen.
     given: Instant,
+    /// How often it was told to [`Keeper::be`] somebody, and what was left is still to come.
+    awaited: usize,
 }
 
 /// What was shown is remembered, or cannot be.
@@ -70,7 +72,7 @@ impl Keeper {
             let _ = finished.send(());
         };
         let thread = Builder::new().name("memory".to_owned()).spawn(work)?;
-        Ok(Keeper { orders, shown, done, thread, batch: Batch::default(), given: now })
+        Ok(Keeper { orders, shown, done, thread, batch: Batch::default(), given: now, awaited: 0 })
     }
 
     pub fn shown(&self) -> &Receiver<Shown> {
@@ -109,8 +111,15 @@ impl Keeper {
     /// what was told before is printed.
     pub fn be(&mut self, key: NickKey, screen: &Screen) {
         self.give(screen);
+        self.awaited += 1;
         let orders = self.orders.clone();
         screen.then(move || drop(orders.send(Order::Be(key))));
+    }
+
+    /// Whether the [`Shown::remembered`] that has come is of whom it is to be now. Of others in between nothing is wanted.
+    pub fn is_the_awaited(&mut self) -> bool {
+        self.awaited = self.awaited.saturating_sub(1);
+        self.awaited == 0
     }
 
     /// Prints what is still to be printed, and remembers it. Returns what may be published now.
@@ -292,6 +301,27 @@ mod tests {
         keeper.be(NickKey::parse("alice").unwrap(), &screen);
         let remembered = keeper.shown().recv_timeout(DEADLINE).unwrap().remembered.unwrap();
         assert_eq!(remembered.shown[&RoomName::lobby()][0].1.ranges(), [(1, 2)]);
+        keeper.finish(screen);
+        reads.join().unwrap();
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn of_nicks_taken_in_between_nothing_is_wanted() {
+        let (path, (screen, reader)) = (file(), screen());
+        let mut keeper = Keeper::start(Instant::now(), Some(memory(&path))).unwrap();
+        let reads = std::thread::spawn(move || reader.iter().for_each(drop));
+        for nicks in [&["bob", "carl"][..], &["bob"]] {
+            nicks.iter().for_each(|nick| keeper.be(NickKey::parse(nick).unwrap(), &screen));
+            let awaited: Vec<bool> = nicks
+                .iter()
+                .map(|_| {
+                    assert!(keeper.shown().recv_timeout(DEADLINE).unwrap().remembered.is_some());
+                    keeper.is_the_awaited()
+                })
+                .collect();
+            assert_eq!(awaited, if nicks.len() == 2 { &[false, true][..] } else { &[true] });
+        }
         keeper.finish(screen);
         reads.join().unwrap();
         std::fs::remove_dir_all(path.parent().unwrap()).unwrap();

@@ -207,7 +207,9 @@ impl Shell {
                 if let Some(text) = problem {
                     self.tell(now, &News::Error { text, reference: None })?;
                 }
-                if let Some(mut remembered) = remembered {
+                if let Some(mut remembered) = remembered
+                    && self.keeper.is_the_awaited()
+                {
                     self.earlier = Some(std::mem::take(&mut remembered.typed));
                     self.conversation.recall(remembered);
                     self.connect()?;
