@@ -35,7 +35,7 @@ all: ## build the release binary, target/release/mqttchat (the default), its man
 	cargo build --release $(jobs)
 	@$(binary) manual > $(manual)
 	@mkdir -p $(completions)
-	@for shell in bash zsh fish; do $(binary) completion $$shell > $(completions)/$$shell; done
+	@for shell in bash zsh fish; do $(binary) completion $$shell > $(completions)/$$shell || exit 1; done
 
 deps: ## install the system packages that building and trying it need and that are missing
 	@sh scripts/deps.sh
