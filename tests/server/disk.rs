@@ -64,9 +64,9 @@ fn a_full_disk_is_one_line_and_heals_by_itself() {
 
 #[test]
 fn what_waits_for_a_disk_takes_bounded_memory_and_the_rest_comes_again() {
-    // 80 MB, of which 64 MiB may wait.
+    // 80 MB, of which 64 MiB may wait. Measured 117 to 130 MiB resident by the allocator's mood, and without a bound 152.
     const MESSAGES: u64 = 5_000;
-    const MOST_RESIDENT_KIB: u64 = 128 * 1024;
+    const MOST_RESIDENT_KIB: u64 = 145 * 1024;
     let broker = Broker::builder().line("max_queued_messages 0").start();
     let data = TempDir::new();
     let mut server = start_server(&broker, data.path(), &[]);
