@@ -131,6 +131,8 @@ impl Conversation {
         }
         self.choosing_nick = true;
         let free = match self.server.as_ref().and_then(|server| server.timeout_seconds) {
+            // Who had one has left it in good order.
+            _ if self.greeting == Greeting::Renamed => " (the one you had is free)".to_owned(),
             Some(seconds) => format!(" (your own is free within {seconds} s)"),
             None => String::new(),
         };

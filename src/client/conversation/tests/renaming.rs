@@ -151,7 +151,7 @@ fn a_nick_in_use_is_a_question_that_the_old_one_answers_too() {
     stage.out.clear();
     let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#);
     stage.arrives("chat/private/bob/server", &refusal);
-    stage.check_told(&["the nick bob is in use: which other one do you take?"]);
+    stage.check_told(&["the nick bob is in use: which other one do you take? (the one you had is free)"]);
     assert_eq!(stage.conversation.prompt(), "another nick: ");
     stage.input(Input::Command(Command::Say { text: "pasted".to_owned(), to: Target::Here, action: false }, None));
     stage.check_told(&["type a nick first, or /quit"]);
