@@ -1,6 +1,8 @@
 //! The link thread: owns the paho client and everything that is under way on it. paho's callbacks and tokens ring
 //! it through the channel that its orders come by.
 
+mod under_way;
+
 use super::backoff::Backoff;
 use super::{BROKE, Config, Event, Failure, Gate, Publication, Qos, Subscription, Version};
 use super::{paho, probe, retired, tls_in_use};
@@ -8,14 +10,10 @@ use crossbeam_channel::{Receiver, Sender};
 use openssl::rand::rand_bytes;
 use paho_mqtt as mqtt;
 use std::collections::{HashMap, VecDeque};
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
+use under_way::Operation;
 
-/// Publications under way at a time; what is above waits in the worker's queue.
-const WINDOW: usize = 1_000;
 /// How long the broker may take to answer a SUBSCRIBE.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a DISCONNECT may take.
@@ -39,16 +37,6 @@ pub enum Signal {
         generation: u64,
         reason: String,
     },
-}
-
-/// What a token tells of when it completes.
-enum Operation {
-    Connect(mqtt::Token),
-    /// All filters after a connect, in the order of the request.
-    SubscribeAll(mqtt::Token, Vec<String>),
-    Subscribe(mqtt::Token, String),
-    Unsubscribe(mqtt::Token),
-    Publish(mqtt::DeliveryToken, Option<u64>),
 }
 
 enum State {
@@ -347,100 +335,6 @@ impl Worker {
         self.emit(Event::Waiting { delay });
     }
 
-    // ---- what is under way ----
-
-    /// Called once per signal: were it called with each completion, those that are complete at once (at QoS 0) would
-    /// have it call itself as often as the queue is long.
-    fn publish_queued(&mut self) {
-        if !matches!(self.state, State::Up | State::Closing { .. }) {
-            return;
-        }
-        while self.publishing < WINDOW
-            && let Some(client) = &self.client
-            && let Some(publication) = self.queue.pop_front()
-        {
-            match client.try_publish(paho::message(&publication)) {
-                Ok(token) => {
-                    self.publishing += 1;
-                    self.watch(Operation::Publish(token, publication.ticket));
-                }
-                // Whoever needs it published still has it and gives it again; a broken connection is told by Down.
-                Err(error) => log::debug!("not published to {}: {error}", publication.topic),
-            }
-        }
-    }
-
-    /// Polls the operation's token for the first time; a later completion rings.
-    fn watch(&mut self, operation: Operation) {
-        let number = self.next_operation;
-        self.next_operation += 1;
-        self.operations.insert(number, operation);
-        self.completed(number);
-    }
-
-    fn completed(&mut self, number: u64) {
-        let Some(operation) = self.operations.get_mut(&number) else { return };
-        let waker = Waker::from(Arc::new(Bell { operation: number, signals: self.signals.clone() }));
-        let mut context = Context::from_waker(&waker);
-        match operation {
-            Operation::Connect(token) => {
-                if let Poll::Ready(result) = Pin::new(token).poll(&mut context) {
-                    self.operations.remove(&number);
-                    self.connected(result);
-                }
-            }
-            Operation::SubscribeAll(token, filters) => {
-                if let Poll::Ready(result) = Pin::new(token).poll(&mut context) {
-                    let refused = refused_filters(result, filters);
-                    self.operations.remove(&number);
-                    match refused {
-                        Some(refused) => self.up(refused),
-                        None => self.lost("the broker did not answer SUBSCRIBE".to_owned()),
-                    }
-                }
-            }
-            Operation::Subscribe(token, filter) => {
-                if let Poll::Ready(result) = Pin::new(token).poll(&mut context) {
-                    let refused = refused_filters(result, std::slice::from_ref(filter));
-                    self.operations.remove(&number);
-                    for filter in refused.unwrap_or_default() {
-                        self.emit(Event::Refused { filter });
-                    }
-                }
-            }
-            Operation::Unsubscribe(token) => {
-                if Pin::new(token).poll(&mut context).is_ready() {
-                    self.operations.remove(&number);
-                }
-            }
-            Operation::Publish(token, ticket) => {
-                let ticket = *ticket;
-                if let Poll::Ready(result) = Pin::new(token).poll(&mut context) {
-                    self.operations.remove(&number);
-                    self.published(ticket, result);
-                }
-            }
-        }
-    }
-
-    fn published(&mut self, ticket: Option<u64>, result: mqtt::Result<()>) {
-        self.publishing -= 1;
-        match (result, ticket) {
-            (Ok(()), Some(ticket)) => self.emit(Event::Published { ticket }),
-            // A reason code is the broker's answer; any other error leaves open whether it has the message.
-            (Err(mqtt::Error::ReasonCode(code, _)), Some(ticket)) => {
-                self.emit(Event::Rejected { ticket, reason: code.to_string() });
-            }
-            _ => {}
-        }
-    }
-
-    fn forget_operations(&mut self) {
-        self.operations.clear();
-        self.queue.clear();
-        self.publishing = 0;
-    }
-
     // ---- ending ----
 
     fn disconnect_when_settled(&mut self) {
@@ -463,37 +357,9 @@ impl Worker {
     }
 }
 
-/// Rings the link thread when a token completes.
-struct Bell {
-    operation: u64,
-    signals: Sender<Signal>,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        let _ = self.signals.send(Signal::Completed(self.operation));
-    }
-}
-
 fn first_version(version: Version) -> u32 {
     match version {
         Version::Auto | Version::V5 => mqtt::MQTT_VERSION_5,
         Version::V311 => mqtt::MQTT_VERSION_3_1_1,
     }
-}
-
-/// The filters that a SUBACK did not grant; `None` where there was no SUBACK.
-fn refused_filters(result: mqtt::Result<mqtt::ServerResponse>, filters: &[String]) -> Option<Vec<String>> {
-    /// Codes above are refusals, in 3.1.1 and in 5.
-    const HIGHEST_QOS: i32 = 2;
-    let codes = match result {
-        Ok(response) => response
-            .subscribe_many_response()
-            .or_else(|| response.subscribe_response().map(|code| vec![code]))
-            .unwrap_or_default(),
-        // Of a single filter paho makes the refusal an error: of MQTT 5 with its reason, of 3.1.1 without.
-        Err(mqtt::Error::ReasonCode(..) | mqtt::Error::Failure) => return Some(filters.to_vec()),
-        Err(_) => return None,
-    };
-    Some(filters.iter().zip(codes).filter(|(_, code)| *code > HIGHEST_QOS).map(|(filter, _)| filter.clone()).collect())
 }
