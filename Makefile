@@ -44,7 +44,6 @@ test-deps: ## and those that only the tests need
 	@sh scripts/deps.sh test
 
 run: deps all ## try it: a private broker, a server, and a chat with a bot (without a terminal: a scripted conversation)
-	@if test -t 0 && test -t 1; then cargo build --release $(jobs) --example parrot; fi
 	@sh scripts/run.sh
 
 test: test-deps ## check the formatting, lint, and run every test

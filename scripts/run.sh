@@ -1,11 +1,10 @@
 #!/bin/sh
 # A chat to try: a private broker, a server and somebody to talk to, all gone again at the end.
-# Called by `make run`, which has built the programs. On a terminal its user chats with the example bot; without
+# Called by `make run`, which has built the programs. On a terminal its user chats with a parrot; without
 # one, scripts/conversation.sh plays a scripted conversation. Environment: MQTTCHAT_NICK is the user's nick.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mqttchat=$here/../target/release/mqttchat
-parrot=$here/../target/release/examples/parrot
 deadline=20 # seconds that a step may take
 grace=10    # seconds that a program may take to end
 
@@ -105,11 +104,8 @@ server_decided() {
 }
 
 chat_on_the_terminal() {
-    if [ -x "$parrot" ]; then
-        # Named, since MQTTCHAT_NICK is the user's.
-        "$parrot" "localhost:$port" --nick parrot >"$tmp/bot.log" 2>&1 </dev/null &
-        bot=$!
-    fi
+    sh "$here/parrot.sh" "$mqttchat" "$tmp" localhost "$port" >"$tmp/bot.log" 2>&1 </dev/null &
+    bot=$!
     echo "A private broker is on localhost:$port, and a parrot is in the room: say something."
     echo "From another terminal: target/release/mqttchat client localhost:$port --nick somebody"
     echo "/help lists the commands; /quit, or Ctrl-C twice, ends all of it."

@@ -1,4 +1,5 @@
-//! The bots of docs/bots.md, in shell, Python and Node, with a client of ours to talk to them; and what that page says.
+//! The bots of docs/bots.md, in shell, Python and Node, with a client of ours to talk to them; what that page says; and the
+//! parrot of `make run`.
 
 mod support;
 
@@ -6,7 +7,7 @@ use mqttchat::client::json;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::{Broker, PATIENCE, Program, Stream};
+use support::{Broker, PATIENCE, Program, Stream, TempDir};
 
 const BOTS: [&str; 3] = ["clock.sh", "clock.py", "clock.js"];
 
@@ -88,6 +89,27 @@ fn they_end_as_their_clients_do() {
         server.wait_for_line(Stream::Err, "left nick=other", PATIENCE);
         server.skip_lines_so_far();
     }
+}
+
+#[test]
+fn the_parrot_of_make_run_greets_and_repeats() {
+    let broker = Broker::start();
+    let folder = TempDir::new();
+    let mut server = Program::start(&["server", &broker.address(), "--memory"]);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    let script = repository().join("scripts/parrot.sh");
+    let arguments = [env!("CARGO_BIN_EXE_mqttchat"), folder.path().to_str().expect("a UTF-8 path"), &broker.address()];
+    let mut parrot = Program::other(&script, &arguments).start();
+    server.wait_for_line(Stream::Err, "joined nick=parrot", PATIENCE);
+    let mut alice = Program::start(&["client", &broker.address(), "--nick", "alice", "--listen"]);
+    alice.wait_for_line(Stream::Out, "#lobby parrot: welcome, alice! say something", PATIENCE);
+    for text in ["hello", r#"$(date) `date` "\n" '"#, "bob: #lobby x: y"] {
+        alice.send_line(text);
+        alice.wait_for_line(Stream::Out, &format!("#lobby parrot: alice: {text}! squawk!"), PATIENCE);
+    }
+    parrot.signal(libc::SIGTERM);
+    assert_eq!(parrot.exit_code(PATIENCE), 143);
+    server.wait_for_line(Stream::Err, "left nick=parrot", PATIENCE);
 }
 
 #[test]
