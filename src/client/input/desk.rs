@@ -90,10 +90,10 @@ impl Desk {
         }
     }
 
-    pub fn begin(&self, prompt: &str, earlier: Vec<String>) {
+    pub fn begin(&self, prompt: &str) {
         let mut work = self.work();
         let mut typing = std::mem::take(&mut work.typing);
-        typing.begin(earlier);
+        typing.begin();
         *work = Work { typing, prompt: prompt.to_owned(), ..Work::default() };
     }
 

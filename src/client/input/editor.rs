@@ -4,7 +4,6 @@
 use super::desk::Desk;
 use super::keys::Keys;
 use super::layout::{COUNTED, Drawn, Place, as_counted, end_of};
-use super::typing::recalled;
 use super::{Question, Typed};
 use crate::client::command::Names;
 use crate::client::memo::LINES;
@@ -42,8 +41,6 @@ pub struct Ask {
 pub struct LineEditor {
     editor: Editor<Assistant, MemHistory>,
     desk: Arc<Desk>,
-    /// What the history holds, to be searched.
-    earlier: Vec<String>,
 }
 
 impl LineEditor {
@@ -67,7 +64,7 @@ impl LineEditor {
         let desk = Arc::new(Desk::new(names));
         editor.set_helper(Some(Assistant { desk: Arc::clone(&desk), question }));
         editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(Keys { desk: Arc::clone(&desk) })));
-        Ok(LineEditor { editor, desk, earlier: Vec::new() })
+        Ok(LineEditor { editor, desk })
     }
 
     /// A way to print above the line that is being typed; `None` where the terminal can do no more than print.
@@ -98,11 +95,11 @@ impl LineEditor {
         // It cannot fail: it is a list in memory.
         let _ = self.editor.clear_history();
         earlier.iter().for_each(|line| drop(self.editor.add_history_entry(line)));
-        self.earlier = earlier;
+        self.desk.work().typing.recall(earlier);
     }
 
     fn read(&mut self, prompt: &str) -> Typed {
-        self.desk.begin(prompt, self.earlier.clone());
+        self.desk.begin(prompt);
         let mut line = self.editor.readline(prompt);
         // Bytes that are no text end no chat.
         while let Err(ReadlineError::Io(error)) = &line
@@ -118,13 +115,8 @@ impl LineEditor {
             // A terminal that fails is one that is gone.
             Err(_) => Typed::End,
         };
-        if let Some(line) = recalled(&typed)
-            && self.earlier.last() != Some(&line)
-        {
+        if let Some(line) = self.desk.work().typing.is_done(&typed) {
             let _ = self.editor.add_history_entry(&line);
-            self.earlier.push(line);
-            let excess = self.earlier.len().saturating_sub(LINES);
-            self.earlier.drain(..excess);
         }
         typed
     }

@@ -11,6 +11,7 @@ use super::Typed;
 use super::cycle::Cycle;
 use super::paste::{Offer, Paste};
 use crate::client::command::{self, Command, Names};
+use crate::client::memo::LINES;
 use crate::protocol::text;
 
 /// Pressed twice with nothing between, Ctrl-C quits.
@@ -76,9 +77,24 @@ impl Typing {
         self.names = names;
     }
 
-    /// A new line begins, behind these.
-    pub fn begin(&mut self, earlier: Vec<String>) {
-        *self = Typing { names: std::mem::take(&mut self.names), earlier, ..Typing::default() };
+    /// These were typed before.
+    pub fn recall(&mut self, earlier: Vec<String>) {
+        self.earlier = earlier;
+    }
+
+    /// A new line begins.
+    pub fn begin(&mut self) {
+        let Typing { names, earlier, .. } = std::mem::take(self);
+        *self = Typing { names, earlier, ..Typing::default() };
+    }
+
+    /// A line is done. What the arrow keys are to offer of it; `None`: nothing, or it is the last one once more.
+    pub fn is_done(&mut self, typed: &Typed) -> Option<String> {
+        let line = recalled(typed).filter(|line| self.earlier.last() != Some(line))?;
+        self.earlier.push(line.clone());
+        let excess = self.earlier.len().saturating_sub(LINES);
+        self.earlier.drain(..excess);
+        Some(line)
     }
 
     /// `cursor` is a byte position; a paste that makes it so tall is not put into the line.

@@ -20,7 +20,7 @@ impl Somebody {
             rooms: names(&["lobby", "dev"]),
             ..Names::default()
         });
-        typing.begin(names(&["/join dev", "hello", "/msg bob psst", "hello there"]));
+        typing.recall(names(&["/join dev", "hello", "/msg bob psst", "hello there"]));
         Somebody { typing, line: String::new(), cursor: 0, rows: 9 }
     }
 
