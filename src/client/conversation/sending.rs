@@ -121,6 +121,11 @@ impl Conversation {
     }
 
     pub(super) fn rejected(&mut self, now: Now, ticket: u64, reason: &str) {
+        if ticket == PING_TICKET {
+            // That it takes none is the server's silence to whoever asked.
+            self.pings.pop_front();
+            return;
+        }
         if let Some(progress) = self.outbox.reject(ticket) {
             self.failed_for_good(&progress);
             self.error(format!("the broker does not take the message: {reason}"), progress.reference);

@@ -327,3 +327,18 @@ fn who_asks_who_is_online_is_told_once() {
     }
     assert_eq!(stage.out.iter().filter(|out| matches!(out, Output::Tell(News::Users { .. }))).count(), 1);
 }
+
+#[test]
+fn a_ping_that_the_broker_does_not_take_shifts_no_other() {
+    let mut stage = Stage::at_a_terminal();
+    let ping = PING_TICKET;
+    stage.types("/ping");
+    stage.input(Input::Rejected { ticket: ping, reason: "no".to_owned() });
+    stage.after(2_000);
+    stage.types("/ping");
+    stage.out.clear();
+    stage.after(10);
+    stage.input(Input::Published(ping));
+    let is_of_the_second = |out: &Output| matches!(out, Output::Tell(News::BrokerRoundTrip { time, .. }) if *time == Duration::from_millis(10));
+    assert!(stage.out.iter().any(is_of_the_second), "{:?}", stage.out);
+}
