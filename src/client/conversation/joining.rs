@@ -210,8 +210,7 @@ impl Conversation {
         self.flush(now);
         self.requests.again();
         self.requests.open_of_our_own(Question::of(RequestKind::Users));
-        self.ask_history(RoomName::lobby());
-        for room in self.rooms.clone() {
+        for room in self.own_rooms() {
             self.ask_history(room);
         }
         self.send_requests(now);

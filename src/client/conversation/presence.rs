@@ -1,6 +1,6 @@
 //! What one hears, and what one says of oneself: subscriptions, join, heartbeat, leave and the will.
 
-use super::{Conversation, HEARTBEAT, Join, Kind, Publication, Role};
+use super::{Conversation, HEARTBEAT, Kind, Publication, Role};
 use crate::now::Now;
 use crate::protocol::presence::Action;
 use crate::protocol::{Presence, RoomName, Timestamp, Topic};
@@ -51,7 +51,7 @@ impl Conversation {
 
     /// The last word before a clean end; `None` where nobody knows that we are here.
     pub fn leave(&self, now: Now) -> Option<Publication> {
-        matches!(self.join, Join::Asked | Join::Welcomed).then(|| self.presence(now, Action::Leave))
+        self.is_joined().then(|| self.presence(now, Action::Leave))
     }
 
     pub(super) fn heartbeat_period(&self) -> Duration {

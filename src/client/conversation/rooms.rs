@@ -1,7 +1,7 @@
 //! The rooms one is in, talks in and hears of.
 
 use super::requests::{Origin, Question};
-use super::{Conversation, Join, Output};
+use super::{Conversation, Output};
 use crate::client::news::News;
 use crate::nearest::nearest;
 use crate::now::Now;
@@ -16,6 +16,11 @@ const LISTED: usize = 50;
 impl Conversation {
     pub(super) fn is_in(&self, room: &RoomName) -> bool {
         room.is_lobby() || self.rooms.contains(room)
+    }
+
+    /// All that one is in, the lobby first.
+    pub(super) fn own_rooms(&self) -> Vec<RoomName> {
+        [RoomName::lobby()].into_iter().chain(self.rooms.iter().cloned()).collect()
     }
 
     pub(super) fn join_room(&mut self, now: Now, room: RoomName, reference: Option<Value>) {
@@ -69,7 +74,7 @@ impl Conversation {
 
     /// A join of somebody who is there replaces the rooms, without a notice.
     fn tell_rooms(&mut self, now: Now) {
-        if matches!(self.join, Join::Asked | Join::Welcomed) {
+        if self.is_joined() {
             let join = self.presence(now, Action::Join);
             self.out.push(Output::Publish(join));
         }
@@ -130,7 +135,7 @@ impl Conversation {
 
     /// A line for each room: those that one is in first.
     fn list_rooms(&mut self, rooms: &[RoomInfo]) {
-        let own: Vec<RoomName> = [RoomName::lobby()].into_iter().chain(self.rooms.iter().cloned()).collect();
+        let own = self.own_rooms();
         let others: Vec<&RoomInfo> = rooms.iter().filter(|info| !own.contains(&info.name)).collect();
         let names = own.iter().chain(others.iter().take(LISTED).map(|info| &info.name));
         let width = names.map(|name| name.as_str().len()).max().unwrap_or_default();

@@ -3,12 +3,12 @@
 use super::Conversation;
 use super::requests::Question;
 use crate::now::Now;
-use crate::protocol::{RequestKind, RoomName};
+use crate::protocol::RequestKind;
 use std::time::Duration;
 
 impl Conversation {
     pub(super) fn status(&mut self, now: Now) {
-        let rooms = [RoomName::lobby()].iter().chain(&self.rooms).map(|room| format!("#{room}")).collect::<Vec<_>>();
+        let rooms = self.own_rooms().iter().map(|room| format!("#{room}")).collect::<Vec<_>>();
         let mut lines = vec![
             format!("broker       {}", self.connection(now)),
             format!("you          {}, session {}", self.nick, self.config.session),

@@ -18,20 +18,8 @@ fn view(format: Format, color: bool) -> View {
 }
 
 fn said() -> Said {
-    Said {
-        nick: Nick::parse("alice").unwrap(),
-        place: Place::Room(RoomName::lobby()),
-        text: "hi".to_owned(),
-        timestamp: None,
-        at: at("2026-11-22T19:30:00Z"),
-        id: None,
-        action: false,
-        late: false,
-        own: false,
-        history: false,
-        pos: None,
-        reference: None,
-    }
+    let alice = Nick::parse("alice").unwrap();
+    Said::live(at("2026-11-22T19:30:00Z"), alice, Place::Room(RoomName::lobby()), "hi".to_owned(), None)
 }
 
 fn dev() -> Place {
