@@ -1,7 +1,7 @@
 //! More than anybody can read, in a second.
 
 use crate::commands::server;
-use crate::reading::{say, say_directly, there};
+use crate::reading::{busy_alice, say, say_directly};
 use crate::support::{Broker, PATIENCE, Pty, publish_lines, wait_until};
 
 const MANY: usize = 10_000;
@@ -9,14 +9,6 @@ const MANY: usize = 10_000;
 fn flood(broker: &Broker, count: usize) {
     let line = |number| format!(r#"{{"type":"chat","username":"bob","message":"number {number}"}}"#);
     publish_lines(broker, "chat/messages", &(1..=count).map(|number| line(number) + "\n").collect::<String>());
-}
-
-#[track_caller]
-fn alice(broker: &Broker) -> Pty {
-    let mut alice = there(Pty::builder(&["client", &broker.address(), "--nick", "alice"]));
-    alice.press("half a line");
-    alice.wait_for_line("#lobby> half a line");
-    alice
 }
 
 /// The number that a line tells of what was left out.
@@ -28,7 +20,7 @@ fn left_out(line: &str) -> Option<usize> {
 fn what_nobody_can_read_is_a_number() {
     let broker = Broker::builder().line("max_queued_messages 20000").start();
     let _server = server(&broker);
-    let mut alice = alice(&broker);
+    let mut alice = busy_alice(&broker);
     flood(&broker, MANY);
     let all = |alice: &mut Pty| {
         let lines = alice.scrollback_and_screen();
@@ -57,7 +49,7 @@ fn what_nobody_can_read_is_a_number() {
 #[test]
 fn where_nobody_keeps_them_all_are_shown() {
     let broker = Broker::builder().line("max_queued_messages 20000").start();
-    let mut alice = alice(&broker);
+    let mut alice = busy_alice(&broker);
     flood(&broker, MANY);
     let last = format!("bob: number {MANY}");
     alice.wait_for_line(&last);

@@ -1,15 +1,7 @@
 //! Texts that are meant to do harm.
 
-use crate::reading::{say, there};
+use crate::reading::{busy_alice, say};
 use crate::support::{Broker, Pty, publish};
-
-#[track_caller]
-fn alice(broker: &Broker) -> Pty {
-    let mut alice = there(Pty::builder(&["client", &broker.address(), "--nick", "alice"]));
-    alice.press("half a line");
-    alice.wait_for_line("#lobby> half a line");
-    alice
-}
 
 /// The chat goes on, and the line that is being typed is as it was.
 #[track_caller]
@@ -27,7 +19,7 @@ fn check_all_is_well(broker: &Broker, alice: &mut Pty) {
 #[test]
 fn escape_sequences_and_changed_directions_are_shown_as_such() {
     let broker = Broker::start();
-    let mut alice = alice(&broker);
+    let mut alice = busy_alice(&broker);
     say(&broker, "bob", "\x1b]0;title\x07\x1b[2J\x1bc\u{9b}31m\u{202e}dlrow\u{2066}\x1b[6n");
     alice.wait_for_line(r"bob: \x1b]0;title\x07\x1b[2J\x1bc\x9b31m\u{202e}dlrow\u{2066}\x1b[6n");
     let notice = r#"{"type":"user_join","username":"a\u001b[2Jb","message":"x"}"#;
@@ -38,7 +30,7 @@ fn escape_sequences_and_changed_directions_are_shown_as_such() {
 #[test]
 fn a_line_that_is_too_long_is_none() {
     let broker = Broker::start();
-    let mut alice = alice(&broker);
+    let mut alice = busy_alice(&broker);
     say(&broker, "bob", &"long ".repeat(20_000));
     say(&broker, "bob", &format!("{}end", "x".repeat(3_997)));
     alice.wait_for_screen("the end of the longest that there is", |lines| {
@@ -51,7 +43,7 @@ fn a_line_that_is_too_long_is_none() {
 #[test]
 fn marks_are_not_stacked_and_empty_lines_are_not_many() {
     let broker = Broker::start();
-    let mut alice = alice(&broker);
+    let mut alice = busy_alice(&broker);
     say(&broker, "bob", &format!("Z{}!", "\u{335}\u{301}".repeat(1_000)));
     alice.wait_for_line(&format!("bob: Z{}!", "\u{335}\u{301}".repeat(2)));
     say(&broker, "bob", &format!("above{}below", "\n".repeat(3_000)));

@@ -30,6 +30,15 @@ pub fn there(builder: PtyBuilder) -> Pty {
     alice
 }
 
+/// Alice, in the chat, who has typed half a line.
+#[track_caller]
+pub fn busy_alice(broker: &Broker) -> Pty {
+    let mut alice = there(Pty::builder(&["client", &broker.address(), "--nick", "alice"]));
+    alice.press("half a line");
+    alice.wait_for_line("#lobby> half a line");
+    alice
+}
+
 /// The lines of the screen from this message on, all at the same time, without the prompt.
 #[track_caller]
 fn from(pty: &mut Pty, first: &str) -> Vec<String> {
