@@ -1,0 +1,102 @@
+//! Who only sends, and what it waits for.
+
+use super::*;
+
+fn sender() -> Stage {
+    let mut stage = Stage::new(|config| config.role = Role::Sender);
+    stage.types("hi");
+    stage
+}
+
+#[test]
+fn a_sender_only_sends() {
+    let mut stage = sender();
+    assert_eq!(stage.conversation.subscriptions(), ["chat/server", "chat/private/alice/server"]);
+    assert!(stage.conversation.will().is_none());
+    stage.connect(1);
+    stage.after(10_000);
+    stage.check_published(&["chat/messages"]);
+    assert!(stage.conversation.leave(stage.now).is_none());
+}
+
+#[test]
+fn a_sender_waits_for_a_server_that_is_there() {
+    let mut stage = sender();
+    stage.arrives("chat/server", DURABLE);
+    stage.connect(1);
+    stage.input(Input::Published(1));
+    stage.after(60_000);
+    assert_eq!(stage.conversation.unsettled(), 1);
+    // It went, and will be back.
+    stage.arrives("chat/server", OFFLINE);
+    stage.after(60_000);
+    assert_eq!(stage.conversation.unsettled(), 1);
+    stage.stored(SESSION, "[[1,1]]");
+    assert_eq!(stage.conversation.unsettled(), 0);
+    stage.check_published(&["chat/messages", "chat/messages/alice"]);
+}
+
+#[test]
+fn a_sender_is_content_with_the_broker_where_no_server_is() {
+    let mut stage = sender();
+    stage.connect(1);
+    stage.input(Input::Published(1));
+    stage.after(999);
+    assert_eq!(stage.conversation.unsettled(), 1, "chat/server may still come");
+    stage.after(1);
+    assert_eq!(stage.conversation.unsettled(), 0);
+
+    // One is here, or was, and stores nothing: that is known without waiting.
+    for word in [ONLINE.to_owned(), OFFLINE.replace(r#","durable":true"#, "")] {
+        let mut stage = sender();
+        stage.arrives("chat/server", &word);
+        stage.connect(1);
+        stage.input(Input::Published(1));
+        assert_eq!(stage.conversation.unsettled(), 0);
+        assert!(!stage.out.contains(&Output::Remember(Memo::ServerSeen)));
+    }
+}
+
+#[test]
+fn a_sender_waits_for_a_server_that_was_ever_there() {
+    let mut away = sender();
+    away.arrives("chat/server", OFFLINE);
+    assert!(away.out.contains(&Output::Remember(Memo::ServerSeen)), "for the next run");
+    let remembered = Stage::new(|config| {
+        config.role = Role::Sender;
+        config.remembered.server_seen = true;
+    });
+    for mut stage in [away, remembered] {
+        if stage.conversation.unsettled() == 0 {
+            stage.types("hi");
+        }
+        stage.connect(1);
+        stage.input(Input::Published(1));
+        stage.after(60_000);
+        assert_eq!(stage.conversation.unsettled(), 1);
+        assert!(stage.conversation.awaits_a_server());
+        stage.arrives("chat/server", DURABLE);
+        assert!(!stage.conversation.awaits_a_server());
+        stage.stored(SESSION, "[[1,1]]");
+        assert_eq!(stage.conversation.unsettled(), 0);
+    }
+}
+
+#[test]
+fn a_sender_takes_nothing_for_sent_while_it_is_not_connected() {
+    let mut stage = sender();
+    stage.connect(1);
+    stage.input(Input::Published(1));
+    stage.after(500);
+    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.after(60_000);
+    assert_eq!(stage.conversation.unsettled(), 1, "that broker may have lost it with the connection");
+    // With the next connection the second begins anew, and only what that broker has counts.
+    stage.out.clear();
+    stage.connect(2);
+    stage.check_messages(&[("chat/messages/alice", "hi")]);
+    stage.after(1_000);
+    assert_eq!(stage.conversation.unsettled(), 1);
+    stage.input(Input::Published(1));
+    assert_eq!(stage.conversation.unsettled(), 0);
+}

@@ -1,0 +1,254 @@
+//! What is kept and told to be stored, direct messages, searches.
+
+use super::*;
+
+const TO_ALICE: &str = "chat/private/alice/server";
+const TO_BOB: &str = "chat/private/bob/server";
+
+fn key(nick: &str) -> NickKey {
+    Nick::parse(nick).unwrap().key().clone()
+}
+
+fn id(seq: u64) -> SentId {
+    SentId::new(Session::parse(SESSION).unwrap(), seq).unwrap()
+}
+
+/// Alice's direct message to Bob.
+fn direct(seq: u64) -> Private {
+    let nick = |nick| Nick::parse(nick).unwrap();
+    let (text, id) = (format!("psst {seq}"), Some(id(seq)));
+    Private { nick: nick("Alice"), to: nick("Bob"), text, timestamp: None, id, action: false, late: false }
+}
+
+fn waits(row: i64) -> Direct {
+    Direct { private: direct(row as u64), row }
+}
+
+impl Desk {
+    fn kept(&mut self, topic: &str, payload: &Value) -> Vec<Keep> {
+        let payload = payload.to_string();
+        let outputs = self.chat.handle(self.now, Input::Message { topic, payload: payload.as_bytes() });
+        let keep = |output| match output {
+            Output::Keep(keep) => Some(keep),
+            _ => None,
+        };
+        outputs.into_iter().filter_map(keep).collect()
+    }
+
+    fn stored(&mut self, seqs: impl Iterator<Item = u64>) -> Vec<(String, Value)> {
+        let stored = seqs.map(|seq| (key("alice"), id(seq))).collect();
+        self.input(committed(Committed { stored, ..Committed::default() }))
+    }
+}
+
+#[test]
+fn senders_are_told_what_is_stored() {
+    let mut desk = Desk::new();
+    assert_eq!(on("chat/server", &desk.input(Input::Connected))[0]["durable"], true);
+    let told = desk.stored(1..=3);
+    assert_eq!(on(TO_ALICE, &told), [&json!({"type": "stored", "session": SESSION, "seq": [[1, 3]]})]);
+    assert_eq!(desk.stored(7..=7), []);
+    let due = desk.chat.next_due().unwrap();
+    assert_eq!(due - desk.now.instant, Duration::from_millis(200));
+    desk.now.instant = due;
+    assert_eq!(on(TO_ALICE, &desk.input(Input::Due))[0]["seq"], json!([[7, 7]]));
+    assert_eq!(desk.chat.next_due(), None);
+}
+
+#[test]
+fn nobody_is_told_of_what_is_only_in_memory() {
+    let mut desk = Desk::new();
+    desk.chat.config.durable = false;
+    assert_eq!(on("chat/server", &desk.input(Input::Connected))[0]["durable"], false);
+    assert_eq!(desk.stored(1..=3), []);
+}
+
+#[test]
+fn what_is_stored_while_the_broker_is_away_is_told_when_it_is_back() {
+    let mut desk = Desk::new();
+    desk.input(Input::Lost);
+    assert_eq!((desk.stored(1..=3), desk.chat.next_due()), (vec![], None));
+    assert_eq!(on(TO_ALICE, &desk.input(Input::Connected)).len(), 1);
+}
+
+#[test]
+fn rooms_are_told_how_far_they_have_come() {
+    let mut desk = Desk::new();
+    let progress = |from, to| {
+        let ids = (from..to).map(|pos| (key("alice"), Some(id(pos + 1)))).collect();
+        let progress = vec![Progress { room: RoomName::lobby(), from, to, ids }];
+        committed(Committed { progress, ..Committed::default() })
+    };
+    let outputs = desk.chat.handle(desk.now, progress(0, 2));
+    let [Output::Publish(mark)] = outputs.as_slice() else { panic!("{outputs:?}") };
+    assert!(mark.retain && mark.topic == "chat/marks/lobby");
+    let payload: Value = serde_json::from_slice(&mark.payload).unwrap();
+    assert_eq!((&payload["from"], &payload["ids"]), (&json!(0), &json!({"alice": {SESSION: [[1, 2]]}})));
+    // What was said on a connection that broke may not have arrived.
+    desk.input(Input::Lost);
+    assert_eq!(desk.input(progress(2, 3)), []);
+    let back = desk.input(Input::Connected);
+    assert_eq!((&on("chat/marks/lobby", &back)[0]["from"], on("chat/marks/lobby", &back).len()), (&json!(2), 1));
+}
+
+#[test]
+fn direct_messages_are_kept_and_their_receipts_believed_from_the_addressee() {
+    let mut desk = Desk::new();
+    let message: Value = serde_json::from_slice(&direct(1).to_json()).unwrap();
+    let kept = desk.kept("chat/private/bob/alice", &message);
+    assert!(matches!(&kept[..], [Keep::Direct(arrived)] if arrived.private.text == "psst 1"), "{kept:?}");
+    let mut nameless = message.clone();
+    nameless["session"] = Value::Null;
+    assert!(desk.kept("chat/private/bob/alice", &nameless).is_empty());
+
+    let receipt =
+        json!({"type": "receipt", "username": "Bob", "of": {"username": "Alice", "id": format!("{SESSION}-1")}});
+    let kept = desk.kept("chat/private/alice/bob", &receipt);
+    let [Keep::Delivered { to, sender, .. }] = &kept[..] else { panic!("{kept:?}") };
+    assert_eq!((to, sender), (&key("bob"), &key("alice")));
+    for topic in ["chat/private/alice/mallory", "chat/private/carol/bob", TO_BOB] {
+        assert!(desk.kept(topic, &receipt).is_empty(), "{topic}");
+    }
+}
+
+#[test]
+fn a_direct_message_that_is_not_valid_is_settled_by_an_error() {
+    let mut desk = Desk::new();
+    let message: Value = serde_json::from_slice(&direct(1).to_json()).unwrap();
+    let mut long = message.clone();
+    long["message"] = "x".repeat(4_001).into();
+    let told = desk.message("chat/private/bob/alice", long);
+    let error = on(TO_ALICE, &told)[0];
+    assert_eq!((&error["code"], &error["of"]), (&json!("too_large"), &json!(format!("{SESSION}-1"))));
+    let told = desk.message("chat/private/carol/alice", message.clone());
+    assert_eq!(on(TO_ALICE, &told)[0]["of"], json!(format!("{SESSION}-1")), "another addressee than its topic's");
+    let told = desk.message("chat/private/bob/mallory", message);
+    assert_eq!(on(TO_ALICE, &told), Vec::<&Value>::new());
+}
+
+#[test]
+fn who_is_away_gets_it_when_they_join() {
+    let mut desk = Desk::new();
+    let direct = vec![waits(1)];
+    let told = desk.input(committed(Committed { direct, ..Committed::default() }));
+    assert_eq!(on(TO_ALICE, &told), [&json!({"type": "waiting", "of": format!("{SESSION}-1"), "to": "Bob"})]);
+    let join = json!({"action": "join", "username": "Bob", "session": SESSION, "conn": 1}).to_string();
+    let outputs = desk.chat.handle(desk.now, Input::Message { topic: "chat/presence", payload: join.as_bytes() });
+    assert!(outputs.iter().any(|output| matches!(output, Output::Ask(Question::Waiting { after: 0, .. }))));
+    let found = vec![waits(1)];
+    let sent = desk.input(Input::Waiting { to: key("bob"), after: 0, found });
+    let message = on(TO_BOB, &sent)[0];
+    assert_eq!(
+        (&message["type"], &message["message"], &message["late"]),
+        (&json!("private"), &json!("psst 1"), &json!(true))
+    );
+}
+
+#[test]
+fn a_join_that_is_only_repeated_has_nothing_sent_again() {
+    let mut desk = Desk::new();
+    let mut asked = |nick: &str, session: Option<&str>, conn: u32| {
+        let join = json!({"action": "join", "username": nick, "session": session, "conn": conn}).to_string();
+        let outputs = desk.chat.handle(desk.now, Input::Message { topic: "chat/presence", payload: join.as_bytes() });
+        let is_asked = outputs.iter().any(|output| matches!(output, Output::Ask(Question::Waiting { .. })));
+        // Nothing waits.
+        desk.input(Input::Waiting { to: key(nick), after: 0, found: Vec::new() });
+        is_asked
+    };
+    assert_eq!([1, 1, 2, 2, 1].map(|conn| asked("bob", Some(SESSION), conn)), [true, false, true, false, false]);
+    assert_eq!([0, 0].map(|conn| asked("carol", None, conn)), [true, false]);
+}
+
+#[test]
+fn a_server_that_starts_again_goes_on_where_it_was() {
+    let seat = |nick: &str| Kept {
+        nick: Nick::parse(nick).unwrap(),
+        session: Session::parse(SESSION),
+        conn: 1,
+        rooms: Vec::new(),
+        heard: 0,
+    };
+    let rooms = vec![(RoomName::lobby(), 7)];
+    let (mut desk, outputs) = Desk::after(vec![seat("Bob"), seat("carol")], rooms);
+    let asked = |outputs: &[Output]| -> Vec<String> {
+        let key = |output: &Output| match output {
+            Output::Ask(Question::Waiting { to, after: 0 }) => Some(to.to_string()),
+            _ => None,
+        };
+        outputs.iter().filter_map(key).collect()
+    };
+    assert_eq!(asked(&outputs), ["bob", "carol"]);
+    let seen = published(outputs);
+    let mark = on("chat/marks/lobby", &seen)[0];
+    assert_eq!((&mark["from"], &mark["to"], &mark["ids"]), (&json!(7), &json!(7), &json!({})));
+    let sent = desk.input(Input::Waiting { to: key("bob"), after: 0, found: vec![waits(1)] });
+    assert_eq!(on(TO_BOB, &sent).len(), 1);
+    desk.input(Input::Lost);
+    assert_eq!(asked(&desk.chat.handle(desk.now, Input::Connected)), [""; 0], "that is under way");
+}
+
+#[test]
+fn an_original_client_gets_a_direct_message_as_a_history() {
+    let mut desk = Desk::new();
+    desk.message("chat/presence", json!({"action": "join", "username": "BOB"}));
+    let direct = vec![waits(1)];
+    let outputs = desk.chat.handle(desk.now, committed(Committed { direct, ..Committed::default() }));
+    assert!(outputs.iter().any(|output| matches!(output, Output::Keep(Keep::Delivered { .. }))));
+    let sent = published(outputs);
+    let page = on("chat/private/BOB", &sent)[0];
+    let message = &page["messages"][0];
+    assert_eq!((&message["username"], &message["message"]), (&json!("Alice"), &json!("(direct) psst 1")));
+    assert!(message["timestamp"].is_string() && message.as_object().unwrap().len() == 4);
+    assert_eq!(on(TO_ALICE, &sent)[0]["of"], json!({"username": "Alice", "id": format!("{SESSION}-1")}));
+}
+
+#[test]
+fn what_is_stored_while_the_broker_is_away_is_served_when_it_is_back() {
+    let mut desk = Desk::new();
+    desk.message("chat/presence", json!({"action": "join", "username": "Bob"}));
+    desk.input(Input::Lost);
+    let direct = vec![waits(1)];
+    assert_eq!(desk.input(committed(Committed { direct, ..Committed::default() })), []);
+    assert_eq!(on("chat/private/Bob", &desk.input(Input::Connected)).len(), 1);
+}
+
+#[test]
+fn searches_are_read_before_they_are_asked() {
+    let mut desk = Desk::new();
+    let mut ask = |text: &str| {
+        let request = json!({"requester": "alice", "session": SESSION, "request": "s1", "text": text, "room": "dev"});
+        let payload = request.to_string();
+        let topic = "chat/request/search/alice";
+        desk.chat.handle(desk.now, Input::Message { topic, payload: payload.as_bytes() })
+    };
+    let outputs = ask("hello room:ops");
+    let [Output::Ask(Question::Search { query, limit, .. })] = outputs.as_slice() else { panic!("{outputs:?}") };
+    assert_eq!((query.room.as_ref().map(RoomName::as_str), *limit), (Some("ops"), 20));
+    let outputs = ask("hello");
+    let [Output::Ask(Question::Search { query, .. })] = outputs.as_slice() else { panic!("{outputs:?}") };
+    assert_eq!(query.room.as_ref().map(RoomName::as_str), Some("dev"));
+    let refused = published(ask("p*"));
+    let error = on(TO_ALICE, &refused)[0];
+    assert_eq!((&error["code"], &error["request"]), (&json!("bad_request"), &json!("s1")));
+    assert!(error["message"].as_str().unwrap().contains("too short"));
+}
+
+#[test]
+fn what_is_turned_away_is_counted() {
+    let mut desk = Desk::new();
+    desk.input(Input::TurnedAway(7));
+    let seen = desk.tick_for(11.0);
+    assert_eq!(on("chat/stats", &seen).last().unwrap()["dropped_total"], 7);
+}
+
+#[test]
+fn how_long_commits_take_is_told_once() {
+    let mut desk = Desk::new();
+    desk.input(committed(Committed::default()));
+    let seen = desk.tick_for(22.0);
+    let told = on("chat/stats", &seen);
+    let median = |stats: &Value| stats["commit_median_ms"].as_f64();
+    let first = told.iter().find_map(|stats| median(stats)).expect("a time");
+    assert!((20.0..22.1).contains(&first), "{first}");
+    assert_eq!(told.last().and_then(|stats| median(stats)), None);
+}
