@@ -75,7 +75,7 @@ pub fn event(news: &News) -> Option<String> {
         News::Said(said) => return Some(said_event(said)),
         News::Unread { .. } => return None,
         News::Presence(notice) => (None, typed(notice.to_json()), None),
-        News::Users { list, reference } => (Some("online_users"), value(list), reference.as_ref()),
+        News::Users { list, reference, .. } => (Some("online_users"), value(list), reference.as_ref()),
         News::Rooms { list, reference } => (Some("rooms"), value(list), reference.as_ref()),
         News::Page { room, page, reference, .. } => (Some("history"), page_fields(room, page), reference.as_ref()),
         News::Refused { error, reference } => (Some("error"), value(error), reference.as_ref()),

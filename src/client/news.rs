@@ -17,6 +17,8 @@ pub enum News {
     /// Who is online, in answer to a request.
     Users {
         list: OnlineUsers,
+        /// Somebody has asked for it.
+        by_user: bool,
         reference: Option<Value>,
     },
     Rooms {

@@ -27,7 +27,7 @@ impl Conversation {
                     // With every join it is asked, and told with the first, unless the user has asked too.
                     let is_first = !std::mem::replace(&mut self.told_users, true);
                     if by_user || is_first && !self.requests.is_asked_by_user(RequestKind::Users) {
-                        self.tell(News::Users { list, reference: open.origin.into_reference() });
+                        self.tell(News::Users { list, by_user, reference: open.origin.into_reference() });
                     }
                 }
             }

@@ -82,7 +82,7 @@ impl Stage {
     fn users(&mut self, names: &[&str]) {
         let users = names.iter().map(|name| nick(name)).collect();
         let list = OnlineUsers { users, count: None, timestamp: None, request: None, truncated: false };
-        self.hear(News::Users { list, reference: None });
+        self.hear(News::Users { list, by_user: false, reference: None });
     }
 
     fn connected(&mut self, again: bool) {

@@ -80,7 +80,11 @@ fn notices() {
         request: None,
         truncated: false,
     };
-    check(Format::Terminal, News::Users { list, reference: None }, Some("-- 2 online: alice, bob"));
+    let users = |by_user| News::Users { list: list.clone(), by_user, reference: None };
+    check(Format::Terminal, users(false), Some("-- 2 online: alice, bob"));
+    let quiet = View { quiet: true, ..view(Format::Terminal, false) };
+    let told = |by_user| quiet.line(at("2026-11-22T20:00:00Z"), &users(by_user)).map(|line| line.text);
+    assert_eq!((told(false), told(true).as_deref()), (None, Some("-- 2 online: alice, bob")));
     check(Format::Terminal, News::Reconnecting { delay: Duration::from_millis(700) }, Some("-- trying again in 1 s"));
     check(Format::Silent, News::Hint("x".to_owned()), None);
     check(Format::Silent, News::Error { text: "x".to_owned(), reference: None }, Some("mqttchat: x"));

@@ -18,7 +18,10 @@ pub fn wrong(news: &News) -> Option<String> {
 pub fn is_wanted(news: &News) -> bool {
     let is_answer = matches!(
         news,
-        News::Users { .. } | News::Rooms { .. } | News::BrokerRoundTrip { .. } | News::ServerRoundTrip { .. }
+        News::Users { by_user: true, .. }
+            | News::Rooms { .. }
+            | News::BrokerRoundTrip { .. }
+            | News::ServerRoundTrip { .. }
     );
     let is_outage = matches!(news, News::Disconnected { .. } | News::Connected { again: true, .. });
     is_answer
