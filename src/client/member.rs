@@ -204,7 +204,7 @@ impl Attendance {
         match (self.leave_by, self.conversation.unsettled()) {
             (Some(_), 0) => Err(Leaving),
             (Some(by), unsettled) if now.instant >= by => {
-                self.tell(News::Error { text: format!("{} unsent", messages_are(unsettled)), reference: None });
+                self.tell(News::Error { text: format!("{} unconfirmed", messages_are(unsettled)), reference: None });
                 Err(Leaving)
             }
             _ => Ok(()),

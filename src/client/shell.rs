@@ -244,7 +244,7 @@ impl Shell {
                 Err(0)
             }
             Some(End::Unsent(count)) => {
-                self.complain(format!("{} unsent", messages_are(count)));
+                self.complain(format!("{} unconfirmed", messages_are(count)));
                 Err(FAILURE)
             }
             Some(End::Unconfirmed(count, time)) => {

@@ -18,7 +18,7 @@ fn who_quits_and_then_closes_the_input_has_quit() {
     alice.send_line(r#"{"command":"quit"}"#);
     alice.close_stdin();
     assert_eq!(alice.exit_code(PATIENCE), 1);
-    assert_eq!(alice.lines(Stream::Err), ["mqttchat: 1 message is unsent"]);
+    assert_eq!(alice.lines(Stream::Err), ["mqttchat: 1 message is unconfirmed"]);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_program_with_more_to_say_than_there_is_room_for_is_still_heard() {
     (1..=MESSAGES).for_each(|number| alice.send_line(&say(number)));
     alice.send_line(r#"{"command":"quit"}"#);
     assert_eq!(alice.exit_code(PATIENCE), 1);
-    assert_eq!(alice.lines(Stream::Err), [format!("mqttchat: {MESSAGES} messages are unsent")]);
+    assert_eq!(alice.lines(Stream::Err), [format!("mqttchat: {MESSAGES} messages are unconfirmed")]);
 }
 
 #[test]
@@ -63,7 +63,11 @@ fn the_end_of_a_count_waits_for_ones_own_messages() {
         assert_eq!(count(&mut alice, "stored"), 1 - code as usize);
         assert_eq!(count(&mut alice, "chat"), 2);
         let told = alice.lines(Stream::Err);
-        assert_eq!(told.iter().filter(|line| line.contains("1 message is unsent")).count(), code as usize, "{told:?}");
+        assert_eq!(
+            told.iter().filter(|line| line.contains("1 message is unconfirmed")).count(),
+            code as usize,
+            "{told:?}"
+        );
     }
 }
 
@@ -78,5 +82,5 @@ fn a_member_that_leaves_too_early_is_told_what_it_leaves_behind() {
     let news = member.news().clone();
     member.leave();
     let last = news.iter().last();
-    assert!(matches!(&last, Some(News::Error { text, .. }) if text == "1 message is unsent"), "{last:?}");
+    assert!(matches!(&last, Some(News::Error { text, .. }) if text == "1 message is unconfirmed"), "{last:?}");
 }

@@ -64,7 +64,7 @@ fn what_quit_leaves_behind_an_outbox_keeps() {
     let _server = StandIn::start(&broker, Answer::Silence);
     for (arguments, code, part) in [
         (&["--outbox", &outbox.file][..], 0, "1 message is in the outbox, for the next run"),
-        (&[], 1, "1 message is unsent"),
+        (&[], 1, "1 message is unconfirmed"),
     ] {
         let mut alice = json(&broker, arguments);
         alice.send_line(r#"{"message":"one"}"#);

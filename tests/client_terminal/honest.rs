@@ -60,7 +60,7 @@ fn who_quits_knows_what_is_waited_for_and_need_not_wait() {
         alice.wait_for_line("-- 1 message is not through yet: waiting 5 s at most; /quit again leaves at once");
         alice.press(again);
         assert_eq!(alice.exit_code(), 1);
-        alice.wait_for_line("mqttchat: 1 message is unsent");
+        alice.wait_for_line("mqttchat: 1 message is unconfirmed");
         broker.start_again();
     }
 }

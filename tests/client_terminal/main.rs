@@ -131,7 +131,7 @@ fn the_last_line_is_seen() {
     alice.wait_for_screen("the outage", |lines| lines.iter().any(|line| line.starts_with("-- connection lost")));
     alice.press("into the void\r/quit\r");
     assert_eq!(alice.exit_code(), 1);
-    alice.wait_for_line("mqttchat: 1 message is unsent");
+    alice.wait_for_line("mqttchat: 1 message is unconfirmed");
 
     // Why it does not even begin.
     let mut refused = Pty::start(&["client", &broker.address(), "--nick", "alice"]);
