@@ -15,9 +15,10 @@ const INDENT: usize = 40;
 /// log in, since one of them can say several things at once.
 pub(super) fn config(subcommand: Subcommand, given: &Given, connection: Option<&Connection>) -> String {
     let mut text = String::new();
+    let connected = connection.zip(Named::find(given).ok());
     for group in subcommand.groups().filter(|group| group.in_file) {
         for flag in group.flags {
-            match connection.and_then(|connection| of_broker(flag, given, connection)) {
+            match connected.as_ref().and_then(|(connection, named)| of_broker(flag, given, connection, named)) {
                 Some((value, origin)) => line(&mut text, flag, &value, &origin),
                 None => option(&mut text, flag, given),
             }
@@ -45,8 +46,7 @@ fn option(text: &mut String, flag: &'static Flag, given: &Given) {
 }
 
 /// Value and origin of what an address can say too: broker, port, log-in, TLS.
-fn of_broker(flag: &Flag, given: &Given, connection: &Connection) -> Option<(String, String)> {
-    let named = Named::find(given).ok()?;
+fn of_broker(flag: &Flag, given: &Given, connection: &Connection, named: &Named) -> Option<(String, String)> {
     let settings = &connection.settings;
     let host = || match named.item(given) {
         Some((level, item)) => origin(level, item),
