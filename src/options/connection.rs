@@ -9,6 +9,7 @@ use super::given::Given;
 use super::login::login;
 use super::{Color, Connection, tls};
 use crate::link::{Address, Qos, Settings, Transport, Version};
+use crate::protocol::names::fits_topics;
 
 /// Work out the connection. Reads the files that it needs: they are checked before connecting,
 /// since what paho says about a bad one would not name it.
@@ -117,8 +118,8 @@ pub(super) fn topic_root(given: &Given) -> Result<String, UsageError> {
         return Ok("chat".to_string());
     };
     let root = &item.value;
-    let problem = if root.contains(['+', '#']) || root.contains(char::is_control) {
-        "must hold no + # or control character"
+    let problem = if root.contains(['+', '#']) || !root.chars().all(fits_topics) {
+        "must hold no + # or control character, and no noncharacter of Unicode"
     } else if root.starts_with('/') || root.ends_with('/') {
         "must not begin or end with /"
     } else if root.starts_with('$') {

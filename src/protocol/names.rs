@@ -68,8 +68,8 @@ impl fmt::Display for NickKey {
 
 /// A name as its owner typed it, with the [`NickKey`] that tells who it is. `username` on the wire.
 ///
-/// 1 to 32 scalar values; no control characters, no `/ + #`, no invisible or direction-changing ones (U+200B–200F,
-/// 202A–202E, 2060–2069, FEFF); no leading `$`; not blank at the ends; not `server` or `system`.
+/// 1 to 32 scalar values; no control characters, no noncharacters, no `/ + #`, no invisible or direction-changing ones
+/// (U+200B–200F, 202A–202E, 2060–2069, FEFF); no leading `$`; not blank at the ends; not `server` or `system`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nick {
     shown: Box<str>,
@@ -124,8 +124,15 @@ impl Nick {
 }
 
 fn nick_char(c: char) -> bool {
-    !c.is_control()
+    fits_topics(c)
         && !matches!(c, '/' | '+' | '#' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+}
+
+/// Whether every broker takes this character in a topic, wildcards and `/` aside. A broker may close the connection over
+/// a control character or one of Unicode's 66 noncharacters (MQTT 5, section 1.5.4); Mosquitto 2.0 does.
+pub fn fits_topics(c: char) -> bool {
+    let is_noncharacter = matches!(c, '\u{FDD0}'..='\u{FDEF}') || u32::from(c) & 0xFFFE == 0xFFFE;
+    !c.is_control() && !is_noncharacter
 }
 
 impl fmt::Display for Nick {
@@ -232,6 +239,21 @@ mod tests {
         // Its lower case is twice as long.
         check(&"İ".repeat(17), Err(NameError::TooLong));
         check("ΑΣ", Ok("ασ"));
+    }
+
+    #[test]
+    fn of_all_characters_the_noncharacters_are_refused_too() {
+        let allowed = |c: &char| Nick::parse(&format!("a{c}b")).is_ok();
+        let noncharacters = (0..=0x10).flat_map(|plane| [plane << 16 | 0xFFFE, plane << 16 | 0xFFFF]);
+        let noncharacters: Vec<u32> = (0xFDD0..=0xFDEF).chain(noncharacters).collect();
+        assert_eq!(noncharacters.len(), 66);
+        for code in noncharacters {
+            let c = char::from_u32(code).unwrap();
+            assert_eq!(Nick::parse(&format!("a{c}b")), Err(NameError::Forbidden(c)), "U+{code:04X}");
+        }
+        let refused = ('\0'..=char::MAX).filter(|c| !allowed(c)).count();
+        // Beside them: 65 control characters, 3 for topics, 21 invisible ones.
+        assert_eq!(refused, 66 + 65 + 3 + 21);
     }
 
     #[test]

@@ -65,10 +65,10 @@ fn bad_options() {
     check_bad("-u a -P b --password-file c", "--password-file: does not go together with --password");
     check_bad("--nick ''", "--nick: NICK must not be empty");
     check_bad("-m ''", "--message: TEXT must not be empty");
-    for root in ["a+", "#", "a\x07b"] {
+    for root in ["a+", "#", "a\x07b", "a\u{fffe}"] {
         check_bad(
             &format!("--topic-root {root}"),
-            &format!("--topic-root: {root:?} must hold no + # or control character"),
+            &format!("--topic-root: {root:?} must hold no + # or control character, and no noncharacter of Unicode"),
         );
     }
     check_bad("--topic-root /a", "--topic-root: \"/a\" must not begin or end with /");

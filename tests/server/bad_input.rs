@@ -1,6 +1,6 @@
 //! What is not valid gets a warning at most; nobody is disturbed, nothing is stored.
 
-use super::support::{Broker, PATIENCE, SeedLine, Stream, Subscriber, TempDir, publish, seed_wire};
+use super::support::{Broker, PATIENCE, Program, SeedLine, Stream, Subscriber, TempDir, publish, seed_wire};
 use super::{FIRST_RUN, ask, await_json, chat, notices, say, start_server, texts};
 use serde_json::json;
 
@@ -60,6 +60,32 @@ fn everything_bad_is_ignored() {
     let warnings = log.iter().filter(|line| line.contains(" WARN ")).count();
     assert!((3..=20).contains(&warnings), "one per sender and kind, not {warnings}: {log:#?}");
     assert!(!log.iter().any(|line| line.contains("panicked")));
+}
+
+#[test]
+fn a_nick_with_a_noncharacter_disconnects_nobody() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let mut server = start_server(&broker, data.path(), &[]);
+    let mut alice = Program::start(&["client", &broker.address(), "--listen", "--nick", "alice"]);
+    alice.wait_for_line(Stream::Err, "online: alice", PATIENCE);
+    let mut watcher = Subscriber::start(&broker, &["chat/private/#"]);
+    // Answered, each would go to a topic over which Mosquitto closes the connection.
+    for nick in ["\u{ffff}", "a\u{fdd0}", "\u{1fffe}"] {
+        say(&broker, "chat/request/ping", json!({"requester": nick}));
+        say(&broker, "chat/presence", json!({"action": "join", "username": nick}));
+        let direct = json!({"type": "private", "username": nick, "to": "alice", "message": "forged",
+            "session": FIRST_RUN, "seq": 1});
+        say(&broker, "chat/private/alice", direct.clone());
+        say(&broker, "chat/private/alice/server", direct);
+    }
+    say(&broker, "chat/messages", chat("bob", "the last word"));
+    alice.wait_for_line(Stream::Out, "the last word", PATIENCE);
+    ask(&broker, &mut watcher, "ping", "p1", json!({}));
+    for program in [&mut server, &mut alice] {
+        let log = program.lines(Stream::Err);
+        assert!(!log.iter().any(|line| line.contains("connection lost") || line.contains("forged")), "{log:#?}");
+    }
+    assert!(!broker.log().contains("malformed packet"), "{}", broker.log());
 }
 
 #[test]
