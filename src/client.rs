@@ -22,6 +22,7 @@ mod uplink;
 mod view;
 
 use crate::options::{ClientOptions, Color};
+use crate::random;
 use crate::terminal::{self, Terminal};
 use crate::{logging, signals};
 use chrono::Local;
@@ -187,7 +188,7 @@ fn begin(
     remembered.outbox = earlier;
     let typed = std::mem::take(&mut remembered.typed);
     let config = start::config(options, nick, rooms, role, mode == Mode::Chat, remembered);
-    Ok(Begun { conversation: Conversation::new(config), memory, outbox_file, typed })
+    Ok(Begun { conversation: Conversation::new(config, Box::new(random::token)), memory, outbox_file, typed })
 }
 
 fn broken(what: &str, error: io::Error) -> Refusal {

@@ -1,9 +1,9 @@
 //! Randomness for identifiers, from the library that TLS already brings. The shells call it; the cores take its values.
 
 use crate::protocol::id::{RANDOM_CHARS, base32};
-use crate::protocol::{Epoch, Session};
+use crate::protocol::{Epoch, Session, Token};
 
-/// Enough random bytes for a session, an epoch or a client identifier.
+/// Enough random bytes for a session, an epoch, a token or a client identifier.
 ///
 /// # Panics
 /// Where the system has no randomness to give: an identifier that others can guess or have too would break promises
@@ -21,6 +21,10 @@ pub fn word() -> String {
 
 pub fn session() -> Session {
     Session::from_random(bytes())
+}
+
+pub fn token() -> Token {
+    Token::from_random(bytes())
 }
 
 pub fn epoch() -> Epoch {

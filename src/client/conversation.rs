@@ -55,6 +55,7 @@ use std::time::{Duration, Instant};
 
 pub use exchange::{Config, Input, Kind, Output, Publication, Role, Up};
 pub use joining::NO_SERVER;
+pub use requests::Tokens;
 
 /// How often heartbeats go out where no server says otherwise: the original's.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -149,7 +150,8 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    pub fn new(mut config: Config) -> Conversation {
+    /// `tokens`: random ones, so that no reply to another request, or to an earlier run, is taken for one's own.
+    pub fn new(mut config: Config, tokens: Tokens) -> Conversation {
         let mut remembered = std::mem::take(&mut config.remembered);
         config.remembered.server_seen = remembered.server_seen;
         let earlier = std::mem::take(&mut remembered.outbox);
@@ -207,7 +209,7 @@ impl Conversation {
             names_changed: true,
             correspondent: None,
             outbox: Outbox::new(config.session.clone(), earlier),
-            requests: Requests::default(),
+            requests: Requests::new(tokens),
             warned: HashSet::new(),
             pings: VecDeque::new(),
             out: Vec::new(),

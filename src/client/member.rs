@@ -28,6 +28,7 @@ use super::uplink::{Heard, Uplink};
 use crate::now::Now;
 use crate::options::{ClientOptions, Connection};
 use crate::protocol::{Nick, RoomName};
+use crate::random;
 use crossbeam_channel::{Receiver, Sender, at, never, select, unbounded};
 use std::fmt;
 use std::io;
@@ -69,7 +70,8 @@ impl Member {
         let (commands, orders) = unbounded();
         let (teller, news) = unbounded();
         let connection = options.connection;
-        let (conversation, uplink) = (Conversation::new(config), Uplink::new(connection.qos));
+        let conversation = Conversation::new(config, Box::new(random::token));
+        let uplink = Uplink::new(connection.qos);
         let mut attendance = Attendance { conversation, uplink, teller, leave_by: None, now: Instant::now() };
         let attend = move || {
             attendance.attend(&connection, &orders);

@@ -67,6 +67,10 @@ impl Token {
             .then(|| Token(text.into()))
     }
 
+    pub fn from_random(random: [u8; RANDOM_CHARS]) -> Token {
+        Token(base32(&random).into())
+    }
+
     pub fn from_number(number: u64) -> Token {
         Token(format!("r{number}").into())
     }

@@ -6,6 +6,7 @@ mod support;
 mod direct;
 mod missed;
 mod search;
+mod stalled;
 
 use serde_json::{Value, json};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! What the server answers, to us or to another client with our nick.
 
 use super::Conversation;
-use super::requests::{Open, Origin};
+use super::requests::{Open, Origin, Question};
 use crate::client::news::News;
 use crate::now::Now;
 use crate::protocol::{ErrorCode, ErrorReply, FromServer, Pong, RequestKind, Token};
@@ -16,12 +16,14 @@ impl Conversation {
             FromServer::Error(error) => self.refused(now, error),
             FromServer::Stored(stored) => self.stored(now, &stored),
             FromServer::History(page) => {
-                if let Some(open) = self.answered(page.request.as_ref(), RequestKind::History) {
+                let fits = |question: &Question| question.is_answered_by_page(&page);
+                if let Some(open) = self.answered(page.request.as_ref(), fits) {
                     self.page(now, open, page);
                 }
             }
             FromServer::OnlineUsers(list) => {
-                if let Some(open) = self.answered(list.request.as_ref(), RequestKind::Users) {
+                if let Some(open) = self.answered(list.request.as_ref(), |question| question.kind == RequestKind::Users)
+                {
                     self.people.seen(&list.users);
                     let by_user = matches!(open.origin, Origin::User { .. });
                     // With every join it is asked, and told with the first, unless the user has asked too.
@@ -32,13 +34,15 @@ impl Conversation {
                 }
             }
             FromServer::Rooms(list) => {
-                if let Some(open) = self.answered(list.request.as_ref(), RequestKind::Rooms) {
+                if let Some(open) = self.answered(list.request.as_ref(), |question| question.kind == RequestKind::Rooms)
+                {
                     self.rooms_are(list, open.origin);
                 }
             }
             FromServer::Pong(pong) => self.ponged(now, pong),
             FromServer::SearchResult(mut result) => {
-                if let Some(open) = self.answered(result.request.as_ref(), RequestKind::Search) {
+                let fits = |question: &Question| question.is_answered_by_search(&result);
+                if let Some(open) = self.answered(result.request.as_ref(), fits) {
                     self.search.answered(&open.question.search, &result);
                     result.messages.retain(|found| !self.ignores(found.entry.nick.key()));
                     self.tell(News::Found { result, reference: open.origin.into_reference() });
@@ -56,10 +60,10 @@ impl Conversation {
     }
 
     /// The request that a reply answers. One that names none can only come from an original server.
-    fn answered(&mut self, token: Option<&Token>, kind: RequestKind) -> Option<Open> {
+    fn answered(&mut self, token: Option<&Token>, fits: impl Fn(&Question) -> bool) -> Option<Open> {
         let open = match token {
-            Some(token) => self.requests.answer_of_kind(token, kind),
-            None if self.server.is_none() => self.requests.answer_without_token(kind),
+            Some(token) => self.requests.answer_if(token, fits),
+            None if self.server.is_none() => self.requests.answer_without_token(fits),
             None => None,
         }?;
         self.introduce(&open);
@@ -67,7 +71,7 @@ impl Conversation {
     }
 
     fn ponged(&mut self, now: Now, pong: Pong) {
-        if let Some(open) = self.answered(pong.request.as_ref(), RequestKind::Ping)
+        if let Some(open) = self.answered(pong.request.as_ref(), |question| question.kind == RequestKind::Ping)
             && let Some(sent) = open.sent
         {
             let time = now.instant.saturating_duration_since(sent);

@@ -1,6 +1,8 @@
 //! Pure: what the server was asked and has not answered yet; when to ask again. The conversation owns it.
 
-use crate::protocol::{HistoryRequest, RequestKind, RoomName, SearchRequest, Token};
+use crate::protocol::{
+    History, HistoryRequest, RequestKind, RoomName, SearchQuery, SearchRequest, SearchResult, Token,
+};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,9 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(60);
 /// Requests that can be open at a time, where the user asks for one more.
 pub const CAPACITY: usize = 1_000;
+
+/// Gives each request a token that no other request had, in this run or an earlier one.
+pub type Tokens = Box<dyn FnMut() -> Token + Send>;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,10 +58,9 @@ pub struct Unanswered {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany;
 
-#[derive(Debug, Default)]
 pub struct Requests {
     open: Vec<Open>,
-    last_token: u64,
+    tokens: Tokens,
 }
 
 impl Question {
@@ -71,9 +75,35 @@ impl Question {
     pub fn search(search: SearchRequest) -> Question {
         Question { search, ..Question::of(RequestKind::Search) }
     }
+
+    /// Whether this can be the page that was asked for.
+    pub fn is_answered_by_page(&self, page: &History) -> bool {
+        let HistoryRequest { room, before, after, .. } = &self.history;
+        let fits = match (&page.span, after, before) {
+            // An original server's page: it tells neither token nor place.
+            (None, ..) => page.request.is_none(),
+            (Some(span), ..) if span.room != *room || span.from > span.to => false,
+            (Some(span), Some(after), _) => span.gap || (&span.epoch, span.from) == (&after.epoch, after.pos),
+            (Some(span), None, Some(before)) => span.gap || (&span.epoch, span.to) == (&before.epoch, before.pos),
+            (Some(_), None, None) => true,
+        };
+        self.kind == RequestKind::History && fits
+    }
+
+    /// Whether these can be the messages that were searched for.
+    pub fn is_answered_by_search(&self, result: &SearchResult) -> bool {
+        let typed = SearchQuery::parse(&self.search.text).ok().and_then(|query| query.room);
+        let room = typed.as_ref().or(self.search.room.as_ref());
+        self.kind == RequestKind::Search
+            && result.messages.iter().all(|found| room.is_none_or(|room| found.room == *room))
+    }
 }
 
 impl Requests {
+    pub fn new(tokens: Tokens) -> Requests {
+        Requests { open: Vec::new(), tokens }
+    }
+
     /// Notes a question of our own, to be sent with the next [`Requests::due`]. It replaces an earlier one of its kind
     /// about the same room.
     pub fn open_of_our_own(&mut self, question: Question) {
@@ -98,8 +128,7 @@ impl Requests {
     }
 
     fn open(&mut self, question: Question, origin: Origin) {
-        self.last_token += 1;
-        let token = Token::from_number(self.last_token);
+        let token = (self.tokens)();
         self.open.push(Open { token, question, origin, sent: None, is_late: false, wait: PATIENCE });
     }
 
@@ -158,18 +187,16 @@ impl Requests {
         Some(self.open.remove(at))
     }
 
-    /// The request of this kind that a reply with this token answers. One of another kind stays open.
-    pub fn answer_of_kind(&mut self, token: &Token, kind: RequestKind) -> Option<Open> {
-        let fits = |open: &Open| open.token == *token && open.question.kind == kind;
-        let at = self.open.iter().position(fits)?;
+    /// The request that a reply with this token answers. If the reply does not fit the question, it stays open.
+    pub fn answer_if(&mut self, token: &Token, fits: impl Fn(&Question) -> bool) -> Option<Open> {
+        let at = self.open.iter().position(|open| open.token == *token && fits(&open.question))?;
         Some(self.open.remove(at))
     }
 
     /// The request that an original server's reply, which names none, answers.
-    pub fn answer_without_token(&mut self, kind: RequestKind) -> Option<Open> {
-        let fits =
-            |open: &Open| open.question.kind == kind && open.sent.is_some() && open.question.history.room.is_lobby();
-        let at = self.open.iter().position(fits)?;
+    pub fn answer_without_token(&mut self, fits: impl Fn(&Question) -> bool) -> Option<Open> {
+        let is_asked = |open: &Open| open.sent.is_some() && open.question.history.room.is_lobby();
+        let at = self.open.iter().position(|open| is_asked(open) && fits(&open.question))?;
         Some(self.open.remove(at))
     }
 
@@ -194,9 +221,24 @@ impl Requests {
     }
 }
 
+/// r1, r2, …: tokens that a test knows.
+#[cfg(test)]
+pub fn numbered() -> Tokens {
+    let mut last = 0;
+    Box::new(move || {
+        last += 1;
+        Token::from_number(last)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Cursor;
+
+    fn of(kind: RequestKind) -> impl Fn(&Question) -> bool {
+        move |question| question.kind == kind
+    }
 
     fn ask(requests: &mut Requests, kind: RequestKind) {
         requests.open_for_user(Question::of(kind), None).unwrap();
@@ -214,7 +256,7 @@ mod tests {
 
     #[test]
     fn asked_again_after_5_s_doubling_to_60() {
-        let mut requests = Requests::default();
+        let mut requests = Requests::new(numbered());
         ask(&mut requests, RequestKind::Users);
         let mut now = Instant::now();
         check(&mut requests, now, 1, 0);
@@ -234,15 +276,65 @@ mod tests {
 
     #[test]
     fn an_answer_of_another_kind_is_none() {
-        let mut requests = Requests::default();
+        let mut requests = Requests::new(numbered());
         ask(&mut requests, RequestKind::Users);
-        assert!(requests.answer_of_kind(&Token::from_number(1), RequestKind::History).is_none());
-        assert!(requests.answer_of_kind(&Token::from_number(1), RequestKind::Users).is_some());
+        assert!(requests.answer_if(&Token::from_number(1), of(RequestKind::History)).is_none());
+        assert!(requests.answer_if(&Token::from_number(1), of(RequestKind::Users)).is_some());
+    }
+
+    #[test]
+    fn a_page_of_another_place_answers_nothing() {
+        #[track_caller]
+        fn check(asked: &HistoryRequest, page: &str, fits: bool) {
+            let page = format!(r#"{{"type":"history","messages":[],{page}}}"#);
+            let page = History::parse(page.as_bytes()).unwrap();
+            assert_eq!(Question::page(asked.clone()).is_answered_by_page(&page), fits, "{page:?}");
+        }
+        let cursor = |pos: u64| Cursor::parse(&format!("rkrxc5f0sqnm:{pos}"));
+        let newest = HistoryRequest { room: RoomName::parse("dev").unwrap(), ..HistoryRequest::default() };
+        let after = HistoryRequest { after: cursor(7), ..newest.clone() };
+        let before = HistoryRequest { before: cursor(7), ..newest.clone() };
+        let of_dev = |rest: &str| format!(r#""request":"r1","room":"dev",{rest}"#);
+        let (same, other) = (r#""epoch":"rkrxc5f0sqnm","#, r#""epoch":"000000000000","#);
+        for (place, of_newest, of_after, of_before) in [
+            (r#""from":7,"to":9"#, true, true, false),
+            (r#""from":5,"to":7"#, true, false, true),
+            (r#""from":8,"to":9"#, true, false, false),
+            (r#""from":0,"to":9,"gap":true"#, true, true, true),
+            (r#""from":9,"to":7,"gap":true"#, false, false, false),
+        ] {
+            let page = of_dev(&format!("{same}{place}"));
+            for (asked, fits) in [(&newest, of_newest), (&after, of_after), (&before, of_before)] {
+                check(asked, &page, fits);
+                check(asked, &page.replace("dev", "lobby"), false);
+            }
+        }
+        check(&after, &of_dev(&format!(r#"{other}"from":7,"to":9"#)), false);
+        check(&after, &of_dev(&format!(r#"{other}"from":7,"to":9,"gap":true"#)), true);
+        check(&newest, r#""request":"r1""#, false);
+        check(&newest, r#""timestamp":"2026-11-22T19:11:34.508927""#, true);
+    }
+
+    #[test]
+    fn what_is_found_in_another_room_answers_no_search() {
+        let found = r#"{"type":"search_result","messages":[{"username":"bob","message":"x","room":"dev"}]}"#;
+        let found: SearchResult = serde_json::from_str(found).unwrap();
+        let room = RoomName::parse("dev").ok();
+        for (text, room, fits) in [
+            ("x", None, true),
+            ("x", room.clone(), true),
+            ("x", Some(RoomName::lobby()), false),
+            ("x room:dev", Some(RoomName::lobby()), true),
+            ("x room:#other", room, false),
+        ] {
+            let search = SearchRequest { text: text.to_owned(), room, ..SearchRequest::default() };
+            assert_eq!(Question::search(search).is_answered_by_search(&found), fits, "{text}");
+        }
     }
 
     #[test]
     fn a_join_asks_each_thing_once() {
-        let mut requests = Requests::default();
+        let mut requests = Requests::new(numbered());
         for _ in 0..3 {
             join(&mut requests, RequestKind::Users);
             join(&mut requests, RequestKind::History);
@@ -253,7 +345,7 @@ mod tests {
 
     #[test]
     fn too_many_questions_are_refused_and_a_join_is_not() {
-        let mut requests = Requests::default();
+        let mut requests = Requests::new(numbered());
         (0..CAPACITY).for_each(|_| ask(&mut requests, RequestKind::Users));
         assert_eq!(requests.open_for_user(Question::of(RequestKind::Users), None), Err(TooMany));
         join(&mut requests, RequestKind::Users);
@@ -262,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_ping_is_given_up() {
-        let mut requests = Requests::default();
+        let mut requests = Requests::new(numbered());
         let now = Instant::now();
         ask(&mut requests, RequestKind::Ping);
         check(&mut requests, now, 1, 0);
@@ -272,14 +364,14 @@ mod tests {
 
     #[test]
     fn an_original_servers_answer_is_for_the_lobby() {
-        let mut requests = Requests::default();
+        let mut requests = Requests::new(numbered());
         let room = RoomName::parse("dev").unwrap();
         requests.open_of_our_own(Question::page(HistoryRequest { room, ..HistoryRequest::default() }));
         requests.due(Instant::now());
-        assert!(requests.answer_without_token(RequestKind::History).is_none());
+        assert!(requests.answer_without_token(of(RequestKind::History)).is_none());
         join(&mut requests, RequestKind::History);
-        assert!(requests.answer_without_token(RequestKind::History).is_none(), "not sent yet");
+        assert!(requests.answer_without_token(of(RequestKind::History)).is_none(), "not sent yet");
         requests.due(Instant::now());
-        assert!(requests.answer_without_token(RequestKind::History).is_some());
+        assert!(requests.answer_without_token(of(RequestKind::History)).is_some());
     }
 }

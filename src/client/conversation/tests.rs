@@ -44,7 +44,8 @@ impl Stage {
         };
         change(&mut config);
         let wall = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
-        Stage { conversation: Conversation::new(config), now: Now { instant: Instant::now(), wall }, out: Vec::new() }
+        let conversation = Conversation::new(config, requests::numbered());
+        Stage { conversation, now: Now { instant: Instant::now(), wall }, out: Vec::new() }
     }
 
     /// Connected to a broker with a chat server, which has let us in.
@@ -137,7 +138,7 @@ fn a_page_fills_what_was_missed() {
     stage.connect(2);
     let token = stage.payload("chat/request/history/alice")["request"].as_str().unwrap().to_owned();
     stage.out.clear();
-    let page = r#"{"type":"history","messages":[{"username":"bob","message":"one","id":"aaaaaaaaaaaa-1"},{"username":"bob","message":"two","id":"aaaaaaaaaaaa-2"},{"username":"py","message":"three","id":"x-3"}],"request":"TOKEN","room":"lobby"}"#;
+    let page = r#"{"type":"history","messages":[{"username":"bob","message":"one","id":"aaaaaaaaaaaa-1"},{"username":"bob","message":"two","id":"aaaaaaaaaaaa-2"},{"username":"py","message":"three","id":"x-3"}],"request":"TOKEN","room":"lobby","epoch":"rkrxc5f0sqnm","from":0,"to":3}"#;
     stage.arrives("chat/private/alice/server", &page.replace("TOKEN", &token));
     stage.check_told(&["two", "three"]);
     stage.arrives(
@@ -151,7 +152,10 @@ fn a_page_fills_what_was_missed() {
 fn heartbeats_come_as_often_as_the_server_says() {
     let mut stage = Stage::welcomed();
     stage.arrives("chat/private/alice/server", r#"{"type":"online_users","users":[],"request":"r1"}"#);
-    stage.arrives("chat/private/alice/server", r#"{"type":"history","messages":[],"request":"r2"}"#);
+    stage.arrives(
+        "chat/private/alice/server",
+        r#"{"type":"history","messages":[],"request":"r2","room":"lobby","epoch":"rkrxc5f0sqnm","from":0,"to":0}"#,
+    );
     stage.out.clear();
     stage.after(9_999);
     stage.check_published(&[]);
@@ -220,17 +224,21 @@ fn the_will_names_its_connection() {
 #[test]
 fn a_server_with_another_history_hides_nothing() {
     let mut stage = Stage::welcomed();
-    for (conn, epoch, text) in [(2, "aaaaaaaaaaaa", "of the first"), (3, "bbbbbbbbbbbb", "of the second")] {
+    for (conn, epoch, told) in
+        [(2, "aaaaaaaaaaaa", &["of the first"][..]), (3, "bbbbbbbbbbbb", &["gap in lobby", "of the second"])]
+    {
         stage.input(Input::Lost { reason: "x".to_owned() });
         stage.arrives("chat/server", ONLINE);
         stage.connect(conn);
         let token = stage.payload("chat/request/history/alice")["request"].as_str().unwrap().to_owned();
         stage.out.clear();
         let page = format!(
-            r#"{{"type":"history","messages":[{{"username":"py","message":"{text}","id":"x-1"}}],"request":"{token}","room":"lobby","epoch":"{epoch}","from":0,"to":1}}"#
+            r#"{{"type":"history","messages":[{{"username":"py","message":"{}","id":"x-1"}}],"request":"{token}","room":"lobby","epoch":"{epoch}","from":0,"to":1,"gap":{}}}"#,
+            told.last().unwrap(),
+            told.len() > 1
         );
         stage.arrives("chat/private/alice/server", &page);
-        stage.check_told(&[text]);
+        stage.check_told(told);
     }
 }
 

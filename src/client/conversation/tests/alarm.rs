@@ -206,7 +206,7 @@ fn an_idle_conversation_sleeps_until_its_heartbeat() {
         );
         stage.arrives(
             "chat/private/alice/server",
-            &format!(r#"{{"type":"history","room":"lobby","messages":[],"request":"{token}"}}"#),
+            &format!(r#"{{"type":"history","room":"lobby","messages":[],"request":"{token}","epoch":"rkrxc5f0sqnm","from":0,"to":0}}"#),
         );
     }
     let begin = stage.now.instant;

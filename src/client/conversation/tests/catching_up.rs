@@ -380,8 +380,8 @@ fn under_another_nick_nothing_is_told_twice() {
     let asked = stage.payload("chat/request/history/carol");
     assert_eq!(asked["after"], format!("{EPOCH}:2"), "where this run is");
     let page = format!(
-        r#"{{"type":"history","messages":[{}],"request":{},"room":"lobby","epoch":"{EPOCH}","from":0,"to":5,"complete":true,"gap":false}}"#,
-        entries(1..=5),
+        r#"{{"type":"history","messages":[{}],"request":{},"room":"lobby","epoch":"{EPOCH}","from":2,"to":5,"complete":true,"gap":false}}"#,
+        entries(3..=5),
         asked["request"]
     );
     stage.out.clear();

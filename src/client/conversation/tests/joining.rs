@@ -70,7 +70,7 @@ fn a_reply_without_a_token_is_no_reply_of_our_server() {
 }
 
 #[test]
-fn a_reply_of_another_kind_answers_nothing() {
+fn a_reply_that_does_not_fit_its_request_answers_nothing() {
     let mut stage = Stage::new(|_| {});
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
@@ -79,8 +79,11 @@ fn a_reply_of_another_kind_answers_nothing() {
     let list = r#"{"type":"online_users","users":[],"count":0,"request":"TOKEN"}"#;
     stage.arrives("chat/private/alice/server", &list.replace("TOKEN", &token));
     assert_eq!(stage.out, []);
-    let page = r#"{"type":"history","messages":[{"username":"bob","message":"old"}],"request":"TOKEN","room":"lobby"}"#;
-    stage.arrives("chat/private/alice/server", &page.replace("TOKEN", &token));
+    let page = r#"{"type":"history","messages":[{"username":"bob","message":"old"}],"request":"TOKEN","room":"lobby","epoch":"rkrxc5f0sqnm","from":0,"to":1}"#;
+    let page = page.replace("TOKEN", &token);
+    stage.arrives("chat/private/alice/server", &page.replace("lobby", "dev"));
+    assert_eq!(stage.out, []);
+    stage.arrives("chat/private/alice/server", &page);
     stage.check_told(&["old"]);
 }
 
