@@ -71,21 +71,24 @@ fn a_sender_sends_a_thousand_lines_in_order() {
 #[test]
 fn a_sender_without_its_broker_gives_up_in_time() {
     let mut broker = Broker::start();
-    // One that stores nothing: the broker's word counts at once.
     let server =
         r#"{"type":"server","status":"online","instance":"one","started":"2026-11-22T19:00:00Z","version":"1"}"#;
     publish(&broker, "chat/server", server, 1, true);
     let mut messages = Subscriber::start(&broker, &["chat/messages"]);
-    let mut sender = start(&broker, &["--nick", "alice", "-W", "1"]);
+    let mut sender = start(&broker, &["--nick", "alice", "-W", "3"]);
     sender.send_line("arrives");
-    messages.wait_for("a message", |_, payload| String::from_utf8_lossy(payload).contains("arrives"));
-    wait_until(PATIENCE, "the broker's word", || broker.log().contains("Sending PUBACK to mqttchat-"));
+    let message = messages.wait_for("a message", |_, payload| String::from_utf8_lossy(payload).contains("arrives"));
+    let message: Value = serde_json::from_slice(&message.payload).expect("JSON");
+    let stored = format!(r#"{{"type":"stored","session":{},"seq":[[1,1]]}}"#, message["session"]);
+    publish(&broker, "chat/private/alice/server", stored, 1, false);
+    // After the one for chat/server.
+    wait_until(PATIENCE, "it has heard that", || broker.log().matches("Received PUBACK from mqttchat-").count() >= 2);
     broker.stop();
     sender.send_line("does not");
     sender.send_line("nor this");
     sender.close_stdin();
     assert_eq!(sender.exit_code(PATIENCE), 27);
-    assert_eq!(sender.lines(Stream::Err), ["mqttchat: 2 messages are unconfirmed after 1 s"]);
+    assert_eq!(sender.lines(Stream::Err), ["mqttchat: 2 messages are unconfirmed after 3 s"]);
 }
 
 #[test]

@@ -87,8 +87,6 @@ pub struct Conversation {
     connected_at: Option<Now>,
     /// The server that says it is online, on this connection.
     server: Option<ServerInfo>,
-    /// Whether the server stores what it hears, as chat/server said last.
-    is_durable: Option<bool>,
     /// How many messages a second it takes, as it said last.
     rate: Option<u64>,
     /// Until when a sender waits for chat/server to tell whether there is a server; only while it is connected.
@@ -174,7 +172,6 @@ impl Conversation {
             tls: None,
             connected_at: None,
             server: None,
-            is_durable: None,
             rate: None,
             undecided_until: None,
             delay: None,

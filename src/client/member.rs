@@ -113,7 +113,7 @@ impl Member {
         let _ = self.commands.send(Command::Say { text: text.to_owned(), to, action: false });
     }
 
-    /// Leaves the chat, once what was said is settled: stored, where the server stores. It waits for that for five seconds;
+    /// Leaves the chat, once what was said is settled: stored, if there is a server. It waits for that for five seconds;
     /// what is not by then is lost, and the last news says how many messages that are.
     pub fn leave(mut self) {
         self.end();

@@ -63,7 +63,7 @@ pub enum Memo {
         series: Series,
         number: u64,
     },
-    /// A chat server was there that stores what it hears, on this broker and under this root.
+    /// A chat server was there, which says what it has stored, on this broker and under this root.
     ServerSeen,
     /// This one's messages are hidden, in this chat, whatever one's own nick.
     Ignored(Nick),

@@ -102,14 +102,14 @@ pub enum News {
         result: SearchResult,
         reference: Option<Value>,
     },
-    /// The server has a message of ours for good.
+    /// The server has a message of ours in its history.
     Stored {
         id: MessageId,
         reference: Option<Value>,
     },
     /// Messages of ours take longer than usual, told once, to people.
     Delayed(Obstacle),
-    /// And now none does any more: all are stored, or the broker has them where nobody stores them.
+    /// And now none does any more: all are stored, or the broker has them if there never was a server.
     AllArrived {
         stored: bool,
         /// But for some that never will be, of which it was told.

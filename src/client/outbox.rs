@@ -11,11 +11,11 @@
 //!                      └──────────────────────────────────────────────────────────────────┘    settled
 //! ```
 //!
-//! A broker's acknowledgement promises little: it is the end only where no server of ours ever was, or where the server
-//! keeps nothing itself. Else what became of a message its server says, and until then it goes again, with the same id,
-//! marked late. Stored can be said at any time, also of what waits to go again. A message at which the broker ends the
-//! connection each time is given up (`suspicion`). A broker delivers in order: where a message is stored that went out
-//! after another one, that one was dropped on its way, and goes again at once.
+//! A broker's acknowledgement promises little: it is the end only where no server of ours ever was. Else what became of a
+//! message its server says, and until then it goes again, with the same id, marked late. Stored can be said at any time,
+//! also of what waits to go again. A message at which the broker ends the connection each time is given up (`suspicion`).
+//! A broker delivers in order: where a message is stored that went out after another one, that one was dropped on its way,
+//! and goes again at once.
 //!
 //! Every step costs O(log n) for each message that it concerns, and `stored` a look at those under way.
 

@@ -181,8 +181,7 @@ pub struct ServerInfo {
     /// `open`: sender levels are claims.
     #[serde(default)]
     pub identity: String,
-    /// It says `stored` of what will outlive it. A server that says nothing of it, or says no, is satisfied with the
-    /// broker's acknowledgement.
+    /// Its history outlives it; without this a restart forgets everything. It says `stored` in both cases.
     #[serde(default, deserialize_with = "truth")]
     pub durable: bool,
     /// How often a client is to send a heartbeat.

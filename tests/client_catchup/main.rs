@@ -4,6 +4,7 @@
 mod support;
 
 mod direct;
+mod memory;
 mod missed;
 mod search;
 mod stalled;

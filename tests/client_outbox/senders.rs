@@ -133,7 +133,7 @@ fn what_can_never_be_stored_is_a_failure_and_stops_nothing() {
 #[test]
 fn a_limited_server_is_not_outrun() {
     let broker = Broker::start();
-    let server = StandIn::start_with(&broker, Answer::Store, true, Some(20));
+    let server = StandIn::start_with(&broker, Answer::Store, Some(20));
     let begun = Instant::now();
     let mut sender = start(&broker, &["--nick", "alice"]);
     (0..60).for_each(|number| sender.send_line(&number.to_string()));

@@ -60,11 +60,11 @@ enum Order {
 }
 
 impl StandIn {
-    /// Connected, and announced as one that stores, or does not. `rate`: what it takes in a second.
+    /// Connected, and announced. `rate`: what it takes in a second.
     #[track_caller]
-    pub fn start_with(broker: &Broker, answer: Answer, durable: bool, rate: Option<u64>) -> StandIn {
+    pub fn start_with(broker: &Broker, answer: Answer, rate: Option<u64>) -> StandIn {
         let mut info = json!({"type": "server", "status": "online", "instance": mqttchat::random::word(),
-            "started": "2026-11-22T20:30:00.000+01:00", "version": "0", "identity": "open", "durable": durable});
+            "started": "2026-11-22T20:30:00.000+01:00", "version": "0", "identity": "open"});
         if let Some(rate) = rate {
             info["rate"] = rate.into();
         }
@@ -81,7 +81,7 @@ impl StandIn {
 
     #[track_caller]
     pub fn start(broker: &Broker, answer: Answer) -> StandIn {
-        StandIn::start_with(broker, answer, true, None)
+        StandIn::start_with(broker, answer, None)
     }
 
     pub fn answer(&self, answer: Answer) {
@@ -110,7 +110,7 @@ impl StandIn {
 
     /// Says that it goes, and goes.
     pub fn stop(self) {
-        self.publish("chat/server", &json!({"type": "server", "status": "offline", "durable": true}), true);
+        self.publish("chat/server", &json!({"type": "server", "status": "offline"}), true);
     }
 
     fn publish(&self, topic: &str, payload: &Value, retain: bool) {

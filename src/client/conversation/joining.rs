@@ -37,7 +37,7 @@ impl Conversation {
                 None => Join::Listening { until: now.instant + LISTEN },
             };
         }
-        if self.config.role == Role::Sender && self.is_durable.is_none() {
+        if self.config.role == Role::Sender && self.server.is_none() {
             self.undecided_until = Some(now.instant + LISTEN);
         }
         self.flush(now);
@@ -62,11 +62,8 @@ impl Conversation {
         let was_up = self.connection_is_up;
         self.no_connection();
         let given_up = self.outbox.lost(now.instant);
-        if self.config.role == Role::Sender {
-            // Whether a server is there it asks with each connection, and is told within that one or not at all.
-            self.is_durable = None;
-            self.undecided_until = None;
-        }
+        // Whether a server is there is told within a connection, or not at all.
+        self.undecided_until = None;
         // It may break before it was ready, too.
         if was_up {
             self.tell(News::Disconnected { reason });
@@ -108,7 +105,7 @@ impl Conversation {
             Status::Online => self.server.replace(info.clone()),
             Status::Offline => self.server.take(),
         };
-        self.server_may_store(now, &info);
+        self.server_confirms(now, &info);
         let is_another = |known: &ServerInfo| (&known.instance, &known.started) != (&info.instance, &info.started);
         match (info.status, before) {
             (Status::Online, Some(known)) if !is_another(&known) => return,

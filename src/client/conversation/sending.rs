@@ -62,20 +62,20 @@ impl Conversation {
     pub(super) fn decide(&mut self, now: Now) {
         if self.undecided_until.is_some_and(|until| now.instant >= until) {
             self.undecided_until = None;
-            self.settle_acknowledged();
+            if self.acknowledgement_is_the_end() {
+                for progress in self.outbox.acknowledged_is_settled() {
+                    self.progressed(&progress);
+                }
+            }
             self.flush(now);
         }
     }
 
-    /// Whether nobody will say more of a message than that the broker has it: no server that stores what it hears was
-    /// ever here, or the one that was here last does not. Who only sends, and has just come, does not know that yet.
+    /// Whether nobody will say more of a message than that the broker has it: no server that says `stored` was ever
+    /// here. Who only sends, and has just come, does not know that yet.
     fn acknowledgement_is_the_end(&self) -> bool {
         let is_told = self.connection_is_up && self.undecided_until.is_none();
-        match &self.server {
-            Some(server) => !server.durable,
-            None if self.config.role == Role::Sender && !is_told => false,
-            None => self.is_durable.map_or(!self.config.remembered.server_seen, |durable| !durable),
-        }
+        !self.config.remembered.server_seen && (self.config.role == Role::Member || is_told)
     }
 
     /// Whether messages wait for a chat server that is away: the broker has them, or could have them, and that is not all.
@@ -88,24 +88,15 @@ impl Conversation {
         !self.connection_is_up || self.delay.is_some()
     }
 
-    /// What chat/server says changes what is waited for.
-    pub(super) fn server_may_store(&mut self, now: Now, info: &ServerInfo) {
-        (self.is_durable, self.rate) = (Some(info.durable), info.rate);
-        if info.durable && !std::mem::replace(&mut self.config.remembered.server_seen, true) {
+    /// Who says anything on chat/server says `stored` too, now or when it is back: that is waited for.
+    pub(super) fn server_confirms(&mut self, now: Now, info: &ServerInfo) {
+        self.rate = info.rate;
+        if !std::mem::replace(&mut self.config.remembered.server_seen, true) {
             self.remember(Memo::ServerSeen);
         }
         // Who only sends has heard what there is, and need not wait for it.
         self.undecided_until = None;
-        self.settle_acknowledged();
         self.flush(now);
-    }
-
-    fn settle_acknowledged(&mut self) {
-        if self.acknowledgement_is_the_end() {
-            for progress in self.outbox.acknowledged_is_settled() {
-                self.progressed(&progress);
-            }
-        }
     }
 
     pub(super) fn published(&mut self, now: Now, ticket: u64) {
@@ -140,7 +131,7 @@ impl Conversation {
         self.error(text, given_up.progress.reference.clone());
     }
 
-    /// The server has these messages for good.
+    /// The server has these messages in its history.
     pub(super) fn stored(&mut self, now: Now, stored: &Stored) {
         for progress in self.outbox.stored(&stored.session, &stored.seq) {
             self.progressed(&progress);

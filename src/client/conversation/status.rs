@@ -65,7 +65,7 @@ impl Conversation {
             }
             .to_owned();
         };
-        let keeps = if server.durable { "stores what is said" } else { "keeps nothing on disk" };
+        let keeps = if server.durable { "stores what is said" } else { "forgets what is said when it ends" };
         let since = server.started.as_ref().and_then(|started| started.at());
         let since = since.map(|at| at.with_timezone(now.wall.offset()).format(", since %Y-%m-%d %H:%M").to_string());
         format!("version {}, {keeps}{}", server.version, since.unwrap_or_default())

@@ -18,7 +18,7 @@ pub struct Config {
     pub instance: String,
     /// The history's.
     pub epoch: Epoch,
-    /// The history outlives the server: what is in it is told to be stored.
+    /// The history outlives the server.
     pub durable: bool,
 }
 

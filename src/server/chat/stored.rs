@@ -8,10 +8,8 @@ use log::warn;
 
 impl Chat {
     pub(super) fn committed(&mut self, now: Now, committed: Committed, outputs: &mut Vec<Output>) {
-        if self.config.durable {
-            for (key, id) in committed.stored {
-                self.acks.add(key, id);
-            }
+        for (key, id) in committed.stored {
+            self.acks.add(key, id);
         }
         for progress in committed.progress {
             self.marks.add(progress.room, progress.from, progress.to, progress.ids, now.instant);

@@ -11,7 +11,7 @@ const STEP: u64 = 10;
 enum Happens {
     Connected,
     Lost,
-    Online { another: bool, durable: bool, rate: bool },
+    Online { another: bool, rate: bool },
     Offline,
     Welcome,
     NickInUse,
@@ -31,8 +31,7 @@ fn happens() -> impl Strategy<Value = Happens> {
     prop_oneof![
         4 => Just(Happens::Connected),
         1 => Just(Happens::Lost),
-        3 => (any::<bool>(), any::<bool>(), any::<bool>())
-            .prop_map(|(another, durable, rate)| Happens::Online { another, durable, rate }),
+        3 => (any::<bool>(), any::<bool>()).prop_map(|(another, rate)| Happens::Online { another, rate }),
         1 => Just(Happens::Offline),
         3 => Just(Happens::Welcome),
         1 => Just(Happens::NickInUse),
@@ -63,13 +62,13 @@ fn input(happens: &Happens, conn: u32) -> Input {
     match happens {
         Happens::Connected => Input::Connected(Up { conn, version: "MQTT 5", tls: None, refused: Vec::new() }),
         Happens::Lost => Input::Lost { reason: "gone".to_owned() },
-        Happens::Online { another, durable, rate } => {
+        Happens::Online { another, rate } => {
             let instance = if *another { "two" } else { "one" };
             let rate = if *rate { r#","rate":2"# } else { "" };
             arrives(
                 "chat/server",
                 format!(
-                    r#"{{"type":"server","status":"online","instance":"{instance}","started":"2026-11-22T19:00:00Z","version":"1","heartbeat_seconds":10,"durable":{durable}{rate}}}"#
+                    r#"{{"type":"server","status":"online","instance":"{instance}","started":"2026-11-22T19:00:00Z","version":"1","heartbeat_seconds":10{rate}}}"#
                 ),
             )
         }
@@ -183,7 +182,7 @@ fn check(role: Role, script: &[Happens]) {
 
 #[test]
 fn rarer_waits_are_not_slept_over_either() {
-    let online = Happens::Online { another: false, durable: true, rate: true };
+    let online = Happens::Online { another: false, rate: true };
     let hello = Happens::Typed("hello");
     // The pace.
     let burst = [Happens::Connected, online.clone(), Happens::Welcome].into_iter().chain(vec![hello.clone(); 7]);

@@ -237,7 +237,6 @@ fn who_comes_and_goes_can_be_hidden() {
 #[test]
 fn the_status_is_what_holds_now() {
     let mut stage = Stage::at_a_terminal();
-    stage.conversation.server.as_mut().unwrap().durable = true;
     stage.after(90_000);
     stage.out.clear();
     stage.types("/status");
@@ -247,7 +246,7 @@ fn the_status_is_what_holds_now() {
         "you          Alice, session k3v9x2m1q8f0",
         "rooms        #lobby; you talk in #lobby",
         "outbox       empty: nothing waits to be sent or stored",
-        "chat server  version 1, stores what is said, since 2026-11-22 20:00",
+        "chat server  version 1, forgets what is said when it ends, since 2026-11-22 20:00",
     ]);
     stage.input(Input::Lost { reason: "x".to_owned() });
     stage.arrives("chat/server", ONLINE);

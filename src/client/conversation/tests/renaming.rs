@@ -8,8 +8,6 @@ fn at_a_terminal() -> Stage {
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
     stage.arrives("chat/private/alice/server", WELCOME);
-    stage.conversation.server.as_mut().unwrap().durable = true;
-    stage.conversation.is_durable = Some(true);
     stage.out.clear();
     stage
 }

@@ -9,14 +9,14 @@ use crate::client::outbox::Message;
 use crate::protocol::Chat;
 use serde_json::Value;
 
-const DURABLE: &str = r#"{"type":"server","status":"online","instance":"one","started":"2026-11-22T19:00:00Z","version":"1","durable":true}"#;
-const OFFLINE: &str = r#"{"type":"server","status":"offline","instance":"one","started":"2026-11-22T19:00:00Z","version":"1","durable":true}"#;
+const OFFLINE: &str =
+    r#"{"type":"server","status":"offline","instance":"one","started":"2026-11-22T19:00:00Z","version":"1"}"#;
 const EARLIER: &str = "aaaaaaaaaaaa";
 
-/// In a chat whose server stores.
+/// In a chat with a server.
 fn stored_chat(change: impl FnOnce(&mut Config)) -> Stage {
     let mut stage = Stage::new(change);
-    stage.arrives("chat/server", DURABLE);
+    stage.arrives("chat/server", ONLINE);
     stage.connect(1);
     stage.arrives("chat/private/alice/server", WELCOME);
     stage.out.clear();
@@ -104,14 +104,13 @@ fn stored_before_the_brokers_word_tells_both() {
 }
 
 #[test]
-fn without_a_server_that_stores_the_brokers_word_is_the_end() {
-    for mut stage in [bare(|_| {}), Stage::welcomed()] {
-        stage.types("hi");
-        stage.out.clear();
-        stage.input(Input::Published(1));
-        assert_eq!(stage.out, [Output::Tell(News::Sent { id: id(1), reference: None })]);
-        assert_eq!(stage.conversation.unsettled(), 0);
-    }
+fn without_a_server_the_brokers_word_is_the_end() {
+    let mut stage = bare(|_| {});
+    stage.types("hi");
+    stage.out.clear();
+    stage.input(Input::Published(1));
+    assert_eq!(stage.out, [Output::Tell(News::Sent { id: id(1), reference: None })]);
+    assert_eq!(stage.conversation.unsettled(), 0);
 }
 
 #[test]
@@ -120,24 +119,40 @@ fn a_server_that_an_earlier_run_saw_is_waited_for() {
     stage.types("hi");
     stage.input(Input::Published(1));
     assert_eq!(stage.conversation.unsettled(), 1);
-    // It says now that it stores nothing.
     stage.arrives("chat/server", ONLINE);
-    assert_eq!(stage.conversation.unsettled(), 0);
-    stage.types("ho");
-    stage.input(Input::Published(2));
+    assert_eq!(stage.conversation.unsettled(), 1);
+    stage.stored(SESSION, "[[1,1]]");
     assert_eq!(stage.conversation.unsettled(), 0);
 }
 
 #[test]
-fn a_server_that_stores_is_remembered_once() {
-    let mut stage = Stage::new(|_| {});
-    stage.arrives("chat/server", ONLINE);
-    assert!(!stage.out.contains(&Output::Remember(Memo::ServerSeen)));
-    stage.arrives("chat/server", OFFLINE);
-    assert!(stage.out.contains(&Output::Remember(Memo::ServerSeen)));
+fn every_server_says_what_it_has_and_is_remembered_once() {
+    for durable in ["", r#","durable":true"#, r#","durable":false"#] {
+        let word = OFFLINE.replace(r#","version""#, &format!(r#"{durable},"version""#));
+        let mut stage = bare(|_| {});
+        stage.arrives("chat/server", &word);
+        assert!(stage.out.contains(&Output::Remember(Memo::ServerSeen)), "{word}");
+        stage.types("hi");
+        stage.input(Input::Published(1));
+        assert_eq!(stage.conversation.unsettled(), 1, "{word}");
+        stage.out.clear();
+        stage.arrives("chat/server", ONLINE);
+        assert!(!stage.out.contains(&Output::Remember(Memo::ServerSeen)));
+    }
+}
+
+/// Its history is gone, and what it had not confirmed may have been in it.
+#[test]
+fn a_server_that_starts_anew_gets_again_what_the_one_before_did_not_confirm() {
+    let mut stage = stored_chat(|_| {});
+    ["stored", "heard"].iter().for_each(|text| stage.types(text));
+    stage.input(Input::Published(1));
+    stage.input(Input::Published(2));
+    stage.stored(SESSION, "[[1,1]]");
     stage.out.clear();
-    stage.arrives("chat/server", DURABLE);
-    assert!(!stage.out.contains(&Output::Remember(Memo::ServerSeen)));
+    stage.arrives("chat/server", &ONLINE.replace("one", "two"));
+    stage.after(1_000);
+    stage.check_messages(&[("chat/messages/alice", "heard")]);
 }
 
 #[test]
@@ -150,7 +165,7 @@ fn a_lost_connection_sends_again_what_is_not_stored() {
     stage.stored(SESSION, "[[2,2]]");
     stage.input(Input::Lost { reason: "x".to_owned() });
     stage.types("four");
-    stage.arrives("chat/server", DURABLE);
+    stage.arrives("chat/server", ONLINE);
     stage.out.clear();
     stage.connect(2);
     stage.check_messages(&[
@@ -168,7 +183,7 @@ fn what_went_out_before_the_welcome_goes_again_unless_it_is_stored() {
     stage.input(Input::Lost { reason: "x".to_owned() });
     stage.types("heard");
     stage.types("unheard");
-    stage.arrives("chat/server", DURABLE);
+    stage.arrives("chat/server", ONLINE);
     stage.connect(2);
     stage.input(Input::Published(1));
     stage.input(Input::Published(2));
@@ -195,7 +210,7 @@ fn silence_sends_again() {
     stage.arrives("chat/server", OFFLINE);
     stage.after(60_000);
     stage.check_messages(&[]);
-    stage.arrives("chat/server", &DURABLE.replace("one", "two"));
+    stage.arrives("chat/server", &ONLINE.replace("one", "two"));
     stage.after(1_000);
     stage.check_messages(&[("chat/messages/alice", "hi")]);
 }
@@ -203,7 +218,7 @@ fn silence_sends_again() {
 #[test]
 fn no_faster_than_the_server_takes_them() {
     let mut stage = Stage::new(|_| {});
-    stage.arrives("chat/server", &DURABLE.replace(r#""durable""#, r#""rate":2,"durable""#));
+    stage.arrives("chat/server", &ONLINE.replace(r#""version""#, r#""rate":2,"version""#));
     stage.connect(1);
     stage.arrives("chat/private/alice/server", WELCOME);
     stage.out.clear();
@@ -237,14 +252,14 @@ fn what_is_stored_under_one_nick_does_not_go_out_under_another() {
     stage.types("stored");
     stage.types("not");
     stage.input(Input::Lost { reason: "x".to_owned() });
-    stage.arrives("chat/server", DURABLE);
+    stage.arrives("chat/server", ONLINE);
     stage.connect(2);
     let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#);
     stage.arrives("chat/private/alice/server", &refusal);
     stage.out.clear();
     stage.stored(SESSION, "[[1,1]]");
     stage.types("Bob");
-    stage.arrives("chat/server", DURABLE);
+    stage.arrives("chat/server", ONLINE);
     stage.connect(1);
     stage.out.clear();
     stage.arrives("chat/private/bob/server", WELCOME);
@@ -350,7 +365,7 @@ fn an_earlier_runs_outbox_goes_out_late_and_is_settled_by_its_own_session() {
         config.remembered.outbox = vec![Kept { message: Message::Chat(left), reference: Some(1.into()) }];
         config.keeps_outbox = true;
     });
-    stage.arrives("chat/server", DURABLE);
+    stage.arrives("chat/server", ONLINE);
     stage.connect(1);
     stage.out.clear();
     stage.arrives("chat/private/alice/server", WELCOME);

@@ -56,11 +56,11 @@ fn senders_are_told_what_is_stored() {
 }
 
 #[test]
-fn nobody_is_told_of_what_is_only_in_memory() {
+fn what_is_only_in_memory_is_told_too_and_chat_server_says_so() {
     let mut desk = Desk::new();
     desk.chat.config.durable = false;
     assert_eq!(on("chat/server", &desk.input(Input::Connected))[0]["durable"], false);
-    assert_eq!(desk.stored(1..=3), []);
+    assert_eq!(on(TO_ALICE, &desk.stored(1..=3))[0]["seq"], json!([[1, 3]]));
 }
 
 #[test]
