@@ -7,10 +7,10 @@
 //!
 //! ```text
 //!            ┌────────────── wait, jittered ◄──────────────┐
-//!            ▼                                             │ failed, lost
+//!            ▼                                             │ failed, lost, barred
 //!  open ─► gate ─► connecting ─► subscribing ─► up ────────┤
 //!            │                                             │ close
-//!            └─ barred: ended                     ended ◄──┘
+//!            └─ barred at the start: ended        ended ◄──┘
 //! ```
 
 mod backoff;
@@ -62,8 +62,9 @@ pub enum Event {
     Lost { reason: String },
     /// The next attempt starts after this time.
     Waiting { delay: Duration },
-    /// The gate said that this link must not connect; the link has ended.
-    Barred,
+    /// The gate said that this link must not connect, and why. [`Event::Ended`] follows if it never was connected, else
+    /// [`Event::Waiting`]: the gate is asked again.
+    Barred { why: String },
     /// The link gave up: nothing more will come.
     Ended,
 }
@@ -109,8 +110,8 @@ impl Subscription {
 /// What the gate says before each attempt to connect.
 pub enum Gate {
     Open,
-    /// This link must not connect, now or later.
-    Barred,
+    /// This link must not connect, for this reason.
+    Barred(String),
     /// It could not be found out, because of this.
     Unknown(Failure),
 }

@@ -169,7 +169,7 @@ fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Ch
     let connection = &options.connection;
     let will = chat.server_info(Status::Offline);
     let settings = connection.settings.clone();
-    let asked = topics.clone();
+    let (asked, instance) = (topics.clone(), chat.instance().to_owned());
     link::Config {
         settings: settings.clone(),
         client_id: connection.client_id.clone().unwrap_or_else(|| client_id(topics.root(), secret)),
@@ -189,7 +189,7 @@ fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Ch
         ],
         patient: true,
         longest_wait: LONGEST_WAIT,
-        gate: Some(Box::new(move || rival::look(&settings, &asked))),
+        gate: Some(Box::new(move || rival::look(&settings, &asked, &instance))),
     }
 }
 

@@ -254,12 +254,25 @@ fn a_first_attempt_that_fails_ends_an_impatient_link() {
 }
 
 #[test]
-fn a_gate_that_bars_ends_it() {
-    let broker = Broker::start();
-    let barred = Config { gate: Some(Box::new(|| Gate::Barred)), ..config(settings(broker.port()), &[]) };
-    let (_link, events) = open(barred);
-    wait_for(&events, "bar", |event| matches!(event, Event::Barred).then_some(()));
+fn a_gate_that_bars_ends_only_what_was_never_connected() {
+    let mut broker = Broker::start();
+    let gated = |bars: &'static [bool]| {
+        let mut bars = bars.iter();
+        let gate = move || if bars.next() == Some(&true) { Gate::Barred("a rival".to_owned()) } else { Gate::Open };
+        open(Config { gate: Some(Box::new(gate)), ..config(settings(broker.port()), &[]) })
+    };
+    let barred = |events| wait_for(events, "bar", |event| matches!(event, Event::Barred { .. }).then_some(()));
+    let (_link, events) = gated(&[true]);
+    barred(&events);
     wait_for(&events, "end", |event| matches!(event, Event::Ended).then_some(()));
+
+    let (_link, events) = gated(&[false, true, true]);
+    assert_eq!(connected(&events).2, 1);
+    broker.stop();
+    broker.start_again();
+    barred(&events);
+    barred(&events);
+    assert_eq!(connected(&events).2, 2);
 }
 
 #[test]

@@ -122,7 +122,9 @@ impl Uplink {
             }
             Event::Lost { reason } => Input::Lost { reason },
             Event::Waiting { delay } => Input::Waiting(delay),
-            Event::Barred | Event::Ended => return Heard::Ended(self.failure.take()),
+            // A client has no gate.
+            Event::Barred { .. } => return Heard::Nothing,
+            Event::Ended => return Heard::Ended(self.failure.take()),
         })
     }
 

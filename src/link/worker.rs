@@ -196,9 +196,9 @@ impl Worker {
     fn attempt(&mut self) {
         match self.config.gate.as_mut().map_or(Gate::Open, |gate| gate()) {
             Gate::Open => self.connect(),
-            Gate::Barred => {
-                self.emit(Event::Barred);
-                self.state = State::Ended;
+            Gate::Barred(why) => {
+                self.emit(Event::Barred { why });
+                self.end_or_wait(self.conn == 0);
             }
             Gate::Unknown(failure) => self.failed(failure),
         }
@@ -304,7 +304,11 @@ impl Worker {
     fn failed(&mut self, failure: Failure) {
         let hopeless = self.conn == 0 && (failure.is_lasting() || !self.config.patient);
         self.emit(Event::Failed(failure));
-        match hopeless {
+        self.end_or_wait(hopeless);
+    }
+
+    fn end_or_wait(&mut self, ends: bool) {
+        match ends {
             true => self.state = State::Ended,
             false => self.wait(),
         }

@@ -136,6 +136,11 @@ impl Chat {
         next.filter(|_| self.connected)
     }
 
+    /// Random per run.
+    pub fn instance(&self) -> &str {
+        &self.config.instance
+    }
+
     /// What the server says of itself, retained; `Offline` is its will, and its last word at a clean stop.
     pub fn server_info(&self, status: Status) -> Publication {
         let info = ServerInfo {

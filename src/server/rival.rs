@@ -4,13 +4,19 @@
 //! Servers that look at the same time find each other too: each hears the others' requests, and the one that asked
 //! first answers those that asked after it.
 
+mod order;
+
 use crate::link::{
     Config, Event, Failure, FailureKind, Gate, LONGEST_WAIT, Link, Publication, Qos, Settings, Subscription,
 };
-use crate::protocol::{FromServer, Nick, NickKey, OnlineUsers, Request, RequestKind, Session, Token, Topic, Topics};
+use crate::protocol::text::visible;
+use crate::protocol::{
+    FromServer, Nick, NickKey, OnlineUsers, Request, RequestKind, ServerInfo, Session, Status, Token, Topic, Topics,
+};
 use crate::random;
 use crossbeam_channel::{Receiver, unbounded};
-use std::collections::HashSet;
+use order::{Heard, Order};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// How long another server may take to answer each of two requests. Two, so that one of them meets a server that was
@@ -18,24 +24,28 @@ use std::time::{Duration, Instant};
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long the broker may take to let the asking connection in; above what paho takes to give up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// The longest part of a log line that another program chooses, in characters.
+const SHOWN_CHARS: usize = 40;
 /// How a server's nick begins while it looks.
 const PREFIX: &str = "probe-";
 
-/// `Barred` where another server answers, or one that began to look before this one. Blocks for a second where none
-/// does.
-pub fn look(settings: &Settings, topics: &Topics) -> Gate {
-    let word = random::word();
-    let Ok(nick) = Nick::parse(&format!("{PREFIX}{word}")) else { return Gate::Open };
+/// `Barred` if another server answers, or one that began to look before this one. Blocks for a second if none does.
+/// `instance`: this server's own, which chat/server may still hold.
+pub fn look(settings: &Settings, topics: &Topics, instance: &str) -> Gate {
+    let Ok(nick) = Nick::parse(&format!("{PREFIX}{}", random::word())) else { return Gate::Open };
     let (sender, events) = unbounded();
     let config = Config {
         settings: settings.clone(),
-        client_id: format!("mqttchat-{word}"),
+        // Another word than the nick's: whoever reads the requests cannot take this connection over.
+        client_id: format!("mqttchat-{}", random::word()),
         persistent: false,
         will: None,
         subscriptions: vec![
             // With the flat topic, on which an original server answers.
             Subscription::new(topics.private_to(nick.key()), Qos::AtLeastOnce),
             Subscription::new(topics.all_requests(), Qos::AtLeastOnce),
+            // It proves nothing, but may say which server it is that answers.
+            Subscription::new(topics.name(&Topic::Server), Qos::AtLeastOnce),
         ],
         patient: false,
         longest_wait: LONGEST_WAIT,
@@ -48,7 +58,8 @@ pub fn look(settings: &Settings, topics: &Topics) -> Gate {
             return Gate::Unknown(Failure::new(FailureKind::Other, what, "see the limits of this machine"));
         }
     };
-    let asking = Asking { link: &link, topics, nick: &nick, session: random::session() };
+    let asking =
+        Asking { link: &link, topics, nick: &nick, instance, session: random::session(), word: random::word() };
     let gate = asking.look(&events, CONNECT_TIMEOUT);
     link.close(None, Duration::ZERO);
     gate
@@ -58,12 +69,16 @@ struct Asking<'a> {
     link: &'a Link,
     topics: &'a Topics,
     nick: &'a Nick,
+    instance: &'a str,
     session: Session,
+    /// The random part of the tokens.
+    word: String,
 }
 
 impl Asking<'_> {
     fn look(&self, events: &Receiver<Event>, connect_within: Duration) -> Gate {
         let mut order = Order::new(self.nick.key().clone());
+        let mut online = None;
         let mut asked = 0;
         let mut deadline = Instant::now() + connect_within;
         loop {
@@ -73,18 +88,21 @@ impl Asking<'_> {
                     self.ask(asked);
                     deadline = Instant::now() + ANSWER_TIMEOUT;
                 }
-                // It may be stale. Some brokers send what matches no subscription, too.
-                Ok(Event::Message(message)) if message.retained => {}
                 Ok(Event::Message(message)) => match self.topics.parse(&message.topic) {
+                    Some(Topic::Server) => online = self.another_online(&message.payload),
+                    // It may be stale. Some brokers send what matches no subscription, too.
+                    _ if message.retained => {}
                     Some(Topic::Request { sender: Some(sender), .. }) => match order.heard(&sender, &message.payload) {
                         Heard::Nothing => {}
-                        Heard::Junior => self.answer(&sender),
-                        Heard::Senior => return Gate::Barred,
+                        Heard::Junior(token) => self.answer(&sender, token),
+                        Heard::Senior => return Gate::Barred(Rival { who: Who::Looks(sender), online }.to_string()),
                     },
-                    _ if matches!(FromServer::parse(&message.payload), Ok(FromServer::OnlineUsers(_))) => {
-                        return Gate::Barred;
+                    Some(topic) => {
+                        if let Some(who) = self.answered(&topic, &message.payload, asked) {
+                            return Gate::Barred(Rival { who, online }.to_string());
+                        }
                     }
-                    _ => {}
+                    None => {}
                 },
                 Ok(Event::Failed(failure)) => return Gate::Unknown(failure),
                 Ok(Event::Lost { reason }) => {
@@ -113,7 +131,7 @@ impl Asking<'_> {
                 requester: self.nick.clone(),
                 timestamp: None,
                 session: ours.then(|| self.session.clone()),
-                token: ours.then(|| Token::from_number(time)),
+                token: ours.then(|| self.token(time)).flatten(),
                 history: Default::default(),
                 search: Default::default(),
             };
@@ -122,10 +140,36 @@ impl Asking<'_> {
         }
     }
 
+    fn token(&self, time: u64) -> Option<Token> {
+        Token::parse(&format!("{}-{time}", self.word))
+    }
+
+    /// Which server this proves, if it is the answer to one of the requests so far.
+    fn answered(&self, topic: &Topic, payload: &[u8], asked: u64) -> Option<Who> {
+        let Ok(FromServer::OnlineUsers(list)) = FromServer::parse(payload) else { return None };
+        match topic {
+            Topic::PrivateServer { to } if to == self.nick.key() => {
+                let own = |time| self.token(time).is_some_and(|token| list.request.as_ref() == Some(&token));
+                (1..=asked).any(own).then_some(Who::Answers)
+            }
+            Topic::PrivateFlat { to } if to == self.nick => Some(Who::AnswersAsOriginal),
+            _ => None,
+        }
+    }
+
+    /// The server that says on chat/server that it is online, if that is another one.
+    fn another_online(&self, payload: &[u8]) -> Option<ServerInfo> {
+        match FromServer::parse(payload) {
+            Ok(FromServer::Server(info)) => Some(info),
+            _ => None,
+        }
+        .filter(|info| info.status == Status::Online && info.instance != self.instance)
+    }
+
     /// What a server answers: this one is about to be it.
-    fn answer(&self, to: &NickKey) {
+    fn answer(&self, to: &NickKey, token: Token) {
         let nobody =
-            OnlineUsers { users: Vec::new(), count: Some(0), timestamp: None, request: None, truncated: false };
+            OnlineUsers { users: Vec::new(), count: Some(0), timestamp: None, request: Some(token), truncated: false };
         self.publish(&Topic::PrivateServer { to: to.clone() }, nobody.to_json());
     }
 
@@ -135,43 +179,35 @@ impl Asking<'_> {
     }
 }
 
-/// Pure: who of those that look at the same time asked first, as the broker put their requests in order.
-struct Order {
-    own: NickKey,
-    own_heard: bool,
-    juniors: HashSet<NickKey>,
+/// Another server, as far as anything can be known of it: in an open chat every bit of this can be forged.
+struct Rival {
+    who: Who,
+    /// What chat/server says.
+    online: Option<ServerInfo>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Heard {
-    /// It has nothing to do with looking.
-    Nothing,
-    /// Another one that asked after this one: it is to be answered.
-    Junior,
-    /// Another one that asked before.
-    Senior,
+enum Who {
+    Answers,
+    AnswersAsOriginal,
+    /// It looks too, under this nick, and began before.
+    Looks(NickKey),
 }
 
-impl Order {
-    fn new(own: NickKey) -> Order {
-        Order { own, own_heard: false, juniors: HashSet::new() }
-    }
-
-    fn heard(&mut self, sender: &NickKey, payload: &[u8]) -> Heard {
-        if *sender == self.own {
-            self.own_heard = true;
-            return Heard::Nothing;
+impl fmt::Display for Rival {
+    /// For a log line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.who {
+            Who::Answers => f.write_str("it answers requests"),
+            Who::AnswersAsOriginal => f.write_str("it answers requests as an original server does"),
+            Who::Looks(nick) => write!(f, "it began earlier to look for others, as {}", visible(nick.as_str())),
+        }?;
+        let Some(info) = &self.online else { return f.write_str("; chat/server names no other server") };
+        let short = |text: &str| visible(text).chars().take(SHOWN_CHARS).collect::<String>();
+        write!(f, "; chat/server names instance {} of version {}", short(&info.instance), short(&info.version))?;
+        match &info.started {
+            Some(started) => write!(f, ", started {}", short(started.as_str())),
+            None => Ok(()),
         }
-        let Ok(request) = Request::parse(payload, RequestKind::Users) else { return Heard::Nothing };
-        if !sender.as_str().starts_with(PREFIX) || request.requester.key() != sender {
-            return Heard::Nothing;
-        }
-        // A second request whose first was not heard comes from one that asked before this one could hear it.
-        let first = request.token == Some(Token::from_number(1));
-        if self.own_heard && first {
-            self.juniors.insert(sender.clone());
-        }
-        if self.juniors.contains(sender) { Heard::Junior } else { Heard::Senior }
     }
 }
 
@@ -179,38 +215,8 @@ impl Order {
 mod tests {
     use super::*;
 
-    /// What each of two that look hears, `(who asks, which time)` in the broker's order; and what it makes of the last.
-    #[track_caller]
-    fn check(own: &str, heard: &[(&str, u64)], expected: Heard) {
-        let nick = |name: &str| Nick::parse(&format!("{PREFIX}{name}")).unwrap();
-        let mut order = Order::new(nick(own).key().clone());
-        let mut last = Heard::Nothing;
-        for (name, time) in heard {
-            let request = Request {
-                requester: nick(name),
-                timestamp: None,
-                session: None,
-                token: Some(Token::from_number(*time)),
-                history: Default::default(),
-                search: Default::default(),
-            };
-            last = order.heard(nick(name).key(), &request.to_json(RequestKind::Users));
-        }
-        assert_eq!(last, expected, "{own} heard {heard:?}");
-    }
-
-    #[test]
-    fn whoever_asked_first_is_senior_for_both() {
-        // Both subscribed before either asked.
-        check("a", &[("a", 1), ("b", 1)], Heard::Junior);
-        check("b", &[("a", 1)], Heard::Senior);
-        // B came when A had asked: A hears B's request, B only A's second one.
-        check("a", &[("a", 1), ("b", 1), ("a", 2), ("b", 2)], Heard::Junior);
-        check("b", &[("b", 1), ("a", 2)], Heard::Senior);
-    }
-
-    #[test]
-    fn who_could_not_ask_does_not_know() {
+    /// Calls this with one that asks over a link that never connects.
+    fn with_asking<T>(ask: impl FnOnce(&Asking) -> T) -> T {
         use crate::link::{Address, Transport, Version};
         let address = Address { transport: Transport::Tcp, host: "127.0.0.1".to_owned(), port: 1, path: String::new() };
         let settings = Settings {
@@ -233,19 +239,48 @@ mod tests {
         };
         let link = Link::open(config, |_| ()).unwrap();
         let (topics, nick) = (Topics::new("chat"), Nick::parse("probe-a").unwrap());
-        let asking = Asking { link: &link, topics: &topics, nick: &nick, session: Session::from_random([0; 12]) };
-        // The channel stays open and silent, as while a connection takes too long.
-        let (_silent, events) = unbounded();
-        assert!(matches!(asking.look(&events, Duration::ZERO), Gate::Unknown(_)));
+        let (session, word) = (Session::from_random([0; 12]), "abcabcabcabc".to_owned());
+        ask(&Asking { link: &link, topics: &topics, nick: &nick, instance: "own", session, word })
     }
 
     #[test]
-    fn others_requests_say_nothing() {
-        let mut order = Order::new(NickKey::parse("probe-a").unwrap());
-        let alice = NickKey::parse("alice").unwrap();
-        assert_eq!(order.heard(&alice, br#"{"requester":"alice"}"#), Heard::Nothing);
-        let b = NickKey::parse("probe-b").unwrap();
-        assert_eq!(order.heard(&b, b"not json"), Heard::Nothing);
-        assert_eq!(order.heard(&b, br#"{"requester":"alice"}"#), Heard::Nothing);
+    fn who_could_not_ask_does_not_know() {
+        // The channel stays open and silent, as while a connection takes too long.
+        let (_silent, events) = unbounded();
+        let gate = with_asking(|asking| asking.look(&events, Duration::ZERO));
+        assert!(matches!(gate, Gate::Unknown(_)));
+    }
+
+    #[test]
+    fn only_an_answer_to_an_own_request_proves_a_server() {
+        let judge = |topic: &str, payload: &str| {
+            let topic = Topics::new("chat").parse(topic).unwrap();
+            with_asking(|asking| asking.answered(&topic, payload.as_bytes(), 1)).is_some()
+        };
+        let list = |more: &str| format!(r#"{{"type":"online_users","users":[]{more}}}"#);
+        let answer = list(r#","request":"abcabcabcabc-1""#);
+        assert!(judge("chat/private/probe-a/server", &answer));
+        // Another nick's, without a token, with another's, with one that was not asked with yet; no list.
+        assert!(!judge("chat/private/probe-b/server", &answer));
+        assert!(!judge("chat/private/probe-a/server", &list("")));
+        assert!(!judge("chat/private/probe-a/server", &list(r#","request":"r1""#)));
+        assert!(!judge("chat/private/probe-a/server", &list(r#","request":"abcabcabcabc-2""#)));
+        assert!(!judge("chat/private/probe-a/server", r#"{"type":"pong","request":"abcabcabcabc-1"}"#));
+        // An original server knows no tokens.
+        assert!(judge("chat/private/probe-a", &list("")));
+        assert!(!judge("chat/private/alice", &list("")));
+    }
+
+    #[test]
+    fn what_chat_server_says_is_told_of_another_one_only() {
+        let online = |payload: &str| with_asking(|asking| asking.another_online(payload.as_bytes()));
+        let say = |payload: &str| Rival { who: Who::Answers, online: online(payload) }.to_string();
+        let other = r#"{"type":"server","status":"online","instance":"o\u001b[2J","version":"9","started":"2026-11-22T20:30:00Z"}"#;
+        let text =
+            r"it answers requests; chat/server names instance o\x1b[2J of version 9, started 2026-11-22T20:30:00Z";
+        assert_eq!(say(other), text);
+        let unknown = "it answers requests; chat/server names no other server";
+        assert_eq!(say(&other.replace("online", "offline")), unknown);
+        assert_eq!(say(r#"{"type":"server","status":"online","instance":"own"}"#), unknown);
     }
 }

@@ -28,6 +28,15 @@ enum Event {
     Stop,
 }
 
+/// Another server, since the last connection of this one.
+#[derive(Default)]
+struct Rival {
+    /// The last look found it; what is known of it.
+    answers: Option<String>,
+    /// The log tells of it.
+    is_told: bool,
+}
+
 /// Where it comes from.
 pub struct Inboxes {
     pub link: Receiver<(link::Event, Option<Held>)>,
@@ -47,6 +56,7 @@ pub fn main_loop(chat: &mut Chat, link: &Link, jobs: Sender<Job>, inboxes: &Inbo
 
 fn run(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes) -> ExitCode {
     let mut failure = None;
+    let mut rival = Rival::default();
     loop {
         let event = next_event(inboxes, chat.next_due());
         let now = Now::read();
@@ -71,6 +81,7 @@ fn run(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes) -> ExitCode {
                 chat.handle(now, Input::Message { topic: &message.topic, payload: &message.payload })
             }
             Event::Link(link::Event::Connected { session_present, version, refused, .. }, _) => {
+                rival = Rival::default();
                 let version = if version == Version::V5 { "5" } else { "3.1.1" };
                 info!("connected mqtt={version} session_present={session_present}");
                 for filter in refused {
@@ -83,6 +94,7 @@ fn run(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes) -> ExitCode {
                 chat.handle(now, Input::Lost)
             }
             Event::Link(link::Event::Failed(reason), _) => {
+                rival.answers = None;
                 // What to do about it is said once.
                 match failure.replace(reason.clone()) {
                     Some(known) if known == reason => warn!("cannot connect: {}", reason.what),
@@ -90,17 +102,35 @@ fn run(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes) -> ExitCode {
                 }
                 Vec::new()
             }
-            Event::Link(link::Event::Waiting { delay }, _) => {
-                info!("trying again in {:.1} s", delay.as_secs_f64());
+            Event::Link(link::Event::Barred { why }, _) => {
+                rival.answers = Some(why);
                 Vec::new()
             }
-            Event::Link(link::Event::Barred, _) => {
-                error!("another server serves this chat; stop that one first, or give this one another --topic-root");
-                return ExitCode::from(ANOTHER_SERVER);
+            Event::Link(link::Event::Waiting { delay }, _) => {
+                match &rival.answers {
+                    Some(why) if !rival.is_told => {
+                        rival.is_told = true;
+                        warn!(
+                            "another server seems to serve this chat now ({why}); this one stays away, keeps looking, \
+                             and goes on when nothing answers. If there is no other, somebody forges one: the broker's \
+                             access rules can prevent that, see \"Security\" in docs/protocol.md"
+                        );
+                    }
+                    Some(_) => debug!("looking again for another server in {:.1} s", delay.as_secs_f64()),
+                    None => info!("trying again in {:.1} s", delay.as_secs_f64()),
+                }
+                Vec::new()
             }
-            Event::Link(link::Event::Ended, _) => {
-                return ExitCode::from(failure.map_or(1, |failure| failure.exit_code()));
-            }
+            Event::Link(link::Event::Ended, _) => match rival.answers {
+                Some(why) => {
+                    error!(
+                        "another server serves this chat ({why}); stop that one first, or give this one another \
+                         --topic-root"
+                    );
+                    return ExitCode::from(ANOTHER_SERVER);
+                }
+                None => return ExitCode::from(failure.map_or(1, |failure| failure.exit_code())),
+            },
             Event::Link(other, _) => {
                 debug!("{other:?}");
                 Vec::new()

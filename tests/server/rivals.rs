@@ -1,8 +1,15 @@
-//! One server at a time: the second finds the first and goes, the first notices nothing.
+//! One server at a time: the second finds the first and goes, the first notices nothing. Nobody else can end one that
+//! was connected.
 
 use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, wait_until};
-use super::{await_json, say, spawn_server, start_server};
-use serde_json::json;
+use super::{ask, await_json, say, spawn_server, start_server};
+use crossbeam_channel::{Sender, select, unbounded};
+use mqttchat::link::{
+    Address, Config, Event, LONGEST_WAIT, Link, Publication, Qos, Settings, Subscription, Transport, Version,
+};
+use serde_json::{Value, json};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 #[test]
 fn a_second_server_goes_with_75_and_the_first_notices_nothing() {
@@ -66,7 +73,160 @@ fn what_is_retained_proves_nothing() {
     let stale = json!({"type": "server", "status": "online", "instance": "stale"}).to_string();
     super::publish(&broker, "chat/server", stale, 1, true);
     // As it would come from another server that looks.
-    let request = json!({"requester": "probe-aaaaaaaaaaaa", "request": "r1"}).to_string();
+    let request = json!({"requester": "probe-aaaaaaaaaaaa", "request": "aaaaaaaaaaaa-1"}).to_string();
     super::publish(&broker, "chat/request/users/probe-aaaaaaaaaaaa", request, 1, true);
+    start_server(&broker, data.path(), &[]);
+}
+
+/// How a running server tells of another one.
+const SEEMS: &str = "another server seems to serve this chat";
+
+/// The nick of a server that would have begun to look before all others.
+const OLDER: &str = "probe-000000000000";
+
+/// What a forger publishes when it sees a users request of a server that looks, as topic and payload.
+type Forgery = fn(&Value) -> (String, Value);
+
+/// Publishes a forgery for each such request, until it is dropped.
+struct Forger {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Forger {
+    /// Returns when it hears requests.
+    #[track_caller]
+    fn start(broker: &Broker, forge: Forgery) -> Forger {
+        let (sender, events) = unbounded();
+        let link = Link::open(config(broker), move |event| drop(sender.send(event))).expect("a thread");
+        while !matches!(events.recv_timeout(PATIENCE).expect("a connection"), Event::Connected { .. }) {}
+        let (stop, stopped) = unbounded();
+        let thread = std::thread::spawn(move || {
+            loop {
+                let event = select! {
+                    recv(events) -> event => event,
+                    recv(stopped) -> _ => return,
+                };
+                let Ok(Event::Message(message)) = event else { continue };
+                let request: Value = serde_json::from_slice(&message.payload).unwrap_or_default();
+                let looks = request["requester"].as_str().is_some_and(|nick| nick.starts_with("probe-"));
+                if looks && request["requester"] != OLDER {
+                    let (topic, payload) = forge(&request);
+                    let payload = payload.to_string().into_bytes();
+                    link.publish(Publication { topic, payload, qos: Qos::AtLeastOnce, retain: false, ticket: None });
+                }
+            }
+        });
+        Forger { stop: Some(stop), thread: Some(thread) }
+    }
+}
+
+impl Drop for Forger {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let ended = self.thread.take().map(JoinHandle::join);
+        assert!(std::thread::panicking() || ended.is_none_or(|ended| ended.is_ok()));
+    }
+}
+
+fn config(broker: &Broker) -> Config {
+    let host = "127.0.0.1".to_owned();
+    let address = Address { transport: Transport::Tcp, host, port: broker.port(), path: String::new() };
+    Config {
+        settings: Settings {
+            address,
+            tls: None,
+            username: None,
+            password: None,
+            keep_alive: Duration::from_secs(30),
+            version: Version::Auto,
+        },
+        client_id: "forger".to_owned(),
+        persistent: false,
+        will: None,
+        subscriptions: vec![Subscription::new("chat/request/users/#".to_owned(), Qos::AtLeastOnce)],
+        patient: false,
+        longest_wait: LONGEST_WAIT,
+        gate: None,
+    }
+}
+
+/// What a server would answer.
+fn an_answer(request: &Value) -> (String, Value) {
+    let to = request["requester"].as_str().expect("a nick");
+    let list = json!({"type": "online_users", "users": ["eve"], "count": 1, "request": request["request"]});
+    (format!("chat/private/{to}/server"), list)
+}
+
+/// What is no answer to it.
+fn no_answer(request: &Value) -> (String, Value) {
+    let (topic, mut list) = an_answer(request);
+    list["request"] = "r1".into();
+    (topic, list)
+}
+
+/// A request of somebody who would have asked before.
+fn an_older_request(_: &Value) -> (String, Value) {
+    let request = json!({"requester": OLDER, "session": super::FIRST_RUN, "request": "000000000000-2"});
+    (format!("chat/request/users/{OLDER}"), request)
+}
+
+/// Restarts the broker while the server stands still, so that something can be there before it is back.
+#[track_caller]
+fn meanwhile<T>(broker: &mut Broker, server: &mut Program, happens: impl FnOnce(&Broker) -> T) -> T {
+    server.skip_lines_so_far();
+    server.signal(libc::SIGSTOP);
+    broker.kill();
+    broker.start_again();
+    let value = happens(broker);
+    server.signal(libc::SIGCONT);
+    value
+}
+
+/// It told of another server once, is online again, and answers.
+#[track_caller]
+fn check_it_serves_again(broker: &Broker, server: &mut Program) {
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    let log = server.lines(Stream::Err);
+    assert_eq!(log.iter().filter(|line| line.contains(SEEMS)).count(), 1, "{log:#?}");
+    let mut watcher = Subscriber::start(broker, &["chat/private/#"]);
+    ask(broker, &mut watcher, "ping", "p1", json!({}));
+}
+
+#[test]
+fn who_forges_another_server_ends_none_that_was_connected() {
+    for forge in [an_answer as Forgery, an_older_request] {
+        let (mut broker, data) = (Broker::start(), TempDir::new());
+        let mut server = start_server(&broker, data.path(), &[]);
+        let forger = meanwhile(&mut broker, &mut server, |broker| Forger::start(broker, forge));
+        server.wait_for_line(Stream::Err, SEEMS, PATIENCE);
+        // It keeps looking, with a new client identifier each time.
+        let looks = |broker: &Broker| broker.log().matches(" as mqttchat-").count();
+        let before = looks(&broker);
+        wait_until(PATIENCE, "two more looks", || looks(&broker) >= before + 2);
+        drop(forger);
+        check_it_serves_again(&broker, &mut server);
+    }
+}
+
+#[test]
+fn a_server_that_was_connected_waits_until_another_one_is_gone() {
+    let (mut broker, first_data, second_data) = (Broker::start(), TempDir::new(), TempDir::new());
+    let mut first = start_server(&broker, first_data.path(), &[]);
+    let mut second = meanwhile(&mut broker, &mut first, |broker| start_server(broker, second_data.path(), &[]));
+    let told = first.wait_for_line(Stream::Err, SEEMS, PATIENCE);
+    assert!(told.contains("it answers requests; chat/server names instance "), "{told}");
+    second.signal(libc::SIGTERM);
+    assert_eq!(second.exit_code(PATIENCE), 0);
+    check_it_serves_again(&broker, &mut first);
+}
+
+#[test]
+fn at_its_start_a_server_goes_before_an_answer_to_its_own_request_only() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let forger = Forger::start(&broker, an_answer);
+    assert_eq!(spawn_server(&broker, data.path(), &[]).exit_code(PATIENCE), 75);
+    drop(forger);
+    let _forger = Forger::start(&broker, no_answer);
     start_server(&broker, data.path(), &[]);
 }

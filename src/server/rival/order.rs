@@ -1,0 +1,103 @@
+//! Pure: which of the servers that look for each other at the same time asked first, by the order in which the broker
+//! passed their requests on.
+
+use super::PREFIX;
+use crate::protocol::{NickKey, Request, RequestKind, Token};
+use std::collections::HashSet;
+
+/// Kept by one that looks.
+pub struct Order {
+    own: NickKey,
+    own_heard: bool,
+    juniors: HashSet<NickKey>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It has nothing to do with looking.
+    Nothing,
+    /// Another one that asked after this one: it is to be answered, with its token.
+    Junior(Token),
+    /// Another one that asked before.
+    Senior,
+}
+
+impl Order {
+    pub fn new(own: NickKey) -> Order {
+        Order { own, own_heard: false, juniors: HashSet::new() }
+    }
+
+    pub fn heard(&mut self, sender: &NickKey, payload: &[u8]) -> Heard {
+        if *sender == self.own {
+            self.own_heard = true;
+            return Heard::Nothing;
+        }
+        let Ok(request) = Request::parse(payload, RequestKind::Users) else { return Heard::Nothing };
+        if !sender.as_str().starts_with(PREFIX) || request.requester.key() != sender {
+            return Heard::Nothing;
+        }
+        // Which of its two requests it is.
+        let Some((token, time)) = request.token.and_then(|token| {
+            let time = token.as_str().rsplit_once('-')?.1.parse::<u8>().ok()?;
+            Some((token, time))
+        }) else {
+            return Heard::Nothing;
+        };
+        // A second request whose first was not heard comes from one that asked before this one could hear it.
+        if self.own_heard && time == 1 {
+            self.juniors.insert(sender.clone());
+        }
+        if self.juniors.contains(sender) { Heard::Junior(token) } else { Heard::Senior }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Nick;
+
+    fn token(time: u64) -> Token {
+        Token::parse(&format!("abcabcabcabc-{time}")).unwrap()
+    }
+
+    /// What each of two that look hears, `(who asks, which time)` in the broker's order; and what it makes of the last.
+    #[track_caller]
+    fn check(own: &str, heard: &[(&str, u64)], expected: Heard) {
+        let nick = |name: &str| Nick::parse(&format!("{PREFIX}{name}")).unwrap();
+        let mut order = Order::new(nick(own).key().clone());
+        let mut last = Heard::Nothing;
+        for (name, time) in heard {
+            let request = Request {
+                requester: nick(name),
+                timestamp: None,
+                session: None,
+                token: Some(token(*time)),
+                history: Default::default(),
+                search: Default::default(),
+            };
+            last = order.heard(nick(name).key(), &request.to_json(RequestKind::Users));
+        }
+        assert_eq!(last, expected, "{own} heard {heard:?}");
+    }
+
+    #[test]
+    fn whoever_asked_first_is_senior_for_both() {
+        // Both subscribed before either asked.
+        check("a", &[("a", 1), ("b", 1)], Heard::Junior(token(1)));
+        check("b", &[("a", 1)], Heard::Senior);
+        // B came when A had asked: A hears B's request, B only A's second one.
+        check("a", &[("a", 1), ("b", 1), ("a", 2), ("b", 2)], Heard::Junior(token(2)));
+        check("b", &[("b", 1), ("a", 2)], Heard::Senior);
+    }
+
+    #[test]
+    fn others_requests_say_nothing() {
+        let mut order = Order::new(NickKey::parse("probe-a").unwrap());
+        let alice = NickKey::parse("alice").unwrap();
+        assert_eq!(order.heard(&alice, br#"{"requester":"alice"}"#), Heard::Nothing);
+        let b = NickKey::parse("probe-b").unwrap();
+        assert_eq!(order.heard(&b, b"not json"), Heard::Nothing);
+        assert_eq!(order.heard(&b, br#"{"requester":"alice"}"#), Heard::Nothing);
+        assert_eq!(order.heard(&b, br#"{"requester":"probe-b","request":"x"}"#), Heard::Nothing);
+    }
+}
