@@ -24,7 +24,7 @@ mod worker;
 
 pub use failure::{Failure, FailureKind};
 pub use masked_write::{masked_writes, tls_in_use};
-pub use settings::{Address, Qos, Settings, Tls, Transport, Version};
+pub use settings::{Address, Qos, Settings, Tls, Transport, Version, canonical_host};
 
 use crossbeam_channel::Sender;
 use std::io;

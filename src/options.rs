@@ -13,6 +13,7 @@ mod given;
 mod help;
 mod login;
 mod manual;
+mod other_broker;
 mod table;
 mod tls;
 mod transfer;
@@ -145,7 +146,11 @@ fn invocation(
     let mut warnings = Vec::new();
     let in_file = option_file(subcommand, &typed, environment, &mut warnings)?;
     let in_environment = Level::from_environment(subcommand, environment)?;
-    let given = Given { levels: [typed, in_environment, in_file] };
+    let mut given = Given { levels: [typed, in_environment, in_file], left_out: Vec::new() };
+    if subcommand.flag("host").is_some() {
+        warnings.extend(other_broker::leave_out(&mut given)?);
+    }
+    let given = given;
     let connected = |warnings| connection(&given, environment, warnings);
     let invocation = match subcommand {
         Subcommand::Server => Invocation::Server(server(&given, connected(warnings)?, environment)?),

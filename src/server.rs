@@ -25,7 +25,7 @@ mod shell;
 mod stats;
 mod store;
 
-use crate::link::{self, Link, Qos, Subscription};
+use crate::link::{self, Link, Qos, Subscription, canonical_host};
 use crate::now::Now;
 use crate::options::ServerOptions;
 use crate::protocol::{Status, Topic, Topics};
@@ -209,7 +209,7 @@ fn claim(history: &History, options: &ServerOptions) -> Result<(), String> {
     let unusable = |error: history::Error| format!("the database cannot be used: {error}");
     let broker = options.connection.settings.address.to_string();
     match history.broker().map_err(unusable)? {
-        Some(known) if on_this_machine(&known) == on_this_machine(&broker) => return Ok(()),
+        Some(known) if canonical(&known) == canonical(&broker) => return Ok(()),
         // That server has heard nobody, perhaps never reached its broker.
         Some(_) if history.is_empty().map_err(unusable)? => {}
         Some(known) if !options.data_dir_is_chosen => {
@@ -225,10 +225,12 @@ fn claim(history: &History, options: &ServerOptions) -> Result<(), String> {
     history.set_broker(&broker).map_err(unusable)
 }
 
-/// An address with one name for this machine, which has several.
-fn on_this_machine(address: &str) -> String {
-    let port = ["localhost:", "127.0.0.1:", "[::1]:"].iter().find_map(|name| address.strip_prefix(name));
-    port.map_or(address.to_owned(), |port| format!("localhost:{port}"))
+/// `host:port` with the host's one name.
+fn canonical(address: &str) -> String {
+    let Some((host, port)) = address.rsplit_once(':') else {
+        return address.to_owned();
+    };
+    format!("{}:{port}", canonical_host(host.trim_start_matches('[').trim_end_matches(']')))
 }
 
 enum Opened {
@@ -273,10 +275,10 @@ mod tests {
 
     #[test]
     fn this_machine_has_several_names() {
-        assert_eq!(on_this_machine("127.0.0.1:1883"), on_this_machine("localhost:1883"));
-        assert_eq!(on_this_machine("[::1]:1883"), on_this_machine("localhost:1883"));
-        assert_ne!(on_this_machine("localhost:1884"), on_this_machine("localhost:1883"));
-        assert_eq!(on_this_machine("broker.example.com:1883"), "broker.example.com:1883");
+        assert_eq!(canonical("127.0.0.1:1883"), canonical("localhost:1883"));
+        assert_eq!(canonical("[::1]:1883"), canonical("localhost:1883"));
+        assert_ne!(canonical("localhost:1884"), canonical("localhost:1883"));
+        assert_eq!(canonical("Broker.example.com:1883"), "broker.example.com:1883");
     }
 
     #[test]

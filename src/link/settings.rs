@@ -2,6 +2,7 @@
 //! Plain data; `options` fills it, `link` and `check` read it.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +34,15 @@ impl fmt::Display for Address {
         } else {
             write!(f, "{}:{}", self.host, self.port)
         }
+    }
+}
+
+/// A host with one name if it is this machine, which has several, and in the case that all its spellings share.
+pub fn canonical_host(host: &str) -> String {
+    match host.parse::<IpAddr>() {
+        Ok(ip) if ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST => "localhost".to_owned(),
+        Ok(ip) => ip.to_string(),
+        Err(_) => host.to_lowercase(),
     }
 }
 

@@ -2,10 +2,13 @@
 
 use super::broker::{self, Broker, BrokerError};
 use super::error::UsageError;
-use super::given::{Given, Item};
+use super::given::{Given, Item, Level};
 
 /// The level of a broker that nobody named: after all others.
 const NOWHERE: usize = usize::MAX;
+
+/// The port that means TLS, whatever else is said.
+pub(super) const PORT_OF_TLS: u16 = 8883;
 
 /// The broker, and the level of what was given that names it.
 pub(super) struct Named {
@@ -30,50 +33,65 @@ impl Named {
         self.level == NOWHERE
     }
 
-    /// Find it; localhost where nobody named one.
+    /// Find it; localhost if nobody named one. Options for other brokers must have been left out before.
     pub fn find(given: &Given) -> Result<Named, UsageError> {
-        let in_broker = |error: BrokerError| UsageError::new(format!("BROKER: {error}"));
         for (index, level) in given.levels.iter().enumerate() {
-            let (url, host) = (level.item("url"), level.item("host"));
-            let broker = match (level.words.as_slice(), url, host) {
-                ([], None, None) => continue,
-                ([], Some(url), None) => {
-                    Broker::parse_url(&url.value).map_err(|error| url.wrong(&error.to_string()))?
-                }
-                ([], None, Some(item)) => {
-                    let host = broker::parse_host(&item.value);
-                    let host = host
-                        .map_err(|error| item.wrong(&format!("{error}; a port is given by --port, a URL by --url")))?;
-                    Broker { host, ..Broker::default() }
-                }
-                ([word], None, None) => Broker::parse(word).map_err(in_broker)?,
-                ([word, port], None, None) => {
-                    let mut broker = match word.contains("://") {
-                        true => Broker::parse_url(word).map_err(in_broker)?,
-                        false => Broker { host: broker::parse_host(word).map_err(in_broker)?, ..Broker::default() },
-                    };
-                    let port = broker::parse_port(port).map_err(in_broker)?;
-                    if broker.port.replace(port).is_some() {
-                        return Err(UsageError::new("BROKER names the port twice; once is enough"));
-                    }
-                    broker
-                }
-                ([_, _, extra, ..], _, _) => {
-                    let problem = format!("{extra:?} is one word too many; BROKER is a host and a port");
-                    return Err(UsageError::new(problem));
-                }
-                (words, url, host) => {
-                    let named = [(!words.is_empty()).then_some("BROKER"), url.map(|_| "--url"), host.map(|_| "--host")];
-                    let named: Vec<_> = named.into_iter().flatten().collect();
-                    let problem = format!("the broker is named by {}; once is enough", named.join(" and by "));
-                    return Err(UsageError::new(problem));
-                }
+            let Some(broker) = broker_of(level)? else {
+                continue;
             };
+            if broker.scheme.is_none() {
+                // A host alone can be the one of a URL below, which says more about it.
+                for (level, below) in given.levels.iter().enumerate().skip(index + 1) {
+                    if below.item("url").is_some()
+                        && let Some(broker) = broker_of(below)?
+                    {
+                        return Ok(Named { broker, level });
+                    }
+                }
+            }
             return Ok(Named { broker, level: index });
         }
         let broker = Broker { host: "localhost".to_string(), ..Broker::default() };
         Ok(Named { broker, level: NOWHERE })
     }
+}
+
+/// The broker that a level names; its port may stand in an option beside it.
+pub(super) fn broker_of(level: &Level) -> Result<Option<Broker>, UsageError> {
+    let in_broker = |error: BrokerError| UsageError::new(format!("BROKER: {error}"));
+    let (url, host) = (level.item("url"), level.item("host"));
+    Ok(Some(match (level.words.as_slice(), url, host) {
+        ([], None, None) => return Ok(None),
+        ([], Some(url), None) => Broker::parse_url(&url.value).map_err(|error| url.wrong(&error.to_string()))?,
+        ([], None, Some(item)) => {
+            let host = broker::parse_host(&item.value);
+            let host =
+                host.map_err(|error| item.wrong(&format!("{error}; a port is given by --port, a URL by --url")))?;
+            Broker { host, ..Broker::default() }
+        }
+        ([word], None, None) => Broker::parse(word).map_err(in_broker)?,
+        ([word, port], None, None) => {
+            let mut broker = match word.contains("://") {
+                true => Broker::parse_url(word).map_err(in_broker)?,
+                false => Broker { host: broker::parse_host(word).map_err(in_broker)?, ..Broker::default() },
+            };
+            let port = broker::parse_port(port).map_err(in_broker)?;
+            if broker.port.replace(port).is_some() {
+                return Err(UsageError::new("BROKER names the port twice; once is enough"));
+            }
+            broker
+        }
+        ([_, _, extra, ..], _, _) => {
+            let problem = format!("{extra:?} is one word too many; BROKER is a host and a port");
+            return Err(UsageError::new(problem));
+        }
+        (words, url, host) => {
+            let named = [(!words.is_empty()).then_some("BROKER"), url.map(|_| "--url"), host.map(|_| "--host")];
+            let named: Vec<_> = named.into_iter().flatten().collect();
+            let problem = format!("the broker is named by {}; once is enough", named.join(" and by "));
+            return Err(UsageError::new(problem));
+        }
+    }))
 }
 
 /// The port, where one was given. A URL without a port stands for its scheme's, so that what
@@ -95,4 +113,14 @@ pub(super) fn port(given: &Given, named: &Named) -> Result<Option<u16>, UsageErr
         }
     }
     Ok(None)
+}
+
+/// The port of a broker for which none was given.
+pub(super) fn default_port(is_websocket: bool, has_tls: bool) -> u16 {
+    match (is_websocket, has_tls) {
+        (false, false) => 1883,
+        (false, true) => PORT_OF_TLS,
+        (true, false) => 80,
+        (true, true) => 443,
+    }
 }

@@ -138,6 +138,15 @@ impl Broker {
     }
 }
 
+/// A URL without the user and password in it; `mqtt://alice:secret@host` becomes `mqtt://host`.
+pub(super) fn without_login(url: &str) -> String {
+    let bare = url.split_once("://").and_then(|(scheme, rest)| {
+        let (_, address) = rest.rsplit_once('@')?;
+        Some(format!("{scheme}://{address}"))
+    });
+    bare.unwrap_or_else(|| url.to_owned())
+}
+
 /// Read a host that stands alone; an IPv6 address with or without its brackets.
 pub(super) fn parse_host(text: &str) -> Result<String, BrokerError> {
     if let Some(inside) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {

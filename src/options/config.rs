@@ -3,7 +3,7 @@
 
 use super::Connection;
 use super::address::Named;
-use super::given::{Given, Item};
+use super::given::{Given, Item, LeftOut};
 use super::table::{Flag, Subcommand};
 
 /// What stands in the place of a password.
@@ -21,6 +21,14 @@ pub(super) fn config(subcommand: Subcommand, given: &Given, connection: Option<&
             match connected.as_ref().and_then(|(connection, named)| of_broker(flag, given, connection, named)) {
                 Some((value, origin)) => line(&mut text, flag, &value, &origin),
                 None => option(&mut text, flag, given),
+            }
+            for LeftOut { level, item, broker } in given.left_out.iter().filter(|out| out.item.flag.long == flag.long) {
+                line(
+                    &mut text,
+                    flag,
+                    &printable(item),
+                    &format!("not used, it is for {broker}: {}", origin(*level, item)),
+                );
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::address::{Named, port};
+use super::address::{Named, default_port, port};
 use super::environment::Environment;
 use super::error::UsageError;
 use super::given::Given;
@@ -28,12 +28,6 @@ pub(super) fn connection(
         warnings.push("--insecure has no effect without TLS".to_string());
     }
     let is_websocket = named.broker.scheme.is_some_and(|scheme| scheme.is_websocket);
-    let default_port = match (is_websocket, tls.is_some()) {
-        (false, false) => 1883,
-        (false, true) => 8883,
-        (true, false) => 80,
-        (true, true) => 443,
-    };
     let (username, password) = login(given, environment, &named, &mut warnings)?;
     Ok(Connection {
         ask_password: username.is_some() && password.is_none(),
@@ -41,7 +35,7 @@ pub(super) fn connection(
             address: Address {
                 transport: if is_websocket { Transport::WebSocket } else { Transport::Tcp },
                 host: named.broker.host,
-                port: port.unwrap_or(default_port),
+                port: port.unwrap_or(default_port(is_websocket, tls.is_some())),
                 path: named.broker.path,
             },
             tls,

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use getopts::{Fail, Options};
 
+use super::broker;
 use super::environment::Environment;
 use super::error::{UsageError, reason};
 use super::table::{Flag, GROUPS, Group, Subcommand};
@@ -86,6 +87,18 @@ impl Level {
     /// All of it, in its order.
     pub fn items(&self) -> &[Item] {
         &self.items
+    }
+
+    /// Take out of it every option of these long names.
+    pub fn take(&mut self, longs: &[&str]) -> Vec<Item> {
+        self.items.extract_if(.., |item| longs.contains(&item.flag.long)).collect()
+    }
+
+    /// Let the URL that names the broker name nobody who logs in.
+    pub fn take_login_of_url(&mut self) {
+        if let Some(url) = self.items.iter_mut().find(|item| item.flag.long == "url") {
+            url.value = broker::without_login(&url.value);
+        }
     }
 
     fn add(&mut self, flag: &'static Flag, value: String, origin: String) -> Result<(), UsageError> {
@@ -188,10 +201,22 @@ impl Level {
     }
 }
 
+/// An option of the environment or the option file that is for another broker than the one in use.
+#[derive(Debug)]
+pub(super) struct LeftOut {
+    /// Index in [`Given::levels`].
+    pub level: usize,
+    pub item: Item,
+    /// `host:port` of the broker that it is for.
+    pub broker: String,
+}
+
 /// Every level, the one that counts most first.
 #[derive(Debug)]
 pub(super) struct Given {
     pub levels: [Level; 3],
+    /// What is in no level any more.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Given {

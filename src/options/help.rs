@@ -17,8 +17,10 @@ BROKER: host, host:port, [IPv6]:port, or \"host port\" as two words, or
 const ORDER: &str = "\
 What counts: the option, else the environment, else the option file, else the
 default. An option file holds one \"--option value\" a line; a line that begins
-with # is a comment; options of other subcommands are passed over. RUST_LOG in
-the environment sets what is logged.
+with # is a comment; options of other subcommands are passed over. A login,
+port, client identifier and TLS options in it are only for the broker that it
+names (localhost if none); MQTT_ variables only for MQTT_BROKER_HOST, if that is
+set. RUST_LOG in the environment sets what is logged.
 ";
 
 const EXIT_CODES: &str = "\

@@ -22,7 +22,10 @@ with any of --cafile, --capath and --cert; then the certificate's chain and its 
 
 const ORDER: &str = "\
 What counts is the option, else the environment, else the option file, else the default. An option file holds one
-\"--option value\" a line; a line that begins with # is a comment; options of other subcommands are passed over.";
+\"--option value\" a line; a line that begins with # is a comment; options of other subcommands are passed over.
+A login, port, client identifier and TLS options in it are only for the broker that it names (localhost, if it names
+none); MQTT_ variables only for MQTT_BROKER_HOST, if that is set. With another broker they are not used, and a line says
+so.";
 
 const FILES: [(&str, &str); 3] = [
     ("$XDG_CONFIG_HOME/mqttchat, else ~/.config/mqttchat", "the option file"),

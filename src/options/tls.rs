@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::address::Named;
+use super::address::{Named, PORT_OF_TLS};
+use super::broker::Broker;
 use super::environment::Environment;
 use super::error::{UsageError, reason};
-use super::given::{Given, Item};
+use super::given::{Given, Item, Level};
 use crate::link::Tls;
 
 /// Whether TLS is used: the first level that says anything about it decides, then the port.
@@ -16,18 +17,18 @@ pub(super) fn is_used(given: &Given, named: &Named, port: Option<u16>) -> Result
         _ => {}
     }
     given.one_of(&["tls", "no-tls"])?;
-    for (index, level) in given.levels.iter().enumerate() {
-        if level.item("no-tls").is_some() {
-            return Ok(false);
-        }
-        let scheme = named.at(index).and_then(|broker| broker.scheme);
-        let is_secure_url = scheme.is_some_and(|scheme| scheme.is_secure);
-        let longs = ["tls", "cafile", "capath", "cert"];
-        if is_secure_url || longs.iter().any(|long| level.item(long).is_some()) {
-            return Ok(true);
-        }
+    let said = given.levels.iter().enumerate().find_map(|(index, level)| said(level, named.at(index)));
+    Ok(said.unwrap_or(port == Some(PORT_OF_TLS)))
+}
+
+/// Whether a level says to use TLS, itself or by the broker that it names; `None` if it says nothing about it.
+pub(super) fn said(level: &Level, named: Option<&Broker>) -> Option<bool> {
+    let is_secure_url = named.and_then(|broker| broker.scheme).is_some_and(|scheme| scheme.is_secure);
+    let is_on = is_secure_url || ["tls", "cafile", "capath", "cert"].iter().any(|long| level.item(long).is_some());
+    match level.item("no-tls") {
+        Some(_) => Some(false),
+        None => is_on.then_some(true),
     }
-    Ok(port == Some(8883))
 }
 
 /// What the connection trusts and shows. Every file is read, so that a bad one is named here.

@@ -29,7 +29,7 @@ fn each_value_has_its_origin() {
         "client",
         &["--host localhost | default", "--port 1883 | default", "--qos | default: 1", "--url | not given"],
     );
-    let file = "\n--port 1884\n--topic-root ours\n--json\n";
+    let file = "--host e\n--port 1884\n--topic-root ours\n--json\n";
     check(
         World { variables: "MQTT_BROKER_HOST=e\nMQTTCHAT_NICK=alice", option_file: Some(file) },
         "client -q 0 --room a --room b",
@@ -52,7 +52,7 @@ fn each_value_has_its_origin() {
 #[test]
 fn what_an_address_says_holds() {
     check(
-        option_file("--host f\n--port 1884\n--username f"),
+        option_file("--host h\n--port 8883\n--username f"),
         "client mqtts://bob:secret@h",
         &[
             "--host h | command line: BROKER",
@@ -92,10 +92,6 @@ fn a_password_is_never_printed() {
 fn one_that_is_not_used_is_not_printed_either() {
     let not_used = "| not used: option file: \"/home/a/.config/mqttchat\" line 1";
     check(BARE, "client -P secret", &["--password (hidden) | not used: command line", "--username | not given"]);
-    for line in ["client h", "client --host h"] {
-        let url = option_file("--url mqtt://bob:secret@f");
-        check(url, line, &[&format!("--url mqtt://bob:(hidden)@f {not_used}"), "--username | not given"]);
-    }
     check(
         option_file("--password secret\n--username bob"),
         "client --password-file /etc/password",
@@ -103,8 +99,42 @@ fn one_that_is_not_used_is_not_printed_either() {
     );
     check(
         option_file("--password-file /etc/password"),
-        "client mqtt://bob:secret@h",
+        "client mqtt://bob:secret@localhost",
         &["--password (hidden) | command line: BROKER", &format!("--password-file /etc/password {not_used}")],
+    );
+}
+
+#[test]
+fn what_is_for_another_broker_is_left_out() {
+    let from = "option file: \"/home/a/.config/mqttchat\" line";
+    check(
+        option_file("--host f\n--port 8883\n--username alice\n--password-file /etc/password\n--topic-root ours"),
+        "client h:31999",
+        &[
+            "--host h | command line: BROKER",
+            "--port 31999 | command line: BROKER",
+            &format!("--port 8883 | not used, it is for f:8883: {from} 2"),
+            "--username | not given",
+            &format!("--username alice | not used, it is for f:8883: {from} 3"),
+            "--password-file | not given",
+            &format!("--password-file /etc/password | not used, it is for f:8883: {from} 4"),
+            &format!("--topic-root ours | {from} 5"),
+        ],
+    );
+    for line in ["client h", "client --host h"] {
+        let url = option_file("--url mqtt://bob:secret@f");
+        let left_out = format!("--url mqtt://bob:(hidden)@f | not used, it is for f:1883: {from} 1");
+        check(url, line, &["--url | not given", &left_out, "--username | not given"]);
+    }
+    check(
+        variables("MQTT_BROKER_HOST=e\nMQTT_USERNAME=bob\nMQTT_PASSWORD=secret"),
+        "client h",
+        &[
+            "--username | not given",
+            "--username bob | not used, it is for e:1883: environment: MQTT_USERNAME",
+            "--password | default: with -u on a terminal: asked for",
+            "--password (hidden) | not used, it is for e:1883: environment: MQTT_PASSWORD",
+        ],
     );
 }
 

@@ -3,13 +3,14 @@
 mod accepted;
 mod config;
 mod laws;
+mod other_broker;
 mod refused;
 
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
-use mqttchat::link::Transport;
+use mqttchat::link::{Settings, Transport};
 use mqttchat::options::{ClientOptions, Connection, Environment, Invocation, ServerOptions, parse};
 
 /// Where the option file of these tests is.
@@ -84,13 +85,7 @@ impl World<'_> {
     #[track_caller]
     fn check_address(&self, line: &str, expected: &str) {
         let settings = self.connection(line).settings;
-        let scheme = match (settings.address.transport, settings.tls.is_some()) {
-            (Transport::Tcp, false) => "tcp",
-            (Transport::Tcp, true) => "tls",
-            (Transport::WebSocket, false) => "ws",
-            (Transport::WebSocket, true) => "wss",
-        };
-        let address = format!("{scheme}://{}{}", settings.address, settings.address.path);
+        let address = format!("{}://{}{}", scheme(&settings), settings.address, settings.address.path);
         assert_eq!(address, expected, "{line}");
     }
 
@@ -108,6 +103,15 @@ impl World<'_> {
 }
 
 const BARE: World = World { variables: "", option_file: None };
+
+fn scheme(settings: &Settings) -> &'static str {
+    match (settings.address.transport, settings.tls.is_some()) {
+        (Transport::Tcp, false) => "tcp",
+        (Transport::Tcp, true) => "tls",
+        (Transport::WebSocket, false) => "ws",
+        (Transport::WebSocket, true) => "wss",
+    }
+}
 
 fn variables(variables: &str) -> World<'_> {
     World { variables, ..BARE }
