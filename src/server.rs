@@ -14,6 +14,7 @@ mod chat;
 mod delays;
 mod direct;
 mod door;
+mod farewell;
 pub mod folder;
 pub mod history;
 mod marks;
@@ -50,8 +51,6 @@ const ANOTHER_SERVER: u8 = 75;
 const TICK: Duration = Duration::from_millis(500);
 /// The longest wait before the next attempt to connect: there is one server, and everybody misses it.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// How long the last words may take.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A server that starts says again how far the rooms of so many of the newest messages have come: more than the one
 /// before can have committed without saying so, at the rates that are seen.
 const RESUMED: usize = 500;
@@ -149,8 +148,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     let link = Link::open(link_config, on_event).map_err(thread)?;
 
     let inboxes = Inboxes { link: link_inbox, store: store_inbox, ticks, stop, door };
-    let code = shell::main_loop(&mut chat, &link, jobs, &inboxes);
-    link.close(Some(chat.server_info(Status::Offline)), CLOSE_TIMEOUT);
+    let code = shell::main_loop(&mut chat, link, jobs, &inboxes, &connection.settings);
     // It ends when nobody can give it jobs any more.
     if store.join().is_err() {
         return Err("the store ended by a fault of its own".to_owned());

@@ -78,6 +78,12 @@ impl Acks {
         due
     }
 
+    /// Nobody is to wait for another time: all that is to be told is due now.
+    pub fn hurry(&mut self) {
+        let waiting = self.senders.iter().filter(|(_, told)| !told.seq.is_empty());
+        self.ready.extend(waiting.map(|(sender, _)| sender.clone()));
+    }
+
     /// When [`Acks::due`] has something to tell, where time alone makes it so.
     pub fn next_due(&self) -> Option<Instant> {
         (self.waiting > 0).then(|| self.times.front().map(|(at, _)| *at)).flatten()
@@ -164,6 +170,19 @@ mod tests {
         // One commit of many is told in one.
         desk.add("alice", 1, 300..=4_000);
         assert_eq!(desk.due(230), ["alice: [(300, 4000)]"]);
+    }
+
+    #[test]
+    fn in_a_hurry_all_are_told_at_once() {
+        let mut desk = Desk::new();
+        desk.add("alice", 1, [1]);
+        desk.add("bob", 1, [1]);
+        desk.due(0);
+        desk.add("alice", 1, [2, 3]);
+        desk.acks.hurry();
+        assert_eq!((desk.due(10), desk.next()), (vec!["alice: [(2, 3)]".to_owned()], None));
+        desk.acks.hurry();
+        assert_eq!(desk.due(20), [""; 0]);
     }
 
     #[test]

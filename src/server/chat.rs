@@ -120,6 +120,10 @@ impl Chat {
             Input::TurnedAway(count) => self.turned_away(now, count),
             Input::Tick => self.tick(now, &mut outputs),
             Input::Due => {}
+            Input::Leaving => {
+                self.acks.hurry();
+                self.marks.hurry(now.instant);
+            }
         }
         self.tell_what_is_stored(now, &mut outputs);
         let changes = self.roster.take_changes(now, false);
@@ -139,6 +143,10 @@ impl Chat {
     /// Random per run.
     pub fn instance(&self) -> &str {
         &self.config.instance
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.connected
     }
 
     /// What the server says of itself, retained; `Offline` is its will, and its last word at a clean stop.

@@ -1,12 +1,12 @@
 //! The main thread's loop: waits for whatever happens, gives it to the chat, and does what the chat says.
 
-use super::ANOTHER_SERVER;
 use super::chat::{Chat, Input, Output};
 use super::door::{Door, Gauge, Held};
 use super::questions::Queue;
 use super::roster::Change;
 use super::store::{Answer, Job};
-use crate::link::{self, Link, Version};
+use super::{ANOTHER_SERVER, farewell};
+use crate::link::{self, Link, Message, Publication, Settings, Version};
 use crate::now::Now;
 use crate::protocol::NickKey;
 use crossbeam_channel::{Receiver, Sender, select};
@@ -47,10 +47,10 @@ pub struct Inboxes {
 }
 
 /// Runs until a signal ends it, or something that cannot mend itself. The store ends with its jobs, after this.
-pub fn main_loop(chat: &mut Chat, link: &Link, jobs: Sender<Job>, inboxes: &Inboxes) -> ExitCode {
+pub fn main_loop(chat: &mut Chat, link: Link, jobs: Sender<Job>, inboxes: &Inboxes, settings: &Settings) -> ExitCode {
     let mut hands = Hands::new(link, jobs);
     let code = run(chat, &mut hands, inboxes);
-    hands.give_last_seats();
+    farewell::take_leave(chat, &mut hands, inboxes, settings);
     code
 }
 
@@ -74,11 +74,9 @@ fn run(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes) -> ExitCode {
             }
             Event::Due => chat.handle(now, Input::Due),
             Event::Store(answer) => chat.handle(now, answer),
-            // Nothing that is to be heard is retained: this would be counted again with every connection.
-            Event::Link(link::Event::Message(message), _) if message.retained => Vec::new(),
             Event::Link(link::Event::Message(message), weight) => {
                 held = weight;
-                chat.handle(now, Input::Message { topic: &message.topic, payload: &message.payload })
+                heard(chat, now, &message)
             }
             Event::Link(link::Event::Connected { session_present, version, refused, .. }, _) => {
                 rival = Rival::default();
@@ -136,11 +134,17 @@ fn run(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes) -> ExitCode {
                 Vec::new()
             }
         };
-        for output in outputs {
-            hands.perform(output, &mut held);
-        }
+        hands.obey(outputs, &mut held);
         hands.give_seats();
     }
+}
+
+pub fn heard(chat: &mut Chat, now: Now, message: &Message) -> Vec<Output> {
+    // Nothing that is to be heard is retained: this would be counted again with every connection.
+    if message.retained {
+        return Vec::new();
+    }
+    chat.handle(now, Input::Message { topic: &message.topic, payload: &message.payload })
 }
 
 fn next_event(inboxes: &Inboxes, due: Option<Instant>) -> Event {
@@ -158,8 +162,9 @@ fn next_event(inboxes: &Inboxes, due: Option<Instant>) -> Event {
 }
 
 /// Does what the chat says.
-struct Hands<'a> {
-    link: &'a Link,
+pub struct Hands {
+    /// `None`: closed.
+    link: Option<Link>,
     jobs: Sender<Job>,
     questions: Queue,
     /// Presences that the store was not given yet, the latest of each person: it is given more when it has kept those
@@ -168,21 +173,37 @@ struct Hands<'a> {
     seats_given: Gauge,
 }
 
-impl<'a> Hands<'a> {
-    fn new(link: &'a Link, jobs: Sender<Job>) -> Hands<'a> {
-        Hands { link, jobs, questions: Queue::default(), seats: BTreeMap::new(), seats_given: Gauge::default() }
+impl Hands {
+    fn new(link: Link, jobs: Sender<Job>) -> Hands {
+        let (seats, seats_given) = (BTreeMap::new(), Gauge::default());
+        Hands { link: Some(link), jobs, questions: Queue::default(), seats, seats_given }
     }
 
     /// `held`: by what is handled just now; it goes with what is kept of it.
-    fn perform(&mut self, output: Output, held: &mut Option<Held>) {
-        match output {
-            Output::Publish(publication) => self.link.publish(publication),
-            Output::Keep(keep) => self.give(Job::Keep(keep, held.take())),
-            Output::Seats(changes) => self.seats.extend(changes.into_iter().map(|change| (change.key.clone(), change))),
-            Output::Ask(question) => match self.questions.enter(&question) {
-                Some(held) => self.give(Job::Ask(question, Some(held))),
-                None => debug!("a question was not asked: too many wait"),
-            },
+    pub fn obey(&mut self, outputs: Vec<Output>, held: &mut Option<Held>) {
+        for output in outputs {
+            match output {
+                Output::Publish(publication) => {
+                    if let Some(link) = &self.link {
+                        link.publish(publication);
+                    }
+                }
+                Output::Keep(keep) => self.give(Job::Keep(keep, held.take())),
+                Output::Seats(changes) => {
+                    self.seats.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
+                }
+                Output::Ask(question) => match self.questions.enter(&question) {
+                    Some(held) => self.give(Job::Ask(question, Some(held))),
+                    None => debug!("a question was not asked: too many wait"),
+                },
+            }
+        }
+    }
+
+    /// Closes the connection; what is published from now on goes out by `next`.
+    pub fn hang_up(&mut self, last: Option<Publication>, within: Duration, next: Option<Link>) {
+        if let Some(link) = std::mem::replace(&mut self.link, next) {
+            link.close(last, within);
         }
     }
 
@@ -195,12 +216,12 @@ impl<'a> Hands<'a> {
         }
     }
 
-    fn give_last_seats(&mut self) {
+    pub fn give_last_seats(&mut self) {
         let seats = std::mem::take(&mut self.seats).into_values().collect();
         self.give(Job::Seats(seats, None));
     }
 
-    fn give(&self, job: Job) {
+    pub fn give(&self, job: Job) {
         // The store lives until the main thread drops this sender.
         let _ = self.jobs.send(job);
     }

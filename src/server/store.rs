@@ -35,6 +35,8 @@ pub enum Job {
     Keep(Keep, Option<Held>),
     Seats(Vec<Change>, Option<Held>),
     Ask(Question, Option<Held>),
+    /// Let go of this when all that came before is committed.
+    Settle(Sender<()>),
 }
 
 /// What it tells the chat. What is held goes back when that is handled.
@@ -78,6 +80,8 @@ struct Store {
     /// The latest of each person.
     seats: BTreeMap<NickKey, Change>,
     seats_held: Vec<Held>,
+    /// Held until everything is committed.
+    waits: Vec<Sender<()>>,
     /// The last commit failed; when it is tried again.
     retry: Option<Instant>,
     retention: Retention,
@@ -107,6 +111,7 @@ impl Store {
             batches: VecDeque::new(),
             seats: BTreeMap::new(),
             seats_held: Vec::new(),
+            waits: Vec::new(),
             retry: None,
             retention,
             clock: Clock::default(),
@@ -133,6 +138,7 @@ impl Store {
                         self.seats_held.extend(held);
                     }
                     Job::Ask(asked, held) => questions.push((asked, held)),
+                    Job::Settle(waits) => self.waits.push(waits),
                 }
                 taken += 1;
                 if taken >= BATCH {
@@ -203,6 +209,7 @@ impl Store {
                 }
             }
         }
+        self.waits.clear();
     }
 
     fn ask(&self, asked: &mut Vec<(Question, Option<Held>)>) {

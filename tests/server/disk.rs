@@ -63,6 +63,24 @@ fn a_full_disk_is_one_line_and_heals_by_itself() {
 }
 
 #[test]
+fn a_second_signal_does_not_wait_for_the_disk() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let mut server = start_server(&broker, data.path(), &[]);
+    limit_files(&server, 4_096);
+    for seq in 1..=40 {
+        say(&broker, "chat/messages", numbered(seq));
+    }
+    server.wait_for_line(Stream::Err, "the history cannot be written", PATIENCE);
+    server.signal(libc::SIGTERM);
+    let is_gone = |line: &str| line.contains("Client chat-server-") && line.contains("disconnected");
+    wait_until(PATIENCE, "only the disk is waited for", || broker.log().lines().any(is_gone));
+    server.signal(libc::SIGTERM);
+    server.wait_for_line(Stream::Err, "not everything that arrived is stored", PATIENCE);
+    server.wait_for_line(Stream::Err, "messages are not in the history", PATIENCE);
+    assert_eq!(server.exit_code(PATIENCE), 0);
+}
+
+#[test]
 fn what_waits_for_a_disk_takes_bounded_memory_and_the_rest_comes_again() {
     // 80 MB, of which 64 MiB may wait. Measured 117 to 130 MiB resident by the allocator's mood, and without a bound 152.
     const MESSAGES: u64 = 5_000;

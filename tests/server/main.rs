@@ -8,6 +8,7 @@ mod bad_input;
 mod directs;
 mod disk;
 mod history;
+mod loaded;
 mod marks;
 mod originals;
 mod outages;

@@ -29,7 +29,7 @@ fn send_again(broker: &Broker, seqs: impl IntoIterator<Item = u64>) {
 }
 
 /// The numbers that the nick was told of.
-fn told(watcher: &mut Subscriber, key: &str, session: &str) -> BTreeSet<u64> {
+pub fn told(watcher: &mut Subscriber, key: &str, session: &str) -> BTreeSet<u64> {
     let topic = format!("chat/private/{key}/server");
     let mut told = BTreeSet::new();
     for message in watcher.messages().into_iter().filter(|message| message.topic == topic) {

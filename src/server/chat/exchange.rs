@@ -64,6 +64,8 @@ pub enum Input<'a> {
     Tick,
     /// It is [`Chat::next_due`].
     Due,
+    /// The server is about to stop: what is to be told is told now.
+    Leaving,
 }
 
 /// What is to be done.

@@ -1,0 +1,97 @@
+//! A clean stop. The broker sends nothing more, then everything that it was told has arrived is stored, and its senders
+//! are told so. That takes a second connection, one without subscriptions: over the first, more would come with every
+//! moment that goes by while the answers go out.
+//!
+//! ```text
+//! stop ─► second connection ─► DISCONNECT of the first ─► commit ─► stored, marks ─► offline, DISCONNECT
+//! ```
+//!
+//! Where the broker lets no second one in, the first has to do: what comes over it during the last words is stored too,
+//! and told of when its senders send it again.
+
+use super::chat::{Chat, Input};
+use super::shell::{self, Hands, Inboxes};
+use super::store::Job;
+use crate::link::{Config, Event, LONGEST_WAIT, Link, Publication, Settings};
+use crate::now::Now;
+use crate::protocol::Status;
+use crate::random;
+use crossbeam_channel::{bounded, select, unbounded};
+use log::{info, warn};
+use std::time::{Duration, Instant};
+
+/// How long the broker may take to let the second connection in.
+const SECOND_CONNECTION: Duration = Duration::from_secs(2);
+/// How long all that arrived may take to be committed: a disk that is full is not waited for without end.
+const TIME: Duration = Duration::from_secs(10);
+/// How long each connection's last words may take.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Ends the run without losing anything that the broker was told has arrived.
+pub fn take_leave(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes, settings: &Settings) {
+    let deadline = Instant::now() + TIME;
+    let offline = chat.server_info(Status::Offline);
+    if chat.is_connected()
+        && let Some(second) = second_connection(settings, offline.clone())
+    {
+        hands.hang_up(None, LAST_WORDS, Some(second));
+    }
+    let is_settled = settle(chat, hands, inboxes, deadline);
+    hands.hang_up(Some(offline), LAST_WORDS, None);
+    // Without a second connection more has come meanwhile.
+    if !is_settled || !settle(chat, hands, inboxes, deadline) {
+        warn!("stopping although not everything that arrived is stored");
+    }
+}
+
+/// Has all that arrived committed, and tells so. False where that takes until the deadline, or a second signal comes.
+fn settle(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes, deadline: Instant) -> bool {
+    for (event, mut held) in inboxes.link.try_iter() {
+        if let Event::Message(message) = &event {
+            hands.obey(shell::heard(chat, Now::read(), message), &mut held);
+        }
+    }
+    hands.give_last_seats();
+    let (waits, committed) = bounded(0);
+    hands.give(Job::Settle(waits));
+    loop {
+        select! {
+            recv(inboxes.store) -> answer => {
+                let Ok((answer, _)) = answer else { return false };
+                hands.obey(chat.handle(Now::read(), answer), &mut None);
+            }
+            // The store lets go of its end when everything before it is committed.
+            recv(committed) -> _ => break,
+            recv(inboxes.stop) -> _ => return false,
+            default(deadline.saturating_duration_since(Instant::now())) => return false,
+        }
+    }
+    for (answer, _) in inboxes.store.try_iter() {
+        hands.obey(chat.handle(Now::read(), answer), &mut None);
+    }
+    hands.obey(chat.handle(Now::read(), Input::Leaving), &mut None);
+    true
+}
+
+/// A connection that nothing comes in by. `None`: the broker does not let it in.
+fn second_connection(settings: &Settings, will: Publication) -> Option<Link> {
+    let (sender, events) = unbounded();
+    let config = Config {
+        settings: settings.clone(),
+        client_id: format!("mqttchat-{}", random::word()),
+        persistent: false,
+        will: Some(Box::new(move |_| will.clone())),
+        subscriptions: Vec::new(),
+        patient: false,
+        longest_wait: LONGEST_WAIT,
+        gate: None,
+    };
+    let link = Link::open(config, move |event| drop(sender.send(event))).ok()?;
+    match events.recv_timeout(SECOND_CONNECTION) {
+        Ok(Event::Connected { .. }) => Some(link),
+        other => {
+            info!("no second connection, the last words go over the first: {other:?}");
+            None
+        }
+    }
+}
