@@ -11,6 +11,7 @@
 
 mod acks;
 mod chat;
+mod clearing;
 mod delays;
 mod direct;
 mod door;

@@ -12,6 +12,7 @@ mod stored;
 mod tests;
 
 use super::acks::Acks;
+use super::clearing::Clearing;
 use super::direct::Directs;
 use super::history::{Arrived, Direct, Keep};
 use super::marks::Marks;
@@ -54,6 +55,7 @@ pub struct Chat {
     acks: Acks,
     marks: Marks,
     directs: Directs,
+    clearing: Clearing,
     /// Direct messages that were stored while the broker was away.
     unserved: Vec<Direct>,
     stats: Stats,
@@ -89,6 +91,7 @@ impl Chat {
             acks: Acks::default(),
             marks,
             directs: Directs::default(),
+            clearing: Clearing::default(),
             unserved: Vec::new(),
             stats: Stats::default(),
             connected: false,
@@ -109,6 +112,7 @@ impl Chat {
             Input::Connected => self.connected(now, &mut outputs),
             Input::Lost => self.connected = false,
             Input::Message { topic, payload } => self.message(now, topic, payload, &mut outputs),
+            Input::Retained { topic } => self.retained(now, topic, &mut outputs),
             Input::Committed { committed, delays } => {
                 self.stats.waited(&delays);
                 self.committed(now, committed, &mut outputs);
@@ -233,6 +237,10 @@ impl Chat {
             self.warn_once("topic", None, || format!("ignored a message on topic {}", visible(topic)));
             return;
         };
+        // Something retained was cleared, by this server most often.
+        if payload.is_empty() {
+            return;
+        }
         let (kind, sender, judged) = match parsed {
             Topic::Messages { sender } => {
                 let judged = self.chat(now, payload, RoomName::lobby(), sender.as_ref(), outputs);
@@ -293,6 +301,21 @@ impl Chat {
         let arrived = Arrived { chat, timestamp, received: now.wall.timestamp_millis() };
         outputs.push(Output::Keep(Keep::Chat(arrived)));
         Ok(())
+    }
+
+    /// Of what people say nothing is to be retained: an empty retained message takes it off the broker.
+    fn retained(&mut self, now: Now, topic: &str, outputs: &mut Vec<Output>) {
+        use Topic::{Messages, Private, PrivateServer, Room};
+        let parsed = self.config.topics.parse(topic);
+        let Some(parsed @ (Messages { .. } | Room { .. } | Private { .. } | PrivateServer { .. })) = parsed else {
+            return;
+        };
+        if self.clearing.is_due(topic, now.instant) {
+            self.warn_once("retained", None, || {
+                format!("a message was retained, which its sender must not ask for; cleared topic {}", visible(topic))
+            });
+            outputs.push(Output::Publish(self.publication(&parsed, Vec::new(), true)));
+        }
     }
 
     /// Somebody says that the server is offline: the will of an earlier one, whose connection ended only now.

@@ -140,11 +140,11 @@ fn run(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes) -> ExitCode {
 }
 
 pub fn heard(chat: &mut Chat, now: Now, message: &Message) -> Vec<Output> {
-    // Nothing that is to be heard is retained: this would be counted again with every connection.
-    if message.retained {
-        return Vec::new();
+    let topic = &message.topic;
+    match message.retained {
+        true => chat.handle(now, Input::Retained { topic }),
+        false => chat.handle(now, Input::Message { topic, payload: &message.payload }),
     }
-    chat.handle(now, Input::Message { topic: &message.topic, payload: &message.payload })
 }
 
 fn next_event(inboxes: &Inboxes, due: Option<Instant>) -> Event {

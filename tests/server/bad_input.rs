@@ -89,17 +89,6 @@ fn a_nick_with_a_noncharacter_disconnects_nobody() {
 }
 
 #[test]
-fn what_is_retained_is_not_heard_again_with_every_connection() {
-    let (broker, data) = (Broker::start(), TempDir::new());
-    publish(&broker, "chat/messages", chat("alice", "retained").to_string(), 1, true);
-    publish(&broker, "chat/presence", json!({"action": "join", "username": "ghost"}).to_string(), 1, true);
-    let _server = start_server(&broker, data.path(), &[]);
-    let mut watcher = Subscriber::start(&broker, &["chat/private/#"]);
-    assert_eq!(texts(&ask(&broker, &mut watcher, "history", "h1", json!({}))), [""; 0]);
-    assert_eq!(ask(&broker, &mut watcher, "users", "u1", json!({}))["users"], json!([]));
-}
-
-#[test]
 fn a_sender_with_a_session_is_told() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let _server = start_server(&broker, data.path(), &[]);

@@ -13,6 +13,7 @@ mod marks;
 mod originals;
 mod outages;
 mod presence;
+mod retained;
 mod retention;
 mod rivals;
 mod search;

@@ -14,6 +14,11 @@ const WARNINGS: usize = 1_000;
 impl Conversation {
     pub(super) fn arrived(&mut self, now: Now, topic: &str, payload: &[u8], retained: bool) {
         let Some(parsed) = self.config.topics.parse(topic) else { return };
+        let may_be_retained = matches!(parsed, Topic::Marks { .. } | Topic::Users | Topic::Server);
+        // Anything else that is retained would be shown at every start, and an empty payload only clears what was.
+        if retained && !may_be_retained || payload.is_empty() {
+            return;
+        }
         if let Err(invalid) = self.receive(now, parsed, payload, retained)
             && self.config.verbose
             && self.warned.len() < WARNINGS

@@ -283,3 +283,29 @@ fn who_wants_to_know_is_told_of_them_once_a_topic() {
         "ignored on chat/messages/bob: the topic names another sender than the payload",
     ]);
 }
+
+#[test]
+fn what_is_retained_on_topics_of_news_is_none() {
+    let mut stage = Stage::welcomed();
+    for (topic, payload) in [
+        ("chat/messages", r#"{"type":"chat","username":"bob","message":"x"}"#),
+        ("chat/private/alice/bob", r#"{"type":"private","username":"bob","to":"alice","message":"x"}"#),
+        ("chat/private/alice", r#"{"type":"private","username":"bob","to":"alice","message":"x"}"#),
+        ("chat/system", r#"{"type":"user_join","username":"bob","message":"bob joined the chat"}"#),
+    ] {
+        let retained = |retained| Input::Arrived { topic: topic.to_owned(), payload: payload.into(), retained };
+        stage.input(retained(true));
+        assert_eq!(stage.out, [], "{topic}");
+        stage.input(retained(false));
+        assert_ne!(std::mem::take(&mut stage.out), [], "{topic}");
+    }
+}
+
+#[test]
+fn an_empty_payload_is_no_invalid_one() {
+    let mut stage = Stage::new(|config| config.verbose = true);
+    for topic in ["chat/messages", "chat/server", "chat/marks/lobby"] {
+        stage.arrives(topic, "");
+    }
+    assert_eq!(stage.out, []);
+}

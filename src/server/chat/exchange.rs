@@ -32,6 +32,10 @@ pub enum Input<'a> {
         topic: &'a str,
         payload: &'a [u8],
     },
+    /// The broker holds a message on this topic. It is not heard: it would be counted again with every connection.
+    Retained {
+        topic: &'a str,
+    },
     /// What was to be kept is in the database.
     Committed {
         committed: Committed,

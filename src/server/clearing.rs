@@ -1,0 +1,45 @@
+//! Pure: which retained messages the server takes off the broker. Clients would be shown them at every start, as if they
+//! had been said just now.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+/// No topic is cleared twice within this time: a broker may close the connection of a server that its access rules do
+/// not let write there, and what retained the message may do so again.
+const PAUSE: Duration = Duration::from_secs(600);
+/// Topics cleared within a pause at most: anybody can retain messages on any number of topics.
+const TOPICS: usize = 1_000;
+
+/// What was cleared lately.
+#[derive(Debug, Default)]
+pub struct Clearing {
+    topics: HashSet<String>,
+    since: Option<Instant>,
+}
+
+impl Clearing {
+    /// Whether the retained message on this topic is to be cleared now.
+    pub fn is_due(&mut self, topic: &str, now: Instant) -> bool {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= PAUSE) {
+            self.topics.clear();
+            self.since = Some(now);
+        }
+        self.topics.len() < TOPICS && self.topics.insert(topic.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_topic_once_in_a_while_and_not_too_many() {
+        let (mut clearing, start) = (Clearing::default(), Instant::now());
+        let later = start + PAUSE / 2;
+        assert!(clearing.is_due("chat/messages", start));
+        assert!(!clearing.is_due("chat/messages", later));
+        let cleared = (0..2 * TOPICS).filter(|n| clearing.is_due(&format!("chat/messages/{n}"), later)).count();
+        assert_eq!(cleared, TOPICS - 1);
+        assert!(clearing.is_due("chat/messages", start + PAUSE));
+    }
+}
