@@ -15,7 +15,7 @@
 
 mod backoff;
 pub mod failure;
-pub mod masked_write;
+pub mod guard;
 mod paho;
 pub mod probe;
 mod retired;
@@ -23,7 +23,7 @@ pub mod settings;
 mod worker;
 
 pub use failure::{Failure, FailureKind};
-pub use masked_write::{masked_writes, tls_in_use};
+pub use guard::{dropped_messages, masked_writes, tls_in_use};
 pub use settings::{Address, Qos, Settings, Tls, Transport, Version, canonical_host};
 
 use crossbeam_channel::Sender;

@@ -123,6 +123,14 @@ fn the_page_shows_them_as_they_are() {
 }
 
 #[test]
+fn the_page_has_other_packages_link_as_this_one_does() {
+    let build = fs::read_to_string(repository().join("build.rs")).expect("the build script");
+    let begin = build.find("const WRAPPED").expect("the functions");
+    let length = build[begin..].find(';').expect("their end");
+    assert!(page().contains(&build[begin..begin + length]), "docs/bots.md names other functions than build.rs");
+}
+
+#[test]
 fn what_the_page_says_to_write_can_be_read() {
     let page = page();
     let orders: Vec<&str> =

@@ -1,4 +1,4 @@
-//! A connection that is reset while publishes wait to be written: without src/link/masked_write.rs
+//! A connection that is reset while publishes wait to be written: without src/link/guard/write.rs
 //! Paho corrupts memory then, and the process dies of it. Each round is a process of its own, this
 //! test once more: a scripted broker in a thread, and Paho itself, named here and in `link` only.
 

@@ -1,27 +1,18 @@
-//! The cure for a fault of the Paho C library that corrupts memory: writes to a dead connection do
-//! not look failed. Nothing here knows MQTT; the linker has every `writev` and `SSL_write` of the
-//! program come here, and `link` reads the counts.
+//! Makes a write to a dead connection look done, because Paho corrupts memory when it fails. Nothing here knows MQTT;
+//! `link` reads the counts.
 //!
 //! # The fault
-//! A publish of QoS 1 or 2 whose write to the socket fails is freed twice: Paho's
-//! `MQTTProtocol_startPublish` has handed topic and payload to the list of outbound messages, and
-//! `MQTTAsync_processCommand`, told of the failure, frees them again (eclipse-paho/paho.mqtt.c,
-//! issues 1621 and 1622; in every release from 1.3.1 to 1.3.16). It takes no more than a broker
-//! that restarts while messages are on their way, and the process aborts or goes on with a broken heap.
+//! A publish of QoS 1 or 2 whose write to the socket fails is freed twice: Paho's `MQTTProtocol_startPublish` has handed
+//! topic and payload to the list of outbound messages, and `MQTTAsync_processCommand`, told of the failure, frees them
+//! again (eclipse-paho/paho.mqtt.c, issues 1621 and 1622; in every release from 1.3.1 to 1.3.16). It takes no more than a
+//! broker that restarts while messages are on their way, and the process aborts or goes on with a broken heap.
 //!
 //! # The cure
-//! build.rs tells the linker to resolve `writev` to `__wrap_writev` and `SSL_write` to
-//! `__wrap_SSL_write`: Paho writes through these two alone. Where the connection is dead they shut it
-//! down and answer that all bytes were written. That is no lie that TCP does not tell anyway: a
-//! kernel that has taken the bytes and then learns that the peer is gone answers the same. Paho's
-//! reading side sees the end of the connection, reports it lost and closes it; the message stays in Paho's
-//! outbound list, and a publisher that needs to be sure waits for the acknowledgement as ever.
-//!
-//! # Why no `__real_writev`
-//! `--wrap` offers the wrapped functions as `__real_writev` and `__real_SSL_write`, but only to a link
-//! that has the option. Cargo gives build.rs's options to this package's programs and tests, but neither to
-//! its documentation tests nor to packages that depend on it, and all of these would fail to link.
-//! So the wrappers reach the same work by names that are not wrapped: the system call, and `SSL_write_ex`.
+//! Paho writes through `writev` and `SSL_write` alone. Both are wrapped. If the connection is dead the wrappers shut it
+//! down and answer that all bytes were written. That is no lie that TCP does not tell anyway: a kernel that has taken the
+//! bytes and then learns that the peer is gone answers the same. Paho's reading side sees the end of the connection,
+//! reports it lost and closes it; the message stays in Paho's outbound list, and a publisher that needs to be sure waits
+//! for the acknowledgement as ever. The wrappers do the work through the system call and `SSL_write_ex`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -1,6 +1,10 @@
 //! The link against real brokers, and against scripted ones where a real one cannot be made to behave so.
 
+#[path = "../support/mod.rs"]
 mod support;
+
+#[cfg(target_os = "linux")]
+mod guard;
 
 use crossbeam_channel::{Receiver, unbounded};
 use mqttchat::link::{

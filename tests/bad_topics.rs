@@ -1,0 +1,70 @@
+//! Topics that MQTT forbids, delivered all the same: without src/link/guard/arrival.rs each of them ends the process. Every
+//! program drops them, acknowledges them, so that they do not come again, and goes on.
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use support::{Broker, Injector, PATIENCE, Program, Stream, Subscriber, TempDir, publish};
+
+/// U+0000, a byte that is in no UTF-8, a surrogate, and a sequence that ends too early.
+const BAD_TOPICS: [&[u8]; 4] =
+    [b"chat/messages/a\0b", b"chat/messages/\xff", b"chat/private/\xed\xa0\x80", b"chat/\xe2\x82"];
+
+const VERSIONS: [&str; 2] = ["311", "5"];
+
+fn chat(nick: &str, text: &str) -> String {
+    format!(r#"{{"type":"chat","username":"{nick}","message":"{text}","timestamp":"2026-11-22T20:30:00.000+01:00"}}"#)
+}
+
+#[test]
+fn a_server_survives_them_and_serves_on() {
+    for version in VERSIONS {
+        let (broker, data) = (Broker::start(), TempDir::new());
+        let injector = Injector::start(&broker);
+        let (address, folder) = (injector.address(), data.path().to_str().expect("a UTF-8 path"));
+        let mut server = Program::start(&["server", &address, "-i", "a-server", "-V", version, "--data-dir", folder]);
+        server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+        let mut replies = Subscriber::start(&broker, &["chat/private/bob"]);
+        for topic in BAD_TOPICS {
+            injector.deliver("a-server", topic, b"{}", 1);
+            injector.deliver("a-server", topic, b"{}", 2);
+        }
+        publish(&broker, "chat/messages", chat("alice", "still here"), 1, false);
+        publish(&broker, "chat/request/history", r#"{"requester":"bob"}"#, 1, false);
+        replies.wait_for("the history", |_, payload| {
+            String::from_utf8_lossy(payload).contains(r#""message":"still here""#)
+        });
+        server.signal(libc::SIGTERM);
+        assert_eq!(server.exit_code(PATIENCE), 0);
+        let log = server.lines(Stream::Err);
+        let warned: Vec<&String> = log.iter().filter(|line| line.contains(" WARN dropped a message")).collect();
+        assert_eq!(warned.len(), 1, "{log:#?}");
+        assert!(warned[0].contains(r"chat/messages/a\x00b"), "{warned:?}");
+        let lost = log.iter().any(|line| line.contains("connection lost"));
+        assert!(!lost, "{log:#?}");
+    }
+}
+
+#[test]
+fn a_client_survives_them_and_shows_what_comes_next() {
+    for version in VERSIONS {
+        let broker = Broker::start();
+        let injector = Injector::start(&broker);
+        let address = injector.address();
+        let client = ["client", &address, "--json", "--listen", "--nick", "bob", "-i", "a-client", "-V", version];
+        let mut client = Program::start(&client);
+        client.wait_for_line(Stream::Out, r#"{"event":"connected""#, PATIENCE);
+        for topic in BAD_TOPICS {
+            injector.deliver("a-client", topic, b"{}", 1);
+            injector.deliver("a-client", topic, b"{}", 2);
+        }
+        publish(&broker, "chat/messages", chat("alice", "still here"), 1, false);
+        client.wait_for_line(Stream::Out, r#""message":"still here""#, PATIENCE);
+        client.close_stdin();
+        client.signal(libc::SIGTERM);
+        client.exit_code(PATIENCE);
+        let out = client.lines(Stream::Out);
+        assert!(!out.iter().any(|line| line.contains(r#""event":"disconnected""#)), "{out:#?}");
+    }
+}
