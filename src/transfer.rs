@@ -115,17 +115,23 @@ fn read(options: &ImportOptions) -> Result<(), Failure> {
         if batch.is_empty() {
             break;
         }
-        let Imported { new, known } = history.import(&batch, &mut nameless).map_err(|error| {
+        let Imported { new, known, refused } = history.import(&batch, &mut nameless).map_err(|error| {
             Failure::Told(format!("the database {} cannot be written: {error}; {so_far}", path.display()))
         })?;
         imported.new += new;
         imported.known += known;
+        imported.refused += refused;
     }
     if options.quiet {
         return Ok(());
     }
-    let Imported { new, known } = imported;
-    let told = writeln!(io::stdout(), "{new} messages are new in {}, {known} were there before", path.display());
+    let Imported { new, known, refused } = imported;
+    let left_out = match refused {
+        0 => String::new(),
+        _ => format!(", {refused} direct messages are left out: those that wait have all their part of --max-size"),
+    };
+    let told =
+        writeln!(io::stdout(), "{new} messages are new in {}, {known} were there before{left_out}", path.display());
     told.map_err(unwritten)
 }
 

@@ -130,6 +130,7 @@ pub enum ErrorCode {
     BadRequest,
     BadMessage,
     TooLarge,
+    Full,
     /// A code of a later version.
     #[serde(other)]
     Other,

@@ -11,6 +11,7 @@ mod removed;
 mod rows;
 mod schema;
 mod search;
+mod share;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -23,7 +24,7 @@ pub use transfer::{Imported, Nameless, Record};
 pub use trim::Retention;
 
 use super::roster::{Change, Kept};
-use crate::protocol::{Chat, Epoch, NickKey, Private, RoomName, SentId, Timestamp};
+use crate::protocol::{Chat, Epoch, Nick, NickKey, Private, RoomName, SentId, Timestamp};
 use batch::{Batch, State};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
 use std::fmt;
@@ -105,6 +106,22 @@ pub struct Committed {
     pub progress: Vec<Progress>,
     /// The direct messages among them that wait: new ones, and ones sent again that still do.
     pub direct: Vec<Direct>,
+    /// Not in the database: their senders are told why.
+    pub refused: Vec<Refused>,
+}
+
+/// A message that is not kept, and never will be under this id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub sender: NickKey,
+    pub id: SentId,
+    pub why: Refusal,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The direct messages that wait have all the room that is for them.
+    NoRoom { to: Nick },
 }
 
 /// What is new in a room, at the positions `from` + 1 to `to`.

@@ -1,6 +1,6 @@
 //! Retention while the chat goes on: the oldest go, the history says so, and what is gone is not kept again.
 
-use super::support::{Broker, PATIENCE, Subscriber, TempDir, wait_until};
+use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, publish_lines, wait_until};
 use super::{FIRST_RUN, SECOND_RUN, ask, await_json, chat, ours, say, start_server, texts};
 use serde_json::{Value, json};
 
@@ -56,4 +56,64 @@ fn the_oldest_go_and_are_told_to_be_stored_all_the_same() {
     // Who waits is served all the same.
     ours(&broker, "join", "bob", SECOND_RUN, 1);
     await_json(&mut watcher, "the message", "chat/private/bob/server", |v| v["message"] == "waits");
+}
+
+/// A sender's direct messages, a line each.
+fn waiting(nick: &str, to: &str, seqs: std::ops::RangeInclusive<u64>) -> String {
+    let text = "x".repeat(4_000);
+    let line = |seq| {
+        let message = json!({"type": "private", "username": nick, "to": to, "message": text, "session": FIRST_RUN,
+            "seq": seq});
+        format!("{message}\n")
+    };
+    seqs.map(line).collect()
+}
+
+#[test]
+fn direct_messages_that_nobody_fetches_take_nothing_from_the_history() {
+    const MESSAGES: u64 = 5_000;
+    let (broker, data) = (Broker::builder().line("max_queued_messages 20000").start(), TempDir::new());
+    let mut server = start_server(&broker, data.path(), &["--max-size", "4M"]);
+    let mut watcher = Subscriber::start(&broker, &["chat/private/+/server"]);
+    let said = |seqs: std::ops::RangeInclusive<u64>| -> String {
+        let line = |seq: u64| {
+            let mut message = chat("alice", &format!("number {seq}"));
+            message["session"] = FIRST_RUN.into();
+            message["seq"] = seq.into();
+            format!("{message}\n")
+        };
+        seqs.map(line).collect()
+    };
+    publish_lines(&broker, "chat/messages", &said(1..=MESSAGES));
+    // Mallory writes to nobody, and to Bob, who is there and never says that he got something.
+    ours(&broker, "join", "bob", SECOND_RUN, 1);
+    publish_lines(&broker, "chat/private/nobody/mallory", &waiting("mallory", "nobody", 1..=750));
+    publish_lines(&broker, "chat/private/bob/mallory", &waiting("mallory", "bob", 751..=1_500));
+    for (seq, to) in [(750, "nobody"), (1_500, "bob")] {
+        let of = format!("{FIRST_RUN}-{seq}");
+        let error = await_json(&mut watcher, "the refusal", "chat/private/mallory/server", |v| v["of"] == of);
+        assert_eq!((&error["code"], &error["session"]), (&json!("full"), &json!(FIRST_RUN)));
+        assert!(error["message"].as_str().is_some_and(|text| text.ends_with(to)), "{error}");
+    }
+    // What is said afterwards stays, too.
+    publish_lines(&broker, "chat/messages", &said(MESSAGES + 1..=MESSAGES + 100));
+    let mut token = 0;
+    wait_until(PATIENCE, "all are in the history", || {
+        token += 1;
+        ask(&broker, &mut watcher, "history", &format!("h{token}"), json!({"limit": 0}))["to"] == MESSAGES + 100
+    });
+    // A server that starts looks at once what is too much.
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.exit_code(PATIENCE), 0);
+    let _server = start_server(&broker, data.path(), &["--max-size", "4M"]);
+    let rooms = ask(&broker, &mut watcher, "rooms", "rooms", json!({}));
+    assert_eq!(rooms["rooms"], json!([{"name": "lobby", "members": 1, "messages": MESSAGES + 100}]));
+
+    // People are told, and a script fails.
+    let client = ["client", &broker.address(), "--nick", "alice", "--to", "dave", "-m", &"x".repeat(4_000)];
+    let mut sender = Program::start(&client);
+    assert_eq!(sender.exit_code(PATIENCE), 1);
+    let line =
+        "mqttchat: the chat server refuses: no room for more direct messages that wait: this one is not kept for dave";
+    assert_eq!(sender.lines(Stream::Err), [line]);
 }

@@ -2,8 +2,8 @@
 
 use super::{Chat, EPISODE, Output};
 use crate::now::Now;
-use crate::protocol::Topic;
-use crate::server::history::Committed;
+use crate::protocol::{ErrorCode, ErrorReply, MessageId, Topic};
+use crate::server::history::{Committed, Refusal, Refused};
 use log::warn;
 
 impl Chat {
@@ -18,6 +18,28 @@ impl Chat {
         self.tell_what_is_stored(now, outputs);
         for direct in committed.direct {
             self.stored_direct(now, direct, outputs);
+        }
+        for refused in committed.refused {
+            self.refuse(refused, outputs);
+        }
+    }
+
+    /// While the broker is away nobody can be told: the sender sends it again, and is told then.
+    fn refuse(&mut self, refused: Refused, outputs: &mut Vec<Output>) {
+        let Refused { sender, id, why } = refused;
+        let (code, message) = match why {
+            Refusal::NoRoom { to } => {
+                self.warn_once("waiting message", None, || {
+                    "direct messages that wait have all their part of --max-size: senders are told that more are not kept"
+                        .to_owned()
+                });
+                (ErrorCode::Full, format!("no room for more direct messages that wait: this one is not kept for {to}"))
+            }
+        };
+        let (session, of) = (Some(id.session.clone()), Some(MessageId::Sent(id)));
+        let error = ErrorReply { code, message, session, request: None, of };
+        if self.connected {
+            self.to_client(&sender, error.to_json(), outputs);
         }
     }
 

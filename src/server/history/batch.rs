@@ -2,8 +2,9 @@
 
 use super::removed::Removed;
 use super::rows::unsigned;
+use super::share::{DIRECT_WEIGHT, Waiting};
 use super::words::Words;
-use super::{Arrived, ArrivedDirect, Committed, Direct, Keep, Progress};
+use super::{Arrived, ArrivedDirect, Committed, Direct, Keep, Progress, Refusal, Refused};
 use crate::protocol::{NickKey, Private, RoomName, SentId, Session};
 use crate::server::roster::Change;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
@@ -21,6 +22,7 @@ pub struct State {
     rooms: HashMap<RoomName, Room>,
     pub removed: Removed,
     pub words: Words,
+    pub waiting: Waiting,
     /// New messages since the last step of retention.
     pub untrimmed: usize,
 }
@@ -127,21 +129,21 @@ impl<'a> Batch<'a> {
         Ok(new)
     }
 
-    /// True where it was not there before.
+    /// True where it was not there before, and there is room for it.
     pub fn direct(&mut self, message: &ArrivedDirect) -> rusqlite::Result<bool> {
         let private = &message.private;
         let Some(id) = &private.id else { return Ok(false) };
         let key = private.nick.key();
-        self.committed.stored.push((key.clone(), id.clone()));
         if self.state.removed.has(self.sql, key, id)? {
+            self.committed.stored.push((key.clone(), id.clone()));
             return Ok(false);
         }
-        let mut insert = self.sql.prepare_cached(
+        let mut insert = self.sql.prepare_cached(&format!(
             "INSERT INTO direct (to_key, to_nick, key, nick, session, seq, text, timestamp, action, late, received)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-             ON CONFLICT (key, session, seq) DO NOTHING",
-        )?;
-        let new = insert.execute(params![
+             ON CONFLICT (key, session, seq) DO NOTHING RETURNING row, {DIRECT_WEIGHT}"
+        ))?;
+        let values = params![
             private.to.key().as_str(),
             private.to.as_str(),
             key.as_str(),
@@ -153,29 +155,44 @@ impl<'a> Batch<'a> {
             private.action,
             private.late,
             message.received,
-        ])? == 1;
+        ];
+        let new = insert.query_row(values, |row| Ok((row.get::<_, i64>(0)?, unsigned(row, 1)?))).optional()?;
+        if let Some((row, weight)) = new {
+            self.state.waiting.add(weight);
+            if !self.state.waiting.has_room(self.sql)? {
+                self.sql.prepare_cached("DELETE FROM direct WHERE row = ?1")?.execute([row])?;
+                self.state.waiting.remove(weight);
+                let why = Refusal::NoRoom { to: private.to.clone() };
+                self.committed.refused.push(Refused { sender: key.clone(), id: id.clone(), why });
+                return Ok(false);
+            }
+        }
+        self.committed.stored.push((key.clone(), id.clone()));
         let row = match new {
-            true => self.sql.last_insert_rowid(),
-            false => {
+            Some((row, _)) => row,
+            None => {
                 let select = "SELECT row FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3";
                 let mut statement = self.sql.prepare_cached(select)?;
                 statement.query_row(params![key.as_str(), id.session.as_str(), id.seq as i64], |row| row.get(0))?
             }
         };
-        if new || self.committed.direct.iter().all(|direct| direct.row != row) {
+        if new.is_some() || self.committed.direct.iter().all(|direct| direct.row != row) {
             let private = Private { timestamp: Some(message.timestamp.clone()), ..private.clone() };
             self.committed.direct.push(Direct { private, row });
         }
-        Ok(new)
+        Ok(new.is_some())
     }
 
     fn delivered(&mut self, to: &NickKey, sender: &NickKey, id: &SentId, at: i64) -> rusqlite::Result<()> {
-        let delete = "DELETE FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3 AND to_key = ?4 RETURNING row";
-        let mut statement = self.sql.prepare_cached(delete)?;
-        let gone: Option<i64> = statement
-            .query_row(params![sender.as_str(), id.session.as_str(), id.seq as i64, to.as_str()], |row| row.get(0))
-            .optional()?;
-        if let Some(row) = gone {
+        let delete = format!(
+            "DELETE FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3 AND to_key = ?4
+             RETURNING row, {DIRECT_WEIGHT}"
+        );
+        let values = params![sender.as_str(), id.session.as_str(), id.seq as i64, to.as_str()];
+        let gone =
+            self.sql.prepare_cached(&delete)?.query_row(values, |row| Ok((row.get::<_, i64>(0)?, unsigned(row, 1)?)));
+        if let Some((row, weight)) = gone.optional()? {
+            self.state.waiting.remove(weight);
             self.state.removed.add(self.sql, sender, &id.session, (id.seq, id.seq), at)?;
             self.committed.direct.retain(|direct| direct.row != row);
         }

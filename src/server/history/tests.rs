@@ -5,6 +5,7 @@ mod laws;
 mod opened;
 mod pages;
 mod searched;
+mod shared;
 mod transferred;
 mod trimmed;
 
@@ -93,6 +94,12 @@ fn trim(history: &mut History, second: Option<i64>, size: Option<u64>) {
     let age = second.map(|_| Duration::from_secs(3_600));
     let now = START + second.unwrap_or(0) * 1_000 + 3_600_000;
     while history.trim(&Retention { age, size }, now).unwrap() {}
+}
+
+/// The bytes of the pages that are in use.
+fn used(history: &History) -> u64 {
+    let pragma = |name: &str| -> i64 { history.own.sql.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
+    ((pragma("page_count") - pragma("freelist_count")) * pragma("page_size")) as u64
 }
 
 /// A file's path in a folder that is removed with this value.

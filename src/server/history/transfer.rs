@@ -25,6 +25,8 @@ pub struct Imported {
     pub new: u64,
     /// They were there before, or once.
     pub known: u64,
+    /// Direct messages for which there is no room.
+    pub refused: u64,
 }
 
 /// How often each message without an id was read of late: what is in a file twice is to be in the history twice, however
@@ -116,7 +118,8 @@ impl History {
                 let count = if is_new { &mut imported.new } else { &mut imported.known };
                 *count += 1;
             }
-            batch.finish()?;
+            imported.refused = batch.finish()?.refused.len() as u64;
+            imported.known -= imported.refused;
             Ok(imported)
         })
     }

@@ -4,6 +4,7 @@
 
 use super::batch::State;
 use super::rows::{sent_id, unsigned};
+use super::share::{self, DIRECT_WEIGHT, excess};
 use super::{Error, History, removed, words};
 use crate::protocol::{NickKey, Ranges, Session};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -20,16 +21,13 @@ const BLOCKS: usize = 500;
 /// Bytes of messages that are taken beyond what is too many, so that not each new one makes a step necessary.
 const SPARE: u64 = 64 << 10;
 
-/// Which part of a limited size the ids of what is gone may take.
-const REMOVED_SHARE: u64 = 8;
-
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retention {
     /// Messages received longer ago go, and direct messages that wait so long.
     pub age: Option<Duration>,
-    /// Bytes of the database that may be in use; above, the oldest messages go, but no direct message that waits. Its
-    /// file does not shrink: what they leave is used again.
+    /// Bytes of the database that may be in use; above, the oldest messages go. Direct messages that wait have a part of
+    /// their own (`share.rs`), and none of them goes. Its file does not shrink: what they leave is used again.
     pub size: Option<u64>,
 }
 
@@ -38,14 +36,14 @@ impl History {
     pub fn trim(&mut self, limits: &Retention, now: i64) -> Result<bool, Error> {
         let oldest = limits.age.map_or(i64::MIN, |age| now.saturating_sub(age.as_millis() as i64));
         let forgotten = now - removed::KEPT.as_millis() as i64;
-        let is_due = |sql: &Connection| -> rusqlite::Result<bool> {
-            let is_large = excess(sql, limits.size)? > 0;
+        let is_due = |sql: &Connection, state: &mut State| -> rusqlite::Result<bool> {
+            let is_large = excess(sql, &mut state.waiting, limits.size)? > 0;
             let is_due = is_large || is_old(sql, oldest)? || words::empty_part(sql, is_large)?.is_some();
             Ok(is_due || removed::has_older(sql, forgotten)?)
         };
         // The look before the step takes no lock.
         let has_limit = words::size_limit(&self.own.sql)? == limits.size;
-        if has_limit && !is_due(&self.own.sql)? {
+        if has_limit && !is_due(&self.own.sql, &mut self.state)? {
             self.state.untrimmed = 0;
             return Ok(false);
         }
@@ -57,13 +55,13 @@ impl History {
             // Of senders whose every message is a run of its own each leaves a row: they shall not crowd out what is kept.
             let step = (2 * std::mem::take(&mut state.untrimmed)).clamp(STEP, LARGE_STEP);
             if let Some(size) = limits.size
-                && state.removed.bytes(sql)? > size / REMOVED_SHARE
+                && state.removed.bytes(sql)? > size / share::REMOVED
             {
                 state.removed.forget(sql, i64::MAX, step)?;
             }
             let (mut blocks, mut gone) = (0, 0);
             while blocks < BLOCKS && gone < step {
-                let excess = excess(sql, limits.size)?;
+                let excess = excess(sql, &mut state.waiting, limits.size)?;
                 if let Some(part) = words::empty_part(sql, excess > 0)? {
                     blocks += state.words.take(sql, part, BLOCKS - blocks)?.max(1);
                     continue;
@@ -77,18 +75,9 @@ impl History {
             }
             gone += take_direct(sql, state, oldest, step, now)?;
             gone += state.removed.forget(sql, forgotten, step)?;
-            Ok(gone + blocks > 0 && is_due(sql)?)
+            Ok(gone + blocks > 0 && is_due(sql, state)?)
         })
     }
-}
-
-/// How many bytes the database's pages in use are more than that many.
-fn excess(sql: &Connection, limit: Option<u64>) -> rusqlite::Result<u64> {
-    let Some(limit) = limit else { return Ok(0) };
-    let pragma =
-        |name: &str| -> rusqlite::Result<u64> { sql.prepare_cached(name)?.query_row([], |row| unsigned(row, 0)) };
-    let used = pragma("PRAGMA page_count")?.saturating_sub(pragma("PRAGMA freelist_count")?);
-    Ok((used * pragma("PRAGMA page_size")?).saturating_sub(limit))
 }
 
 /// Whether the first message, or the first direct message that waits, was received before then.
@@ -148,13 +137,15 @@ fn take_messages(
 fn take_direct(sql: &Connection, state: &mut State, before: i64, step: usize, now: i64) -> rusqlite::Result<usize> {
     let mut gone = Gone::default();
     let mut rows_gone = Vec::new();
-    let mut select = sql.prepare_cached("SELECT row, key, session, seq, received FROM direct ORDER BY row LIMIT ?1")?;
+    let select = format!("SELECT row, key, session, seq, received, {DIRECT_WEIGHT} FROM direct ORDER BY row LIMIT ?1");
+    let mut select = sql.prepare_cached(&select)?;
     let mut rows = select.query([step as i64])?;
     while let Some(row) = rows.next()? {
         if row.get::<_, i64>(4)? >= before {
             break;
         }
         rows_gone.push(row.get::<_, i64>(0)?);
+        state.waiting.remove(unsigned(row, 5)?);
         gone.add(row)?;
     }
     drop(rows);

@@ -2,11 +2,6 @@
 
 use super::*;
 
-fn used(history: &History) -> u64 {
-    let pragma = |name: &str| -> i64 { history.own.sql.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
-    ((pragma("page_count") - pragma("freelist_count")) * pragma("page_size")) as u64
-}
-
 #[test]
 fn by_age_what_was_received_before_goes() {
     let mut history = History::in_memory().unwrap();

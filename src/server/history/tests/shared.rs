@@ -1,0 +1,144 @@
+//! A limited size: what the messages of rooms have to themselves, whatever else comes.
+
+use super::*;
+use crate::server::history::share::Waiting;
+use proptest::prelude::*;
+
+const SIZE: u64 = 4 << 20;
+
+/// Direct messages of alice's first run to as many people.
+fn to_nobody(numbers: std::ops::RangeInclusive<u64>, text: &str) -> Vec<Keep> {
+    numbers.map(|n| direct("alice", &format!("nobody-{n}"), (1, n), text)).collect()
+}
+
+/// What those that wait take, counted anew.
+fn counted(history: &History) -> u64 {
+    Waiting::default().bytes(&history.own.sql).unwrap()
+}
+
+fn count(history: &History, table: &str) -> u64 {
+    let select = format!("SELECT count(*) FROM {table}");
+    history.own.sql.query_row(&select, [], |row| row.get::<_, i64>(0)).unwrap() as u64
+}
+
+#[test]
+fn direct_messages_to_nobody_take_nothing_from_the_history() {
+    let mut history = History::in_memory().unwrap();
+    trim(&mut history, None, Some(SIZE));
+    let before: Vec<Arrived> = numbered("dev", 10_001..=15_000);
+    keep(&mut history, &before).unwrap();
+    trim(&mut history, None, Some(SIZE));
+    let long = "x".repeat(4_000);
+    let (mut stored, mut refused) = (0, 0);
+    for n in 0..15 {
+        let committed = history.commit(&to_nobody(n * 100 + 1..=n * 100 + 100, &long), &[]).unwrap();
+        stored += committed.stored.len();
+        refused += committed.refused.len();
+        assert_eq!(committed.stored.len(), committed.direct.len());
+        trim(&mut history, None, Some(SIZE));
+    }
+    assert_eq!((stored + refused, stored as u64), (1_500, count(&history, "direct")));
+    assert!((50..100).contains(&stored), "{stored}");
+    assert!(counted(&history) <= SIZE / 8 && used(&history) <= SIZE);
+    // What is said afterwards stays as well.
+    keep(&mut history, &numbered("dev", 15_001..=16_000)).unwrap();
+    trim(&mut history, None, Some(SIZE));
+    assert_eq!(count(&history, "messages"), 6_000);
+}
+
+#[test]
+fn who_is_refused_is_named_and_there_is_room_again_after_a_receipt() {
+    let mut history = History::in_memory().unwrap();
+    trim(&mut history, None, Some(64 << 10));
+    let long = "x".repeat(3_000);
+    let messages = to_nobody(1..=2, &long);
+    let committed = history.commit(&messages, &[]).unwrap();
+    assert_eq!((committed.stored.len(), committed.direct.len()), (1, 1));
+    let why = Refusal::NoRoom { to: nick("nobody-2") };
+    let refused = [Refused { sender: nick("alice").key().clone(), id: id((1, 2)), why }];
+    assert_eq!(committed.refused, refused);
+    // One that waits already is stored, however often it comes; and a smaller one may have room.
+    let again = history.commit(&messages, &[]).unwrap();
+    assert_eq!((again.stored, again.direct, again.refused), (committed.stored, committed.direct, committed.refused));
+    assert_eq!(history.commit(&to_nobody(3..=3, "short"), &[]).unwrap().stored.len(), 1);
+    let (to, sender) = (nick("nobody-1").key().clone(), nick("alice").key().clone());
+    history.commit(&[Keep::Delivered { to, sender, id: id((1, 1)), at: START }], &[]).unwrap();
+    let later = history.commit(&messages, &[]).unwrap();
+    assert_eq!((later.stored.len(), later.direct.len(), later.refused.len()), (2, 1, 0));
+}
+
+#[test]
+fn a_smaller_size_takes_none_that_waits() {
+    let mut history = History::in_memory().unwrap();
+    keep(&mut history, &numbered("dev", 10_001..=10_100)).unwrap();
+    let long = "x".repeat(3_000);
+    assert_eq!(history.commit(&to_nobody(1..=200, &long), &[]).unwrap().stored.len(), 200, "without a limit");
+    // They are more than all of it, and none of them counts for the others.
+    trim(&mut history, None, Some(512 << 10));
+    assert_eq!((count(&history, "direct"), count(&history, "messages")), (200, 100));
+    assert_eq!(history.commit(&to_nobody(201..=201, "one more"), &[]).unwrap().refused.len(), 1);
+    trim(&mut history, None, None);
+    assert_eq!(history.commit(&to_nobody(201..=201, "one more"), &[]).unwrap().refused.len(), 0);
+}
+
+#[test]
+fn what_they_take_is_no_more_than_is_counted() {
+    for length in [1, 100, 1_000, 1_300, 2_000, 2_050, 3_000, 4_000, 6_000, 16_000] {
+        let mut history = History::in_memory().unwrap();
+        let before = used(&history);
+        history.commit(&to_nobody(1..=500, &"x".repeat(length)), &[]).unwrap();
+        let (taken, counted) = (used(&history) - before, counted(&history));
+        assert!((counted / 3..=counted).contains(&taken), "{length}: {taken} of {counted}");
+    }
+}
+
+#[test]
+fn an_import_leaves_out_those_without_room() {
+    let file = TempFile::new();
+    trim(&mut file.open(), None, Some(64 << 10));
+    let long = "x".repeat(3_000);
+    let records: Vec<Record> = to_nobody(1..=3, &long)
+        .into_iter()
+        .filter_map(|keep| match keep {
+            Keep::Direct(direct) => Some(Record::Direct(direct)),
+            _ => None,
+        })
+        .collect();
+    let mut nameless = Nameless::default();
+    let imported = file.open().import(&records, &mut nameless).unwrap();
+    assert_eq!(imported, Imported { new: 1, known: 0, refused: 2 });
+    let imported = file.open().import(&records, &mut nameless).unwrap();
+    assert_eq!(imported, Imported { new: 0, known: 1, refused: 2 });
+}
+
+proptest! {
+    // Each waits for the disk some dozen times.
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    /// Through commits, receipts, retention, another program, and starts.
+    #[test]
+    fn what_those_that_wait_take_is_known_exactly(
+        steps in prop::collection::vec((0u8..6, 1u64..30, 0usize..300), 1..40),
+    ) {
+        let file = TempFile::new();
+        let mut history = file.open();
+        trim(&mut history, None, Some(16 << 10));
+        for (what, n, length) in steps {
+            let message = to_nobody(n..=n, &"ä".repeat(length));
+            match what {
+                0 | 1 => drop(history.commit(&message, &[]).unwrap()),
+                2 => drop(file.open().commit(&message, &[]).unwrap()),
+                3 => {
+                    let (to, sender) = (nick(&format!("nobody-{n}")).key().clone(), nick("alice").key().clone());
+                    history.commit(&[Keep::Delivered { to, sender, id: id((1, n)), at: START }], &[]).unwrap();
+                }
+                4 => trim(&mut history, Some(1), Some(16 << 10)),
+                _ => history = file.open(),
+            }
+            let counted = counted(&history);
+            let known = history.transact(|sql, state| state.waiting.bytes(sql)).unwrap();
+            prop_assert_eq!(known, counted);
+            prop_assert!(known <= 2 << 10);
+        }
+    }
+}
