@@ -89,11 +89,11 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
     let (to_closed, output_closed) = crossbeam_channel::bounded(1);
     let (to_typed, typed) = crossbeam_channel::bounded(INPUT_BACKLOG);
     let (prompts, prompted) = crossbeam_channel::bounded(1);
-    let names = crossbeam_channel::bounded(1);
+    let (names, correspondents) = (crossbeam_channel::bounded(1), crossbeam_channel::bounded(1));
     let question = Question::default();
     let mut above = None;
     if mode == Mode::Chat {
-        let editor = LineEditor::new(names.1.clone(), question.clone());
+        let editor = LineEditor::new(names.1.clone(), correspondents.1.clone(), question.clone());
         let mut editor = editor.map_err(|error| Refusal::Usage(format!("cannot use the terminal: {error}")))?;
         above = editor.above();
         if above.is_some() {
@@ -153,6 +153,7 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         question,
         names,
         names_offered: now,
+        correspondents,
         now,
         ticked: now,
         options,

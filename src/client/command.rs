@@ -1,6 +1,7 @@
 //! Pure: what somebody types on the terminal → [`Command`], by one [`table`] that parser, `/help` and completion share.
 //! The conversation carries commands out; `input` asks for completions.
 
+mod addressee;
 mod completion;
 mod help;
 mod table;
@@ -10,6 +11,7 @@ use crate::protocol::{Cursor, NameError, Nick, RoomName, SearchRequest};
 use std::fmt;
 use table::{Entry, SYNONYMS, TABLE};
 
+pub use addressee::address_reply;
 pub use completion::{Names, complete};
 pub use help::{help, help_on, list};
 
@@ -22,7 +24,7 @@ pub enum Command {
         /// /me: something done, not said.
         action: bool,
     },
-    /// A direct message to whoever sent the last one.
+    /// A reply that names nobody: the line editor turns it into a direct message if somebody has sent one.
     Reply(String),
     Users,
     Rooms,
@@ -179,6 +181,11 @@ mod tests {
         check("/msg bob hi there", say("hi there", bob(), false));
         check("/w bob  hi", say("hi", bob(), false));
         check("/MSG bob hi", say("hi", bob(), false));
+        check("/msg \"bob\" hi", say("hi", bob(), false));
+        check("/msg \"Tom T.\" hi", say("hi", Target::Nick(Nick::parse("Tom T.").unwrap()), false));
+        check("/msg \"Tom T.\"", Err("usage: /msg NICK TEXT"));
+        check("/ignore \"Tom T.\"", Ok(Command::Ignore(Some(Nick::parse("Tom T.").unwrap()))));
+        check("/ignore Tom T.", Ok(Command::Ignore(Some(Nick::parse("Tom T.").unwrap()))));
         check("/msg bob two\nlines", say("two\nlines", bob(), false));
         check("/me waves", say("waves", Target::Here, true));
         check("/reply yes", Ok(Command::Reply("yes".to_owned())));

@@ -136,8 +136,6 @@ pub struct Conversation {
     joined_lately: Vec<RoomName>,
     /// Nicks or rooms may be others than at the last [`Conversation::new_names`].
     names_changed: bool,
-    /// Who sent the last direct message.
-    correspondent: Option<Nick>,
     outbox: Outbox,
     requests: Requests,
     /// Topics whose invalid payloads were told of.
@@ -204,7 +202,6 @@ impl Conversation {
             other_rooms: Vec::new(),
             joined_lately: Vec::new(),
             names_changed: true,
-            correspondent: None,
             outbox: Outbox::new(config.session.clone(), earlier),
             requests: Requests::new(tokens),
             warned: HashSet::new(),

@@ -89,6 +89,8 @@ pub struct Shell {
     /// What can be completed: the newest replaces one that was not fetched.
     pub(super) names: (Sender<Names>, Receiver<Names>),
     pub(super) names_offered: Instant,
+    /// Who wrote the direct message that was printed last; one that was not taken yet is replaced.
+    pub(super) correspondents: (Sender<Nick>, Receiver<Nick>),
     /// The last turn's time, and when the last tick was.
     pub(super) now: Instant,
     pub(super) ticked: Instant,

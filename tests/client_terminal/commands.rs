@@ -1,6 +1,6 @@
 //! Commands on a terminal, with a chat server and with others in the chat.
 
-use crate::support::{Broker, Certificates, PATIENCE, Program, Pty, Stream, Subscriber, TempDir, publish};
+use crate::support::{Broker, Certificates, PATIENCE, Program, Pty, Stream, Subscriber, TempDir, publish, wait_until};
 use crate::{alice, texts};
 
 /// A chat server that keeps nothing on disk.
@@ -23,6 +23,49 @@ fn member(broker: &Broker, nick: &str) -> Pty {
 fn types(pty: &mut Pty, line: &str, answer: &str) {
     pty.press(&format!("{line}\r"));
     pty.wait_for_line(answer);
+}
+
+/// Types `/reply` and a blank, once more if the message that it answers was printed only just now.
+#[track_caller]
+fn begin_reply(pty: &mut Pty, becomes: &str) {
+    let is = |pty: &mut Pty, line: &str| pty.screen().last().is_some_and(|last| last == line);
+    for _ in 0..20 {
+        pty.press("\x15");
+        wait_until(PATIENCE, "an empty line", || is(pty, "#lobby>"));
+        pty.press("/reply ");
+        wait_until(PATIENCE, becomes, || is(pty, becomes) || is(pty, "#lobby> /reply"));
+        // Drawn key by key, it is there for a moment.
+        pty.press("x");
+        wait_until(PATIENCE, "a letter", || is(pty, &format!("{becomes} x")) || is(pty, "#lobby> /reply x"));
+        pty.press("\x7f");
+        if is(pty, &format!("{becomes} x")) {
+            return;
+        }
+    }
+    panic!("/reply names nobody");
+}
+
+#[test]
+fn a_reply_goes_to_whoever_wrote_when_it_was_begun() {
+    let broker = Broker::start();
+    let _server = server(&broker);
+    let [mut alice, mut bob, mut carol] = ["alice", "bob", "carol"].map(|nick| member(&broker, nick));
+    bob.press("/reply too early\r");
+    bob.wait_for_line("!! not sent: nobody to reply to; use /msg NICK TEXT");
+    types(&mut alice, "/msg bob psst", "alice → bob: psst");
+    bob.wait_for_line("alice → bob: psst");
+    begin_reply(&mut bob, "#lobby> /msg alice");
+    types(&mut carol, "/msg bob hello", "carol → bob: hello");
+    bob.wait_for_screen("what arrives meanwhile", |lines| {
+        lines.iter().any(|line| line.ends_with("carol → bob: hello"))
+            && lines.last().is_some_and(|line| line == "#lobby> /msg alice")
+    });
+    types(&mut bob, "the secret", "bob → alice: the secret");
+    alice.wait_for_line("bob → alice: the secret");
+    begin_reply(&mut bob, "#lobby> /msg carol");
+    types(&mut bob, "hello too", "bob → carol: hello too");
+    carol.wait_for_line("bob → carol: hello too");
+    assert!(!carol.screen().concat().contains("secret"));
 }
 
 #[test]
@@ -65,7 +108,8 @@ fn another_nick_is_taken_and_one_in_use_is_not() {
     types(&mut alice, "alice", "-- you are alice now");
     types(&mut alice, "/msg bob here again", "alice → bob: here again");
     bob.wait_for_line("alice → bob: here again");
-    types(&mut bob, "/reply good", "bob → alice: good");
+    begin_reply(&mut bob, "#lobby> /msg alice");
+    types(&mut bob, "good", "bob → alice: good");
     alice.wait_for_line("bob → alice: good");
 }
 

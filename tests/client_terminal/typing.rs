@@ -190,6 +190,12 @@ fn a_terminal_without_a_cursor_is_good_enough() {
     messages.wait_for("the line", |_, payload| String::from_utf8_lossy(payload).contains("hello"));
     publish(&broker, "chat/messages", said("bob", "there you are"), 1, false);
     alice.wait_for_line("bob: there you are");
+    // It cannot be shown whom a reply would go to: it goes to nobody.
+    let psst = r#"{"type":"private","username":"bob","to":"alice","message":"psst"}"#;
+    publish(&broker, "chat/private/alice/bob", psst, 1, false);
+    alice.wait_for_line("bob → alice: psst");
+    alice.press("/reply secret\r");
+    alice.wait_for_line("!! not sent: nobody to reply to; use /msg NICK TEXT");
     alice.press("/quit\r");
     assert_eq!(alice.exit_code(), 0);
 }

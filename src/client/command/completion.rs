@@ -1,5 +1,6 @@
 //! Pure: what the word that is being typed may become.
 
+use super::addressee::written;
 use super::table::{Argument, TABLE};
 
 /// What narrows a search.
@@ -19,7 +20,7 @@ pub fn complete(line: &str, end: usize, names: &Names) -> (usize, Vec<String>) {
     let typed = line.get(..end).unwrap_or(line);
     let start = typed.rfind(char::is_whitespace).map_or(0, |at| at + 1);
     let word = typed[start..].to_lowercase();
-    let begins = |name: &&String| name.to_lowercase().starts_with(word.trim_start_matches('#'));
+    let begins = |name: &&String| name.to_lowercase().starts_with(word.trim_start_matches(['#', '"']));
     let mut before = typed[..start].split_whitespace();
     let candidates = match (before.next(), before.next()) {
         (None, _) if word.starts_with('/') => TABLE
@@ -36,7 +37,9 @@ pub fn complete(line: &str, end: usize, names: &Names) -> (usize, Vec<String>) {
                 TABLE.iter().map(|entry| entry.name.to_owned()).filter(|name| name.starts_with(begin)).collect()
             }
             Some(Argument::Ignored) => names.ignored.iter().filter(begins).cloned().collect(),
-            Some(Argument::Nick) => names.nicks.iter().filter(begins).map(|nick| format!("{nick} ")).collect(),
+            Some(Argument::Nick) => {
+                names.nicks.iter().filter(begins).map(|nick| format!("{} ", written(nick))).collect()
+            }
             _ => names.nicks.iter().filter(begins).cloned().collect(),
         },
         (None, _) => names.nicks.iter().filter(begins).map(|nick| format!("{nick}: ")).collect(),
@@ -71,7 +74,7 @@ mod tests {
     #[track_caller]
     fn check_completion(line: &str, start: usize, expected: &[&str]) {
         let names = Names {
-            nicks: vec!["Bob".into(), "bea".into(), "alice".into()],
+            nicks: vec!["Bob".into(), "bea".into(), "alice".into(), "Tom T.".into()],
             rooms: vec!["lobby".into(), "dev".into()],
             ignored: vec!["eve".into()],
         };
@@ -86,6 +89,8 @@ mod tests {
         check_completion("ask b", 4, &["Bob", "bea"]);
         check_completion("/msg B", 5, &["Bob ", "bea "]);
         check_completion("/w al", 3, &["alice "]);
+        check_completion("/msg to", 5, &["\"Tom T.\" "]);
+        check_completion("/ignore \"t", 8, &["\"Tom T.\" "]);
         check_completion("/room d", 6, &["dev"]);
         check_completion("/join #d", 6, &["dev"]);
         check_completion("/me hugs a", 9, &["alice"]);

@@ -1,6 +1,6 @@
 //! Pure: the table of commands, and the words by which other chats call them.
 
-use super::{Command, CommandError, Page, Target, find};
+use super::{Command, CommandError, Page, Target, addressee, find};
 use crate::protocol::limits::PAGE_MESSAGES;
 use crate::protocol::{Nick, RoomName, SearchRequest};
 
@@ -101,12 +101,16 @@ pub(super) const TABLE: &[Entry] = &[
         alias: "w",
         arguments: "NICK TEXT",
         help: "a direct message",
-        details: &["Nobody else sees it. Who is away gets it when back, and you are told so."],
+        details: &[
+            "Nobody else sees it. Who is away gets it when back, and you are told so.",
+            "A nick with a blank in it stands in quotes.",
+        ],
         completes: Argument::Nick,
         read: |rest| {
-            let Some((nick, text)) = rest.split_once(char::is_whitespace) else { return Ok(None) };
-            let to = Target::Nick(nick_of(nick)?);
-            Ok(Some(Command::Say { text: text.trim_start().to_owned(), to, action: false }))
+            let (name, text) = addressee::split(rest);
+            let Some(text) = some(text) else { return Ok(None) };
+            let to = Target::Nick(nick(&name)?);
+            Ok(Some(Command::Say { text: text.to_owned(), to, action: false }))
         },
         ..NO_ARGUMENT
     },
@@ -114,6 +118,10 @@ pub(super) const TABLE: &[Entry] = &[
         name: "reply",
         arguments: "TEXT",
         help: "answer the last direct message",
+        details: &[
+            "A blank behind it turns it into /msg and the nick of who wrote to you last:",
+            "you see whom you answer, whoever writes meanwhile.",
+        ],
         read: |rest| Ok(some(rest).map(|text| Command::Reply(text.to_owned()))),
         ..NO_ARGUMENT
     },
@@ -275,8 +283,16 @@ fn some(rest: &str) -> Option<&str> {
 }
 
 /// Somebody else's: any that the wire can carry.
-fn nick_of(text: &str) -> Result<Nick, CommandError> {
+fn nick(text: &str) -> Result<Nick, CommandError> {
     Nick::parse(text).map_err(CommandError::Nick)
+}
+
+/// One that stands alone: in quotes or not, whatever it holds.
+fn nick_of(text: &str) -> Result<Nick, CommandError> {
+    match addressee::split(text) {
+        (quoted, "") => nick(&quoted),
+        _ => nick(text),
+    }
 }
 
 /// A room as it is typed, with or without its `#`. There are none with capitals, so that nobody else can be meant.

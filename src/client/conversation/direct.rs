@@ -33,7 +33,6 @@ impl Conversation {
             self.out.extend(receipt);
             return;
         }
-        self.correspondent = Some(private.nick.clone());
         let said = Said::live(now.wall, private.nick, Place::Direct(private.to), private.text, private.timestamp);
         let id = private.id.map(MessageId::Sent);
         self.tell(News::Said(Said { id, action: private.action, late: private.late || overtaken, ..said }));

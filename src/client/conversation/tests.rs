@@ -203,13 +203,16 @@ fn notices_are_about_others() {
 #[test]
 fn direct_messages() {
     let mut stage = Stage::welcomed();
-    stage.types("/reply hi");
-    stage.check_told(&["nobody has sent you a direct message yet"]);
     stage.arrives("chat/private/alice/bob", r#"{"type":"private","username":"Bob","to":"alice","message":"psst"}"#);
     stage.arrives("chat/private/alice/bob", r#"{"type":"private","username":"eve","to":"alice","message":"forged"}"#);
     stage.check_told(&["psst"]);
-    stage.types("/reply hi");
+    stage.types("/msg bob hi");
     stage.check_published(&["chat/private/bob/alice"]);
+    // Whom it answers is for the line editor to say, which knows what is on the screen.
+    stage.types("/reply hi");
+    stage.check_published(&[]);
+    stage.types("/reply hi");
+    stage.check_told(&["not sent: nobody to reply to; use /msg NICK TEXT"]);
 }
 
 #[test]

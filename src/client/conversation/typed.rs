@@ -36,10 +36,8 @@ impl Conversation {
                 self.error("type a nick first, or /quit", reference);
             }
             Command::Say { text, to, action } => self.say(now, &text, to, action, reference),
-            Command::Reply(text) => match self.correspondent.clone() {
-                Some(nick) => self.say(now, &text, Target::Nick(nick), false, reference),
-                None => self.error("nobody has sent you a direct message yet", reference),
-            },
+            // The line editor names who is answered, if somebody had written. Whoever has written since is not meant.
+            Command::Reply(_) => self.error("not sent: nobody to reply to; use /msg NICK TEXT", reference),
             Command::Users => self.ask(now, Question::of(RequestKind::Users), reference),
             Command::Rooms => self.ask_rooms(now, reference),
             Command::Ping => self.ask(now, Question::of(RequestKind::Ping), reference),

@@ -5,6 +5,7 @@ use super::gate::Gate;
 use super::layout::Drawn;
 use super::typing::{Act, Key, Typing};
 use crate::client::command::Names;
+use crate::protocol::Nick;
 use crate::terminal;
 use crossbeam_channel::Receiver;
 use std::sync::{Mutex, MutexGuard};
@@ -12,6 +13,8 @@ use std::sync::{Mutex, MutexGuard};
 /// All of it is the input thread's, but the gate.
 pub struct Desk {
     names: Receiver<Names>,
+    /// Who wrote the direct messages that are on the screen.
+    correspondents: Receiver<Nick>,
     pub gate: Gate,
     work: Mutex<Work>,
 }
@@ -34,8 +37,8 @@ pub struct Work {
 }
 
 impl Desk {
-    pub fn new(names: Receiver<Names>) -> Desk {
-        Desk { names, gate: Gate::default(), work: Mutex::default() }
+    pub fn new(names: Receiver<Names>, correspondents: Receiver<Nick>) -> Desk {
+        Desk { names, correspondents, gate: Gate::default(), work: Mutex::default() }
     }
 
     pub fn press(&self, key: Key, line: &str, cursor: usize) -> Act {
@@ -45,6 +48,9 @@ impl Desk {
             && let Some(names) = self.names.try_iter().last()
         {
             work.typing.knows(names);
+        }
+        if let Some(correspondent) = self.correspondents.try_iter().last() {
+            work.typing.is_written_to_by(correspondent);
         }
         let Work { typing, prompt, .. } = &mut *work;
         typing.press(key, line, cursor, |line| {

@@ -8,6 +8,7 @@ use super::{Question, Typed};
 use crate::client::command::Names;
 use crate::client::memo::LINES;
 use crate::client::screen::Above;
+use crate::protocol::Nick;
 use crate::terminal;
 use crossbeam_channel::{Receiver, Sender};
 use rustyline::completion::Completer;
@@ -44,8 +45,12 @@ pub struct LineEditor {
 }
 
 impl LineEditor {
-    /// `names` brings what can be completed, the newest last.
-    pub fn new(names: Receiver<Names>, question: Question) -> rustyline::Result<LineEditor> {
+    /// `names` brings what can be completed, `correspondents` who is answered by `/reply`, the newest last.
+    pub fn new(
+        names: Receiver<Names>,
+        correspondents: Receiver<Nick>,
+        question: Question,
+    ) -> rustyline::Result<LineEditor> {
         let config = Config::builder()
             .behavior(Behavior::Stdio)
             .auto_add_history(false)
@@ -61,7 +66,7 @@ impl LineEditor {
             .build();
         let history = MemHistory::with_config(&config);
         let mut editor = Editor::with_history(config, history)?;
-        let desk = Arc::new(Desk::new(names));
+        let desk = Arc::new(Desk::new(names, correspondents));
         editor.set_helper(Some(Assistant { desk: Arc::clone(&desk), question }));
         editor.bind_sequence(Event::Any, EventHandler::Conditional(Box::new(Keys { desk: Arc::clone(&desk) })));
         Ok(LineEditor { editor, desk })

@@ -12,7 +12,7 @@ use super::cycle::Cycle;
 use super::paste::{Offer, Paste};
 use crate::client::command::{self, Command, Names};
 use crate::client::memo::LINES;
-use crate::protocol::text;
+use crate::protocol::{Nick, text};
 
 /// Pressed twice with nothing between, Ctrl-C quits.
 const QUITS: &str = "(Ctrl-C again quits)";
@@ -59,6 +59,8 @@ pub enum Act {
 #[derive(Debug, Default)]
 pub struct Typing {
     names: Names,
+    /// Who wrote the direct message that was printed last.
+    correspondent: Option<Nick>,
     /// Lines typed before, the last one last.
     earlier: Vec<String>,
     /// What goes on while this key is pressed.
@@ -77,6 +79,11 @@ impl Typing {
         self.names = names;
     }
 
+    /// A direct message of this one is on the screen.
+    pub fn is_written_to_by(&mut self, correspondent: Nick) {
+        self.correspondent = Some(correspondent);
+    }
+
     /// These were typed before.
     pub fn recall(&mut self, earlier: Vec<String>) {
         self.earlier = earlier;
@@ -84,8 +91,8 @@ impl Typing {
 
     /// A new line begins.
     pub fn begin(&mut self) {
-        let Typing { names, earlier, .. } = std::mem::take(self);
-        *self = Typing { names, earlier, ..Typing::default() };
+        let Typing { names, correspondent, earlier, .. } = std::mem::take(self);
+        *self = Typing { names, correspondent, earlier, ..Typing::default() };
     }
 
     /// A line is done. What the arrow keys are to offer of it; `None`: nothing, or it is the last one once more.
@@ -138,8 +145,31 @@ impl Typing {
                 let found = |typing: &Typing| Cycle::new(line, 0, line.len(), typing.find(line));
                 self.turn(line, cursor, Key::Search, true, found)
             }
+            Key::Char(c) => {
+                let (before, after) = line.split_at_checked(cursor).unwrap_or((line, ""));
+                let addressed = self.addressed(&format!("{before}{c}{after}"), before.len() + c.len_utf8());
+                addressed.map_or(Act::Usual, |(line, cursor)| Act::Set(line, cursor))
+            }
             _ => Act::Usual,
         }
+    }
+
+    /// The line with whom its `/reply` goes to, before more is typed and before it is sent: who writes meanwhile is not
+    /// meant. `None`: there is no `/reply` in it, or nobody to answer.
+    fn addressed(&self, line: &str, cursor: usize) -> Option<(String, usize)> {
+        let correspondent =
+            self.correspondent.as_ref().filter(|_| !self.is_asked_about(line) || !self.is_literal(line))?;
+        command::address_reply(line, cursor, correspondent)
+    }
+
+    /// Whether there are pasted lines in it.
+    fn is_asked_about(&self, line: &str) -> bool {
+        self.pasted.is_some() && line.matches('\n').count() > self.breaks
+    }
+
+    /// Whether it is sent as it is, even if it looks like a command, where it is asked about.
+    fn is_literal(&self, line: &str) -> bool {
+        self.pasted.as_ref().is_some_and(|begin| !begin.is_empty() && line.starts_with(begin))
     }
 
     /// What is shown behind the line, or below it.
@@ -193,13 +223,15 @@ impl Typing {
             // Whole lines were copied; the next one is not begun.
             text.truncate(text.trim_end_matches('\n').len());
         }
-        let whole = format!("{before}{text}{after}");
+        let is_literal = before.is_empty();
+        let (whole, at) = (format!("{before}{text}{after}"), before.len() + text.len());
+        let addressed = if is_literal { None } else { self.addressed(&whole, at) };
+        let (whole, at) = addressed.unwrap_or((whole, at));
         if is_tall(&whole) {
-            self.offer = Some(Offer { is_literal: before.is_empty(), text: whole, is_apart: true });
+            self.offer = Some(Offer { is_literal, text: whole, is_apart: true });
             return Act::Redraw;
         }
-        let at = before.len() + text.len();
-        if before.is_empty() {
+        if is_literal {
             self.pasted = Some(text);
         } else {
             self.pasted.get_or_insert_default();
@@ -215,11 +247,14 @@ impl Typing {
             return Act::Set(line.clone(), line.len());
         }
         let text = line.trim_end_matches('\n');
-        let is_pasted = self.pasted.is_some() && text.matches('\n').count() > self.breaks;
-        if !is_pasted && fits(text) {
+        // Taken from earlier lines, or pasted: it is sent once it can be seen whom it goes to.
+        if let Some((line, cursor)) = self.addressed(text, text.len()) {
+            return Act::Set(line, cursor);
+        }
+        if !self.is_asked_about(text) && fits(text) {
             return Act::Accept(Typed::Line(text.to_owned()));
         }
-        let is_literal = self.pasted.as_ref().is_some_and(|begin| !begin.is_empty() && line.starts_with(begin));
+        let is_literal = self.is_literal(line);
         self.offer = Some(Offer { text: text.to_owned(), is_literal, is_apart: false });
         Act::Redraw
     }

@@ -7,7 +7,7 @@ use crate::client::ending::{QUIT_WAIT, messages_are};
 use crate::client::json;
 use crate::client::memo::Memo;
 use crate::client::memory;
-use crate::client::news::News;
+use crate::client::news::{News, Place, Said};
 use crate::client::start::Mode;
 use crate::client::view::{Line, Stream};
 use crate::now::Now;
@@ -148,6 +148,7 @@ impl Shell {
                 self.look_at_the_reader();
                 let lines = self.reading.hear(now, news, &self.view);
                 lines.into_iter().for_each(|line| self.screen.print(line));
+                self.offer_correspondent(news);
             }
             _ => self.view.line(now.wall, news).into_iter().for_each(|line| self.screen.print(line)),
         }
@@ -155,6 +156,17 @@ impl Shell {
             self.ending.heard(now.instant);
         }
         Ok(())
+    }
+
+    /// `/reply` answers whoever can be seen to have written last.
+    fn offer_correspondent(&self, news: &News) {
+        if let News::Said(Said { nick, place: Place::Direct(_), own: false, .. }) = news {
+            let ((to_input, waiting), nick) = (self.correspondents.clone(), nick.clone());
+            self.screen.then(move || {
+                let _ = waiting.try_recv();
+                let _ = to_input.try_send(nick);
+            });
+        }
     }
 
     fn look_at_the_reader(&mut self) {

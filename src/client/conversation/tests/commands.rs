@@ -199,7 +199,6 @@ fn who_is_ignored_is_not_heard_and_learns_nothing_of_it() {
     );
     stage.hears("carl", "lobby", 1);
     stage.check_told(&["x", "carl 1"]);
-    stage.check_typed("/reply hi", &["nobody has sent you a direct message yet"]);
     stage.check_typed("/ignore", &["ignored: BOB"]);
     stage.check_typed("/ignore bob", &["bob is ignored already: /unignore bob ends that"]);
     stage.check_typed("/ignore alice", &["you cannot ignore yourself"]);

@@ -187,6 +187,77 @@ fn what_is_pasted_is_no_command() {
 }
 
 #[test]
+fn a_reply_is_for_whoever_wrote_when_it_was_begun() {
+    let nick = |name: &str| Nick::parse(name).unwrap();
+    let somebody = || {
+        let mut somebody = Somebody::new();
+        somebody.typing.is_written_to_by(nick("alice"));
+        somebody
+    };
+    let mut alices = somebody();
+    alices.write("/reply");
+    assert_eq!(alices.line, "/reply");
+    alices.write(" ");
+    assert_eq!((alices.line.as_str(), alices.cursor), ("/msg alice ", 11));
+    alices.typing.is_written_to_by(nick("carol"));
+    alices.write("secret").sends(&[Key::Enter], line("/msg alice secret"));
+    // The next one is for the one who wrote meanwhile.
+    alices.typing.begin();
+    (alices.line, alices.cursor) = (String::new(), 0);
+    alices.write("/reply hi").sends(&[Key::Enter], line("/msg carol hi"));
+
+    // In the middle of a line, and behind a blank.
+    let mut alices = somebody();
+    alices.write(" /replysecret");
+    alices.cursor -= "secret".len();
+    alices.write(" ");
+    assert_eq!((alices.line.as_str(), alices.cursor), ("/msg alice secret", 11));
+
+    // Completed it stays for the next Tab to go on; what is typed behind it goes to somebody.
+    let mut alices = somebody();
+    alices.write("/rep").press(Key::Tab);
+    assert_eq!(alices.line, "/reply ");
+    alices.write("x").sends(&[Key::Enter], line("/msg alice x"));
+
+    // What was not typed key by key is sent once it was to be seen whom it goes to.
+    let mut alices = somebody();
+    alices.paste("/reply secret");
+    assert_eq!(alices.press(Key::Enter), Act::Set("/msg alice secret".to_owned(), 17));
+    alices.sends(&[Key::Enter], line("/msg alice secret"));
+    let mut alices = somebody();
+    alices.typing.recall(vec!["/reply old".to_owned()]);
+    alices.write("ol").press(Key::Search);
+    assert_eq!(alices.press(Key::Enter), Act::Set("/msg alice old".to_owned(), 14));
+
+    // Nobody has written yet: it is left to be refused.
+    Somebody::new().write("/reply secret").sends(&[Key::Enter], line("/reply secret"));
+    let mut blanks = Somebody::new();
+    blanks.typing.is_written_to_by(nick("Tom T."));
+    blanks.write("/reply ");
+    assert_eq!(blanks.line, "/msg \"Tom T.\" ");
+}
+
+#[test]
+fn a_reply_with_pasted_lines_names_somebody_too() {
+    let alice = || {
+        let mut somebody = Somebody::new();
+        somebody.typing.is_written_to_by(Nick::parse("alice").unwrap());
+        somebody
+    };
+    let mut somebody = alice();
+    somebody.write("/reply").paste(" one\ntwo").press(Key::Enter);
+    somebody.sends(&[Key::Enter], line("/msg alice one\ntwo"));
+    let mut somebody = alice();
+    somebody.rows = 1;
+    somebody.write("/reply").paste(" one\ntwo");
+    somebody.sends(&[Key::Enter], line("/msg alice one\ntwo"));
+    // As the first of several lines it is no command.
+    let mut somebody = alice();
+    somebody.paste("/reply one\ntwo").write("!").press(Key::Enter);
+    somebody.sends(&[Key::Enter], Typed::Text("/reply one\ntwo!".to_owned()));
+}
+
+#[test]
 fn a_tall_paste_is_not_put_into_the_line() {
     let text = "x\n".repeat(20);
     let mut somebody = Somebody::new();
