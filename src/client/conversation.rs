@@ -8,10 +8,10 @@
 //!   │ lost, from anywhere                    jitter: Due ────────────┘◄── another server ───┘
 //! ```
 //!
-//! `exchange` holds what goes in and out, `joining` these steps (`presence` what is said with them), `arrivals` what others
-//! send (`direct` to us alone), `replies` what the server answers, `pages` what of it is history, `typed` what the user
-//! wants (`asking` of the server, `rooms`, `naming`, `ignoring`, `status`), `sending` what becomes of it, `due` when time
-//! alone changes something; `requests`, `cursors`, `seen`, `people` and `search` are state of their own.
+//! `exchange` holds what goes in and out, `joining` these steps (`presence` what is said with them), `lookout` what is
+//! known of the chat's server, `arrivals` what others send (`direct` to us alone), `replies` what the server answers, `pages`
+//! what of it is history, `typed` what the user wants (`asking` of the server, `rooms`, `naming`, `ignoring`, `status`),
+//! `sending` what becomes of it, `due` when time alone changes something; `requests`, `cursors`, `seen`, `people` and `search` are state of their own.
 
 mod arrivals;
 mod asking;
@@ -21,6 +21,7 @@ mod due;
 mod exchange;
 mod ignoring;
 mod joining;
+mod lookout;
 mod naming;
 mod pages;
 mod people;
@@ -54,7 +55,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 pub use exchange::{Config, Input, Kind, Output, Publication, Role, Up};
-pub use joining::NO_SERVER;
+pub use lookout::NO_SERVER;
 pub use requests::Tokens;
 
 /// How often heartbeats go out where no server says otherwise: the original's.
@@ -87,6 +88,8 @@ pub struct Conversation {
     connected_at: Option<Now>,
     /// The server that says it is online, on this connection.
     server: Option<ServerInfo>,
+    /// `None`: it cannot be read.
+    server_read: Option<lookout::Read>,
     /// How many messages a second it takes, as it said last.
     rate: Option<u64>,
     /// Until when a sender waits for chat/server to tell whether there is a server; only while it is connected.
@@ -170,6 +173,7 @@ impl Conversation {
             tls: None,
             connected_at: None,
             server: None,
+            server_read: None,
             rate: None,
             undecided_until: None,
             delay: None,

@@ -63,6 +63,9 @@ impl Conversation {
             Topic::Marks { room } if self.is_in(&room) => {
                 if let FromServer::Mark(mark) = FromServer::parse(payload)? {
                     must(mark.room == room)?;
+                    if !retained {
+                        self.server_shows();
+                    }
                     let seen = self.seen.get(&room);
                     let is_seen = |key: &NickKey, id: &SentId| seen.is_some_and(|seen| seen.has(key, id));
                     let moved = self.cursors.mark(now.instant, mark, retained, is_seen);
@@ -70,8 +73,16 @@ impl Conversation {
                     self.look_for_holes(now);
                 }
             }
-            Topic::PrivateServer { to } if to == *self.nick.key() => self.replied(now, FromServer::parse(payload)?),
-            Topic::PrivateFlat { to } if to.key() == self.nick.key() => self.replied(now, FromServer::parse(payload)?),
+            Topic::PrivateServer { to } if to == *self.nick.key() => {
+                let reply = FromServer::parse(payload)?;
+                self.server_shows();
+                self.replied(now, reply);
+            }
+            Topic::PrivateFlat { to } if to.key() == self.nick.key() => {
+                let reply = FromServer::parse(payload)?;
+                self.server_is_heard();
+                self.replied(now, reply);
+            }
             Topic::System => {
                 if let FromServer::Notice(notice) = FromServer::parse(payload)? {
                     self.server_is_heard();

@@ -12,7 +12,7 @@ impl Conversation {
             Join::Away | Join::Asked | Join::Welcomed => None,
         };
         let renaming = self.renaming.as_ref().map(|renaming| renaming.until);
-        let waits = [joining, self.silence_at, self.hold_until, self.undecided_until, renaming];
+        let waits = [joining, self.silence_at, self.server_due(), self.hold_until, self.undecided_until, renaming];
         let all = waits.into_iter().chain([self.outbox_due(now), self.delay_due(now)]).chain(self.presence_due(now));
         all.flatten().min()
     }

@@ -1,19 +1,16 @@
 //! Coming, being there and going: connections, the steps of joining, heartbeats, and what is asked again.
 
+use super::lookout::LISTEN;
 use super::requests::{Open, PATIENCE, Question};
 use super::{Conversation, Join, Kind, Output, PING_TICKET, Publication, Role, Up};
 use crate::client::news::News;
 use crate::now::Now;
 use crate::protocol::presence::Action;
-use crate::protocol::{Request, RequestKind, RoomName, ServerInfo, Status, Timestamp, Topic};
+use crate::protocol::{Request, RequestKind, RoomName, Timestamp, Topic};
 use std::time::Duration;
 
 /// A wait for the next attempt of which it is time to say that they are long now.
 const LONG: Duration = Duration::from_secs(30);
-/// Told once where nobody answers a join.
-pub const NO_SERVER: &str = "no chat server is answering: history and the user list are unavailable";
-/// How long the retained chat/server may take after the subscription.
-const LISTEN: Duration = Duration::from_secs(1);
 
 impl Conversation {
     pub(super) fn connected(&mut self, now: Now, up: Up) {
@@ -27,6 +24,7 @@ impl Conversation {
         if !std::mem::take(&mut self.changes_nick) {
             self.tell(News::Connected { broker: self.config.broker.clone(), again });
         }
+        self.server_was_read(now);
         for filter in up.refused {
             self.subscription_refused(&filter);
         }
@@ -78,6 +76,7 @@ impl Conversation {
         self.connection_is_up = false;
         self.join = Join::Away;
         self.server = None;
+        self.server_read = None;
         self.heartbeat_at = None;
         self.silence_at = None;
         self.hold_until = None;
@@ -92,51 +91,6 @@ impl Conversation {
         } else if self.config.on_terminal && delay >= LONG && !std::mem::replace(&mut self.told_long_retry, true) {
             // The waits have grown without a word; that they grow no more is the last one.
             self.hint("still not connected: trying again about once a minute");
-        }
-    }
-
-    pub(super) fn subscription_refused(&mut self, filter: &str) {
-        self.error(format!("the broker does not allow a subscription to {filter}"), None);
-    }
-
-    /// What chat/server says.
-    pub(super) fn server_says(&mut self, now: Now, info: ServerInfo) {
-        let before = match info.status {
-            Status::Online => self.server.replace(info.clone()),
-            Status::Offline => self.server.take(),
-        };
-        self.server_confirms(now, &info);
-        let is_another = |known: &ServerInfo| (&known.instance, &known.started) != (&info.instance, &info.started);
-        match (info.status, before) {
-            (Status::Online, Some(known)) if !is_another(&known) => return,
-            (Status::Online, _) => {
-                self.outbox.server_came(now.instant);
-                self.join = match self.join {
-                    Join::Away => Join::Away,
-                    Join::Listening { .. } => Join::Due { at: now.instant },
-                    _ => Join::Due { at: now.instant + self.config.jitter },
-                };
-            }
-            // It may only be starting anew.
-            (Status::Offline, Some(_)) => self.silence_at = Some(now.instant + PATIENCE),
-            (Status::Offline, None) => return,
-        }
-        self.tell(News::Server(info));
-        self.tick(now);
-    }
-
-    /// A server has said something to somebody.
-    pub(super) fn server_is_heard(&mut self) {
-        self.silence_at = None;
-        let again = std::mem::replace(&mut self.server_was_heard, true);
-        if std::mem::take(&mut self.told_silence) {
-            self.hint(if again { "the chat server answers again" } else { "a chat server answers now" });
-        }
-    }
-
-    fn silence(&mut self) {
-        if !std::mem::replace(&mut self.told_silence, true) {
-            self.hint(NO_SERVER);
         }
     }
 
@@ -156,10 +110,7 @@ impl Conversation {
             Join::Due { at } if now.instant >= at => self.ask_to_join(now),
             _ => {}
         }
-        if self.silence_at.is_some_and(|at| now.instant >= at) {
-            self.silence_at = None;
-            self.silence();
-        }
+        self.look_for_a_server(now);
         if self.hold_until.is_some_and(|until| now.instant >= until) {
             // Nobody says that the nick is in use.
             self.hold_until = None;

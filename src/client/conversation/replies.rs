@@ -10,7 +10,6 @@ use serde_json::Value;
 impl Conversation {
     /// A reply of the server, to us or to another client with our nick.
     pub(super) fn replied(&mut self, now: Now, reply: FromServer) {
-        self.server_is_heard();
         match reply {
             FromServer::Welcome(welcome) if welcome.session == self.config.session => self.welcomed(now),
             FromServer::Error(error) => self.refused(now, error),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// How long an answer may take before the same is asked again, at first and at most.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-const LONGEST: Duration = Duration::from_secs(60);
+pub const LONGEST: Duration = Duration::from_secs(60);
 /// Requests that can be open at a time, where the user asks for one more.
 pub const CAPACITY: usize = 1_000;
 

@@ -5,6 +5,7 @@ mod catching_up;
 mod commands;
 mod direct_messages;
 mod joining;
+mod lookout;
 mod renaming;
 mod searching;
 mod sending;

@@ -1,0 +1,108 @@
+//! What is known of the chat's server where chat/server is missed, or comes late.
+
+use super::*;
+
+const MARK: &str = r#"{"type":"mark","room":"lobby","epoch":"rkrxc5f0sqnm","from":5,"to":5,"ids":{}}"#;
+
+fn offline() -> String {
+    ONLINE.replace("online", "offline")
+}
+
+impl Stage {
+    /// After how many seconds chat/server is read again, while so many pass; forgets the outputs.
+    #[track_caller]
+    fn check_reads(&mut self, seconds: u64, expected: &[u64]) {
+        let begin = self.now.instant;
+        let end = begin + Duration::from_secs(seconds);
+        let mut reads = Vec::new();
+        while let Some(due) = self.conversation.due(self.now.instant)
+            && due <= end
+        {
+            self.now.instant = due.max(self.now.instant);
+            self.input(Input::Tick);
+            if self.out.contains(&Output::Subscribe("chat/server".to_owned())) {
+                reads.push((self.now.instant - begin).as_secs());
+            }
+            self.out.clear();
+        }
+        self.now.instant = end;
+        assert_eq!(reads, expected);
+    }
+}
+
+#[test]
+fn while_no_server_is_known_it_is_looked_for() {
+    let mut stage = Stage::welcomed();
+    stage.check_reads(300, &[]);
+    stage.arrives("chat/server", &offline());
+    stage.check_reads(300, &[5, 15, 35, 75, 135, 195, 255]);
+    // What is retained still says that it is away.
+    stage.arrives("chat/server", &offline());
+    assert_eq!(stage.out, []);
+    // And then that another one has come.
+    stage.arrives("chat/server", &ONLINE.replace("one", "two"));
+    stage.out.clear();
+    stage.after(300);
+    assert_eq!(stage.payload("chat/presence/alice")["action"], "join");
+    stage.check_reads(300, &[]);
+}
+
+#[test]
+fn who_only_sends_looks_for_one_too() {
+    let mut stage = Stage::new(|config| config.role = Role::Sender);
+    stage.connect(1);
+    stage.check_reads(20, &[5, 15]);
+    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.check_reads(60, &[]);
+}
+
+#[test]
+fn what_only_a_server_says_hurries_that() {
+    for (topic, payload) in [
+        ("chat/marks/lobby", MARK.to_owned()),
+        ("chat/private/alice/server", format!(r#"{{"type":"stored","session":"{SESSION}","seq":[[1,1]]}}"#)),
+    ] {
+        let mut stage = Stage::welcomed();
+        stage.arrives("chat/server", &offline());
+        stage.check_reads(20, &[5, 15]);
+        stage.arrives(topic, &payload);
+        // At once, since it was last read 5 s ago.
+        stage.check_reads(5, &[0, 2]);
+    }
+    // A retained mark may be of a server that is long gone, and a notice of an original one.
+    let mut stage = Stage::welcomed();
+    stage.arrives("chat/server", &offline());
+    let mark = Input::Arrived { topic: "chat/marks/lobby".to_owned(), payload: MARK.into(), retained: true };
+    stage.input(mark);
+    stage.arrives("chat/system", r#"{"type":"user_join","username":"bob","message":"bob joined"}"#);
+    stage.check_reads(10, &[5]);
+}
+
+#[test]
+fn a_late_will_says_nothing_of_its_successor() {
+    let successor = |json: &str| json.replace("one", "two").replace("19:00:00Z", "20:00:01+01:00");
+    let mut stage = Stage::welcomed();
+    stage.arrives("chat/server", &successor(ONLINE));
+    stage.after(300);
+    stage.out.clear();
+    stage.arrives("chat/server", &offline());
+    assert_eq!(stage.out, []);
+    // Its own is believed, also by who has missed that it came.
+    stage.arrives("chat/server", &successor(&offline()));
+    assert!(matches!(&stage.out[..], [Output::Tell(News::Server(_))]));
+    let mut stage = Stage::welcomed();
+    stage.arrives("chat/server", &successor(&offline()));
+    assert!(matches!(&stage.out[..], [Output::Tell(News::Server(_))]));
+}
+
+#[test]
+fn what_the_broker_does_not_allow_is_tried_once() {
+    let mut stage = Stage::new(|_| {});
+    let refused = vec!["chat/server".to_owned()];
+    stage.input(Input::Connected(Up { conn: 1, version: "MQTT 5", tls: None, refused }));
+    stage.check_reads(60, &[]);
+    let mut stage = Stage::new(|_| {});
+    stage.connect(1);
+    stage.input(Input::Refused("chat/server".to_owned()));
+    stage.check_reads(60, &[]);
+}
