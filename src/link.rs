@@ -135,6 +135,9 @@ pub struct Config {
     pub gate: Option<Box<dyn FnMut() -> Gate + Send>>,
 }
 
+/// Largest packet that a link takes, in bytes. A chat's payload is at most half of it, which leaves as much again for topic
+/// and properties. A broker of MQTT 5 is told so and keeps larger ones back; what comes all the same is dropped.
+pub const PACKET_BYTES: u32 = 128 * 1024;
 /// The reason of [`Event::Lost`] where nothing is known but that the connection ended.
 pub const BROKE: &str = "the connection broke";
 /// The name under which the MQTT library logs.

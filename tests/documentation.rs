@@ -2,6 +2,7 @@
 //!
 //! Examples stand in blocks that begin with ```` ```mqtt ````, a line each: topic, blank, payload.
 
+use mqttchat::link::PACKET_BYTES;
 use mqttchat::protocol::*;
 use serde_json::Value;
 
@@ -173,6 +174,7 @@ fn the_limits_table_has_the_codes_numbers() {
         ("nick, room name", format!("{} scalar values", limits::NAME_CHARS)),
         ("text", format!("{} scalar values", thousands(limits::TEXT_CHARS))),
         ("payload", kib(limits::PAYLOAD_BYTES)),
+        ("packet, as asked for in a CONNECT of MQTT 5", kib(PACKET_BYTES as usize)),
         ("page of history, reply to a search, mark", kib(limits::REPLY_BYTES)),
         ("list of users or rooms", kib(limits::REPLY_BYTES)),
         ("messages in a page", thousands(limits::PAGE_MESSAGES)),

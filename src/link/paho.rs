@@ -1,8 +1,8 @@
 //! The words of the paho library: options in its types, results out of its types. Called by the worker only.
 
 use super::{
-    Config, Event, Failure, FailureKind, Message, Publication, Qos, Settings, Subscription, Tls, Transport, WillOf,
-    probe,
+    Config, Event, Failure, FailureKind, Message, PACKET_BYTES, Publication, Qos, Settings, Subscription, Tls,
+    Transport, WillOf, probe,
 };
 use paho_mqtt as mqtt;
 use std::time::Duration;
@@ -50,14 +50,7 @@ pub fn connect_options(config: &Config, version: u32, conn: u32) -> Result<mqtt:
     if version >= mqtt::MQTT_VERSION_5 {
         // Never clean_session here: on an MQTT 5 builder it resets the version.
         options.clean_start(!config.persistent);
-        if config.persistent {
-            let mut properties = mqtt::Properties::new();
-            let seconds = SESSION_EXPIRY.as_secs() as u32;
-            if let Err(error) = properties.push_u32(mqtt::PropertyCode::SessionExpiryInterval, seconds) {
-                log::warn!("the session will not outlive the connection: {error}");
-            }
-            options.properties(properties);
-        }
+        options.properties(properties(config.persistent));
     } else {
         options.clean_session(!config.persistent);
     }
@@ -75,6 +68,21 @@ pub fn connect_options(config: &Config, version: u32, conn: u32) -> Result<mqtt:
         options.ssl_options(ssl_options(tls)?);
     }
     Ok(options.finalize())
+}
+
+/// What a CONNECT of MQTT 5 asks for.
+fn properties(persistent: bool) -> mqtt::Properties {
+    let mut properties = mqtt::Properties::new();
+    let mut ask = |code, value| {
+        if let Err(error) = properties.push_u32(code, value) {
+            log::warn!("cannot ask the broker for {code:?}: {error}");
+        }
+    };
+    ask(mqtt::PropertyCode::MaximumPacketSize, PACKET_BYTES);
+    if persistent {
+        ask(mqtt::PropertyCode::SessionExpiryInterval, SESSION_EXPIRY.as_secs() as u32);
+    }
+    properties
 }
 
 fn will(will: &Option<WillOf>, conn: u32) -> Option<mqtt::Message> {

@@ -1,15 +1,18 @@
-//! Drops a message that would end the process in the paho crate, before the crate sees it.
+//! Drops a message that would end the process in the paho crate, or fill its memory, before the crate sees it.
 //!
-//! # The fault
+//! # The faults
 //! The crate makes a C string of each message's topic and unwraps the result (`on_message_arrived` in async_client.rs of
 //! paho-mqtt 0.14.0). If the topic holds U+0000 or is not UTF-8 it panics in a function that C called, and the process
 //! aborts. MQTT forbids such topics, but the C library passes them on, and some brokers deliver those with U+0000 (RabbitMQ
 //! 3.10.8, Aedes 1.2.0). A broker that keeps the session delivers the message again after each start.
 //!
+//! The crate copies each payload, and so does `link` for its owner. The C library has made two copies before; nothing of
+//! ours runs earlier. A broker of MQTT 5 keeps large packets back, but one of 3.1.1 cannot be told to.
+//!
 //! # The cure
 //! The crate registers its functions through `MQTTAsync_setMessageArrivedCallback` and
-//! `MQTTAsync_setConnectionLostCallback`. Both are wrapped, and register ours in their place. Ours look at the topic and
-//! pass everything else on, with the context that the crate gave. A dropped message counts as delivered for the C
+//! `MQTTAsync_setConnectionLostCallback`. Both are wrapped, and register ours in their place. Ours look at topic and
+//! payload and pass on what is sound, with the context that the crate gave. A dropped message counts as delivered for the C
 //! library: it is acknowledged, so the broker does not send it again.
 //!
 //! # Why both
@@ -22,17 +25,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Messages dropped since the process began.
-static DROPPED: AtomicU64 = AtomicU64::new(0);
+/// Messages dropped since the process began, by reason.
+static BAD_TOPICS: AtomicU64 = AtomicU64::new(0);
+static TOO_LARGE: AtomicU64 = AtomicU64::new(0);
 
-/// Bytes of a dropped message's topic that the log shows.
-#[cfg(target_os = "linux")]
-const SHOWN_BYTES: usize = 100;
-
-/// How many messages were dropped since the process began because their topic holds U+0000 or is not UTF-8. Always zero on
-/// other systems than Linux, where nothing is dropped.
-pub fn dropped_messages() -> u64 {
-    DROPPED.load(Ordering::Relaxed)
+/// How many messages were dropped since the process began because their topic holds U+0000 or is not UTF-8, and because
+/// their payload is larger than [`PACKET_BYTES`](crate::link::PACKET_BYTES). Always zero on other systems than Linux, where
+/// nothing is dropped.
+pub fn dropped_messages() -> (u64, u64) {
+    let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    (read(&BAD_TOPICS), read(&TOO_LARGE))
 }
 
 #[cfg(target_os = "linux")]
@@ -40,15 +42,21 @@ mod linux {
     use std::ffi::{CStr, c_char, c_int, c_void};
     use std::slice;
     use std::sync::OnceLock;
-    use std::sync::atomic::Ordering;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     // Has the linker add the C library, whose functions are declared below.
     use paho_mqtt as _;
 
-    use super::{DROPPED, SHOWN_BYTES};
+    use super::{BAD_TOPICS, TOO_LARGE, is_sound};
+    use crate::link::PACKET_BYTES;
 
-    /// The C library's message; only ever passed back to it.
-    enum CMessage {}
+    /// How the C library's message begins (`MQTTAsync_message` of MQTTAsync.h); only ever seen through a pointer.
+    #[repr(C)]
+    struct CMessage {
+        _struct_id: [c_char; 4],
+        _struct_version: c_int,
+        payload_length: c_int,
+    }
 
     type Arrived = unsafe extern "C" fn(*mut c_void, *mut c_char, c_int, *mut CMessage) -> c_int;
     type Lost = unsafe extern "C" fn(*mut c_void, *mut c_char);
@@ -57,6 +65,8 @@ mod linux {
     const MQTTASYNC_FAILURE: c_int = -1;
     /// The answer for a message that the C library shall forget.
     const DELIVERED: c_int = 1;
+    /// Bytes of a dropped message's topic that the log shows.
+    const SHOWN_BYTES: usize = 100;
 
     unsafe extern "C" {
         fn MQTTAsync_setCallbacks(
@@ -129,11 +139,13 @@ mod linux {
                 Ok(0) | Err(_) => CStr::from_ptr(topic).to_bytes(),
                 Ok(length) => slice::from_raw_parts(topic.cast_const().cast(), length),
             };
+            let payload = u32::try_from((*message).payload_length).unwrap_or(0);
             match CRATE_ARRIVED.get() {
-                Some(pass_on) if super::is_sound(bytes) => return pass_on(context, topic, length, message),
+                _ if !is_sound(bytes) => count(&BAD_TOPICS, bytes, "its topic holds U+0000 or is not UTF-8"),
+                _ if payload > PACKET_BYTES => count(&TOO_LARGE, bytes, "it is too large"),
+                Some(pass_on) => return pass_on(context, topic, length, message),
                 // Nobody has asked for messages.
                 None => {}
-                Some(_) => count(bytes),
             }
             MQTTAsync_freeMessage(&mut message);
             MQTTAsync_free(topic.cast());
@@ -141,14 +153,11 @@ mod linux {
         DELIVERED
     }
 
-    /// Tells of the first one only: whoever sends these may send many.
-    fn count(topic: &[u8]) {
-        if DROPPED.fetch_add(1, Ordering::Relaxed) == 0 {
-            let shown = &topic[..topic.len().min(SHOWN_BYTES)];
-            log::warn!(
-                "dropped a message: its topic is not valid in MQTT: {}; more of them are dropped without a word",
-                shown.escape_ascii()
-            );
+    /// Tells of the first one of each reason only: whoever sends these may send many.
+    fn count(dropped: &AtomicU64, topic: &[u8], reason: &str) {
+        if dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+            let shown = topic[..topic.len().min(SHOWN_BYTES)].escape_ascii();
+            log::warn!("dropped a message on {shown}: {reason}; more of these are dropped without a word");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Topics that MQTT forbids, delivered all the same: without src/link/guard/arrival.rs each of them ends the process. Every
-//! program drops them, acknowledges them, so that they do not come again, and goes on.
+//! Packets that would end a program or fill its memory: topics that MQTT forbids, delivered all the same, and payloads
+//! beyond any that a chat has. Every program goes on, and does not get them again.
 
 #![cfg(target_os = "linux")]
 
 mod support;
 
-use support::{Broker, Injector, PATIENCE, Program, Stream, Subscriber, TempDir, publish};
+use support::{Broker, Injector, PATIENCE, Program, Stream, Subscriber, TempDir, publish, wait_until};
 
 /// U+0000, a byte that is in no UTF-8, a surrogate, and a sequence that ends too early.
 const BAD_TOPICS: [&[u8]; 4] =
@@ -66,5 +66,64 @@ fn a_client_survives_them_and_shows_what_comes_next() {
         client.exit_code(PATIENCE);
         let out = client.lines(Stream::Out);
         assert!(!out.iter().any(|line| line.contains(r#""event":"disconnected""#)), "{out:#?}");
+    }
+}
+
+/// Far above what a program takes, far below what would hurt this test.
+const LARGE_BYTES: usize = 300 * 1024;
+
+/// Everywhere a server or a client listens.
+const TOPICS: [&str; 7] = [
+    "chat/messages",
+    "chat/messages/mallory",
+    "chat/rooms/dev/mallory",
+    "chat/private/bob/mallory",
+    "chat/presence/mallory",
+    "chat/request/history/mallory",
+    "chat/system",
+];
+
+#[test]
+fn large_payloads_stay_at_a_broker_of_mqtt_5() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let folder = data.path().to_str().expect("a UTF-8 path");
+    let address = broker.address();
+    let arguments = ["server", &address, "-i", "a-server", "-V", "5", "--data-dir", folder];
+    let mut server = Program::start(&arguments);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    let client =
+        ["client", &address, "--json", "--listen", "--nick", "bob", "--room", "dev", "-i", "a-client", "-V", "5"];
+    let mut client = Program::start(&client);
+    client.wait_for_line(Stream::Out, r#""event":"online_users""#, PATIENCE);
+    let publish_all = |retain: bool| {
+        for topic in TOPICS {
+            publish(&broker, topic, vec![b'x'; LARGE_BYTES], 1, retain);
+        }
+    };
+    let dropped = |client_id: &str| {
+        let line = format!("Dropping too large outgoing PUBLISH for {client_id}");
+        broker.log().matches(&line).count()
+    };
+    publish_all(false);
+    // The server does not hear its own notices, the client neither presence nor requests.
+    wait_until(PATIENCE, "all are dropped", || dropped("a-server") >= 6 && dropped("a-client") >= 5);
+    publish(&broker, "chat/messages", chat("alice", "still here"), 1, false);
+    client.wait_for_line(Stream::Out, r#""message":"still here""#, PATIENCE);
+
+    // What waits in the server's session, and what is retained, does not come either.
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.exit_code(PATIENCE), 0);
+    publish_all(true);
+    publish(&broker, "chat/messages", chat("alice", "meanwhile"), 1, false);
+    let mut replies = Subscriber::start(&broker, &["chat/private/carol"]);
+    let mut server = Program::start(&arguments);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    publish(&broker, "chat/request/history", r#"{"requester":"carol"}"#, 1, false);
+    replies.wait_for("the history", |_, payload| String::from_utf8_lossy(payload).contains(r#""message":"meanwhile""#));
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.exit_code(PATIENCE), 0);
+    for program in [&mut server, &mut client] {
+        let log = program.lines(Stream::Err);
+        assert!(!log.iter().any(|line| line.contains(" WARN ")), "{log:#?}");
     }
 }
