@@ -58,6 +58,8 @@ pub struct Chat {
     clearing: Clearing,
     /// Direct messages that were stored while the broker was away.
     unserved: Vec<Direct>,
+    /// Rooms that were forgotten, whose last marks the broker still has.
+    forgotten: Vec<RoomName>,
     stats: Stats,
     connected: bool,
     /// Those of an earlier run's roster were given what waits for them.
@@ -93,6 +95,7 @@ impl Chat {
             directs: Directs::default(),
             clearing: Clearing::default(),
             unserved: Vec::new(),
+            forgotten: Vec::new(),
             stats: Stats::default(),
             connected: false,
             resumed: false,
@@ -121,6 +124,7 @@ impl Chat {
             Input::Rooms { rooms, reply } => self.reply_rooms(now, rooms, &reply, &mut outputs),
             Input::Found { found, reply } => self.reply_found(now, found, &reply, &mut outputs),
             Input::Waiting { to, after, found } => self.waiting(now, &to, after, found, &mut outputs),
+            Input::RoomsForgotten(rooms) => self.rooms_forgotten(rooms, &mut outputs),
             Input::TurnedAway(count) => self.turned_away(now, count),
             Input::Tick => self.tick(now, &mut outputs),
             Input::Due => {}
@@ -181,6 +185,7 @@ impl Chat {
         outputs.push(Output::Publish(self.server_info(Status::Online)));
         // A broker without persistence has forgotten what it retained.
         self.publish_users(now, outputs);
+        self.rooms_forgotten(Vec::new(), outputs);
         self.marks.hurry(now.instant);
         if !std::mem::replace(&mut self.resumed, true) {
             self.resume_directs(now, outputs);

@@ -8,6 +8,7 @@
 mod batch;
 mod reader;
 mod removed;
+mod rooms;
 mod rows;
 mod schema;
 mod search;
@@ -21,7 +22,7 @@ mod words;
 pub use reader::{Page, PageQuery, Place, Reader};
 pub use search::SearchPage;
 pub use transfer::{Imported, Nameless, Record};
-pub use trim::Retention;
+pub use trim::{Retention, Trimmed};
 
 use super::roster::{Change, Kept};
 use crate::protocol::{Chat, Epoch, Nick, NickKey, Private, RoomName, SentId, Timestamp};
@@ -195,7 +196,7 @@ impl History {
     /// Whether nobody was ever heard: no message, none that waits, nobody present.
     pub fn is_empty(&self) -> Result<bool, Error> {
         let somebody = "SELECT EXISTS (SELECT 1 FROM rooms WHERE last_pos > 0) OR EXISTS (SELECT 1 FROM direct) \
-                        OR EXISTS (SELECT 1 FROM roster)";
+                        OR EXISTS (SELECT 1 FROM roster) OR EXISTS (SELECT 1 FROM removed)";
         Ok(!self.own.sql.query_row(somebody, [], |row| row.get(0))?)
     }
 

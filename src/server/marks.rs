@@ -74,6 +74,13 @@ impl Marks {
         self.times.insert((room.at, name));
     }
 
+    /// Nothing is known of the room any more.
+    pub fn forget(&mut self, name: &RoomName) {
+        if let Some(room) = self.rooms.remove(name) {
+            self.times.remove(&(room.at, name.clone()));
+        }
+    }
+
     /// What to publish now.
     pub fn due(&mut self, now: Instant) -> Vec<Mark> {
         let mut due = Vec::new();

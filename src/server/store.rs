@@ -7,7 +7,7 @@ mod clock;
 
 use super::chat::{Input, Question};
 use super::door::Held;
-use super::history::{History, Keep, Reader, Retention};
+use super::history::{History, Keep, Reader, Retention, Trimmed};
 use super::questions;
 use super::roster::Change;
 use crate::protocol::NickKey;
@@ -238,9 +238,12 @@ impl Store {
         self.batches_since_trim = 0;
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         match self.history.trim(&self.retention, self.clock.look(wall.as_millis() as i64, now)) {
-            Ok(more) => {
+            Ok(Trimmed { more, rooms }) => {
                 self.trim_failed = false;
                 self.trim_at = if more { now } else { now + self.trim_interval() };
+                if !rooms.is_empty() {
+                    let _ = self.answers.send((Input::RoomsForgotten(rooms), None));
+                }
             }
             Err(error) => {
                 if !self.trim_failed {

@@ -117,3 +117,37 @@ fn direct_messages_that_nobody_fetches_take_nothing_from_the_history() {
         "mqttchat: the chat server refuses: no room for more direct messages that wait: this one is not kept for dave";
     assert_eq!(sender.lines(Stream::Err), [line]);
 }
+
+/// More rooms than so small a database remembers when nothing is left in them.
+#[test]
+fn a_room_that_is_forgotten_leaves_no_mark_and_comes_back_above_its_cursors() {
+    const ROOMS: u64 = 700;
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let _server = start_server(&broker, data.path(), &["--max-size", "1M"]);
+    let mut watcher = Subscriber::start(&broker, &["chat/private/asker/#", "chat/marks/room-1"]);
+    let say_in = |room: u64| {
+        let mut message = large(room);
+        message["room"] = format!("room-{room}").into();
+        say(&broker, &format!("chat/rooms/room-{room}/alice"), message);
+    };
+    say_in(1);
+    let mark = await_json(&mut watcher, "its mark", "chat/marks/room-1", |v| v["to"] == 1);
+    (2..=ROOMS).for_each(say_in);
+    watcher.wait_within(PATIENCE * 2, "the end of its mark", |topic, payload| {
+        topic == "chat/marks/room-1" && payload.is_empty()
+    });
+    // What somebody has who comes only now.
+    let mut late = Subscriber::start(&broker, &["chat/marks/#"]);
+    let last = format!("chat/marks/room-{ROOMS}");
+    late.wait_for("the last mark", |topic, _| topic == last);
+    assert!(late.messages().iter().all(|message| message.topic != "chat/marks/room-1"));
+
+    // Who was there once, and asks when somebody speaks again, is told that something may be missing.
+    let cursor = format!("{}:1", mark["epoch"].as_str().expect("an epoch"));
+    let mut again = large(ROOMS + 1);
+    again["room"] = "room-1".into();
+    say(&broker, "chat/rooms/room-1/alice", again);
+    let mark = await_json(&mut watcher, "a new mark", "chat/marks/room-1", |v| v["to"].as_u64() > Some(1));
+    let page = ask(&broker, &mut watcher, "history", "h1", json!({"room": "room-1", "after": cursor}));
+    assert_eq!((&page["to"], &page["gap"], texts(&page).len()), (&mark["to"], &json!(true), 1));
+}

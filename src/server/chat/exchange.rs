@@ -63,6 +63,8 @@ pub enum Input<'a> {
         after: i64,
         found: Vec<Direct>,
     },
+    /// The database has forgotten these rooms, which had been empty for long.
+    RoomsForgotten(Vec<RoomName>),
     /// So many messages were turned away unread, because too much waits to be committed.
     TurnedAway(u64),
     Tick,

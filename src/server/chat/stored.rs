@@ -2,9 +2,12 @@
 
 use super::{Chat, EPISODE, Output};
 use crate::now::Now;
-use crate::protocol::{ErrorCode, ErrorReply, MessageId, Topic};
+use crate::protocol::{ErrorCode, ErrorReply, MessageId, RoomName, Topic};
 use crate::server::history::{Committed, Refusal, Refused};
 use log::warn;
+
+/// Rooms whose marks wait for the broker at most. Beyond it they stay there, which costs the broker some memory.
+const FORGOTTEN: usize = 10_000;
 
 impl Chat {
     pub(super) fn committed(&mut self, now: Now, committed: Committed, outputs: &mut Vec<Output>) {
@@ -54,6 +57,18 @@ impl Chat {
             let topic = Topic::Marks { room: mark.room.clone() };
             outputs.push(Output::Publish(self.publication(&topic, mark.to_json(), true)));
         }
+    }
+
+    /// Takes the last marks of rooms off the broker, when it is there.
+    pub(super) fn rooms_forgotten(&mut self, rooms: Vec<RoomName>, outputs: &mut Vec<Output>) {
+        rooms.iter().for_each(|room| self.marks.forget(room));
+        self.forgotten.extend(rooms);
+        if self.connected {
+            for room in std::mem::take(&mut self.forgotten) {
+                outputs.push(Output::Publish(self.publication(&Topic::Marks { room }, Vec::new(), true)));
+            }
+        }
+        self.forgotten.truncate(FORGOTTEN);
     }
 
     /// They come again from senders that wait for `stored`.

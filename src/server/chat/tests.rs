@@ -4,7 +4,7 @@ mod keeping;
 
 use super::*;
 use crate::protocol::{Epoch, MessageId, Private, SentId, Session, Token, Topics};
-use crate::server::history::{Committed, Page, Progress};
+use crate::server::history::{Committed, Page, Progress, Refusal, Refused};
 use chrono::DateTime;
 use serde_json::{Value, json};
 

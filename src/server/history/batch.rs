@@ -1,6 +1,7 @@
 //! One transaction's writing: messages, direct messages, receipts, seats.
 
 use super::removed::Removed;
+use super::rooms::{self, Room};
 use super::rows::unsigned;
 use super::share::{DIRECT_WEIGHT, Waiting};
 use super::words::Words;
@@ -27,13 +28,6 @@ pub struct State {
     pub untrimmed: usize,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Room {
-    id: i64,
-    /// The position of its newest message; 0 where it never had one.
-    last_pos: u64,
-}
-
 impl State {
     /// Reads again what another connection may have changed. To be called with the write lock held.
     pub fn refresh(&mut self, sql: &Connection) -> rusqlite::Result<()> {
@@ -46,6 +40,11 @@ impl State {
             self.rooms.clear();
         }
         Ok(())
+    }
+
+    /// It is not in the database any more.
+    pub fn forget_room(&mut self, name: &RoomName) {
+        self.rooms.remove(name);
     }
 
     #[cfg(test)]
@@ -234,17 +233,12 @@ impl<'a> Batch<'a> {
 /// The room as the database has it, made where there is none.
 fn load_room<'a>(
     sql: &Connection,
-    rooms: &'a mut HashMap<RoomName, Room>,
+    known: &'a mut HashMap<RoomName, Room>,
     name: &RoomName,
 ) -> rusqlite::Result<&'a mut Room> {
-    let mut select = sql.prepare_cached("SELECT id, last_pos FROM rooms WHERE name = ?1")?;
-    let known = select.query_row([name.as_str()], |row| Ok(Room { id: row.get(0)?, last_pos: unsigned(row, 1)? }));
-    let room = match known.optional()? {
+    let room = match rooms::find(sql, name)? {
         Some(room) => room,
-        None => {
-            sql.execute("INSERT INTO rooms (name, last_pos, messages) VALUES (?1, 0, 0)", [name.as_str()])?;
-            Room { id: sql.last_insert_rowid(), last_pos: 0 }
-        }
+        None => rooms::create(sql, name)?,
     };
-    Ok(rooms.entry(name.clone()).or_insert(room))
+    Ok(known.entry(name.clone()).or_insert(room))
 }

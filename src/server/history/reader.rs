@@ -1,5 +1,6 @@
 //! Questions: pages of a room, the rooms, direct messages that wait. Each sees the database as it is at one moment.
 
+use super::rooms::{self, Room};
 use super::rows::{self, unsigned};
 use super::{Direct, Error, schema};
 use crate::protocol::history::{Span, fitting};
@@ -35,16 +36,6 @@ pub struct Page {
 pub struct Reader {
     pub(super) sql: Connection,
     epoch: Epoch,
-}
-
-/// A room as its page needs it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Room {
-    id: i64,
-    /// The position of its newest message, be it trimmed; 0 where it never had one.
-    last_pos: u64,
-    /// The highest position that retention took.
-    trimmed: u64,
 }
 
 /// Some messages of a room, in the order that was asked for.
@@ -84,7 +75,10 @@ impl Reader {
     /// retention took gets, where newer ones are asked for, the oldest that there is after it, with `gap` too.
     pub fn page(&self, query: &PageQuery) -> Result<Page, Error> {
         let snapshot = self.sql.unchecked_transaction()?;
-        let room = room(&snapshot, &query.room)?;
+        let room = match rooms::find(&snapshot, &query.room)? {
+            Some(room) => room,
+            None => rooms::unknown(&snapshot)?,
+        };
         let known = |cursor: &Cursor| cursor.epoch == self.epoch && cursor.pos <= room.last_pos;
         match &query.place {
             Place::After(cursor) if known(cursor) => self.page_after(query, room, cursor.pos),
@@ -171,7 +165,7 @@ impl Reader {
         Ok(run)
     }
 
-    /// The first rooms by name that ever had a message, as many as are listed, with the number of their messages.
+    /// The first rooms by name that had a message and are not forgotten, as many as are listed, with the number of their messages.
     pub fn rooms(&self) -> Result<Vec<(RoomName, u64)>, Error> {
         let mut statement = self.sql.prepare_cached("SELECT name, messages FROM rooms ORDER BY name LIMIT ?1")?;
         let rows = statement.query_map([LISTED_ROOMS as i64], |row| {
@@ -201,13 +195,4 @@ impl Reader {
         let rows = statement.query_map(params![to.as_str(), after_row, limit as i64], rows::direct)?;
         Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
-}
-
-/// One that has no messages where the database does not know it.
-fn room(sql: &Connection, name: &RoomName) -> rusqlite::Result<Room> {
-    let mut statement = sql.prepare_cached("SELECT id, last_pos, trimmed FROM rooms WHERE name = ?1")?;
-    let room = statement.query_row([name.as_str()], |row| {
-        Ok(Room { id: row.get(0)?, last_pos: unsigned(row, 1)?, trimmed: unsigned(row, 2)? })
-    });
-    Ok(room.optional()?.unwrap_or_default())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Says to whom the file belongs (`PRAGMA application_id`): "mqch".
 pub const APPLICATION_ID: i32 = 0x6d71_6368;
 /// The schema's version (`PRAGMA user_version`).
-pub const VERSION: i32 = 2;
+pub const VERSION: i32 = 3;
 /// How long one waits for another program's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More statements than are in use at a time.
@@ -60,7 +60,7 @@ pub const FIRST: &str = "
 ///   go (`words.rs`).
 /// - `messages_nameless`: to find the messages without an id that an import reads again.
 /// - In `meta`, `max_size` where the server was told one.
-const SECOND: &str = "
+pub const SECOND: &str = "
     ALTER TABLE rooms ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX messages_nameless ON messages (received) WHERE session IS NULL;
     CREATE TABLE direct (
@@ -91,11 +91,21 @@ const SECOND: &str = "
     CREATE TABLE word_parts (part INTEGER PRIMARY KEY, weight INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0);
 ";
 
+/// What version 3 added.
+/// - `rooms.trimmed_at`: when retention took of it last, in Unix milliseconds.
+/// - `rooms_empty`: to find the rooms that are to be forgotten (`rooms.rs`).
+/// - In `meta`, `pos_floor` where rooms were forgotten.
+const THIRD: &str = "
+    ALTER TABLE rooms ADD COLUMN trimmed_at INTEGER NOT NULL DEFAULT 0;
+    UPDATE rooms SET trimmed_at = 1000 * strftime('%s') WHERE messages = 0;
+    CREATE INDEX rooms_empty ON rooms (trimmed_at) WHERE messages = 0 AND name <> 'lobby';
+";
+
 /// Makes a new connection one to a history of this version, which it makes where there is none.
 pub fn prepare(sql: &mut Connection) -> Result<(), Error> {
     sql.busy_timeout(BUSY_TIMEOUT)?;
     match identity(sql)? {
-        (APPLICATION_ID, VERSION | 1) => {}
+        (APPLICATION_ID, 1..=VERSION) => {}
         (0, 0) if is_empty(sql)? => {}
         (APPLICATION_ID, version) => return Err(of_another_version(version)),
         _ => return Err(anothers()),
@@ -152,10 +162,13 @@ fn bring_to_version(sql: &mut Connection) -> rusqlite::Result<()> {
     match identity(&transaction)?.1 {
         VERSION => return Ok(()),
         0 => create(&transaction)?,
-        _ => {
-            info!("the words of the history are indexed, once: about 10 s for a million messages");
-            transaction.execute_batch(SECOND)?;
-            index_all(&transaction)?;
+        version => {
+            if version == 1 {
+                info!("the words of the history are indexed, once: about 10 s for a million messages");
+                transaction.execute_batch(SECOND)?;
+                index_all(&transaction)?;
+            }
+            transaction.execute_batch(THIRD)?;
         }
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
@@ -165,6 +178,7 @@ fn bring_to_version(sql: &mut Connection) -> rusqlite::Result<()> {
 fn create(sql: &Transaction) -> rusqlite::Result<()> {
     sql.execute_batch(FIRST)?;
     sql.execute_batch(SECOND)?;
+    sql.execute_batch(THIRD)?;
     for (name, value) in [("epoch", random::word()), ("secret", random::word())] {
         sql.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", [name, &value])?;
     }

@@ -7,6 +7,8 @@ use rusqlite::Connection;
 
 /// Which part of a limited size the ids of what is gone may take.
 pub const REMOVED: u64 = 8;
+/// And rooms without messages.
+pub const ROOMS: u64 = 16;
 /// Which part is for direct messages that wait, and for nothing else: the messages of rooms have the rest, so that none of
 /// them goes for the sake of one that waits.
 const DIRECT: u64 = 8;

@@ -1,5 +1,6 @@
 //! The history in memory, and in files of its own where it is opened more than once.
 
+mod forgotten;
 mod kept;
 mod laws;
 mod opened;
@@ -93,7 +94,7 @@ fn waiting(history: &History, to: &str) -> Vec<String> {
 fn trim(history: &mut History, second: Option<i64>, size: Option<u64>) {
     let age = second.map(|_| Duration::from_secs(3_600));
     let now = START + second.unwrap_or(0) * 1_000 + 3_600_000;
-    while history.trim(&Retention { age, size }, now).unwrap() {}
+    while history.trim(&Retention { age, size }, now).unwrap().more {}
 }
 
 /// The bytes of the pages that are in use.

@@ -5,8 +5,8 @@
 use super::batch::State;
 use super::rows::{sent_id, unsigned};
 use super::share::{self, DIRECT_WEIGHT, excess};
-use super::{Error, History, removed, words};
-use crate::protocol::{NickKey, Ranges, Session};
+use super::{Error, History, removed, rooms, words};
+use crate::protocol::{NickKey, Ranges, RoomName, Session};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -31,21 +31,30 @@ pub struct Retention {
     pub size: Option<u64>,
 }
 
+/// What a step of retention did.
+#[derive(Debug, PartialEq, Eq, Default)]
+pub struct Trimmed {
+    /// There is more to do now.
+    pub more: bool,
+    /// Rooms that are forgotten.
+    pub rooms: Vec<RoomName>,
+}
+
 impl History {
-    /// One step of retention; true where there is more to do now. `now`: Unix milliseconds.
-    pub fn trim(&mut self, limits: &Retention, now: i64) -> Result<bool, Error> {
+    /// One step of retention. `now`: Unix milliseconds.
+    pub fn trim(&mut self, limits: &Retention, now: i64) -> Result<Trimmed, Error> {
         let oldest = limits.age.map_or(i64::MIN, |age| now.saturating_sub(age.as_millis() as i64));
         let forgotten = now - removed::KEPT.as_millis() as i64;
         let is_due = |sql: &Connection, state: &mut State| -> rusqlite::Result<bool> {
             let is_large = excess(sql, &mut state.waiting, limits.size)? > 0;
             let is_due = is_large || is_old(sql, oldest)? || words::empty_part(sql, is_large)?.is_some();
-            Ok(is_due || removed::has_older(sql, forgotten)?)
+            Ok(is_due || removed::has_older(sql, forgotten)? || rooms::is_due(sql, limits.size, now)?)
         };
         // The look before the step takes no lock.
         let has_limit = words::size_limit(&self.own.sql)? == limits.size;
         if has_limit && !is_due(&self.own.sql, &mut self.state)? {
             self.state.untrimmed = 0;
-            return Ok(false);
+            return Ok(Trimmed::default());
         }
         self.transact(|sql, state| {
             if !has_limit {
@@ -75,7 +84,8 @@ impl History {
             }
             gone += take_direct(sql, state, oldest, step, now)?;
             gone += state.removed.forget(sql, forgotten, step)?;
-            Ok(gone + blocks > 0 && is_due(sql, state)?)
+            let (looked_at, rooms) = rooms::forget(sql, state, limits.size, now, step)?;
+            Ok(Trimmed { more: gone + blocks + looked_at > 0 && is_due(sql, state)?, rooms })
         })
     }
 }
@@ -124,10 +134,11 @@ fn take_messages(
     for row in &rows_gone {
         delete.execute([row])?;
     }
-    let mut update =
-        sql.prepare_cached("UPDATE rooms SET messages = messages - ?2, trimmed = max(trimmed, ?3) WHERE id = ?1")?;
+    let mut update = sql.prepare_cached(
+        "UPDATE rooms SET messages = messages - ?2, trimmed = max(trimmed, ?3), trimmed_at = ?4 WHERE id = ?1",
+    )?;
     for (room, (messages, highest)) in rooms {
-        update.execute(params![room, messages as i64, highest as i64])?;
+        update.execute(params![room, messages as i64, highest as i64, now])?;
     }
     gone.remember(sql, state, now)?;
     Ok(rows_gone.len())

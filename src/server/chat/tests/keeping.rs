@@ -91,6 +91,65 @@ fn rooms_are_told_how_far_they_have_come() {
     assert_eq!((&on("chat/marks/lobby", &back)[0]["from"], on("chat/marks/lobby", &back).len()), (&json!(2), 1));
 }
 
+/// The rooms whose marks are taken off the broker, and those that have one.
+fn marks(outputs: Vec<Output>) -> (Vec<String>, Vec<String>) {
+    let is_mark = |output| match output {
+        Output::Publish(publication) if publication.topic.starts_with("chat/marks/") => Some(publication),
+        _ => None,
+    };
+    let (cleared, told): (Vec<_>, Vec<_>) =
+        outputs.into_iter().filter_map(is_mark).partition(|mark| mark.payload.is_empty());
+    assert!(cleared.iter().chain(&told).all(|mark| mark.retain));
+    let topics = |marks: Vec<Publication>| marks.into_iter().map(|mark| mark.topic).collect();
+    (topics(cleared), topics(told))
+}
+
+#[test]
+fn the_marks_of_forgotten_rooms_go_when_the_broker_is_there() {
+    let mut desk = Desk::new();
+    let dev = || RoomName::parse("dev").unwrap();
+    let said = || {
+        let progress = vec![Progress { room: dev(), from: 0, to: 1, ids: vec![(key("alice"), Some(id(1)))] }];
+        committed(Committed { progress, ..Committed::default() })
+    };
+    let topic = "chat/marks/dev".to_owned();
+    assert_eq!(marks(desk.chat.handle(desk.now, said())), (vec![], vec![topic.clone()]));
+    let forgotten = desk.chat.handle(desk.now, Input::RoomsForgotten(vec![dev()]));
+    assert_eq!(marks(forgotten), (vec![topic.clone()], vec![]));
+    // It is not said again how far it had come.
+    assert!(!desk.tick_for(70.0).iter().any(|(name, _)| *name == topic));
+
+    desk.input(Input::Lost);
+    assert_eq!(marks(desk.chat.handle(desk.now, Input::RoomsForgotten(vec![dev()]))), (vec![], vec![]));
+    desk.input(said());
+    // It came back in the meantime.
+    let outputs = desk.chat.handle(desk.now, Input::Connected);
+    let last = outputs.iter().rev().find_map(|output| match output {
+        Output::Publish(publication) if publication.topic == topic => Some(!publication.payload.is_empty()),
+        _ => None,
+    });
+    assert_eq!((last, marks(outputs)), (Some(true), (vec![topic.clone()], vec![topic])));
+    desk.input(Input::Lost);
+    assert_eq!(marks(desk.chat.handle(desk.now, Input::Connected)).0, [""; 0]);
+}
+
+#[test]
+fn who_is_refused_is_told_when_the_broker_is_there() {
+    let mut desk = Desk::new();
+    let refused = || {
+        let why = Refusal::NoRoom { to: Nick::parse("Bob").unwrap() };
+        let refused = vec![Refused { sender: key("alice"), id: id(7), why }];
+        committed(Committed { refused, ..Committed::default() })
+    };
+    let told = desk.input(refused());
+    let message = "no room for more direct messages that wait: this one is not kept for Bob";
+    let of = format!("{SESSION}-7");
+    let error = json!({"type": "error", "code": "full", "message": message, "session": SESSION, "of": of});
+    assert_eq!(on(TO_ALICE, &told), [&error]);
+    desk.input(Input::Lost);
+    assert_eq!(desk.input(refused()), []);
+}
+
 #[test]
 fn direct_messages_are_kept_and_their_receipts_believed_from_the_addressee() {
     let mut desk = Desk::new();

@@ -91,6 +91,26 @@ fn the_first_version_is_brought_over() {
 }
 
 #[test]
+fn the_second_version_is_brought_over() {
+    let file = TempFile::new();
+    first_version(&file);
+    let sql = Connection::open(&file.0).unwrap();
+    sql.execute_batch(schema::SECOND).unwrap();
+    sql.execute_batch(
+        "DELETE FROM messages WHERE room = 2; UPDATE rooms SET messages = 0 WHERE id = 2; PRAGMA user_version = 2",
+    )
+    .unwrap();
+    drop(sql);
+    let mut history = file.open();
+    // Since when a room is empty nobody knows: since now.
+    assert_eq!(history.trim(&Retention::default(), chrono::Utc::now().timestamp_millis()).unwrap(), Trimmed::default());
+    assert_eq!(history.questions().rooms().unwrap(), [(room("dev"), 0), (room("lobby"), 2)]);
+    assert_eq!(keep(&mut history, &[arrived("dev", "alice", Some((0, 2)), "again")]).unwrap(), 0);
+    assert_eq!(keep(&mut history, &[arrived("dev", "alice", Some((0, 3)), "new")]).unwrap(), 1);
+    assert_eq!(page(&history, "dev", 50, Place::Newest).1.to, 2);
+}
+
+#[test]
 fn what_could_not_be_brought_over_stays_as_it_was() {
     let file = TempFile::new();
     first_version(&file);

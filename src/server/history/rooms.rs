@@ -1,0 +1,149 @@
+//! Rooms as the database has them, and which of them it forgets: those without messages and members for long, and the
+//! longest empty ones where there are more than anybody talks in.
+//!
+//! No position of a room is given out twice, for clients keep cursors. A room that comes back begins above all that
+//! rooms had which are forgotten, at the *floor*, and so does one that is new: nobody knows which of the two it is.
+
+use super::batch::State;
+use super::rows::unsigned;
+use super::{removed, share};
+use crate::protocol::RoomName;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// How long a room is known after its last message is gone: as long as the ids of its messages, for the same people may
+/// come back to it.
+const KEPT: Duration = removed::KEPT;
+/// Rooms without messages that are known at most, so that who names a new one with each message leaves no more behind.
+const EMPTY: u64 = 10_000;
+/// What one of them takes, with its entries in the indexes and the longest name.
+const ROW_BYTES: u64 = 150;
+/// The floor rises by so much, and therefore seldom: each time, those who wait in a room where nothing was said yet are
+/// told that they may have missed something.
+const FLOOR_STEP: u64 = 1 << 20;
+/// Those without messages, as the index `rooms_empty` has them. Everybody is in the lobby.
+const ARE_EMPTY: &str = "messages = 0 AND name <> 'lobby'";
+
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    pub id: i64,
+    /// The position of its newest message, be it trimmed; the floor where it never had one.
+    pub last_pos: u64,
+    /// The highest position that retention took.
+    pub trimmed: u64,
+}
+
+pub fn find(sql: &Connection, name: &RoomName) -> rusqlite::Result<Option<Room>> {
+    let mut select = sql.prepare_cached("SELECT id, last_pos, trimmed FROM rooms WHERE name = ?1")?;
+    let room = select.query_row([name.as_str()], |row| {
+        Ok(Room { id: row.get(0)?, last_pos: unsigned(row, 1)?, trimmed: unsigned(row, 2)? })
+    });
+    room.optional()
+}
+
+/// One that the database does not know: it was never there, or is forgotten.
+pub fn unknown(sql: &Connection) -> rusqlite::Result<Room> {
+    let floor = floor(sql)?;
+    Ok(Room { id: 0, last_pos: floor, trimmed: floor })
+}
+
+pub fn create(sql: &Connection, name: &RoomName) -> rusqlite::Result<Room> {
+    let room = unknown(sql)?;
+    let insert = "INSERT INTO rooms (name, last_pos, messages, trimmed) VALUES (?1, ?2, 0, ?2)";
+    sql.prepare_cached(insert)?.execute(params![name.as_str(), room.last_pos as i64])?;
+    Ok(Room { id: sql.last_insert_rowid(), ..room })
+}
+
+/// Above this, no room that is forgotten ever had a message.
+fn floor(sql: &Connection) -> rusqlite::Result<u64> {
+    let select = "SELECT value FROM meta WHERE name = 'pos_floor'";
+    let floor: Option<String> = sql.prepare_cached(select)?.query_row([], |row| row.get(0)).optional()?;
+    Ok(floor.and_then(|floor| floor.parse().ok()).unwrap_or(0))
+}
+
+/// Whether there is a room to forget. `now`: Unix milliseconds; `size`: the limit.
+pub fn is_due(sql: &Connection, size: Option<u64>, now: i64) -> rusqlite::Result<bool> {
+    let first = format!("SELECT trimmed_at FROM rooms WHERE {ARE_EMPTY} ORDER BY trimmed_at LIMIT 1");
+    let first: Option<i64> = sql.prepare_cached(&first)?.query_row([], |row| row.get(0)).optional()?;
+    Ok(first.is_some_and(|first| first < forgotten(now)) || too_many(sql, size)? > 0)
+}
+
+/// Forgets rooms, so many at most. Returns how many it looked at, and those that are forgotten.
+pub fn forget(
+    sql: &Connection,
+    state: &mut State,
+    size: Option<u64>,
+    now: i64,
+    step: usize,
+) -> rusqlite::Result<(usize, Vec<RoomName>)> {
+    if !is_due(sql, size, now)? {
+        return Ok((0, Vec::new()));
+    }
+    let too_many = too_many(sql, size)?;
+    let members = members(sql)?;
+    let (mut gone, mut stay, mut highest) = (Vec::new(), Vec::new(), 0);
+    let select =
+        format!("SELECT id, name, last_pos, trimmed_at FROM rooms WHERE {ARE_EMPTY} ORDER BY trimmed_at LIMIT ?1");
+    let mut select = sql.prepare_cached(&select)?;
+    let mut rows = select.query([step as i64])?;
+    while let Some(row) = rows.next()? {
+        let (id, name): (i64, String) = (row.get(0)?, row.get(1)?);
+        let is_one_too_many = (gone.len() as u64) < too_many;
+        if !is_one_too_many && row.get::<_, i64>(3)? >= forgotten(now) {
+            break;
+        }
+        if !is_one_too_many && members.contains(&name) {
+            stay.push(id);
+            continue;
+        }
+        highest = highest.max(unsigned(row, 2)?);
+        gone.push((id, name));
+    }
+    drop(rows);
+    // Somebody is there: they are looked at again when all others were.
+    let mut update = sql.prepare_cached("UPDATE rooms SET trimmed_at = ?2 WHERE id = ?1")?;
+    for id in &stay {
+        update.execute([*id, now])?;
+    }
+    let mut delete = sql.prepare_cached("DELETE FROM rooms WHERE id = ?1")?;
+    for (id, _) in &gone {
+        delete.execute([id])?;
+    }
+    raise_floor(sql, highest)?;
+    let looked_at = stay.len() + gone.len();
+    let names: Vec<RoomName> = gone.iter().filter_map(|(_, name)| RoomName::parse(name).ok()).collect();
+    names.iter().for_each(|name| state.forget_room(name));
+    Ok((looked_at, names))
+}
+
+fn raise_floor(sql: &Connection, to: u64) -> rusqlite::Result<()> {
+    if to > floor(sql)? {
+        let floor = to.div_ceil(FLOOR_STEP) * FLOOR_STEP;
+        sql.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('pos_floor', ?1)", [floor.to_string()])?;
+    }
+    Ok(())
+}
+
+/// How many rooms without messages are more than there may be.
+fn too_many(sql: &Connection, size: Option<u64>) -> rusqlite::Result<u64> {
+    let most = size.map_or(EMPTY, |size| EMPTY.min(size / share::ROOMS / ROW_BYTES));
+    let count = format!("SELECT count(*) FROM rooms WHERE {ARE_EMPTY}");
+    let count = sql.prepare_cached(&count)?.query_row([], |row| unsigned(row, 0))?;
+    Ok(count.saturating_sub(most))
+}
+
+/// The rooms that somebody is in.
+fn members(sql: &Connection) -> rusqlite::Result<HashSet<String>> {
+    let mut select = sql.prepare_cached("SELECT rooms FROM roster WHERE rooms <> ''")?;
+    let mut rows = select.query([])?;
+    let mut members = HashSet::new();
+    while let Some(row) = rows.next()? {
+        members.extend(row.get_ref(0)?.as_str()?.split(' ').map(str::to_owned));
+    }
+    Ok(members)
+}
+
+fn forgotten(now: i64) -> i64 {
+    now.saturating_sub(KEPT.as_millis() as i64)
+}

@@ -1,0 +1,168 @@
+//! Rooms that are forgotten, and that come back.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const DAY: i64 = 86_400_000;
+/// The first position of a room that comes back.
+const ABOVE: u64 = (1 << 20) + 1;
+
+/// Takes all messages, at so many days after the start. The rooms that are forgotten.
+fn trim_all(history: &mut History, day: i64, size: Option<u64>) -> Vec<String> {
+    let limits = Retention { age: Some(Duration::ZERO), size };
+    let mut rooms = Vec::new();
+    loop {
+        let trimmed = history.trim(&limits, START + day * DAY).unwrap();
+        rooms.extend(trimmed.rooms.iter().map(RoomName::to_string));
+        if !trimmed.more {
+            return rooms;
+        }
+    }
+}
+
+fn known(history: &History) -> Vec<String> {
+    history.questions().rooms().unwrap().into_iter().map(|(name, _)| name.to_string()).collect()
+}
+
+fn after(history: &History, name: &str, pos: u64) -> Span {
+    page(history, name, 50, Place::After(Cursor { epoch: history.epoch().clone(), pos })).1
+}
+
+/// Somebody is in these rooms; in none: has left.
+fn seat(history: &mut History, rooms: &[&str]) {
+    let kept = Kept {
+        nick: nick("bob"),
+        session: None,
+        conn: 0,
+        rooms: rooms.iter().map(|name| room(name)).collect(),
+        heard: 0,
+    };
+    let seats = if rooms.is_empty() { Vec::new() } else { vec![kept] };
+    history.commit(&[], &[Change { key: nick("bob").key().clone(), seats }]).unwrap();
+}
+
+#[test]
+fn those_that_are_empty_for_long_are() {
+    let mut history = History::in_memory().unwrap();
+    for (n, name) in ["lobby", "dev", "den", "ops"].iter().enumerate() {
+        keep(&mut history, &numbered(name, [n as u64 + 1])).unwrap();
+    }
+    seat(&mut history, &["den"]);
+    assert_eq!(trim_all(&mut history, 1, None), [""; 0]);
+    keep(&mut history, &[Arrived { received: START + 50 * DAY, ..numbered("ops", [9])[0].clone() }]).unwrap();
+    assert_eq!(trim_all(&mut history, 91, None), [""; 0]);
+    assert_eq!(trim_all(&mut history, 92, None), ["dev"]);
+    assert_eq!(known(&history), ["den", "lobby", "ops"]);
+    // Where somebody was, there it is looked again after as long.
+    seat(&mut history, &[]);
+    assert_eq!(trim_all(&mut history, 181, None), [""; 0]);
+    assert_eq!(trim_all(&mut history, 183, None), ["ops", "den"]);
+    assert_eq!((known(&history), history.is_empty().unwrap()), (vec!["lobby".to_owned()], false));
+}
+
+#[test]
+fn one_that_comes_back_gives_out_no_position_twice() {
+    let file = TempFile::new();
+    let mut history = file.open();
+    keep(&mut history, &numbered("dev", 1..=5)).unwrap();
+    keep(&mut history, &numbered("ops", 6..=6)).unwrap();
+    trim_all(&mut history, 1, None);
+    keep(&mut history, &[Arrived { received: START + 200 * DAY, ..numbered("den", [7])[0].clone() }]).unwrap();
+    assert_eq!(trim_all(&mut history, 92, None), ["dev", "ops"]);
+    // Who was there asks before anybody speaks, and after.
+    let span = after(&history, "dev", 5);
+    assert_eq!((span.from, span.to, span.complete, span.gap), (ABOVE - 1, ABOVE - 1, true, true));
+    let mut history = file.open();
+    keep(&mut history, &numbered("dev", 8..=9)).unwrap();
+    for (pos, from, gap) in
+        [(3, ABOVE - 1, true), (5, ABOVE - 1, true), (ABOVE - 1, ABOVE - 1, false), (ABOVE, ABOVE, false)]
+    {
+        let span = after(&history, "dev", pos);
+        assert_eq!((span.from, span.to, span.complete, span.gap), (from, ABOVE + 1, true, gap), "{pos}");
+    }
+    let (texts, span) = page(&history, "dev", 50, Place::Newest);
+    assert_eq!((texts.len(), span.from, span.complete, span.gap), (2, ABOVE - 1, true, false));
+    // Others go on where they were, and new ones begin there too.
+    keep(&mut history, &numbered("den", [10])).unwrap();
+    assert_eq!(page(&history, "den", 50, Place::Newest).1.to, 2);
+    assert_eq!(page(&history, "new", 50, Place::Newest).1.to, ABOVE - 1);
+    let committed = history.commit(&[Keep::Chat(numbered("new", [11])[0].clone())], &[]).unwrap();
+    assert_eq!((committed.progress[0].from, committed.progress[0].to), (ABOVE - 1, ABOVE));
+}
+
+#[test]
+fn no_more_than_so_many_empty_ones_are_known() {
+    let mut history = History::in_memory().unwrap();
+    let batch: Vec<Arrived> = (1..=10_100)
+        .map(|n| Arrived { received: START + n, ..arrived(&format!("room-{n}"), "mallory", Some((1, n as u64)), "hi") })
+        .collect();
+    keep(&mut history, &batch).unwrap();
+    let gone = trim_all(&mut history, 1, None);
+    assert_eq!((gone.len(), known(&history).is_empty()), (100, false));
+    // And fewer in a small database, whoever is in them.
+    seat(&mut history, &["room-5000"]);
+    let gone = trim_all(&mut history, 2, Some(1 << 20));
+    let select = "SELECT count(*) FROM rooms";
+    let left: i64 = history.own.sql.query_row(select, [], |row| row.get(0)).unwrap();
+    assert_eq!(gone.len() as i64 + left, 10_000);
+    assert!((200..500).contains(&left) && used(&history) < 1 << 20, "{left}");
+}
+
+/// What the room's name costs at most.
+#[test]
+fn what_they_take_is_no_more_than_is_counted() {
+    let mut history = History::in_memory().unwrap();
+    let batch = |numbers: std::ops::RangeInclusive<u64>| -> Vec<Arrived> {
+        let scattered = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        numbers.map(|n| arrived(&format!("{:016x}{:016x}", scattered(n), n), "m", Some((1, n)), "")).collect()
+    };
+    keep(&mut history, &batch(1..=100)).unwrap();
+    trim_all(&mut history, 1, None);
+    let before = used(&history);
+    keep(&mut history, &batch(101..=8_100)).unwrap();
+    trim_all(&mut history, 1, None);
+    let each = (used(&history) - before) / 8_000;
+    assert!((75..=150).contains(&each), "{each}");
+}
+
+proptest! {
+    /// Who asks from time to time for what came after their cursor gets it all, or is told that something may be missing;
+    /// and no position of a room is two messages'.
+    #[test]
+    fn nobody_misses_anything_unknowingly(steps in prop::collection::vec((0u8..5, 0usize..3), 1..60)) {
+        let names = ["dev", "ops", "den"];
+        let mut history = History::in_memory().unwrap();
+        let mut given_out: BTreeMap<(usize, u64), u64> = BTreeMap::new();
+        let mut cursors = [None; 3];
+        let mut unseen: [Vec<String>; 3] = Default::default();
+        let (mut day, mut n) = (0, 0);
+        for (what, place) in steps {
+            match what {
+                0 | 1 => {
+                    n += 1;
+                    let message = Arrived { received: START + day * DAY, ..numbered(names[place], [n])[0].clone() };
+                    let committed = history.commit(&[Keep::Chat(message.clone())], &[]).unwrap();
+                    let pos = committed.progress[0].to;
+                    prop_assert_eq!(given_out.insert((place, pos), n), None);
+                    unseen[place].push(message.chat.text);
+                }
+                2 => {
+                    day += 40;
+                    trim_all(&mut history, day, None);
+                }
+                _ => {
+                    let place_of = |pos| Place::After(Cursor { epoch: history.epoch().clone(), pos });
+                    let asked = cursors[place].map_or(Place::Newest, place_of);
+                    let (texts, span) = page(&history, names[place], 500, asked);
+                    prop_assert!(span.complete);
+                    let all = std::mem::take(&mut unseen[place]);
+                    if cursors[place].is_some() && !span.gap {
+                        prop_assert_eq!(texts, all);
+                    }
+                    cursors[place] = Some(span.to);
+                }
+            }
+        }
+    }
+}
