@@ -189,7 +189,12 @@ fn begin(
     remembered.outbox = earlier;
     let typed = std::mem::take(&mut remembered.typed);
     let config = start::config(options, nick, rooms, role, mode == Mode::Chat, remembered);
-    Ok(Begun { conversation: Conversation::new(config, Box::new(random::token)), memory, outbox_file, typed })
+    Ok(Begun {
+        conversation: Conversation::new(config, Box::new(random::token), Box::new(random::session)),
+        memory,
+        outbox_file,
+        typed,
+    })
 }
 
 fn broken(what: &str, error: io::Error) -> Refusal {

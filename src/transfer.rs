@@ -115,24 +115,26 @@ fn read(options: &ImportOptions) -> Result<(), Failure> {
         if batch.is_empty() {
             break;
         }
-        let Imported { new, known, refused } = history.import(&batch, &mut nameless).map_err(|error| {
+        let Imported { new, known, no_room, taken } = history.import(&batch, &mut nameless).map_err(|error| {
             Failure::Told(format!("the database {} cannot be written: {error}; {so_far}", path.display()))
         })?;
         imported.new += new;
         imported.known += known;
-        imported.refused += refused;
+        imported.no_room += no_room;
+        imported.taken += taken;
     }
     if options.quiet {
         return Ok(());
     }
-    let Imported { new, known, refused } = imported;
-    let left_out = match refused {
-        0 => String::new(),
-        _ => format!(", {refused} direct messages are left out: those that wait have all their part of --max-size"),
-    };
-    let told =
-        writeln!(io::stdout(), "{new} messages are new in {}, {known} were there before{left_out}", path.display());
-    told.map_err(unwritten)
+    let Imported { new, known, no_room, taken } = imported;
+    let mut told = format!("{new} messages are new in {}, {known} were there before", path.display());
+    if no_room > 0 {
+        told += &format!(", {no_room} direct messages are left out: those that wait have all their part of --max-size");
+    }
+    if taken > 0 {
+        told += &format!(", {taken} are left out: another message of the same sender has their id");
+    }
+    writeln!(io::stdout(), "{told}").map_err(unwritten)
 }
 
 /// What is read, and how an error names it.

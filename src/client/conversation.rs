@@ -57,6 +57,7 @@ use std::time::{Duration, Instant};
 pub use exchange::{Config, Input, Kind, Output, Publication, Role, Up};
 pub use lookout::NO_SERVER;
 pub use requests::Tokens;
+pub use sending::Sessions;
 
 /// How often heartbeats go out where no server says otherwise: the original's.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -140,6 +141,7 @@ pub struct Conversation {
     /// Nicks or rooms may be others than at the last [`Conversation::new_names`].
     names_changed: bool,
     outbox: Outbox,
+    sessions: Sessions,
     requests: Requests,
     /// Topics whose invalid payloads were told of.
     warned: HashSet<String>,
@@ -150,7 +152,8 @@ pub struct Conversation {
 
 impl Conversation {
     /// `tokens`: random ones, so that no reply to another request, or to an earlier run, is taken for one's own.
-    pub fn new(mut config: Config, tokens: Tokens) -> Conversation {
+    /// `sessions`: random ones too, for messages whose ids turn out to be taken.
+    pub fn new(mut config: Config, tokens: Tokens, sessions: Sessions) -> Conversation {
         let mut remembered = std::mem::take(&mut config.remembered);
         config.remembered.server_seen = remembered.server_seen;
         let earlier = std::mem::take(&mut remembered.outbox);
@@ -207,6 +210,7 @@ impl Conversation {
             joined_lately: Vec::new(),
             names_changed: true,
             outbox: Outbox::new(config.session.clone(), earlier),
+            sessions,
             requests: Requests::new(tokens),
             warned: HashSet::new(),
             pings: VecDeque::new(),

@@ -70,7 +70,7 @@ impl Member {
         let (commands, orders) = unbounded();
         let (teller, news) = unbounded();
         let connection = options.connection;
-        let conversation = Conversation::new(config, Box::new(random::token));
+        let conversation = Conversation::new(config, Box::new(random::token), Box::new(random::session));
         let uplink = Uplink::new(connection.qos);
         let mut attendance = Attendance { conversation, uplink, teller, leave_by: None, now: Instant::now() };
         let attend = move || {

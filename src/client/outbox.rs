@@ -22,9 +22,11 @@
 mod due;
 mod message;
 mod pace;
+mod renewal;
 mod suspicion;
 
 pub use message::{Kept, Message};
+pub use renewal::Renewed;
 
 use crate::protocol::limits::PAYLOAD_BYTES;
 use crate::protocol::{Nick, Ranges, SentId, Session, Topic};
@@ -94,6 +96,8 @@ struct Entry {
     again_at: Option<Instant>,
     /// How long to wait for the server's word after the next acknowledgement.
     patience: Duration,
+    /// How often it was given another id.
+    renewals: u32,
 }
 
 pub struct Outbox {
@@ -101,6 +105,8 @@ pub struct Outbox {
     /// Of this run's last message; 0 before the first.
     last_seq: u64,
     last_ticket: u64,
+    /// The first that is not of an earlier run.
+    first_ticket: u64,
     /// By ticket: in the order in which they were taken.
     entries: BTreeMap<u64, Entry>,
     /// The tickets, by session and number.
@@ -123,6 +129,7 @@ impl Outbox {
             session,
             last_seq: 0,
             last_ticket: 0,
+            first_ticket: 0,
             entries: BTreeMap::new(),
             tickets: HashMap::new(),
             waiting: BTreeSet::new(),
@@ -138,6 +145,7 @@ impl Outbox {
             let bytes = message.to_json().len();
             outbox.insert(id, message, reference, bytes, None);
         }
+        outbox.first_ticket = outbox.last_ticket + 1;
         outbox
     }
 
@@ -163,7 +171,16 @@ impl Outbox {
         self.bytes += bytes;
         self.waiting.insert(ticket);
         self.tickets.entry(id.session).or_default().insert(id.seq, ticket);
-        let entry = Entry { message, reference, bytes, since, acknowledged: false, again_at: None, patience: PATIENCE };
+        let entry = Entry {
+            message,
+            reference,
+            bytes,
+            since,
+            acknowledged: false,
+            again_at: None,
+            patience: PATIENCE,
+            renewals: 0,
+        };
         self.entries.insert(ticket, entry);
     }
 
@@ -372,13 +389,6 @@ impl Outbox {
     /// It holds more than it can hand out: who can wait with further messages should.
     pub fn is_busy(&self) -> bool {
         self.entries.len() >= 2 * WINDOW || self.bytes + PAYLOAD_BYTES > CAPACITY_BYTES
-    }
-
-    /// Since when the first of this run's messages waits to be settled.
-    pub fn oldest(&self) -> Option<Instant> {
-        // What earlier runs left comes first, and there may be a lot of it.
-        let own = self.tickets.get(&self.session)?;
-        self.entries.get(own.first_key_value()?.1)?.since
     }
 }
 

@@ -131,6 +131,8 @@ pub enum ErrorCode {
     BadMessage,
     TooLarge,
     Full,
+    /// Another message of the sender has the id: this one is to be sent under another.
+    IdTaken,
     /// A code of a later version.
     #[serde(other)]
     Other,

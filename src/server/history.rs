@@ -123,6 +123,8 @@ pub struct Refused {
 pub enum Refusal {
     /// The direct messages that wait have all the room that is for them.
     NoRoom { to: Nick },
+    /// Another message of this sender has the id.
+    IdTaken,
 }
 
 /// What is new in a room, at the positions `from` + 1 to `to`.
@@ -213,7 +215,8 @@ impl History {
     }
 
     /// Keeps these messages and roster changes in one transaction: all of them, or none where it fails. What was kept
-    /// before, by its sender's key and id, is kept once, also where it is gone since (delivered, or trimmed).
+    /// before, by its sender's key and id, is kept once, also where it is gone since (delivered, or trimmed). What has the
+    /// id of another message that is still there is refused.
     pub fn commit(&mut self, keeps: &[Keep], seats: &[Change]) -> Result<Committed, Error> {
         self.transact(|sql, state| {
             let mut batch = Batch::begin(sql, state)?;

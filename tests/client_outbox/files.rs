@@ -2,7 +2,7 @@
 
 use crate::stand_in::{Answer, StandIn};
 use crate::support::{Broker, PATIENCE, Program, Stream, TempDir};
-use crate::{event, json, start, start_at};
+use crate::{count, event, json, start, start_at};
 use std::fs;
 
 /// A JSON member with an outbox.
@@ -56,6 +56,50 @@ fn an_outbox_survives_kill_and_its_next_run_sends_it_late_with_its_own_id() {
     third.send_line(r#"{"command":"quit"}"#);
     assert_eq!(third.exit_code(PATIENCE), 0);
     assert!(!third.lines(Stream::Out).iter().any(|line| line.contains("outbox")));
+}
+
+#[test]
+fn what_a_copy_of_the_outbox_has_sent_otherwise_is_sent_under_another_id() {
+    let (broker, outbox, data) = (Broker::start(), Outbox::new(), TempDir::new());
+    let stand_in = StandIn::start(&broker, Answer::Silence);
+    let mut first = with_outbox(&broker, &outbox.file);
+    for line in [r#"{"message":"one","ref":"a"}"#, r#"{"message":"psst","to":"bob","ref":"b"}"#] {
+        first.send_line(line);
+    }
+    event(&mut first, "sent", r#""ref":"b""#);
+    first.kill();
+    stand_in.stop();
+    // As where a machine is set back to before it sent: the same ids, other texts.
+    let copy = outbox.file.clone() + ".copy";
+    let fold = |row: &rusqlite::Row| row.get::<_, i64>(0);
+    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+    assert_eq!(rusqlite::Connection::open(&outbox.file).unwrap().query_row(checkpoint, [], fold), Ok(0));
+    fs::copy(&outbox.file, &copy).unwrap();
+    let change = "UPDATE messages SET payload = CAST(replace(replace(payload, 'one', 'two'), 'psst', 'hush') AS BLOB)";
+    assert_eq!(rusqlite::Connection::open(&copy).unwrap().execute(change, []).unwrap(), 2);
+
+    let address = broker.address();
+    let mut server = Program::start(&["server", &address, "--data-dir", data.path().to_str().unwrap()]);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    let mut ids = Vec::new();
+    for file in [&outbox.file, &copy] {
+        let mut run = with_outbox(&broker, file);
+        ids.push(["a", "b"].map(|name| event(&mut run, "stored", &format!(r#""ref":"{name}""#))["id"].clone()));
+        run.send_line(r#"{"command":"quit"}"#);
+        assert_eq!(run.exit_code(PATIENCE), 0);
+        // Nothing is left in it, under whichever id, and nothing went wrong.
+        let left = rusqlite::Connection::open(file).unwrap();
+        let left: i64 = left.query_row("SELECT count(*) FROM messages", [], |row| row.get(0)).unwrap();
+        assert_eq!((left, count(&mut run, "error")), (0, 0));
+    }
+    assert!(ids[0].iter().zip(&ids[1]).all(|(first, second)| first != second), "{ids:?}");
+    let mut export = Program::start(&["export", "--data-dir", data.path().to_str().unwrap()]);
+    assert_eq!(export.exit_code(PATIENCE), 0);
+    let lines = export.lines(Stream::Out);
+    for text in ["one", "two", "psst", "hush"] {
+        let with_it = lines.iter().filter(|line| line.contains(&format!(r#""message":"{text}""#)));
+        assert_eq!(with_it.count(), 1, "{text}: {lines:?}");
+    }
 }
 
 #[test]

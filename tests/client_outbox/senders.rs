@@ -131,6 +131,21 @@ fn what_can_never_be_stored_is_a_failure_and_stops_nothing() {
 }
 
 #[test]
+fn what_is_sent_under_another_id_is_no_failure() {
+    let broker = Broker::start();
+    let server = StandIn::start(&broker, Answer::Taken("taken"));
+    let mut sender = start(&broker, &["--nick", "alice"]);
+    ["good", "taken", "good too"].iter().for_each(|line| sender.send_line(line));
+    sender.close_stdin();
+    assert_eq!(sender.exit_code(PATIENCE), 0);
+    assert_eq!(sender.lines(Stream::Err), [""; 0]);
+    let heard = server.heard();
+    let taken: Vec<_> = heard.iter().filter(|heard| heard.text() == "taken").collect();
+    assert!(taken.len() == 2 && taken[1].is_late() && taken[1].topic == "chat/messages/alice", "{taken:?}");
+    assert_ne!(taken[0].payload["session"], taken[1].payload["session"]);
+}
+
+#[test]
 fn a_limited_server_is_not_outrun() {
     let broker = Broker::start();
     let server = StandIn::start_with(&broker, Answer::Store, Some(20));

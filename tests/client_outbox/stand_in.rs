@@ -19,6 +19,8 @@ pub enum Answer {
     Silence,
     /// An error for those with this text, the others are stored.
     Refuse(&'static str),
+    /// Another message has the id with which this text came first; everything else is stored.
+    Taken(&'static str),
 }
 
 /// A message as it arrived.
@@ -220,14 +222,20 @@ impl Server {
             Some("messages" | "rooms" | "private") if ["chat", "private"].contains(&text("type")) => {
                 let mut state = self.state.lock().unwrap();
                 let (session, seq) = (text("session").to_owned(), payload["seq"].as_u64().unwrap_or_default());
+                let refuse = |code: &str| {
+                    let error = json!({"type": "error", "code": code, "message": "not that", "session": session,
+                        "of": format!("{session}-{seq}")});
+                    self.say(&key, error.to_string().into());
+                };
+                let is_first = |taken: &str| {
+                    let first = state.heard.iter().find(|heard| heard.text() == taken);
+                    text("message") == taken && first.is_none_or(|first| first.id() == format!("{session}-{seq}"))
+                };
                 match state.answer {
                     Answer::Silence => {}
-                    Answer::Refuse(refused) if text("message") == refused => {
-                        let error = json!({"type": "error", "code": "bad_message", "message": "not that",
-                            "session": session, "of": format!("{session}-{seq}")});
-                        self.say(&key, error.to_string().into());
-                    }
-                    Answer::Store | Answer::Refuse(_) => {
+                    Answer::Refuse(refused) if text("message") == refused => refuse("bad_message"),
+                    Answer::Taken(taken) if is_first(taken) => refuse("id_taken"),
+                    Answer::Store | Answer::Refuse(_) | Answer::Taken(_) => {
                         let session = Session::parse(&session).expect("a session");
                         stored.entry((key, session)).or_default().insert(seq);
                     }

@@ -191,3 +191,34 @@ fn one_that_is_not_valid_is_settled_by_an_error_and_the_others_are_stored() {
     assert_eq!(told(&mut watcher, "alice", FIRST_RUN), BTreeSet::from([1, 4]));
     assert_eq!(texts(&ask(&broker, &mut watcher, "history", "h1", json!({}))), ["1", "4"]);
 }
+
+#[test]
+fn another_message_with_the_same_id_is_settled_by_an_error_and_can_be_sent_under_another() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let mut server = start_server(&broker, data.path(), &[]);
+    let mut watcher = watcher(&broker);
+    send(&broker, [1]);
+    await_stored(&mut watcher, [1]);
+    let mut other = numbered("alice", FIRST_RUN, 1);
+    other["message"] = "another".into();
+    let mut direct = other.clone();
+    (direct["type"], direct["to"]) = ("private".into(), "bob".into());
+    let told = |watcher: &mut Subscriber| {
+        let of = format!("{FIRST_RUN}-1");
+        let is_told = |v: &Value| v["code"] == "id_taken" && v["of"] == of && v["session"] == FIRST_RUN;
+        await_json(watcher, "an error", "chat/private/alice/server", is_told);
+        watcher.skip_messages_so_far();
+    };
+    say(&broker, "chat/messages", other.clone());
+    told(&mut watcher);
+    say(&broker, "chat/rooms/dev/alice", other.clone());
+    told(&mut watcher);
+    say(&broker, "chat/private/bob/alice", direct);
+    told(&mut watcher);
+    server.wait_for_line(Stream::Err, &format!("another message of alice has the id {FIRST_RUN}-1"), PATIENCE);
+    (other["session"], other["late"]) = (SECOND_RUN.into(), true.into());
+    say(&broker, "chat/messages/alice", other);
+    wait_until(PATIENCE, "it is stored", || self::told(&mut watcher, "alice", SECOND_RUN).contains(&1));
+    assert_eq!(texts(&ask(&broker, &mut watcher, "history", "h1", json!({}))), ["1", "another"]);
+    assert_eq!(texts(&ask(&broker, &mut watcher, "history", "h2", json!({"room": "dev"}))), [""; 0]);
+}

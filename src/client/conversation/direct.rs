@@ -145,6 +145,11 @@ impl Undelivered {
         }
     }
 
+    /// It goes out under another id.
+    pub fn forget(&mut self, id: &SentId) {
+        self.messages.remove(id);
+    }
+
     /// A receipt says so; only the addressee's counts. `None`: this is no news.
     pub fn delivered(&mut self, id: &MessageId, by: &NickKey) -> Option<Arrival> {
         let MessageId::Sent(id) = id else { return None };

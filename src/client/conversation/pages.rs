@@ -6,7 +6,7 @@ use super::seen::Was;
 use crate::client::memo::Memo;
 use crate::client::news::{News, Place, Said};
 use crate::now::Now;
-use crate::protocol::{Entry, History, MessageId, Nick, NickKey, RoomName, SentId, Timestamp};
+use crate::protocol::{Entry, History, MessageId, Nick, NickKey, RoomName, SentId, Session, Timestamp};
 use chrono::{DateTime, FixedOffset, NaiveDateTime};
 
 impl Conversation {
@@ -106,7 +106,8 @@ impl Conversation {
     }
 
     fn is_own(&self, nick: &Nick, id: Option<&MessageId>) -> bool {
-        matches!(id, Some(MessageId::Sent(SentId { session, .. })) if *session == self.config.session)
+        let is_of_this_run = |session: &Session| *session == self.config.session || self.outbox.is_of_this_run(session);
+        matches!(id, Some(MessageId::Sent(SentId { session, .. })) if is_of_this_run(session))
             && nick.key() == self.nick.key()
     }
 }

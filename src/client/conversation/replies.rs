@@ -79,7 +79,7 @@ impl Conversation {
     }
 
     fn refused(&mut self, now: Now, error: ErrorReply) {
-        if self.is_refused_for_good(now, &error) {
+        if self.is_sent_under_another_id(now, &error) || self.is_refused_for_good(now, &error) {
             return;
         }
         // Another client with our nick may have been meant.

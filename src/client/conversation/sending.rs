@@ -3,9 +3,9 @@
 use super::{Conversation, Join, Kind, Output, PING_TICKET, Publication, Role};
 use crate::client::memo::Memo;
 use crate::client::news::{News, Obstacle};
-use crate::client::outbox::{GivenUp, Progress};
+use crate::client::outbox::{GivenUp, Message, Progress, Renewed};
 use crate::now::Now;
-use crate::protocol::{ErrorReply, MessageId, ServerInfo, Stored};
+use crate::protocol::{ErrorCode, ErrorReply, MessageId, ServerInfo, Session, Stored};
 use std::time::{Duration, Instant};
 
 /// How long a message may take before that is worth a word.
@@ -15,6 +15,9 @@ const BEGIN: usize = 40;
 /// Messages a second that a sender publishes before it knows how many the server takes: that takes a moment, and most
 /// senders have only one.
 const BEFORE_A_WORD: u64 = 10;
+
+/// Gives messages whose ids are taken a session that no other message had.
+pub type Sessions = Box<dyn FnMut() -> Session + Send>;
 
 /// What has become of messages since it was told that they take longer than usual.
 #[derive(Debug, Default)]
@@ -139,6 +142,30 @@ impl Conversation {
         }
         self.flush(now);
         self.tell_of_delay(now);
+    }
+
+    /// Whether an error says that another message has the id of one that waits here: it goes out under a new one.
+    pub(super) fn is_sent_under_another_id(&mut self, now: Now, error: &ErrorReply) -> bool {
+        let (ErrorCode::IdTaken, Some(MessageId::Sent(id))) = (error.code, &error.of) else { return false };
+        // Another client's with our nick; or it went out twice before the first answer.
+        if !self.outbox.has(id) {
+            return true;
+        }
+        let Some(Renewed { kept, old_id }) = self.outbox.renew(now.instant, id, &mut self.sessions) else {
+            return false;
+        };
+        if let (Message::Private(private), Some(id)) = (&kept.message, kept.message.id()) {
+            self.undelivered.forget(&old_id);
+            self.undelivered.sent(id.clone(), private.to.key().clone(), kept.reference.clone());
+        }
+        self.shown_to_oneself(now, &kept.message);
+        if self.config.keeps_outbox {
+            // In this order: a death between the two loses nothing.
+            self.out.push(Output::Queued(kept));
+            self.out.push(Output::Settled(old_id));
+        }
+        self.flush(now);
+        true
     }
 
     /// Whether an error is about a message that waits here, perhaps of an earlier run: then it waits no more.

@@ -45,7 +45,12 @@ impl Stage {
         };
         change(&mut config);
         let wall = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
-        let conversation = Conversation::new(config, requests::numbered());
+        let mut sessions = 0;
+        let session = move || {
+            sessions += 1;
+            Session::from_random([sessions; 12])
+        };
+        let conversation = Conversation::new(config, requests::numbered(), Box::new(session));
         Stage { conversation, now: Now { instant: Instant::now(), wall }, out: Vec::new() }
     }
 

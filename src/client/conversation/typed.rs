@@ -93,22 +93,25 @@ impl Conversation {
         // On its way first: what is shown to its own sender takes nobody's time.
         self.flush(now);
         if self.config.role == Role::Member {
-            // Shown now, so that the echo is not.
-            if let Some(last) = self.outbox.messages().next_back() {
-                mark_shown(&mut self.seen, &mut self.seen_direct, last);
+            let said = Said::live(now.wall, self.nick.clone(), place, text, Some(timestamp));
+            self.tell(News::Said(Said { id: Some(MessageId::Sent(id)), action, own: true, reference, ..said }));
+            let last = self.outbox.messages().next_back().cloned();
+            last.iter().for_each(|last| self.shown_to_oneself(now, last));
+        }
+    }
+
+    /// A message of ours was shown when it was typed: what the broker or a page brings of it is not.
+    pub(super) fn shown_to_oneself(&mut self, now: Now, message: &Message) {
+        let Some(id) = message.id().filter(|_| self.config.role == Role::Member) else { return };
+        mark_shown(&mut self.seen, &mut self.seen_direct, message);
+        let key = self.nick.key().clone();
+        match message {
+            Message::Chat(chat) => self.shown(now, &chat.room, &key, MessageId::Sent(id.clone())),
+            Message::Private(private) if *private.to.key() == key => {
+                self.remember(Memo::ShownDirect { series: Series::of_sent(&key, id), number: id.seq });
             }
-            let said = Said::live(now.wall, self.nick.clone(), place.clone(), text, Some(timestamp));
-            let sent = Some(MessageId::Sent(id.clone()));
-            self.tell(News::Said(Said { id: sent, action, own: true, reference, ..said }));
-            let key = self.nick.key().clone();
-            match place {
-                Place::Room(room) => self.shown(now, &room, &key, MessageId::Sent(id)),
-                Place::Direct(to) if *to.key() == key => {
-                    self.remember(Memo::ShownDirect { series: Series::of_sent(&key, &id), number: id.seq });
-                }
-                // Nobody sends it to us.
-                Place::Direct(_) => {}
-            }
+            // Nobody sends it to us.
+            Message::Private(_) => {}
         }
     }
 

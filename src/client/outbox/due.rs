@@ -17,4 +17,9 @@ impl Outbox {
             || !self.unacknowledged.is_empty() && self.suspicion.is_cautious();
         (!is_held).then(|| self.pace.next(rate).unwrap_or(now))
     }
+
+    /// Since when the first of this run's messages waits to be settled.
+    pub fn oldest(&self) -> Option<Instant> {
+        self.entries.range(self.first_ticket..).next()?.1.since
+    }
 }

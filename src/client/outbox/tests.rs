@@ -338,6 +338,56 @@ fn a_bad_connection_is_no_reason_to_give_anything_up() {
 }
 
 #[test]
+fn a_message_whose_id_is_taken_goes_out_late_under_a_new_one() {
+    let left = |seq| {
+        let mut message = chat("left", "lobby");
+        message.set_id(SentId { session: session(EARLIER), seq });
+        Kept { message, reference: Some("r".into()) }
+    };
+    let mut stage = Stage { outbox: Outbox::new(session(SESSION), vec![left(7)]), now: Instant::now() };
+    for text in ["a", "b"] {
+        stage.push(chat(text, "lobby"));
+    }
+    stage.take();
+    stage.now += Duration::from_secs(1);
+    let mut renew = |name: &str, seq: u64, fresh: &str| {
+        let id = SentId { session: session(name), seq };
+        let renewed = stage.outbox.renew(stage.now, &id, || session(fresh))?;
+        assert_eq!(renewed.old_id, id);
+        Some((renewed.kept.message.id()?.to_string(), renewed.kept.reference))
+    };
+    // This run's own numbers are given out by somebody else, an earlier run's is not ours to go on with.
+    assert_eq!(renew(EARLIER, 7, "zzzzzzzzzzzz"), Some((format!("{SESSION}-3"), Some("r".into()))));
+    assert_eq!(renew(EARLIER, 7, "zzzzzzzzzzzz"), None, "it is another now");
+    assert_eq!(renew(SESSION, 1, "bbbbbbbbbbbb"), Some(("bbbbbbbbbbbb-1".to_owned(), None)));
+    assert_eq!(renew(SESSION, 2, "zzzzzzzzzzzz"), Some(("bbbbbbbbbbbb-2".to_owned(), None)));
+    stage.push(chat("c", "lobby"));
+    assert_eq!(stage.outbox.oldest(), Some(stage.now));
+    stage.check(&[
+        (4, "chat/messages/alice", "left"),
+        (5, "chat/messages/alice", "a"),
+        (6, "chat/messages/alice", "b"),
+        (7, "chat/messages", "c"),
+    ]);
+    assert_eq!(stage.stored(SESSION, 1, 9), [3]);
+    assert_eq!(stage.stored("bbbbbbbbbbbb", 1, 9), [1, 2, 3]);
+    assert!(stage.outbox.is_empty() && stage.outbox.bytes == 0 && stage.outbox.tickets.is_empty());
+}
+
+#[test]
+fn new_ids_are_tried_a_few_times() {
+    let mut stage = Stage::new(&["a"]);
+    let (mut name, mut renewals) = (session(SESSION), 0);
+    while let Some(renewed) = stage.outbox.renew(stage.now, &SentId { session: name.clone(), seq: 1 }, || {
+        renewals += 1;
+        Session::from_random([renewals; 12])
+    }) {
+        name = renewed.kept.message.id().unwrap().session.clone();
+    }
+    assert_eq!((renewals, stage.outbox.len()), (3, 1), "it is for whoever is refused to say so");
+}
+
+#[test]
 fn text_and_back() {
     for mut message in [chat("a\n\"b\"", "dev"), private("c", "Bob")] {
         message.set_id(SentId { session: session(SESSION), seq: 3 });

@@ -2,6 +2,7 @@
 
 use super::{Chat, EPISODE, Output};
 use crate::now::Now;
+use crate::protocol::text::visible;
 use crate::protocol::{ErrorCode, ErrorReply, MessageId, RoomName, Topic};
 use crate::server::history::{Committed, Refusal, Refused};
 use log::warn;
@@ -37,6 +38,12 @@ impl Chat {
                         .to_owned()
                 });
                 (ErrorCode::Full, format!("no room for more direct messages that wait: this one is not kept for {to}"))
+            }
+            Refusal::IdTaken => {
+                self.warn_once("id", Some(sender.clone()), || {
+                    format!("not stored: another message of {} has the id {id}", visible(sender.as_str()))
+                });
+                (ErrorCode::IdTaken, "another message has this id".to_owned())
             }
         };
         let (session, of) = (Some(id.session.clone()), Some(MessageId::Sent(id)));

@@ -58,6 +58,8 @@ pub struct Batch<'a> {
     sql: &'a Connection,
     state: &'a mut State,
     insert: CachedStatement<'a>,
+    /// Whether a direct message that waits has an id.
+    direct_has: CachedStatement<'a>,
     /// Where a room's progress is in `committed`.
     places: HashMap<RoomName, usize>,
     committed: Committed,
@@ -70,7 +72,9 @@ impl<'a> Batch<'a> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
              ON CONFLICT (key, session, seq) WHERE session IS NOT NULL DO NOTHING",
         )?;
-        Ok(Batch { sql, state, insert, places: HashMap::new(), committed: Committed::default() })
+        let direct_has =
+            sql.prepare_cached("SELECT EXISTS (SELECT 1 FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3)")?;
+        Ok(Batch { sql, state, insert, direct_has, places: HashMap::new(), committed: Committed::default() })
     }
 
     pub fn keep(&mut self, keep: &Keep) -> rusqlite::Result<()> {
@@ -86,8 +90,14 @@ impl<'a> Batch<'a> {
         let chat = &message.chat;
         let key = chat.nick.key();
         if let Some(id) = &chat.id {
-            self.committed.stored.push((key.clone(), id.clone()));
             if self.state.removed.has(self.sql, key, id)? {
+                self.committed.stored.push((key.clone(), id.clone()));
+                return Ok(false);
+            }
+            // As a part of the INSERT it would cost five times as much as all else.
+            let values = params![key.as_str(), id.session.as_str(), id.seq as i64];
+            if self.direct_has.query_row(values, |row| row.get(0))? {
+                self.refuse(key, id, Refusal::IdTaken);
                 return Ok(false);
             }
         }
@@ -108,6 +118,13 @@ impl<'a> Batch<'a> {
             chat.late,
             message.received,
         ])? == 1;
+        if let Some(id) = &chat.id {
+            if !new && !is_there(self.sql, message, room.id, id)? {
+                self.refuse(key, id, Refusal::IdTaken);
+                return Ok(false);
+            }
+            self.committed.stored.push((key.clone(), id.clone()));
+        }
         if new {
             room.last_pos += 1;
             self.state.untrimmed += 1;
@@ -137,6 +154,12 @@ impl<'a> Batch<'a> {
             self.committed.stored.push((key.clone(), id.clone()));
             return Ok(false);
         }
+        let messages_have = "SELECT EXISTS (SELECT 1 FROM messages WHERE key = ?1 AND session = ?2 AND seq = ?3)";
+        let values = params![key.as_str(), id.session.as_str(), id.seq as i64];
+        if self.sql.prepare_cached(messages_have)?.query_row(values, |row| row.get(0))? {
+            self.refuse(key, id, Refusal::IdTaken);
+            return Ok(false);
+        }
         let mut insert = self.sql.prepare_cached(&format!(
             "INSERT INTO direct (to_key, to_nick, key, nick, session, seq, text, timestamp, action, late, received)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
@@ -161,25 +184,30 @@ impl<'a> Batch<'a> {
             if !self.state.waiting.has_room(self.sql)? {
                 self.sql.prepare_cached("DELETE FROM direct WHERE row = ?1")?.execute([row])?;
                 self.state.waiting.remove(weight);
-                let why = Refusal::NoRoom { to: private.to.clone() };
-                self.committed.refused.push(Refused { sender: key.clone(), id: id.clone(), why });
+                self.refuse(key, id, Refusal::NoRoom { to: private.to.clone() });
                 return Ok(false);
             }
         }
-        self.committed.stored.push((key.clone(), id.clone()));
         let row = match new {
             Some((row, _)) => row,
-            None => {
-                let select = "SELECT row FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3";
-                let mut statement = self.sql.prepare_cached(select)?;
-                statement.query_row(params![key.as_str(), id.session.as_str(), id.seq as i64], |row| row.get(0))?
-            }
+            None => match row_of(self.sql, private, id)? {
+                Some(row) => row,
+                None => {
+                    self.refuse(key, id, Refusal::IdTaken);
+                    return Ok(false);
+                }
+            },
         };
+        self.committed.stored.push((key.clone(), id.clone()));
         if new.is_some() || self.committed.direct.iter().all(|direct| direct.row != row) {
             let private = Private { timestamp: Some(message.timestamp.clone()), ..private.clone() };
             self.committed.direct.push(Direct { private, row });
         }
         Ok(new.is_some())
+    }
+
+    fn refuse(&mut self, sender: &NickKey, id: &SentId, why: Refusal) {
+        self.committed.refused.push(Refused { sender: sender.clone(), id: id.clone(), why });
     }
 
     fn delivered(&mut self, to: &NickKey, sender: &NickKey, id: &SentId, at: i64) -> rusqlite::Result<()> {
@@ -228,6 +256,24 @@ impl<'a> Batch<'a> {
         }
         Ok(self.committed)
     }
+}
+
+/// Whether what has this id is this message, perhaps sent again with another time.
+fn is_there(sql: &Connection, message: &Arrived, room: i64, id: &SentId) -> rusqlite::Result<bool> {
+    let chat = &message.chat;
+    let select = "SELECT EXISTS (SELECT 1 FROM messages WHERE key = ?1 AND session = ?2 AND seq = ?3
+        AND room = ?4 AND text = ?5 AND action = ?6)";
+    let values = params![chat.nick.key().as_str(), id.session.as_str(), id.seq as i64, room, chat.text, chat.action];
+    sql.prepare_cached(select)?.query_row(values, |row| row.get(0))
+}
+
+/// The same for a direct message that waits: its row.
+fn row_of(sql: &Connection, private: &Private, id: &SentId) -> rusqlite::Result<Option<i64>> {
+    let select = "SELECT row FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3
+        AND to_key = ?4 AND text = ?5 AND action = ?6";
+    let (key, to) = (private.nick.key().as_str(), private.to.key().as_str());
+    let values = params![key, id.session.as_str(), id.seq as i64, to, private.text, private.action];
+    sql.prepare_cached(select)?.query_row(values, |row| row.get(0)).optional()
 }
 
 /// The room as the database has it, made where there is none.

@@ -1,7 +1,7 @@
 //! What goes out of one history and into another: whole messages, in the order in which they came.
 
 use super::batch::Batch;
-use super::{Arrived, ArrivedDirect, Error, History, Reader, rows};
+use super::{Arrived, ArrivedDirect, Error, History, Reader, Refusal, rows};
 use crate::protocol::{Chat, MessageId, NickKey, RoomName};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
@@ -26,7 +26,9 @@ pub struct Imported {
     /// They were there before, or once.
     pub known: u64,
     /// Direct messages for which there is no room.
-    pub refused: u64,
+    pub no_room: u64,
+    /// Another message of the same sender has their id.
+    pub taken: u64,
 }
 
 /// How often each message without an id was read of late: what is in a file twice is to be in the history twice, however
@@ -118,8 +120,14 @@ impl History {
                 let count = if is_new { &mut imported.new } else { &mut imported.known };
                 *count += 1;
             }
-            imported.refused = batch.finish()?.refused.len() as u64;
-            imported.known -= imported.refused;
+            for refused in batch.finish()?.refused {
+                let count = match refused.why {
+                    Refusal::NoRoom { .. } => &mut imported.no_room,
+                    Refusal::IdTaken => &mut imported.taken,
+                };
+                *count += 1;
+                imported.known -= 1;
+            }
             Ok(imported)
         })
     }

@@ -1,6 +1,7 @@
 //! What goes out, when it goes again, and what its sender is told.
 
 mod senders;
+mod taken;
 
 use super::*;
 use crate::client::command::Target;

@@ -43,13 +43,53 @@ fn a_commit_tells_what_is_stored_and_what_is_new() {
 }
 
 #[test]
+fn what_has_the_id_of_another_message_is_refused() {
+    let mut history = History::in_memory().unwrap();
+    let refused = |history: &mut History, keep: Keep| {
+        let committed = history.commit(&[keep], &[]).unwrap();
+        assert_eq!(committed.refused.len() + committed.stored.len(), 1);
+        assert!(committed.refused.is_empty() || committed.progress.is_empty() && committed.direct.is_empty());
+        committed.refused == [Refused { sender: nick("alice").key().clone(), id: id((1, 1)), why: Refusal::IdTaken }]
+    };
+    let chat = |to: &str, text: &str| arrived(to, "alice", Some((1, 1)), text);
+    assert!(!refused(&mut history, Keep::Chat(chat("dev", "one"))));
+    // Sent again: what differs is when, and how the nick is typed.
+    let mut again = arrived("dev", "Alice", Some((1, 1)), "one");
+    (again.received, again.chat.late) = (START + 9_000, true);
+    again.timestamp = Timestamp::parse("2026-11-22T21:00:00.000+01:00").unwrap();
+    assert!(!refused(&mut history, Keep::Chat(again)));
+    let mut action = chat("dev", "one");
+    action.chat.action = true;
+    for other in [chat("dev", "another"), chat("lobby", "one"), action] {
+        assert!(refused(&mut history, Keep::Chat(other)));
+    }
+    assert!(refused(&mut history, direct("alice", "bob", (1, 1), "one")));
+    assert_eq!(page(&history, "dev", 50, Place::Newest).0, ["one"]);
+    assert!(waiting(&history, "bob").is_empty());
+
+    let mut history = History::in_memory().unwrap();
+    assert!(!refused(&mut history, direct("alice", "bob", (1, 1), "one")));
+    assert!(!refused(&mut history, direct("Alice", "Bob", (1, 1), "one")));
+    for other in [direct("alice", "bob", (1, 1), "another"), direct("alice", "carol", (1, 1), "one")] {
+        assert!(refused(&mut history, other));
+    }
+    assert!(refused(&mut history, Keep::Chat(chat("dev", "one"))));
+    assert_eq!((waiting(&history, "bob").len(), page(&history, "dev", 50, Place::Newest).0.len()), (1, 0));
+
+    // Of what is gone the text is not known.
+    let (to, sender) = (nick("bob").key().clone(), nick("alice").key().clone());
+    history.commit(&[Keep::Delivered { to, sender, id: id((1, 1)), at: START }], &[]).unwrap();
+    assert!(!refused(&mut history, direct("alice", "bob", (1, 1), "another")));
+}
+
+#[test]
 fn a_direct_message_waits_until_it_is_delivered() {
     let mut history = History::in_memory().unwrap();
     let batch = [
         direct("alice", "Bob", (1, 1), "one"),
         direct("alice", "carol", (1, 2), "to another"),
         direct("alice", "bob", (1, 3), "two"),
-        direct("alice", "bob", (1, 1), "one again"),
+        direct("alice", "bob", (1, 1), "one"),
     ];
     let committed = history.commit(&batch, &[]).unwrap();
     assert_eq!((committed.stored.len(), committed.direct.len()), (4, 3));

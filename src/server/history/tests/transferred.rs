@@ -26,7 +26,7 @@ fn what_goes_over_is_the_same_and_once() {
     let mut other = History::in_memory().unwrap();
     for (new, known) in [(1_203, 0), (0, 1_203)] {
         let imported = other.import(&all, &mut Nameless::default()).unwrap();
-        assert_eq!(imported, Imported { new, known, refused: 0 });
+        assert_eq!(imported, Imported { new, known, ..Imported::default() });
         assert_eq!(records(&other), all);
     }
     assert_eq!(waiting(&other, "bob"), ["waits"]);
@@ -51,5 +51,16 @@ fn what_is_gone_stays_gone() {
     let all = records(&history);
     trim(&mut history, Some(5), None);
     let imported = history.import(&all, &mut Nameless::default()).unwrap();
-    assert_eq!(imported, Imported { new: 0, known: 10, refused: 0 });
+    assert_eq!(imported, Imported { known: 10, ..Imported::default() });
+}
+
+#[test]
+fn what_has_the_id_of_another_is_left_out_and_counted() {
+    let mut history = History::in_memory().unwrap();
+    keep(&mut history, &numbered("dev", 1..=3)).unwrap();
+    let mut all = records(&history);
+    let Record::Chat(second) = &mut all[1] else { panic!("a message") };
+    second.chat.text = "another".to_owned();
+    let imported = history.import(&all, &mut Nameless::default()).unwrap();
+    assert_eq!(imported, Imported { known: 2, taken: 1, ..Imported::default() });
 }

@@ -1,0 +1,70 @@
+//! A message whose id is another one's already.
+
+use super::*;
+
+#[test]
+fn a_message_whose_id_is_taken_is_sent_under_another() {
+    let mut stage = stored_chat(|config| config.keeps_outbox = true);
+    stage.input(Input::Command(say("hi"), Some("r".into())));
+    stage.input(Input::Published(1));
+    stage.out.clear();
+    let taken =
+        |id: &str| format!(r#"{{"type":"error","code":"id_taken","message":"no","session":"{SESSION}","of":"{id}"}}"#);
+    stage.arrives("chat/private/alice/server", &taken(&format!("{EARLIER}-1")));
+    assert_eq!(stage.out, [], "of another client with our nick");
+    stage.arrives("chat/private/alice/server", &taken(&format!("{SESSION}-1")));
+    let queued = |out: &Output| matches!(out, Output::Queued(kept) if kept.message.id().unwrap().to_string() == "111111111111-1");
+    let settled = |out: &Output| matches!(out, Output::Settled(id) if id.seq == 1 && id.session.as_str() == SESSION);
+    assert!(stage.out.iter().position(queued).unwrap() < stage.out.iter().position(settled).unwrap());
+    assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(_))), "{:?}", stage.out);
+    stage.check_messages(&[("chat/messages/alice", "hi")]);
+    // Its echo, and a page with it, are shown no more than the first.
+    let echo = r#"{"type":"chat","username":"Alice","message":"hi","session":"111111111111","seq":1,"late":true}"#;
+    stage.arrives("chat/messages/alice", echo);
+    assert_eq!(stage.out, []);
+    stage.stored("111111111111", "[[1,1]]");
+    let new_id = MessageId::parse("111111111111-1").unwrap();
+    let told = News::Stored { id: new_id, reference: Some("r".into()) };
+    assert!(stage.out.contains(&Output::Tell(told)), "{:?}", stage.out);
+    assert_eq!(stage.conversation.unsettled(), 0);
+    stage.out.clear();
+    // What comes next has an id of the new session.
+    stage.types("next");
+    let published = |out: &Output| matches!(out, Output::Publish(p) if String::from_utf8_lossy(&p.payload).contains(r#""session":"111111111111","seq":2"#));
+    assert!(stage.out.iter().any(published), "{:?}", stage.out);
+}
+
+#[test]
+fn a_direct_message_under_another_id_is_delivered_as_that() {
+    let mut stage = stored_chat(|_| {});
+    stage.types("/msg bob psst");
+    stage.arrives(
+        "chat/private/alice/server",
+        &format!(r#"{{"type":"error","code":"id_taken","message":"no","session":"{SESSION}","of":"{SESSION}-1"}}"#),
+    );
+    stage.check_messages(&[("chat/private/bob/alice", "psst"), ("chat/private/bob/alice", "psst")]);
+    let receipt =
+        |id: &str| format!(r#"{{"type":"receipt","username":"bob","of":{{"username":"Alice","id":"{id}"}}}}"#);
+    stage.arrives("chat/private/alice/bob", &receipt(&format!("{SESSION}-1")));
+    assert_eq!(stage.out, []);
+    stage.arrives("chat/private/alice/bob", &receipt("111111111111-1"));
+    assert!(matches!(&stage.out[..], [Output::Tell(News::Delivered { .. })]), "{:?}", stage.out);
+}
+
+#[test]
+fn who_is_refused_every_id_is_told() {
+    let mut stage = stored_chat(|_| {});
+    stage.types("hi");
+    stage.out.clear();
+    for session in [SESSION, "111111111111", "222222222222", "333333333333"] {
+        assert_eq!(stage.conversation.unsettled(), 1);
+        assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(_))), "{:?}", stage.out);
+        let error =
+            format!(r#"{{"type":"error","code":"id_taken","message":"no","session":"{session}","of":"{session}-1"}}"#);
+        stage.arrives("chat/private/alice/server", &error);
+        // It may have gone out twice.
+        stage.arrives("chat/private/alice/server", &error);
+    }
+    assert!(matches!(&stage.out.last(), Some(Output::Tell(News::Refused { .. }))), "{:?}", stage.out);
+    assert_eq!(stage.conversation.unsettled(), 0);
+}

@@ -1,0 +1,51 @@
+//! Another id for a message whose own turned out to be another message's: a copy of this program goes on from the same
+//! memory (a virtual machine that was set back), or another run had a copy of the `--outbox` file.
+
+use super::{Kept, Outbox};
+use crate::protocol::{SentId, Session};
+use std::time::Instant;
+
+/// New ids that a message is given; who is refused them all has met something else than a copy of itself.
+const RENEWALS: u32 = 3;
+
+/// A message that goes out under another id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewed {
+    pub kept: Kept,
+    pub old_id: SentId,
+}
+
+impl Outbox {
+    /// Another message of ours has this id: another copy of this program has used it, or of its outbox. The message goes
+    /// out under a new one, late. `None`: it is not here, or was given new ids often enough.
+    pub fn renew(&mut self, now: Instant, id: &SentId, sessions: impl FnOnce() -> Session) -> Option<Renewed> {
+        let ticket = *self.tickets.get(&id.session)?.get(&id.seq)?;
+        let entry = self.entries.get(&ticket).filter(|entry| entry.renewals < RENEWALS)?;
+        let (mut message, reference, renewals) = (entry.message.clone(), entry.reference.clone(), entry.renewals + 1);
+        self.settle(ticket);
+        // Whoever uses the same numbers has used the next ones too, or is about to.
+        if id.session == self.session {
+            (self.session, self.last_seq) = (sessions(), 0);
+        }
+        self.last_seq += 1;
+        let new_id = SentId { session: self.session.clone(), seq: self.last_seq };
+        message.set_id(new_id.clone());
+        message.mark_late();
+        let bytes = message.to_json().len();
+        self.insert(new_id, message.clone(), reference.clone(), bytes, Some(now));
+        if let Some(entry) = self.entries.get_mut(&self.last_ticket) {
+            entry.renewals = renewals;
+        }
+        Some(Renewed { kept: Kept { message, reference }, old_id: id.clone() })
+    }
+
+    /// Whether a message with this id waits here.
+    pub fn has(&self, id: &SentId) -> bool {
+        self.tickets.get(&id.session).is_some_and(|seqs| seqs.contains_key(&id.seq))
+    }
+
+    /// Whether messages of this run have ids of this session.
+    pub fn is_of_this_run(&self, session: &Session) -> bool {
+        *session == self.session
+    }
+}
