@@ -1,6 +1,6 @@
 //! Times on the wire: RFC 3339 with an offset, read leniently and written in one form.
 
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, SecondsFormat};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, SecondsFormat, Timelike};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 
@@ -14,6 +14,9 @@ pub struct Timestamp {
 /// Longest accepted text: a date, a time, 9 digits and an offset are 35 bytes.
 const MAX_BYTES: usize = 40;
 
+/// Without an offset, with 0 to 9 fractional digits.
+const NAIVE: &str = "%Y-%m-%dT%H:%M:%S%.f";
+
 impl Timestamp {
     /// Takes RFC 3339 with 0 to 9 fractional digits, `Z` or an offset, and the same without an offset ("naive": it
     /// tells no moment, since nobody knows whose clock it was). `None` for anything else.
@@ -24,7 +27,7 @@ impl Timestamp {
         let at = match DateTime::parse_from_rfc3339(text) {
             Ok(at) => Some(at),
             Err(_) => {
-                let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
+                let naive = NaiveDateTime::parse_from_str(text, NAIVE).ok()?;
                 // RFC 3339's years; at the ends of the library's own no zone can be added without overflow.
                 if !(0..=9999).contains(&naive.year()) {
                     return None;
@@ -41,6 +44,23 @@ impl Timestamp {
         Timestamp { at: DateTime::parse_from_rfc3339(&text).ok(), text: text.into() }
     }
 
+    /// The same time in a form that `datetime.fromisoformat` reads in every Python from 3.7 on; `None` if Python knows no
+    /// such time.
+    pub fn for_originals(&self) -> Option<Timestamp> {
+        if is_read_by_originals(self.text.as_bytes()) {
+            return Some(self.clone());
+        }
+        let (naive, offset) = match self.at {
+            Some(at) => (at.naive_local(), Some(*at.offset())),
+            None => (NaiveDateTime::parse_from_str(&self.text, NAIVE).ok()?, None),
+        };
+        // A leap second is a nanosecond of a thousand million and more.
+        let naive = naive.with_nanosecond(naive.nanosecond().min(999_999_999))?;
+        let offset = offset.map_or(String::new(), |offset| offset.to_string());
+        let text = format!("{}{offset}", naive.format("%Y-%m-%dT%H:%M:%S%.3f"));
+        is_read_by_originals(text.as_bytes()).then_some(Timestamp { at: self.at, text: text.into() })
+    }
+
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -49,6 +69,23 @@ impl Timestamp {
     pub fn at(&self) -> Option<DateTime<FixedOffset>> {
         self.at
     }
+}
+
+/// Python 3.7 takes no fraction or one of 3 or 6 digits, and an offset or none; no version takes all that RFC 3339 allows
+/// (`z`, a leap second, the year 0).
+fn is_read_by_originals(text: &[u8]) -> bool {
+    let has_form = |text: &[u8], form: &[u8]| {
+        let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+        text.len() == form.len() && text.iter().zip(form).all(fits)
+    };
+    let (time, rest) = text.split_at(text.len().min(19));
+    let (fraction, offset) =
+        rest.split_at(rest.iter().position(|byte| matches!(byte, b'+' | b'-')).unwrap_or(rest.len()));
+    has_form(time, b"0000-00-00T00:00:00")
+        && !time.starts_with(b"0000")
+        && !time.ends_with(b"60")
+        && [&b""[..], b".000", b".000000"].iter().any(|form| has_form(fraction, form))
+        && [&b""[..], b"+00:00", b"-00:00"].iter().any(|form| has_form(offset, form))
 }
 
 impl Serialize for Timestamp {
@@ -100,5 +137,30 @@ mod tests {
         assert_eq!(Timestamp::new(at).as_str(), "2026-11-22T20:30:00.123+01:00");
         let utc = DateTime::parse_from_rfc3339("2026-11-22T20:30:00Z").unwrap();
         assert_eq!(Timestamp::new(utc).as_str(), "2026-11-22T20:30:00.000+00:00");
+    }
+
+    #[test]
+    fn originals_are_given_what_python_reads() {
+        let check = |text: &str, expected: Option<&str>| {
+            let parsed = Timestamp::parse(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(parsed.for_originals().as_ref().map(Timestamp::as_str), expected, "{text}");
+        };
+        for text in [
+            "2026-11-22T20:30:00.123+01:00",
+            "2026-11-22T19:11:34.506051",
+            "2026-11-22T19:11:34",
+            "2026-11-22T19:11:34-03:30",
+        ] {
+            check(text, Some(text));
+        }
+        check("2026-11-22t20:30:00z", Some("2026-11-22T20:30:00.000+00:00"));
+        check("2026-11-22T20:30:00Z", Some("2026-11-22T20:30:00.000+00:00"));
+        check("2026-11-22T20:30:00.123456789+01:00", Some("2026-11-22T20:30:00.123+01:00"));
+        check("2026-11-22T20:30:00.5", Some("2026-11-22T20:30:00.500"));
+        check("2026-12-31T23:59:60.25Z", Some("2026-12-31T23:59:59.999+00:00"));
+        check("2026-12-31T23:59:60", Some("2026-12-31T23:59:59.999"));
+        check("0001-01-01T00:00:00Z", Some("0001-01-01T00:00:00.000+00:00"));
+        check("0000-01-01T00:00:00Z", None);
+        check("0000-01-01T00:00:00", None);
     }
 }
