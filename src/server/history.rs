@@ -70,7 +70,7 @@ pub enum Keep {
     Chat(Arrived),
     /// Without an id it is passed over: nobody could tell when it is delivered.
     Direct(ArrivedDirect),
-    /// A direct message waits no more, where it is one to `to`.
+    /// A direct message waits no more, if it is one to `to`; one that comes only after this never does.
     Delivered {
         to: NickKey,
         sender: NickKey,
@@ -109,6 +109,8 @@ pub struct Committed {
     pub direct: Vec<Direct>,
     /// Not in the database: their senders are told why.
     pub refused: Vec<Refused>,
+    /// Whose receipts were kept: addressee, sender and id.
+    pub delivered: Vec<(NickKey, NickKey, SentId)>,
 }
 
 /// A message that is not kept, and never will be under this id.

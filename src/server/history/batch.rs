@@ -1,6 +1,6 @@
 //! One transaction's writing: messages, direct messages, receipts, seats.
 
-use super::removed::Removed;
+use super::removed::{self, Removed};
 use super::rooms::{self, Room};
 use super::rows::unsigned;
 use super::share::{DIRECT_WEIGHT, Waiting};
@@ -90,7 +90,7 @@ impl<'a> Batch<'a> {
         let chat = &message.chat;
         let key = chat.nick.key();
         if let Some(id) = &chat.id {
-            if self.state.removed.has(self.sql, key, id)? {
+            if self.state.removed.has(self.sql, key.as_str(), id)? {
                 self.committed.stored.push((key.clone(), id.clone()));
                 return Ok(false);
             }
@@ -150,7 +150,8 @@ impl<'a> Batch<'a> {
         let private = &message.private;
         let Some(id) = &private.id else { return Ok(false) };
         let key = private.nick.key();
-        if self.state.removed.has(self.sql, key, id)? {
+        let overtaken = removed::to_one(key, private.to.key());
+        if self.state.removed.has(self.sql, key.as_str(), id)? || self.state.removed.has(self.sql, &overtaken, id)? {
             self.committed.stored.push((key.clone(), id.clone()));
             return Ok(false);
         }
@@ -210,6 +211,8 @@ impl<'a> Batch<'a> {
         self.committed.refused.push(Refused { sender: sender.clone(), id: id.clone(), why });
     }
 
+    /// A receipt may overtake its message, which has another publisher. Then it is kept for that one, should it come, and
+    /// for no other: anybody can publish a receipt, but only `to` can spare itself a message.
     fn delivered(&mut self, to: &NickKey, sender: &NickKey, id: &SentId, at: i64) -> rusqlite::Result<()> {
         let delete = format!(
             "DELETE FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3 AND to_key = ?4
@@ -220,9 +223,13 @@ impl<'a> Batch<'a> {
             self.sql.prepare_cached(&delete)?.query_row(values, |row| Ok((row.get::<_, i64>(0)?, unsigned(row, 1)?)));
         if let Some((row, weight)) = gone.optional()? {
             self.state.waiting.remove(weight);
-            self.state.removed.add(self.sql, sender, &id.session, (id.seq, id.seq), at)?;
+            self.state.removed.add(self.sql, sender.as_str(), &id.session, (id.seq, id.seq), at)?;
             self.committed.direct.retain(|direct| direct.row != row);
+        } else if !self.state.removed.has(self.sql, sender.as_str(), id)? {
+            let key = removed::to_one(sender, to);
+            self.state.removed.add(self.sql, &key, &id.session, (id.seq, id.seq), at)?;
         }
+        self.committed.delivered.push((to.clone(), sender.clone(), id.clone()));
         Ok(())
     }
 

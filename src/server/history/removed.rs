@@ -1,4 +1,5 @@
-//! Ids of what was kept once and is gone: so that what is sent again then is told to be stored, and not kept twice.
+//! Ids of what was kept once and is gone, or was received before it could be: so that what is sent again then is told to
+//! be stored, and not kept twice.
 
 use crate::protocol::{NickKey, SentId, Session};
 use rusqlite::{Connection, params};
@@ -16,14 +17,14 @@ const SESSIONS: usize = 4_096;
 #[derive(Debug, Default)]
 pub struct Removed {
     /// The highest number; 0 where there is none.
-    highest: HashMap<NickKey, HashMap<Session, u64>>,
+    highest: HashMap<Box<str>, HashMap<Session, u64>>,
     sessions: usize,
     /// How many rows it has; `None`: nobody has asked.
     rows: Option<u64>,
 }
 
 impl Removed {
-    pub fn has(&mut self, sql: &Connection, key: &NickKey, id: &SentId) -> rusqlite::Result<bool> {
+    pub fn has(&mut self, sql: &Connection, key: &str, id: &SentId) -> rusqlite::Result<bool> {
         let known = self.highest.get(key).and_then(|sessions| sessions.get(&id.session)).copied();
         let highest = match known {
             Some(highest) => highest,
@@ -35,27 +36,27 @@ impl Removed {
         let mut statement = sql.prepare_cached(
             "SELECT last FROM removed WHERE key = ?1 AND session = ?2 AND first <= ?3 ORDER BY first DESC LIMIT 1",
         )?;
-        let mut rows = statement.query(params![key.as_str(), id.session.as_str(), id.seq as i64])?;
+        let mut rows = statement.query(params![key, id.session.as_str(), id.seq as i64])?;
         Ok(match rows.next()? {
             Some(row) => row.get::<_, i64>(0)? >= id.seq as i64,
             None => false,
         })
     }
 
-    fn look_up(&mut self, sql: &Connection, key: &NickKey, session: &Session) -> rusqlite::Result<u64> {
+    fn look_up(&mut self, sql: &Connection, key: &str, session: &Session) -> rusqlite::Result<u64> {
         let mut statement = sql.prepare_cached("SELECT max(last) FROM removed WHERE key = ?1 AND session = ?2")?;
-        let highest: Option<i64> = statement.query_row([key.as_str(), session.as_str()], |row| row.get(0))?;
+        let highest: Option<i64> = statement.query_row([key, session.as_str()], |row| row.get(0))?;
         let highest = highest.unwrap_or(0) as u64;
         self.know(key, session, highest);
         Ok(highest)
     }
 
-    fn know(&mut self, key: &NickKey, session: &Session, highest: u64) {
+    fn know(&mut self, key: &str, session: &Session, highest: u64) {
         if self.sessions >= SESSIONS {
             *self = Removed { rows: self.rows, ..Removed::default() };
         }
         if !self.highest.contains_key(key) {
-            self.highest.insert(key.clone(), HashMap::new());
+            self.highest.insert(key.into(), HashMap::new());
         }
         if let Some(sessions) = self.highest.get_mut(key) {
             self.sessions += usize::from(sessions.insert(session.clone(), highest).is_none());
@@ -66,7 +67,7 @@ impl Removed {
     pub fn add(
         &mut self,
         sql: &Connection,
-        key: &NickKey,
+        key: &str,
         session: &Session,
         (first, last): (u64, u64),
         at: i64,
@@ -80,7 +81,7 @@ impl Removed {
             let mut statement = sql.prepare_cached(
                 "SELECT first, last FROM removed WHERE key = ?1 AND session = ?2 AND first <= ?3 ORDER BY first DESC",
             )?;
-            let mut rows = statement.query(params![key.as_str(), session.as_str(), last + 1])?;
+            let mut rows = statement.query(params![key, session.as_str(), last + 1])?;
             let mut touching = Vec::new();
             while let Some(row) = rows.next()? {
                 let range: (i64, i64) = (row.get(0)?, row.get(1)?);
@@ -95,13 +96,13 @@ impl Removed {
         self.rows = self.rows.map(|rows| (rows + 1).saturating_sub(touching.len() as u64));
         // Those that touch the new one become part of it.
         for (its_first, its_last) in touching {
-            delete.execute(params![key.as_str(), session.as_str(), its_first])?;
+            delete.execute(params![key, session.as_str(), its_first])?;
             first = first.min(its_first);
             last = last.max(its_last);
         }
         let mut insert =
             sql.prepare_cached("INSERT INTO removed (key, session, first, last, at) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        insert.execute(params![key.as_str(), session.as_str(), first, last, at])?;
+        insert.execute(params![key, session.as_str(), first, last, at])?;
         Ok(())
     }
 
@@ -126,6 +127,12 @@ impl Removed {
         self.rows = Some(rows);
         Ok(rows * ROW_BYTES)
     }
+}
+
+/// In the place of a sender's key, it stands for those of its messages that are for one addressee and were received before
+/// they were kept. No key holds a slash.
+pub fn to_one(sender: &NickKey, to: &NickKey) -> String {
+    format!("{sender}/{to}")
 }
 
 /// Whether anything was removed before then.

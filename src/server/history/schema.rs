@@ -55,7 +55,8 @@ pub const FIRST: &str = "
 /// What version 2 added.
 /// - `rooms.trimmed`: the highest position that retention took; `rooms.messages` counts what is there.
 /// - `direct`: messages that wait for their receipt.
-/// - `removed`: ids of what was kept once and is gone from `messages` and `direct`, as ranges of numbers.
+/// - `removed`: ids of what was kept once and is gone from `messages` and `direct`, as ranges of numbers. With the key
+///   `sender/addressee`: of direct messages whose receipt came before them.
 /// - `word_parts`: which parts of the words' index there are, the bytes of the messages in each, and which are about to
 ///   go (`words.rs`).
 /// - `messages_nameless`: to find the messages without an id that an import reads again.

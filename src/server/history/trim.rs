@@ -184,7 +184,7 @@ impl Gone {
     fn remember(&self, sql: &Connection, state: &mut State, now: i64) -> rusqlite::Result<()> {
         for ((key, session), ranges) in &self.0 {
             for range in ranges.ranges() {
-                state.removed.add(sql, key, session, *range, now)?;
+                state.removed.add(sql, key.as_str(), session, *range, now)?;
             }
         }
         Ok(())

@@ -103,7 +103,8 @@ fn a_direct_message_waits_until_it_is_delivered() {
     let foreign = Keep::Delivered { to: key("bob"), sender: key("bob"), id: id((1, 3)), at: START };
     let other = Keep::Delivered { to: key("carol"), sender: key("alice"), id: id((1, 3)), at: START };
     let committed = history.commit(&[delivered(1), foreign, other, delivered(77)], &[]).unwrap();
-    assert_eq!(committed, Committed::default());
+    assert_eq!(committed.delivered.len(), 4);
+    assert_eq!(committed, Committed { delivered: committed.delivered.clone(), ..Committed::default() });
     assert_eq!(waiting(&history, "bob"), ["two"]);
     // Sent again it is stored, and waits no more.
     let committed = history.commit(&batch[..1], &[]).unwrap();
@@ -115,6 +116,37 @@ fn a_direct_message_waits_until_it_is_delivered() {
     // What is delivered within the batch that it came with waits for nobody.
     let committed = history.commit(&[direct("alice", "bob", (1, 4), "quick"), delivered(4)], &[]).unwrap();
     assert_eq!((committed.stored.len(), committed.direct.len()), (1, 0));
+}
+
+#[test]
+fn a_receipt_that_overtakes_its_message_counts_for_its_addressee_alone() {
+    let file = TempFile::new();
+    let key = |name| nick(name).key().clone();
+    let receipt = |from, n| Keep::Delivered { to: key(from), sender: key("alice"), id: id((1, n)), at: START };
+    let mut history = file.open();
+    history.commit(&[receipt("bob", 1), receipt("mallory", 2), receipt("bob", 3)], &[]).unwrap();
+    drop(history);
+    let mut history = file.open();
+    let batch = [
+        direct("Alice", "Bob", (1, 1), "overtaken"),
+        direct("alice", "bob", (1, 2), "mallory's receipt is none"),
+        direct("alice", "carol", (1, 3), "nor is bob's for another's"),
+    ];
+    for _ in 0..2 {
+        let committed = history.commit(&batch, &[]).unwrap();
+        let texts: Vec<&str> = committed.direct.iter().map(|direct| direct.private.text.as_str()).collect();
+        assert_eq!(
+            (committed.stored.len(), texts),
+            (3, vec!["mallory's receipt is none", "nor is bob's for another's"])
+        );
+    }
+    assert_eq!(waiting(&history, "bob").len() + waiting(&history, "carol").len(), 2);
+    // A receipt that comes again is no news.
+    let bytes = |history: &mut History| history.state.removed.bytes(&history.own.sql).unwrap();
+    history.commit(&[receipt("bob", 2)], &[]).unwrap();
+    let before = bytes(&mut history);
+    history.commit(&[receipt("bob", 2)], &[]).unwrap();
+    assert_eq!(bytes(&mut history), before);
 }
 
 #[test]
