@@ -1,31 +1,38 @@
 //! Pure: direct messages that wait for their receipt. What is kept of each is in the database; here is only who is
-//! being served, what is under way to them, and when it is sent again.
+//! being served, what is under way to them, and when it is sent again. `pace` says how many at a time.
 //!
 //! ```text
-//!              addressee joins: ask ─► found ─► under way ─┐
-//!   stored ──┤                                   ▲   │     ├── receipt ─► done
-//!              addressee is there: live ─────────┘   │     │
-//!                                    10 s, doubling ─┘     └── addressee leaves: waits
+//!              addressee joins: ask ─► found ─► sent ──────┐
+//!   stored ──┤                           ▲        │        ├── receipt ─► done
+//!              addressee is there: live ─┼────────┤        │
+//!                                        │        ▼        └── addressee leaves: waits
+//!              no receipt in time, or one for a later message: lost
+//!
+//!              addressee is an original client: flat ─► a heartbeat later: done
 //! ```
 
+mod addressee;
+mod pace;
 #[cfg(test)]
 mod tests;
 
 use super::history::Direct;
 use crate::protocol::{Nick, NickKey, Private, SentId};
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::Hash;
+use addressee::{Addressee, UnderWay, Way};
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-/// Under way to one addressee at most, and asked for at a time.
-pub const UNDER_WAY: usize = 100;
-/// How long a receipt may take before a message is sent again; doubled each time.
-const FIRST_WAIT: Duration = Duration::from_secs(10);
-const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+pub use pace::MOST as UNDER_WAY;
+
 /// A question that was not answered within this time was lost.
 const LOST: Duration = Duration::from_secs(60);
-/// What was delivered before the database knows of it is remembered up to this many; then it starts over.
-const REMEMBERED: usize = 1_000;
+/// Receipts that the database does not know of yet: more than commits of a second. Beyond it they start over.
+const RECEIPTS: usize = 10_000;
+/// Of those to whom nobody was told that they wait, so many are remembered for one addressee.
+const WERE_LIVE: usize = 1_000;
+/// An original client that is heard this long after it was sent something has got it: what it said earlier may have been
+/// under way when it died.
+const SURVIVED: Duration = Duration::from_secs(1);
 
 /// How somebody is present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +50,16 @@ pub enum Step {
     Ask { to: NickKey, after: i64 },
     /// Send it to its addressee's client.
     Deliver(Private),
-    /// Send it to its addressee's original client, and take it for delivered.
+    /// Send it to its addressee's original client.
     Flatten(Private),
+    /// An original client has got it: tell its sender, and keep it no longer.
+    Delivered { sender: Nick, id: SentId, to: Nick },
     /// Tell its sender that it waits.
     Waits { sender: NickKey, id: SentId, to: Nick },
 }
+
+/// A message to somebody, from somebody.
+pub type Received = (NickKey, NickKey, SentId);
 
 #[derive(Debug, Default)]
 pub struct Directs {
@@ -55,47 +67,8 @@ pub struct Directs {
     addressees: HashMap<NickKey, Addressee>,
     /// Nothing is due before.
     next: Option<Instant>,
-    /// What original clients were given: it may come again from its sender, or from the store, before that knows.
-    flattened: HashSet<(NickKey, SentId)>,
-    /// Receipts, by addressee, of what the database does not have yet: they may be faster than a commit.
-    early: HashSet<(NickKey, NickKey, SentId)>,
-}
-
-#[derive(Debug, Default)]
-struct Addressee {
-    asked: Option<Asked>,
-    /// By row, which is their order.
-    under_way: BTreeMap<i64, UnderWay>,
-    /// What the store has up to this row was looked at.
-    seen: i64,
-    /// Above it there may be more.
-    more: bool,
-    /// Those that were live before their addressee joined again, and were not fetched since: nobody was told that they
-    /// wait. By row.
-    were_live: BTreeMap<i64, UnderWay>,
-}
-
-#[derive(Debug)]
-struct Asked {
-    at: Instant,
-    after: i64,
-    /// The last of those under way at that time.
-    last: i64,
-    /// Rows whose receipt came since.
-    received: Vec<i64>,
-    /// One came since that there was no room for.
-    more: bool,
-}
-
-#[derive(Debug)]
-struct UnderWay {
-    sender: NickKey,
-    id: SentId,
-    to: Nick,
-    again: Instant,
-    wait: Duration,
-    /// It went from its sender to a present addressee, and nobody was told that it waits.
-    live: bool,
+    /// What was received, and the database does not know it yet: a receipt may be faster than a commit.
+    received: HashSet<Received>,
 }
 
 impl Directs {
@@ -107,7 +80,7 @@ impl Directs {
         }
         let Addressee { under_way, mut were_live, .. } = std::mem::take(addressee);
         were_live.extend(under_way.into_iter().filter(|(_, message)| message.live));
-        while were_live.len() > REMEMBERED {
+        while were_live.len() > WERE_LIVE {
             were_live.pop_last();
         }
         addressee.were_live = were_live;
@@ -122,7 +95,7 @@ impl Directs {
         let mut live = addressee.were_live;
         live.extend(addressee.under_way.into_iter().filter(|(_, message)| message.live));
         live.into_values()
-            .map(|message| Step::Waits { sender: message.sender, id: message.id, to: message.to })
+            .map(|message| Step::Waits { sender: message.sender.key().clone(), id: message.id, to: message.to })
             .collect()
     }
 
@@ -130,34 +103,33 @@ impl Directs {
     pub fn stored(&mut self, direct: Direct, seating: Seating, now: Instant) -> Vec<Step> {
         let Direct { private, row } = direct;
         let Some(id) = private.id.clone() else { return Vec::new() };
-        let sender = private.nick.key().clone();
-        match seating {
-            Seating::Away => vec![Step::Waits { sender, id, to: private.to }],
-            Seating::Original => self.flatten(private).into_iter().collect(),
-            Seating::Ours if self.early.remove(&(private.to.key().clone(), sender.clone(), id.clone())) => Vec::new(),
-            Seating::Ours => {
-                let addressee = self.addressees.entry(private.to.key().clone()).or_default();
-                if addressee.under_way.contains_key(&row) {
-                    return Vec::new();
-                }
-                if addressee.under_way.len() >= UNDER_WAY {
-                    addressee.more = true;
-                    if let Some(asked) = &mut addressee.asked {
-                        asked.more = true;
-                    }
-                    return Vec::new();
-                }
-                if !addressee.more && addressee.asked.is_none() {
-                    addressee.seen = addressee.seen.max(row);
-                }
-                let message =
-                    UnderWay { sender, id, to: private.to, again: now + FIRST_WAIT, wait: FIRST_WAIT, live: true };
-                addressee.under_way.insert(row, message);
-                addressee.were_live.remove(&row);
-                self.wake(now + FIRST_WAIT);
-                Vec::new()
-            }
+        let (to, sender) = (private.to.key().clone(), private.nick.key().clone());
+        if self.received.contains(&(to.clone(), sender.clone(), id.clone())) {
+            return Vec::new();
         }
+        if seating == Seating::Away {
+            return vec![Step::Waits { sender, id, to: private.to }];
+        }
+        let addressee = self.addressees.entry(to).or_default();
+        if addressee.under_way.contains_key(&row) {
+            return Vec::new();
+        }
+        if addressee.under_way.len() >= UNDER_WAY {
+            addressee.more = true;
+            if let Some(asked) = &mut addressee.asked {
+                asked.more = true;
+            }
+            return Vec::new();
+        }
+        if !addressee.more && addressee.asked.is_none() {
+            addressee.seen = addressee.seen.max(row);
+        }
+        addressee.were_live.remove(&row);
+        let way = if seating == Seating::Original { Way::Flat } else { Way::Live };
+        addressee.under_way.insert(row, UnderWay { live: true, ..UnderWay::new(&private, id, way, now) });
+        let due = now + addressee.pace.wait();
+        self.wake(due);
+        if seating == Seating::Original { vec![Step::Flatten(private)] } else { Vec::new() }
     }
 
     /// The answer to [`Step::Ask`].
@@ -175,65 +147,70 @@ impl Directs {
         let mut steps = Vec::new();
         for Direct { private, row } in found {
             let Some(id) = private.id.clone() else { continue };
-            if seating == Seating::Original {
-                addressee.under_way.remove(&row);
-                addressee.were_live.remove(&row);
-                if !asked.received.contains(&row) {
-                    // What is flattened is remembered below: the addressee is borrowed here.
-                    steps.push(Step::Flatten(private));
-                }
-            } else if let Some(message) = addressee.under_way.get_mut(&row) {
-                if message.again <= now {
-                    message.wait = (message.wait * 2).min(LONGEST_WAIT);
-                    message.again = now + message.wait;
-                    steps.push(Step::Deliver(late(private)));
-                }
-            } else if !goes_on {
+            let receipt = (to.clone(), private.nick.key().clone(), id.clone());
+            let is_received = asked.received.contains(&row) || self.received.contains(&receipt);
+            let is_known = addressee.under_way.contains_key(&row);
+            if !is_known && !goes_on {
                 // Its turn comes after those between.
                 continue;
-            } else if addressee.under_way.len() >= UNDER_WAY {
-                addressee.more = true;
-                break;
-            } else if !asked.received.contains(&row) {
-                let (sender, to) = (private.nick.key().clone(), private.to.clone());
-                let live = addressee.were_live.remove(&row).is_some();
-                let message = UnderWay { sender, id, to, again: now + FIRST_WAIT, wait: FIRST_WAIT, live };
-                addressee.under_way.insert(row, message);
-                steps.push(Step::Deliver(late(private)));
             }
+            if !is_known && !is_received {
+                if addressee.under_way.len() >= UNDER_WAY || !addressee.has_place(seating) {
+                    addressee.more = true;
+                    break;
+                }
+                let live = addressee.were_live.remove(&row).is_some();
+                let way = Way::Lost { again: now };
+                addressee.under_way.insert(row, UnderWay { live, ..UnderWay::new(&private, id, way, now) });
+            }
+            steps.extend(addressee.send(row, private, seating, now));
             if goes_on {
                 addressee.seen = addressee.seen.max(row);
             }
         }
         steps.extend(addressee.ask_for_more(to, now));
         self.settle(to, now);
-        let flat = |step| match step {
-            Step::Flatten(private) => self.flatten(private),
-            other => Some(other),
-        };
-        steps.into_iter().filter_map(flat).collect()
+        steps
     }
 
     /// The addressee's receipt for a message of `sender`.
     pub fn received(&mut self, to: &NickKey, sender: &NickKey, id: &SentId, now: Instant) -> Vec<Step> {
-        let is_it = |(_, message): &(&i64, &UnderWay)| message.sender == *sender && message.id == *id;
-        let addressee = self.addressees.get_mut(to);
-        let row = addressee
-            .as_ref()
-            .and_then(|known| known.under_way.iter().chain(&known.were_live).find(is_it))
-            .map(|(row, _)| *row);
-        let (Some(addressee), Some(row)) = (addressee, row) else {
-            remember(&mut self.early, (to.clone(), sender.clone(), id.clone()));
-            return Vec::new();
-        };
-        addressee.under_way.remove(&row);
-        addressee.were_live.remove(&row);
-        if let Some(asked) = &mut addressee.asked {
-            asked.received.push(row);
+        self.remember((to.clone(), sender.clone(), id.clone()));
+        let Some(addressee) = self.addressees.get_mut(to) else { return Vec::new() };
+        let is_it = |(_, message): &(&i64, &UnderWay)| message.sender.key() == sender && message.id == *id;
+        let all = addressee.under_way.iter().chain(&addressee.were_live);
+        let Some(row) = all.into_iter().find(is_it).map(|(row, _)| *row) else { return Vec::new() };
+        if let Some(message) = addressee.take(row) {
+            addressee.arrived(&message, now);
         }
         let steps = addressee.ask_for_more(to, now).into_iter().collect();
         self.settle(to, now);
         steps
+    }
+
+    /// An original client was heard.
+    pub fn heard_original(&mut self, to: &NickKey, now: Instant) -> Vec<Step> {
+        let Some(addressee) = self.addressees.get_mut(to) else { return Vec::new() };
+        let has_it = |message: &UnderWay| message.way == Way::Flat && now >= message.since + SURVIVED;
+        let rows = addressee.under_way.iter().filter(|(_, message)| has_it(message)).map(|(row, _)| *row);
+        let messages = rows.collect::<Vec<_>>().into_iter().filter_map(|row| addressee.take(row));
+        let messages: Vec<UnderWay> = messages.collect();
+        let more = addressee.ask_for_more(to, now);
+        let mut steps = Vec::new();
+        for UnderWay { sender, id, to: nick, .. } in messages {
+            self.remember((to.clone(), sender.key().clone(), id.clone()));
+            steps.push(Step::Delivered { sender, id, to: nick });
+        }
+        steps.extend(more);
+        self.settle(to, now);
+        steps
+    }
+
+    /// The database knows of these.
+    pub fn kept(&mut self, delivered: &[Received]) {
+        for receipt in delivered {
+            self.received.remove(receipt);
+        }
     }
 
     /// What is to be looked for again, because no receipt came.
@@ -246,86 +223,31 @@ impl Directs {
             if let Some(asked) = addressee.asked.take_if(|asked| asked.is_lost(now)) {
                 steps.push(addressee.ask(to, asked.after, now));
             }
-            let first = addressee.under_way.iter().find(|(_, message)| message.again <= now).map(|(row, _)| *row);
-            if addressee.asked.is_none()
-                && let Some(row) = first
-            {
-                steps.push(addressee.ask(to, row - 1, now));
-            }
+            addressee.lose_late_ones(now);
+            steps.extend(addressee.ask_for_more(to, now));
         }
         self.next = self.addressees.values().filter_map(|addressee| addressee.next()).min();
         steps
     }
 
-    fn flatten(&mut self, private: Private) -> Option<Step> {
-        let id = (private.nick.key().clone(), private.id.clone()?);
-        remember(&mut self.flattened, id).then_some(Step::Flatten(private))
+    fn remember(&mut self, receipt: Received) {
+        if self.received.len() >= RECEIPTS {
+            self.received.clear();
+        }
+        self.received.insert(receipt);
     }
 
     /// Forgets an addressee for whom there is nothing more to do.
     fn settle(&mut self, to: &NickKey, now: Instant) {
         let Some(addressee) = self.addressees.get(to) else { return };
-        match addressee.next() {
-            Some(next) => self.wake(next.max(now)),
-            None => drop(self.addressees.remove(to)),
+        if addressee.asked.is_none() && addressee.under_way.is_empty() {
+            self.addressees.remove(to);
+        } else if let Some(next) = addressee.next() {
+            self.wake(next.max(now));
         }
     }
 
     fn wake(&mut self, at: Instant) {
         self.next = Some(self.next.map_or(at, |next| next.min(at)));
     }
-}
-
-impl Addressee {
-    fn ask(&mut self, to: &NickKey, after: i64, now: Instant) -> Step {
-        let last = self.under_way.last_key_value().map_or(0, |(row, _)| *row);
-        self.asked = Some(Asked { at: now, after, last, received: Vec::new(), more: false });
-        Step::Ask { to: to.clone(), after }
-    }
-
-    /// Once there is room for half of what may be under way.
-    fn ask_for_more(&mut self, to: &NickKey, now: Instant) -> Option<Step> {
-        let asks = self.more && self.asked.is_none() && self.under_way.len() <= UNDER_WAY / 2;
-        asks.then(|| self.ask(to, self.seen, now))
-    }
-
-    /// What the answer should hold and does not was received, or is gone with its age.
-    fn forget_missing(&mut self, asked: &Asked, found: &[Direct], all: bool) {
-        let end = match found.last() {
-            Some(last) if !all => asked.last.min(last.row),
-            _ => asked.last,
-        };
-        let missing =
-            |row: &i64, end| *row > asked.after && *row <= end && !found.iter().any(|direct| direct.row == *row);
-        self.under_way.retain(|row, _| !missing(row, end));
-        // All of these were stored before it was asked.
-        let end = found.last().filter(|_| !all).map_or(i64::MAX, |last| last.row);
-        self.were_live.retain(|row, _| !missing(row, end));
-    }
-
-    /// When there is something to do for it; `None`: never.
-    fn next(&self) -> Option<Instant> {
-        match &self.asked {
-            Some(asked) => Some(asked.at + LOST),
-            None => self.under_way.values().map(|message| message.again).min(),
-        }
-    }
-}
-
-impl Asked {
-    fn is_lost(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.at) >= LOST
-    }
-}
-
-/// True where it was not there before.
-fn remember<T: Eq + Hash>(set: &mut HashSet<T>, what: T) -> bool {
-    if set.len() >= REMEMBERED {
-        set.clear();
-    }
-    set.insert(what)
-}
-
-fn late(private: Private) -> Private {
-    Private { late: true, ..private }
 }

@@ -80,3 +80,32 @@ fn on_a_terminal_waiting_is_a_line_and_delivered_none() {
     alice.wait_for_line("bob: thanks");
     assert!(!alice.screen().iter().any(|line| line.contains("delivered")));
 }
+
+/// As many as somebody found who was away for a while, and a broker that holds little for each of its clients.
+#[test]
+fn a_backlog_comes_through_a_small_queue() {
+    const MESSAGES: u32 = 217;
+    let small = ["max_queued_messages 10", "max_inflight_messages 1"];
+    let broker = small.iter().fold(Broker::builder(), |builder, line| builder.line(line)).start();
+    let chat = Chat::start(broker);
+    let mut told = support::Subscriber::start(&chat.broker, &["chat/private/alice/server"]);
+    for seq in 1..=MESSAGES {
+        let message = json!({"type": "private", "username": "alice", "to": "bob", "message": format!("number {seq}"),
+            "session": "k3v9x2m1q8f0", "seq": seq});
+        support::publish(&chat.broker, "chat/private/bob/alice", message.to_string(), 1, false);
+        // No more at a time than the server's own queue holds.
+        if seq % 5 == 0 || seq == MESSAGES {
+            let id = format!(r#""of":"k3v9x2m1q8f0-{seq}""#);
+            told.wait_for("that it waits", |_, payload| String::from_utf8_lossy(payload).contains(&id));
+        }
+    }
+    let mut bob = chat.json("bob", &[]);
+    let joined = std::time::Instant::now();
+    support::wait_until(PATIENCE * 2, "all of them", || {
+        bob.lines(Stream::Out).iter().filter(|line| line.contains(r#""event":"private""#)).count() == MESSAGES as usize
+    });
+    println!("{MESSAGES} messages took {:.1} s", joined.elapsed().as_secs_f64());
+    let mut texts = texts(&mut bob, "private");
+    texts.sort_by_key(|text| text.rsplit(' ').next().and_then(|number| number.parse::<u32>().ok()));
+    assert_eq!(texts, numbered(1..=MESSAGES));
+}

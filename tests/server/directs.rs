@@ -1,7 +1,7 @@
 //! Direct messages that wait: stored, told to be waiting, delivered when their addressee joins, and gone with the receipt.
 
-use super::support::{Broker, PATIENCE, Subscriber, TempDir};
-use super::{FIRST_RUN, SECOND_RUN, await_json, original, ours, say, start_server};
+use super::support::{Broker, PATIENCE, Subscriber, TempDir, wait_until};
+use super::{FIRST_RUN, SECOND_RUN, await_json, await_notice, original, ours, say, start_server};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -27,6 +27,12 @@ fn receipt(broker: &Broker, from: &str, seq: u64) {
     let of = json!({"username": "Alice", "id": format!("{FIRST_RUN}-{seq}")});
     let receipt = json!({"type": "receipt", "username": from, "of": of});
     say(broker, &format!("chat/private/alice/{}", from.to_lowercase()), receipt);
+}
+
+/// All that came on this topic.
+fn on(watcher: &mut Subscriber, topic: &str) -> Vec<Value> {
+    let messages = watcher.messages().into_iter().filter(|message| message.topic == topic);
+    messages.map(|message| serde_json::from_slice(&message.payload).expect("JSON")).collect()
 }
 
 fn watch(broker: &Broker) -> Subscriber {
@@ -182,31 +188,82 @@ fn an_original_client_gets_it_as_a_history_of_one() {
             page["messages"],
             json!([{"type": "chat", "username": "Alice", "message": text, "timestamp": timestamp}])
         );
-        let id = format!("{FIRST_RUN}-{seq}");
-        let receipt = await_json(&mut watcher, "a receipt", TO_ALICE, |v| v["of"]["id"] == id);
-        assert_eq!((&receipt["type"], &receipt["username"]), (&json!("receipt"), &json!("Bob")));
+    }
+    // It says nothing of them. But who is heard a while later was not dead then.
+    let is_receipt = |value: &Value| value["type"] == "receipt";
+    assert!(!on(&mut watcher, TO_ALICE).iter().any(is_receipt));
+    wait_until(PATIENCE, "a receipt for each", || {
+        original(&broker, "heartbeat", "BOB");
+        on(&mut watcher, TO_ALICE).iter().filter(|value| is_receipt(value)).count() == 2
+    });
+    let receipts: Vec<Value> = on(&mut watcher, TO_ALICE).into_iter().filter(is_receipt).collect();
+    for (receipt, seq) in receipts.iter().zip([1, 2]) {
+        let of = json!({"username": "Alice", "id": format!("{FIRST_RUN}-{seq}")});
+        assert_eq!((&receipt["username"], &receipt["of"]), (&json!("Bob"), &of));
     }
     original(&broker, "leave", "BOB");
     assert_eq!(join_and_see(&broker, 1), [""; 0], "that counted as delivered");
 }
 
 #[test]
-fn more_than_are_under_way_at_a_time_come_in_order() {
+fn an_original_client_that_is_dead_gets_nothing() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let _server = start_server(&broker, data.path(), &["--timeout", "2"]);
+    let mut watcher = watch(&broker);
+    original(&broker, "join", "Bob");
+    send(&broker, 1);
+    await_json(&mut watcher, "a history", "chat/private/Bob", |v| v["type"] == "history");
+    // It is never heard again.
+    await_waiting(&mut watcher, 1);
+    assert_eq!(join_and_see(&broker, 1), ["psst 1"]);
+    let receipts = on(&mut watcher, TO_ALICE).into_iter().filter(|value| value["type"] == "receipt");
+    assert_eq!(receipts.count(), 0);
+}
+
+#[test]
+fn a_receipt_that_overtakes_its_message_is_the_end_of_it() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let mut server = start_server(&broker, data.path(), &[]);
+    let (mut watcher, mut notices) = (watch(&broker), Subscriber::start(&broker, &["chat/system"]));
+    ours(&broker, "join", "Bob", SECOND_RUN, 1);
+    // He got them from Alice herself; the server hears of the first only when she sends it again.
+    receipt(&broker, "Bob", 1);
+    receipt(&broker, "Mallory", 2);
+    ours(&broker, "leave", "Bob", SECOND_RUN, 1);
+    // The receipts came before that.
+    await_notice(&mut notices, "user_leave", "Bob");
+    // They are not only in memory.
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.exit_code(PATIENCE), 0);
+    let _server = start_server(&broker, data.path(), &[]);
+    for seq in [1, 2] {
+        send(&broker, seq);
+        await_stored(&mut watcher, seq);
+    }
+    await_waiting(&mut watcher, 2);
+    let first = format!("{FIRST_RUN}-1");
+    assert!(!on(&mut watcher, TO_ALICE).iter().any(|value| value["type"] == "waiting" && value["of"] == first));
+    assert_eq!(join_and_see(&broker, 2), ["psst 2"]);
+}
+
+#[test]
+fn receipts_let_more_follow_in_order() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let _server = start_server(&broker, data.path(), &[]);
     let mut watcher = watch(&broker);
-    for seq in 1..=120 {
+    for seq in 1..=40 {
         send(&broker, seq);
     }
     // One that is stored after Bob has joined counts as one that he was sent by Alice herself.
-    await_waiting(&mut watcher, 120);
+    await_waiting(&mut watcher, 40);
     ours(&broker, "join", "Bob", SECOND_RUN, 1);
-    await_delivery(&mut watcher, 100);
-    for seq in 1..=60 {
+    await_delivery(&mut watcher, 8);
+    assert_eq!(delivered(&mut watcher).len(), 8, "no more without a receipt");
+    for seq in 1..=40 {
+        await_delivery(&mut watcher, seq);
         receipt(&broker, "Bob", seq);
     }
-    await_delivery(&mut watcher, 120);
-    let expected: Vec<String> = (1..=120).map(|seq| format!("psst {seq}")).collect();
+    let expected: Vec<String> = (1..=40).map(|seq| format!("psst {seq}")).collect();
     assert_eq!(delivered(&mut watcher), expected);
 }
 

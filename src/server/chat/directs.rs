@@ -1,10 +1,10 @@
 //! Direct messages as the chat takes them: each is kept until its receipt passes, and sent to whoever missed it.
 
 use super::invalid::agree;
-use super::{Chat, Output, Question, shown};
+use super::{Chat, Output, Question, replies, shown};
 use crate::now::Now;
 use crate::protocol::{
-    Entry, History, Invalid, MessageId, NickKey, Private, Receipt, ReceiptOf, Timestamp, Topic, Waiting,
+    Entry, Invalid, MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Timestamp, Topic, Waiting,
 };
 use crate::server::direct::{Seating, Step};
 use crate::server::history::{ArrivedDirect, Direct, Keep};
@@ -116,6 +116,7 @@ impl Chat {
                 Step::Ask { to, after } => outputs.push(Output::Ask(Question::Waiting { to, after })),
                 Step::Deliver(private) => self.to_client(private.to.key(), private.to_json(), outputs),
                 Step::Flatten(private) => self.flatten(now, private, outputs),
+                Step::Delivered { sender, id, to } => self.delivered(now, (sender, id, to), outputs),
                 Step::Waits { sender, id, to } => {
                     let waiting = Waiting { of: MessageId::Sent(id), to };
                     self.to_client(&sender, waiting.to_json(), outputs);
@@ -124,31 +125,44 @@ impl Chat {
         }
     }
 
-    /// An original client shows history and lists, and nothing else that is for it alone. It cannot say that it got
-    /// something: that it was sent counts.
+    /// An original client shows history and lists, and nothing else that is for it alone.
     fn flatten(&self, now: Now, private: Private, outputs: &mut Vec<Output>) {
-        let Some(id) = private.id else { return };
-        let timestamp = Timestamp::new(now.wall);
+        // As its owner typed it: that is what the client subscribes to.
+        let to = self.roster.seats(private.to.key()).map_or(&private.to, |(nick, _)| nick);
+        let topic = Topic::PrivateFlat { to: to.clone() };
         let entry = Entry {
-            nick: private.nick.clone(),
+            nick: private.nick,
             text: format!("(direct) {}", private.text),
-            timestamp: Some(private.timestamp.unwrap_or_else(|| timestamp.clone())),
-            action: false,
+            timestamp: private.timestamp,
+            action: private.action,
             late: false,
             id: None,
             pos: None,
             received: None,
         };
-        // As its owner typed it: that is what the client subscribes to.
-        let to = self.roster.seats(private.to.key()).map_or(&private.to, |(nick, _)| nick);
-        let page = History { messages: vec![entry], timestamp: Some(timestamp.clone()), request: None, span: None };
-        outputs.push(Output::Publish(self.publication(&Topic::PrivateFlat { to: to.clone() }, page.to_json(), false)));
-        let sender = private.nick.key().clone();
-        let of = ReceiptOf { nick: private.nick, id: MessageId::Sent(id.clone()) };
-        let receipt = Receipt { nick: private.to.clone(), of, timestamp: Some(timestamp) };
-        self.to_client(&sender, receipt.to_json(), outputs);
+        let page = replies::for_originals(vec![entry], Timestamp::new(now.wall));
+        outputs.push(Output::Publish(self.publication(&topic, page.to_json(), false)));
+    }
+
+    /// An original client cannot say that it got something: the server sends the receipt in its name.
+    fn delivered(&self, now: Now, (sender, id, to): (Nick, SentId, Nick), outputs: &mut Vec<Output>) {
+        let (key, to_key) = (sender.key().clone(), to.key().clone());
+        let of = ReceiptOf { nick: sender, id: MessageId::Sent(id.clone()) };
+        let receipt = Receipt { nick: to, of, timestamp: Some(Timestamp::new(now.wall)) };
+        self.to_client(&key, receipt.to_json(), outputs);
         let at = now.wall.timestamp_millis();
-        outputs.push(Output::Keep(Keep::Delivered { to: private.to.key().clone(), sender, id, at }));
+        outputs.push(Output::Keep(Keep::Delivered { to: to_key, sender: key, id, at }));
+    }
+
+    /// An original client was heard; after a join, on a new connection, on which it has got nothing yet.
+    pub(super) fn original_is_there(&mut self, now: Now, key: &NickKey, joined: bool, outputs: &mut Vec<Output>) {
+        if self.seating(key) == Seating::Original {
+            let steps = match joined {
+                true => self.directs.joined(key, now.instant),
+                false => self.directs.heard_original(key, now.instant),
+            };
+            self.take_steps(now, steps, outputs);
+        }
     }
 
     fn seating(&self, key: &NickKey) -> Seating {

@@ -74,6 +74,8 @@ impl Chat {
         if matches!(arrival, Arrival::New | Arrival::Back) {
             let steps = self.directs.joined(&key, now.instant);
             self.take_steps(now, steps, outputs);
+        } else if presence.session.is_none() {
+            self.original_is_there(now, &key, joined, outputs);
         }
     }
 

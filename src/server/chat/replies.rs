@@ -28,12 +28,7 @@ impl Chat {
             Some(_) => {
                 History { messages: page.messages, timestamp, request: reply.token.clone(), span: Some(page.span) }
             }
-            None => {
-                let originals_fields =
-                    |entry| Entry { late: false, action: false, id: None, pos: None, received: None, ..entry };
-                let messages = page.messages.into_iter().map(originals_fields).collect();
-                History { messages, timestamp, request: None, span: None }
-            }
+            None => for_originals(page.messages, Timestamp::new(now.wall)),
         };
         self.reply(reply, history.to_json(), outputs);
     }
@@ -111,6 +106,18 @@ impl Chat {
     pub(super) fn publication(&self, topic: &Topic, payload: Vec<u8>, retain: bool) -> Publication {
         Publication { topic: self.config.topics.name(topic), payload, qos: Qos::AtLeastOnce, retain, ticket: None }
     }
+}
+
+/// A page with the original's four fields per message, each of which its client can read. It fails at a time that it
+/// cannot, and shows nothing of what follows.
+pub(super) fn for_originals(messages: Vec<Entry>, now: Timestamp) -> History {
+    let for_originals = |entry: Entry| {
+        let own = entry.timestamp.as_ref().and_then(Timestamp::for_originals);
+        let timestamp = own.or(entry.received).or_else(|| Some(now.clone()));
+        Entry { timestamp, late: false, action: false, id: None, pos: None, received: None, ..entry }
+    };
+    let messages = messages.into_iter().map(for_originals).collect();
+    History { messages, timestamp: Some(now), request: None, span: None }
 }
 
 /// As many elements of a list, from its start, as a reply can hold within [`REPLY_BYTES`].

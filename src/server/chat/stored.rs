@@ -18,6 +18,7 @@ impl Chat {
         for progress in committed.progress {
             self.marks.add(progress.room, progress.from, progress.to, progress.ids, now.instant);
         }
+        self.directs.kept(&committed.delivered);
         // First that it is stored, then that it waits.
         self.tell_what_is_stored(now, outputs);
         for direct in committed.direct {

@@ -238,7 +238,7 @@ fn only_who_has_a_session_gets_more_than_the_originals_fields() {
     let entry = crate::protocol::Entry {
         nick: Nick::parse("bob").unwrap(),
         text: "waves".to_owned(),
-        timestamp: Timestamp::parse("2026-11-22T19:11:34"),
+        timestamp: Timestamp::parse("2026-11-22T19:11:34.5"),
         action: true,
         late: true,
         id: MessageId::parse("x-1"),
@@ -253,13 +253,14 @@ fn only_who_has_a_session_gets_more_than_the_originals_fields() {
         complete: true,
         gap: false,
     };
-    for (session, topic, fields) in
-        [(None, "chat/private/Al", 4), (Session::parse(SESSION), "chat/private/al/server", 8)]
+    for (session, topic, fields, fraction) in
+        [(None, "chat/private/Al", 4, ".500"), (Session::parse(SESSION), "chat/private/al/server", 8, ".5")]
     {
         let page = Page { messages: vec![entry.clone()], span: span.clone() };
         let reply = ReplyTo { requester: Nick::parse("Al").unwrap(), session, token: Token::parse("t") };
         let seen = desk.input(Input::Page { page, reply });
         let message = on(topic, &seen)[0]["messages"][0].clone();
         assert_eq!(message.as_object().map(|o| o.len()), Some(fields), "{message}");
+        assert_eq!(message["timestamp"], format!("2026-11-22T19:11:34{fraction}"));
     }
 }

@@ -1,5 +1,7 @@
 //! Directs without a database: the tests play it, own the clock and move it.
 
+mod law;
+
 use super::*;
 use crate::protocol::Session;
 use std::ops::RangeInclusive;
@@ -29,11 +31,7 @@ fn direct(row: i64) -> Direct {
     Direct { private, row }
 }
 
-fn directs(rows: RangeInclusive<i64>) -> Vec<Direct> {
-    rows.map(direct).collect()
-}
-
-/// Steps in short: `ask 7`, `send 8 late`, `flat 8`, `waits 8`.
+/// Steps in short: `ask 7`, `send 8 late`, `flat 8`, `delivered 8`, `waits 8`.
 fn short(steps: Vec<Step>) -> Vec<String> {
     let short = |step| match step {
         Step::Ask { to, after } => {
@@ -42,6 +40,10 @@ fn short(steps: Vec<Step>) -> Vec<String> {
         }
         Step::Deliver(private) => format!("send {}{}", private.text, if private.late { " late" } else { "" }),
         Step::Flatten(private) => format!("flat {}", private.text),
+        Step::Delivered { sender, id, to } => {
+            assert_eq!((sender.as_str(), to.as_str()), ("Alice", "Bob"));
+            format!("delivered {}", id.seq)
+        }
         Step::Waits { sender, id, to } => {
             assert_eq!((sender, to.as_str()), (key("alice"), "Bob"));
             format!("waits {}", id.seq)
@@ -69,11 +71,25 @@ impl Desk {
     }
 
     fn found(&mut self, after: i64, rows: RangeInclusive<i64>, seating: Seating) -> Vec<String> {
-        short(self.directs.found(&key("bob"), after, directs(rows), seating, self.now))
+        short(self.directs.found(&key("bob"), after, rows.map(direct).collect(), seating, self.now))
+    }
+
+    /// As [`Desk::found`], to somebody of ours.
+    fn found_rows(&mut self, after: i64, rows: impl IntoIterator<Item = i64>) -> Vec<String> {
+        let found = rows.into_iter().map(direct).collect();
+        short(self.directs.found(&key("bob"), after, found, Seating::Ours, self.now))
     }
 
     fn received(&mut self, row: i64) -> Vec<String> {
         short(self.directs.received(&key("bob"), &key("alice"), &id(row), self.now))
+    }
+
+    fn kept(&mut self, row: i64) {
+        self.directs.kept(&[(key("bob"), key("alice"), id(row))]);
+    }
+
+    fn heard_original(&mut self) -> Vec<String> {
+        short(self.directs.heard_original(&key("bob"), self.now))
     }
 }
 
@@ -84,9 +100,11 @@ fn what_waits_is_sent_when_its_addressee_joins_and_again_until_it_is_received() 
     assert_eq!(desk.stored(1, Seating::Away), ["waits 1"], "it was sent again");
     assert_eq!(desk.joined(), ["ask 0"]);
     assert_eq!(desk.found(0, 1..=2, Seating::Ours), ["send 1 late", "send 2 late"]);
-    assert_eq!(desk.received(1), [""; 0]);
     assert_eq!(desk.pass(9), [""; 0]);
-    assert_eq!(desk.pass(1), ["ask 1"]);
+    assert_eq!(desk.pass(1), ["ask 0"]);
+    assert_eq!(desk.found(0, 1..=2, Seating::Ours), ["send 1 late", "send 2 late"]);
+    assert_eq!(desk.received(1), [""; 0]);
+    assert_eq!((desk.pass(9), desk.pass(1)), (vec![], vec!["ask 1".to_owned()]), "the receipt shows that it is there");
     assert_eq!(desk.found(1, 2..=2, Seating::Ours), ["send 2 late"]);
     assert_eq!((desk.pass(19), desk.pass(1)), (vec![], vec!["ask 1".to_owned()]), "twice as long");
     assert_eq!(desk.found(1, 2..=2, Seating::Ours), ["send 2 late"]);
@@ -141,11 +159,8 @@ fn what_was_live_waits_also_where_the_addressee_joined_in_between() {
     desk.joined();
     // The receipt for what it got before crosses the answer, and one message is gone with its age.
     assert_eq!(desk.received(6), [""; 0]);
-    let found = [4, 5, 6, 8].map(direct).to_vec();
-    let steps = desk.directs.found(&key("bob"), 0, found, Seating::Ours, desk.now);
-    assert_eq!(short(steps), ["send 4 late", "send 5 late", "send 8 late"]);
-    assert_eq!(desk.received(8), [""; 0]);
-    desk.pass(10);
+    assert_eq!(desk.found_rows(0, [4, 5, 6, 8]), ["send 4 late", "send 5 late", "send 8 late"]);
+    assert_eq!(desk.received(8), ["ask 3"], "the two before it were dropped");
     // And again, before the answer came.
     desk.found(3, 4..=5, Seating::Ours);
     desk.joined();
@@ -154,50 +169,114 @@ fn what_was_live_waits_also_where_the_addressee_joined_in_between() {
 }
 
 #[test]
-fn a_live_one_above_a_backlog_hides_none_of_it() {
+fn receipts_let_more_follow() {
     let mut desk = Desk::new();
     desk.joined();
-    assert_eq!(desk.found(0, 1..=100, Seating::Ours).len(), 100);
-    for row in 1..=45 {
-        assert_eq!(desk.received(row), [""; 0]);
-    }
-    desk.stored(500, Seating::Ours);
-    assert_eq!(desk.pass(10), ["ask 45"]);
-    let steps = desk.found(45, 46..=145, Seating::Ours);
-    assert_eq!((steps.len(), steps[98].as_str()), (99, "send 144 late"), "55 again, and as many as there is room for");
-    // The live one is beyond that answer.
-    assert_eq!(desk.pass(0), ["ask 499"]);
-    assert_eq!(desk.found(499, 500..=500, Seating::Ours), ["send 500 late"]);
-    let asked: Vec<String> = (46..=95).flat_map(|row| desk.received(row)).collect();
-    assert_eq!(asked, ["ask 144"], "those between are not forgotten");
-    assert_eq!(desk.found(144, 145..=244, Seating::Ours).len(), 50);
-
-    // Nor does one that there was no room for come before them.
-    assert_eq!(desk.stored(501, Seating::Ours), [""; 0]);
-    assert_eq!(desk.pass(20), ["ask 95"]);
-    assert_eq!(desk.found(95, 96..=195, Seating::Ours).len(), 99);
-    assert_eq!((desk.pass(0), desk.received(96)), (vec!["ask 499".to_owned()], vec![]));
-    assert_eq!(desk.found(499, 500..=501, Seating::Ours), ["send 500 late"]);
+    assert_eq!(desk.found(0, 1..=100, Seating::Ours).len(), 8);
+    let asked: Vec<String> = (1..=4).flat_map(|row| desk.received(row)).collect();
+    assert_eq!(asked, ["ask 8"]);
+    assert_eq!((5..=8).flat_map(|row| desk.received(row)).count(), 0, "the answer is awaited");
+    assert_eq!(desk.found(8, 9..=108, Seating::Ours).len(), 9);
 }
 
 #[test]
-fn many_go_by_the_hundred() {
+fn what_a_later_one_overtook_was_dropped() {
     let mut desk = Desk::new();
     desk.joined();
-    assert_eq!(desk.found(0, 1..=100, Seating::Ours).len(), 100);
-    assert_eq!(desk.stored(251, Seating::Ours), [""; 0], "no room");
+    assert_eq!(desk.found(0, 1..=8, Seating::Ours).len(), 8);
+    desk.received(1);
+    // 2 and 3 were dropped: half as many are under way from now on, which are there.
+    assert_eq!(desk.received(4), [""; 0]);
+    let asked: Vec<String> = (5..=7).flat_map(|row| desk.received(row)).collect();
+    assert_eq!(asked, ["ask 1"]);
+    assert_eq!(desk.found_rows(1, [2, 3, 8]), ["send 2 late", "send 3 late"]);
+    // Dropped once more, they wait a while.
+    assert_eq!(desk.received(8), [""; 0]);
+    desk.stored(9, Seating::Ours);
+    assert_eq!(desk.received(3), [""; 0]);
+    desk.now += Duration::from_millis(249);
+    assert_eq!(desk.pass(0), [""; 0]);
+    desk.now += Duration::from_millis(1);
+    assert_eq!(desk.pass(0), ["ask 1"]);
+}
+
+#[test]
+fn of_live_ones_too_the_receipt_of_a_later_one_tells() {
+    let mut desk = Desk::new();
+    (1..=5).for_each(|row| drop(desk.stored(row, Seating::Ours)));
+    assert_eq!(desk.received(3), ["ask 0"]);
+    assert_eq!(desk.found_rows(0, [1, 2, 4, 5]), ["send 1 late", "send 2 late"]);
+    // Another run of hers publishes for itself.
+    let mut other = direct(6);
+    other.private.id = Some(SentId::new(Session::from_random([2; 12]), 9).unwrap());
+    desk.directs.stored(other, Seating::Ours, desk.now);
+    let id = SentId::new(Session::from_random([2; 12]), 9).unwrap();
+    assert_eq!(desk.directs.received(&key("bob"), &key("alice"), &id, desk.now), []);
+}
+
+#[test]
+fn one_that_is_never_received_holds_up_no_others_and_is_not_sent_with_each() {
+    let mut desk = Desk::new();
+    let start = desk.now;
+    desk.joined();
+    let mut waiting: Vec<i64> = (1..=2_000).collect();
+    let mut steps = desk.found_rows(0, waiting[..100].iter().copied());
+    let mut times = 0;
+    while waiting.len() > 1 && desk.now < start + Duration::from_secs(60) {
+        desk.now += Duration::from_millis(20);
+        let mut next = short(desk.directs.due(desk.now));
+        for step in steps {
+            if let Some(after) = step.strip_prefix("ask ") {
+                let after = after.parse::<i64>().unwrap();
+                next.extend(desk.found_rows(after, waiting.iter().copied().filter(|row| *row > after).take(100)));
+            } else if step == "send 1 late" {
+                times += 1;
+            } else {
+                let row = step.split(' ').nth(1).unwrap().parse::<i64>().unwrap();
+                waiting.retain(|known| *known != row);
+                next.extend(desk.received(row));
+            }
+        }
+        steps = next;
+    }
+    let elapsed = desk.now - start;
+    assert_eq!(waiting, [1], "after {elapsed:?}");
+    assert!(times <= 20, "sent {times} times in {elapsed:?}");
+}
+
+#[test]
+fn a_live_one_above_a_backlog_hides_none_of_it() {
+    let mut desk = Desk::new();
+    desk.joined();
+    assert_eq!(desk.found(0, 1..=100, Seating::Ours).len(), 8);
+    desk.stored(500, Seating::Ours);
+    assert_eq!(desk.pass(10), ["ask 0"], "nothing was received");
+    assert_eq!(desk.found(0, 1..=100, Seating::Ours), [1, 2, 3, 4].map(|row| format!("send {row} late")));
+    for row in (5..=8).chain(1..=4) {
+        assert_eq!(desk.received(row), if row == 2 { vec!["ask 499"] } else { vec![] }, "it is beyond that answer");
+    }
+    assert_eq!(desk.found(499, 500..=500, Seating::Ours), ["send 500 late", "ask 8"]);
+    assert_eq!(desk.found(8, 9..=108, Seating::Ours).first().map(String::as_str), Some("send 9 late"));
+    // Nor does one that there was no room for come before them.
+    (600..=700).for_each(|row| drop(desk.stored(row, Seating::Ours)));
+    assert_eq!(desk.received(500), [""; 0]);
+    assert!(desk.directs.addressees[&key("bob")].seen < 20);
+}
+
+#[test]
+fn live_ones_beyond_a_hundred_are_fetched() {
+    let mut desk = Desk::new();
+    (1..=150).for_each(|row| drop(desk.stored(row, Seating::Ours)));
     let asked: Vec<String> = (1..=50).flat_map(|row| desk.received(row)).collect();
     assert_eq!(asked, ["ask 100"]);
-    assert_eq!(desk.found(100, 101..=200, Seating::Ours).len(), 50);
-    let asked: Vec<String> = (51..=150).flat_map(|row| desk.received(row)).collect();
-    assert_eq!(asked, ["ask 150"]);
     // One comes while the answer is under way, which may hold it or not.
-    desk.stored(252, Seating::Ours);
-    assert_eq!(desk.found(150, 151..=250, Seating::Ours).len(), 99, "and one that came live");
-    let asked: Vec<String> = (151..=252).flat_map(|row| desk.received(row)).collect();
-    assert_eq!(asked, ["ask 249"]);
-    assert_eq!(desk.found(249, 250..=251, Seating::Ours), ["send 250 late", "send 251 late"]);
-    assert_eq!((desk.received(250), desk.received(251), desk.directs.addressees.len()), (vec![], vec![], 0));
+    desk.stored(151, Seating::Ours);
+    let sent = desk.found(100, 101..=150, Seating::Ours);
+    assert!((8..50).contains(&sent.len()), "{sent:?}");
+    let last = 100 + sent.len() as i64;
+    let asked: Vec<String> = (51..=last).flat_map(|row| desk.received(row)).collect();
+    assert_eq!(asked, [format!("ask {last}")]);
+    assert!(desk.found(last, last + 1..=151, Seating::Ours).len() >= sent.len());
 }
 
 #[test]
@@ -220,8 +299,21 @@ fn a_receipt_may_be_faster_than_the_database() {
     let mut desk = Desk::new();
     desk.received(5);
     assert_eq!((desk.stored(5, Seating::Ours), desk.directs.addressees.len()), (vec![], 0));
+    assert_eq!((desk.stored(5, Seating::Away), desk.stored(5, Seating::Original)), (vec![], vec![]));
+    desk.kept(5);
+    assert!(desk.directs.received.is_empty());
+}
+
+#[test]
+fn what_was_received_does_not_wait_though_it_was_sent_again_meanwhile() {
+    let mut desk = Desk::new();
     desk.stored(5, Seating::Ours);
-    assert_eq!(desk.directs.addressees.len(), 1, "sent again, and not received");
+    // Its sender has sent it again; before the database says so the receipt comes, and the addressee goes.
+    desk.received(5);
+    assert_eq!(short(desk.directs.gone(&key("bob"))), [""; 0]);
+    assert_eq!(desk.stored(5, Seating::Away), [""; 0]);
+    desk.joined();
+    assert_eq!(desk.found(0, 5..=5, Seating::Ours), [""; 0], "an answer of before the receipt");
 }
 
 #[test]
@@ -237,15 +329,48 @@ fn a_question_that_is_lost_is_asked_again() {
 }
 
 #[test]
-fn an_original_client_gets_each_once() {
+fn an_original_client_has_got_what_was_sent_before_its_next_heartbeat() {
     let mut desk = Desk::new();
     assert_eq!(desk.stored(1, Seating::Original), ["flat 1"]);
-    assert_eq!(desk.stored(1, Seating::Original), [""; 0], "sent again before the database knows");
-    desk.joined();
-    assert_eq!(desk.found(0, 1..=3, Seating::Original), ["flat 2", "flat 3"]);
-    assert_eq!(desk.directs.addressees.len(), 0);
+    assert_eq!(desk.stored(1, Seating::Original), [""; 0], "sent again");
+    assert_eq!((desk.heard_original(), desk.pass(100)), (vec![], vec![]), "that was under way");
+    desk.now += SURVIVED;
+    assert_eq!(desk.heard_original(), ["delivered 1"]);
+    assert_eq!((desk.stored(1, Seating::Original), desk.directs.addressees.len()), (vec![], 0));
+    desk.kept(1);
+
     desk.joined();
     let steps = desk.found(0, 4..=103, Seating::Original);
-    assert_eq!((steps.len(), steps[100].as_str()), (101, "ask 103"));
+    assert_eq!((steps.len(), steps[99].as_str()), (100, "flat 103"));
+    desk.now += SURVIVED;
+    let steps = desk.heard_original();
+    assert_eq!((steps.len(), steps[99].as_str(), steps[100].as_str()), (101, "delivered 103", "ask 103"));
     assert_eq!(desk.found(103, 104..=104, Seating::Original), ["flat 104"]);
+    // A new connection has got nothing yet.
+    assert_eq!(
+        (desk.joined(), desk.found(0, 104..=104, Seating::Original)),
+        (vec!["ask 0".into()], vec!["flat 104".into()])
+    );
+}
+
+#[test]
+fn an_original_client_that_dies_has_got_nothing() {
+    let mut desk = Desk::new();
+    desk.stored(1, Seating::Away);
+    desk.joined();
+    desk.found(0, 1..=1, Seating::Original);
+    desk.stored(2, Seating::Original);
+    assert_eq!(short(desk.directs.gone(&key("bob"))), ["waits 2"], "of 1 it was told before");
+    assert_eq!(desk.heard_original(), [""; 0]);
+}
+
+#[test]
+fn who_comes_with_a_client_of_ours_in_its_place_gets_it_again() {
+    let mut desk = Desk::new();
+    desk.stored(1, Seating::Original);
+    desk.joined();
+    assert_eq!(desk.found(0, 1..=1, Seating::Ours), ["send 1 late"]);
+    // And the other way round.
+    desk.pass(10);
+    assert_eq!(desk.found(0, 1..=1, Seating::Original), ["flat 1"]);
 }

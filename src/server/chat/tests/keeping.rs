@@ -215,7 +215,8 @@ fn a_join_that_is_only_repeated_has_nothing_sent_again() {
         is_asked
     };
     assert_eq!([1, 1, 2, 2, 1].map(|conn| asked("bob", Some(SESSION), conn)), [true, false, true, false, false]);
-    assert_eq!([0, 0].map(|conn| asked("carol", None, conn)), [true, false]);
+    // An original client joins only on a new connection, which has got nothing yet.
+    assert_eq!([0, 0].map(|conn| asked("carol", None, conn)), [true, true]);
 }
 
 #[test]
@@ -250,15 +251,35 @@ fn a_server_that_starts_again_goes_on_where_it_was() {
 fn an_original_client_gets_a_direct_message_as_a_history() {
     let mut desk = Desk::new();
     desk.message("chat/presence", json!({"action": "join", "username": "BOB"}));
-    let direct = vec![waits(1)];
+    let timestamp = Timestamp::parse("2026-11-22t20:30:00z");
+    let direct = vec![Direct { private: Private { timestamp, ..direct(1) }, row: 1 }];
     let outputs = desk.chat.handle(desk.now, committed(Committed { direct, ..Committed::default() }));
-    assert!(outputs.iter().any(|output| matches!(output, Output::Keep(Keep::Delivered { .. }))));
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Keep(_))), "it may be dead");
     let sent = published(outputs);
     let page = on("chat/private/BOB", &sent)[0];
-    let message = &page["messages"][0];
-    assert_eq!((&message["username"], &message["message"]), (&json!("Alice"), &json!("(direct) psst 1")));
-    assert!(message["timestamp"].is_string() && message.as_object().unwrap().len() == 4);
-    assert_eq!(on(TO_ALICE, &sent)[0]["of"], json!({"username": "Alice", "id": format!("{SESSION}-1")}));
+    let message = json!({"type": "chat", "username": "Alice", "message": "(direct) psst 1", "timestamp": "2026-11-22T20:30:00.000+00:00"});
+    assert_eq!(page["messages"], json!([message]));
+    assert_eq!(on(TO_ALICE, &sent), Vec::<&Value>::new());
+
+    desk.pass(30.0);
+    let heartbeat = json!({"action": "heartbeat", "username": "BOB"});
+    let payload = heartbeat.to_string();
+    let topic = "chat/presence";
+    let outputs = desk.chat.handle(desk.now, Input::Message { topic, payload: payload.as_bytes() });
+    assert!(outputs.iter().any(|output| matches!(output, Output::Keep(Keep::Delivered { .. }))));
+    let receipt = &published(outputs);
+    assert_eq!(on(TO_ALICE, receipt)[0]["of"], json!({"username": "Alice", "id": format!("{SESSION}-1")}));
+    assert_eq!(desk.message(topic, heartbeat), []);
+}
+
+#[test]
+fn an_original_client_that_times_out_has_got_nothing() {
+    let mut desk = Desk::new();
+    desk.message("chat/presence", json!({"action": "join", "username": "BOB"}));
+    let direct = vec![waits(1)];
+    desk.input(committed(Committed { direct, ..Committed::default() }));
+    let seen = desk.tick_for(61.0);
+    assert_eq!(on(TO_ALICE, &seen), [&json!({"type": "waiting", "of": format!("{SESSION}-1"), "to": "Bob"})]);
 }
 
 #[test]

@@ -1,0 +1,194 @@
+//! Pure: what is under way to one addressee, and what of it is lost.
+
+use super::pace::Pace;
+use super::{Direct, LOST, Seating, Step, UNDER_WAY};
+use crate::protocol::{Nick, NickKey, Private, SentId};
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+#[derive(Debug, Default)]
+pub struct Addressee {
+    pub pace: Pace,
+    pub asked: Option<Asked>,
+    /// By row, which is their order.
+    pub under_way: BTreeMap<i64, UnderWay>,
+    /// What the store has up to this row was looked at.
+    pub seen: i64,
+    /// Above it there may be more.
+    pub more: bool,
+    /// Those that were live before their addressee joined again, and were not fetched since: nobody was told that they
+    /// wait. By row.
+    pub were_live: BTreeMap<i64, UnderWay>,
+}
+
+#[derive(Debug)]
+pub struct Asked {
+    pub at: Instant,
+    pub after: i64,
+    /// The last of those under way at that time.
+    pub last: i64,
+    /// Rows whose receipt came since.
+    pub received: Vec<i64>,
+    /// One came since that there was no room for.
+    pub more: bool,
+}
+
+#[derive(Debug)]
+pub struct UnderWay {
+    pub sender: Nick,
+    pub id: SentId,
+    pub to: Nick,
+    pub way: Way,
+    /// Since when it goes this way.
+    pub since: Instant,
+    /// How often it was sent from here.
+    pub times: u32,
+    /// It went from its sender to a present addressee, and nobody was told that it waits.
+    pub live: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From its sender's client to its addressee's.
+    Live,
+    /// From here; the number counts what was sent to this addressee.
+    Sent(u64),
+    /// From here to an original client.
+    Flat,
+    /// It did not arrive: it is sent as soon as there is room, and not before then.
+    Lost { again: Instant },
+}
+
+impl Addressee {
+    pub fn ask(&mut self, to: &NickKey, after: i64, now: Instant) -> Step {
+        let last = self.under_way.last_key_value().map_or(0, |(row, _)| *row);
+        self.asked = Some(Asked { at: now, after, last, received: Vec::new(), more: false });
+        Step::Ask { to: to.clone(), after }
+    }
+
+    /// Once there is room: first for what is lost.
+    pub fn ask_for_more(&mut self, to: &NickKey, now: Instant) -> Option<Step> {
+        if self.asked.is_some() || !self.pace.has_room(self.sent()) {
+            return None;
+        }
+        let is_due = |message: &UnderWay| matches!(message.way, Way::Lost { again } if again <= now);
+        let lost = self.under_way.iter().find(|(_, message)| is_due(message)).map(|(row, _)| row - 1);
+        let more = (self.more && self.under_way.len() <= UNDER_WAY / 2).then_some(self.seen);
+        lost.or(more).map(|after| self.ask(to, after, now))
+    }
+
+    /// How many of those under way were sent from here, one after the other.
+    pub fn sent(&self) -> usize {
+        self.under_way.values().filter(|message| matches!(message.way, Way::Sent(_))).count()
+    }
+
+    /// Whether one more may go out. An original client's receipts come only with its heartbeats: they pace nothing.
+    pub fn has_place(&self, seating: Seating) -> bool {
+        seating == Seating::Original || self.pace.room(self.sent()) > 0
+    }
+
+    /// Sends what has its turn.
+    pub fn send(&mut self, row: i64, private: Private, seating: Seating, now: Instant) -> Option<Step> {
+        let has_place = self.has_place(seating);
+        let message = self.under_way.get_mut(&row)?;
+        if seating == Seating::Original {
+            if message.way == Way::Flat {
+                return None;
+            }
+            (message.way, message.since) = (Way::Flat, now);
+            return Some(Step::Flatten(private));
+        }
+        if !has_place || !matches!(message.way, Way::Lost { again } if again <= now) {
+            return None;
+        }
+        (message.way, message.since) = (Way::Sent(self.pace.send()), now);
+        message.times += 1;
+        Some(Step::Deliver(Private { late: true, ..private }))
+    }
+
+    pub fn take(&mut self, row: i64) -> Option<UnderWay> {
+        if let Some(asked) = &mut self.asked {
+            asked.received.push(row);
+        }
+        self.were_live.remove(&row);
+        self.under_way.remove(&row)
+    }
+
+    /// This one arrived. Brokers keep the order of what one client sends: what it sent before, and was not received, was
+    /// dropped.
+    pub fn arrived(&mut self, arrived: &UnderWay, now: Instant) {
+        let was_sent_once = arrived.times == 1 && matches!(arrived.way, Way::Sent(_));
+        self.pace.received(was_sent_once.then(|| now.saturating_duration_since(arrived.since)));
+        for message in self.under_way.values_mut() {
+            let was_dropped = match (message.way, arrived.way) {
+                (Way::Sent(number), Way::Sent(later)) if number < later => {
+                    self.pace.dropped(number);
+                    true
+                }
+                (Way::Live, Way::Live) => {
+                    let (id, later) = (&message.id, &arrived.id);
+                    message.sender == arrived.sender && id.session == later.session && id.seq < later.seq
+                }
+                _ => false,
+            };
+            if was_dropped {
+                let again = message.since + Pace::before_again(message.times);
+                message.way = Way::Lost { again: again.max(now) };
+            }
+        }
+    }
+
+    /// Those whose receipt takes too long.
+    pub fn lose_late_ones(&mut self, now: Instant) {
+        let mut is_silent = false;
+        for message in self.under_way.values_mut() {
+            if matches!(message.way, Way::Live | Way::Sent(_)) && now >= message.since + self.pace.wait() {
+                message.way = Way::Lost { again: now };
+                is_silent = true;
+            }
+        }
+        if is_silent {
+            self.pace.silent(now);
+        }
+    }
+
+    /// What the answer should hold and does not was received, or is gone with its age.
+    pub fn forget_missing(&mut self, asked: &Asked, found: &[Direct], all: bool) {
+        let end = match found.last() {
+            Some(last) if !all => asked.last.min(last.row),
+            _ => asked.last,
+        };
+        let missing =
+            |row: &i64, end| *row > asked.after && *row <= end && !found.iter().any(|direct| direct.row == *row);
+        self.under_way.retain(|row, _| !missing(row, end));
+        // All of these were stored before it was asked.
+        let end = found.last().filter(|_| !all).map_or(i64::MAX, |last| last.row);
+        self.were_live.retain(|row, _| !missing(row, end));
+    }
+
+    /// When there is something to do for it; `None`: never.
+    pub fn next(&self) -> Option<Instant> {
+        if let Some(asked) = &self.asked {
+            return Some(asked.at + LOST);
+        }
+        let due = |message: &UnderWay| match message.way {
+            Way::Live | Way::Sent(_) => Some(message.since + self.pace.wait()),
+            Way::Lost { again } => Some(again),
+            Way::Flat => None,
+        };
+        self.under_way.values().filter_map(due).min()
+    }
+}
+
+impl UnderWay {
+    pub fn new(private: &Private, id: SentId, way: Way, now: Instant) -> UnderWay {
+        let (sender, to) = (private.nick.clone(), private.to.clone());
+        UnderWay { sender, id, to, way, since: now, times: 0, live: false }
+    }
+}
+
+impl Asked {
+    pub fn is_lost(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) >= LOST
+    }
+}

@@ -1,0 +1,161 @@
+//! Pure: how many messages may be under way to one addressee at a time, and how long a receipt may take. A broker keeps
+//! only so many messages for each of its clients and drops the others without a word. So receipts let more follow, and
+//! what was dropped lets fewer, as TCP does it.
+
+use std::time::{Duration, Instant};
+
+/// Under way to one addressee at most.
+pub const MOST: usize = 100;
+/// At first: brokers that keep few messages for a client keep about ten.
+const FIRST: usize = 8;
+/// After a silence: more than one, so that one that is never received holds up no others.
+const AFTER_SILENCE: usize = 4;
+/// How long a receipt may take before any has come, and at most while others come; doubled while none comes at all.
+const FIRST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+/// Once some have come, so many times as long as they took, but no less than this.
+const ROUND_TRIPS: u32 = 8;
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+/// The wait before a message that was dropped twice goes out again; doubled each time, up to the other. A client that
+/// cannot read one message, and receives all others, is not sent that one with each of them.
+const DROPPED_TWICE: Duration = Duration::from_millis(250);
+const DROPPED_OFTEN: Duration = Duration::from_secs(4);
+
+#[derive(Debug)]
+pub struct Pace {
+    window: usize,
+    /// Receipts since it grew: with each as many as it is wide, it grows by one.
+    receipts: usize,
+    /// The number of the last message that was sent, and of the last one when the window shrank.
+    sent: u64,
+    shrunk_at: u64,
+    /// From a message to its receipt, at the most of late.
+    round_trip: Option<Duration>,
+    wait: Duration,
+    silent_since: Option<Instant>,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        let (receipts, sent, shrunk_at) = (0, 0, 0);
+        Pace { window: FIRST, receipts, sent, shrunk_at, round_trip: None, wait: FIRST_WAIT, silent_since: None }
+    }
+}
+
+impl Pace {
+    /// How many may follow, where so many are under way.
+    pub fn room(&self, under_way: usize) -> usize {
+        self.window.saturating_sub(under_way)
+    }
+
+    /// Whether it is time to look for those that follow: each look costs a question of the database.
+    pub fn has_room(&self, under_way: usize) -> bool {
+        2 * self.room(under_way) >= self.window
+    }
+
+    /// One is sent: its number.
+    pub fn send(&mut self) -> u64 {
+        self.sent += 1;
+        self.sent
+    }
+
+    /// A receipt came; after so long, if its message was sent from here once.
+    pub fn received(&mut self, after: Option<Duration>) {
+        self.receipts += 1;
+        if self.receipts >= self.window {
+            self.receipts = 0;
+            self.window = (self.window + 1).min(MOST);
+        }
+        if let Some(after) = after {
+            let fading = self.round_trip.map_or(after, |before| (before * 3 + after) / 4);
+            self.round_trip = Some(fading.max(after));
+        }
+        let wait = self.round_trip.map(|round_trip| round_trip * ROUND_TRIPS);
+        self.wait = wait.map_or(FIRST_WAIT, |wait| wait.clamp(SHORTEST_WAIT, FIRST_WAIT));
+    }
+
+    /// The broker dropped the one of this number. Those that were under way with it tell nothing new.
+    pub fn dropped(&mut self, number: u64) {
+        if number > self.shrunk_at {
+            self.window = (self.window / 2).max(1);
+            (self.receipts, self.shrunk_at) = (0, self.sent);
+        }
+    }
+
+    /// A receipt did not come in time. Of several at about that time it is the first that counts.
+    pub fn silent(&mut self, now: Instant) {
+        if self.silent_since.is_none_or(|since| now.saturating_duration_since(since) >= self.wait) {
+            self.silent_since = Some(now);
+            self.wait = (self.wait * 2).min(LONGEST_WAIT);
+            self.window = self.window.min(AFTER_SILENCE);
+            (self.receipts, self.shrunk_at) = (0, self.sent);
+        }
+    }
+
+    /// How long a receipt may take now.
+    pub fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// How long after it was sent for the last time one that the broker dropped may go out again.
+    pub fn before_again(times: u32) -> Duration {
+        let doubled = times.checked_sub(2).map(|beyond| DROPPED_TWICE * (1 << beyond.min(4)));
+        doubled.map_or(Duration::ZERO, |wait| wait.min(DROPPED_OFTEN))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receipts_let_more_follow_and_losses_fewer() {
+        let mut pace = Pace::default();
+        assert_eq!((pace.room(0), pace.room(8), pace.has_room(4), pace.has_room(5)), (8, 0, true, false));
+        assert_eq!((0..20).map(|_| pace.send()).last(), Some(20));
+        (0..8 + 9).for_each(|_| pace.received(None));
+        assert_eq!(pace.room(0), 10, "one more for as many as it is wide");
+        // All of one burst are one event.
+        (12..=20).for_each(|number| pace.dropped(number));
+        assert_eq!(pace.room(0), 5);
+        for _ in 0..5 {
+            let number = pace.send();
+            pace.dropped(number);
+        }
+        assert_eq!(pace.room(0), 1);
+        (0..100_000).for_each(|_| pace.received(None));
+        assert_eq!(pace.room(0), MOST);
+    }
+
+    #[test]
+    fn the_wait_follows_the_round_trips() {
+        let mut pace = Pace::default();
+        let mut after = |milliseconds: u64| {
+            pace.received(Some(Duration::from_millis(milliseconds)));
+            pace.wait().as_millis()
+        };
+        assert_eq!([5, 200, 20, 20, 9_000].map(&mut after), [1_000, 1_600, 1_240, 1_000, 10_000]);
+    }
+
+    #[test]
+    fn a_silence_doubles_the_wait_until_a_receipt_comes() {
+        let mut pace = Pace::default();
+        let start = Instant::now();
+        let mut now = start;
+        for seconds in [10, 20, 40, 80, 160, 300, 300] {
+            assert_eq!(pace.wait(), Duration::from_secs(seconds));
+            now += Duration::from_secs(seconds);
+            pace.silent(now);
+            pace.silent(now + Duration::from_secs(1));
+        }
+        assert_eq!(pace.room(0), AFTER_SILENCE);
+        pace.received(None);
+        assert_eq!(pace.wait(), FIRST_WAIT);
+    }
+
+    #[test]
+    fn what_is_dropped_again_and_again_goes_out_more_and_more_seldom() {
+        let waits = [0, 1, 2, 3, 4, 5, 50].map(|times| Pace::before_again(times).as_millis());
+        assert_eq!(waits, [0, 0, 250, 500, 1_000, 2_000, 4_000]);
+    }
+}
