@@ -6,12 +6,15 @@
 //! it published keeps it until [`Event::Published`] and gives it again after [`Event::Connected`].
 //!
 //! ```text
-//!            ┌────────────── wait, jittered ◄──────────────┐
-//!            ▼                                             │ failed, lost, barred
-//!  open ─► gate ─► connecting ─► subscribing ─► up ────────┤
-//!            │                                             │ close
-//!            └─ barred at the start: ended        ended ◄──┘
+//!            ┌────────────── wait, jittered ◄───────────────────────┐
+//!            ▼               explaining ◄─┐ failed                  │ failed, lost, barred
+//!  open ─► gate ─► connecting ────────────┴─► subscribing ─► up ────┤
+//!            │                                                      │ close
+//!            └─ barred at the start: ended                 ended ◄──┘
 //! ```
+//!
+//! The gate and the explaining may block for long: a second thread does them, so that a link closes at once. An owner
+//! never waits for a link longer than it said.
 
 mod backoff;
 pub mod failure;
@@ -26,9 +29,8 @@ pub use failure::{Failure, FailureKind};
 pub use guard::{dropped_messages, masked_writes, tls_in_use};
 pub use settings::{Address, Qos, Settings, Tls, Transport, Version, canonical_host};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::io;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use worker::{Order, Signal, Worker};
 
@@ -116,6 +118,9 @@ pub enum Gate {
     Unknown(Failure),
 }
 
+/// Says whether the link may connect now. It may block for long.
+pub type AskGate = Box<dyn FnMut() -> Gate + Send>;
+
 /// Makes the will of a connection from its number.
 pub type WillOf = Box<dyn Fn(u32) -> Publication + Send>;
 
@@ -131,8 +136,8 @@ pub struct Config {
     pub patient: bool,
     /// The waits between attempts double from a second up to this; each is shortened at random by up to half.
     pub longest_wait: Duration,
-    /// Asked in the link thread before each attempt; it may block for seconds.
-    pub gate: Option<Box<dyn FnMut() -> Gate + Send>>,
+    /// Asked before each attempt, in a thread of the link's own.
+    pub gate: Option<AskGate>,
 }
 
 /// Largest packet that a link takes, in bytes. A chat's payload is at most half of it, which leaves as much again for topic
@@ -145,20 +150,29 @@ pub const LIBRARY_LOG: &str = "paho_mqtt";
 /// What [`Config::longest_wait`] is where there may be many links, so that a broker that comes back can breathe.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// A handle to a link; dropping it closes the connection without a last word.
+/// How long [`Link::close`] waits for the DISCONNECT beyond the time it was given. On a connection that works it is
+/// written at once.
+const DISCONNECT_GRACE: Duration = Duration::from_millis(100);
+
+/// A handle to a link; dropping it closes the connection without a last word, and waits for nothing.
 pub struct Link {
     signals: Sender<Signal>,
-    thread: Option<JoinHandle<()>>,
+    farewell: Receiver<()>,
+    is_let_go: bool,
 }
 
+/// A link that was let go and closes by itself.
+pub struct Farewell(Receiver<()>);
+
 impl Link {
-    /// Starts the link thread, which begins to connect. `on_event` is called from it and from paho's threads; it must
+    /// Starts the link's threads; it begins to connect. `on_event` is called from them and from paho's; it must
     /// return at once and never call the link.
     pub fn open(config: Config, on_event: impl Fn(Event) + Send + Sync + 'static) -> io::Result<Link> {
-        let (signals, inbox) = crossbeam_channel::unbounded();
-        let worker = Worker::new(config, Box::new(on_event), signals.clone(), inbox);
-        let thread = std::thread::Builder::new().name("link".to_owned()).spawn(move || worker.run())?;
-        Ok(Link { signals, thread: Some(thread) })
+        let (signals, inbox) = unbounded();
+        let (said, farewell) = bounded(0);
+        let worker = Worker::start(config, Box::new(on_event), signals.clone(), inbox, said)?;
+        std::thread::Builder::new().name("link".to_owned()).spawn(move || worker.run())?;
+        Ok(Link { signals, farewell, is_let_go: false })
     }
 
     pub fn publish(&self, publication: Publication) {
@@ -175,29 +189,37 @@ impl Link {
     }
 
     /// Publishes what is queued and then `last`, waits for the broker's acknowledgements for `within` at most, and
-    /// disconnects, so that no will is sent.
-    pub fn close(mut self, last: Option<Publication>, within: Duration) {
+    /// disconnects, so that no will is sent. Where there is no connection it waits for nothing. Whatever the network
+    /// does, it returns after `within` and a tenth of a second: what hangs then ends by itself, or with the process.
+    pub fn close(self, last: Option<Publication>, within: Duration) {
+        self.let_go(last, within).wait(within + DISCONNECT_GRACE);
+    }
+
+    /// As [`Link::close`], without waiting.
+    pub fn let_go(mut self, last: Option<Publication>, within: Duration) -> Farewell {
         self.order(Order::Close { last, within });
-        self.join();
+        self.is_let_go = true;
+        Farewell(self.farewell.clone())
     }
 
     fn order(&self, order: Order) {
         // The receiving end lives as long as the link thread; after its end there is nobody to do anything.
         let _ = self.signals.send(Signal::Order(order));
     }
+}
 
-    fn join(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+impl Farewell {
+    /// Waits until it is said, or cannot be, for `within` at most.
+    pub fn wait(&self, within: Duration) {
+        // Nothing is ever sent: the link drops its end.
+        let _ = self.0.recv_timeout(within);
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        if self.thread.is_some() {
+        if !self.is_let_go {
             self.order(Order::Close { last: None, within: Duration::ZERO });
-            self.join();
         }
     }
 }

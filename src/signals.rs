@@ -1,16 +1,49 @@
-//! Signals that ask a program to end, as a channel. The shells use it.
+//! Signals that ask a program to end, as a channel. The shells use it. Who asks a second time waits a second at most, and
+//! who asks once more not at all: the process ends then, whatever its threads are doing, with the terminal put back.
 
+use crate::terminal;
 use crossbeam_channel::Receiver;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
-/// A channel that says once per SIGINT, SIGTERM or SIGHUP which one came.
+/// How long a program that is asked a second time may still take: enough to say what it leaves undone.
+const GRACE: Duration = Duration::from_secs(1);
+/// An exit code is this plus the signal's number, as a shell has it.
+const SIGNAL: i32 = 128;
+
+/// How often it was asked to end. There is one process, so this is its, not a value's.
+static REQUESTS: AtomicUsize = AtomicUsize::new(0);
+
+/// A channel that says which one of SIGINT, SIGTERM or SIGHUP came.
 pub fn channel() -> io::Result<Receiver<i32>> {
-    let (sender, signals) = crossbeam_channel::unbounded();
-    listen(move |signal| sender.send(signal).is_ok())?;
-    Ok(signals)
+    let (sender, received) = crossbeam_channel::unbounded();
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    // The thread lives as long as the process: nothing ends a wait for a signal but a signal.
+    let wait = move || {
+        for signal in signals.forever() {
+            match REQUESTS.load(Ordering::Relaxed) {
+                0 => {}
+                // When a terminal goes away, both the system and the shell send one: the second asks for nothing more.
+                _ if signal == SIGHUP => continue,
+                1 => end_after_grace(signal),
+                _ => end(signal),
+            }
+            REQUESTS.fetch_add(1, Ordering::Relaxed);
+            // Who does not listen any more is ending.
+            let _ = sender.send(signal);
+        }
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
+    Ok(received)
+}
+
+/// The program ends soon by itself, and has nothing to say that is worth a wait: whoever asks from now on does not wait.
+pub fn end_at_the_next() {
+    REQUESTS.store(2, Ordering::Relaxed);
 }
 
 /// Calls this whenever the process goes on after it was stopped.
@@ -21,17 +54,17 @@ pub fn on_continue(mut call: impl FnMut() + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-/// Calls `on_signal` with SIGINT, SIGTERM or SIGHUP, whenever one comes, until it returns `false`. The thread lives as
-/// long as the process: nothing ends a wait for a signal but a signal.
-fn listen(mut on_signal: impl FnMut(i32) -> bool + Send + 'static) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+fn end_after_grace(signal: i32) {
     let wait = move || {
-        for signal in signals.forever() {
-            if !on_signal(signal) {
-                return;
-            }
-        }
+        thread::sleep(GRACE);
+        end(signal)
     };
-    thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
-    Ok(())
+    // Where no thread can be had, the third request has to do.
+    let _ = thread::Builder::new().name("grace".to_owned()).spawn(wait);
+}
+
+fn end(signal: i32) -> ! {
+    terminal::give_back();
+    // SAFETY: it takes a plain number. What is done at an ordinary exit may wait for a thread that hangs.
+    unsafe { libc::_exit(SIGNAL + signal) }
 }

@@ -3,7 +3,7 @@
 
 mod mode;
 
-pub use mode::{end_on_panic, line_is_drawn, resume, suspend, wait_if_over, write};
+pub use mode::{end_on_panic, give_back, line_is_drawn, resume, suspend, wait_if_over, write};
 
 use crate::options::Connection;
 use crossbeam_channel::Receiver;

@@ -21,8 +21,6 @@ use std::time::{Duration, Instant};
 
 /// How long what was shown may stay unremembered: after a kill that much is shown again.
 const PERIOD: Duration = Duration::from_millis(500);
-/// How long the end waits for the last commit.
-const LAST_COMMIT: Duration = Duration::from_secs(2);
 /// What could not be written and is tried again; past that it is let go, and would be shown again.
 const BACKLOG: usize = 50_000;
 
@@ -101,7 +99,8 @@ impl Keeper {
         (!self.batch.memos.is_empty() || !self.batch.publications.is_empty()).then(|| self.given + PERIOD)
     }
 
-    fn give(&mut self, screen: &Screen) {
+    /// Gives the screen what there is; at the end, before the screen finishes.
+    pub fn give(&mut self, screen: &Screen) {
         let (batch, orders) = (std::mem::take(&mut self.batch), self.orders.clone());
         // The thread takes orders until all senders are gone.
         screen.then(move || drop(orders.send(Order::Keep(batch))));
@@ -122,13 +121,11 @@ impl Keeper {
         self.awaited == 0
     }
 
-    /// Prints what is still to be printed, and remembers it. Returns what may be published now.
-    pub fn finish(mut self, screen: Screen) -> Vec<Publication> {
-        self.give(&screen);
-        screen.finish();
+    /// Remembers what is printed, which may take so long: a disk that does not answer is not waited for. Returns what may
+    /// be published now.
+    pub fn finish(self, within: Duration) -> Vec<Publication> {
         drop(self.orders);
-        // A disk that does not answer is not waited for.
-        if self.done.recv_timeout(LAST_COMMIT).is_ok() {
+        if self.done.recv_timeout(within).is_ok() {
             let _ = self.thread.join();
         }
         self.shown.try_iter().flat_map(|shown| shown.publications).collect()
@@ -225,6 +222,12 @@ mod tests {
         (Screen::start(Some(above), || {}).unwrap(), reader)
     }
 
+    fn finish(mut keeper: Keeper, screen: Screen) -> Vec<Publication> {
+        keeper.give(&screen);
+        screen.finish(DEADLINE);
+        keeper.finish(DEADLINE)
+    }
+
     fn print(screen: &Screen) {
         screen.print(Line { stream: Stream::Out, text: "a message".to_owned() });
     }
@@ -269,7 +272,7 @@ mod tests {
         // Not due yet.
         keeper.look(Instant::now(), &screen);
         keeper.publish_when_shown(receipt());
-        assert_eq!(keeper.finish(screen), [receipt()]);
+        assert_eq!(finish(keeper, screen), [receipt()]);
         assert_eq!(remembered(&path), 1);
         reads.join().unwrap();
         std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
@@ -282,7 +285,7 @@ mod tests {
         drop(reader);
         print(&screen);
         keeper.remember(shown(1));
-        assert_eq!(keeper.finish(screen), []);
+        assert_eq!(finish(keeper, screen), []);
         assert_eq!(remembered(&path), 0);
         std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
     }
@@ -301,7 +304,7 @@ mod tests {
         keeper.be(NickKey::parse("alice").unwrap(), &screen);
         let remembered = keeper.shown().recv_timeout(DEADLINE).unwrap().remembered.unwrap();
         assert_eq!(remembered.shown[&RoomName::lobby()][0].1.ranges(), [(1, 2)]);
-        keeper.finish(screen);
+        finish(keeper, screen);
         reads.join().unwrap();
         std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
     }
@@ -322,7 +325,7 @@ mod tests {
                 .collect();
             assert_eq!(awaited, if nicks.len() == 2 { &[false, true][..] } else { &[true] });
         }
-        keeper.finish(screen);
+        finish(keeper, screen);
         reads.join().unwrap();
         std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
     }
@@ -344,7 +347,7 @@ mod tests {
         other.hide("hidden", "shown");
         print(&screen);
         keeper.remember(shown(2));
-        keeper.finish(screen);
+        finish(keeper, screen);
         reads.join().unwrap();
         assert_eq!(memory(&path).recall().unwrap().shown[&RoomName::lobby()][0].1.ranges(), [(1, 1)]);
         std::fs::remove_dir_all(path.parent().unwrap()).unwrap();

@@ -37,6 +37,8 @@ use std::time::{Duration, Instant};
 
 /// How long a member that is told to leave waits for what is not settled.
 const LEAVE_WAIT: Duration = Duration::from_secs(5);
+/// And then for its last word to arrive.
+const LAST_WORD: Duration = Duration::from_millis(900);
 
 /// Why nobody joined.
 #[derive(Debug)]
@@ -75,7 +77,7 @@ impl Member {
         let mut attendance = Attendance { conversation, uplink, teller, leave_by: None, now: Instant::now() };
         let attend = move || {
             attendance.attend(&connection, &orders);
-            attendance.uplink.close(attendance.conversation.leave(Now::read()));
+            attendance.uplink.close(attendance.conversation.leave(Now::read()), LAST_WORD);
         };
         let thread = thread::Builder::new().name("member".to_owned()).spawn(attend).map_err(JoinError::Thread)?;
         Ok(Member { nick, commands, news, thread: Some(thread) })

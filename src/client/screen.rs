@@ -12,8 +12,6 @@ const BACKLOG: usize = 4_096;
 /// Bytes that are printed at once above the line being typed: enough to draw that line seldom, and few enough to be drawn
 /// between two keys.
 const AT_ONCE: usize = 16 * 1024;
-/// How long the end waits for what is still to be printed.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A way to print above the line that is being typed.
 pub struct Above {
@@ -78,11 +76,12 @@ impl Screen {
         let _ = self.orders.send(Order::Then(Box::new(printed)));
     }
 
-    /// Prints what waits and ends. A line editor that has stopped reading could hold the thread for ever: then it is left.
-    pub fn finish(self) {
+    /// Prints what waits and ends. A reader or a line editor that has stopped reading could hold the thread for ever: after
+    /// this time it is left.
+    pub fn finish(self, within: Duration) {
         drop(self.orders);
         self.no_more_lines.iter().for_each(|finish| finish());
-        if self.done.recv_timeout(LAST_WORDS).is_ok() {
+        if self.done.recv_timeout(within).is_ok() {
             let _ = self.thread.join();
         }
     }

@@ -22,6 +22,7 @@ use crate::link::Failure;
 use crate::now::Now;
 use crate::options::ClientOptions;
 use crate::protocol::Nick;
+use crate::signals;
 use crate::terminal::Terminal;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use serde_json::Value;
@@ -37,6 +38,15 @@ const FULL: Duration = Duration::from_millis(50);
 const NAMES: Duration = Duration::from_millis(200);
 /// Between two ticks: were something due for ever, that would not keep a processor busy.
 const SHORTEST: Duration = Duration::from_millis(10);
+
+/// How long the end of a run takes, where nothing answers: last lines, what was shown, and the last word to the chat.
+const END: Duration = Duration::from_millis(900);
+/// Of it, how long a terminal may take for the last lines before it is put back.
+const LAST_LINES: Duration = Duration::from_millis(400);
+/// And how long another reader may, which loses what it does not take. That is no matter of the network: it counts apart.
+const LAST_LINES_FOR_A_PROGRAM: Duration = Duration::from_secs(2);
+/// Of it, what is left for the last word however long the rest took: on a connection that works that is enough.
+const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// Everything that wakes the main thread.
 enum Event {
@@ -296,15 +306,22 @@ impl Shell {
         }
     }
 
-    /// Prints what is still to be printed, leaves the chat and puts the terminal back.
+    /// Prints what is still to be printed, puts the terminal back and leaves the chat.
     fn end(mut self) {
-        let last = self.reading.finish(Now::read(), &self.view);
+        signals::end_at_the_next();
+        let now = Now::read();
+        let last = self.reading.finish(now, &self.view);
         last.into_iter().for_each(|line| self.screen.print(line));
-        for publication in self.keeper.finish(self.screen) {
+        self.keeper.give(&self.screen);
+        let is_on_terminal = self.mode == Mode::Chat;
+        self.screen.finish(if is_on_terminal { LAST_LINES } else { LAST_LINES_FOR_A_PROGRAM });
+        drop(self.terminal);
+        let until = if is_on_terminal { now.instant } else { Instant::now() } + END;
+        let left = |until: Instant| until.saturating_duration_since(Instant::now()).max(LAST_WORD);
+        for publication in self.keeper.finish(left(until - LAST_WORD)) {
             self.uplink.publish(publication);
         }
-        self.uplink.close(self.conversation.leave(Now::read()));
+        self.uplink.close(self.conversation.leave(Now::read()), left(until));
         self.heartbeat.stop();
-        drop(self.terminal);
     }
 }

@@ -2,20 +2,22 @@
 //! events in a conversation's words. The shell owns it, and so does a [`super::member::Member`]'s thread.
 
 use super::conversation::{Conversation, Input, Kind, Publication, Up};
-use crate::link::{self, Config, Event, Failure, LONGEST_WAIT, Link, Qos, Subscription, Version, WillOf};
+use crate::link::{
+    self, AskGate, Config, Event, Failure, Farewell, Gate, LONGEST_WAIT, Link, Qos, Subscription, Version, WillOf,
+};
 use crate::options::Connection;
 use crate::random;
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
 use std::time::Duration;
 
-/// How long the last word may take.
-const LEAVE_WAIT: Duration = Duration::from_secs(2);
-/// And where somebody waits for the next connection: without it the server believes in the will of this one.
+/// How long the last word may take where it is followed by another connection, which waits for it.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 pub struct Uplink {
     link: Option<Link>,
+    /// Of a link that was let go, for the next one.
+    farewell: Option<Farewell>,
     /// Counts the links.
     number: u32,
     sender: Sender<Numbered>,
@@ -43,7 +45,17 @@ pub type Numbered = (u32, Event);
 impl Uplink {
     pub fn new(qos: Qos) -> Uplink {
         let (sender, events) = crossbeam_channel::unbounded();
-        Uplink { link: None, number: 0, sender, events, qos, connected_once: false, connections: 0, failure: None }
+        Uplink {
+            link: None,
+            farewell: None,
+            number: 0,
+            sender,
+            events,
+            qos,
+            connected_once: false,
+            connections: 0,
+            failure: None,
+        }
     }
 
     /// Starts to connect as the conversation's nick; a link that there was is closed. A first connection that fails
@@ -69,7 +81,7 @@ impl Uplink {
             subscriptions: conversation.subscriptions().into_iter().map(subscription).collect(),
             patient: self.connected_once,
             longest_wait: LONGEST_WAIT,
-            gate: None,
+            gate: self.farewell.take().map(after),
         };
         // The receiving end lives as long as the shell; after its end nobody wants to know.
         let link = Link::open(config, move |mut event| {
@@ -82,10 +94,10 @@ impl Uplink {
         Ok(())
     }
 
-    /// Closes the link with this last word, until another one is opened.
+    /// Closes the link with this last word, until another one is opened. Nobody waits for it but that one.
     pub fn let_go(&mut self, leave: Option<Publication>) {
         if let Some(link) = self.link.take() {
-            link.close(leave.map(|leave| last_word(leave.topic, leave.payload)), FAREWELL);
+            self.farewell = Some(link.let_go(leave.map(|leave| last_word(leave.topic, leave.payload)), FAREWELL));
             // It may have made one that nobody heard of.
             self.connections += 1;
         }
@@ -151,10 +163,10 @@ impl Uplink {
         }
     }
 
-    /// Disconnects cleanly, with this last word.
-    pub fn close(self, leave: Option<Publication>) {
+    /// Disconnects cleanly, with this last word, which may take so long.
+    pub fn close(self, leave: Option<Publication>, within: Duration) {
         if let Some(link) = self.link {
-            link.close(leave.map(|leave| last_word(leave.topic, leave.payload)), LEAVE_WAIT);
+            link.close(leave.map(|leave| last_word(leave.topic, leave.payload)), within);
         }
     }
 
@@ -162,6 +174,14 @@ impl Uplink {
     fn subscription_qos(&self) -> Qos {
         self.qos.max(Qos::AtLeastOnce)
     }
+}
+
+/// Connects only once that was said: else the server hears who comes before who leaves, or believes in a will.
+fn after(farewell: Farewell) -> AskGate {
+    Box::new(move || {
+        farewell.wait(FAREWELL);
+        Gate::Open
+    })
 }
 
 fn last_word(topic: String, payload: Vec<u8>) -> link::Publication {

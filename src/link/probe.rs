@@ -1,5 +1,6 @@
 //! Finding out why a connection cannot be made, step by step: files, name, TCP, TLS, MQTT. It blocks, each step with
-//! a deadline of its own. The link thread calls [`explain`] after a failed attempt; `check` walks the steps itself.
+//! a deadline of its own. A link has it done in a thread beside its own after a failed attempt; `check` walks the steps
+//! itself.
 
 mod files;
 mod mqtt;
@@ -27,11 +28,6 @@ use timed::CONNECT_TIMEOUT;
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of a name with many addresses, as many are tried.
 const ADDRESSES: usize = 4;
-
-/// What an attempt that failed with paho's `error` failed of. Blocks as [`walk`] does.
-pub fn explain(settings: &Settings, error: &str) -> Failure {
-    walk(settings).err().unwrap_or_else(|| unexplained(settings, error))
-}
 
 /// An attempt failed with paho's `error` although [`walk`] finds nothing wrong.
 pub fn unexplained(settings: &Settings, error: &str) -> Failure {

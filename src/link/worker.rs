@@ -1,22 +1,26 @@
 //! The link thread: owns the paho client and everything that is under way on it. paho's callbacks and tokens ring
-//! it through the channel that its orders come by.
+//! it through the channel that its orders come by, and so does the thread that does `aside` what may block. `attempt` is
+//! the way to a connection, `under_way` what is sent on it.
 
+mod aside;
+mod attempt;
 mod under_way;
 
 use super::backoff::Backoff;
-use super::{BROKE, Config, Event, Failure, Gate, Publication, Qos, Subscription, Version};
-use super::{paho, probe, retired, tls_in_use};
+use super::{Config, Event, Publication, Qos, Subscription};
+use super::{paho, retired};
+use aside::{Finding, Job};
+use attempt::first_version;
 use crossbeam_channel::{Receiver, Sender};
 use openssl::rand::rand_bytes;
 use paho_mqtt as mqtt;
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use under_way::Operation;
 
-/// How long the broker may take to answer a SUBSCRIBE.
-const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a DISCONNECT may take.
+/// How long a DISCONNECT may take. The link thread waits for it, its owner does not.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the owner of the link wants.
@@ -37,13 +41,22 @@ pub enum Signal {
         generation: u64,
         reason: String,
     },
+    /// What was to be done aside is done.
+    Found(Finding),
 }
 
 enum State {
     Waiting {
         until: Instant,
     },
+    /// The gate is being asked.
+    AtTheGate,
     Connecting,
+    /// The attempt has failed with this error of paho's; why is being looked for. `may_fall_back`: an older version may do.
+    Explaining {
+        error: String,
+        may_fall_back: bool,
+    },
     Subscribing {
         until: Instant,
     },
@@ -52,6 +65,8 @@ enum State {
     Closing {
         until: Instant,
     },
+    /// Closed while connecting: what comes of it is disconnected.
+    Abandoned,
     Ended,
 }
 
@@ -75,17 +90,25 @@ pub struct Worker {
     next_operation: u64,
     publishing: usize,
     queue: VecDeque<Publication>,
+    has_gate: bool,
+    jobs: Sender<Job>,
+    /// Dropped when nothing is left that whoever closed the link should wait for.
+    farewell: Option<Sender<()>>,
 }
 
 impl Worker {
-    pub fn new(
-        config: Config,
+    pub fn start(
+        mut config: Config,
         on_event: Box<dyn Fn(Event) + Send + Sync>,
         signals: Sender<Signal>,
         inbox: Receiver<Signal>,
-    ) -> Worker {
+        farewell: Sender<()>,
+    ) -> io::Result<Worker> {
+        let gate = config.gate.take();
+        let has_gate = gate.is_some();
+        let jobs = aside::start(config.settings.clone(), gate, signals.clone())?;
         let version = first_version(config.settings.version);
-        Worker {
+        Ok(Worker {
             backoff: Backoff::new(config.longest_wait),
             config,
             on_event: Arc::from(on_event),
@@ -102,7 +125,10 @@ impl Worker {
             next_operation: 0,
             publishing: 0,
             queue: VecDeque::new(),
-        }
+            has_gate,
+            jobs,
+            farewell: Some(farewell),
+        })
     }
 
     pub fn run(mut self) {
@@ -117,11 +143,13 @@ impl Worker {
                 Some(Signal::Completed(operation)) => self.completed(operation),
                 Some(Signal::Down { generation, reason }) if generation == self.generation => self.lost(reason),
                 Some(Signal::Down { .. }) => {}
+                Some(Signal::Found(finding)) => self.found(finding),
                 None => self.time_is_up(),
             }
             self.publish_queued();
             self.disconnect_when_settled();
         }
+        drop(self.farewell.take());
         if let Some(client) = self.client.take() {
             retired::keep(client);
         }
@@ -131,7 +159,7 @@ impl Worker {
     fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::Waiting { until } | State::Subscribing { until } | State::Closing { until } => Some(until),
-            State::Connecting | State::Up | State::Ended => None,
+            _ => None,
         }
     }
 
@@ -140,7 +168,7 @@ impl Worker {
             State::Waiting { .. } => self.attempt(),
             State::Subscribing { .. } => self.lost("the broker does not answer SUBSCRIBE".to_owned()),
             State::Closing { .. } => self.disconnect(),
-            State::Connecting | State::Up | State::Ended => {}
+            _ => {}
         }
     }
 
@@ -149,7 +177,7 @@ impl Worker {
             Order::Publish(publication) => match self.state {
                 // Messages of a kept session arrive before it is up, and with them what they are answered with.
                 State::Connecting | State::Subscribing { .. } | State::Up => self.queue.push_back(publication),
-                State::Waiting { .. } | State::Closing { .. } | State::Ended => {}
+                _ => {}
             },
             Order::Subscribe(filter, qos) => {
                 if self.takes_subscriptions()
@@ -175,6 +203,12 @@ impl Worker {
                     State::Up => {}
                     // Connected, so that only a DISCONNECT keeps the will from being sent.
                     State::Subscribing { .. } => return self.disconnect(),
+                    // paho does not let an attempt be taken back. There is nothing to say, so nobody waits.
+                    State::Connecting => {
+                        drop(self.farewell.take());
+                        self.state = State::Abandoned;
+                        return;
+                    }
                     _ => {
                         self.state = State::Ended;
                         return;
@@ -191,129 +225,6 @@ impl Worker {
         matches!(self.state, State::Subscribing { .. } | State::Up)
     }
 
-    // ---- connecting ----
-
-    fn attempt(&mut self) {
-        match self.config.gate.as_mut().map_or(Gate::Open, |gate| gate()) {
-            Gate::Open => self.connect(),
-            Gate::Barred(why) => {
-                self.emit(Event::Barred { why });
-                self.end_or_wait(self.conn == 0);
-            }
-            Gate::Unknown(failure) => self.failed(failure),
-        }
-    }
-
-    fn connect(&mut self) {
-        self.generation += 1;
-        let options = match paho::connect_options(&self.config, self.version, self.conn + 1) {
-            Ok(options) => options,
-            Err(failure) => return self.failed(failure),
-        };
-        let client = match paho::create(&self.config, self.version) {
-            Ok(client) => client,
-            Err(error) => return self.failed(probe::explain(&self.config.settings, &error.to_string())),
-        };
-        self.set_callbacks(&client);
-        let token = client.connect(options);
-        self.forget_operations();
-        if let Some(before) = self.client.replace(client) {
-            retired::keep(before);
-        }
-        retired::free_rested();
-        self.state = State::Connecting;
-        self.watch(Operation::Connect(token));
-    }
-
-    fn set_callbacks(&self, client: &mqtt::AsyncClient) {
-        let on_event = self.on_event.clone();
-        client.set_message_callback(move |_, message| {
-            // Without a message it is paho's way to say that the stream ends; that comes as Down.
-            if let Some(message) = message {
-                on_event(paho::arrived(&message));
-            }
-        });
-        let generation = self.generation;
-        let signals = self.signals.clone();
-        client.set_connection_lost_callback(move |_| {
-            let reason = BROKE.to_owned();
-            let _ = signals.send(Signal::Down { generation, reason });
-        });
-        let signals = self.signals.clone();
-        client.set_disconnected_callback(move |_, _, code| {
-            let reason = format!("ended by the broker: {code}");
-            let _ = signals.send(Signal::Down { generation, reason });
-        });
-    }
-
-    fn connected(&mut self, result: mqtt::Result<mqtt::ServerResponse>) {
-        let response = match result {
-            Ok(response) => response,
-            Err(error) => return self.refused(error),
-        };
-        self.conn += 1;
-        let session_present = response.connect_response().is_some_and(|connect| connect.session_present);
-        self.session_present = session_present;
-        match &self.client {
-            Some(client) if !self.config.subscriptions.is_empty() => {
-                // Again even where the session is there: the set of filters may have changed since it was made.
-                let token = paho::subscribe(client, &self.config.subscriptions, self.version);
-                let filters = self.config.subscriptions.iter().map(|known| known.filter.clone()).collect();
-                self.state = State::Subscribing { until: Instant::now() + SUBSCRIBE_TIMEOUT };
-                self.watch(Operation::SubscribeAll(token, filters));
-            }
-            _ => self.up(Vec::new()),
-        }
-    }
-
-    fn up(&mut self, refused: Vec<String>) {
-        self.state = State::Up;
-        self.up_since = Some(Instant::now());
-        self.publish_queued();
-        let version = if self.version >= mqtt::MQTT_VERSION_5 { Version::V5 } else { Version::V311 };
-        // The SUBSCRIBE, or CONNECT, was the last thing written, if not for another connection of this process.
-        let tls = self.config.settings.tls.as_ref().and_then(|_| tls_in_use());
-        let (session_present, conn) = (self.session_present, self.conn);
-        self.emit(Event::Connected { session_present, version, conn, refused, tls });
-    }
-
-    /// The attempt failed at or after the TCP connection; an older version may do.
-    fn refused(&mut self, error: mqtt::Error) {
-        let may_fall_back = self.config.settings.version == Version::Auto && self.version >= mqtt::MQTT_VERSION_5;
-        if may_fall_back && paho::wants_older_version(&error) {
-            return self.fall_back();
-        }
-        let failure = match paho::connack(&error) {
-            Some(code) => Failure::connack(code),
-            None => match probe::walk(&self.config.settings) {
-                Err(failure) => failure,
-                // The walk speaks 3.1.1: some brokers wait for ever in a CONNECT of 5, which they read as one of 3.1.1.
-                Ok(()) if may_fall_back => return self.fall_back(),
-                Ok(()) => probe::unexplained(&self.config.settings, &error.to_string()),
-            },
-        };
-        self.version = first_version(self.config.settings.version);
-        self.failed(failure);
-    }
-
-    fn fall_back(&mut self) {
-        self.version = mqtt::MQTT_VERSION_3_1_1;
-        self.connect();
-    }
-
-    fn failed(&mut self, failure: Failure) {
-        let hopeless = self.conn == 0 && (failure.is_lasting() || !self.config.patient);
-        self.emit(Event::Failed(failure));
-        self.end_or_wait(hopeless);
-    }
-
-    fn end_or_wait(&mut self, ends: bool) {
-        match ends {
-            true => self.state = State::Ended,
-            false => self.wait(),
-        }
-    }
-
     fn lost(&mut self, reason: String) {
         match self.state {
             State::Up | State::Subscribing { .. } => {
@@ -326,7 +237,7 @@ impl Worker {
             }
             State::Closing { .. } => self.state = State::Ended,
             // While connecting the token tells; in the other states there is no connection.
-            State::Connecting | State::Waiting { .. } | State::Ended => {}
+            _ => {}
         }
     }
 
@@ -358,12 +269,5 @@ impl Worker {
 
     fn emit(&self, event: Event) {
         (self.on_event)(event);
-    }
-}
-
-fn first_version(version: Version) -> u32 {
-    match version {
-        Version::Auto | Version::V5 => mqtt::MQTT_VERSION_5,
-        Version::V311 => mqtt::MQTT_VERSION_3_1_1,
     }
 }

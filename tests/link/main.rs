@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod faults;
 #[cfg(target_os = "linux")]
 mod guard;
 
