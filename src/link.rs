@@ -23,6 +23,7 @@ mod paho;
 pub mod probe;
 mod retired;
 pub mod settings;
+mod topic;
 mod worker;
 
 pub use failure::{Failure, FailureKind};

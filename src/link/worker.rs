@@ -8,7 +8,7 @@ mod under_way;
 
 use super::backoff::Backoff;
 use super::{Config, Event, Publication, Qos, Subscription};
-use super::{paho, retired};
+use super::{paho, retired, topic};
 use aside::{Finding, Job};
 use attempt::first_version;
 use crossbeam_channel::{Receiver, Sender};
@@ -107,6 +107,7 @@ impl Worker {
         let gate = config.gate.take();
         let has_gate = gate.is_some();
         let jobs = aside::start(config.settings.clone(), gate, signals.clone())?;
+        config.subscriptions.retain(|known| is_fit(&known.filter, topic::fault_of_filter(&known.filter)));
         let version = first_version(config.settings.version);
         Ok(Worker {
             backoff: Backoff::new(config.longest_wait),
@@ -175,10 +176,14 @@ impl Worker {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Publish(publication) => match self.state {
+                _ if !self.may_be_published(&publication) => {}
                 // Messages of a kept session arrive before it is up, and with them what they are answered with.
                 State::Connecting | State::Subscribing { .. } | State::Up => self.queue.push_back(publication),
                 _ => {}
             },
+            Order::Subscribe(filter, _) if !is_fit(&filter, topic::fault_of_filter(&filter)) => {
+                self.emit(Event::Refused { filter });
+            }
             Order::Subscribe(filter, qos) => {
                 if self.takes_subscriptions()
                     && let Some(client) = &self.client
@@ -214,10 +219,18 @@ impl Worker {
                         return;
                     }
                 }
-                self.queue.extend(last);
+                self.queue.extend(last.filter(|last| self.may_be_published(last)));
                 self.state = State::Closing { until: Instant::now() + within };
             }
         }
+    }
+
+    fn may_be_published(&self, publication: &Publication) -> bool {
+        let fault = topic::fault_of_name(&publication.topic);
+        if let (Some(fault), Some(ticket)) = (fault, publication.ticket) {
+            self.emit(Event::Rejected { ticket, reason: format!("not a topic: {fault}") });
+        }
+        is_fit(&publication.topic, fault)
     }
 
     /// While subscribing too: the request that is under way does not name what is ordered now.
@@ -270,4 +283,12 @@ impl Worker {
     fn emit(&self, event: Event) {
         (self.on_event)(event);
     }
+}
+
+/// Says why not.
+fn is_fit(topic: &str, fault: Option<&str>) -> bool {
+    if let Some(fault) = fault {
+        log::warn!("{topic:?} is not a topic, and does not go to the broker: {fault}");
+    }
+    fault.is_none()
 }

@@ -1,12 +1,31 @@
 //! The link where something stands still, or is silently dropped: its owner is not kept waiting, and others go on.
 
-use crate::support::PATIENCE;
+use crate::support::{Broker, PATIENCE};
 use crate::{config, open, packet, publication, settings};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use mqttchat::link::{Config, Gate};
+use mqttchat::link::{Config, Event, Gate, Qos};
 use std::io::Write;
 use std::net::TcpListener;
 use std::thread;
+use std::time::{Duration, Instant};
+
+/// The next event that `wanted` takes; the events before it.
+#[track_caller]
+fn wait_for(events: &Receiver<Event>, within: Duration, what: &str, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
+    let deadline = Instant::now() + within;
+    let mut passed = Vec::new();
+    while let Ok(event) = events.recv_deadline(deadline) {
+        if wanted(&event) {
+            return passed;
+        }
+        passed.push(event);
+    }
+    panic!("no {what} came, only {passed:#?}");
+}
+
+fn is_published(ticket: u64) -> impl Fn(&Event) -> bool {
+    move |event| matches!(event, Event::Published { ticket: known } if *known == ticket)
+}
 
 #[test]
 fn closing_does_not_wait_for_the_gate() {
@@ -47,4 +66,26 @@ fn a_connection_that_comes_after_the_close_is_ended() {
     link.close(None, PATIENCE);
     go_on.send(()).expect("the broker goes on");
     assert_eq!(end.recv_timeout(PATIENCE), Ok(Some(14)), "DISCONNECT, so that no will is sent");
+}
+
+#[test]
+fn what_mqtt_forbids_does_not_reach_the_broker() {
+    let broker = Broker::start();
+    let (link, events) = open(config(settings(broker.port()), &["a/#", "a/\u{ffff}/#"]));
+    wait_for(&events, PATIENCE, "connection", |event| matches!(event, Event::Connected { .. }));
+    let forbidden = ["", "a/\0", "a/\n", "a/\u{ffff}", "a/\u{1fffe}", "a/\u{fdd0}", "a/+", "a/#"];
+    for (ticket, topic) in (1..).zip(forbidden) {
+        link.publish(publication(topic, "x", Some(ticket)));
+        let rejected = |event: &Event| matches!(event, Event::Rejected { ticket: known, .. } if *known == ticket);
+        let before = wait_for(&events, PATIENCE, "refusal", rejected);
+        assert!(before.is_empty(), "{topic:?}: {before:?}");
+    }
+    link.publish(publication(&"x".repeat(65_536), "x", None));
+    link.subscribe("b/\u{ffff}".to_owned(), Qos::AtLeastOnce);
+    let before = wait_for(&events, PATIENCE, "refusal", |event| matches!(event, Event::Refused { .. }));
+    assert!(before.is_empty(), "{before:?}");
+    link.publish(publication("b", "x", Some(99)));
+    let before = wait_for(&events, PATIENCE, "acknowledgement", is_published(99));
+    assert!(before.is_empty(), "{before:?}");
+    link.close(Some(publication("a/\u{ffff}", "x", None)), PATIENCE);
 }

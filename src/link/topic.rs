@@ -1,0 +1,49 @@
+//! Pure: whether a topic may be sent to a broker. The worker asks before anything goes to paho: for a topic that MQTT
+//! forbids, a broker ends the connection, and with it everything else that is under way.
+
+/// The longest string of MQTT, in bytes.
+const LONGEST: usize = u16::MAX as usize;
+
+/// Why nothing may be published with this topic name.
+pub fn fault_of_name(name: &str) -> Option<&'static str> {
+    if name.contains(['+', '#']) { Some("it holds a wildcard") } else { fault_of_filter(name) }
+}
+
+/// Why nothing may be subscribed to with this topic filter. Where wildcards stand in it is its maker's business.
+pub fn fault_of_filter(filter: &str) -> Option<&'static str> {
+    match filter {
+        "" => Some("it is empty"),
+        _ if filter.len() > LONGEST => Some("it is too long"),
+        _ if filter.contains(|c: char| c.is_control() || is_noncharacter(c)) => {
+            Some("it holds a control character or a noncharacter")
+        }
+        _ => None,
+    }
+}
+
+/// Of Unicode's 66, over which Mosquitto ends a connection too. The names of the chat hold none; this floor knows no names.
+fn is_noncharacter(c: char) -> bool {
+    let in_plane = u32::from(c) % 0x1_0000;
+    in_plane >= 0xFFFE || ('\u{FDD0}'..='\u{FDEF}').contains(&c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_mqtt_forbids_is_found() {
+        for topic in ["", "a\0b", "a\nb", "a\u{7f}", "a\u{85}", "a/\u{ffff}", "a/\u{fdd0}", "a/\u{10fffe}"] {
+            assert!(fault_of_name(topic).is_some() && fault_of_filter(topic).is_some(), "{topic:?}");
+        }
+        for filter in ["a/+/b", "a/#"] {
+            assert!(fault_of_name(filter).is_some() && fault_of_filter(filter).is_none(), "{filter}");
+        }
+        for topic in ["chat/messages/alice", "a b", "/", "chat/messages/日本", "a/\u{fdcf}\u{fdf0}\u{fffd}\u{10000}"]
+        {
+            assert_eq!((fault_of_name(topic), fault_of_filter(topic)), (None, None), "{topic:?}");
+        }
+        assert_eq!(fault_of_name(&"x".repeat(LONGEST)), None);
+        assert!(fault_of_name(&"x".repeat(LONGEST + 1)).is_some());
+    }
+}
