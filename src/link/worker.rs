@@ -14,9 +14,10 @@ use attempt::first_version;
 use crossbeam_channel::{Receiver, Sender};
 use openssl::rand::rand_bytes;
 use paho_mqtt as mqtt;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use under_way::Operation;
 
@@ -79,6 +80,8 @@ pub struct Worker {
     client: Option<mqtt::AsyncClient>,
     /// Counts clients, so that a callback of an earlier one is not taken for one of the present one.
     generation: u64,
+    /// The generation whose messages are passed on, for the callbacks; 0: none.
+    heard: Arc<AtomicU64>,
     version: u32,
     /// Connections made so far.
     conn: u32,
@@ -88,7 +91,8 @@ pub struct Worker {
     backoff: Backoff,
     operations: HashMap<u64, Operation>,
     next_operation: u64,
-    publishing: usize,
+    /// Publications under way, by the numbers of their operations, and since when: oldest first.
+    publishing: BTreeMap<u64, Instant>,
     queue: VecDeque<Publication>,
     has_gate: bool,
     jobs: Sender<Job>,
@@ -118,13 +122,14 @@ impl Worker {
             state: State::Waiting { until: Instant::now() },
             client: None,
             generation: 0,
+            heard: Arc::default(),
             version,
             conn: 0,
             session_present: false,
             up_since: None,
             operations: HashMap::new(),
             next_operation: 0,
-            publishing: 0,
+            publishing: BTreeMap::new(),
             queue: VecDeque::new(),
             has_gate,
             jobs,
@@ -160,6 +165,7 @@ impl Worker {
     fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::Waiting { until } | State::Subscribing { until } | State::Closing { until } => Some(until),
+            State::Up => self.next_given_up(),
             _ => None,
         }
     }
@@ -167,7 +173,8 @@ impl Worker {
     fn time_is_up(&mut self) {
         match self.state {
             State::Waiting { .. } => self.attempt(),
-            State::Subscribing { .. } => self.lost("the broker does not answer SUBSCRIBE".to_owned()),
+            State::Subscribing { .. } => self.give_up("the broker does not answer SUBSCRIBE"),
+            State::Up => self.give_places_back(),
             State::Closing { .. } => self.disconnect(),
             _ => {}
         }
@@ -238,6 +245,16 @@ impl Worker {
         matches!(self.state, State::Subscribing { .. } | State::Up)
     }
 
+    /// The connection is there and of no use: it ends, and nothing that still comes by it is heard.
+    fn give_up(&mut self, reason: &str) {
+        self.heard.store(0, Ordering::Relaxed);
+        if let Some(client) = &self.client {
+            // Whether it arrives does not matter.
+            drop(client.disconnect(None));
+        }
+        self.lost(reason.to_owned());
+    }
+
     fn lost(&mut self, reason: String) {
         match self.state {
             State::Up | State::Subscribing { .. } => {
@@ -266,7 +283,7 @@ impl Worker {
     // ---- ending ----
 
     fn disconnect_when_settled(&mut self) {
-        if matches!(self.state, State::Closing { .. }) && self.publishing == 0 && self.queue.is_empty() {
+        if matches!(self.state, State::Closing { .. }) && self.publishing.is_empty() && self.queue.is_empty() {
             self.disconnect();
         }
     }

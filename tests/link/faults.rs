@@ -3,11 +3,16 @@
 use crate::support::{Broker, PATIENCE};
 use crate::{config, open, packet, publication, settings};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use mqttchat::link::{Config, Event, Gate, Qos};
+use mqttchat::link::{Config, Event, Gate, Qos, Settings, Version};
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// Of a scripted broker, which speaks MQTT 3.1.1 and answers no ping.
+fn scripted_settings(port: u16) -> Settings {
+    Settings { keep_alive: Duration::from_secs(300), version: Version::V311, ..settings(port) }
+}
 
 /// The next event that `wanted` takes; the events before it.
 #[track_caller]
@@ -25,6 +30,23 @@ fn wait_for(events: &Receiver<Event>, within: Duration, what: &str, wanted: impl
 
 fn is_published(ticket: u64) -> impl Fn(&Event) -> bool {
     move |event| matches!(event, Event::Published { ticket: known } if *known == ticket)
+}
+
+/// A broker of MQTT 3.1.1 that does with each packet of a connection what `answer` says.
+fn scripted(mut answer: impl FnMut(&[u8], &mut TcpStream) + Send + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            while let Ok(sent) = packet(&mut stream) {
+                if sent[0] >> 4 == 1 {
+                    let _ = stream.write_all(&[0x20, 2, 0, 0]);
+                }
+                answer(&sent, &mut stream);
+            }
+        }
+    });
+    port
 }
 
 #[test]
@@ -61,7 +83,7 @@ fn a_connection_that_comes_after_the_close_is_ended() {
         let _ = stream.write_all(&[0x20, 2, 0, 0]);
         let _ = ended.send(packet(&mut stream).map(|sent| sent[0] >> 4).ok());
     });
-    let (link, _events) = open(config(settings(port), &["a"]));
+    let (link, _events) = open(config(scripted_settings(port), &["a"]));
     assert_eq!(is_accepted.recv_timeout(PATIENCE), Ok(1));
     link.close(None, PATIENCE);
     go_on.send(()).expect("the broker goes on");
@@ -88,4 +110,50 @@ fn what_mqtt_forbids_does_not_reach_the_broker() {
     let before = wait_for(&events, PATIENCE, "acknowledgement", is_published(99));
     assert!(before.is_empty(), "{before:?}");
     link.close(Some(publication("a/\u{ffff}", "x", None)), PATIENCE);
+}
+
+#[test]
+fn what_is_never_answered_gives_its_place_to_others() {
+    // It has the window full of publications, and answers none but that of this topic.
+    let port = scripted(|sent, stream| {
+        if sent[0] >> 4 == 3 && sent[4..].starts_with(b"answered") {
+            let _ = stream.write_all(&[0x40, 2, sent[12], sent[13]]);
+        }
+    });
+    let (link, events) = open(config(scripted_settings(port), &[]));
+    wait_for(&events, PATIENCE, "connection", |event| matches!(event, Event::Connected { .. }));
+    for _ in 0..1_000 {
+        link.publish(publication("dropped", "x", None));
+    }
+    link.publish(publication("answered", "x", Some(1)));
+    let before = wait_for(&events, PATIENCE * 2, "acknowledgement", is_published(1));
+    assert!(before.is_empty(), "on the same connection: {before:?}");
+}
+
+#[test]
+fn a_connection_given_up_at_subscribe_is_ended_and_not_heard() {
+    let (to_test, subscribing) = unbounded();
+    let port = scripted(move |sent, stream| {
+        let _ = match sent[0] >> 4 {
+            8 => to_test.send(Seen::Subscribe(stream.try_clone().expect("a descriptor more"))),
+            14 => to_test.send(Seen::Disconnect),
+            _ => Ok(()),
+        };
+    });
+    let (_link, events) = open(config(scripted_settings(port), &["a"]));
+    let lost = |event: &Event| matches!(event, Event::Lost { .. });
+    let Ok(Seen::Subscribe(mut stream)) = subscribing.recv_timeout(PATIENCE) else { panic!("no SUBSCRIBE came") };
+    wait_for(&events, PATIENCE, "loss", lost);
+    // Where it is closed already nobody can hear it either.
+    let _ = stream.write_all(b"\x30\x04\0\x01ax");
+    assert!(matches!(subscribing.recv_timeout(PATIENCE), Ok(Seen::Disconnect)));
+    let before = wait_for(&events, PATIENCE, "loss of the next one", lost);
+    assert!(!before.iter().any(|event| matches!(event, Event::Message(_))), "{before:?}");
+}
+
+/// What a scripted broker was sent.
+enum Seen {
+    /// On this connection.
+    Subscribe(TcpStream),
+    Disconnect,
 }

@@ -3,6 +3,7 @@
 use super::{Finding, Job, Operation, Signal, State, Worker};
 use crate::link::{BROKE, Event, Failure, Gate, Version, paho, probe, retired, tls_in_use};
 use paho_mqtt as mqtt;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long the broker may take to answer a SUBSCRIBE.
@@ -66,14 +67,17 @@ impl Worker {
     }
 
     fn set_callbacks(&self, client: &mqtt::AsyncClient) {
-        let on_event = self.on_event.clone();
+        let generation = self.generation;
+        self.heard.store(generation, Ordering::Relaxed);
+        let (on_event, heard) = (self.on_event.clone(), self.heard.clone());
         client.set_message_callback(move |_, message| {
             // Without a message it is paho's way to say that the stream ends; that comes as Down.
-            if let Some(message) = message {
+            if let Some(message) = message
+                && heard.load(Ordering::Relaxed) == generation
+            {
                 on_event(paho::arrived(&message));
             }
         });
-        let generation = self.generation;
         let signals = self.signals.clone();
         client.set_connection_lost_callback(move |_| {
             let reason = BROKE.to_owned();

@@ -9,9 +9,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 
 /// Publications under way at a time; what is above waits in the worker's queue.
 const WINDOW: usize = 1_000;
+/// How long a publication may keep its place in the window without an answer. On a connection that works the broker
+/// acknowledges, or the connection breaks; but paho may give one up without a word, and so may a broker. Its sender waits
+/// as long before it gives the message again.
+const UNANSWERED: Duration = Duration::from_secs(30);
 
 /// What a token tells of when it completes.
 pub(super) enum Operation {
@@ -30,13 +35,13 @@ impl Worker {
         if !matches!(self.state, State::Up | State::Closing { .. }) {
             return;
         }
-        while self.publishing < WINDOW
+        while self.publishing.len() < WINDOW
             && let Some(client) = &self.client
             && let Some(publication) = self.queue.pop_front()
         {
             match client.try_publish(paho::message(&publication)) {
                 Ok(token) => {
-                    self.publishing += 1;
+                    self.publishing.insert(self.next_operation, Instant::now());
                     self.watch(Operation::Publish(token, publication.ticket));
                 }
                 // Whoever needs it published still has it and gives it again; a broken connection is told by Down.
@@ -70,7 +75,7 @@ impl Worker {
                     self.operations.remove(&number);
                     match refused {
                         Some(refused) => self.up(refused),
-                        None => self.lost("the broker did not answer SUBSCRIBE".to_owned()),
+                        None => self.give_up("the broker did not answer SUBSCRIBE"),
                     }
                 }
             }
@@ -92,14 +97,14 @@ impl Worker {
                 let ticket = *ticket;
                 if let Poll::Ready(result) = Pin::new(token).poll(&mut context) {
                     self.operations.remove(&number);
+                    self.publishing.remove(&number);
                     self.published(ticket, result);
                 }
             }
         }
     }
 
-    fn published(&mut self, ticket: Option<u64>, result: mqtt::Result<()>) {
-        self.publishing -= 1;
+    fn published(&self, ticket: Option<u64>, result: mqtt::Result<()>) {
         match (result, ticket) {
             (Ok(()), Some(ticket)) => self.emit(Event::Published { ticket }),
             // A reason code is the broker's answer; any other error leaves open whether it has the message.
@@ -110,10 +115,27 @@ impl Worker {
         }
     }
 
+    /// When [`Worker::give_places_back`] has something to do.
+    pub(super) fn next_given_up(&self) -> Option<Instant> {
+        self.publishing.first_key_value().map(|(_, since)| *since + UNANSWERED)
+    }
+
+    /// Lets others take the places of publications that nobody will answer any more.
+    pub(super) fn give_places_back(&mut self) {
+        let now = Instant::now();
+        while let Some(first) = self.publishing.first_entry()
+            && now.saturating_duration_since(*first.get()) >= UNANSWERED
+        {
+            log::debug!("a publication was not answered within {} s", UNANSWERED.as_secs());
+            let (number, _) = first.remove_entry();
+            self.operations.remove(&number);
+        }
+    }
+
     pub(super) fn forget_operations(&mut self) {
         self.operations.clear();
         self.queue.clear();
-        self.publishing = 0;
+        self.publishing.clear();
     }
 }
 
