@@ -45,7 +45,8 @@ impl Comings {
                 side.lost.push(nick.clone());
             }
         }
-        side.more += notice.count.unwrap_or(1).saturating_sub(named.len() as u64);
+        // Anybody can put any number in.
+        side.more = side.more.saturating_add(notice.count.unwrap_or(1).saturating_sub(named.len() as u64));
         self.online = notice.online_users.or(self.online);
     }
 
@@ -86,7 +87,7 @@ impl Side {
             if self.lost.contains(nick) { format!("{shown} (timed out)") } else { shown.into_owned() }
         };
         let names = self.nicks.iter().take(NAMES).map(name).collect::<Vec<_>>().join(", ");
-        let more = self.more + self.nicks.len().saturating_sub(NAMES) as u64;
+        let more = self.more.saturating_add(self.nicks.len().saturating_sub(NAMES) as u64);
         let others = if more == 1 { "other" } else { "others" };
         match (names.is_empty(), more) {
             (true, 0) => None,
@@ -162,5 +163,18 @@ mod tests {
         comings.add(Instant::now(), &merged);
         assert!(comings.name(&nick("BOB")) && !comings.name(&nick("carol")));
         assert_eq!(comings.take().as_deref(), Some("+ alice, bob and 1 other  (40 online)"));
+    }
+    #[test]
+    fn forged_counts_do_not_overflow() {
+        let mut comings = Comings::default();
+        let names: Vec<String> = (1..=13).map(|number| format!("u{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for sign in ['+', '-'] {
+            comings.add(Instant::now(), &notice(sign, &["alice"], u64::MAX));
+            comings.add(Instant::now(), &notice(sign, &names, u64::MAX));
+            comings.add(Instant::now(), &notice(sign, &["bob", "carol"], u64::MAX));
+        }
+        let line = comings.take().unwrap();
+        assert_eq!(line.matches(&u64::MAX.to_string()).count(), 2, "{line}");
     }
 }
