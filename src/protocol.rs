@@ -21,7 +21,7 @@ pub mod topics;
 
 pub use chat::{Chat, Private};
 pub use delivery::{Mark, Receipt, ReceiptOf, Said, Stored, Waiting};
-pub use fields::{Claim, Invalid};
+pub use fields::{Claim, Invalid, in_own_words};
 pub use history::{Cursor, Entry, History};
 pub use id::{Epoch, MessageId, SentId, Session, Token};
 pub use names::{NameError, Nick, NickKey, RoomName};

@@ -1,10 +1,16 @@
 //! docs/protocol.md cannot rot: each of its examples is read by the crate's own parsers, and its numbers are the code's.
 //!
+//! The minimal client runs.
+//!
 //! Examples stand in blocks that begin with ```` ```mqtt ````, a line each: topic, blank, payload.
+
+mod support;
 
 use mqttchat::link::PACKET_BYTES;
 use mqttchat::protocol::*;
 use serde_json::Value;
+use std::path::Path;
+use support::{Broker, PATIENCE, Program, Stream, TempDir};
 
 const PAGE: &str = include_str!("../docs/protocol.md");
 
@@ -195,4 +201,38 @@ fn the_limits_table_has_the_codes_numbers() {
         let row = format!("| {limit} | {value} |");
         assert!(PAGE.lines().any(|line| line == row), "docs/protocol.md lacks: {row}");
     }
+}
+
+#[test]
+fn the_minimal_client_talks_and_sends_receipts() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let address = broker.address();
+    let mut server = Program::start(&["server", &address, "--data-dir", data.path().to_str().expect("UTF-8")]);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    let mut alice = Program::start(&["client", &address, "--nick", "Alice", "--json", "--listen"]);
+    alice.wait_for_line(Stream::Out, "online_users", PATIENCE);
+    // One message waits for bob, and reaches him by the server.
+    alice.send_line(r#"{"message":"psst and \"so on\"","to":"bob","ref":1}"#);
+    alice.wait_for_line(Stream::Out, r#""event":"waiting""#, PATIENCE);
+    let script = data.join("chat.sh");
+    std::fs::write(&script, blocks("sh").join("\n") + "\n").expect("our own folder is writable");
+    let port = broker.port().to_string();
+    let arguments = [script.to_str().expect("UTF-8"), "bob", "127.0.0.1", &port];
+    let mut bob = Program::other(Path::new("/bin/sh"), &arguments).start();
+    bob.wait_for_line(Stream::Out, r#"*Alice* psst and "so on""#, PATIENCE);
+    let delivered = |alice: &mut Program, reference: u32| {
+        alice.wait_for_line_where(Stream::Out, "a receipt", PATIENCE, |line| {
+            line.contains(r#""event":"delivered""#) && line.contains(&format!("\"ref\":{reference}"))
+        });
+    };
+    delivered(&mut alice, 1);
+    alice.send_line(r#"{"message":"hi","to":"bob","ref":2}"#);
+    bob.wait_for_line(Stream::Out, "*Alice* hi", PATIENCE);
+    delivered(&mut alice, 2);
+    bob.wait_for_line(Stream::Out, "online: Alice, bob", PATIENCE);
+    bob.send_line("a line");
+    alice.wait_for_line(Stream::Out, r#""message":"a line""#, PATIENCE);
+    bob.close_stdin();
+    assert_eq!(bob.exit_code(PATIENCE), 0);
+    alice.wait_for_line(Stream::Out, r#""event":"user_leave""#, PATIENCE);
 }

@@ -134,7 +134,10 @@ fn a_bad_line_ends_an_import_before_its_batch() {
     lines[650] = "{\"type\":\"chat\"".to_owned();
     let file = write_lines(&folder, &lines);
     let mut program = Program::start(&["import", text(&file), "--data-dir", text(data.path())]);
-    check_failure(&mut program, &[text(&file), "line 651: EOF", "what stands in the lines to 500 is imported"]);
+    check_failure(
+        &mut program,
+        &[text(&file), "line 651: not valid JSON at column", "what stands in the lines to 500 is imported"],
+    );
     assert_eq!(export(data.path(), &[]).len(), 500);
     lines[650] = line(651, "lobby");
     let told = import(data.path(), &write_lines(&folder, &lines));

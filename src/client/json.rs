@@ -4,7 +4,7 @@ use super::command::{Command, Page, Target};
 use super::news::{News, Place, Said};
 use crate::protocol::limits::PAGE_MESSAGES;
 use crate::protocol::text;
-use crate::protocol::{Cursor, ErrorCode, History, Nick, RoomName, SearchRequest};
+use crate::protocol::{Cursor, ErrorCode, History, Nick, RoomName, SearchRequest, in_own_words};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -26,11 +26,10 @@ pub fn parse(line: &str) -> Order {
         before: Option<Cursor>,
         after: Option<Cursor>,
     }
-    let object: Map<String, Value> =
-        serde_json::from_str(line).map_err(|error| (format!("not a JSON object: {error}"), None))?;
+    let object: Map<String, Value> = serde_json::from_str(line).map_err(|_| ("not a JSON object".to_owned(), None))?;
     let reference = object.get("ref").cloned();
     let refuse = |text: String| (text, reference.clone());
-    let fields: Fields = serde_json::from_value(Value::Object(object)).map_err(|error| refuse(error.to_string()))?;
+    let fields: Fields = serde_json::from_value(Value::Object(object)).map_err(|error| refuse(in_own_words(&error)))?;
     let room = fields.room.as_deref().map(RoomName::parse).transpose();
     let room = room.map_err(|error| refuse(format!("not a room: {error}")))?;
     let to = fields.to.as_deref().map(Nick::parse).transpose();
@@ -223,7 +222,7 @@ mod tests {
         check("hello", Err("not a JSON object"));
         check("[]", Err("not a JSON object"));
         check("{}", Err("either message or command"));
-        check(r#"{"message":1}"#, Err("invalid type"));
+        check(r#"{"message":1}"#, Err("a field has a wrong form"));
         check(r#"{"message":"hi","command":"quit"}"#, Err("either message or command"));
         check(r#"{"message":"hi","room":"dev","to":"bob"}"#, Err("either room or to"));
         check(r#"{"message":"hi","to":"+"}"#, Err("not a nick"));

@@ -1,7 +1,7 @@
 //! What people say: chat messages to a room, and direct messages.
 
-use super::fields::{self, Invalid, is_false, lenient, sent_id};
-use super::id::{SentId, Session};
+use super::fields::{self, Invalid, Maybe, is_false, lenient};
+use super::id::{MAX_SEQ, SentId, Session};
 use super::names::{Nick, RoomName};
 use super::text;
 use super::timestamp::Timestamp;
@@ -48,10 +48,11 @@ struct Fields {
     to: Option<Nick>,
     #[serde(default, deserialize_with = "lenient")]
     timestamp: Option<Timestamp>,
-    #[serde(default, deserialize_with = "lenient")]
-    session: Option<Session>,
-    #[serde(default, deserialize_with = "lenient")]
-    seq: Option<u64>,
+    // Of a wrong form, they make no message without an id: whoever sends one again would have it stored again.
+    #[serde(default)]
+    session: Option<Maybe<Session>>,
+    #[serde(default)]
+    seq: Option<Maybe<u64>>,
     #[serde(default, deserialize_with = "lenient")]
     action: Option<bool>,
     #[serde(default, deserialize_with = "lenient")]
@@ -98,14 +99,31 @@ fn read(payload: &[u8], kind: &str) -> Result<Option<(Fields, Nick, String)>, In
     }
 }
 
+/// The id of a message, which names both its session and its number.
+fn sent_id(session: Option<Maybe<Session>>, seq: Option<Maybe<u64>>) -> Result<Option<SentId>, Invalid> {
+    let malformed = |text: &str| Invalid::Malformed(text.to_owned());
+    let session = match session {
+        Some(Maybe::Other(_)) => return Err(malformed("`session` must be 12 characters of a-z and 0-9")),
+        Some(Maybe::Fits(session)) => Some(session),
+        None => None,
+    };
+    let seq = match seq {
+        Some(Maybe::Fits(seq)) if (1..=MAX_SEQ).contains(&seq) => Some(seq),
+        Some(_) => return Err(malformed("`seq` must be a whole number from 1 to 9007199254740992")),
+        None => None,
+    };
+    Ok(session.zip(seq).and_then(|(session, seq)| SentId::new(session, seq)))
+}
+
 impl Chat {
     /// Reads a message that came on the topic of `room`, which wins over the payload's own. `Ok(None)`: another type.
     pub fn parse(payload: &[u8], room: RoomName) -> Result<Option<Chat>, Invalid> {
-        Ok(read(payload, "chat")?.map(|(fields, nick, text)| Chat {
+        let Some((fields, nick, text)) = read(payload, "chat")? else { return Ok(None) };
+        Ok(Some(Chat {
             nick,
             text,
             timestamp: fields.timestamp,
-            id: sent_id(fields.session, fields.seq),
+            id: sent_id(fields.session, fields.seq)?,
             room,
             action: fields.action.unwrap_or(false),
             late: fields.late.unwrap_or(false),
@@ -137,7 +155,7 @@ impl Private {
             to: fields.to.ok_or_else(|| missing("to"))?,
             text,
             timestamp: fields.timestamp,
-            id: sent_id(fields.session, fields.seq),
+            id: sent_id(fields.session, fields.seq)?,
             action: fields.action.unwrap_or(false),
             late: fields.late.unwrap_or(false),
         }))

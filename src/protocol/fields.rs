@@ -3,8 +3,9 @@
 use super::id::{MessageId, SentId, Session, Token};
 use super::limits::PAYLOAD_BYTES;
 use super::names::Nick;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{self, DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
 use std::fmt;
 
 /// Why a payload is not valid. `Display` is for a log line or an `error` reply.
@@ -12,7 +13,7 @@ use std::fmt;
 pub enum Invalid {
     /// Above [`PAYLOAD_BYTES`]: dropped unread.
     TooLarge,
-    /// Not a JSON object with the fields it must have.
+    /// Not a JSON object with the fields it must have; why, in our own words.
     Malformed(String),
     /// The message is longer than a chat takes.
     TextTooLong,
@@ -44,11 +45,48 @@ pub fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Invalid> {
     if payload.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
         return Err(Invalid::Malformed("not a JSON object".to_owned()));
     }
-    serde_json::from_slice(payload).map_err(|error| {
-        // Where in the payload helps nobody who does not see it.
-        let text = error.to_string();
-        Invalid::Malformed(text.split(" at line ").next().unwrap_or(&text).to_owned())
-    })
+    serde_json::from_slice(payload).map_err(|error| Invalid::Malformed(in_own_words(&error)))
+}
+
+/// Marks our own words in an error of the JSON parser, which keeps a text and nothing else. None of its own begins so.
+const OWN: char = '\0';
+
+/// An error of a field in words for whoever wrote the payload.
+pub fn wrong<E: de::Error>(words: impl fmt::Display) -> E {
+    E::custom(format_args!("{OWN}{words}"))
+}
+
+/// The parser's own words are about its types, and change with its version: nobody outside is to read them.
+pub fn in_own_words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    // Where in the payload helps nobody who does not see it.
+    let text = text.split(" at line ").next().unwrap_or(&text);
+    let field = |before: &str| text.strip_prefix(before)?.strip_suffix('`');
+    match (text.strip_prefix(OWN), field("missing field `"), field("duplicate field `")) {
+        (Some(own), ..) => own.to_owned(),
+        (_, Some(name), _) => format!("`{name}` is missing"),
+        (_, _, Some(name)) => format!("`{name}` is there twice"),
+        _ if error.is_data() => "a field has a wrong form".to_owned(),
+        _ => "not valid JSON".to_owned(),
+    }
+}
+
+/// A field that is a string which `parse` takes. `wanted`: what is said of another type.
+pub fn from_text<'de, D: Deserializer<'de>, T, W: fmt::Display>(
+    deserializer: D,
+    wanted: &str,
+    parse: impl FnOnce(&str) -> Result<T, W>,
+) -> Result<T, D::Error> {
+    // An error is that of a missing field here, or of the JSON.
+    match Maybe::<Cow<str>>::deserialize(deserializer)? {
+        Maybe::Fits(text) => parse(&text).map_err(wrong),
+        Maybe::Other(_) => Err(wrong(wanted)),
+    }
+}
+
+/// How many messages a request wants at most.
+pub fn limit<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer).map_err(|_| wrong("`limit` must be a whole number"))
 }
 
 /// Writes a payload. Serialising these types to memory cannot fail: they hold strings, numbers and lists of them.
@@ -72,9 +110,10 @@ pub fn lenient_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer
     })
 }
 
+/// A value that may have a wrong form.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Maybe<T> {
+pub enum Maybe<T> {
     Fits(T),
     Other(IgnoredAny),
 }
@@ -97,16 +136,13 @@ pub fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// The id of a message that names both its session and its number.
-pub fn sent_id(session: Option<Session>, seq: Option<u64>) -> Option<SentId> {
-    SentId::new(session?, seq?)
-}
-
 /// Who a payload claims to come from, read from one that need not be valid: to answer its sender, and to warn once per sender.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Claim {
     pub nick: Option<Nick>,
     pub session: Option<Session>,
+    /// It names a session, of whatever form: an original client's payload does not.
+    pub has_session: bool,
     pub token: Option<Token>,
     /// The message that it is, where it is one.
     pub id: Option<MessageId>,
@@ -120,21 +156,115 @@ impl Claim {
             username: Option<Nick>,
             #[serde(default, deserialize_with = "lenient")]
             requester: Option<Nick>,
-            #[serde(default, deserialize_with = "lenient")]
-            session: Option<Session>,
+            #[serde(default)]
+            session: Option<Maybe<Session>>,
             #[serde(default, deserialize_with = "lenient")]
             seq: Option<u64>,
             #[serde(default, deserialize_with = "lenient")]
             request: Option<Token>,
         }
         match read::<Fields>(payload) {
-            Ok(fields) => Claim {
-                nick: fields.username.or(fields.requester),
-                id: sent_id(fields.session.clone(), fields.seq).map(MessageId::Sent),
-                session: fields.session,
-                token: fields.request,
-            },
+            Ok(fields) => {
+                let has_session = fields.session.is_some();
+                let session = fields.session.and_then(Maybe::fitting);
+                let id = session.clone().zip(fields.seq).and_then(|(session, seq)| SentId::new(session, seq));
+                Claim {
+                    nick: fields.username.or(fields.requester),
+                    session,
+                    has_session,
+                    token: fields.request,
+                    id: id.map(MessageId::Sent),
+                }
+            }
             Err(_) => Claim::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Chat, Presence, Private, Receipt, Request, RequestKind, RoomName};
+
+    #[track_caller]
+    fn check<T: fmt::Debug>(result: Result<T, Invalid>, words: &str) {
+        assert_eq!(result.unwrap_err().to_string(), words);
+    }
+
+    fn chat(fields: &str) -> Result<Option<Chat>, Invalid> {
+        let json = format!(r#"{{"type":"chat","username":"a","message":"x",{fields}}}"#);
+        Chat::parse(json.as_bytes(), RoomName::lobby())
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_our_own_words() {
+        let request = |json: &str, kind| Request::parse(json.as_bytes(), kind);
+        check(request("{", RequestKind::Ping), "not valid JSON");
+        check(request(r#"{"requester":"a"} x"#, RequestKind::Ping), "not valid JSON");
+        check(request("[1]", RequestKind::Ping), "not a JSON object");
+        check(request("{}", RequestKind::Ping), "`requester` is missing");
+        check(request(r#"{"requester":"a","requester":"a"}"#, RequestKind::Ping), "`requester` is there twice");
+        check(request(r#"{"requester":7}"#, RequestKind::Ping), "a name must be a string");
+        check(request(r#"{"requester":"a/b"}"#, RequestKind::Ping), "a name cannot hold /");
+        let history = |field: &str| request(&format!(r#"{{"requester":"a",{field}}}"#), RequestKind::History);
+        check(history(r#""limit":"5""#), "`limit` must be a whole number");
+        check(history(r#""limit":-1"#), "`limit` must be a whole number");
+        check(history(r#""room":"N""#), "a name cannot hold N");
+        check(history(r#""after":"x""#), "a cursor must be an epoch, a : and a number");
+        check(history(r#""before":5"#), "a cursor must be an epoch, a : and a number");
+        let search = |field: &str| request(&format!(r#"{{"requester":"a"{field}}}"#), RequestKind::Search);
+        check(search(""), "`text` is missing");
+        check(search(r#","text":[]"#), "a field has a wrong form");
+        check(search(r#","text":"x","limit":1.5"#), "`limit` must be a whole number");
+        check(Presence::parse(br#"{"action":1,"username":"a"}"#), "a field has a wrong form");
+        check(Presence::parse(br#"{"username":"a"}"#), "`action` is missing");
+        let receipt = r#"{"type":"receipt","username":"a","of":{"username":"b","id":"1"}}"#;
+        check(Receipt::parse(receipt.as_bytes()), "a message id must be a session, a - and a number");
+    }
+
+    #[test]
+    fn an_ill_formed_history_field_matters_to_history_only() {
+        let json = br#"{"requester":"a","room":"N","limit":"x","before":5,"after":"y"}"#;
+        for kind in RequestKind::ALL {
+            let of_history = [RequestKind::History, RequestKind::Search].contains(&kind);
+            assert_eq!(Request::parse(json, kind).is_err(), of_history, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_ill_formed_session_or_seq_makes_a_message_invalid() {
+        let (session, seq) = (r#""session":"k3v9x2m1q8f0""#, r#""seq":7"#);
+        let id = |fields: &str| chat(fields).unwrap().unwrap().id.map(|id| id.to_string());
+        assert_eq!(id(&format!("{session},{seq}")).as_deref(), Some("k3v9x2m1q8f0-7"));
+        assert_eq!(
+            id(&format!(r#"{session},"seq":9007199254740992"#)).as_deref(),
+            Some("k3v9x2m1q8f0-9007199254740992")
+        );
+        // One alone, and null, is no id.
+        for fields in [session, seq, &format!(r#"{session},"seq":null"#), &format!(r#""session":null,{seq}"#)] {
+            assert_eq!(id(fields), None, "{fields}");
+        }
+        let wrong_session = "`session` must be 12 characters of a-z and 0-9";
+        for bad in [r#""K3V9X2M1Q8F0""#, r#""k3v9""#, r#""""#, "7", "[]"] {
+            check(chat(&format!(r#""session":{bad},{seq}"#)), wrong_session);
+            check(chat(&format!(r#""session":{bad}"#)), wrong_session);
+        }
+        let wrong_seq = "`seq` must be a whole number from 1 to 9007199254740992";
+        for bad in ["0", "-1", "7.0", "1e3", "9007199254740993", r#""7""#, "true", "{}"] {
+            check(chat(&format!(r#"{session},"seq":{bad}"#)), wrong_seq);
+        }
+        let private = br#"{"type":"private","username":"a","to":"b","message":"x","session":"S","seq":1}"#;
+        check(Private::parse(private), wrong_session);
+        // A later version's type may mean something else by it.
+        assert_eq!(Chat::parse(br#"{"type":"new","session":7,"seq":"x"}"#, RoomName::lobby()), Ok(None));
+    }
+
+    #[test]
+    fn who_names_a_session_of_any_form_can_be_told() {
+        let claim = |json: &str| Claim::read(json.as_bytes());
+        assert!(!claim(r#"{"username":"a"}"#).has_session && !claim(r#"{"username":"a","session":null}"#).has_session);
+        let ill_formed = claim(r#"{"username":"a","session":"S","seq":1}"#);
+        assert_eq!((ill_formed.has_session, ill_formed.session, ill_formed.id), (true, None, None));
+        assert!(claim(r#"{"username":"a","session":"k3v9x2m1q8f0","seq":1}"#).id.is_some());
     }
 }

@@ -6,7 +6,6 @@ use super::limits::REPLY_BYTES;
 use super::names::{Nick, RoomName};
 use super::timestamp::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::borrow::Cow;
 use std::fmt;
 
 /// A place between two messages of a room's history, written `epoch:pos`: everything up to and with `pos` lies before it.
@@ -39,8 +38,8 @@ impl Serialize for Cursor {
 
 impl<'de> Deserialize<'de> for Cursor {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<str>::deserialize(deserializer)?;
-        Cursor::parse(&text).ok_or_else(|| serde::de::Error::custom("not a cursor"))
+        const FORM: &str = "a cursor must be an epoch, a : and a number";
+        fields::from_text(deserializer, FORM, |text| Cursor::parse(text).ok_or(FORM))
     }
 }
 

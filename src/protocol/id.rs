@@ -1,7 +1,7 @@
 //! Identifiers on the wire: sessions, message ids, request tokens and the history's epoch.
 
+use super::fields::from_text;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::borrow::Cow;
 use std::fmt;
 
 /// Crockford's base 32 in lower case: no letters that read as digits.
@@ -151,7 +151,7 @@ impl fmt::Display for MessageId {
 
 /// JSON strings in both directions, through `parse` and `Display`.
 macro_rules! as_json_string {
-    ($($name:ident)*) => { $(
+    ($($name:ident $form:literal)*) => { $(
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -160,14 +160,18 @@ macro_rules! as_json_string {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = Cow::<str>::deserialize(deserializer)?;
-                $name::parse(&text).ok_or_else(|| serde::de::Error::custom(concat!("not a ", stringify!($name))))
+                from_text(deserializer, $form, |text| $name::parse(text).ok_or($form))
             }
         }
     )* };
 }
 
-as_json_string!(Session Epoch Token MessageId);
+as_json_string!(
+    Session "a session must be 12 characters of a-z and 0-9"
+    Epoch "an epoch must be 12 characters of a-z and 0-9"
+    Token "a token must be 1 to 32 characters of A-Z, a-z, 0-9, - and _"
+    MessageId "a message id must be a session, a - and a number"
+);
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,9 @@
 //! Nicks and room names: newtypes that are checked at the border, so that `/ + #` can never reach a topic.
 
+use super::fields::from_text;
 use super::limits::NAME_CHARS;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::borrow::{Borrow, Cow};
+use std::borrow::Borrow;
 use std::fmt;
 
 /// Why a name was refused. `Display` is made for the person who typed it.
@@ -149,8 +150,7 @@ impl Serialize for Nick {
 
 impl<'de> Deserialize<'de> for Nick {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<str>::deserialize(deserializer)?;
-        Nick::parse(&text).map_err(serde::de::Error::custom)
+        from_text(deserializer, "a name must be a string", Nick::parse)
     }
 }
 
@@ -200,8 +200,7 @@ impl Serialize for RoomName {
 
 impl<'de> Deserialize<'de> for RoomName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<str>::deserialize(deserializer)?;
-        RoomName::parse(&text).map_err(serde::de::Error::custom)
+        from_text(deserializer, "a name must be a string", RoomName::parse)
     }
 }
 

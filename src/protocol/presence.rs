@@ -81,6 +81,11 @@ impl Presence {
         }))
     }
 
+    /// Its connection's number: where it tells none, that of the connection that is known of its session.
+    pub fn conn_or(&self, known: u32) -> u32 {
+        if self.conn == 0 { known } else { self.conn }
+    }
+
     pub fn to_json(&self) -> Vec<u8> {
         fields::write(self)
     }

@@ -141,7 +141,7 @@ impl HistoryRequest {
         struct Fields {
             #[serde(default)]
             room: Option<RoomName>,
-            #[serde(default)]
+            #[serde(default, deserialize_with = "fields::limit")]
             limit: Option<u64>,
             #[serde(default)]
             before: Option<Cursor>,

@@ -210,7 +210,7 @@ pub struct SearchRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<RoomName>,
     /// Messages at most, 1 to 500; `None`: the server's choice.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "fields::limit", skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// The `next` of an earlier reply: go on from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,8 @@
 //! Times on the wire: RFC 3339 with an offset, read leniently and written in one form.
 
+use super::fields::from_text;
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, SecondsFormat, Timelike};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::borrow::Cow;
 
 /// A sender's time: the text as it came, which the original's clients print, and the moment it means where it tells one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,8 +96,8 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<str>::deserialize(deserializer)?;
-        Timestamp::parse(&text).ok_or_else(|| serde::de::Error::custom("not a timestamp"))
+        const FORM: &str = "a time must be as in RFC 3339";
+        from_text(deserializer, FORM, |text| Timestamp::parse(text).ok_or(FORM))
     }
 }
 

@@ -109,8 +109,9 @@ impl Roster {
             return Arrival::New;
         };
         if let Some(known) = person.seats.iter_mut().find(|seat| seat.session == presence.session) {
+            let conn = presence.conn_or(known.conn);
             // What an earlier connection of the run still had under way changes nothing.
-            if presence.conn < known.conn {
+            if conn < known.conn {
                 return Arrival::Known;
             }
             known.heard = now;
@@ -118,10 +119,10 @@ impl Roster {
             let joins = presence.action == Action::Join;
             // A will comes after everything else of its connection but what was still under way: only a later
             // connection, or a new join of one that does not count its connections, shows that the run goes on.
-            if presence.conn > known.conn || joins {
+            if conn > known.conn || joins {
                 known.doubted_until = None;
             }
-            if presence.conn > known.conn || (joins && presence.rooms != known.rooms) {
+            if conn > known.conn || (joins && presence.rooms != known.rooms) {
                 self.changed.insert(key.clone());
             }
             // In another spelling it is the same person.
@@ -129,8 +130,8 @@ impl Roster {
                 person.nick.clone_from(&presence.nick);
                 self.changed.insert(key.clone());
             }
-            let arrival = if presence.conn > known.conn { Arrival::Back } else { Arrival::Known };
-            known.conn = presence.conn;
+            let arrival = if conn > known.conn { Arrival::Back } else { Arrival::Known };
+            known.conn = conn;
             if joins {
                 known.rooms.clone_from(&presence.rooms);
             }
@@ -150,7 +151,7 @@ impl Roster {
     /// A leave ends only its own session. True where nobody is left under that nick.
     pub fn leave(&mut self, presence: &Presence) -> bool {
         self.remove_seats(presence.nick.key(), |seat| {
-            seat.session == presence.session && (presence.conn == 0 || presence.conn >= seat.conn)
+            seat.session == presence.session && presence.conn_or(seat.conn) >= seat.conn
         })
     }
 
@@ -159,7 +160,7 @@ impl Roster {
     pub fn doubt(&mut self, presence: &Presence, now: Instant) {
         if let Some(person) = self.people.get_mut(presence.nick.key())
             && let Some(seat) = person.seats.iter_mut().find(|seat| seat.session == presence.session)
-            && presence.conn >= seat.conn
+            && presence.conn_or(seat.conn) >= seat.conn
         {
             seat.doubted_until.get_or_insert(now + WILL_DELAY);
         }

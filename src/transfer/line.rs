@@ -2,7 +2,7 @@
 
 use crate::protocol::limits::PAYLOAD_BYTES;
 use crate::protocol::text::visible_json;
-use crate::protocol::{Chat, Private, RoomName, SentId, Timestamp};
+use crate::protocol::{Chat, Private, RoomName, SentId, Timestamp, in_own_words};
 use crate::server::history::{Arrived, ArrivedDirect, Record};
 use chrono::DateTime;
 use serde::Deserialize;
@@ -57,11 +57,8 @@ pub fn read(line: &[u8]) -> Result<Record, String> {
     if line.first() != Some(&b'{') {
         return Err("it is no JSON object".to_owned());
     }
-    let fields: Fields = serde_json::from_slice(line).map_err(|error| {
-        let text = error.to_string();
-        // It is one line.
-        text.replace(" at line 1 column", " at column")
-    })?;
+    let fields: Fields = serde_json::from_slice(line)
+        .map_err(|error| format!("{} at column {}", in_own_words(&error), error.column()))?;
     let received = fields.received.as_ref().or(fields.timestamp.as_ref()).and_then(Timestamp::at);
     let received = received.ok_or("it has no `received` that is a time with an offset")?;
     let timestamp = fields.timestamp.clone().unwrap_or_else(|| Timestamp::new(received));
@@ -127,14 +124,14 @@ mod tests {
         let line = |rest: &str| format!(r#"{{"type":"chat","username":"a","message":"x"{rest}}}"#);
         check("hello", Err("no JSON object"));
         check("[1]", Err("no JSON object"));
-        check(r#"{"type":"chat""#, Err("EOF"));
-        check("{}", Err("missing field `type`"));
+        check(r#"{"type":"chat""#, Err("not valid JSON at column 14"));
+        check("{}", Err("`type` is missing at column 2"));
         check(r#"{"type":"presence","received":"2026-11-22T19:30:00Z"}"#, Err("\"presence\" is no type of message"));
         check(&line(""), Err("no `received`"));
         check(&line(r#","timestamp":"2026-11-22T19:30:00""#), Err("no `received`"));
-        check(&line(r#","received":"yesterday""#), Err("not a timestamp"));
+        check(&line(r#","received":"yesterday""#), Err("a time must be as in RFC 3339 at column"));
         check(&line(r#","received":"2026-11-22T19:30:00Z","room":"Dev""#), Err("a name cannot hold D"));
-        check(&line(r#","received":"2026-11-22T19:30:00Z","session":"short","seq":1"#), Err("are no id"));
+        check(&line(r#","received":"2026-11-22T19:30:00Z","session":"short","seq":1"#), Err("`session` must be"));
         check(&line(r#","received":"2026-11-22T19:30:00Z","session":"k3v9x2m1q8f0""#), Err("are no id"));
         check(r#"{"type":"chat","message":"x","received":"2026-11-22T19:30:00Z"}"#, Err("no valid `username`"));
         let direct = r#"{"type":"private","username":"a","to":"b","message":"x","received":"2026-11-22T19:30:00Z"}"#;

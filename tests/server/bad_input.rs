@@ -2,7 +2,7 @@
 
 use super::support::{Broker, PATIENCE, Program, SeedLine, Stream, Subscriber, TempDir, publish, seed_wire};
 use super::{FIRST_RUN, ask, await_json, chat, notices, say, start_server, texts};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Lines of what was captured from the original programs that are not valid.
 const INVALID_LINES: [usize; 9] = [8, 10, 11, 12, 13, 14, 16, 18, 19];
@@ -107,6 +107,33 @@ fn a_sender_with_a_session_is_told() {
     );
     let error = await_json(&mut watcher, "an error", to_alice, |v| v["request"] == "h9");
     assert_eq!(error["code"], "bad_request");
+}
+
+#[test]
+fn a_message_with_an_ill_formed_id_is_refused_each_time() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let _server = start_server(&broker, data.path(), &[]);
+    let mut watcher = Subscriber::start(&broker, &["chat/private/#"]);
+    let mut refused = |session: Value, seq: Value, words: &str| {
+        let mut message = chat("alice", words);
+        (message["session"], message["seq"]) = (session.clone(), seq);
+        for topic in ["chat/messages", "chat/messages/alice", "chat/rooms/dev/alice"] {
+            watcher.skip_messages_so_far();
+            say(&broker, topic, message.clone());
+            let error = await_json(&mut watcher, "an error", "chat/private/alice/server", |v| v["type"] == "error");
+            assert_eq!((&error["code"], error["message"].as_str()), (&json!("bad_message"), Some(words)));
+            // Its form is that of a session, or it is left out.
+            let is_valid = session == FIRST_RUN;
+            assert_eq!(error.get("session"), is_valid.then_some(&session), "{error}");
+        }
+    };
+    refused("Not-A-Session".into(), 1.into(), "`session` must be 12 characters of a-z and 0-9");
+    refused(FIRST_RUN.into(), 0.into(), "`seq` must be a whole number from 1 to 9007199254740992");
+    refused(FIRST_RUN.into(), "1".into(), "`seq` must be a whole number from 1 to 9007199254740992");
+    for (token, room) in [("h1", "lobby"), ("h2", "dev")] {
+        let page = ask(&broker, &mut watcher, "history", token, json!({"room": room}));
+        assert_eq!(texts(&page), [""; 0]);
+    }
 }
 
 #[test]

@@ -82,14 +82,18 @@ impl Conversation {
         if self.is_sent_under_another_id(now, &error) || self.is_refused_for_good(now, &error) {
             return;
         }
-        // Another client with our nick may have been meant.
+        // Another client with our nick was meant.
         if error.session.as_ref().is_some_and(|session| *session != self.config.session) {
+            return;
+        }
+        let open = error.request.as_ref().and_then(|token| self.requests.answer(token));
+        // As well, one whose session has no valid form.
+        if error.session.is_none() && open.is_none() {
             return;
         }
         if error.code == ErrorCode::NickInUse {
             return self.nick_in_use();
         }
-        let open = error.request.as_ref().and_then(|token| self.requests.answer(token));
         if let Some(Open { question, origin: Origin::Own, .. }) = &open
             && question.kind == RequestKind::History
         {

@@ -21,7 +21,8 @@ impl Chat {
             let sender = claim.nick.as_ref().map_or("-".to_owned(), shown);
             format!("ignored an invalid {kind} nick={sender}: {}", visible(&invalid.to_string()))
         });
-        let (Some(nick), Some(session)) = (claim.nick, claim.session) else { return };
+        // An original client does not know what an error is.
+        let Some(nick) = claim.nick.filter(|_| claim.has_session) else { return };
         // Whom the topic names: an answer to the payload's nick would let anybody have others told that their messages
         // were not taken.
         let to = sender.unwrap_or_else(|| nick.key().clone());
@@ -34,7 +35,7 @@ impl Chat {
         let error = ErrorReply {
             code,
             message: invalid.to_string(),
-            session: Some(session),
+            session: claim.session,
             request: claim.token,
             of: claim.id.filter(|id| ["chat", "private"].contains(&kind) && matches!(id, MessageId::Sent(_))),
         };

@@ -190,3 +190,28 @@ fn what_the_database_keeps_comes_back() {
     let left = Change { key: Nick::parse("bob").unwrap().key().clone(), seats: Vec::new() };
     assert_eq!(roster.take_changes(now, false), [left]);
 }
+
+#[test]
+fn an_absent_conn_counts_as_the_present_one() {
+    let now = Instant::now();
+    let joined = || {
+        let mut roster = Roster::new(TIMEOUT);
+        roster.arrive(&of("alice", 1, 3), now);
+        roster
+    };
+    // A join changes rooms, a heartbeat is a sign of life, a will is believed, a leave counts.
+    let rooms = vec![RoomName::parse("dev").unwrap()];
+    let mut roster = joined();
+    assert_eq!(roster.arrive(&Presence { rooms: rooms.clone(), ..of("alice", 1, 0) }, now), Arrival::Known);
+    assert_eq!(roster.members().get(&rooms[0]), Some(&1));
+    let later = now + TIMEOUT / 2;
+    assert_eq!(roster.arrive(&heartbeat("alice", 1, 0), later), Arrival::Known);
+    assert_eq!(gone(&mut roster, now + TIMEOUT), []);
+    roster.doubt(&of("alice", 1, 0), later);
+    assert_eq!(gone(&mut roster, later + WILL_DELAY), [(NoticeKind::Leave, "alice".to_owned())]);
+    assert!(joined().leave(&of("alice", 1, 0)));
+    // It stays connection 3: what one before still had under way changes nothing.
+    roster = joined();
+    roster.arrive(&of("alice", 1, 0), now);
+    assert!(!roster.leave(&of("alice", 1, 2)));
+}
