@@ -222,6 +222,16 @@ fn a_server_that_was_connected_waits_until_another_one_is_gone() {
 }
 
 #[test]
+fn a_server_that_waits_for_another_one_to_go_stops_at_a_signal() {
+    let (mut broker, first_data, second_data) = (Broker::start(), TempDir::new(), TempDir::new());
+    let mut first = start_server(&broker, first_data.path(), &[]);
+    let _second = meanwhile(&mut broker, &mut first, |broker| start_server(broker, second_data.path(), &[]));
+    first.wait_for_line(Stream::Err, SEEMS, PATIENCE);
+    first.signal(libc::SIGTERM);
+    assert_eq!(first.exit_code(PATIENCE), 0);
+}
+
+#[test]
 fn at_its_start_a_server_goes_before_an_answer_to_its_own_request_only() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let forger = Forger::start(&broker, an_answer);
