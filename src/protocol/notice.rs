@@ -133,6 +133,7 @@ pub enum ErrorCode {
     Full,
     /// Another message of the sender has the id: this one is to be sent under another.
     IdTaken,
+    NotStored,
     /// A code of a later version.
     #[serde(other)]
     Other,

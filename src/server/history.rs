@@ -6,6 +6,8 @@
 //! to the same file: what is known of it in memory is read again when it did.
 
 mod batch;
+mod diagnosis;
+mod error;
 mod reader;
 mod removed;
 mod rooms;
@@ -19,50 +21,19 @@ mod transfer;
 mod trim;
 mod words;
 
+pub use diagnosis::Diagnosis;
+pub use error::Error;
 pub use reader::{Page, PageQuery, Place, Reader};
 pub use search::SearchPage;
 pub use transfer::{Imported, Nameless, Record};
 pub use trim::{Retention, Trimmed};
 
 use super::roster::{Change, Kept};
+use crate::protocol::text::visible;
 use crate::protocol::{Chat, Epoch, Nick, NickKey, Private, RoomName, SentId, Timestamp};
 use batch::{Batch, State};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
-use std::fmt;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
-
-/// Why the database cannot be used.
-#[derive(Debug)]
-pub enum Error {
-    Sql(rusqlite::Error),
-    /// Another program's file, or one of another version of this one.
-    Foreign(String),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Foreign(what) => f.write_str(what),
-            Error::Sql(error) => match error.sqlite_error_code() {
-                Some(ErrorCode::NotADatabase) => write!(f, "it is damaged, or another program's file; move it away"),
-                Some(ErrorCode::DatabaseCorrupt) => write!(f, "it is damaged; move it away"),
-                Some(ErrorCode::ReadOnly) => write!(f, "it cannot be written; see to the rights of file and folder"),
-                Some(ErrorCode::CannotOpen) => write!(f, "it cannot be opened; see to the rights of file and folder"),
-                Some(ErrorCode::DiskFull) => write!(f, "the disk is full"),
-                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => write!(f, "another program holds it"),
-                _ => write!(f, "{error}"),
-            },
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Error {
-        Error::Sql(error)
-    }
-}
 
 /// What is to be kept, in order.
 #[derive(Debug, Clone)]
@@ -78,6 +49,30 @@ pub enum Keep {
         /// When that was known, in Unix milliseconds.
         at: i64,
     },
+}
+
+impl Keep {
+    /// Whose message it is, or a receipt for, and which; `None`: it came without an id.
+    pub fn id(&self) -> Option<(&NickKey, &SentId)> {
+        match self {
+            Keep::Chat(Arrived { chat, .. }) => chat.id.as_ref().map(|id| (chat.nick.key(), id)),
+            Keep::Direct(ArrivedDirect { private, .. }) => private.id.as_ref().map(|id| (private.nick.key(), id)),
+            Keep::Delivered { sender, id, .. } => Some((sender, id)),
+        }
+    }
+
+    /// What it is, for the log: never what it says.
+    pub fn describe(&self) -> String {
+        let what = match self {
+            Keep::Chat(Arrived { chat, .. }) => format!("message room={} nick={}", chat.room, chat.nick.key().as_str()),
+            Keep::Direct(ArrivedDirect { private, .. }) => {
+                format!("direct nick={} to={}", private.nick.key().as_str(), private.to.key().as_str())
+            }
+            Keep::Delivered { to, sender, .. } => format!("receipt nick={} to={}", to.as_str(), sender.as_str()),
+        };
+        let id = self.id().map_or("-".to_owned(), |(_, id)| id.to_string());
+        visible(&format!("{what} id={id}")).into_owned()
+    }
 }
 
 /// A message to be kept.
@@ -127,6 +122,8 @@ pub enum Refusal {
     NoRoom { to: Nick },
     /// Another message of this sender has the id.
     IdTaken,
+    /// The database takes others, and not this one.
+    Unwritable,
 }
 
 /// What is new in a room, at the positions `from` + 1 to `to`.

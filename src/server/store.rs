@@ -4,17 +4,19 @@
 //! retention.
 
 mod clock;
+mod fault;
 
 use super::chat::{Input, Question};
 use super::door::Held;
-use super::history::{History, Keep, Reader, Retention, Trimmed};
+use super::history::{self, Committed, History, Keep, Reader, Refusal, Refused, Retention, Trimmed};
 use super::questions;
 use super::roster::Change;
-use crate::protocol::NickKey;
+use crate::protocol::{NickKey, SentId};
 use clock::Clock;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use fault::Next;
 use log::{error, info, warn};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -23,6 +25,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const BATCH: usize = 4_096;
 /// When a commit that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// Messages set aside that are remembered, so that the log tells of each once; then it starts over.
+const SET_ASIDE: usize = 1_000;
 /// How often it is looked whether there is something for retention to remove.
 const TRIM_INTERVAL: Duration = Duration::from_secs(10);
 /// Where all messages are kept: what else has an age is remembered for months.
@@ -80,6 +84,11 @@ struct Store {
     /// The latest of each person.
     seats: BTreeMap<NickKey, Change>,
     seats_held: Vec<Held>,
+    /// The messages are committed without the presences first, and these alone.
+    seats_apart: bool,
+    told_of_seats: bool,
+    /// Messages that could not be written, and the log has told of.
+    set_aside: HashSet<(NickKey, SentId)>,
     /// Held until everything is committed.
     waits: Vec<Sender<()>>,
     /// The last commit failed; when it is tried again.
@@ -111,6 +120,9 @@ impl Store {
             batches: VecDeque::new(),
             seats: BTreeMap::new(),
             seats_held: Vec::new(),
+            seats_apart: false,
+            told_of_seats: false,
+            set_aside: HashSet::new(),
             waits: Vec::new(),
             retry: None,
             retention,
@@ -179,37 +191,113 @@ impl Store {
         }
     }
 
-    /// Commits all that waits. Where that fails (a full disk, a database that another program holds) it goes on
-    /// waiting; the first failure is told, and the end of it.
+    /// Commits all that waits. Where that fails in a way that may pass (a full disk, a database that another program
+    /// holds) it goes on waiting; the first failure is told, and the end of it. One message that cannot be written keeps
+    /// nothing else from it.
     fn commit(&mut self) {
         while !(self.batches.is_empty() && self.seats.is_empty()) {
             let batch = self.batches.pop_front().unwrap_or_default();
-            let seats: Vec<Change> = std::mem::take(&mut self.seats).into_values().collect();
+            let seats: Vec<Change> = match self.seats_apart && !batch.keeps.is_empty() {
+                true => Vec::new(),
+                false => std::mem::take(&mut self.seats).into_values().collect(),
+            };
             match self.history.commit(&batch.keeps, &seats) {
-                Ok(committed) => {
-                    self.seats_held.clear();
-                    self.batches_since_trim += 1;
-                    if self.retry.take().is_some() {
-                        info!("the history is written again");
-                    }
-                    // The owner is gone only when the program ends.
-                    let delays = batch.held.iter().map(Held::age).collect();
-                    let _ = self.answers.send((Input::Committed { committed, delays }, None));
-                }
+                Ok(committed) => self.committed(committed, &batch, !seats.is_empty()),
+                Err(error) if self.goes_on_after(&error, batch, seats) => {}
                 Err(error) => {
                     if self.retry.is_none() {
                         error!("the history cannot be written, what comes waits: {error}");
                     }
                     self.retry = Some(Instant::now() + RETRY);
-                    if !batch.keeps.is_empty() {
-                        self.batches.push_front(batch);
-                    }
-                    self.seats = seats.into_iter().map(|change| (change.key.clone(), change)).collect();
                     return;
                 }
             }
         }
+        self.seats_apart = false;
         self.waits.clear();
+    }
+
+    fn committed(&mut self, committed: Committed, batch: &Batch, with_seats: bool) {
+        if self.seats.is_empty() {
+            self.seats_held.clear();
+        }
+        self.told_of_seats &= !with_seats;
+        self.batches_since_trim += 1;
+        if self.retry.take().is_some() {
+            info!("the history is written again");
+        }
+        self.tell(committed, &batch.held);
+    }
+
+    fn tell(&self, committed: Committed, held: &[Held]) {
+        let delays = held.iter().map(Held::age).collect();
+        // The owner is gone only when the program ends.
+        let _ = self.answers.send((Input::Committed { committed, delays }, None));
+    }
+
+    /// False: everything waits.
+    fn goes_on_after(&mut self, error: &history::Error, batch: Batch, seats: Vec<Change>) -> bool {
+        let history = &mut self.history;
+        let diagnose = || history.diagnose(batch.keeps.first());
+        match fault::next(error.may_pass(), batch.keeps.len(), seats.len(), diagnose) {
+            Next::Wait => {
+                self.put_back(batch, seats);
+                return false;
+            }
+            Next::WithoutSeats => {
+                self.put_back(batch, seats);
+                self.seats_apart = true;
+            }
+            Next::Halve => {
+                for half in batch.halves() {
+                    self.batches.push_front(half);
+                }
+            }
+            Next::SetAside => self.set_aside(error, &batch),
+            Next::DropSeats => {
+                // They come again: with everybody's next heartbeats.
+                self.seats_held.clear();
+                if !std::mem::replace(&mut self.told_of_seats, true) {
+                    error!("who is present cannot be kept: {error}");
+                }
+            }
+            Next::RenewWords => {
+                self.put_back(batch, seats);
+                error!("the newest words cannot be indexed, searches may miss messages from before now: {error}");
+                return self.history.begin_part_of_words().is_ok();
+            }
+        }
+        true
+    }
+
+    fn put_back(&mut self, batch: Batch, seats: Vec<Change>) {
+        if !batch.keeps.is_empty() {
+            self.batches.push_front(batch);
+        }
+        self.seats.extend(seats.into_iter().map(|change| (change.key.clone(), change)));
+    }
+
+    /// The one message of a batch. Its sender is told; the log has it once, though it may be sent again.
+    fn set_aside(&mut self, error: &history::Error, batch: &Batch) {
+        let mut committed = Committed::default();
+        for keep in &batch.keeps {
+            let id = keep.id();
+            let is_told = id.is_some_and(|(sender, id)| !self.set_aside.insert((sender.clone(), id.clone())));
+            if !is_told {
+                error!("what cannot be written is set aside, {}: {error}", keep.describe());
+            }
+            let refused = |(sender, id): (&NickKey, &SentId)| Refused {
+                sender: sender.clone(),
+                id: id.clone(),
+                why: Refusal::Unwritable,
+            };
+            // Who sent a receipt waits for nothing.
+            committed.refused.extend(id.filter(|_| !matches!(keep, Keep::Delivered { .. })).map(refused));
+        }
+        if self.set_aside.len() >= SET_ASIDE {
+            self.set_aside.clear();
+        }
+        self.tell(committed, &batch.held);
     }
 
     fn ask(&self, asked: &mut Vec<(Question, Option<Held>)>) {
@@ -264,6 +352,13 @@ impl Store {
 }
 
 impl Batch {
+    /// The second one first. What they hold goes back with it.
+    fn halves(mut self) -> [Batch; 2] {
+        let keeps = self.keeps.split_off(self.keeps.len() / 2);
+        let held = std::mem::take(&mut self.held);
+        [Batch { keeps, held }, self]
+    }
+
     fn put(&mut self, keep: Keep, held: Option<Held>) {
         self.keeps.push(keep);
         self.held.extend(held);

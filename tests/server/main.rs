@@ -19,6 +19,7 @@ mod rivals;
 mod search;
 mod stopping;
 mod stored;
+mod unwritable;
 
 use serde_json::{Value, json};
 use std::path::Path;

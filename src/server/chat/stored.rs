@@ -46,6 +46,8 @@ impl Chat {
                 });
                 (ErrorCode::IdTaken, "another message has this id".to_owned())
             }
+            // The log has it from the store, with the reason.
+            Refusal::Unwritable => (ErrorCode::NotStored, "the server's history cannot take this message".to_owned()),
         };
         let (session, of) = (Some(id.session.clone()), Some(MessageId::Sent(id)));
         let error = ErrorReply { code, message, session, request: None, of };

@@ -62,7 +62,8 @@ impl Reader {
                 (Some(words), None) => {
                     let until = if looked.end == start { half } else { whole };
                     let part = in_part(&snapshot, words, &filters, &mut looked, oldest, until);
-                    if is_interrupted(part)? && looked.end == start {
+                    // Of a damaged part the texts tell what its words were.
+                    if is_damaged(&part) || is_interrupted(part)? && looked.end == start {
                         few = Some(words::Few::new()?);
                         continue;
                     }
@@ -139,6 +140,11 @@ impl Drop for Alarm<'_> {
         // It fails only for connections that are not ours to change.
         let _ = self.0.progress_handler(0, None::<fn() -> bool>);
     }
+}
+
+fn is_damaged(result: &rusqlite::Result<()>) -> bool {
+    let code = result.as_ref().err().and_then(rusqlite::Error::sqlite_error_code);
+    code == Some(ErrorCode::DatabaseCorrupt)
 }
 
 fn is_interrupted(result: rusqlite::Result<()>) -> rusqlite::Result<bool> {

@@ -1,5 +1,6 @@
 //! The history in memory, and in files of its own where it is opened more than once.
 
+mod damaged;
 mod forgotten;
 mod kept;
 mod laws;

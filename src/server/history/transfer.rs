@@ -124,6 +124,8 @@ impl History {
                 let count = match refused.why {
                     Refusal::NoRoom { .. } => &mut imported.no_room,
                     Refusal::IdTaken => &mut imported.taken,
+                    // Only the store says so.
+                    Refusal::Unwritable => continue,
                 };
                 *count += 1;
                 imported.known -= 1;

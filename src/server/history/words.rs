@@ -38,7 +38,7 @@ pub struct Words {
 
 /// The part that is written to.
 #[derive(Debug)]
-struct Open {
+pub struct Open {
     part: i64,
     /// Bytes of its messages, and how many there may be.
     weight: u64,
@@ -104,7 +104,8 @@ fn open(sql: &Connection, part: i64, weight: u64) -> rusqlite::Result<Open> {
     Ok(Open { part, weight, limit, insert: format!("INSERT INTO {} (rowid, text) VALUES (?1, ?2)", table(part)) })
 }
 
-fn create(sql: &Connection, part: i64) -> rusqlite::Result<Open> {
+/// Makes a part that begins with this row; it is the newest then.
+pub fn create(sql: &Connection, part: i64) -> rusqlite::Result<Open> {
     sql.execute("INSERT INTO word_parts (part, weight) VALUES (?1, 0)", [part])?;
     let table = table(part);
     create_table(sql, &table)?;

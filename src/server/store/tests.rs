@@ -1,9 +1,11 @@
 //! The threads over a database in a file, which another connection breaks and mends.
 
+mod unwritable;
+
 use super::*;
 use crate::protocol::{Chat, Nick, Private, RoomName, SentId, Session, Timestamp};
 use crate::server::chat::ReplyTo;
-use crate::server::history::{Arrived, ArrivedDirect, Committed, PageQuery, Place};
+use crate::server::history::{Arrived, ArrivedDirect, PageQuery, Place};
 use std::path::PathBuf;
 
 /// Longer than anything here takes.

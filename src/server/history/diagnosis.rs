@@ -1,0 +1,90 @@
+//! What is at fault where a message cannot be written: it alone, the index of the words, or the database.
+
+use super::batch::{Batch, State};
+use super::{Arrived, Error, History, Keep, words};
+use crate::protocol::{Chat, Nick, RoomName, SentId, Timestamp};
+use crate::random;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Diagnosis {
+    /// It alone: others can be written.
+    Message,
+    /// The newest part of the words' index takes no more; a new one does.
+    Words,
+    /// Nothing can be written, or it cannot be said.
+    Database,
+}
+
+impl History {
+    /// To be asked after a failure that does not pass, of this message or of something else. It writes nothing.
+    pub fn diagnose(&mut self, failed: Option<&Keep>) -> Diagnosis {
+        let as_it_is = |_: &Connection| Ok(());
+        match failed {
+            // It fails with the commit only, or did just then.
+            Some(keep) if self.try_to_keep(keep, as_it_is).is_ok() => return Diagnosis::Database,
+            Some(keep) if self.try_to_keep(keep, begin_part).is_ok() => return Diagnosis::Words,
+            _ => {}
+        }
+        let Some(nobodys) = message() else { return Diagnosis::Database };
+        if self.try_to_keep(&nobodys, as_it_is).is_ok() {
+            Diagnosis::Message
+        } else if self.try_to_keep(&nobodys, begin_part).is_ok() {
+            Diagnosis::Words
+        } else {
+            Diagnosis::Database
+        }
+    }
+
+    /// From now on words go into a new part of their index. What is in the one before may not be found any more.
+    pub fn begin_part_of_words(&mut self) -> Result<(), Error> {
+        self.transact(|sql, _| begin_part(sql))?;
+        // It knows the part before.
+        self.state = State::default();
+        Ok(())
+    }
+
+    /// Writes it, after that, and takes it back.
+    fn try_to_keep(
+        &mut self,
+        keep: &Keep,
+        before: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<(), Error> {
+        let sql = self.own.sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        before(&sql)?;
+        let mut state = State::default();
+        state.refresh(&sql)?;
+        let mut batch = Batch::begin(&sql, &mut state)?;
+        batch.keep(keep)?;
+        batch.finish()?;
+        write_words(&sql)?;
+        Ok(sql.rollback()?)
+    }
+}
+
+/// The words' index holds back what it has to write until the transaction is committed, or has a part of its own.
+fn write_words(sql: &Transaction) -> rusqlite::Result<()> {
+    sql.execute_batch("SAVEPOINT words; RELEASE words")
+}
+
+fn begin_part(sql: &Connection) -> rusqlite::Result<()> {
+    let next = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'messages'), 0) + 1";
+    let row = sql.query_row(next, [], |row| row.get(0))?;
+    words::create(sql, row).map(drop)
+}
+
+/// One of nobody in a room of nobody. `None` never: these are valid names.
+fn message() -> Option<Keep> {
+    let word = random::word();
+    let chat = Chat {
+        nick: Nick::parse(&word).ok()?,
+        text: word.clone(),
+        timestamp: None,
+        id: SentId::new(random::session(), 1),
+        room: RoomName::parse(&word).ok()?,
+        action: false,
+        late: false,
+    };
+    let timestamp = Timestamp::parse("2026-11-22T20:30:00.000+00:00")?;
+    Some(Keep::Chat(Arrived { chat, timestamp, received: 0 }))
+}

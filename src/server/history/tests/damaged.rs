@@ -1,0 +1,55 @@
+//! What is at fault where a message cannot be written.
+
+use super::*;
+
+impl History {
+    fn sql(&self, text: &str) {
+        self.own.sql.execute_batch(text).unwrap();
+    }
+
+    /// That number of alice's cannot be kept; why.
+    #[track_caller]
+    fn fails(&mut self, number: u64) -> Diagnosis {
+        let message = Keep::Chat(numbered("dev", [number]).remove(0));
+        assert!(!self.commit(std::slice::from_ref(&message), &[]).unwrap_err().may_pass());
+        self.diagnose(Some(&message))
+    }
+}
+
+#[test]
+fn one_message_or_all_of_them() {
+    let mut history = History::in_memory().unwrap();
+    keep(&mut history, &numbered("dev", 1..=3)).unwrap();
+    history.sql("CREATE TRIGGER one BEFORE INSERT ON messages WHEN NEW.seq = 4 BEGIN SELECT RAISE(ABORT, 'no'); END");
+    assert_eq!((history.fails(4), history.diagnose(None)), (Diagnosis::Message, Diagnosis::Message));
+    history.sql("CREATE TRIGGER all_of_them BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'no'); END");
+    assert_eq!((history.fails(4), history.diagnose(None)), (Diagnosis::Database, Diagnosis::Database));
+    history.sql("DROP TRIGGER one; DROP TRIGGER all_of_them");
+    let fourth = Keep::Chat(numbered("dev", [4]).remove(0));
+    assert_eq!(history.diagnose(Some(&fourth)), Diagnosis::Database, "it can be written, so it cannot be said");
+    keep(&mut history, &numbered("dev", 4..=5)).unwrap();
+    // Nothing is left of the looks.
+    assert_eq!(history.questions().rooms().unwrap(), [(room("dev"), 5)]);
+    assert_eq!(searched::texts(&history, "number"), ["number 5", "number 4", "number 3", "number 2", "number 1"]);
+}
+
+#[test]
+fn a_damaged_index_of_words_is_gone_on_with_in_a_new_part() {
+    let mut history = History::in_memory().unwrap();
+    keep(&mut history, &numbered("dev", 1..=3)).unwrap();
+    history.sql("UPDATE words_1_data SET block = x'ffffffffffffffffffff' WHERE id = 10");
+    assert_eq!(history.fails(4), Diagnosis::Words);
+    history.begin_part_of_words().unwrap();
+    keep(&mut history, &numbered("dev", 4..=5)).unwrap();
+    // The texts tell what the words of the damaged part were.
+    assert_eq!(searched::texts(&history, "number"), ["number 5", "number 4", "number 3", "number 2", "number 1"]);
+}
+
+#[test]
+fn where_no_new_part_can_be_made_either_it_is_the_database() {
+    let mut history = History::in_memory().unwrap();
+    keep(&mut history, &numbered("dev", 1..=3)).unwrap();
+    history.sql("UPDATE words_1_data SET block = x'ffffffffffffffffffff' WHERE id = 10; DROP TABLE word_parts");
+    assert_eq!(history.fails(4), Diagnosis::Database);
+    assert!(history.begin_part_of_words().is_err());
+}

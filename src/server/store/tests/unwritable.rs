@@ -1,0 +1,127 @@
+//! What can never be written: a message, a room, who is present, the index of the words.
+
+use super::*;
+use crate::protocol::RoomName;
+use crate::server::roster::Kept;
+
+fn chat(room: &str, seq: u64) -> Keep {
+    let mut arrived = arrived(seq);
+    arrived.chat.room = RoomName::parse(room).unwrap();
+    Keep::Chat(arrived)
+}
+
+impl Desk {
+    fn sql(&self, text: &str) {
+        self.other().execute_batch(text).unwrap();
+    }
+
+    /// The numbers of what is stored, and of what is refused, until there are so many of both.
+    fn told(&self, count: usize) -> (Vec<u64>, Vec<u64>) {
+        let (mut stored, mut refused) = (Vec::new(), Vec::new());
+        while stored.len() + refused.len() < count {
+            // A room may be forgotten meanwhile.
+            let Input::Committed { committed, .. } = self.answer() else { continue };
+            stored.extend(committed.stored.iter().map(|(_, id)| id.seq));
+            for Refused { sender, id, why } in committed.refused {
+                assert_eq!((sender, why), (key(), Refusal::Unwritable));
+                refused.push(id.seq);
+            }
+        }
+        (stored, refused)
+    }
+}
+
+#[test]
+fn a_message_that_can_never_be_written_is_set_aside_and_holds_up_no_other() {
+    let mut desk = Desk::new("aside");
+    desk.chat(1);
+    desk.committed();
+    desk.sql(
+        "CREATE TRIGGER never BEFORE INSERT ON messages WHEN NEW.seq IN (7, 8, 150)
+         BEGIN SELECT RAISE(ABORT, 'never'); END",
+    );
+    let gauge = crate::server::door::Gauge::default();
+    for seq in 2..=200 {
+        desk.give(Job::Keep(Keep::Chat(arrived(seq)), gauge.take(1, 1_000)));
+    }
+    let (stored, refused) = desk.told(199);
+    assert_eq!(refused, [7, 8, 150]);
+    assert_eq!(stored, (2..=200).filter(|seq| ![7, 8, 150].contains(seq)).collect::<Vec<_>>(), "in order");
+    assert_eq!(desk.count(), 197);
+    assert!(gauge.take(1_000, 1_000).is_some(), "nothing is held any more");
+    // Sent again it is refused again; once it can be written it is stored.
+    desk.chat(7);
+    assert_eq!(desk.told(1), (vec![], vec![7]));
+    desk.sql("DROP TRIGGER never");
+    desk.chat(7);
+    assert_eq!(desk.told(1), (vec![7], vec![]));
+    desk.stop();
+}
+
+#[test]
+fn a_room_that_takes_nothing_holds_up_no_other() {
+    let mut desk = Desk::new("room");
+    // Its next position is taken already.
+    desk.sql(
+        "INSERT INTO rooms (id, name, last_pos, messages) VALUES (99, 'dev', 0, 1);
+         INSERT INTO messages (room, pos, key, nick, text, timestamp, action, late, received)
+         VALUES (99, 1, 'x', 'x', 'x', '2026-11-22T19:11:34', 0, 0, 0)",
+    );
+    for (seq, room) in [(1, "lobby"), (2, "dev"), (3, "lobby"), (4, "dev"), (5, "lobby")] {
+        desk.give(Job::Keep(chat(room, seq), None));
+    }
+    assert_eq!(desk.told(5), (vec![1, 3, 5], vec![2, 4]));
+    desk.stop();
+}
+
+#[test]
+fn who_is_present_holds_up_no_message() {
+    let mut desk = Desk::new("seats");
+    desk.sql("CREATE TRIGGER never BEFORE INSERT ON roster BEGIN SELECT RAISE(ABORT, 'never'); END");
+    let gauge = crate::server::door::Gauge::default();
+    let seat = Kept { nick: Nick::parse("a").unwrap(), session: None, conn: 1, rooms: Vec::new(), heard: 0 };
+    let change = || Change { key: key(), seats: vec![seat.clone()] };
+    for seq in 1..=2 {
+        desk.give(Job::Seats(vec![change()], gauge.take(1, 1)));
+        desk.chat(seq);
+        assert_eq!(desk.told(1), (vec![seq], vec![]));
+        assert_eq!(desk.count(), seq as usize);
+        assert!(gauge.take(1, 1).is_some(), "it is not held for ever");
+    }
+    desk.sql("DROP TRIGGER never");
+    desk.give(Job::Seats(vec![change()], None));
+    desk.stop();
+    assert_eq!(History::open(&desk.folder.join("chat.db")).unwrap().roster().unwrap().len(), 1);
+}
+
+#[test]
+fn an_index_that_is_damaged_is_gone_on_with_in_a_new_part() {
+    let mut desk = Desk::new("words");
+    desk.chat(1);
+    desk.committed();
+    desk.sql("UPDATE words_1_data SET block = zeroblob(3) WHERE id = 10");
+    for seq in 2..=9 {
+        desk.chat(seq);
+    }
+    assert_eq!(desk.told(8), ((2..=9).collect(), vec![]));
+    assert_eq!(desk.count(), 9);
+    let parts = "SELECT count(*) FROM word_parts";
+    assert_eq!(desk.other().query_row(parts, [], |row| row.get(0)), Ok(2));
+    desk.stop();
+}
+
+#[test]
+fn nobody_is_refused_while_the_database_takes_nothing_at_all() {
+    let mut desk = Desk::new("nothing");
+    desk.chat(1);
+    desk.committed();
+    desk.sql("ALTER TABLE messages RENAME COLUMN late TO later");
+    for seq in 2..=9 {
+        desk.chat(seq);
+    }
+    desk.give(Job::Settle(crossbeam_channel::bounded(0).0));
+    assert!(desk.answers.recv_timeout(RETRY * 2).is_err(), "it waits");
+    desk.sql("ALTER TABLE messages RENAME COLUMN later TO late");
+    assert_eq!(desk.told(8), ((2..=9).collect(), vec![]));
+    desk.stop();
+}
