@@ -2,7 +2,7 @@
 
 use super::id::{MessageId, SentId, Session, Token};
 use super::limits::PAYLOAD_BYTES;
-use super::names::Nick;
+use super::names::{NameError, Nick};
 use serde::de::{self, DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
@@ -140,6 +140,8 @@ pub fn is_false(value: &bool) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Claim {
     pub nick: Option<Nick>,
+    /// In the place of a nick: a name that cannot be one, and why.
+    pub no_nick: Option<(String, NameError)>,
     pub session: Option<Session>,
     /// It names a session, of whatever form: an original client's payload does not.
     pub has_session: bool,
@@ -153,9 +155,9 @@ impl Claim {
         #[derive(Deserialize)]
         struct Fields {
             #[serde(default, deserialize_with = "lenient")]
-            username: Option<Nick>,
+            username: Option<String>,
             #[serde(default, deserialize_with = "lenient")]
-            requester: Option<Nick>,
+            requester: Option<String>,
             #[serde(default)]
             session: Option<Maybe<Session>>,
             #[serde(default, deserialize_with = "lenient")]
@@ -163,21 +165,17 @@ impl Claim {
             #[serde(default, deserialize_with = "lenient")]
             request: Option<Token>,
         }
-        match read::<Fields>(payload) {
-            Ok(fields) => {
-                let has_session = fields.session.is_some();
-                let session = fields.session.and_then(Maybe::fitting);
-                let id = session.clone().zip(fields.seq).and_then(|(session, seq)| SentId::new(session, seq));
-                Claim {
-                    nick: fields.username.or(fields.requester),
-                    session,
-                    has_session,
-                    token: fields.request,
-                    id: id.map(MessageId::Sent),
-                }
-            }
-            Err(_) => Claim::default(),
-        }
+        let Ok(fields) = read::<Fields>(payload) else { return Claim::default() };
+        let name = fields.username.or(fields.requester);
+        let (nick, no_nick) = match name.map(|name| Nick::parse(&name).map_err(|why| (name, why))) {
+            None => (None, None),
+            Some(Ok(nick)) => (Some(nick), None),
+            Some(Err(no_nick)) => (None, Some(no_nick)),
+        };
+        let has_session = fields.session.is_some();
+        let session = fields.session.and_then(Maybe::fitting);
+        let id = session.clone().zip(fields.seq).and_then(|(session, seq)| SentId::new(session, seq));
+        Claim { nick, no_nick, session, has_session, token: fields.request, id: id.map(MessageId::Sent) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Topic names and filters under a chat's root: built and parsed in one place.
 
-use super::names::{Nick, NickKey, RoomName};
+use super::names::{Nick, NickKey, RoomName, fits_topics};
 use super::request::RequestKind;
 
 /// A topic of a chat. Levels that name a sender or an addressee are keys (lower case).
@@ -132,6 +132,16 @@ impl Topics {
     /// Everything sent to one nick: direct messages, and replies to the key without a sender's level.
     pub fn private_to(&self, key: &NickKey) -> String {
         format!("{}/private/{key}/#", self.root)
+    }
+
+    /// Where an original client with this name listens; `None` if that is no topic that a broker must take, or is not its
+    /// own. The name need not be a nick.
+    pub fn flat_private(&self, name: &str) -> Option<String> {
+        /// More than anybody types.
+        const NAME_BYTES: usize = 256;
+        let is_level = |name: &str| name.chars().all(|c| fits_topics(c) && !matches!(c, '/' | '+' | '#'));
+        (!name.is_empty() && name.len() <= NAME_BYTES && is_level(name))
+            .then(|| format!("{}/private/{name}", self.root))
     }
 
     /// Everybody's direct messages and receipts, and what the server says to each. A server's own it hears again, where

@@ -74,6 +74,8 @@ pub struct Chat {
     turned_away: Option<Instant>,
     /// What was warned of: the kind of payload and its sender.
     warned: HashSet<(&'static str, Option<NickKey>)>,
+    /// The names that cannot be nicks among them.
+    no_nicks: HashSet<String>,
 }
 
 impl Chat {
@@ -106,6 +108,7 @@ impl Chat {
             last_tick: now.instant,
             turned_away: None,
             warned: HashSet::new(),
+            no_nicks: HashSet::new(),
         }
     }
 

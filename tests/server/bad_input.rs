@@ -58,7 +58,7 @@ fn everything_bad_is_ignored() {
     let log = server.lines(Stream::Err);
     assert!(log.iter().all(|line| !line.chars().any(char::is_control)), "{log:#?}");
     let warnings = log.iter().filter(|line| line.contains(" WARN ")).count();
-    assert!((3..=20).contains(&warnings), "one per sender and kind, not {warnings}: {log:#?}");
+    assert!((3..=30).contains(&warnings), "one per sender and kind, or name, not {warnings}: {log:#?}");
     assert!(!log.iter().any(|line| line.contains("panicked")));
 }
 

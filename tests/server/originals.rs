@@ -76,3 +76,51 @@ fn the_list_of_users_is_retained() {
     let users: Value = await_json(&mut early, "the list", "chat/users", |v| v["type"] == "online_users");
     assert_eq!(users["users"], json!([]));
 }
+
+#[test]
+fn one_whose_nick_is_not_allowed_is_told_so_in_its_history() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let mut server = start_server(&broker, data.path(), &[]);
+    let mut watcher = Subscriber::start(&broker, &["chat/private/#", "chat/system"]);
+    let long = "x".repeat(40);
+    for name in ["a#b", "Server", &long] {
+        for _ in 0..2 {
+            original(&broker, "join", name);
+            say(&broker, "chat/request/history", json!({"requester": name, "timestamp": "2026-11-22T19:11:34.506168"}));
+            publish(&broker, "chat/messages", chat(name, "hi").to_string(), 0, false);
+        }
+    }
+    for (name, why) in [("Server", "this name is reserved"), (&long, "at most 32 characters")] {
+        let page = await_json(&mut watcher, name, &format!("chat/private/{name}"), |v| v["type"] == "history");
+        let message = &page["messages"][0];
+        assert!(message["message"].as_str().is_some_and(|text| text.contains(why)), "{page}");
+        assert_eq!(message.as_object().map(|fields| fields.len()), Some(4), "{page}");
+    }
+    // Its topic is none: the log says it, as it does of the others, once.
+    original(&broker, "join", "alice");
+    await_notice(&mut watcher, "user_join", "alice");
+    let topics: Vec<String> = watcher.messages().into_iter().map(|message| message.topic).collect();
+    assert!(!topics.iter().any(|topic| topic.contains("a#b")), "{topics:?}");
+    let warnings = |server: &mut super::Program, name: &str| {
+        let warned = format!("ignored what is sent as \"{name}\", which cannot be a nick");
+        server.lines(super::Stream::Err).iter().filter(|line| line.contains(&warned)).count()
+    };
+    assert_eq!(["a#b", "Server", &long].map(|name| warnings(&mut server, name)), [1, 1, 1]);
+}
+
+#[test]
+fn a_time_that_its_python_cannot_read_is_rewritten() {
+    let (broker, data) = (Broker::start(), TempDir::new());
+    let _server = start_server(&broker, data.path(), &[]);
+    let mut watcher = Subscriber::start(&broker, &["chat/private/#"]);
+    let times = ["2026-11-22t20:30:00z", "2026-11-22T20:30:00.123456789+01:00", "2026-11-22T19:11:34.506051"];
+    for time in times {
+        let mut message = chat("bob", time);
+        message["timestamp"] = time.into();
+        publish(&broker, "chat/messages", message.to_string(), 1, false);
+    }
+    say(&broker, "chat/request/history", json!({"requester": "alice"}));
+    let page = await_json(&mut watcher, "the history", "chat/private/alice", |v| v["type"] == "history");
+    let told: Vec<&str> = page["messages"].as_array().unwrap().iter().filter_map(|m| m["timestamp"].as_str()).collect();
+    assert_eq!(told, ["2026-11-22T20:30:00.000+00:00", "2026-11-22T20:30:00.123+01:00", "2026-11-22T19:11:34.506051"]);
+}

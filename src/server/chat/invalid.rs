@@ -1,9 +1,17 @@
 //! What is not valid: counted, told in the log once per sender and kind, and answered where there is somebody to answer.
 
-use super::{Chat, Output, WARNED, shown};
+use super::{Chat, Output, WARNED, replies, shown};
+use crate::link::{Publication, Qos};
+use crate::now::Now;
+
 use crate::protocol::text::visible;
-use crate::protocol::{Claim, ErrorCode, ErrorReply, Invalid, MessageId, Nick, NickKey};
+use crate::protocol::{Claim, Entry, ErrorCode, ErrorReply, Invalid, MessageId, NameError, Nick, NickKey, Timestamp};
 use log::warn;
+
+/// Characters of a name that cannot be a nick by which it is known again.
+const NAME_LOGGED: usize = 64;
+/// As whom the server speaks in a history.
+const SPEAKER: &str = "chat-server";
 
 impl Chat {
     pub(super) fn invalid(
@@ -16,11 +24,16 @@ impl Chat {
     ) {
         self.stats.invalid_total += 1;
         let claim = Claim::read(payload);
-        let key = claim.nick.as_ref().map(|nick| nick.key().clone());
-        self.warn_once(kind, key, || {
-            let sender = claim.nick.as_ref().map_or("-".to_owned(), shown);
-            format!("ignored an invalid {kind} nick={sender}: {}", visible(&invalid.to_string()))
-        });
+        match &claim.no_nick {
+            Some((name, why)) => self.warn_of_name(name, *why),
+            None => {
+                let key = claim.nick.as_ref().map(|nick| nick.key().clone());
+                self.warn_once(kind, key, || {
+                    let sender = claim.nick.as_ref().map_or("-".to_owned(), shown);
+                    format!("ignored an invalid {kind} nick={sender}: {}", visible(&invalid.to_string()))
+                });
+            }
+        }
         // An original client does not know what an error is.
         let Some(nick) = claim.nick.filter(|_| claim.has_session) else { return };
         // Whom the topic names: an answer to the payload's nick would let anybody have others told that their messages
@@ -40,6 +53,34 @@ impl Chat {
             of: claim.id.filter(|id| ["chat", "private"].contains(&kind) && matches!(id, MessageId::Sent(_))),
         };
         self.to_client(&to, error.to_json(), outputs);
+    }
+
+    /// Once for each name, whatever it sends.
+    fn warn_of_name(&mut self, name: &str, why: NameError) {
+        let begin: String = name.chars().take(NAME_LOGGED).collect();
+        if self.no_nicks.len() >= WARNED {
+            self.no_nicks.clear();
+        }
+        if !self.no_nicks.contains(&begin) {
+            warn!("ignored what is sent as \"{}\", which cannot be a nick: {why}", visible(&begin));
+            self.no_nicks.insert(begin);
+        }
+    }
+
+    /// An original client joins under any name, and hears of no error. But it asks for the history when it comes, and
+    /// shows the page: the one message in it says that nobody takes notice of it, and why.
+    pub(super) fn explain_no_nick(&self, now: Now, payload: &[u8], outputs: &mut Vec<Output>) {
+        let Claim { no_nick: Some((name, why)), has_session: false, .. } = Claim::read(payload) else { return };
+        let (Some(topic), Ok(nick)) = (self.config.topics.flat_private(&name), Nick::parse(SPEAKER)) else { return };
+        let text = format!(
+            "the chat does not know you: {why}. What you say is not kept, and not everybody sees it. Come again with \
+             another name."
+        );
+        let entry =
+            Entry { nick, text, timestamp: None, action: false, late: false, id: None, pos: None, received: None };
+        let payload = replies::for_originals(vec![entry], Timestamp::new(now.wall)).to_json();
+        let publication = Publication { topic, payload, qos: Qos::AtLeastOnce, retain: false, ticket: None };
+        outputs.push(Output::Publish(publication));
     }
 
     pub(super) fn warn_once(&mut self, kind: &'static str, sender: Option<NickKey>, line: impl FnOnce() -> String) {

@@ -16,7 +16,11 @@ impl Chat {
         sender: Option<&NickKey>,
         outputs: &mut Vec<Output>,
     ) -> Result<(), Invalid> {
-        let request = Request::parse(payload, what)?;
+        let request = Request::parse(payload, what).inspect_err(|_| {
+            if what == RequestKind::History && sender.is_none() {
+                self.explain_no_nick(now, payload, outputs);
+            }
+        })?;
         agree(sender, &request.requester)?;
         self.stats.requests_total += 1;
         let page = request.history;
