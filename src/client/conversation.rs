@@ -9,9 +9,10 @@
 //! ```
 //!
 //! `exchange` holds what goes in and out, `joining` these steps (`presence` what is said with them), `lookout` what is
-//! known of the chat's server, `arrivals` what others send (`direct` to us alone), `replies` what the server answers, `pages`
-//! what of it is history, `typed` what the user wants (`asking` of the server, `rooms`, `naming`, `ignoring`, `status`),
-//! `sending` what becomes of it, `due` when time alone changes something; `requests`, `cursors`, `seen`, `people` and `search` are state of their own.
+//! known of the chat's server, `arrivals` what others send (`direct` to us alone), `replies` what the server answers,
+//! `pages` what of it is history, `typed` what the user wants (`asking` of the server, `rooms`, `naming`, `ignoring`,
+//! `status`), `sending` what becomes of it, `due` when time alone changes something; `requests`, `cursors`, `seen`,
+//! `people` and `search` are state of their own.
 
 mod arrivals;
 mod asking;

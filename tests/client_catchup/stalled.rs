@@ -1,7 +1,7 @@
 //! Programs that stood still: what waits for them at the broker comes late, or is dropped.
 
 use super::*;
-use support::{Subscriber, wait_until};
+use support::{Subscriber, publish, publish_lines, wait_until};
 
 /// Waits until so many requests for pages have been made in all.
 #[track_caller]
@@ -62,4 +62,56 @@ fn a_server_whose_return_was_missed_is_found() {
     let mut told = quit(alice);
     told.sort_by_key(|text| text["number ".len()..].parse::<u32>().unwrap());
     assert_eq!(told, numbered(0..=61));
+}
+
+#[test]
+fn what_was_heard_and_never_stored_hides_nothing_that_was_stored_and_missed() {
+    // Without TCP's delay all 100 are published before the server's second mark, 200 ms after the first.
+    let mut chat = Chat::start(Broker::builder().line("max_queued_messages 50").line("set_tcp_nodelay true").start());
+    let mut alice = chat.json("alice", &["--keepalive", "600"]);
+    event(&mut alice, "history");
+    let payload = |text: String| json!({"type": "chat", "username": "py", "message": text}).to_string();
+    chat.server.kill();
+    // At QoS 0 nothing waits for the server.
+    for n in 1..=40 {
+        publish(&chat.broker, "chat/messages", payload(format!("without a server {n}")), 0, false);
+    }
+    event_with(&mut alice, "chat", r#""without a server 40""#);
+    chat.server = Chat::server(&chat.broker, chat.data.path());
+    // She has joined again, and asked what she missed.
+    wait_until(PATIENCE, "another page", || events(&mut alice, "history").len() >= 2);
+
+    // What is dropped while she stands still is told of by marks that come when she goes on.
+    let with: String = (1..=100).map(|n| payload(format!("with a server {n}")) + "\n").collect();
+    let published = || {
+        let log = chat.broker.log();
+        log.lines().filter(|line| line.contains("Received PUBLISH") && line.contains("'chat/messages'")).count()
+    };
+    alice.signal(libc::SIGSTOP);
+    std::thread::scope(|scope| {
+        scope.spawn(|| publish_lines(&chat.broker, "chat/messages", &with));
+        wait_until(PATIENCE, "all are published", || published() >= 140);
+        alice.signal(libc::SIGCONT);
+    });
+    publish(&chat.broker, "chat/messages", payload("with a server, at last".to_owned()), 1, false);
+
+    // Of the 100 the server may have missed some, too.
+    let mut reader = chat.json("bob", &[]);
+    let mut stored = Vec::new();
+    wait_until(PATIENCE, "the last is stored", || {
+        reader.skip_lines_so_far();
+        reader.send_line(r#"{"command":"history","limit":500,"ref":"all"}"#);
+        event_with(&mut reader, "history", r#""ref":"all""#);
+        stored = texts(&mut reader, "chat");
+        stored.contains(&"with a server, at last".to_owned())
+    });
+    stored.sort();
+    stored.dedup();
+    let mut expected: Vec<String> = (1..=40).map(|n| format!("without a server {n}")).collect();
+    expected.extend(stored.into_iter().filter(|text| text.starts_with("with a")));
+    expected.sort();
+    wait_until(PATIENCE, "all are told", || texts(&mut alice, "chat").len() >= expected.len());
+    let mut told = quit(alice);
+    told.sort();
+    assert_eq!(told, expected);
 }

@@ -111,14 +111,19 @@ impl Conversation {
     fn heard_chat(&mut self, now: Now, chat: Chat) {
         let (room, key) = (chat.room.clone(), chat.nick.key().clone());
         let seen = self.seen.entry(room.clone()).or_default();
-        let mut late = chat.late;
+        let (mut late, mut number) = (chat.late, None);
         match &chat.id {
             Some(id) if !seen.is_new(&key, id) => return,
             Some(id) => {
                 late |= seen.is_late(&key, id);
                 seen.heard_live(&key, id, chat.timestamp.as_ref().and_then(Timestamp::at));
             }
-            None => seen.nameless(&key, chat.timestamp.as_ref(), &chat.text),
+            None => {
+                number = seen.heard_nameless(&key, chat.timestamp.as_ref(), &chat.text);
+                if number.is_none() {
+                    return;
+                }
+            }
         }
         let id = chat.id.map(MessageId::Sent);
         self.people.spoke(&chat.nick);
@@ -129,12 +134,11 @@ impl Conversation {
             let said = Said::live(now.wall, chat.nick, Place::Room(chat.room), chat.text, chat.timestamp);
             self.tell(News::Said(Said { id: id.clone(), action: chat.action, late, ..said }));
         }
-        match id {
-            Some(id) => self.shown(now, &room, &key, id),
-            None => {
-                let moved = self.cursors.heard_nameless(now.instant, &room, &key);
-                self.cursor_moved(moved, &room);
-            }
+        if let Some(id) = id {
+            self.shown(&room, &key, id);
+        }
+        if let Some(number) = number {
+            self.cursors.heard_nameless(&room, number);
         }
     }
 

@@ -5,8 +5,9 @@
 //!            ┌── mark that begins at or before it, everything seen: moves it ──┐
 //!            │                                                                 │
 //!  cursor ───┤                                                                 ├──► cursor
-//!            │          another history's mark, one beyond it, or              │
-//!            └── one unseen after 2 s ──► fill: pages after it, until complete ┘
+//!            │   another history's mark, one beyond it, one that does not      │
+//!            └── name all, or one unseen after 2 s ──► fill: pages after it, ──┘
+//!                                                      until complete
 //! ```
 //!
 //! Live messages never move a cursor: one of them may be the first after a hole. Where there is none yet the first page
@@ -17,7 +18,7 @@ mod marks;
 use crate::protocol::history::Span;
 use crate::protocol::limits::PAGE_MESSAGES;
 use crate::protocol::{Cursor, HistoryRequest, Mark, NickKey, RoomName, SentId};
-use marks::{Hole, Marks};
+use marks::Marks;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -25,8 +26,6 @@ use std::time::{Duration, Instant};
 const REST: Duration = Duration::from_secs(1);
 /// And after a question that the server refuses.
 const LONG_REST: Duration = Duration::from_secs(60);
-/// How long after a mark that was met by counting the next such mark still may show that the count was wrong.
-const DOUBTED_FOR: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub struct Cursors {
@@ -54,8 +53,9 @@ struct Place {
     rest_until: Option<Instant>,
     /// What was asked last was refused: after the rest it is asked again.
     refused: bool,
-    /// From where on marks were met by counting, and when the last of them was.
-    doubt: Option<(u64, Instant)>,
+    /// Messages without an id that came live, and how many had before the last question that was answered in full.
+    nameless: u64,
+    nameless_before: u64,
 }
 
 #[derive(Debug)]
@@ -69,10 +69,12 @@ struct Since {
 }
 
 /// Pages are being fetched.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Fill {
     /// Marks that had arrived when the page under way was asked for: it answers them.
     marks: u64,
+    /// Messages without an id that had come live by then.
+    nameless: u64,
 }
 
 /// What a page leads to.
@@ -82,6 +84,8 @@ pub struct Filled {
     pub moved: bool,
     /// To be asked next.
     pub next: Option<HistoryRequest>,
+    /// Live messages without an id, up to this number, that pages have shown or never will: the server has answered since.
+    pub nameless: u64,
 }
 
 impl Cursors {
@@ -112,7 +116,6 @@ impl Cursors {
     pub fn join(&mut self, room: &RoomName) -> HistoryRequest {
         let history = self.history;
         let place = self.place(room);
-        place.doubt = None;
         place.fill(room, place.cursor.clone(), history)
     }
 
@@ -139,28 +142,22 @@ impl Cursors {
             place.since = Some(Since { from: mark.from, cursor, broke: false });
         }
         place.marks.add(now, mark, seen);
-        place.advance(now)
+        place.advance()
     }
 
     /// A message with its sender's id is shown.
-    pub fn saw(&mut self, now: Instant, room: &RoomName, key: &NickKey, id: &SentId) -> bool {
+    pub fn saw(&mut self, room: &RoomName, key: &NickKey, id: &SentId) -> bool {
         let place = self.place(room);
         place.heard = true;
         place.marks.saw(key, id);
-        place.advance(now)
+        place.advance()
     }
 
-    /// A message without an id has come live.
-    pub fn heard_nameless(&mut self, now: Instant, room: &RoomName, key: &NickKey) -> bool {
+    /// A message without an id has come live; `number`: counts those of the room.
+    pub fn heard_nameless(&mut self, room: &RoomName, number: u64) {
         let place = self.place(room);
         place.heard = true;
-        place.marks.heard(now, key);
-        place.advance(now)
-    }
-
-    /// Such a message was found in a page.
-    pub fn found_nameless(&mut self, now: Instant, room: &RoomName, key: &NickKey) {
-        self.place(room).marks.found(now, key);
+        place.nameless = number;
     }
 
     /// The answer to what [`Cursors::join`], [`Cursors::holes`] or an earlier page asked, after its messages were shown.
@@ -177,17 +174,20 @@ impl Cursors {
         let next = place.reach(asked, span).map(|cursor| place.fill(&asked.room, Some(cursor), history));
         // What follows the first page was said since we came.
         place.caught_up |= asked.after.is_none();
+        let mut nameless = 0;
         if next.is_none() {
             place.kept = false;
             place.caught_up = true;
-            place.doubt = None;
+            let fill = fill.unwrap_or_default();
+            // One question more, since some of them may have been on their way to the server when this one passed.
+            nameless = std::mem::replace(&mut place.nameless_before, fill.nameless);
             if place.cursor.as_ref().is_some_and(|cursor| cursor.pos >= span.to) {
-                place.marks.answered(fill.map_or(0, |fill| fill.marks));
+                place.marks.answered(fill.marks);
             }
             place.rest_until = Some(now + REST);
         }
-        place.advance(now);
-        Filled { moved: place.cursor != before, next }
+        place.advance();
+        Filled { moved: place.cursor != before, next, nameless }
     }
 
     /// The server refuses to answer: it is asked again later.
@@ -248,7 +248,7 @@ impl Place {
     /// Asks for a page after a cursor; without one for what somebody new sees, or only where the room ends.
     fn fill(&mut self, room: &RoomName, after: Option<Cursor>, history: bool) -> HistoryRequest {
         self.refused = false;
-        self.fill = Some(Fill { marks: self.marks.arrived() });
+        self.fill = Some(Fill { marks: self.marks.arrived(), nameless: self.nameless });
         let limit = match after {
             Some(_) => Some(PAGE_MESSAGES),
             None => (!history).then_some(0),
@@ -280,18 +280,14 @@ impl Place {
     }
 
     /// Moves the cursor over marks that are met.
-    fn advance(&mut self, now: Instant) -> bool {
+    fn advance(&mut self) -> bool {
         let is_told = self.cursor.is_some();
         let Some(cursor) = self.cursor.as_mut().or(self.since.as_mut().map(|since| &mut since.cursor)) else {
             return false;
         };
         let before = cursor.pos;
-        while let Some(met) = self.marks.take_met(cursor) {
-            if met.by_count {
-                let since = self.doubt.filter(|(_, last)| now.saturating_duration_since(*last) < DOUBTED_FOR);
-                self.doubt = Some((since.map_or(met.from, |(from, _)| from), now));
-            }
-            cursor.pos = met.to;
+        while let Some(to) = self.marks.take_met(cursor) {
+            cursor.pos = to;
         }
         is_told && cursor.pos != before
     }
@@ -299,12 +295,7 @@ impl Place {
     /// After what something has to be fetched, if it has.
     fn hole(&self, now: Instant) -> Option<Cursor> {
         let cursor = self.cursor.as_ref().filter(|_| self.fill.is_none())?;
-        let pos = match (self.marks.hole(now, cursor)?, self.doubt) {
-            // One that was heard may have stood for one that was not.
-            (Hole::Uncounted, Some((from, _))) => cursor.pos.min(from),
-            _ => cursor.pos,
-        };
-        Some(Cursor { epoch: cursor.epoch.clone(), pos })
+        self.marks.hole(now, cursor).then(|| cursor.clone())
     }
 
     /// When there is something to be fetched.

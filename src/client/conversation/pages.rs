@@ -11,9 +11,9 @@ use chrono::{DateTime, FixedOffset, NaiveDateTime};
 
 impl Conversation {
     /// A message of a room was told.
-    pub(super) fn shown(&mut self, now: Now, room: &RoomName, key: &NickKey, id: MessageId) {
+    pub(super) fn shown(&mut self, room: &RoomName, key: &NickKey, id: MessageId) {
         let moved = match &id {
-            MessageId::Sent(id) => self.cursors.saw(now.instant, room, key, id),
+            MessageId::Sent(id) => self.cursors.saw(room, key, id),
             MessageId::Row(_) => false,
         };
         if let Some((series, number)) = self.seen.get(room).and_then(|seen| seen.series(key, &id)) {
@@ -54,6 +54,9 @@ impl Conversation {
         }
         if let Some(filled) = filled {
             self.cursor_moved(filled.moved, room);
+            if let Some(seen) = self.seen.get_mut(room) {
+                seen.forget_nameless(filled.nameless);
+            }
             if let Some(next) = filled.next {
                 self.requests.open_of_our_own(Question::page(next));
                 self.send_requests(now);
@@ -76,11 +79,8 @@ impl Conversation {
             let key = entry.nick.key();
             let (is_new, overtaken) = match was {
                 Was::New { late } => (true, late),
-                _ => (false, false),
+                Was::Shown => (false, false),
             };
-            if was == Was::ShownNameless {
-                self.cursors.found_nameless(now.instant, room, key);
-            }
             // Who asks for the past wants to see it again.
             if !is_new && !by_user {
                 continue;
@@ -100,7 +100,7 @@ impl Conversation {
                 self.tell(News::Said(said));
             }
             if let Some(id) = entry.id.clone().filter(|_| is_new) {
-                self.shown(now, room, key, id);
+                self.shown(room, key, id);
             }
         }
     }

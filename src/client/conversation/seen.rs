@@ -16,7 +16,7 @@ const SERIES: usize = 10_000;
 const SERIES_DIRECT: usize = 1_000;
 /// Nicks of which it knows the newest live message.
 const SPEAKERS: usize = 1_000;
-/// Messages without an id that it remembers: those that came live since the last page.
+/// Messages without an id that it remembers: those that came live and were in no page yet.
 const NAMELESS: usize = 10_000;
 
 /// The memory of one room, or of direct messages.
@@ -26,8 +26,10 @@ pub struct Seen {
     shown: Numbers,
     /// By earlier ones under the same nick.
     earlier: Numbers,
-    /// Messages that came without an id, with how often each was shown.
+    /// Messages that came without an id.
     nameless: Recent<Nameless>,
+    /// Messages without an id that the last page was the first to show.
+    paged: Vec<Nameless>,
     /// The newest live message of each nick: its run and time. Where it lies in the history is not known yet.
     live: HashMap<NickKey, (Session, DateTime<FixedOffset>)>,
     /// The history that pages came from.
@@ -44,8 +46,6 @@ pub enum Was {
     New { late: bool },
     /// Shown before.
     Shown,
-    /// It was shown live, without the server's number.
-    ShownNameless,
 }
 
 /// What nobody can call late.
@@ -63,6 +63,7 @@ impl Seen {
             shown: Numbers::of_at_most(series),
             earlier: Numbers::of_at_most(series),
             nameless: Recent::of_at_most(NAMELESS),
+            paged: Vec::new(),
             live: HashMap::new(),
             epoch: None,
         }
@@ -123,9 +124,22 @@ impl Seen {
         Series::of(key, id, self.epoch.as_ref())
     }
 
-    /// A live message without an id: always shown, and remembered for the pages to come.
-    pub fn nameless(&mut self, key: &NickKey, timestamp: Option<&Timestamp>, text: &str) {
-        self.nameless.add(nameless(key, timestamp, text));
+    /// A live message without an id, which is remembered for the pages to come: its number, or `None` where the page was
+    /// faster. Should that have been another message of the same kind, the next page has this one.
+    pub fn heard_nameless(&mut self, key: &NickKey, timestamp: Option<&Timestamp>, text: &str) -> Option<u64> {
+        let name = nameless(key, timestamp, text);
+        match self.paged.iter().position(|paged| *paged == name) {
+            Some(at) => {
+                self.paged.swap_remove(at);
+                None
+            }
+            None => Some(self.nameless.add(name)),
+        }
+    }
+
+    /// Live messages without an id, up to this number, are in no page to come.
+    pub fn forget_nameless(&mut self, number: u64) {
+        self.nameless.forget(number);
     }
 
     /// From now on pages come from this history. In another one the server numbers messages without an id anew.
@@ -136,6 +150,7 @@ impl Seen {
     /// What the entries of a page were, in their order; from now on all of them are shown.
     pub fn merge(&mut self, page: &[Entry]) -> Vec<Was> {
         let mut in_page: HashMap<Nameless, usize> = HashMap::new();
+        self.paged.clear();
         let merge = |entry: &Entry| {
             let key = entry.nick.key();
             let name = nameless(key, entry.timestamp.as_ref(), &entry.text);
@@ -148,8 +163,11 @@ impl Seen {
                         Was::New { late: self.is_late(key, id) || self.is_overtaken(key, id, entry) }
                     }
                     // The server's number of a message that may have come live, without one.
-                    MessageId::Row(_) if self.take_nameless(&name) => Was::ShownNameless,
-                    MessageId::Row(_) => IN_TIME,
+                    MessageId::Row(_) if self.take_nameless(&name) => Was::Shown,
+                    MessageId::Row(_) => {
+                        self.paged.push(name);
+                        IN_TIME
+                    }
                 };
             }
             let copies = in_page.entry(name.clone()).or_insert(0);
@@ -203,7 +221,11 @@ mod tests {
     }
 
     fn live(seen: &mut Seen, time: &str, text: &str) {
-        seen.nameless(Nick::parse("alice").unwrap().key(), Timestamp::parse(time).as_ref(), text);
+        assert!(hear(seen, time, text).is_some());
+    }
+
+    fn hear(seen: &mut Seen, time: &str, text: &str) -> Option<u64> {
+        seen.heard_nameless(Nick::parse("alice").unwrap().key(), Timestamp::parse(time).as_ref(), text)
     }
 
     #[test]
@@ -236,10 +258,30 @@ mod tests {
         seen.pages_are_of(&epoch("aaaaaaaaaaaa"));
         live(&mut seen, TIME, "hi");
         let page = [entry(Some("x-1"), TIME, "hi"), entry(Some("x-2"), TIME, "hi")];
-        assert_eq!(seen.merge(&page), [Was::ShownNameless, IN_TIME]);
+        assert_eq!(seen.merge(&page), [Was::Shown, IN_TIME]);
         assert_eq!(seen.merge(&page), [Was::Shown; 2]);
         live(&mut seen, "", "timeless");
-        assert_eq!(seen.merge(&[entry(Some("x-3"), TIME, "timeless")]), [Was::ShownNameless]);
+        assert_eq!(seen.merge(&[entry(Some("x-3"), TIME, "timeless")]), [Was::Shown]);
+    }
+
+    #[test]
+    fn one_that_a_page_has_overtaken_is_not_shown_again() {
+        let mut seen = Seen::default();
+        seen.pages_are_of(&epoch("aaaaaaaaaaaa"));
+        assert_eq!(seen.merge(&[entry(Some("x-1"), TIME, "hi"), entry(Some("x-2"), TIME, "ho")]), [IN_TIME; 2]);
+        assert_eq!(hear(&mut seen, TIME, "hi"), None);
+        live(&mut seen, TIME, "hi");
+        assert_eq!(seen.merge(&[entry(Some("x-3"), TIME, "hi")]), [Was::Shown]);
+        live(&mut seen, TIME, "ho");
+    }
+
+    #[test]
+    fn one_that_was_heard_and_never_stored_hides_nothing_for_ever() {
+        let mut seen = Seen::default();
+        seen.pages_are_of(&epoch("aaaaaaaaaaaa"));
+        let number = hear(&mut seen, "", "on").unwrap();
+        seen.forget_nameless(number);
+        assert_eq!(seen.merge(&[entry(Some("x-1"), TIME, "on")]), [IN_TIME]);
     }
 
     #[test]

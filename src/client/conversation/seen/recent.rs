@@ -1,43 +1,59 @@
 //! Pure: a memory of bounded size. `seen` asks it what was shown.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
 
-/// The last ones of something, with how often each is there.
+/// The last ones of something, numbered as they came; the same can be there more than once.
 #[derive(Debug)]
 pub struct Recent<T> {
-    counts: HashMap<T, usize>,
-    order: VecDeque<T>,
+    numbers: HashMap<T, VecDeque<u64>>,
+    order: BTreeMap<u64, T>,
+    last: u64,
     capacity: usize,
 }
 
 impl<T: Eq + Hash + Clone> Recent<T> {
     pub fn of_at_most(capacity: usize) -> Recent<T> {
-        Recent { counts: HashMap::new(), order: VecDeque::new(), capacity }
+        Recent { numbers: HashMap::new(), order: BTreeMap::new(), last: 0, capacity }
     }
 
     pub fn count(&self, item: &T) -> usize {
-        self.counts.get(item).copied().unwrap_or(0)
+        self.numbers.get(item).map_or(0, VecDeque::len)
     }
 
-    pub fn add(&mut self, item: T) {
-        *self.counts.entry(item.clone()).or_insert(0) += 1;
-        self.order.push_back(item);
+    /// Gives its number.
+    pub fn add(&mut self, item: T) -> u64 {
+        self.last += 1;
+        self.numbers.entry(item.clone()).or_default().push_back(self.last);
+        self.order.insert(self.last, item);
         if self.order.len() > self.capacity
-            && let Some(oldest) = self.order.pop_front()
+            && let Some((number, _)) = self.order.first_key_value()
         {
-            self.remove(&oldest);
+            self.forget(*number);
         }
+        self.last
     }
 
-    /// One of them less; whether there was one. Its place in the order stays until it is the oldest.
+    /// The oldest of them less; whether there was one.
     pub fn remove(&mut self, item: &T) -> bool {
-        match self.counts.get_mut(item) {
-            Some(count) if *count > 1 => *count -= 1,
-            Some(_) => drop(self.counts.remove(item)),
-            None => return false,
+        let Some(numbers) = self.numbers.get_mut(item) else { return false };
+        if let Some(number) = numbers.pop_front() {
+            self.order.remove(&number);
+        }
+        if numbers.is_empty() {
+            self.numbers.remove(item);
         }
         true
+    }
+
+    /// All up to this number.
+    pub fn forget(&mut self, number: u64) {
+        while let Some((oldest, item)) = self.order.first_key_value()
+            && *oldest <= number
+        {
+            let item = item.clone();
+            self.remove(&item);
+        }
     }
 }
 
@@ -54,6 +70,19 @@ mod tests {
             recent.add(number);
         }
         assert_eq!((recent.count(&0), recent.count(&1)), (0, 1));
-        assert_eq!(recent.counts.len(), REMEMBERED);
+        assert_eq!((recent.numbers.len(), recent.order.len()), (REMEMBERED, REMEMBERED));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_the_oldest_of_its_kind() {
+        let mut recent = Recent::of_at_most(REMEMBERED);
+        let numbers = ["a", "b", "a", "a"].map(|item| recent.add(item));
+        assert!(recent.remove(&"a"));
+        recent.forget(numbers[1]);
+        assert_eq!((recent.count(&"a"), recent.count(&"b")), (2, 0));
+        assert!(!recent.remove(&"b"));
+        recent.forget(numbers[2]);
+        assert!(recent.remove(&"a") && !recent.remove(&"a"));
+        assert!(recent.order.is_empty() && recent.numbers.is_empty());
     }
 }

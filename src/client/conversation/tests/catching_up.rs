@@ -1,5 +1,7 @@
 //! What was missed: cursors, marks and the pages that fill holes.
 
+mod nameless;
+
 use super::*;
 use crate::client::memo::Series;
 use crate::protocol::Cursor;
