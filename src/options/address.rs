@@ -95,11 +95,13 @@ pub(super) fn broker_of(level: &Level) -> Result<Option<Broker>, UsageError> {
 }
 
 /// The port, where one was given. A URL without a port stands for its scheme's, so that what
-/// lower levels say about other brokers does not change what it means.
-pub(super) fn port(given: &Given, named: &Named) -> Result<Option<u16>, UsageError> {
-    for (index, level) in given.levels.iter().enumerate() {
-        let here = named.at(index);
-        match (level.item("port"), here.and_then(|broker| broker.port)) {
+/// lower levels say about other brokers does not change what it means. Options for other brokers must have been left out
+/// before.
+pub(super) fn port(given: &Given) -> Result<Option<u16>, UsageError> {
+    for level in &given.levels {
+        // A host and a port can be typed for a URL below, so this need not be the level that names the broker.
+        let here = broker_of(level)?;
+        match (level.item("port"), here.as_ref().and_then(|broker| broker.port)) {
             (Some(item), None) => {
                 let port = broker::parse_port(&item.value);
                 return port.map(Some).map_err(|error| item.wrong(&error.to_string()));

@@ -19,7 +19,7 @@ pub(super) fn connection(
     mut warnings: Vec<String>,
 ) -> Result<Connection, UsageError> {
     let named = Named::find(given)?;
-    let port = port(given, &named)?;
+    let port = port(given)?;
     let tls = match tls::is_used(given, &named, port)? {
         true => Some(tls::tls(given, environment)?),
         false => None,

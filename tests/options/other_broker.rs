@@ -84,6 +84,8 @@ fn a_url_in_the_option_file_is_the_broker_too() {
     check(file(text), "f", "wss://al:x@f:3/x mine", &[]);
     check(file(text), "f:3", "wss://al:x@f:3/x mine", &[]);
     check(file(text), "f -u bob", "wss://bob:-@f:3/x mine", &[]);
+    // A typed port wins over that of the environment, whichever level the URL is of.
+    check(World { variables: "MQTT_BROKER_PORT=4", ..file(text) }, "f:3", "wss://al:x@f:3/x mine", &[]);
     // Without TLS, or without WebSocket, it would be another.
     let all = format!("{hint}--id, the login in --url");
     check(file(text), "ws://f:3/x", "ws://-:-@f:3/x -", &[&all]);
