@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod conversation;
+mod door;
 mod ending;
 mod heartbeat;
 mod input;
@@ -133,7 +134,7 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
             reader,
         },
         reading: Reading::new(options.bell, notify),
-        uplink: Uplink::new(options.connection.qos),
+        uplink: Uplink::new(options.connection.qos, &options.connection.topic_root),
         ending: Ending::new(now, mode == Mode::Sender, options.wait, options.count),
         went_wrong: false,
         screen: Screen::start(above, on_closed).map_err(|error| broken("screen", error))?,

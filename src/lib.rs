@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod client;
+mod gauge;
 pub mod link;
 mod logging;
 pub mod nearest;

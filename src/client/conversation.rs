@@ -10,9 +10,9 @@
 //!
 //! `exchange` holds what goes in and out, `joining` these steps (`presence` what is said with them), `lookout` what is
 //! known of the chat's server, `arrivals` what others send (`direct` to us alone), `replies` what the server answers,
-//! `pages` what of it is history, `typed` what the user wants (`asking` of the server, `rooms`, `naming`, `ignoring`,
-//! `status`), `sending` what becomes of it, `due` when time alone changes something; `requests`, `cursors`, `seen`,
-//! `people` and `search` are state of their own.
+//! `pages` what of it is history, `missed` what follows where nobody took what came, `typed` what the user wants (`asking`
+//! of the server, `rooms`, `naming`, `ignoring`, `status`), `sending` what becomes of it, `due` when time alone changes
+//! something; `requests`, `cursors`, `seen`, `people` and `search` are state of their own.
 
 mod arrivals;
 mod asking;
@@ -23,6 +23,7 @@ mod exchange;
 mod ignoring;
 mod joining;
 mod lookout;
+mod missed;
 mod naming;
 mod pages;
 mod people;
@@ -144,6 +145,8 @@ pub struct Conversation {
     outbox: Outbox,
     sessions: Sessions,
     requests: Requests,
+    /// Whoever is told does not take it: no pages are asked for.
+    is_full: bool,
     /// Topics whose invalid payloads were told of.
     warned: HashSet<String>,
     /// When pings went out that the broker has not acknowledged, with the `ref` of a program: it does so in their order.
@@ -213,6 +216,7 @@ impl Conversation {
             outbox: Outbox::new(config.session.clone(), earlier),
             sessions,
             requests: Requests::new(tokens),
+            is_full: false,
             warned: HashSet::new(),
             pings: VecDeque::new(),
             out: Vec::new(),
@@ -245,6 +249,8 @@ impl Conversation {
             Input::Waiting(delay) => self.waiting(delay),
             Input::Refused(filter) => self.subscription_refused(&filter),
             Input::Arrived { topic, payload, retained } => self.arrived(now, &topic, &payload, retained),
+            Input::Full => self.is_full = true,
+            Input::Missed(count) => self.missed(now, count),
             Input::Published(ticket) => self.published(now, ticket),
             Input::Rejected { ticket, reason } => self.rejected(now, ticket, &reason),
             Input::Typed(line) => self.typed(now, &line),

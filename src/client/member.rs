@@ -27,9 +27,10 @@ use super::start::{self, Refusal};
 use super::uplink::{Heard, Uplink};
 use crate::now::Now;
 use crate::options::{ClientOptions, Connection};
-use crate::protocol::{Nick, RoomName};
+use crate::protocol::{Nick, RoomName, Topics};
 use crate::random;
 use crossbeam_channel::{Receiver, Sender, at, never, select, unbounded};
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -39,6 +40,12 @@ use std::time::{Duration, Instant};
 const LEAVE_WAIT: Duration = Duration::from_secs(5);
 /// And then for its last word to arrive.
 const LAST_WORD: Duration = Duration::from_millis(900);
+/// News that nobody has taken may hold so many bytes. Past that messages are dropped, until half of it is taken.
+const UNREAD: usize = 12 * 1024 * 1024;
+/// What a piece of news holds beside what it was made from.
+const NEWS: usize = 512;
+/// How often it is looked whether news was taken.
+const FULL: Duration = Duration::from_millis(50);
 
 /// Why nobody joined.
 #[derive(Debug)]
@@ -73,8 +80,11 @@ impl Member {
         let (teller, news) = unbounded();
         let connection = options.connection;
         let conversation = Conversation::new(config, Box::new(random::token), Box::new(random::session));
-        let uplink = Uplink::new(connection.qos);
-        let mut attendance = Attendance { conversation, uplink, teller, leave_by: None, now: Instant::now() };
+        let uplink = Uplink::new(connection.qos, &connection.topic_root);
+        let topics = Topics::new(&connection.topic_root);
+        let (leave_by, now) = (None, Instant::now());
+        let unread = Unread::default();
+        let mut attendance = Attendance { conversation, uplink, topics, teller, unread, leave_by, now };
         let attend = move || {
             attendance.attend(&connection, &orders);
             attendance.uplink.close(attendance.conversation.leave(Now::read()), LAST_WORD);
@@ -87,7 +97,8 @@ impl Member {
         &self.nick
     }
 
-    /// What happens, oldest first. It ends when the member has left.
+    /// What happens, oldest first. It ends when the member has left. Of what is not taken 12 MiB are kept: messages that come
+    /// then are told later, from the history, and who comes and goes is not told at all.
     pub fn news(&self) -> &Receiver<News> {
         &self.news
     }
@@ -148,11 +159,54 @@ fn refused(refusal: Refusal) -> JoinError {
 struct Attendance {
     conversation: Conversation,
     uplink: Uplink,
+    topics: Topics,
     teller: Sender<News>,
+    unread: Unread,
     /// It was told to leave, and does so by then.
     leave_by: Option<Instant>,
     /// The last turn's time.
     now: Instant,
+}
+
+/// News that nobody has taken yet.
+#[derive(Debug, Default)]
+struct Unread {
+    /// Of each, oldest first, how many bytes it holds.
+    sizes: VecDeque<usize>,
+    bytes: usize,
+    is_full: bool,
+    /// Messages that were dropped since.
+    dropped: u64,
+    /// What the next news is made from.
+    source: usize,
+}
+
+impl Unread {
+    fn add(&mut self) {
+        let size = NEWS + std::mem::take(&mut self.source);
+        self.sizes.push_back(size);
+        self.bytes += size;
+    }
+
+    /// So many wait. What the conversation is to be told of that, if anything.
+    fn look(&mut self, waiting: usize) -> Option<Input> {
+        while self.sizes.len() > waiting
+            && let Some(size) = self.sizes.pop_front()
+        {
+            self.bytes -= size;
+        }
+        match self.is_full {
+            false if self.bytes > UNREAD => {
+                self.is_full = true;
+                Some(Input::Full)
+            }
+            true if self.bytes <= UNREAD / 2 => {
+                self.is_full = false;
+                Some(Input::Missed(std::mem::take(&mut self.dropped)))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The member is to leave.
@@ -167,22 +221,14 @@ impl Attendance {
     }
 
     fn turn(&mut self, orders: &Receiver<Command>) -> Result<(), Leaving> {
-        let due = self.conversation.due(self.now).into_iter().chain(self.leave_by).min();
-        let alarm = due.map_or_else(never, at);
-        let input = select! {
-            recv(self.uplink.events()) -> event => match event.map(|event| self.uplink.hear(event)) {
-                Ok(Heard::Input(input)) => input,
-                Ok(Heard::Nothing) => return Ok(()),
-                Ok(Heard::Ended(failure)) => {
-                    let text = failure.map_or("the connection has ended".to_owned(), |failure| failure.to_string());
-                    self.tell(News::Error { text, reference: None });
-                    return Err(Leaving);
-                }
-                Err(_) => return Err(Leaving),
+        let input = match self.unread.look(self.teller.len()) {
+            Some(input) => input,
+            None => match self.next(orders)? {
+                Some(input) => input,
+                None => return Ok(()),
             },
-            recv(orders) -> command => Input::Command(command.map_err(|_| Leaving)?, None),
-            recv(alarm) -> _ => Input::Tick,
         };
+        self.unread.source = if let Input::Arrived { payload, .. } = &input { payload.len() } else { 0 };
         let now = Now::read();
         self.now = now.instant;
         for output in self.conversation.handle(now, input) {
@@ -215,7 +261,38 @@ impl Attendance {
         }
     }
 
-    fn tell(&self, news: News) {
+    /// What happens next; `None`: nothing that the conversation is to know.
+    fn next(&mut self, orders: &Receiver<Command>) -> Result<Option<Input>, Leaving> {
+        let look = self.unread.is_full.then(|| Instant::now() + FULL);
+        let due = self.conversation.due(self.now).into_iter().chain(self.leave_by).chain(look).min();
+        let alarm = due.map_or_else(never, at);
+        select! {
+            recv(self.uplink.events()) -> event => match event.map(|event| self.uplink.hear(event)) {
+                Ok(Heard::Input(Input::Arrived { topic, .. }))
+                    if self.unread.is_full && self.topics.carries_messages(&topic) =>
+                {
+                    self.unread.dropped += 1;
+                    Ok(None)
+                }
+                Ok(Heard::Input(input)) => Ok(Some(input)),
+                Ok(Heard::Nothing) => Ok(None),
+                Ok(Heard::Ended(failure)) => {
+                    let text = failure.map_or("the connection has ended".to_owned(), |failure| failure.to_string());
+                    self.tell(News::Error { text, reference: None });
+                    Err(Leaving)
+                }
+                Err(_) => Err(Leaving),
+            },
+            recv(orders) -> command => Ok(Some(Input::Command(command.map_err(|_| Leaving)?, None))),
+            recv(alarm) -> _ => Ok(Some(Input::Tick)),
+        }
+    }
+
+    fn tell(&mut self, news: News) {
+        if self.unread.is_full && matches!(news, News::Presence(_)) {
+            return;
+        }
+        self.unread.add();
         // Whoever does not listen to news does not want to know.
         let _ = self.teller.send(news);
     }

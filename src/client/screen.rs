@@ -2,6 +2,7 @@
 //! typed, through the line editor. The shell starts it and feeds it.
 
 use super::view::{Line, Stream};
+use crate::gauge::{Gauge, Held};
 use crossbeam_channel::{Receiver, Sender};
 use std::io::{self, BufWriter, Write};
 use std::thread::JoinHandle;
@@ -9,6 +10,8 @@ use std::time::Duration;
 
 /// Lines that may wait for a reader who is slower than the chat; past that the shell takes in nothing that would make more.
 const BACKLOG: usize = 4_096;
+/// And their bytes. With what waits at the door it is 16 MiB.
+const BACKLOG_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes that are printed at once above the line being typed: enough to draw that line seldom, and few enough to be drawn
 /// between two keys.
 const AT_ONCE: usize = 16 * 1024;
@@ -23,13 +26,15 @@ pub struct Above {
 
 pub struct Screen {
     orders: Sender<Order>,
+    waiting: Gauge,
     done: Receiver<()>,
     thread: JoinHandle<()>,
     no_more_lines: Option<Box<dyn Fn() + Send>>,
 }
 
 enum Order {
-    Print(Line),
+    /// It holds a part of what may wait.
+    Print(Line, Held),
     Clear,
     /// To be called when everything before it is printed; dropped where it cannot be.
     Then(Box<dyn FnOnce() + Send>),
@@ -54,17 +59,18 @@ impl Screen {
             let _ = finished.send(());
         };
         let thread = std::thread::Builder::new().name("screen".to_owned()).spawn(print)?;
-        Ok(Screen { orders, done, thread, no_more_lines })
+        Ok(Screen { orders, waiting: Gauge::default(), done, thread, no_more_lines })
     }
 
     /// Whether more may be given: printing never blocks, so that signals and heartbeats do not wait for a reader.
     pub fn has_room(&self) -> bool {
-        self.orders.len() < BACKLOG
+        self.orders.len() < BACKLOG && self.waiting.held() < BACKLOG_BYTES
     }
 
     pub fn print(&self, line: Line) {
         // The thread takes orders until all senders are gone.
-        let _ = self.orders.send(Order::Print(line));
+        let held = self.waiting.hold(line.text.len());
+        let _ = self.orders.send(Order::Print(line, held));
     }
 
     pub fn clear(&self) {
@@ -93,11 +99,15 @@ fn print_above(inbox: &Receiver<Order>, mut above: impl FnMut(String) -> bool) -
     let mut next = None;
     while let Some(order) = next.take().or_else(|| inbox.recv().ok()) {
         let printed = match order {
-            Order::Print(line) => {
+            Order::Print(line, held) => {
+                let mut held = vec![held];
                 let mut text = line.text + "\n";
                 while text.len() < AT_ONCE && next.is_none() {
                     match inbox.try_recv() {
-                        Ok(Order::Print(line)) => text.extend([&line.text, "\n"]),
+                        Ok(Order::Print(line, more)) => {
+                            text.extend([&line.text, "\n"]);
+                            held.push(more);
+                        }
                         Ok(order) => next = Some(order),
                         Err(_) => break,
                     }
@@ -123,9 +133,9 @@ fn print_out(inbox: &Receiver<Order>) -> bool {
     let mut out = BufWriter::new(io::stdout());
     for order in inbox {
         let written = match order {
-            Order::Print(Line { stream: Stream::Out, text }) => writeln!(out, "{text}"),
+            Order::Print(Line { stream: Stream::Out, text }, _held) => writeln!(out, "{text}"),
             // In the order in which things happened, where both go to the same place.
-            Order::Print(Line { stream: Stream::Err, text }) => out.flush().map(|()| print_error(&text)),
+            Order::Print(Line { stream: Stream::Err, text }, _held) => out.flush().map(|()| print_error(&text)),
             Order::Clear => Ok(()),
             Order::Then(call) => out.flush().map(|()| call()),
         };

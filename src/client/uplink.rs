@@ -2,13 +2,17 @@
 //! events in a conversation's words. The shell owns it, and so does a [`super::member::Member`]'s thread.
 
 use super::conversation::{Conversation, Input, Kind, Publication, Up};
+use super::door::{Door, Entry};
+use crate::gauge::Held;
 use crate::link::{
     self, AskGate, Config, Event, Failure, Farewell, Gate, LONGEST_WAIT, Link, Qos, Subscription, Version, WillOf,
 };
 use crate::options::Connection;
+use crate::protocol::Topics;
 use crate::random;
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the last word may take where it is followed by another connection, which waits for it.
@@ -22,6 +26,7 @@ pub struct Uplink {
     number: u32,
     sender: Sender<Numbered>,
     events: Receiver<Numbered>,
+    door: Arc<Door>,
     /// Of chat messages.
     qos: Qos,
     connected_once: bool,
@@ -39,11 +44,18 @@ pub enum Heard {
     Ended(Option<Failure>),
 }
 
-/// An event with the number of its link: one that was replaced may still have something to say.
-pub type Numbered = (u32, Event);
+/// Something that came by a link with this number: one that was replaced may still have something to say.
+pub struct Numbered(u32, Come);
+
+enum Come {
+    /// A message has a part of what may wait.
+    Event(Event, Option<Held>),
+    /// From here on, messages were dropped.
+    Dropped,
+}
 
 impl Uplink {
-    pub fn new(qos: Qos) -> Uplink {
+    pub fn new(qos: Qos, root: &str) -> Uplink {
         let (sender, events) = crossbeam_channel::unbounded();
         Uplink {
             link: None,
@@ -51,6 +63,7 @@ impl Uplink {
             number: 0,
             sender,
             events,
+            door: Arc::new(Door::new(Topics::new(root))),
             qos,
             connected_once: false,
             connections: 0,
@@ -64,6 +77,7 @@ impl Uplink {
         self.link = None;
         self.number += 1;
         let (events, number, before) = (self.sender.clone(), self.number, self.connections);
+        let door = self.door.clone();
         let will = conversation.will().map(|will| {
             let will = move |conn| {
                 let (topic, payload) = will(before + conn);
@@ -88,7 +102,15 @@ impl Uplink {
             if let Event::Connected { conn, .. } = &mut event {
                 *conn += before;
             }
-            drop(events.send((number, event)));
+            let come = match &event {
+                Event::Message(message) => match door.enter(message) {
+                    Entry::Passes(held) => Come::Event(event, Some(held)),
+                    Entry::FirstDropped => Come::Dropped,
+                    Entry::Dropped => return,
+                },
+                _ => Come::Event(event, None),
+            };
+            drop(events.send(Numbered(number, come)));
         });
         self.link = Some(link?);
         Ok(())
@@ -109,10 +131,12 @@ impl Uplink {
     }
 
     /// Translates an event. One of a link that was replaced means nothing any more.
-    pub fn hear(&mut self, (number, event): Numbered) -> Heard {
+    pub fn hear(&mut self, Numbered(number, come): Numbered) -> Heard {
+        let dropped = if let Come::Dropped = come { self.door.open() } else { 0 };
         if number != self.number {
             return Heard::Nothing;
         }
+        let Come::Event(event, _waited) = come else { return Heard::Input(Input::Missed(dropped)) };
         Heard::Input(match event {
             Event::Connected { version, conn, refused, tls, .. } => {
                 self.connected_once = true;

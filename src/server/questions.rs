@@ -3,9 +3,9 @@
 
 use super::chat::{Input, Question};
 use super::direct::UNDER_WAY;
-use super::door::{Gauge, Held};
 use super::history::{Error, Reader};
 use super::store::Answer;
+use crate::gauge::{Gauge, Held};
 use crate::protocol::NickKey;
 use crossbeam_channel::{Receiver, Sender};
 use log::{debug, error};

@@ -1,11 +1,12 @@
 //! The main thread's loop: waits for whatever happens, gives it to the chat, and does what the chat says.
 
 use super::chat::{Chat, Input, Output};
-use super::door::{Door, Gauge, Held};
+use super::door::Door;
 use super::questions::Queue;
 use super::roster::Change;
 use super::store::{Answer, Job};
 use super::{ANOTHER_SERVER, farewell};
+use crate::gauge::{Gauge, Held};
 use crate::link::{self, Link, Message, Publication, Settings, Version};
 use crate::now::Now;
 use crate::protocol::NickKey;

@@ -7,10 +7,10 @@ mod clock;
 mod fault;
 
 use super::chat::{Input, Question};
-use super::door::Held;
 use super::history::{self, Committed, History, Keep, Reader, Refusal, Refused, Retention, Trimmed};
 use super::questions;
 use super::roster::Change;
+use crate::gauge::Held;
 use crate::protocol::{NickKey, SentId};
 use clock::Clock;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};

@@ -7,6 +7,7 @@ mod direct;
 mod memory;
 mod missed;
 mod search;
+mod slow;
 mod stalled;
 
 use serde_json::{Value, json};

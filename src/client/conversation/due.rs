@@ -23,7 +23,7 @@ impl Conversation {
             return [None; 4];
         }
         let join_again = self.join_again_at.filter(|_| self.join == Join::Asked);
-        let holes = self.server.as_ref().and_then(|_| self.cursors.due(now));
+        let holes = self.server.as_ref().filter(|_| !self.is_full).and_then(|_| self.cursors.due(now));
         [join_again, self.heartbeat_at, holes, self.requests.next_due(now)]
     }
 

@@ -62,6 +62,10 @@ pub enum Input {
         /// It was there before we came.
         retained: bool,
     },
+    /// What is told is more than is taken: until [`Input::Missed`] nothing that can wait is asked for.
+    Full,
+    /// So much of what arrived in the meantime was dropped, messages and other things; now there is room again.
+    Missed(u64),
     /// The broker has what was published with this ticket.
     Published(u64),
     /// The broker will not take it.

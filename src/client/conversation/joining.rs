@@ -172,7 +172,7 @@ impl Conversation {
 
     /// Asks for what marks tell of and nobody has seen. An original server knows no marks.
     pub(super) fn look_for_holes(&mut self, now: Now) {
-        if self.is_joined() && self.server.is_some() {
+        if self.is_joined() && self.server.is_some() && !self.is_full {
             for history in self.cursors.holes(now.instant) {
                 self.requests.open_of_our_own(Question::page(history));
             }

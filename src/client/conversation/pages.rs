@@ -57,7 +57,7 @@ impl Conversation {
             if let Some(seen) = self.seen.get_mut(room) {
                 seen.forget_nameless(filled.nameless);
             }
-            if let Some(next) = filled.next {
+            if let Some(next) = filled.next.filter(|_| !self.is_full) {
                 self.requests.open_of_our_own(Question::page(next));
                 self.send_requests(now);
             }

@@ -123,7 +123,7 @@ fn what_cannot_be_kept_now_is_kept_later_and_held_meanwhile() {
     other
         .execute_batch("CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'full'); END")
         .unwrap();
-    let gauge = crate::server::door::Gauge::default();
+    let gauge = crate::gauge::Gauge::default();
     for seq in 2..=9 {
         desk.give(Job::Keep(Keep::Chat(arrived(seq)), Some(gauge.take(1, 100).unwrap())));
     }

@@ -1,6 +1,7 @@
 //! What was missed: cursors, marks and the pages that fill holes.
 
 mod nameless;
+mod slow;
 
 use super::*;
 use crate::client::memo::Series;

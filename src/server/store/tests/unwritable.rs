@@ -40,7 +40,7 @@ fn a_message_that_can_never_be_written_is_set_aside_and_holds_up_no_other() {
         "CREATE TRIGGER never BEFORE INSERT ON messages WHEN NEW.seq IN (7, 8, 150)
          BEGIN SELECT RAISE(ABORT, 'never'); END",
     );
-    let gauge = crate::server::door::Gauge::default();
+    let gauge = crate::gauge::Gauge::default();
     for seq in 2..=200 {
         desk.give(Job::Keep(Keep::Chat(arrived(seq)), gauge.take(1, 1_000)));
     }
@@ -78,7 +78,7 @@ fn a_room_that_takes_nothing_holds_up_no_other() {
 fn who_is_present_holds_up_no_message() {
     let mut desk = Desk::new("seats");
     desk.sql("CREATE TRIGGER never BEFORE INSERT ON roster BEGIN SELECT RAISE(ABORT, 'never'); END");
-    let gauge = crate::server::door::Gauge::default();
+    let gauge = crate::gauge::Gauge::default();
     let seat = Kept { nick: Nick::parse("a").unwrap(), session: None, conn: 1, rooms: Vec::new(), heard: 0 };
     let change = || Change { key: key(), seats: vec![seat.clone()] };
     for seq in 1..=2 {

@@ -1,0 +1,102 @@
+//! The door: how much of what arrived may wait for whoever reads the client's output. Past that messages are dropped
+//! before they are queued, until what was queued is taken; what is missing is fetched then. It stands in the connection's
+//! callbacks; `uplink` owns it.
+
+use crate::gauge::{Gauge, Held, weight};
+use crate::link::Message;
+use crate::protocol::Topics;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Messages may hold this much, in bytes: with what waits for the screen no more than a client should take. A reader
+/// that only is slow seldom gets so far behind.
+const MESSAGES: usize = 8 * 1024 * 1024;
+/// And with everything else that arrives: pages, replies, notices, marks. They are what mends a hole, so there is room
+/// for them when there is none for messages.
+const EVERYTHING: usize = 12 * 1024 * 1024;
+
+/// What becomes of something that has arrived.
+#[derive(Debug)]
+pub enum Entry {
+    /// It passes, and holds this while it waits.
+    Passes(Held),
+    /// It is the first that is dropped: that is to be said in its place.
+    FirstDropped,
+    Dropped,
+}
+
+pub struct Door {
+    topics: Topics,
+    gauge: Gauge,
+    /// Something was dropped: no message passes before that was heard. What comes then is in order.
+    is_closed: AtomicBool,
+    dropped: AtomicU64,
+}
+
+impl Door {
+    pub fn new(topics: Topics) -> Door {
+        Door { topics, gauge: Gauge::default(), is_closed: AtomicBool::new(false), dropped: AtomicU64::new(0) }
+    }
+
+    pub fn enter(&self, message: &Message) -> Entry {
+        let is_message = self.topics.carries_messages(&message.topic);
+        let limit = if is_message { MESSAGES } else { EVERYTHING };
+        let waits = is_message && self.is_closed.load(Ordering::Relaxed);
+        match if waits { None } else { self.gauge.take(weight(message), limit) } {
+            Some(held) => Entry::Passes(held),
+            None => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                match self.is_closed.swap(true, Ordering::Relaxed) {
+                    true => Entry::Dropped,
+                    false => Entry::FirstDropped,
+                }
+            }
+        }
+    }
+
+    /// What came before the first that was dropped is taken: messages pass again. How many were dropped.
+    pub fn open(&self) -> u64 {
+        // In this order: what is dropped in between is still counted, if only the next time.
+        self.is_closed.store(false, Ordering::Relaxed);
+        self.dropped.swap(0, Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Qos;
+
+    fn message(topic: &str) -> Message {
+        Message { topic: topic.to_owned(), payload: vec![b'x'; 1 << 20], qos: Qos::AtLeastOnce, retained: false }
+    }
+
+    #[test]
+    fn messages_are_dropped_until_those_before_them_are_taken() {
+        let door = Door::new(Topics::new("chat"));
+        let mut waiting = Vec::new();
+        while let Entry::Passes(held) = door.enter(&message("chat/rooms/dev/alice")) {
+            waiting.push(held);
+        }
+        assert_eq!(waiting.len(), 7, "and their topics");
+        waiting.clear();
+        assert!(matches!(door.enter(&message("chat/messages/bob")), Entry::Dropped), "it would come out of order");
+        assert!(matches!(door.enter(&message("chat/private/alice/server")), Entry::Passes(_)));
+        assert_eq!(door.open(), 2);
+        assert!(matches!(door.enter(&message("chat/private/alice/bob")), Entry::Passes(_)));
+        assert_eq!(door.open(), 0);
+    }
+
+    #[test]
+    fn replies_pass_longer_but_not_without_end() {
+        let door = Door::new(Topics::new("chat"));
+        let mut waiting = Vec::new();
+        for topic in ["chat/messages", "chat/system"] {
+            while let Entry::Passes(held) = door.enter(&message(topic)) {
+                waiting.push(held);
+            }
+        }
+        assert_eq!(waiting.len(), 11);
+        assert_eq!(door.open(), 2);
+        assert!(matches!(door.enter(&message("chat/users")), Entry::FirstDropped));
+    }
+}
