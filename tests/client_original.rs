@@ -29,6 +29,19 @@ fn history(numbers: std::ops::RangeInclusive<u32>) -> String {
     json!({"type": "history", "messages": messages, "timestamp": "2026-11-22T19:11:34.508927"}).to_string()
 }
 
+/// Answers, once it has joined, the question who is online as an original server does, and waits until it is there on
+/// another connection, whose will goes where such a server listens. `asked` hears the flat topics.
+fn meet(broker: &Broker, asked: &mut Subscriber, nick: &str) {
+    let is_join =
+        |topic: &str, payload: &[u8]| topic == "chat/presence" && String::from_utf8_lossy(payload).contains("join");
+    asked.wait_for("the join", is_join);
+    asked.skip_messages_so_far();
+    let users = format!(r#"{{"type": "online_users", "users": ["{nick}", "Py", null], "count": 3}}"#);
+    publish(broker, &format!("chat/private/{nick}"), users, 0, false);
+    asked.wait_for("the join on another connection", is_join);
+    asked.wait_for("the question for history", |topic, _| topic == "chat/request/history");
+}
+
 #[test]
 fn an_original_servers_answers_are_understood() {
     let broker = Broker::start();
@@ -44,14 +57,8 @@ fn an_original_servers_answers_are_understood() {
     }
 
     // It hears what is sent to the nick as it was typed.
+    meet(&broker, &mut asked, "Alice");
     publish(&broker, "chat/private/Alice", history(1..=20), 0, false);
-    publish(
-        &broker,
-        "chat/private/Alice",
-        r#"{"type":"online_users","users":["Alice","Py",null],"count":3}"#,
-        0,
-        false,
-    );
     alice.wait_for_line(Stream::Out, "2026-11-22T19:10:30+00:00 #lobby Py: old 20", PATIENCE);
     alice.wait_for_line(Stream::Err, "3 online: Alice, Py", PATIENCE);
 
@@ -83,7 +90,7 @@ fn a_page_that_comes_again_after_an_outage_is_shown_once() {
     let mut broker = Broker::start();
     let mut asked = Subscriber::start(&broker, &FLAT);
     let mut alice = start(&broker, &["--listen", "--nick", "alice"]);
-    asked.wait_for("a request", |topic, _| topic == "chat/request/history");
+    meet(&broker, &mut asked, "alice");
     publish(&broker, "chat/private/alice", history(1..=20), 0, false);
     alice.wait_for_line(Stream::Out, "old 20", PATIENCE);
 
@@ -120,4 +127,69 @@ fn without_any_server_people_can_still_talk() {
         r#"{"type":"server","status":"online","instance":"i","started":"2026-11-22T19:00:00Z","history_limit":50}"#;
     publish(&broker, "chat/server", online, 1, true);
     presence.wait_within(Duration::from_secs(10), "the join", |topic, _| topic == "chat/presence/alice");
+}
+
+#[test]
+fn an_original_server_hears_the_will() {
+    let broker = Broker::start();
+    let mut asked = Subscriber::start(&broker, &["chat/presence/#", "chat/request/history"]);
+    let mut alice = start(&broker, &["--json", "--nick", "Alice"]);
+    meet(&broker, &mut asked, "Alice");
+    alice.kill();
+    let will = asked.wait_for("the will", |_, payload| String::from_utf8_lossy(payload).contains("leave"));
+    assert_eq!(will.topic, "chat/presence");
+    assert_eq!((&payload(&will)["action"], &payload(&will)["username"]), (&"leave".into(), &"Alice".into()));
+    // Of the other connection nobody need know.
+    let connected = alice.lines(Stream::Out).iter().filter(|line| line.contains(r#""event":"connected""#)).count();
+    assert_eq!(connected, 1);
+}
+
+#[test]
+fn what_an_original_server_has_not_is_said_at_once() {
+    let broker = Broker::start();
+    let mut asked = Subscriber::start(&broker, &FLAT);
+    let mut alice = start(&broker, &["--json", "--nick", "alice"]);
+    meet(&broker, &mut asked, "alice");
+    for (command, missing) in [(r#"{"command":"rooms"}"#, "rooms"), (r#"{"command":"search","text":"x"}"#, "search")] {
+        alice.send_line(command);
+        let refused = format!("not asked: the chat server here is an original one, which has no {missing}");
+        alice.wait_for_line(Stream::Out, &refused, PATIENCE);
+    }
+}
+
+/// It gives back what was published, with the parts of the id in the place of the id.
+#[test]
+fn what_one_said_oneself_is_not_shown_again_by_its_page() {
+    let broker = Broker::start();
+    let mut asked = Subscriber::start(&broker, &FLAT);
+    let mut alice = start(&broker, &["--listen", "--nick", "Alice"]);
+    meet(&broker, &mut asked, "Alice");
+    alice.send_line("hello");
+    let hello = payload(&asked.wait_for("the message", |topic, _| topic == "chat/messages"));
+    let page = json!({"type": "history", "messages": [hello, {"username": "Py", "message": "hi", "timestamp": "2026-11-22T19:10:31"}]});
+    publish(&broker, "chat/private/Alice", page.to_string(), 0, false);
+    alice.wait_for_line(Stream::Out, "Py: hi", PATIENCE);
+    assert_eq!(alice.lines(Stream::Out).iter().filter(|line| line.contains("hello")).count(), 1);
+}
+
+/// Where one of ours was here once, its word is waited for. But not where an original one has taken its place.
+#[test]
+fn a_sender_does_not_wait_for_what_an_original_server_cannot_say() {
+    let (broker, data, home) = (Broker::start(), support::TempDir::new(), support::TempDir::new());
+    let send = |text: &str| {
+        let arguments = ["client", &broker.address(), "--nick", "Ci", "-m", text];
+        Program::with(&arguments).home(home.path()).start()
+    };
+    let mut server = Program::start(&["server", &broker.address(), "--data-dir", data.path().to_str().unwrap()]);
+    server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
+    assert_eq!(send("one").exit_code(PATIENCE), 0);
+    server.signal(libc::SIGTERM);
+    assert_eq!(server.exit_code(PATIENCE), 0);
+
+    let mut asked = Subscriber::start(&broker, &["chat/request/users"]);
+    let mut sender = send("two");
+    asked.wait_for("its question", |_, _| true);
+    publish(&broker, "chat/private/Ci", r#"{"type": "online_users", "users": [], "count": 0}"#, 0, false);
+    // Without the answer it would wait for 30 s, and end with 27.
+    assert_eq!(sender.exit_code(PATIENCE), 0);
 }

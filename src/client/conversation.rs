@@ -9,10 +9,10 @@
 //! ```
 //!
 //! `exchange` holds what goes in and out, `joining` these steps (`presence` what is said with them), `lookout` what is
-//! known of the chat's server, `arrivals` what others send (`direct` to us alone), `replies` what the server answers,
-//! `pages` what of it is history, `missed` what follows where nobody took what came, `typed` what the user wants (`asking`
-//! of the server, `rooms`, `naming`, `ignoring`, `status`), `sending` what becomes of it, `due` when time alone changes
-//! something; `requests`, `cursors`, `seen`, `people` and `search` are state of their own.
+//! known of the chat's server (`original` what an original one cannot do), `arrivals` what others send (`direct` to us alone),
+//! `replies` what the server answers, `pages` what of it is history, `missed` what follows where nobody took what came,
+//! `typed` what the user wants (`asking` of the server, `rooms`, `naming`, `ignoring`, `status`), `sending` what becomes of
+//! it, `due` when time alone changes something; `requests`, `cursors`, `seen`, `people` and `search` are state of their own.
 
 mod arrivals;
 mod asking;
@@ -25,6 +25,7 @@ mod joining;
 mod lookout;
 mod missed;
 mod naming;
+mod original;
 mod pages;
 mod people;
 mod presence;
@@ -103,6 +104,12 @@ pub struct Conversation {
     silence_at: Option<Instant>,
     /// That was told.
     told_silence: bool,
+    /// An original server has answered, and none of ours was heard since.
+    is_original: bool,
+    /// The will goes where that one listens.
+    will_is_flat: bool,
+    /// It was told what it does with direct messages.
+    told_of_directs: bool,
     /// One was heard, in this run.
     server_was_heard: bool,
     /// A join under this nick was let in, or there was nobody to ask: messages may go out with every connection.
@@ -112,8 +119,8 @@ pub struct Conversation {
     /// The nick is in use: the next line is another one.
     choosing_nick: bool,
     renaming: Option<Renaming>,
-    /// The next connection is there for the sake of another nick.
-    changes_nick: bool,
+    /// The next connection is there for the sake of another nick, or another will.
+    connects_anew: bool,
     greeting: Greeting,
     connection_is_up: bool,
     connected_before: bool,
@@ -186,12 +193,15 @@ impl Conversation {
             delay: None,
             silence_at: None,
             told_silence: false,
+            is_original: false,
+            will_is_flat: false,
+            told_of_directs: false,
             server_was_heard: false,
             may_send: config.role == Role::Sender,
             hold_until: None,
             choosing_nick: false,
             renaming: None,
-            changes_nick: false,
+            connects_anew: false,
             greeting: Greeting::Welcome,
             connection_is_up: false,
             connected_before: false,
@@ -259,6 +269,7 @@ impl Conversation {
         }
         self.decide(now);
         self.look_at_renaming(now);
+        self.look_at_the_will();
         std::mem::take(&mut self.out)
     }
 

@@ -217,10 +217,10 @@ impl Attendance {
         if let Err(error) = self.uplink.open(connection, &self.conversation) {
             return self.tell(News::Error { text: format!("cannot start the link: {error}"), reference: None });
         }
-        while self.turn(orders).is_ok() {}
+        while self.turn(connection, orders).is_ok() {}
     }
 
-    fn turn(&mut self, orders: &Receiver<Command>) -> Result<(), Leaving> {
+    fn turn(&mut self, connection: &Connection, orders: &Receiver<Command>) -> Result<(), Leaving> {
         let input = match self.unread.look(self.teller.len()) {
             Some(input) => input,
             None => match self.next(orders)? {
@@ -246,6 +246,10 @@ impl Attendance {
                     return Err(Leaving);
                 }
                 Output::Quit => self.leave_by = Some(now.instant + LEAVE_WAIT),
+                Output::Reconnect => {
+                    self.uplink.let_go(None);
+                    self.uplink.open(connection, &self.conversation).map_err(|_| Leaving)?;
+                }
                 // There is no screen, nobody to choose another nick, and nothing outlives the run.
                 Output::Clear | Output::Renamed { .. } => {}
                 Output::Remember(_) | Output::Queued(_) | Output::Settled(_) => {}

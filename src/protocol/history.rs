@@ -1,7 +1,7 @@
 //! Pages of history: what a joiner gets, and what a reader pages through.
 
 use super::fields::{self, Invalid, is_false, lenient, lenient_list, truth};
-use super::id::{Epoch, MessageId, Token};
+use super::id::{Epoch, MessageId, SentId, Session, Token};
 use super::limits::REPLY_BYTES;
 use super::names::{Nick, RoomName};
 use super::timestamp::Timestamp;
@@ -97,10 +97,20 @@ pub struct Span {
 impl History {
     /// Reads a payload whose `type` is known to be `history`. Elements that are no messages are skipped.
     pub fn parse(payload: &[u8]) -> Result<History, Invalid> {
+        /// An original server gives back what was published, with the parts of the id.
+        #[derive(Deserialize)]
+        struct AsPublished {
+            #[serde(flatten)]
+            entry: Entry,
+            #[serde(default, deserialize_with = "lenient")]
+            session: Option<Session>,
+            #[serde(default, deserialize_with = "lenient")]
+            seq: Option<u64>,
+        }
         #[derive(Deserialize)]
         struct Fields {
             #[serde(deserialize_with = "lenient_list")]
-            messages: Vec<Entry>,
+            messages: Vec<AsPublished>,
             #[serde(default, deserialize_with = "lenient")]
             timestamp: Option<Timestamp>,
             #[serde(default, deserialize_with = "lenient")]
@@ -125,7 +135,11 @@ impl History {
             }
             _ => None,
         };
-        Ok(History { messages: fields.messages, timestamp: fields.timestamp, request: fields.request, span })
+        let messages = fields.messages.into_iter().map(|AsPublished { entry, session, seq }| {
+            let sent = || session.zip(seq).and_then(|(session, seq)| SentId::new(session, seq)).map(MessageId::Sent);
+            Entry { id: entry.id.clone().or_else(sent), ..entry }
+        });
+        Ok(History { messages: messages.collect(), timestamp: fields.timestamp, request: fields.request, span })
     }
 
     pub fn to_json(&self) -> Vec<u8> {

@@ -9,6 +9,9 @@ use serde_json::Value;
 
 impl Conversation {
     pub(super) fn ask(&mut self, now: Now, question: Question, reference: Option<Value>) {
+        if self.refuse_of_original(&question, reference.clone()) {
+            return;
+        }
         let (command, is_ping) = (question.command(), question.kind == RequestKind::Ping);
         if self.config.on_terminal && !self.connection_is_up && is_ping {
             return self.error("not connected: there is nothing to measure", reference);

@@ -58,6 +58,7 @@ impl Conversation {
 
     /// At a terminal it is told that a message may reach nobody, where no server will say more of it.
     pub(super) fn doubt(&mut self, to: &Nick) {
+        self.doubt_of_original(to);
         if self.config.on_terminal && self.connection_is_up && self.told_silence && self.is_stranger(to) {
             self.answer(format!(
                 "nobody called {to} was seen here{}; without a chat server only who is connected gets it",

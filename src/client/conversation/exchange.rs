@@ -115,6 +115,8 @@ pub enum Output {
     Renamed {
         leave: Option<Publication>,
     },
+    /// Connect anew: the will is another one.
+    Reconnect,
     /// The user wants to leave once everything is sent.
     Quit,
     /// Somebody else has the nick, and no other can be asked for.

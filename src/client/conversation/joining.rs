@@ -21,7 +21,7 @@ impl Conversation {
         (self.conn, self.version, self.tls) = (up.conn, up.version, up.tls);
         (self.told_failure, self.told_retry, self.told_long_retry) = (None, false, false);
         // What matters to somebody with a new nick is whether it is theirs.
-        if !std::mem::take(&mut self.changes_nick) {
+        if !std::mem::take(&mut self.connects_anew) {
             self.tell(News::Connected { broker: self.config.broker.clone(), again });
         }
         self.server_was_read(now);
@@ -146,11 +146,8 @@ impl Conversation {
         // An original server says no welcome.
         self.join_again_at = self.silence_at.filter(|_| self.server.is_some());
         if self.server.is_none() {
-            // An original server answers to the nick as typed, and never says that one is in use.
-            if self.nick.as_str() != self.nick.key().as_str() {
-                let to = self.nick.clone();
-                self.out.push(Output::Subscribe(self.config.topics.name(&Topic::PrivateFlat { to })));
-            }
+            // An original server never says that a nick is in use.
+            self.hear_flat_replies();
             self.let_in();
         }
         let join = self.presence(now, Action::Join);
@@ -182,9 +179,12 @@ impl Conversation {
 
     /// Asks what is to be asked by now, where anybody can be asked.
     pub(super) fn send_requests(&mut self, now: Now) {
-        if !self.is_joined() {
-            return;
+        if self.is_joined() {
+            self.send_due_requests(now);
         }
+    }
+
+    pub(super) fn send_due_requests(&mut self, now: Now) {
         let (due, unanswered) = self.requests.due(now.instant);
         for open in due {
             self.send_request(now, &open);

@@ -35,14 +35,17 @@ impl Conversation {
             return;
         }
         let before = match info.status {
-            Status::Online => self.server.replace(info.clone()),
+            Status::Online => {
+                self.is_original = false;
+                self.server.replace(info.clone())
+            }
             Status::Offline => self.server.take(),
         };
         self.server_confirms(now, &info);
         let is_another = |known: &ServerInfo| (&known.instance, &known.started) != (&info.instance, &info.started);
         match (info.status, before) {
             (Status::Online, Some(known)) if !is_another(&known) => return,
-            (Status::Offline, None) => return,
+            (Status::Offline, None) => return self.look_for_an_original(now),
             (Status::Online, _) => {
                 self.outbox.server_came(now.instant);
                 self.join = match self.join {

@@ -94,7 +94,8 @@ impl Conversation {
         self.choosing_nick = false;
         self.connected_before = false;
         self.may_send = false;
-        self.changes_nick = true;
+        self.will_is_flat = self.is_original;
+        self.connects_anew = true;
         if self.greeting == Greeting::Said {
             self.greeting = Greeting::Renamed;
         }

@@ -31,10 +31,10 @@ impl Conversation {
         [topics.one_room(room), topics.name(&Topic::Marks { room: room.clone() })]
     }
 
-    /// What the broker is to publish when the connection of this number breaks; `None` for a sender. It goes to the nick's
-    /// own topic in any chat, since it is fixed before it is known which server there is.
+    /// What the broker is to publish when the connection of this number breaks; `None` for a sender. It is fixed before it
+    /// is known which server there is: where that is found to be an original one, another connection is made.
     pub fn will(&self) -> Option<impl Fn(u32) -> (String, Vec<u8>) + Send + use<>> {
-        let sender = Some(self.nick.key().clone());
+        let sender = (!self.is_original).then(|| self.nick.key().clone());
         let topic = self.config.topics.name(&Topic::Presence { sender });
         let will = Presence {
             action: Action::Leave,

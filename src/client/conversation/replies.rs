@@ -16,12 +16,13 @@ impl Conversation {
             FromServer::Stored(stored) => self.stored(now, &stored),
             FromServer::History(page) => {
                 let fits = |question: &Question| question.is_answered_by_page(&page);
-                if let Some(open) = self.answered(page.request.as_ref(), fits) {
+                if let Some(open) = self.answered(now, page.request.as_ref(), fits) {
                     self.page(now, open, page);
                 }
             }
             FromServer::OnlineUsers(list) => {
-                if let Some(open) = self.answered(list.request.as_ref(), |question| question.kind == RequestKind::Users)
+                if let Some(open) =
+                    self.answered(now, list.request.as_ref(), |question| question.kind == RequestKind::Users)
                 {
                     self.people.seen(&list.users);
                     let by_user = matches!(open.origin, Origin::User { .. });
@@ -33,7 +34,8 @@ impl Conversation {
                 }
             }
             FromServer::Rooms(list) => {
-                if let Some(open) = self.answered(list.request.as_ref(), |question| question.kind == RequestKind::Rooms)
+                if let Some(open) =
+                    self.answered(now, list.request.as_ref(), |question| question.kind == RequestKind::Rooms)
                 {
                     self.rooms_are(list, open.origin);
                 }
@@ -41,7 +43,7 @@ impl Conversation {
             FromServer::Pong(pong) => self.ponged(now, pong),
             FromServer::SearchResult(mut result) => {
                 let fits = |question: &Question| question.is_answered_by_search(&result);
-                if let Some(open) = self.answered(result.request.as_ref(), fits) {
+                if let Some(open) = self.answered(now, result.request.as_ref(), fits) {
                     self.search.answered(&open.question.search, &result);
                     result.messages.retain(|found| !self.ignores(found.entry.nick.key()));
                     self.tell(News::Found { result, reference: open.origin.into_reference() });
@@ -59,18 +61,21 @@ impl Conversation {
     }
 
     /// The request that a reply answers. One that names none can only come from an original server.
-    fn answered(&mut self, token: Option<&Token>, fits: impl Fn(&Question) -> bool) -> Option<Open> {
+    fn answered(&mut self, now: Now, token: Option<&Token>, fits: impl Fn(&Question) -> bool) -> Option<Open> {
         let open = match token {
             Some(token) => self.requests.answer_if(token, fits),
             None if self.server.is_none() => self.requests.answer_without_token(fits),
             None => None,
         }?;
+        if token.is_none() {
+            self.original_answers(now);
+        }
         self.introduce(&open);
         Some(open)
     }
 
     fn ponged(&mut self, now: Now, pong: Pong) {
-        if let Some(open) = self.answered(pong.request.as_ref(), |question| question.kind == RequestKind::Ping)
+        if let Some(open) = self.answered(now, pong.request.as_ref(), |question| question.kind == RequestKind::Ping)
             && let Some(sent) = open.sent
         {
             let time = now.instant.saturating_duration_since(sent);

@@ -200,6 +200,12 @@ impl Requests {
         Some(self.open.remove(at))
     }
 
+    /// Takes back these questions of the user, each with the `ref` of a program.
+    pub fn take_of_user(&mut self, is_it: impl Fn(&Question) -> bool) -> Vec<(Question, Option<Value>)> {
+        let taken = self.open.extract_if(.., |open| open.origin != Origin::Own && is_it(&open.question));
+        taken.map(|open| (open.question, open.origin.into_reference())).collect()
+    }
+
     /// Takes back what we asked about a room of our own accord: it was left.
     pub fn forget_room(&mut self, room: &RoomName) {
         self.open.retain(|open| open.origin != Origin::Own || open.question.history.room != *room);

@@ -99,7 +99,7 @@ impl Conversation {
 
     pub(super) fn ask_rooms(&mut self, now: Now, reference: Option<Value>) {
         // One's own are known, and which others there are nobody could tell.
-        if self.config.on_terminal && (!self.connection_is_up || self.told_silence) {
+        if self.config.on_terminal && (!self.connection_is_up || self.told_silence || self.is_original) {
             return self.list_rooms(&[]);
         }
         self.ask(now, Question::of(RequestKind::Rooms), reference);
@@ -155,8 +155,13 @@ impl Conversation {
             self.answer(format!("… and {} more", others.len() - LISTED));
         }
         if rooms.is_empty() {
-            let why = if self.connection_is_up { "no chat server is answering" } else { "not connected" };
-            self.answer(format!("{why}: which others there are is not known"));
+            self.answer(match (self.connection_is_up, self.is_original) {
+                (false, _) => "not connected: which others there are is not known",
+                (true, true) => {
+                    "the chat server here is an original one, which has no rooms: who else is in one is not known"
+                }
+                (true, false) => "no chat server is answering: which others there are is not known",
+            });
         }
     }
 }

@@ -65,20 +65,26 @@ impl Conversation {
     pub(super) fn decide(&mut self, now: Now) {
         if self.undecided_until.is_some_and(|until| now.instant >= until) {
             self.undecided_until = None;
-            if self.acknowledgement_is_the_end() {
-                for progress in self.outbox.acknowledged_is_settled() {
-                    self.progressed(&progress);
-                }
-            }
+            self.settle_acknowledged();
+            self.look_for_an_original(now);
             self.flush(now);
         }
     }
 
+    pub(super) fn settle_acknowledged(&mut self) {
+        if self.acknowledgement_is_the_end() {
+            for progress in self.outbox.acknowledged_is_settled() {
+                self.progressed(&progress);
+            }
+        }
+    }
+
     /// Whether nobody will say more of a message than that the broker has it: no server that says `stored` was ever
-    /// here. Who only sends, and has just come, does not know that yet.
+    /// here, or an original one is in its place. Who only sends, and has just come, does not know that yet.
     fn acknowledgement_is_the_end(&self) -> bool {
         let is_told = self.connection_is_up && self.undecided_until.is_none();
-        !self.config.remembered.server_seen && (self.config.role == Role::Member || is_told)
+        let none_was_here = !self.config.remembered.server_seen && (self.config.role == Role::Member || is_told);
+        self.is_original || none_was_here
     }
 
     /// Whether messages wait for a chat server that is away: the broker has them, or could have them, and that is not all.

@@ -58,10 +58,11 @@ impl Conversation {
 
     fn server_in_words(&self, now: Now) -> String {
         let Some(server) = &self.server else {
-            return match (self.connection_is_up, self.told_silence) {
-                (false, _) => "not known while there is no connection",
-                (true, true) => "none is answering",
-                (true, false) => "none has said that it is there",
+            return match (self.connection_is_up, self.is_original, self.told_silence) {
+                (false, ..) => "not known while there is no connection",
+                (true, true, _) => "an original one: it has no rooms and no search, and does not say what it stores",
+                (true, false, true) => "none is answering",
+                (true, false, false) => "none has said that it is there",
             }
             .to_owned();
         };

@@ -6,6 +6,7 @@ mod commands;
 mod direct_messages;
 mod joining;
 mod lookout;
+mod originals;
 mod renaming;
 mod searching;
 mod sending;

@@ -70,6 +70,10 @@ impl Shell {
                 self.outbox_goes_along(now)?;
                 self.keeper.be(self.conversation.nick().key().clone(), &self.screen);
             }
+            Output::Reconnect => {
+                self.uplink.let_go(None);
+                self.connect()?;
+            }
             Output::Quit => self.quit(now)?,
             Output::NickInUse => {
                 let nick = self.conversation.nick();
