@@ -5,6 +5,8 @@ use std::net::Ipv6Addr;
 
 /// The path of a WebSocket broker whose URL has none: where brokers and paho expect it.
 const WEBSOCKET_PATH: &str = "/mqtt";
+/// Characters that end a URL's host and port.
+const PATH_BEGINS: [char; 2] = ['/', '?'];
 
 /// How a URL says to reach the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +103,7 @@ impl Broker {
             "wss" => (true, true),
             _ => return Err(BrokerError::Scheme(name.to_string())),
         };
-        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (authority, path) = rest.split_at(rest.find(PATH_BEGINS).unwrap_or(rest.len()));
         if path.contains('@') && !authority.contains('@') {
             return Err(BrokerError::Escape);
         }
@@ -138,13 +140,23 @@ impl Broker {
     }
 }
 
+/// A URL in three parts, as [`Broker::parse_url`] reads it: scheme with `://`, login, and what is behind the login's `@`.
+/// `None`: it names nobody who logs in.
+pub(super) fn split_login(url: &str) -> Option<(&str, &str, &str)> {
+    let begin = url.find("://")? + "://".len();
+    let (scheme, rest) = url.split_at(begin);
+    let end = rest.find(PATH_BEGINS).unwrap_or(rest.len());
+    let at = rest[..end].rfind('@')?;
+    Some((scheme, &rest[..at], &rest[at + 1..]))
+}
+
 /// A URL without the user and password in it; `mqtt://alice:secret@host` becomes `mqtt://host`.
 pub(super) fn without_login(url: &str) -> String {
-    let bare = url.split_once("://").and_then(|(scheme, rest)| {
-        let (_, address) = rest.rsplit_once('@')?;
-        Some(format!("{scheme}://{address}"))
-    });
-    bare.unwrap_or_else(|| url.to_owned())
+    split_login(url).map_or(url.to_owned(), |(scheme, _, address)| {
+        // Without any login, an @ in the path would be taken for the end of one.
+        let nobody = if address.contains('@') { "@" } else { "" };
+        format!("{scheme}{nobody}{address}")
+    })
 }
 
 /// Read a host that stands alone; an IPv6 address with or without its brackets.

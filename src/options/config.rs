@@ -3,6 +3,7 @@
 
 use super::Connection;
 use super::address::Named;
+use super::broker;
 use super::given::{Given, Item, LeftOut};
 use super::table::{Flag, Subcommand};
 
@@ -131,10 +132,9 @@ fn printable(item: &Item) -> String {
 
 /// `mqtt://alice:secret@host` without what is between its colon and its `@`.
 fn without_password(url: &str) -> String {
-    let parts = url.split_once("://").and_then(|(scheme, rest)| {
-        let (login, host) = rest.rsplit_once('@')?;
+    let parts = broker::split_login(url).and_then(|(scheme, login, address)| {
         let (user, _) = login.split_once(':')?;
-        Some(format!("{scheme}://{user}:{HIDDEN}@{host}"))
+        Some(format!("{scheme}{user}:{HIDDEN}@{address}"))
     });
     parts.unwrap_or_else(|| url.to_owned())
 }

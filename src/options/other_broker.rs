@@ -171,7 +171,7 @@ fn leave_out_of(
         _ => format!("--{}", item.flag.long),
     };
     let mut names: Vec<String> = items.iter().filter(|item| would_count(item.flag.long)).map(name).collect();
-    let url_has_login = level.item("url").is_some_and(|url| broker::without_login(&url.value) != url.value);
+    let url_has_login = level.item("url").is_some_and(|url| broker::split_login(&url.value).is_some());
     if url_has_login && would_count("username") {
         names.push("the login in --url".to_owned());
     }

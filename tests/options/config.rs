@@ -71,6 +71,7 @@ fn what_an_address_says_holds() {
         "client --url mqtt://bob:secret@h",
         &["--url mqtt://bob:(hidden)@h | command line", "--host h | command line"],
     );
+    check(BARE, "client --url ws://bob:secret@h/x@y", &["--url ws://bob:(hidden)@h/x@y | command line"]);
 }
 
 #[test]

@@ -94,6 +94,9 @@ fn a_url_in_the_option_file_is_the_broker_too() {
     check(file(text), "elsewhere", "tcp://-:-@elsewhere:1883 -", &[&all]);
     check(file(text), "-p 4", "wss://-:-@f:4/x -", &[&all]);
     check(file(text), "-p 4 -u bob -P y", "wss://bob:y@f:4/x -", &[&format!("{hint}--id"), OTHERS_SEE]);
+    // Behind the host an @ is part of the path.
+    let path = file("-L ws://al:x@f:3/x@h");
+    check(path, "-p 4", "ws://-:-@f:4/x@h -", &[&format!("{hint}the login in --url")]);
 }
 
 #[test]
