@@ -9,6 +9,7 @@ use chrono::{DateTime, FixedOffset};
 use numbers::Numbers;
 use recent::Recent;
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Series that it remembers: with every run of a sender another one begins.
 const SERIES: usize = 10_000;
@@ -36,8 +37,9 @@ pub struct Seen {
     epoch: Option<Epoch>,
 }
 
-/// What tells messages without an id apart: nick, time as it was written, text.
-type Nameless = (NickKey, Box<str>, Box<str>);
+/// What tells messages without an id apart: a hash of nick, time as it was written, and text. The texts themselves, which
+/// anybody can make long, would take 320 MB a room. Two with the same hash are of one nick's own making.
+type Nameless = u64;
 
 /// What a message of a page was before it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,14 +165,14 @@ impl Seen {
                         Was::New { late: self.is_late(key, id) || self.is_overtaken(key, id, entry) }
                     }
                     // The server's number of a message that may have come live, without one.
-                    MessageId::Row(_) if self.take_nameless(&name) => Was::Shown,
+                    MessageId::Row(_) if self.take_nameless(&name, entry) => Was::Shown,
                     MessageId::Row(_) => {
                         self.paged.push(name);
                         IN_TIME
                     }
                 };
             }
-            let copies = in_page.entry(name.clone()).or_insert(0);
+            let copies = in_page.entry(name).or_insert(0);
             *copies += 1;
             if *copies <= self.nameless.count(&name) {
                 return Was::Shown;
@@ -183,13 +185,15 @@ impl Seen {
 
     /// Whether a message without an id was shown and not yet found in a page; it is found now. One that came without
     /// a time has the server's in the page.
-    fn take_nameless(&mut self, name: &Nameless) -> bool {
-        self.nameless.remove(name) || self.nameless.remove(&(name.0.clone(), "".into(), name.2.clone()))
+    fn take_nameless(&mut self, name: &Nameless, entry: &Entry) -> bool {
+        self.nameless.remove(name) || self.nameless.remove(&nameless(entry.nick.key(), None, &entry.text))
     }
 }
 
 fn nameless(key: &NickKey, timestamp: Option<&Timestamp>, text: &str) -> Nameless {
-    (key.clone(), timestamp.map_or("", Timestamp::as_str).into(), text.into())
+    let mut hasher = DefaultHasher::new();
+    (key, timestamp.map_or("", Timestamp::as_str), text).hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -282,6 +286,14 @@ mod tests {
         let number = hear(&mut seen, "", "on").unwrap();
         seen.forget_nameless(number);
         assert_eq!(seen.merge(&[entry(Some("x-1"), TIME, "on")]), [IN_TIME]);
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_text_does_not_grow_with_it() {
+        fn is_all_of_it<T: Copy>() -> usize {
+            size_of::<T>()
+        }
+        assert_eq!(is_all_of_it::<Nameless>(), 8);
     }
 
     #[test]
