@@ -8,8 +8,10 @@ impl Conversation {
     pub(super) fn missed(&mut self, now: Now, count: u64) {
         self.is_full = false;
         self.cursors.lost();
-        // It may have been among what was dropped; with a subscription it comes again.
-        self.out.push(Output::Subscribe(self.config.topics.name(&Topic::Server)));
+        // It may have been among what was dropped; with a subscription it comes again, where the broker allows that.
+        if self.server_read.is_some() {
+            self.out.push(Output::Subscribe(self.config.topics.name(&Topic::Server)));
+        }
         if self.server.is_none() && count > 0 {
             let messages = if count == 1 { "message was" } else { "messages were" };
             return self

@@ -164,6 +164,7 @@ mod tests {
         assert!(comings.name(&nick("BOB")) && !comings.name(&nick("carol")));
         assert_eq!(comings.take().as_deref(), Some("+ alice, bob and 1 other  (40 online)"));
     }
+
     #[test]
     fn forged_counts_do_not_overflow() {
         let mut comings = Comings::default();

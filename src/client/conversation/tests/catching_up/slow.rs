@@ -30,6 +30,16 @@ fn who_is_full_asks_for_no_more_until_there_is_room() {
 }
 
 #[test]
+fn what_the_broker_refused_is_not_subscribed_to_again() {
+    let mut stage = Stage::new(|_| {});
+    stage.connect(1);
+    stage.input(Input::Refused("chat/server".to_owned()));
+    stage.out.clear();
+    stage.input(Input::Missed(0));
+    assert_eq!(stage.out, []);
+}
+
+#[test]
 fn without_a_server_it_is_told() {
     let mut stage = Stage::new(|_| {});
     stage.connect(1);
