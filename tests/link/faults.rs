@@ -1,31 +1,32 @@
 //! The link where something stands still, or is silently dropped: its owner is not kept waiting, and others go on.
 
+use crate::scripted::packet;
 use crate::support::{Broker, PATIENCE};
-use crate::{config, open, packet, publication, settings};
+use crate::{config, open, publication, settings, wait_within};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mqttchat::link::{Config, Event, Gate, Qos, Settings, Version};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Of a scripted broker, which speaks MQTT 3.1.1 and answers no ping.
 fn scripted_settings(port: u16) -> Settings {
     Settings { keep_alive: Duration::from_secs(300), version: Version::V311, ..settings(port) }
 }
 
-/// The next event that `wanted` takes; the events before it.
+/// Waits for an event that is `wanted`. The events before it.
 #[track_caller]
-fn wait_for(events: &Receiver<Event>, within: Duration, what: &str, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
-    let deadline = Instant::now() + within;
+fn before(events: &Receiver<Event>, within: Duration, what: &str, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
     let mut passed = Vec::new();
-    while let Ok(event) = events.recv_deadline(deadline) {
-        if wanted(&event) {
-            return passed;
+    wait_within(within, events, what, |event| match wanted(&event) {
+        true => Some(()),
+        false => {
+            passed.push(event);
+            None
         }
-        passed.push(event);
-    }
-    panic!("no {what} came, only {passed:#?}");
+    });
+    passed
 }
 
 fn is_published(ticket: u64) -> impl Fn(&Event) -> bool {
@@ -94,21 +95,21 @@ fn a_connection_that_comes_after_the_close_is_ended() {
 fn what_mqtt_forbids_does_not_reach_the_broker() {
     let broker = Broker::start();
     let (link, events) = open(config(settings(broker.port()), &["a/#", "a/\u{ffff}/#"]));
-    wait_for(&events, PATIENCE, "connection", |event| matches!(event, Event::Connected { .. }));
+    before(&events, PATIENCE, "connection", |event| matches!(event, Event::Connected { .. }));
     let forbidden = ["", "a/\0", "a/\n", "a/\u{ffff}", "a/\u{1fffe}", "a/\u{fdd0}", "a/+", "a/#"];
     for (ticket, topic) in (1..).zip(forbidden) {
         link.publish(publication(topic, "x", Some(ticket)));
         let rejected = |event: &Event| matches!(event, Event::Rejected { ticket: known, .. } if *known == ticket);
-        let before = wait_for(&events, PATIENCE, "refusal", rejected);
-        assert!(before.is_empty(), "{topic:?}: {before:?}");
+        let passed = before(&events, PATIENCE, "refusal", rejected);
+        assert!(passed.is_empty(), "{topic:?}: {passed:?}");
     }
     link.publish(publication(&"x".repeat(65_536), "x", None));
     link.subscribe("b/\u{ffff}".to_owned(), Qos::AtLeastOnce);
-    let before = wait_for(&events, PATIENCE, "refusal", |event| matches!(event, Event::Refused { .. }));
-    assert!(before.is_empty(), "{before:?}");
+    let passed = before(&events, PATIENCE, "refusal", |event| matches!(event, Event::Refused { .. }));
+    assert!(passed.is_empty(), "{passed:?}");
     link.publish(publication("b", "x", Some(99)));
-    let before = wait_for(&events, PATIENCE, "acknowledgement", is_published(99));
-    assert!(before.is_empty(), "{before:?}");
+    let passed = before(&events, PATIENCE, "acknowledgement", is_published(99));
+    assert!(passed.is_empty(), "{passed:?}");
     link.close(Some(publication("a/\u{ffff}", "x", None)), PATIENCE);
 }
 
@@ -121,13 +122,13 @@ fn what_is_never_answered_gives_its_place_to_others() {
         }
     });
     let (link, events) = open(config(scripted_settings(port), &[]));
-    wait_for(&events, PATIENCE, "connection", |event| matches!(event, Event::Connected { .. }));
+    before(&events, PATIENCE, "connection", |event| matches!(event, Event::Connected { .. }));
     for _ in 0..1_000 {
         link.publish(publication("dropped", "x", None));
     }
     link.publish(publication("answered", "x", Some(1)));
-    let before = wait_for(&events, PATIENCE * 2, "acknowledgement", is_published(1));
-    assert!(before.is_empty(), "on the same connection: {before:?}");
+    let passed = before(&events, PATIENCE * 2, "acknowledgement", is_published(1));
+    assert!(passed.is_empty(), "on the same connection: {passed:?}");
 }
 
 #[test]
@@ -143,12 +144,12 @@ fn a_connection_given_up_at_subscribe_is_ended_and_not_heard() {
     let (_link, events) = open(config(scripted_settings(port), &["a"]));
     let lost = |event: &Event| matches!(event, Event::Lost { .. });
     let Ok(Seen::Subscribe(mut stream)) = subscribing.recv_timeout(PATIENCE) else { panic!("no SUBSCRIBE came") };
-    wait_for(&events, PATIENCE, "loss", lost);
+    before(&events, PATIENCE, "loss", lost);
     // Where it is closed already nobody can hear it either.
     let _ = stream.write_all(b"\x30\x04\0\x01ax");
     assert!(matches!(subscribing.recv_timeout(PATIENCE), Ok(Seen::Disconnect)));
-    let before = wait_for(&events, PATIENCE, "loss of the next one", lost);
-    assert!(!before.iter().any(|event| matches!(event, Event::Message(_))), "{before:?}");
+    let passed = before(&events, PATIENCE, "loss of the next one", lost);
+    assert!(!passed.iter().any(|event| matches!(event, Event::Message(_))), "{passed:?}");
 }
 
 /// What a scripted broker was sent.
