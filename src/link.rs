@@ -210,7 +210,7 @@ impl Link {
 }
 
 impl Farewell {
-    /// Waits until it is said, or cannot be, for `within` at most.
+    /// Waits until the last word is said, or never can be, for `within` at most.
     pub fn wait(&self, within: Duration) {
         // Nothing is ever sent: the link drops its end.
         let _ = self.0.recv_timeout(within);

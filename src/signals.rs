@@ -1,5 +1,5 @@
-//! Signals that ask a program to end, as a channel. The shells use it. Who asks a second time waits a second at most, and
-//! who asks once more not at all: the process ends then, whatever its threads are doing, with the terminal put back.
+//! Signals that ask a program to end, as a channel. The shells use it. The second signal ends the process within a second,
+//! one more at once, whatever its threads are doing, with the terminal put back.
 
 use crate::terminal;
 use crossbeam_channel::Receiver;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// How long a program that is asked a second time may still take: enough to say what it leaves undone.
+/// How long a program may still take after the second signal: enough to say what it leaves undone.
 const GRACE: Duration = Duration::from_secs(1);
 /// An exit code is this plus the signal's number, as a shell has it.
 const SIGNAL: i32 = 128;
@@ -33,7 +33,7 @@ pub fn channel() -> io::Result<Receiver<i32>> {
                 _ => end(signal),
             }
             REQUESTS.fetch_add(1, Ordering::Relaxed);
-            // Who does not listen any more is ending.
+            // If nobody listens any more, the program is ending.
             let _ = sender.send(signal);
         }
     };
@@ -41,7 +41,7 @@ pub fn channel() -> io::Result<Receiver<i32>> {
     Ok(received)
 }
 
-/// The program ends soon by itself, and has nothing to say that is worth a wait: whoever asks from now on does not wait.
+/// To be called when the program is about to end anyway: from now on a signal ends it at once.
 pub fn end_at_the_next() {
     REQUESTS.store(2, Ordering::Relaxed);
 }

@@ -1,5 +1,5 @@
-//! What the environment and the option file say for another broker than the one in use. It is left out: a login must not
-//! reach a broker that it is not for. Pure.
+//! Leaves out what the environment and the option file say for another broker than the one in use: a login must not reach
+//! a broker that it is not for. Pure.
 
 use super::address::{PORT_OF_TLS, broker_of, default_port};
 use super::broker::{self, Broker, Scheme};
