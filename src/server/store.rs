@@ -215,6 +215,9 @@ impl Store {
         }
         self.seats_apart = false;
         self.waits.clear();
+        if self.retry.take().is_some() {
+            info!("the history is written again");
+        }
     }
 
     fn committed(&mut self, committed: Committed, batch: &Batch, with_seats: bool) {
@@ -223,9 +226,6 @@ impl Store {
         }
         self.told_of_seats &= !with_seats;
         self.batches_since_trim += 1;
-        if self.retry.take().is_some() {
-            info!("the history is written again");
-        }
         self.tell(committed, &batch.held);
     }
 

@@ -125,3 +125,19 @@ fn nobody_is_refused_while_the_database_takes_nothing_at_all() {
     assert_eq!(desk.told(8), ((2..=9).collect(), vec![]));
     desk.stop();
 }
+
+#[test]
+fn when_all_that_waited_is_set_aside_nothing_is_tried_again() {
+    let (desk, (answer, _answers)) = (Desk::new("nothing-left"), unbounded());
+    desk.sql(
+        "CREATE TRIGGER never BEFORE INSERT ON messages WHEN NEW.key = 'a'
+         BEGIN SELECT RAISE(ABORT, 'never'); END",
+    );
+    let history = History::open(&desk.folder.join("chat.db")).unwrap();
+    let mut store = Store::new(history, None, Retention::default(), answer);
+    // As after a try that failed for another reason.
+    store.retry = Some(Instant::now());
+    store.take(Keep::Chat(arrived(1)), None);
+    store.commit();
+    assert_eq!((store.batches.len(), store.retry), (0, None), "the thread would never rest");
+}
