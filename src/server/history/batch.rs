@@ -24,7 +24,7 @@ pub struct State {
     pub removed: Removed,
     pub words: Words,
     pub waiting: Waiting,
-    /// New messages since the last step of retention.
+    /// New messages, and receipts without one, since the last step of retention.
     pub untrimmed: usize,
 }
 
@@ -228,6 +228,7 @@ impl<'a> Batch<'a> {
         } else if !self.state.removed.has(self.sql, sender.as_str(), id)? {
             let key = removed::to_one(sender, to);
             self.state.removed.add(self.sql, &key, &id.session, (id.seq, id.seq), at)?;
+            self.state.untrimmed += 1;
         }
         self.committed.delivered.push((to.clone(), sender.clone(), id.clone()));
         Ok(())

@@ -61,16 +61,17 @@ impl History {
                 words::set_size_limit(sql, limits.size)?;
                 state.words = words::Words::default();
             }
-            // Of senders whose every message is a run of its own each leaves a row: they shall not crowd out what is kept.
             let step = (2 * std::mem::take(&mut state.untrimmed)).clamp(STEP, LARGE_STEP);
-            if let Some(size) = limits.size
-                && state.removed.bytes(sql)? > size / share::REMOVED
-            {
-                state.removed.forget(sql, i64::MAX, step)?;
+            // Each message that is a run of its own leaves a row, and so does each receipt without a message.
+            let mut forgotten_early = 0;
+            if removed_excess(sql, state, limits.size)? > 0 {
+                forgotten_early = state.removed.forget(sql, i64::MAX, step)?;
             }
             let (mut blocks, mut gone) = (0, 0);
             while blocks < BLOCKS && gone < step {
-                let excess = excess(sql, &mut state.waiting, limits.size)?;
+                // What still is too much of these goes with the next steps, and no message goes for it.
+                let crowd = removed_excess(sql, state, limits.size)?;
+                let excess = excess(sql, &mut state.waiting, limits.size)?.saturating_sub(crowd);
                 if let Some(part) = words::empty_part(sql, excess > 0)? {
                     blocks += state.words.take(sql, part, BLOCKS - blocks)?.max(1);
                     continue;
@@ -85,9 +86,16 @@ impl History {
             gone += take_direct(sql, state, oldest, step, now)?;
             gone += state.removed.forget(sql, forgotten, step)?;
             let (looked_at, rooms) = rooms::forget(sql, state, limits.size, now, step)?;
-            Ok(Trimmed { more: gone + blocks + looked_at > 0 && is_due(sql, state)?, rooms })
+            let done = gone + blocks + looked_at + forgotten_early;
+            Ok(Trimmed { more: done > 0 && is_due(sql, state)?, rooms })
         })
     }
+}
+
+/// How many bytes the ids of what is gone take beyond their share.
+fn removed_excess(sql: &Connection, state: &mut State, size: Option<u64>) -> rusqlite::Result<u64> {
+    let Some(size) = size else { return Ok(0) };
+    Ok(state.removed.bytes(sql)?.saturating_sub(size / share::REMOVED))
 }
 
 /// Whether the first message, or the first direct message that waits, was received before then.

@@ -46,6 +46,41 @@ fn direct_messages_to_nobody_take_nothing_from_the_history() {
     assert_eq!(count(&history, "messages"), 6_000);
 }
 
+/// Receipts for messages that nobody has sent, of the longest names, no two of them neighbours.
+fn for_nothing(numbers: std::ops::Range<u64>) -> Vec<Keep> {
+    let [to, sender] = ["\u{10400}", "\u{1F600}"].map(|c| nick(&c.repeat(32)).key().clone());
+    let receipt =
+        |n: u64| Keep::Delivered { to: to.clone(), sender: sender.clone(), id: id((1, 2 * n + 1)), at: START };
+    numbers.map(receipt).collect()
+}
+
+#[test]
+fn receipts_for_nothing_take_nothing_from_the_history() {
+    let mut history = History::in_memory().unwrap();
+    trim(&mut history, None, Some(SIZE));
+    keep(&mut history, &numbered("dev", 10_001..=15_000)).unwrap();
+    for n in 0..10 {
+        history.commit(&for_nothing(n * 1_000..(n + 1) * 1_000), &[]).unwrap();
+        // One step after each batch keeps up.
+        history.trim(&Retention { age: None, size: Some(SIZE) }, START).unwrap();
+        assert!(used(&history) <= SIZE, "{}", used(&history));
+    }
+    trim(&mut history, None, Some(SIZE));
+    assert_eq!(count(&history, "messages"), 5_000);
+}
+
+#[test]
+fn what_ids_take_is_no_more_than_is_counted() {
+    for receipts in [for_nothing(0..1_000), for_nothing(0..1_000).into_iter().rev().collect()] {
+        let mut history = History::in_memory().unwrap();
+        let before = used(&history);
+        history.commit(&receipts, &[]).unwrap();
+        let taken = used(&history) - before;
+        let known = history.transact(|sql, state| state.removed.bytes(sql)).unwrap();
+        assert!((known / 3..=known).contains(&taken), "{taken} of {known}");
+    }
+}
+
 #[test]
 fn who_is_refused_is_named_and_there_is_room_again_after_a_receipt() {
     let mut history = History::in_memory().unwrap();
