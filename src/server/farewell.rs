@@ -46,7 +46,8 @@ pub fn take_leave(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes, setting
 
 /// Has all that arrived committed, and tells so. False where that takes until the deadline, or a second signal comes.
 fn settle(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes, deadline: Instant) -> bool {
-    for (event, mut held) in inboxes.link.try_iter() {
+    // No more than is here now: without a second connection, more may come without end.
+    for (event, mut held) in inboxes.link.try_iter().take(inboxes.link.len()) {
         if let Event::Message(message) = &event {
             hands.obey(shell::heard(chat, Now::read(), message), &mut held);
         }
