@@ -2,15 +2,12 @@
 
 mod support;
 
-use mqttchat::link::{
-    Address, Config, Event, Failure, FailureKind, LONGEST_WAIT, Link, Settings, Tls, Transport, Version, probe,
-};
+use mqttchat::link::{Address, Event, Failure, FailureKind, Link, Settings, Tls, Transport, Version, probe};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::mpsc;
-use std::time::Duration;
-use support::{Broker, Certificates, PATIENCE, Pair, Program, Stream, TempDir};
+use support::{Broker, Certificates, PATIENCE, Pair, Program, Stream, TempDir, link_config, settings};
 
 /// A connection that fails, and what is said of it.
 struct Case {
@@ -32,14 +29,8 @@ fn case(settings: Settings, kind: FailureKind, words: &[&str]) -> Case {
 }
 
 fn at(host: &str, port: u16) -> Settings {
-    Settings {
-        address: Address { transport: Transport::Tcp, host: host.to_owned(), port, path: String::new() },
-        tls: None,
-        username: None,
-        password: None,
-        keep_alive: Duration::from_secs(30),
-        version: Version::Auto,
-    }
+    let settings = settings(port);
+    Settings { address: Address { host: host.to_owned(), ..settings.address.clone() }, ..settings }
 }
 
 fn with_tls(mut settings: Settings, tls: Tls) -> Settings {
@@ -182,16 +173,7 @@ fn through_the_server(case: &Case) {
 
 fn first_failure(settings: Settings) -> Failure {
     let (sender, events) = mpsc::channel();
-    let config = Config {
-        settings,
-        client_id: "mqttchat-bad".to_owned(),
-        persistent: false,
-        will: None,
-        subscriptions: Vec::new(),
-        patient: false,
-        longest_wait: LONGEST_WAIT,
-        gate: None,
-    };
+    let config = link_config(settings, "mqttchat-bad", Vec::new());
     let on_event = move |event| {
         let _ = sender.send(event);
     };

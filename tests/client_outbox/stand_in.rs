@@ -1,10 +1,8 @@
 //! A chat server that does what a test tells it to: it lets everybody in, and stores, keeps silent or refuses.
 
-use crate::support::{Broker, PATIENCE, wait_until};
+use crate::support::{Broker, PATIENCE, link_config, settings, wait_until};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use mqttchat::link::{
-    Address, Config, Event, LONGEST_WAIT, Link, Message, Publication, Qos, Settings, Subscription, Transport, Version,
-};
+use mqttchat::link::{Config, Event, Link, Message, Publication, Qos, Subscription};
 use mqttchat::protocol::{Ranges, Session, Stored};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -135,28 +133,10 @@ fn publication(topic: &str, payload: Vec<u8>, retain: bool) -> Publication {
 
 fn config(broker: &Broker) -> Config {
     let filters = ["messages/#", "rooms/#", "private/+/+", "presence/#", "request/#"];
-    let address =
-        Address { transport: Transport::Tcp, host: "127.0.0.1".to_owned(), port: broker.port(), path: String::new() };
-    Config {
-        settings: Settings {
-            address,
-            tls: None,
-            username: None,
-            password: None,
-            keep_alive: Duration::from_secs(30),
-            version: Version::V5,
-        },
-        client_id: format!("stand-in-{}", mqttchat::random::word()),
-        persistent: false,
-        will: None,
-        subscriptions: filters
-            .iter()
-            .map(|filter| Subscription { filter: format!("chat/{filter}"), qos: Qos::AtLeastOnce, no_local: true })
-            .collect(),
-        patient: true,
-        longest_wait: LONGEST_WAIT,
-        gate: None,
-    }
+    let subscribe = |filter| Subscription { filter: format!("chat/{filter}"), qos: Qos::AtLeastOnce, no_local: true };
+    let client_id = format!("stand-in-{}", mqttchat::random::word());
+    let config = link_config(settings(broker.port()), &client_id, filters.map(subscribe).to_vec());
+    Config { patient: true, ..config }
 }
 
 struct Server {

@@ -1,9 +1,9 @@
 //! Clean stops while many people talk: what the broker has acknowledged is in the history, and its sender was told.
 
-use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, wait_until};
+use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, link_config, settings, wait_until};
 use super::{start_server, stored};
 use crossbeam_channel::unbounded;
-use mqttchat::link::{Address, Config, Event, LONGEST_WAIT, Link, Publication, Qos, Settings, Transport, Version};
+use mqttchat::link::{Event, Link, Publication, Qos};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -26,7 +26,8 @@ const STOPS: usize = 3;
 fn sender(port: u16, number: usize, stop: Arc<AtomicBool>, start: Arc<Barrier>) -> JoinHandle<BTreeSet<u64>> {
     std::thread::spawn(move || {
         let (events, inbox) = unbounded();
-        let link = Link::open(config(port, number), move |event| drop(events.send(event))).expect("a thread");
+        let config = link_config(settings(port), &nick(number), Vec::new());
+        let link = Link::open(config, move |event| drop(events.send(event))).expect("a thread");
         let connected = inbox.recv_timeout(PATIENCE);
         assert!(matches!(connected, Ok(Event::Connected { .. })), "{connected:?}");
         start.wait();
@@ -62,28 +63,6 @@ fn nick(number: usize) -> String {
 
 fn session(number: usize) -> String {
     format!("00000000000{number}")
-}
-
-fn config(port: u16, number: usize) -> Config {
-    let address = Address { transport: Transport::Tcp, host: "127.0.0.1".to_owned(), port, path: String::new() };
-    let settings = Settings {
-        address,
-        tls: None,
-        username: None,
-        password: None,
-        keep_alive: Duration::from_secs(30),
-        version: Version::V5,
-    };
-    Config {
-        settings,
-        client_id: nick(number),
-        persistent: false,
-        will: None,
-        subscriptions: Vec::new(),
-        patient: false,
-        longest_wait: LONGEST_WAIT,
-        gate: None,
-    }
 }
 
 /// Who has which numbers in the history, each once.

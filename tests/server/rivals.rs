@@ -1,15 +1,12 @@
 //! One server at a time: the second finds the first and goes, the first notices nothing. Nobody else can end one that
 //! was connected.
 
-use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, wait_until};
+use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, link_config, settings, wait_until};
 use super::{ask, await_json, say, spawn_server, start_server};
 use crossbeam_channel::{Sender, select, unbounded};
-use mqttchat::link::{
-    Address, Config, Event, LONGEST_WAIT, Link, Publication, Qos, Settings, Subscription, Transport, Version,
-};
+use mqttchat::link::{Event, Link, Publication, Qos, Subscription};
 use serde_json::{Value, json};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 #[test]
 fn a_second_server_goes_with_75_and_the_first_notices_nothing() {
@@ -98,7 +95,9 @@ impl Forger {
     #[track_caller]
     fn start(broker: &Broker, forge: Forgery) -> Forger {
         let (sender, events) = unbounded();
-        let link = Link::open(config(broker), move |event| drop(sender.send(event))).expect("a thread");
+        let requests = Subscription::new("chat/request/users/#".to_owned(), Qos::AtLeastOnce);
+        let config = link_config(settings(broker.port()), "forger", vec![requests]);
+        let link = Link::open(config, move |event| drop(sender.send(event))).expect("a thread");
         while !matches!(events.recv_timeout(PATIENCE).expect("a connection"), Event::Connected { .. }) {}
         let (stop, stopped) = unbounded();
         let thread = std::thread::spawn(move || {
@@ -126,28 +125,6 @@ impl Drop for Forger {
         drop(self.stop.take());
         let ended = self.thread.take().map(JoinHandle::join);
         assert!(std::thread::panicking() || ended.is_none_or(|ended| ended.is_ok()));
-    }
-}
-
-fn config(broker: &Broker) -> Config {
-    let host = "127.0.0.1".to_owned();
-    let address = Address { transport: Transport::Tcp, host, port: broker.port(), path: String::new() };
-    Config {
-        settings: Settings {
-            address,
-            tls: None,
-            username: None,
-            password: None,
-            keep_alive: Duration::from_secs(30),
-            version: Version::Auto,
-        },
-        client_id: "forger".to_owned(),
-        persistent: false,
-        will: None,
-        subscriptions: vec![Subscription::new("chat/request/users/#".to_owned(), Qos::AtLeastOnce)],
-        patient: false,
-        longest_wait: LONGEST_WAIT,
-        gate: None,
     }
 }
 

@@ -1,0 +1,30 @@
+//! Connections of a test's own, over the crate's link.
+
+use mqttchat::link::{Address, Config, LONGEST_WAIT, Settings, Subscription, Transport, Version};
+use std::time::Duration;
+
+/// To a broker on this machine, without TLS or a login.
+pub fn settings(port: u16) -> Settings {
+    Settings {
+        address: Address { transport: Transport::Tcp, host: "127.0.0.1".to_owned(), port, path: String::new() },
+        tls: None,
+        username: None,
+        password: None,
+        keep_alive: Duration::from_secs(30),
+        version: Version::Auto,
+    }
+}
+
+/// One that gives up at the first failure, and keeps no session.
+pub fn link_config(settings: Settings, client_id: &str, subscriptions: Vec<Subscription>) -> Config {
+    Config {
+        settings,
+        client_id: client_id.to_owned(),
+        persistent: false,
+        will: None,
+        subscriptions,
+        patient: false,
+        longest_wait: LONGEST_WAIT,
+        gate: None,
+    }
+}
