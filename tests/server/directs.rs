@@ -1,7 +1,7 @@
 //! Direct messages that wait: stored, told to be waiting, delivered when their addressee joins, and gone with the receipt.
 
 use super::support::{Broker, PATIENCE, Subscriber, TempDir, wait_until};
-use super::{FIRST_RUN, SECOND_RUN, await_json, await_notice, original, ours, say, start_server};
+use super::{FIRST_RUN, SECOND_RUN, ask, await_json, await_notice, original, ours, say, start_server};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -258,6 +258,7 @@ fn receipts_let_more_follow_in_order() {
     await_waiting(&mut watcher, 40);
     ours(&broker, "join", "Bob", SECOND_RUN, 1);
     await_delivery(&mut watcher, 8);
+    ask(&broker, &mut watcher, "ping", "p1", json!({}));
     assert_eq!(delivered(&mut watcher).len(), 8, "no more without a receipt");
     for seq in 1..=40 {
         await_delivery(&mut watcher, seq);

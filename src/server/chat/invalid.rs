@@ -3,7 +3,6 @@
 use super::{Chat, Output, WARNED, replies, shown};
 use crate::link::{Publication, Qos};
 use crate::now::Now;
-
 use crate::protocol::text::visible;
 use crate::protocol::{Claim, Entry, ErrorCode, ErrorReply, Invalid, MessageId, NameError, Nick, NickKey, Timestamp};
 use log::warn;
