@@ -137,8 +137,8 @@ impl Directs {
         let Some(addressee) = self.addressees.get_mut(to) else { return Vec::new() };
         let Some(asked) = addressee.asked.take_if(|asked| asked.after == after) else { return Vec::new() };
         let all = found.len() < UNDER_WAY;
-        // A question above it was about what is under way there: between the two there may be more, be there nothing
-        // beyond.
+        // A question that began above it was about what is under way there: there may be more between the two, even if
+        // there is nothing beyond.
         let goes_on = after <= addressee.seen;
         if goes_on {
             addressee.more = asked.more || !all;

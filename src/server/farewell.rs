@@ -6,8 +6,8 @@
 //! stop ─► second connection ─► DISCONNECT of the first ─► commit ─► stored, marks ─► offline, DISCONNECT
 //! ```
 //!
-//! Where the broker lets no second one in, the first has to do: what comes over it during the last words is stored too,
-//! and told of when its senders send it again.
+//! If the broker lets no second one in, the first carries the last words: what it receives meanwhile is stored too, and its
+//! senders are told when they send it again.
 
 use super::chat::{Chat, Input};
 use super::shell::{self, Hands, Inboxes};
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 /// How long the broker may take to let the second connection in.
 const SECOND_CONNECTION: Duration = Duration::from_secs(2);
-/// How long all that arrived may take to be committed: a disk that is full is not waited for without end.
+/// How long all that arrived may take to be committed, so that a full disk does not keep the server from stopping.
 const TIME: Duration = Duration::from_secs(10);
 /// How long each connection's last words may take.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ pub fn take_leave(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes, setting
     }
 }
 
-/// Has all that arrived committed, and tells so. False where that takes until the deadline, or a second signal comes.
+/// Waits until all that arrived is committed, and tells its senders. False at the deadline, or at a second signal.
 fn settle(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes, deadline: Instant) -> bool {
     // No more than is here now: without a second connection, more may come without end.
     for (event, mut held) in inboxes.link.try_iter().take(inboxes.link.len()) {

@@ -55,7 +55,7 @@ pub enum Way {
     Sent(u64),
     /// From here to an original client.
     Flat,
-    /// It did not arrive: it is sent as soon as there is room, and not before then.
+    /// It did not arrive: it is sent when there is room, but not before `again`.
     Lost { again: Instant },
 }
 

@@ -12,7 +12,7 @@ pub enum Diagnosis {
     Message,
     /// The newest part of the words' index takes no more; a new one does.
     Words,
-    /// Nothing can be written, or it cannot be said.
+    /// Nothing can be written, or nobody can tell.
     Database,
 }
 
@@ -21,7 +21,7 @@ impl History {
     pub fn diagnose(&mut self, failed: Option<&Keep>) -> Diagnosis {
         let as_it_is = |_: &Connection| Ok(());
         match failed {
-            // It fails with the commit only, or did just then.
+            // It fails only when it is committed, or failed just that once.
             Some(keep) if self.try_to_keep(keep, as_it_is).is_ok() => return Diagnosis::Database,
             Some(keep) if self.try_to_keep(keep, begin_part).is_ok() => return Diagnosis::Words,
             _ => {}

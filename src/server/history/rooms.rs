@@ -15,7 +15,7 @@ use std::time::Duration;
 /// How long a room is known after its last message is gone: as long as the ids of its messages, for the same people may
 /// come back to it.
 const KEPT: Duration = removed::KEPT;
-/// Rooms without messages that are known at most, so that who names a new one with each message leaves no more behind.
+/// Rooms without messages that are known at most: somebody may name a new one with each message.
 const EMPTY: u64 = 10_000;
 /// What one of them takes, with its entries in the indexes and the longest name.
 const ROW_BYTES: u64 = 150;

@@ -1,5 +1,5 @@
-//! Pure: what to do next where a transaction failed. A failure that does not pass is looked for by halves, until it is one
-//! message's; that one is set aside, if it is not the whole database that takes nothing.
+//! Pure: what to do after a transaction failed. A failure that will not pass is searched for by halves, until one message
+//! is left. That one is set aside, unless the database takes nothing at all.
 
 use crate::server::history::Diagnosis;
 
@@ -19,8 +19,8 @@ pub enum Next {
     RenewWords,
 }
 
-/// `messages`, `seats`: how many of each the transaction had, at least one in all. `diagnose` costs a look at the database,
-/// and is called only where it decides.
+/// `messages`, `seats`: how many of each the transaction had, at least one in all. `diagnose` tries to write, so it is
+/// called only if its answer matters.
 pub fn next(may_pass: bool, messages: usize, seats: usize, diagnose: impl FnOnce() -> Diagnosis) -> Next {
     match (messages, seats) {
         _ if may_pass => Next::Wait,
