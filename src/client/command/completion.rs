@@ -18,7 +18,7 @@ pub struct Names {
 /// What the word before `end` (a byte position in `line`) may become: where it begins, and the candidates.
 pub fn complete(line: &str, end: usize, names: &Names) -> (usize, Vec<String>) {
     let typed = line.get(..end).unwrap_or(line);
-    let start = typed.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let start = quoted_nick(typed).or_else(|| Some(typed.rfind(char::is_whitespace)? + 1)).unwrap_or(0);
     let word = typed[start..].to_lowercase();
     let begins = |name: &&String| name.to_lowercase().starts_with(word.trim_start_matches(['#', '"']));
     let mut before = typed[..start].split_whitespace();
@@ -46,6 +46,14 @@ pub fn complete(line: &str, end: usize, names: &Names) -> (usize, Vec<String>) {
         _ => names.nicks.iter().filter(begins).cloned().collect(),
     };
     (start, candidates)
+}
+
+/// Where a nick begins whose quotes are still open; blanks in it end no word.
+fn quoted_nick(typed: &str) -> Option<usize> {
+    let (command, rest) = typed.split_once(char::is_whitespace)?;
+    let nick = rest.trim_start();
+    let is_open = completes(command) == Some(Argument::Nick) && nick.starts_with('"') && !nick[1..].contains('"');
+    is_open.then(|| typed.len() - nick.len())
 }
 
 /// What the arguments of a typed command are.
@@ -91,6 +99,9 @@ mod tests {
         check_completion("/w al", 3, &["alice "]);
         check_completion("/msg to", 5, &["\"Tom T.\" "]);
         check_completion("/ignore \"t", 8, &["\"Tom T.\" "]);
+        check_completion("/msg \"tom t", 5, &["\"Tom T.\" "]);
+        check_completion("/msg \"Tom T.\" hi b", 17, &["Bob", "bea"]);
+        check_completion("/search \"by hand\" af", 18, &["after:"]);
         check_completion("/room d", 6, &["dev"]);
         check_completion("/join #d", 6, &["dev"]);
         check_completion("/me hugs a", 9, &["alice"]);
