@@ -42,6 +42,8 @@ const LEAVE_WAIT: Duration = Duration::from_secs(5);
 const LAST_WORD: Duration = Duration::from_millis(900);
 /// News that nobody has taken may hold so many bytes. Past that messages are dropped, until half of it is taken.
 const UNREAD: usize = 12 * 1024 * 1024;
+/// With news of one's own messages, and of everything else. Past that nothing is told but the end.
+const ALL_UNREAD: usize = 16 * 1024 * 1024;
 /// What a piece of news holds beside what it was made from.
 const NEWS: usize = 512;
 /// How often it is looked whether news was taken.
@@ -97,8 +99,8 @@ impl Member {
         &self.nick
     }
 
-    /// What happens, oldest first. It ends when the member has left. Of what is not taken 12 MiB are kept: messages that come
-    /// then are told later, from the history, and who comes and goes is not told at all.
+    /// What happens, oldest first. It ends when the member has left. If 12 MiB of it are not taken, messages that come are
+    /// told later, from the history, and who comes and goes is not told at all. Past 16 MiB only the end is told.
     pub fn news(&self) -> &Receiver<News> {
         &self.news
     }
@@ -188,6 +190,12 @@ impl Unread {
         self.bytes += size;
     }
 
+    /// Whether there is room for this.
+    fn takes(&self, news: &News) -> bool {
+        let waits = self.is_full && matches!(news, News::Presence(_));
+        !waits && self.bytes <= ALL_UNREAD
+    }
+
     /// So many wait. What the conversation is to be told of that, if anything.
     fn look(&mut self, waiting: usize) -> Option<Input> {
         while self.sizes.len() > waiting
@@ -215,7 +223,7 @@ struct Leaving;
 impl Attendance {
     fn attend(&mut self, connection: &Connection, orders: &Receiver<Command>) {
         if let Err(error) = self.uplink.open(connection, &self.conversation) {
-            return self.tell(News::Error { text: format!("cannot start the link: {error}"), reference: None });
+            return self.tell_last(format!("cannot start the link: {error}"));
         }
         while self.turn(connection, orders).is_ok() {}
     }
@@ -228,7 +236,11 @@ impl Attendance {
                 None => return Ok(()),
             },
         };
-        self.unread.source = if let Input::Arrived { payload, .. } = &input { payload.len() } else { 0 };
+        self.unread.source = match &input {
+            Input::Arrived { payload, .. } => payload.len(),
+            Input::Command(Command::Say { text, .. }, _) => text.len(),
+            _ => 0,
+        };
         let now = Now::read();
         self.now = now.instant;
         for output in self.conversation.handle(now, input) {
@@ -241,8 +253,7 @@ impl Attendance {
                 Output::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
                 Output::Tell(news) => self.tell(news),
                 Output::NickInUse => {
-                    let text = format!("the nick {} is in use", self.conversation.nick());
-                    self.tell(News::Error { text, reference: None });
+                    self.tell_last(format!("the nick {} is in use", self.conversation.nick()));
                     return Err(Leaving);
                 }
                 Output::Quit => self.leave_by = Some(now.instant + LEAVE_WAIT),
@@ -258,7 +269,7 @@ impl Attendance {
         match (self.leave_by, self.conversation.unsettled()) {
             (Some(_), 0) => Err(Leaving),
             (Some(by), unsettled) if now.instant >= by => {
-                self.tell(News::Error { text: format!("{} unconfirmed", messages_are(unsettled)), reference: None });
+                self.tell_last(format!("{} unconfirmed", messages_are(unsettled)));
                 Err(Leaving)
             }
             _ => Ok(()),
@@ -281,8 +292,7 @@ impl Attendance {
                 Ok(Heard::Input(input)) => Ok(Some(input)),
                 Ok(Heard::Nothing) => Ok(None),
                 Ok(Heard::Ended(failure)) => {
-                    let text = failure.map_or("the connection has ended".to_owned(), |failure| failure.to_string());
-                    self.tell(News::Error { text, reference: None });
+                    self.tell_last(failure.map_or("the connection has ended".to_owned(), |failure| failure.to_string()));
                     Err(Leaving)
                 }
                 Err(_) => Err(Leaving),
@@ -293,12 +303,16 @@ impl Attendance {
     }
 
     fn tell(&mut self, news: News) {
-        if self.unread.is_full && matches!(news, News::Presence(_)) {
-            return;
+        if self.unread.takes(&news) {
+            self.unread.add();
+            // Whoever does not listen to news does not want to know.
+            let _ = self.teller.send(news);
         }
-        self.unread.add();
-        // Whoever does not listen to news does not want to know.
-        let _ = self.teller.send(news);
+    }
+
+    /// Why it ends: there is always room for that.
+    fn tell_last(&self, text: String) {
+        let _ = self.teller.send(News::Error { text, reference: None });
     }
 }
 

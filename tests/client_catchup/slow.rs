@@ -103,6 +103,21 @@ fn a_member_keeps_so_much_news_and_fetches_the_rest() {
 }
 
 #[test]
+fn a_member_that_only_speaks_keeps_no_more_news_of_that() {
+    const SAID: usize = 50_000;
+    /// 16 MiB, at 512 bytes each.
+    const MOST: usize = 32 * 1024;
+    let broker = broker();
+    let arguments = [&broker.address(), "--nick", "alice"].map(Into::into);
+    let member = Member::join(mqttchat::options::of_a_member(&arguments).expect("options")).expect("a member");
+    let news = member.news().clone();
+    (0..SAID).for_each(|_| member.say(&mqttchat::protocol::RoomName::lobby(), "on"));
+    member.leave();
+    // And the one about its end.
+    assert!(news.len() <= MOST + 1, "{}", news.len());
+}
+
+#[test]
 fn without_a_server_it_is_told_how_many_were_dropped() {
     let broker = Broker::start();
     let all = ["client", &broker.address(), "--nick", "alice", "--listen"];
