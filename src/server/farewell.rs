@@ -88,11 +88,11 @@ fn second_connection(settings: &Settings, will: Publication) -> Option<Link> {
         gate: None,
     };
     let link = Link::open(config, move |event| drop(sender.send(event))).ok()?;
-    match events.recv_timeout(SECOND_CONNECTION) {
-        Ok(Event::Connected { .. }) => Some(link),
-        other => {
-            info!("no second connection, the last words go over the first: {other:?}");
-            None
-        }
-    }
+    let why = match events.recv_timeout(SECOND_CONNECTION) {
+        Ok(Event::Connected { .. }) => return Some(link),
+        Ok(Event::Failed(failure)) => failure.what,
+        _ => "the broker does not answer in time".to_owned(),
+    };
+    info!("no second connection, the last words go over the first: {why}");
+    None
 }
