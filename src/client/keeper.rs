@@ -14,13 +14,17 @@ use super::memo::{Memo, Remembered};
 use super::memory::Memory;
 use super::screen::Screen;
 use crate::protocol::NickKey;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use std::io;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How long what was shown may stay unremembered: after a kill that much is shown again.
 const PERIOD: Duration = Duration::from_millis(500);
+/// When a write that failed is tried again by itself, at first and at most: the disk may have room again, though nothing more
+/// is shown.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// What could not be written and is tried again; past that it is let go, and would be shown again.
 const BACKLOG: usize = 50_000;
 
@@ -66,7 +70,7 @@ impl Keeper {
         let (outbox, shown) = unbounded();
         let (finished, done) = crossbeam_channel::bounded(1);
         let work = move || {
-            Worker { memory, unwritten: Vec::new(), has_complained: false }.run(&inbox, &outbox);
+            Worker::new(memory).run(&inbox, &outbox);
             let _ = finished.send(());
         };
         let thread = Builder::new().name("memory".to_owned()).spawn(work)?;
@@ -134,24 +138,47 @@ impl Keeper {
 
 struct Worker {
     memory: Option<Memory>,
-    /// What is still to be written, after a failure.
+    /// What is still to be written, after a failure; when it is tried again, and the wait before that.
     unwritten: Vec<Memo>,
+    retry_at: Option<Instant>,
+    pause: Duration,
     has_complained: bool,
 }
 
 impl Worker {
+    fn new(memory: Option<Memory>) -> Worker {
+        Worker { memory, unwritten: Vec::new(), retry_at: None, pause: FIRST_RETRY, has_complained: false }
+    }
+
     fn run(&mut self, inbox: &Receiver<Order>, outbox: &Sender<Shown>) {
-        for order in inbox {
+        loop {
+            let order = match self.retry_at {
+                Some(at) => inbox.recv_deadline(at),
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
             let shown = match order {
-                Order::Keep(Batch { memos, publications }) => {
+                Ok(Order::Keep(Batch { memos, publications })) => {
                     Shown { publications, problem: self.keep(memos), remembered: None }
                 }
-                Order::Be(key) => self.be(key),
+                Ok(Order::Be(key)) => self.be(key),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.pause = (self.pause * 2).min(LONGEST_RETRY);
+                    Shown { problem: self.keep(Vec::new()), ..Shown::default() }
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
             };
             if !shown.publications.is_empty() || shown.problem.is_some() || shown.remembered.is_some() {
                 // Without a shell nobody publishes any more.
                 let _ = outbox.send(shown);
             }
+        }
+        self.keep_what_is_left();
+    }
+
+    /// The last try for what could not be written.
+    fn keep_what_is_left(&mut self) {
+        if !self.unwritten.is_empty() {
+            self.keep(Vec::new());
         }
     }
 
@@ -162,9 +189,11 @@ impl Worker {
         match memory.keep(&self.unwritten) {
             Ok(()) => {
                 self.unwritten.clear();
+                (self.retry_at, self.pause) = (None, FIRST_RETRY);
                 None
             }
             Err(error) => {
+                self.retry_at = Some(Instant::now() + self.pause);
                 let excess = self.unwritten.len().saturating_sub(BACKLOG);
                 self.unwritten.drain(..excess);
                 let is_news = !std::mem::replace(&mut self.has_complained, true);
@@ -175,7 +204,9 @@ impl Worker {
 
     /// Where it cannot be read nothing is written either: it would take the place of what is there.
     fn be(&mut self, key: NickKey) -> Shown {
+        self.keep_what_is_left();
         self.unwritten.clear();
+        self.retry_at = None;
         let recalled = self.memory.as_mut().map_or(Ok(Remembered::default()), |memory| {
             memory.be(key)?;
             memory.recall()
@@ -351,6 +382,48 @@ mod tests {
         reads.join().unwrap();
         assert_eq!(memory(&path).recall().unwrap().shown[&RoomName::lobby()][0].1.ranges(), [(1, 1)]);
         std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_tried_again_by_itself() {
+        let (path, (screen, reader)) = (file(), screen());
+        let other = memory(&path);
+        let mut keeper = Keeper::start(Instant::now(), Some(memory(&path))).unwrap();
+        let reads = std::thread::spawn(move || reader.iter().for_each(drop));
+        other.hide("shown", "hidden");
+        keeper.remember(shown(1));
+        keeper.give(&screen);
+        let problem = keeper.shown().recv_timeout(DEADLINE).unwrap().problem.unwrap();
+        assert!(problem.starts_with("what is shown cannot be remembered: "), "{problem}");
+        other.hide("hidden", "shown");
+        let end = Instant::now() + DEADLINE;
+        while remembered(&path) == 0 {
+            assert!(Instant::now() < end, "nothing was tried again");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        finish(keeper, screen);
+        reads.join().unwrap();
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_tried_once_more_at_the_end_and_before_another_nick() {
+        for nick in [None, Some("carl")] {
+            let (path, (screen, reader)) = (file(), screen());
+            let other = memory(&path);
+            let mut keeper = Keeper::start(Instant::now(), Some(memory(&path))).unwrap();
+            let reads = std::thread::spawn(move || reader.iter().for_each(drop));
+            other.hide("shown", "hidden");
+            keeper.remember(shown(1));
+            keeper.give(&screen);
+            assert!(keeper.shown().recv_timeout(DEADLINE).unwrap().problem.is_some());
+            other.hide("hidden", "shown");
+            nick.into_iter().for_each(|nick| keeper.be(NickKey::parse(nick).unwrap(), &screen));
+            finish(keeper, screen);
+            assert_eq!(remembered(&path), 1, "{nick:?}");
+            reads.join().unwrap();
+            std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        }
     }
 
     #[test]
