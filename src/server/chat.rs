@@ -271,7 +271,7 @@ impl Chat {
                 let judged = self.request(now, payload, what, sender.as_ref(), outputs);
                 ("request", sender, judged)
             }
-            Topic::Server => return self.contradict(payload, outputs),
+            Topic::Server => return self.server_says(payload, outputs),
             // Its own word, or not subscribed to.
             _ => return,
         };
@@ -326,12 +326,21 @@ impl Chat {
         }
     }
 
-    /// Somebody says that the server is offline: the will of an earlier one, whose connection ended only now.
-    fn contradict(&self, payload: &[u8], outputs: &mut Vec<Output>) {
-        if let Ok(FromServer::Server(info)) = FromServer::parse(payload)
-            && info.status == Status::Offline
-        {
-            outputs.push(Output::Publish(self.server_info(Status::Online)));
+    /// What `chat/server` says while this server is connected.
+    fn server_says(&mut self, payload: &[u8], outputs: &mut Vec<Output>) {
+        let Ok(FromServer::Server(info)) = FromServer::parse(payload) else { return };
+        match info.status {
+            // The will of an earlier one, whose connection ended only now.
+            Status::Offline => outputs.push(Output::Publish(self.server_info(Status::Online))),
+            // It found none when it started, so this one stood still then. Only a line: anybody can forge this.
+            Status::Online if info.instance != self.config.instance => self.warn_once("server", None, || {
+                format!(
+                    "another server came online on chat/server (instance {}), and this one goes on: two servers keep two \
+                     histories; stop one of them",
+                    visible(&info.instance)
+                )
+            }),
+            Status::Online => {}
         }
     }
 }

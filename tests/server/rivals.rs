@@ -208,6 +208,17 @@ fn a_server_that_waits_for_another_one_to_go_stops_at_a_signal() {
     assert_eq!(first.exit_code(PATIENCE), 0);
 }
 
+/// It stood still, too short for the broker to end its connection, so it does not look again.
+#[test]
+fn a_server_that_stays_connected_tells_of_another_one() {
+    let (broker, first_data, second_data) = (Broker::start(), TempDir::new(), TempDir::new());
+    let mut first = start_server(&broker, first_data.path(), &[]);
+    first.signal(libc::SIGSTOP);
+    let _second = start_server(&broker, second_data.path(), &[]);
+    first.signal(libc::SIGCONT);
+    first.wait_for_line(Stream::Err, "WARN another server came online on chat/server (instance ", PATIENCE);
+}
+
 #[test]
 fn at_its_start_a_server_goes_before_an_answer_to_its_own_request_only() {
     let (broker, data) = (Broker::start(), TempDir::new());

@@ -167,6 +167,8 @@ fn an_earlier_servers_will_is_contradicted() {
     assert_eq!(on("chat/server", &desk.message("chat/server", will))[0]["status"], "online");
     let own = json!({"type": "server", "status": "online", "instance": "i"});
     assert_eq!(desk.message("chat/server", own), []);
+    let other = json!({"type": "server", "status": "online", "instance": "other"});
+    assert_eq!(desk.message("chat/server", other), [], "two servers that contradict each other would never end");
 }
 
 #[test]
