@@ -106,7 +106,7 @@ server_decided() {
 chat_on_the_terminal() {
     sh "$here/parrot.sh" "$mqttchat" "$tmp" localhost "$port" >"$tmp/bot.log" 2>&1 </dev/null &
     bot=$!
-    echo "A private broker is on localhost:$port, and a parrot is in the room: say something."
+    echo "A private broker is on localhost:$port, and a parrot waits for you in the lobby."
     echo "From another terminal: target/release/mqttchat client localhost:$port --nick somebody"
     echo "/help lists the commands; /quit, or Ctrl-C twice, ends all of it."
     echo

@@ -95,7 +95,8 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
         Opened::Ours(lock, history) => (lock, *history),
         Opened::AnothersOf(path) => {
             error!(
-                "another server serves this chat from {}; stop that one first, or give this one another --data-dir",
+                "another server serves this chat from {}; stop that one first, or, for a chat on another broker, give \
+                 this one another --data-dir",
                 path.display()
             );
             return Ok(ExitCode::from(ANOTHER_SERVER));

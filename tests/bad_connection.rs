@@ -222,7 +222,7 @@ fn something_else_than_a_broker() {
 
     let ssh = at("127.0.0.1", answering(b"SSH-2.0-OpenSSH_9.2\r\n"));
     check(&case(ssh.clone(), FailureKind::NotMqtt, &["something else than MQTT", "--port"]));
-    check(&case(with_tls(ssh.clone(), Tls::default()), FailureKind::Tls, &["no TLS is spoken", "--port"]));
+    check(&case(with_tls(ssh.clone(), Tls::default()), FailureKind::Tls, &["does not speak TLS", "--port"]));
     check(&case(by_websocket(ssh, ""), FailureKind::NotMqtt, &["does not speak WebSocket", "mqtt://"]));
 
     let mute = at("127.0.0.1", answering(b""));
@@ -269,12 +269,12 @@ fn tls_on_one_side_only() {
     let broker = Broker::builder().tls(&certificates.server).websockets().start();
     check(&case(at("localhost", broker.tls_port()), FailureKind::Tls, &["wants TLS", "--tls", "--cafile"]));
     let to_plain = with_tls(at("localhost", broker.port()), trusting(&certificates.ca));
-    check(&case(to_plain.clone(), FailureKind::Tls, &["no TLS is spoken", "MQTT without TLS is", "--no-tls"]));
+    check(&case(to_plain.clone(), FailureKind::Tls, &["does not speak TLS", "but MQTT without TLS", "--no-tls"]));
     let to_websocket = with_tls(at("localhost", broker.websocket_port()), trusting(&certificates.ca));
     check(&case(
         by_websocket(to_websocket, "/mqtt"),
         FailureKind::Tls,
-        &["no TLS is spoken", "WebSocket without TLS is", "ws://"],
+        &["does not speak TLS", "but WebSocket without TLS", "ws://"],
     ));
     check(&case(by_websocket(at("localhost", broker.tls_port()), ""), FailureKind::Tls, &["wants TLS"]));
 }

@@ -147,7 +147,7 @@ fn a_bad_line_ends_an_import_before_its_batch() {
     program.send_line("");
     program.send_line("hello");
     program.close_stdin();
-    check_failure(&mut program, &["the input's line 2: it is no JSON object", "nothing was imported"]);
+    check_failure(&mut program, &["the input's line 2: not a JSON object", "nothing was imported"]);
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl fmt::Display for CommandError {
             }
             CommandError::Usage(usage) => write!(f, "usage: {usage}"),
             CommandError::Nick(cause) => write!(f, "not a nick: {cause}"),
-            CommandError::OwnNick(cause) => write!(f, "not a nick: {cause}; yours is of letters, digits, - and _"),
+            CommandError::OwnNick(cause) => write!(f, "not a nick: {cause}; choose letters, digits, - and _"),
             CommandError::Room(cause) => write!(f, "not a room: {cause}; rooms are of a-z, 0-9, - and _"),
         }
     }
@@ -220,14 +220,14 @@ mod tests {
         check("/xyzzy", Err("there is no command /xyzzy; /help lists them (//xyzzy sends it as text)"));
         check("/", Err("there is no command /; /help lists them (// sends it as text)"));
         check("/msg bob", Err("usage: /msg NICK TEXT"));
-        check("/msg b/b hi", Err("not a nick: a name cannot hold /"));
+        check("/msg b/b hi", Err("not a nick: a name cannot contain /"));
         check("/join", Err("usage: /join ROOM, where ROOM is 1 to 32 of a-z, 0-9, - and _"));
-        check("/join de/v", Err("not a room: a name cannot hold /; rooms are of a-z, 0-9, - and _"));
+        check("/join de/v", Err("not a room: a name cannot contain /; rooms are of a-z, 0-9, - and _"));
         check("/history 0", Err("usage: /history [N], where N is 1 to 500"));
         check("/history many", Err("usage: /history [N], where N is 1 to 500"));
         check("  /quiit", Err("there is no command /quiit; did you mean /quit? (//quiit sends it as text)"));
         check("/quit now", Err("usage: /quit, with nothing behind it"));
-        check("/nick a b", Err("not a nick: a name cannot hold a blank; yours is of letters, digits, - and _"));
+        check("/nick a b", Err("not a nick: a name cannot contain a blank; choose letters, digits, - and _"));
         check("/nick", Err("usage: /nick NICK, where NICK is 1 to 32 letters, digits, - and _"));
         check("/unignore", Err("usage: /unignore NICK"));
         check("/help hlep", Err("there is no command /hlep; did you mean /help? (//hlep sends it as text)"));

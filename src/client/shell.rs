@@ -261,7 +261,11 @@ impl Shell {
             }
             Some(End::Unconfirmed(count, time)) => {
                 let why = if self.conversation.awaits_a_server() { ": no chat server is answering" } else { "" };
-                let kept = if self.outbox_keeps_all() { "; the outbox keeps them for the next run" } else { "" };
+                let kept = if self.outbox_keeps_all() {
+                    "; the outbox keeps what is unconfirmed for the next run"
+                } else {
+                    ""
+                };
                 self.complain(format!("{} unconfirmed after {} s{why}{kept}", messages_are(count), time.as_secs()));
                 Err(TIME_OUT)
             }

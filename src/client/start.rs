@@ -187,8 +187,9 @@ pub fn choose(name: &str) -> Result<Nick, String> {
 pub fn rooms(options: &ClientOptions) -> Result<Vec<RoomName>, Refusal> {
     let mut rooms = Vec::new();
     for name in &options.rooms {
-        let room = RoomName::parse(name.strip_prefix('#').unwrap_or(name))
-            .map_err(|error| Refusal::Usage(format!("{name:?} cannot be a room: {error}")))?;
+        let room = RoomName::parse(name.strip_prefix('#').unwrap_or(name)).map_err(|error| {
+            Refusal::Usage(format!("{name:?} cannot be a room: {error}; rooms are of a-z, 0-9, - and _"))
+        })?;
         if !room.is_lobby() && !rooms.contains(&room) {
             rooms.push(room);
         }

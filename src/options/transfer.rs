@@ -78,7 +78,9 @@ fn data_dir(given: &Given, environment: &Environment) -> Result<PathBuf, UsageEr
 
 fn room(item: &Item) -> Result<RoomName, UsageError> {
     let name = item.value.strip_prefix('#').unwrap_or(&item.value);
-    RoomName::parse(name).map_err(|error| item.wrong(&format!("{:?} names no room: {error}", item.value)))
+    RoomName::parse(name).map_err(|error| {
+        item.wrong(&format!("{:?} names no room: {error}; rooms are of a-z, 0-9, - and _", item.value))
+    })
 }
 
 fn since(item: &Item) -> Result<Since, UsageError> {
@@ -93,6 +95,6 @@ fn since(item: &Item) -> Result<Since, UsageError> {
     // RFC 3339's years; at the ends of the library's own no zone can be added without overflow.
     let local = local.ok().filter(|local| (0..=9999).contains(&chrono::Datelike::year(local)));
     local.map(Since::Local).ok_or_else(|| {
-        item.wrong(&format!("{text:?} is no time such as 2026-11-22, 2026-11-22T20:30 or 2026-11-22T20:30:00+01:00"))
+        item.wrong(&format!("{text:?} is not a time such as 2026-11-22, 2026-11-22T20:30 or 2026-11-22T20:30:00+01:00"))
     })
 }

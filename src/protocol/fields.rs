@@ -203,11 +203,11 @@ mod tests {
         check(request("{}", RequestKind::Ping), "`requester` is missing");
         check(request(r#"{"requester":"a","requester":"a"}"#, RequestKind::Ping), "`requester` is there twice");
         check(request(r#"{"requester":7}"#, RequestKind::Ping), "a name must be a string");
-        check(request(r#"{"requester":"a/b"}"#, RequestKind::Ping), "a name cannot hold /");
+        check(request(r#"{"requester":"a/b"}"#, RequestKind::Ping), "a name cannot contain /");
         let history = |field: &str| request(&format!(r#"{{"requester":"a",{field}}}"#), RequestKind::History);
         check(history(r#""limit":"5""#), "`limit` must be a whole number");
         check(history(r#""limit":-1"#), "`limit` must be a whole number");
-        check(history(r#""room":"N""#), "a name cannot hold N");
+        check(history(r#""room":"N""#), "a name cannot contain N");
         check(history(r#""after":"x""#), "a cursor must be an epoch, a : and a number");
         check(history(r#""before":5"#), "a cursor must be an epoch, a : and a number");
         let search = |field: &str| request(&format!(r#"{{"requester":"a"{field}}}"#), RequestKind::Search);

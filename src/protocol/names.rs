@@ -22,8 +22,8 @@ impl fmt::Display for NameError {
         match self {
             NameError::Empty => write!(f, "a name cannot be empty"),
             NameError::TooLong => write!(f, "a name has at most {NAME_CHARS} characters"),
-            NameError::Forbidden(' ') => write!(f, "a name cannot hold a blank"),
-            NameError::Forbidden(c) => write!(f, "a name cannot hold {}", c.escape_default()),
+            NameError::Forbidden(' ') => write!(f, "a name cannot contain a blank"),
+            NameError::Forbidden(c) => write!(f, "a name cannot contain {}", c.escape_default()),
             NameError::BlankAtEnd => write!(f, "a name cannot begin or end with a blank"),
             NameError::LeadingDollar => write!(f, "a name cannot begin with $"),
             NameError::Reserved => write!(f, "this name is reserved"),

@@ -70,7 +70,7 @@ impl fmt::Display for SearchError {
                 let value = begin(value);
                 write!(
                     f,
-                    "{filter}:{value} is no time such as 2026-11-22, 2026-11-22T20:30 or 2026-11-22T20:30:00+01:00"
+                    "{filter}:{value} is not a time such as 2026-11-22, 2026-11-22T20:30 or 2026-11-22T20:30:00+01:00"
                 )
             }
             SearchError::Twice(filter) => write!(f, "{filter}: is there twice"),
@@ -316,7 +316,7 @@ mod tests {
         check("from:a/b", Err("names no nick"));
         check("from:", Err("names no nick"));
         check("room:Dev", Err("names no room"));
-        check("after:yesterday", Err("after:yesterday is no time"));
+        check("after:yesterday", Err("after:yesterday is not a time"));
         check("from:a from:b x", Err("from: is there twice"));
         for many in [&"word ".repeat(SEARCH_WORDS + 1), &format!("\"{}\"", "a ".repeat(SEARCH_WORDS + 1))] {
             check(many, Err("at most 32 words"));

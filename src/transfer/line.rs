@@ -55,7 +55,7 @@ pub fn read(line: &[u8]) -> Result<Record, String> {
         return Err(format!("it is longer than {MAX_BYTES} bytes"));
     }
     if line.first() != Some(&b'{') {
-        return Err("it is no JSON object".to_owned());
+        return Err("not a JSON object".to_owned());
     }
     let fields: Fields = serde_json::from_slice(line)
         .map_err(|error| format!("{} at column {}", in_own_words(&error), error.column()))?;
@@ -122,15 +122,15 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told() {
         let line = |rest: &str| format!(r#"{{"type":"chat","username":"a","message":"x"{rest}}}"#);
-        check("hello", Err("no JSON object"));
-        check("[1]", Err("no JSON object"));
+        check("hello", Err("not a JSON object"));
+        check("[1]", Err("not a JSON object"));
         check(r#"{"type":"chat""#, Err("not valid JSON at column 14"));
         check("{}", Err("`type` is missing at column 2"));
         check(r#"{"type":"presence","received":"2026-11-22T19:30:00Z"}"#, Err("\"presence\" is no type of message"));
         check(&line(""), Err("no `received`"));
         check(&line(r#","timestamp":"2026-11-22T19:30:00""#), Err("no `received`"));
         check(&line(r#","received":"yesterday""#), Err("a time must be as in RFC 3339 at column"));
-        check(&line(r#","received":"2026-11-22T19:30:00Z","room":"Dev""#), Err("a name cannot hold D"));
+        check(&line(r#","received":"2026-11-22T19:30:00Z","room":"Dev""#), Err("a name cannot contain D"));
         check(&line(r#","received":"2026-11-22T19:30:00Z","session":"short","seq":1"#), Err("`session` must be"));
         check(&line(r#","received":"2026-11-22T19:30:00Z","session":"k3v9x2m1q8f0""#), Err("are no id"));
         check(r#"{"type":"chat","message":"x","received":"2026-11-22T19:30:00Z"}"#, Err("no valid `username`"));

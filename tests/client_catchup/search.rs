@@ -28,7 +28,7 @@ fn a_program_finds_pages_and_is_told_what_cannot_be_found() {
 
     alice.send_line(r#"{"command":"search","text":"after:2026-11-99 x","ref":"c"}"#);
     let error = event_with(&mut alice, "error", r#""ref":"c""#);
-    assert!(error["message"].as_str().unwrap().contains("after:2026-11-99 is no time"));
+    assert!(error["message"].as_str().unwrap().contains("after:2026-11-99 is not a time"));
     alice.send_line(r#"{"command":"search","text":"before:1999-12-31 pump","ref":"d"}"#);
     let found = event_with(&mut alice, "search_result", r#""ref":"d""#);
     assert_eq!(texts(&found), [] as [String; 0]);

@@ -208,7 +208,7 @@ fn limits_are_said_and_words_of_other_chats_understood() {
     types(&mut alice, "/history 0", "!! usage: /history [N], where N is 1 to 500");
     alice.press("/search after:today\r");
     alice.wait_for_screen("the forms of times", |lines| {
-        lines.iter().any(|line| line.starts_with("!! after:today is no time such as 2026-11-22, 2026-11-22T20:30"))
+        lines.iter().any(|line| line.starts_with("!! after:today is not a time such as 2026-11-22, 2026-11-22T20:30"))
     });
     types(&mut alice, "/exit", "!! there is no command /exit; did you mean /quit? (//exit sends it as text)");
     types(&mut alice, "/help quiet", "-- /quiet: hide who comes and goes; again: show it");

@@ -17,7 +17,7 @@ fn a_broker_that_goes_and_comes_is_told_in_a_few_lines() {
     alice.wait_for_screen("the failure", |lines| lines.iter().any(|line| line.starts_with("-- connection refused")));
     alice.press("typed meanwhile\r/ping\r/users\r/rooms\r");
     alice.wait_for_line("!! not connected: there is nothing to measure");
-    alice.wait_for_line("-- not connected: /users is asked as soon as there is a connection");
+    alice.wait_for_line("-- not connected: /users goes out as soon as there is a connection");
     alice.wait_for_line("-- > #lobby");
     alice.wait_for_line("-- not sent yet: it goes out as soon as there is a connection");
     broker.start_again();

@@ -181,7 +181,7 @@ fn without_a_nick_the_terminal_is_asked() {
     let mut alice = Pty::start(&["client", &broker.address()]);
     alice.wait_for_screen("the question", |lines| lines.iter().any(|line| line.starts_with("your nick")));
     alice.press("a b\r");
-    alice.wait_for_line(r#""a b" cannot be a nick: a name cannot hold a blank"#);
+    alice.wait_for_line(r#""a b" cannot be a nick: a name cannot contain a blank"#);
     alice.press("alice\r");
     presence.wait_for("the join", |_, payload| String::from_utf8_lossy(payload).contains(r#""alice""#));
 }

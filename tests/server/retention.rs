@@ -114,7 +114,7 @@ fn direct_messages_that_nobody_fetches_take_nothing_from_the_history() {
     let mut sender = Program::start(&client);
     assert_eq!(sender.exit_code(PATIENCE), 1);
     let line =
-        "mqttchat: the chat server refuses: no room for more direct messages that wait: this one is not kept for dave";
+        "mqttchat: the chat server refuses: no room for more waiting direct messages: this one is not kept for dave";
     assert_eq!(sender.lines(Stream::Err), [line]);
 }
 

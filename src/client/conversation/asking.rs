@@ -22,7 +22,7 @@ impl Conversation {
                 self.requests.expect_nothing_of_the_last();
                 self.answer(match self.connection_is_up {
                     true => format!("no chat server is answering: {command} waits for one"),
-                    false => format!("not connected: {command} is asked as soon as there is a connection"),
+                    false => format!("not connected: {command} goes out as soon as there is a connection"),
                 });
                 self.send_requests(now);
             }
@@ -58,7 +58,7 @@ impl Conversation {
         let text = match (self.config.on_terminal, question.kind) {
             (false, _) => format!("no chat server answers the request for {what}"),
             (true, RequestKind::Ping) => "no chat server answers /ping".to_owned(),
-            (true, _) => format!("no answer to {} yet: it is told when it comes", question.command()),
+            (true, _) => format!("no answer to {} yet: it will be shown when it comes", question.command()),
         };
         self.error(text, reference);
     }

@@ -104,7 +104,7 @@ impl Conversation {
             self.tell(News::Delivered { id: of.id.clone(), reference });
             // Who was told that it waits is told the end of that, once for all of them.
             if is_awaited && self.config.on_terminal && self.undelivered.waiting_for(by) == 0 {
-                self.answer(format!("{} has got what waited", receipt.nick));
+                self.answer(format!("{} has received what was waiting", receipt.nick));
             }
         }
     }

@@ -38,7 +38,7 @@ impl Conversation {
         match Nick::choose(name) {
             _ if name.is_empty() => {}
             Ok(nick) => self.choose(nick),
-            Err(error) => self.error(format!("not a nick: {error}; yours is of letters, digits, - and _"), None),
+            Err(error) => self.error(format!("not a nick: {error}; choose letters, digits, - and _"), None),
         }
     }
 

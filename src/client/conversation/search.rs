@@ -89,9 +89,9 @@ mod tests {
         check("after:2026-07-22T20:30:15 x", Ok("after:2026-07-22T20:30:15+02:00 x"));
         check("after:2026-07-22T20:30:15Z", Ok("after:2026-07-22T20:30:15Z"));
         check("from:bob pump*", Ok("from:bob pump*"));
-        check("after:yesterday", Err("after:yesterday is no time"));
-        check("after:+99999-01-01", Err("is no time"));
-        check("after:2026-02-30", Err("is no time"));
+        check("after:yesterday", Err("after:yesterday is not a time"));
+        check("after:+99999-01-01", Err("is not a time"));
+        check("after:2026-02-30", Err("is not a time"));
         check("p*", Err("at least 2 characters"));
         check("", Err("nothing to search for"));
     }

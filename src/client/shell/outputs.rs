@@ -78,8 +78,8 @@ impl Shell {
             Output::NickInUse => {
                 let nick = self.conversation.nick();
                 self.complain(format!(
-                    "the nick {nick} is in use; choose another with --nick, or wait: a session that ended without a word \
-                     is out after the server's time-out"
+                    "the nick {nick} is in use; choose another with --nick, or wait: if it was you, the server frees it \
+                     after its time-out"
                 ));
                 return Err(NICK_IN_USE);
             }

@@ -94,7 +94,7 @@ fn notices() {
 fn what_became_of_messages() {
     let id = || MessageId::parse("k3v9x2m1q8f0-1").unwrap();
     let waiting = News::Waiting { id: id(), to: Nick::parse("bob").unwrap(), reference: None };
-    check(Format::Terminal, waiting.clone(), Some("-- bob is away, and gets it when back"));
+    check(Format::Terminal, waiting.clone(), Some("-- bob is away and will get it on return"));
     check(Format::Silent, waiting, None);
     check(Format::Terminal, News::Delivered { id: id(), reference: None }, None);
     for (stored, others_failed, text) in [

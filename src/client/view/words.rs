@@ -55,7 +55,7 @@ pub fn notice(news: &News) -> Option<String> {
         News::Disconnected { reason } if reason == BROKE => "connection lost".to_owned(),
         News::Disconnected { reason } => format!("connection lost: {}", text::visible(reason)),
         News::Reconnecting { delay } => format!("trying again in {} s", delay.as_secs_f64().round().max(1.0)),
-        News::Waiting { to, .. } => format!("{} is away, and gets it when back", text::visible(to.as_str())),
+        News::Waiting { to, .. } => format!("{} is away and will get it on return", text::visible(to.as_str())),
         News::Gap { room } => {
             format!("#{room}: messages are missing here; the chat server does not have them any more")
         }
@@ -63,7 +63,7 @@ pub fn notice(news: &News) -> Option<String> {
         News::Delayed(obstacle) => match obstacle {
             Obstacle::Connection => "not sent yet: it goes out as soon as there is a connection",
             Obstacle::Broker => "not sent yet: the broker has not confirmed it",
-            Obstacle::Server => "not stored yet: the chat server is away, and gets it when it is back",
+            Obstacle::Server => "not stored yet: the chat server is away and will get it on its return",
             Obstacle::Silence => "not stored yet: the chat server has not confirmed it",
         }
         .to_owned(),

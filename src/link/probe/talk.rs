@@ -203,7 +203,7 @@ fn peer_speaks_tls(answer: &Answer) -> bool {
 pub fn without_tls(settings: &Settings, peer: Timed) -> Failure {
     let address = &settings.address;
     let no_tls = |instead: &str, cure: &str| {
-        Failure::new(FailureKind::Tls, format!("no TLS is spoken at {address}{instead}"), cure.to_owned())
+        Failure::new(FailureKind::Tls, format!("{address} does not speak TLS{instead}"), cure.to_owned())
     };
     let plain = Settings { tls: None, ..settings.clone() };
     let mut channel = Channel::Plain(peer);
@@ -213,14 +213,14 @@ pub fn without_tls(settings: &Settings, peer: Timed) -> Failure {
             let answer = ask(&mut channel, &packet, |bytes| connack(bytes).is_some());
             match (connack(&answer.bytes), answer.status_line()) {
                 (Some(_), _) => {
-                    no_tls(", MQTT without TLS is", "give --no-tls, or the port of the broker's TLS listener")
+                    no_tls(" but MQTT without TLS", "give --no-tls, or the port of the broker's TLS listener")
                 }
                 (None, Some(status)) => web_server(address, &status),
                 (None, None) => no_tls("", "check --port (8883 is usual for MQTT with TLS)"),
             }
         }
         Transport::WebSocket => match hello(channel, &plain, &Hello::anonymous()) {
-            Ok(_) => no_tls(", WebSocket without TLS is", "give a ws:// URL, or the port of the TLS listener"),
+            Ok(_) => no_tls(" but WebSocket without TLS", "give a ws:// URL, or the port of the TLS listener"),
             Err(failure) if failure.kind == FailureKind::NotMqtt => failure,
             Err(_) => no_tls("", "check the port in the URL (443 is usual for wss://)"),
         },

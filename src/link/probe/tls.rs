@@ -195,10 +195,7 @@ fn objected(address: &Address, tls: &Tls, objection: &Objection) -> Failure {
     };
     let whose = match objection.depth {
         0 => format!("the certificate of {address}"),
-        _ => format!(
-            "the certificate of the authority \"{}\", which the one of {address} rests on,",
-            certificate.subject
-        ),
+        _ => format!("the authority certificate \"{}\" behind {address}", certificate.subject),
     };
     match objection.result.as_raw() {
         HOSTNAME_MISMATCH | IP_ADDRESS_MISMATCH => Failure::new(
@@ -214,7 +211,7 @@ fn objected(address: &Address, tls: &Tls, objection: &Objection) -> Failure {
         CERT_NOT_YET_VALID => Failure::new(
             FailureKind::Expired,
             format!("{whose} is not valid before {}", certificate.not_before),
-            "if this machine's clock is wrong, set the clock; else wait or have it made anew",
+            "if this machine's clock is wrong, set the clock; else wait or have a new one issued",
         ),
         _ => Failure::new(
             FailureKind::Untrusted,

@@ -35,10 +35,10 @@ impl Chat {
         let (code, message) = match why {
             Refusal::NoRoom { to } => {
                 self.warn_once("waiting message", None, || {
-                    "direct messages that wait have all their part of --max-size: senders are told that more are not kept"
+                    "waiting direct messages fill their share of --max-size: senders are told that further ones are not kept"
                         .to_owned()
                 });
-                (ErrorCode::Full, format!("no room for more direct messages that wait: this one is not kept for {to}"))
+                (ErrorCode::Full, format!("no room for more waiting direct messages: this one is not kept for {to}"))
             }
             Refusal::IdTaken => {
                 self.warn_once("id", Some(sender.clone()), || {

@@ -126,7 +126,7 @@ fn without_a_connection_questions_wait_and_pings_do_not() {
     let mut stage = Stage::at_a_terminal();
     stage.input(Input::Lost { reason: "x".to_owned() });
     stage.out.clear();
-    stage.check_typed("/history", &["not connected: /history of #lobby is asked as soon as there is a connection"]);
+    stage.check_typed("/history", &["not connected: /history of #lobby goes out as soon as there is a connection"]);
     stage.check_typed("/ping", &["not connected: there is nothing to measure"]);
 }
 
@@ -137,7 +137,7 @@ fn a_late_answer_says_what_it_answers() {
     let token = stage.payload("chat/request/search/alice")["request"].as_str().unwrap().to_owned();
     stage.out.clear();
     stage.after(5_000);
-    stage.check_told(&["no answer to /search pump yet: it is told when it comes"]);
+    stage.check_told(&["no answer to /search pump yet: it will be shown when it comes"]);
     let reply = r#"{"type":"search_result","messages":[],"complete":true,"request":"TOKEN"}"#;
     stage.arrives("chat/private/alice/server", &reply.replace("TOKEN", &token));
     stage.check_told(&["the answer to your /search pump:"]);
@@ -167,7 +167,7 @@ fn a_direct_message_to_nobody_does_not_look_like_a_success() {
     stage.arrives("chat/private/alice/robert", &receipt);
     stage.check_told(&["delivered k3v9x2m1q8f0-2"]);
     stage.arrives("chat/private/alice/robert", &receipt.replace("-2", "-3"));
-    stage.check_told(&["delivered k3v9x2m1q8f0-3", "Robert has got what waited"]);
+    stage.check_told(&["delivered k3v9x2m1q8f0-3", "Robert has received what was waiting"]);
     stage.arrives("chat/private/alice/robert", &receipt);
     stage.check_told(&[]);
 

@@ -212,7 +212,7 @@ fn on_a_terminal_another_nick_is_asked_for() {
     );
     stage.check_told(&["the nick Alice is in use: which other one do you take?"]);
     stage.types("no nick");
-    stage.check_told(&["not a nick: a name cannot hold a blank; yours is of letters, digits, - and _"]);
+    stage.check_told(&["not a nick: a name cannot contain a blank; choose letters, digits, - and _"]);
     stage.types("/msg carol hi");
     stage.check_told(&["type a nick first, or /quit"]);
     // What comes meanwhile would push the question away.

@@ -142,7 +142,7 @@ fn who_is_refused_is_told_when_the_broker_is_there() {
         committed(Committed { refused, ..Committed::default() })
     };
     let told = desk.input(refused());
-    let message = "no room for more direct messages that wait: this one is not kept for Bob";
+    let message = "no room for more waiting direct messages: this one is not kept for Bob";
     let of = format!("{SESSION}-7");
     let error = json!({"type": "error", "code": "full", "message": message, "session": SESSION, "of": of});
     assert_eq!(on(TO_ALICE, &told), [&error]);
