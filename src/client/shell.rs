@@ -213,7 +213,7 @@ impl Shell {
                 self.read_on(now);
                 self.handle(now, Input::Tick)
             }
-            Event::Signal(signal) => Err(SIGNAL + signal as u8),
+            Event::Signal(signal) => Err(self.interrupted(signal)),
             Event::Shown(Shown { publications, remembered, problem }) => {
                 publications.into_iter().for_each(|publication| self.uplink.publish(publication));
                 if let Some(text) = problem {
@@ -261,15 +261,25 @@ impl Shell {
             }
             Some(End::Unconfirmed(count, time)) => {
                 let why = if self.conversation.awaits_a_server() { ": no chat server is answering" } else { "" };
-                let kept = if self.outbox_keeps_all() {
-                    "; the outbox keeps what is unconfirmed for the next run"
-                } else {
-                    ""
-                };
+                let kept = self.kept();
                 self.complain(format!("{} unconfirmed after {} s{why}{kept}", messages_are(count), time.as_secs()));
                 Err(TIME_OUT)
             }
         }
+    }
+
+    /// Ends at once, but not without saying what is not known to have arrived. Returns the exit code.
+    pub(super) fn interrupted(&mut self, signal: i32) -> u8 {
+        let unsent = self.conversation.unsettled() + self.held.len();
+        if unsent > 0 {
+            self.complain(format!("{} unconfirmed{}", messages_are(unsent), self.kept()));
+        }
+        SIGNAL + signal as u8
+    }
+
+    /// What becomes of unconfirmed messages, as the end of a line about them.
+    fn kept(&self) -> &'static str {
+        if self.outbox_keeps_all() { "; the outbox keeps what is unconfirmed for the next run" } else { "" }
     }
 
     fn outbox_keeps_all(&self) -> bool {

@@ -64,3 +64,22 @@ fn who_quits_knows_what_is_waited_for_and_need_not_wait() {
         broker.start_again();
     }
 }
+
+#[test]
+fn who_is_interrupted_is_told_what_is_unconfirmed() {
+    let mut broker = Broker::start();
+    for (signal, code) in [(None, 130), (Some(libc::SIGTERM), 143)] {
+        let mut alice = alice(&broker);
+        broker.stop();
+        alice.wait_for_screen("the loss", |lines| lines.iter().any(|line| line.starts_with("-- connection lost")));
+        alice.press("into the void\r");
+        alice.wait_for_line("-- not sent yet: it goes out as soon as there is a connection");
+        match signal {
+            Some(signal) => alice.signal(signal),
+            None => alice.press("\x03\x03"),
+        }
+        assert_eq!(alice.exit_code(), code);
+        alice.wait_for_line("mqttchat: 1 message is unconfirmed");
+        broker.start_again();
+    }
+}

@@ -1,7 +1,6 @@
 //! What comes in line by line, by mode: typed text, a program's orders, texts that are sent literally.
 
 use super::Shell;
-use crate::client::SIGNAL;
 use crate::client::command::{self, Command, Target};
 use crate::client::conversation::Input;
 use crate::client::input::{Typed, recalled};
@@ -48,7 +47,7 @@ impl Shell {
             Typed::Line(line) => self.handle(now, Input::Typed(line)),
             Typed::Text(text) => self.say(now, text),
             Typed::Lines(lines) => lines.into_iter().try_for_each(|line| self.say(now, line)),
-            Typed::Interrupt => Err(SIGNAL + SIGINT as u8),
+            Typed::Interrupt => Err(self.interrupted(SIGINT)),
             Typed::TooLong | Typed::End => self.quit(now),
         }
     }
