@@ -321,11 +321,13 @@ impl Outbox {
 
     /// The chat's server is there, perhaps after what is under way: what it does not soon have goes again.
     pub fn server_came(&mut self, now: Instant) {
-        let again_at = now + FRESH_SERVER;
+        let soon = now + FRESH_SERVER;
         for (before, ticket) in std::mem::take(&mut self.under_way) {
             let entry = self.entries.get_mut(&ticket).filter(|entry| entry.acknowledged);
             let again_at = entry.map_or(before, |entry| {
                 entry.patience = PATIENCE;
+                // A server that comes again and again puts it off no further.
+                let again_at = if before > now { before.min(soon) } else { soon };
                 entry.again_at = Some(again_at);
                 again_at
             });

@@ -51,6 +51,8 @@ impl Conversation {
                 self.join = match self.join {
                     Join::Away => Join::Away,
                     Join::Listening { .. } => Join::Due { at: now.instant },
+                    // A server that comes again and again puts it off no further.
+                    Join::Due { at } => Join::Due { at },
                     _ => Join::Due { at: now.instant + self.config.jitter },
                 };
             }

@@ -101,6 +101,17 @@ fn another_instance_is_joined_again_and_the_same_is_not() {
 }
 
 #[test]
+fn servers_that_come_and_go_all_the_time_put_off_no_join() {
+    let mut stage = Stage::welcomed();
+    for n in 0..6 {
+        stage.arrives("chat/server", &ONLINE.replace("online", "offline"));
+        stage.arrives("chat/server", &ONLINE.replace("one", &format!("two{n}")));
+        stage.after(50);
+    }
+    stage.check_published(&["chat/presence/alice", "chat/request/users/alice", "chat/request/history/alice"]);
+}
+
+#[test]
 fn a_server_that_goes_is_told_of_once() {
     let mut stage = Stage::welcomed();
     let offline = ONLINE.replace("online", "offline");
