@@ -3,7 +3,7 @@
 use super::removed::{self, Removed};
 use super::rooms::{self, Room};
 use super::rows::unsigned;
-use super::share::{DIRECT_WEIGHT, Waiting};
+use super::share::{self, DIRECT_WEIGHT, ROSTER_WEIGHT, Tally};
 use super::words::Words;
 use super::{Arrived, ArrivedDirect, Committed, Direct, Keep, Progress, Refusal, Refused};
 use crate::protocol::{NickKey, Private, RoomName, SentId, Session};
@@ -15,7 +15,7 @@ use std::collections::HashMap;
 pub const ROOMS: usize = 10_000;
 
 /// What is known of the database in memory, as of the last transaction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct State {
     /// `PRAGMA data_version`, which changes when another connection writes; `None` where nothing is known.
     data_version: Option<i64>,
@@ -23,9 +23,24 @@ pub struct State {
     rooms: HashMap<RoomName, Room>,
     pub removed: Removed,
     pub words: Words,
-    pub waiting: Waiting,
+    pub waiting: Tally,
+    pub present: Tally,
     /// New messages, and receipts without one, since the last step of retention.
     pub untrimmed: usize,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            data_version: None,
+            rooms: HashMap::new(),
+            removed: Removed::default(),
+            words: Words::default(),
+            waiting: Tally::of("direct", DIRECT_WEIGHT),
+            present: Tally::of("roster", ROSTER_WEIGHT),
+            untrimmed: 0,
+        }
+    }
 }
 
 impl State {
@@ -182,7 +197,7 @@ impl<'a> Batch<'a> {
         let new = insert.query_row(values, |row| Ok((row.get::<_, i64>(0)?, unsigned(row, 1)?))).optional()?;
         if let Some((row, weight)) = new {
             self.state.waiting.add(weight);
-            if !self.state.waiting.has_room(self.sql)? {
+            if !self.state.waiting.has_room(self.sql, share::DIRECT)? {
                 self.sql.prepare_cached("DELETE FROM direct WHERE row = ?1")?.execute([row])?;
                 self.state.waiting.remove(weight);
                 self.refuse(key, id, Refusal::NoRoom { to: private.to.clone() });
@@ -234,22 +249,29 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
+    /// Anybody may be present under any number of nicks: those for whom there is no room are not kept.
     pub fn seats(&mut self, change: &Change) -> rusqlite::Result<()> {
-        self.sql.prepare_cached("DELETE FROM roster WHERE key = ?1")?.execute([change.key.as_str()])?;
-        let mut statement = self.sql.prepare_cached(
-            "INSERT INTO roster (key, session, nick, conn, rooms, heard) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
+        let key = change.key.as_str();
+        let delete = format!("DELETE FROM roster WHERE key = ?1 RETURNING {ROSTER_WEIGHT}");
+        for weight in self.sql.prepare_cached(&delete)?.query_map([key], |row| unsigned(row, 0))? {
+            self.state.present.remove(weight?);
+        }
+        let insert = format!(
+            "INSERT INTO roster (key, session, nick, conn, rooms, heard) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             RETURNING {ROSTER_WEIGHT}"
+        );
+        let mut insert = self.sql.prepare_cached(&insert)?;
+        let mut delete = self.sql.prepare_cached("DELETE FROM roster WHERE key = ?1 AND session = ?2")?;
         for seat in &change.seats {
             let rooms: Vec<&str> = seat.rooms.iter().map(RoomName::as_str).collect();
             let session = seat.session.as_ref().map_or("", Session::as_str);
-            statement.execute(params![
-                change.key.as_str(),
-                session,
-                seat.nick.as_str(),
-                seat.conn,
-                rooms.join(" "),
-                seat.heard
-            ])?;
+            let values = params![key, session, seat.nick.as_str(), seat.conn, rooms.join(" "), seat.heard];
+            let weight = insert.query_row(values, |row| unsigned(row, 0))?;
+            self.state.present.add(weight);
+            if !self.state.present.has_room(self.sql, share::PRESENT)? {
+                delete.execute([key, session])?;
+                self.state.present.remove(weight);
+            }
         }
         Ok(())
     }

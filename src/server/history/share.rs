@@ -9,28 +9,41 @@ use rusqlite::Connection;
 pub const REMOVED: u64 = 8;
 /// And rooms without messages.
 pub const ROOMS: u64 = 16;
+/// And who is present; beyond it somebody is, but a restart of the server does not know it.
+pub const PRESENT: u64 = 16;
 /// Which part is for direct messages that wait, and for nothing else: the messages of rooms have the rest, so that none of
 /// them goes for the sake of one that waits.
-const DIRECT: u64 = 8;
+pub const DIRECT: u64 = 8;
 
 /// The bytes that a direct message which waits may take, as a column of `direct`: twice what it holds, since pages are
 /// seldom full (measured: 0.47 to 0.95 of this), and its entries in the indexes.
 pub const DIRECT_WEIGHT: &str = "2 * (octet_length(text) + octet_length(key) + octet_length(nick) + \
                                  octet_length(to_key) + octet_length(to_nick)) + 250";
 
-/// How much the direct messages that wait take.
-#[derive(Debug, Default)]
-pub struct Waiting {
+/// The same for somebody who is present, as a column of `roster`. Of more than 1,000 bytes the rest has a page of its own.
+pub const ROSTER_WEIGHT: &str =
+    "5 * (octet_length(key) + octet_length(session) + octet_length(nick) + octet_length(rooms)) + 100";
+
+/// How much the rows of a table take.
+#[derive(Debug)]
+pub struct Tally {
+    table: &'static str,
+    weight: &'static str,
     /// `None`: nobody has asked.
     bytes: Option<u64>,
 }
 
-impl Waiting {
+impl Tally {
+    /// `weight`: of a row, as a column.
+    pub const fn of(table: &'static str, weight: &'static str) -> Tally {
+        Tally { table, weight, bytes: None }
+    }
+
     pub fn bytes(&mut self, sql: &Connection) -> rusqlite::Result<u64> {
         let bytes = match self.bytes {
             Some(bytes) => bytes,
             None => {
-                let select = format!("SELECT coalesce(sum({DIRECT_WEIGHT}), 0) FROM direct");
+                let select = format!("SELECT coalesce(sum({}), 0) FROM {}", self.weight, self.table);
                 sql.query_row(&select, [], |row| unsigned(row, 0))?
             }
         };
@@ -38,10 +51,10 @@ impl Waiting {
         Ok(bytes)
     }
 
-    /// Whether what was just put in leaves them within their share.
-    pub fn has_room(&mut self, sql: &Connection) -> rusqlite::Result<bool> {
+    /// Whether what was just put in leaves them within that part of a limited size.
+    pub fn has_room(&mut self, sql: &Connection, part: u64) -> rusqlite::Result<bool> {
         Ok(match words::size_limit(sql)? {
-            Some(limit) => self.bytes(sql)? <= limit / DIRECT,
+            Some(limit) => self.bytes(sql)? <= limit / part,
             None => true,
         })
     }
@@ -58,7 +71,7 @@ impl Waiting {
 }
 
 /// How many bytes the messages of rooms, and what belongs to them, take beyond their part of that size.
-pub fn excess(sql: &Connection, waiting: &mut Waiting, limit: Option<u64>) -> rusqlite::Result<u64> {
+pub fn excess(sql: &Connection, waiting: &mut Tally, limit: Option<u64>) -> rusqlite::Result<u64> {
     let Some(limit) = limit else { return Ok(0) };
     let pragma =
         |name: &str| -> rusqlite::Result<u64> { sql.prepare_cached(name)?.query_row([], |row| unsigned(row, 0)) };

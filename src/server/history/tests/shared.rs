@@ -1,7 +1,8 @@
 //! A limited size: what the messages of rooms have to themselves, whatever else comes.
 
 use super::*;
-use crate::server::history::share::Waiting;
+use crate::server::history::share::{DIRECT_WEIGHT, ROSTER_WEIGHT, Tally};
+use crate::server::roster::Change;
 use proptest::prelude::*;
 
 const SIZE: u64 = 4 << 20;
@@ -13,7 +14,20 @@ fn to_nobody(numbers: std::ops::RangeInclusive<u64>, text: &str) -> Vec<Keep> {
 
 /// What those that wait take, counted anew.
 fn counted(history: &History) -> u64 {
-    Waiting::default().bytes(&history.own.sql).unwrap()
+    Tally::of("direct", DIRECT_WEIGHT).bytes(&history.own.sql).unwrap()
+}
+
+/// And who is present.
+fn present_counted(history: &History) -> u64 {
+    Tally::of("roster", ROSTER_WEIGHT).bytes(&history.own.sql).unwrap()
+}
+
+/// Somebody who is present, in rooms whose names take so many bytes.
+fn present(n: u64, bytes: usize) -> Change {
+    let nick = nick(&format!("somebody-{n}"));
+    let rooms = (0..bytes / 33).map(|room| RoomName::parse(&format!("{room:032}")).unwrap()).collect();
+    let seat = Kept { nick: nick.clone(), session: Some(id((1, 1)).session), conn: 1, rooms, heard: START };
+    Change { key: nick.key().clone(), seats: vec![seat] }
 }
 
 fn count(history: &History, table: &str) -> u64 {
@@ -128,6 +142,36 @@ fn what_they_take_is_no_more_than_is_counted() {
 }
 
 #[test]
+fn who_is_present_takes_nothing_from_the_history() {
+    let mut history = History::in_memory().unwrap();
+    trim(&mut history, None, Some(SIZE));
+    keep(&mut history, &numbered("dev", 10_001..=15_000)).unwrap();
+    let crowd: Vec<Change> = (1..=2_000).map(|n| present(n, 2_112)).collect();
+    for _ in 0..2 {
+        history.commit(&[], &crowd).unwrap();
+        trim(&mut history, None, Some(SIZE));
+        assert!((SIZE / 18..=SIZE / 16).contains(&present_counted(&history)), "{}", present_counted(&history));
+    }
+    assert_eq!(count(&history, "messages"), 5_000);
+    // There is room for others when these are gone.
+    let gone: Vec<Change> = crowd.into_iter().map(|change| Change { seats: Vec::new(), ..change }).collect();
+    history.commit(&[], &gone).unwrap();
+    history.commit(&[], &[present(1, 99)]).unwrap();
+    assert_eq!(history.roster().unwrap().len(), 1);
+}
+
+#[test]
+fn what_those_who_are_present_take_is_no_more_than_is_counted() {
+    for bytes in [0, 99, 495, 825, 924, 990, 1_320, 2_112] {
+        let mut history = History::in_memory().unwrap();
+        let before = used(&history);
+        history.commit(&[], &(0..1_000).map(|n| present(n, bytes)).collect::<Vec<_>>()).unwrap();
+        let (taken, counted) = (used(&history) - before, present_counted(&history));
+        assert!((counted / 8..=counted).contains(&taken), "{bytes}: {taken} of {counted}");
+    }
+}
+
+#[test]
 fn an_import_leaves_out_those_without_room() {
     let file = TempFile::new();
     trim(&mut file.open(), None, Some(64 << 10));
@@ -152,8 +196,8 @@ proptest! {
 
     /// Through commits, receipts, retention, another program, and starts.
     #[test]
-    fn what_those_that_wait_take_is_known_exactly(
-        steps in prop::collection::vec((0u8..6, 1u64..30, 0usize..300), 1..40),
+    fn what_those_that_wait_or_are_present_take_is_known_exactly(
+        steps in prop::collection::vec((0u8..8, 1u64..30, 0usize..300), 1..40),
     ) {
         let file = TempFile::new();
         let mut history = file.open();
@@ -168,12 +212,20 @@ proptest! {
                     history.commit(&[Keep::Delivered { to, sender, id: id((1, n)), at: START }], &[]).unwrap();
                 }
                 4 => trim(&mut history, Some(1), Some(16 << 10)),
+                5 => drop(history.commit(&[], &[present(n % 3, length % 200)]).unwrap()),
+                6 => {
+                    let gone = Change { seats: Vec::new(), ..present(n % 3, 0) };
+                    history.commit(&[], &[gone]).unwrap();
+                }
                 _ => history = file.open(),
             }
             let counted = counted(&history);
             let known = history.transact(|sql, state| state.waiting.bytes(sql)).unwrap();
             prop_assert_eq!(known, counted);
             prop_assert!(known <= 2 << 10);
+            let known = history.transact(|sql, state| state.present.bytes(sql)).unwrap();
+            prop_assert_eq!(known, present_counted(&history));
+            prop_assert!(known <= 1 << 10);
         }
     }
 }
