@@ -142,7 +142,7 @@ fn a_nick_is_changed_while_a_failure_is_explained() {
     slow_peer(listener).recv_timeout(PATIENCE).expect("the failure is looked at");
     let before = Instant::now();
     client.press("/nick bob\r");
-    client.wait_for_screen("the nick", |lines| lines.iter().any(|line| line.contains("you are bob as soon as")));
+    client.wait_for_screen("the nick", |lines| lines.iter().any(|line| line.contains("you will be bob")));
     client.press("/help\r");
     client.wait_for_screen("the help", |lines| lines.iter().any(|line| line.contains("/quit")));
     let took = before.elapsed();

@@ -47,7 +47,7 @@ pub fn ask(
     };
     let nick = match &given.nick {
         Some(_) => None,
-        None => Some(ask_nick(terminal, signals)?),
+        None => Some(ask_nick(terminal, signals, options.nick.as_deref())?),
     };
     options.nick = nick.as_ref().map(|nick| nick.as_str().to_owned()).or(given.nick.clone());
     eprintln!("This can be kept in {}.", path.display());
@@ -63,17 +63,18 @@ pub fn ask(
     Ok((options, wants_it.then(|| ToKeep { path: path.to_owned(), text })))
 }
 
-/// The nick that is typed, or the login name.
-pub fn ask_nick(terminal: &Terminal, signals: &Receiver<i32>) -> Result<Nick, Refusal> {
-    let login = login::name().and_then(|name| Nick::choose(&name).ok());
-    let question = match &login {
-        Some(login) => format!("your nick [{login}]: "),
+/// The nick that is typed, or the one that is offered: the user name for the broker, else the login name.
+pub fn ask_nick(terminal: &Terminal, signals: &Receiver<i32>, username: Option<&str>) -> Result<Nick, Refusal> {
+    let names = username.map(str::to_owned).into_iter().chain(login::name());
+    let offered = names.filter_map(|name| Nick::choose(&name).ok()).next();
+    let question = match &offered {
+        Some(nick) => format!("your nick [{nick}]: "),
         None => "your nick: ".to_owned(),
     };
     loop {
         let answer = terminal.ask(&question, true, signals)?;
-        match (answer.trim(), &login) {
-            ("", Some(login)) => return Ok(login.clone()),
+        match (answer.trim(), &offered) {
+            ("", Some(nick)) => return Ok(nick.clone()),
             ("/quit" | "/q", _) => return Err(Refusal::Quit),
             (name, _) => match choose(name) {
                 Ok(nick) => return Ok(nick),

@@ -80,7 +80,7 @@ pub fn nick(options: &ClientOptions, terminal: Option<&Terminal>, signals: &Rece
         return choose(name).map_err(|why| Refusal::Usage(format!("{why}; give another with --nick")));
     }
     if let Some(terminal) = terminal {
-        return setup::ask_nick(terminal, signals);
+        return setup::ask_nick(terminal, signals, None);
     }
     let login = login::name().ok_or_else(|| Refusal::Usage("no nick: give one with --nick".to_owned()))?;
     choose(&login).map_err(|why| Refusal::Usage(format!("the login name is no nick: {why}; give --nick")))

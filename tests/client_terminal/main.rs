@@ -163,7 +163,7 @@ fn a_nick_that_is_in_use_is_asked_for_again() {
     let join: serde_json::Value = serde_json::from_slice(&joined.payload).unwrap();
     let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":{}}}"#, join["session"]);
     publish(&broker, "chat/private/alice/server", refusal, 1, false);
-    alice.wait_for_line("!! the nick alice is in use: which other one do you take?");
+    alice.wait_for_line("!! the nick alice is in use: which other one will you take?");
     alice.press("alice2\r");
     presence.wait_for("the join as another", |topic, _| topic == "chat/presence/alice2");
     let welcome = format!(r#"{{"type":"welcome","session":{}}}"#, join["session"]);

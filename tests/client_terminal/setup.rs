@@ -107,6 +107,13 @@ fn it_can_be_left_at_every_question() {
 }
 
 #[test]
+fn the_user_name_for_the_broker_is_the_nick_that_is_offered() {
+    let home = TempDir::new();
+    let mut terminal = first_start(home.path(), "mqtt://carol@localhost");
+    terminal.wait_for_line("your nick [carol]:");
+}
+
+#[test]
 fn where_it_cannot_be_kept_the_chat_goes_on() {
     let (broker, home) = (Broker::start(), TempDir::new());
     // A file in the place of a folder stops everybody, root too.

@@ -102,7 +102,7 @@ pub(super) const TABLE: &[Entry] = &[
         arguments: "NICK TEXT",
         help: "a direct message",
         details: &[
-            "Nobody else sees it. Who is away gets it when back, and you are told so.",
+            "Nobody else sees it. Who is away gets it on return, and you are told so.",
             "A nick with a blank in it stands in quotes.",
         ],
         completes: Argument::Nick,
@@ -204,7 +204,7 @@ pub(super) const TABLE: &[Entry] = &[
         arguments: "[TEXT]",
         help: "find messages; alone: go on with the last search",
         details: &[
-            "words, a \"phrase in quotes\", the beginning* of a word: all have to be there",
+            "words, a \"phrase in quotes\", the beginning* of a word: all must match",
             "from:NICK  room:ROOM  narrow it",
             "after:2026-11-22  before:2026-11-22T20:30  too, in your own time",
         ],

@@ -56,7 +56,7 @@ impl Conversation {
             return self.answer(format!("you are {nick} already"));
         }
         if self.is_delayed() && self.connection_is_up {
-            self.answer(format!("you are {nick} as soon as what was said as {} is stored, or in 5 s", self.nick));
+            self.answer(format!("you will be {nick} once what you said as {} is stored, or in 5 s", self.nick));
         }
         self.renaming = Some(Renaming { to: nick, until: now.instant + RENAME_WAIT });
     }
@@ -75,7 +75,7 @@ impl Conversation {
                 self.answer(format!("{unconfirmed} {messages} not confirmed as {}: sent again as {to}", self.nick));
             }
             if !self.connection_is_up {
-                self.answer(format!("you are {to} as soon as there is a connection"));
+                self.answer(format!("you will be {to} as soon as there is a connection"));
             }
             // In another spelling one is the same person, who stays.
             let leave = if to.key() == self.nick.key() { None } else { self.leave(now) };
@@ -137,7 +137,7 @@ impl Conversation {
             Some(seconds) => format!(" (your own is free within {seconds} s)"),
             None => String::new(),
         };
-        self.error(format!("the nick {} is in use: which other one do you take?{free}", self.nick), None);
+        self.error(format!("the nick {} is in use: which other one will you take?{free}", self.nick), None);
     }
 
     /// Whether the next line is a nick.

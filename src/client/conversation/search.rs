@@ -36,7 +36,7 @@ impl Search {
                 self.last = Some(next.clone());
                 Ok(next)
             }
-            (Some(_), None) => Err("the last search has found all there is; /search TEXT begins anew"),
+            (Some(_), None) => Err("the last search has found all there is; /search TEXT starts a new one"),
             (None, None) => Err("what is to be found? /search TEXT"),
         }
     }

@@ -221,7 +221,7 @@ fn on_a_terminal_another_nick_is_asked_for() {
         "chat/private/alice/server",
         &format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#),
     );
-    stage.check_told(&["the nick Alice is in use: which other one do you take?"]);
+    stage.check_told(&["the nick Alice is in use: which other one will you take?"]);
     stage.types("no nick");
     stage.check_told(&["not a nick: a name cannot contain a blank; choose letters, digits, - and _"]);
     stage.types("/msg carol hi");

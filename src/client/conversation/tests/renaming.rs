@@ -67,7 +67,7 @@ fn but_not_for_ever() {
     stage.input(Input::Published(1));
     stage.after(1_000);
     stage.types("/nick bob");
-    stage.check_told(&[">one", "you are bob as soon as what was said as Alice is stored, or in 5 s"]);
+    stage.check_told(&[">one", "you will be bob once what you said as Alice is stored, or in 5 s"]);
     stage.after(4_900);
     assert!(!stage.out.iter().any(|out| matches!(out, Output::Renamed { .. })));
     stage.out.clear();
@@ -90,7 +90,7 @@ fn a_connection_that_breaks_ends_the_wait() {
     assert_eq!(last_word(&mut stage), None, "there is nobody to tell");
     stage.check_told(&[
         "1 message not confirmed as Alice: sent again as bob",
-        "you are bob as soon as there is a connection",
+        "you will be bob as soon as there is a connection",
     ]);
 }
 
@@ -149,7 +149,7 @@ fn a_nick_in_use_is_a_question_that_the_old_one_answers_too() {
     stage.out.clear();
     let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#);
     stage.arrives("chat/private/bob/server", &refusal);
-    stage.check_told(&["the nick bob is in use: which other one do you take? (the one you had is free)"]);
+    stage.check_told(&["the nick bob is in use: which other one will you take? (the one you had is free)"]);
     assert_eq!(stage.conversation.prompt(), "another nick: ");
     stage.input(Input::Command(Command::Say { text: "pasted".to_owned(), to: Target::Here, action: false }, None));
     stage.check_told(&["type a nick first, or /quit"]);

@@ -47,7 +47,7 @@ fn alone_it_goes_on() {
     assert_eq!((&asked["text"], &asked["before"]), (&"pump".into(), &"rkrxc5f0sqnm:7".into()));
     answer(&mut stage, r#""complete":true"#);
     stage.types("/search");
-    stage.check_told(&["the last search has found all there is; /search TEXT begins anew"]);
+    stage.check_told(&["the last search has found all there is; /search TEXT starts a new one"]);
 }
 
 #[test]
