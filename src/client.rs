@@ -103,7 +103,7 @@ fn start(mut options: ClientOptions) -> Result<Shell, Refusal> {
         }
         editor.start(prompted, to_typed).map_err(|error| broken("input", error))?;
     } else if options.message.is_none() {
-        input::start_pipe(to_typed).map_err(|error| broken("input", error))?;
+        input::start_pipe(to_typed, mode.has_input()).map_err(|error| broken("input", error))?;
     }
     let color = match options.connection.color {
         Color::Always => true,

@@ -39,12 +39,12 @@ pub enum Typed {
     End,
 }
 
-/// Reads standard input line by line, no further ahead than `typed` has room.
-pub fn start_pipe(typed: Sender<Typed>) -> io::Result<()> {
+/// Reads standard input line by line, no further ahead than `typed` has room. Without an input it is at its end.
+pub fn start_pipe(typed: Sender<Typed>, has_input: bool) -> io::Result<()> {
     let read = move || {
         let mut input = io::stdin().lock();
         // A read error is the end of the input like any other.
-        while let Ok(Some(line)) = read_line(&mut input) {
+        while has_input && let Ok(Some(line)) = read_line(&mut input) {
             if typed.send(line).is_err() {
                 return;
             }

@@ -64,6 +64,12 @@ impl Mode {
         }
     }
 
+    /// A listener whose output goes elsewhere leaves the terminal's keys to the shell, which would stop it in the
+    /// background, and to a pager, whose keys it would say to everybody.
+    pub fn has_input(self) -> bool {
+        self != Mode::Listen || !io::stdin().is_terminal() || io::stdout().is_terminal()
+    }
+
     pub fn format(self) -> Format {
         match self {
             Mode::Chat => Format::Terminal,

@@ -224,7 +224,11 @@ pub const GROUPS: &[Group] = &[
             ),
             value("", "to", "NICK", "send -m or piped lines as direct messages to NICK"),
             switch("", "json", "for programs: JSON objects in and out, one a line"),
-            switch("", "listen", "stay and print what arrives, also after the end of input"),
+            switch(
+                "",
+                "listen",
+                "stay and print what arrives, also after the end of input; lines typed on a terminal are read only if the output is the terminal too",
+            ),
             value(
                 "C",
                 "count",

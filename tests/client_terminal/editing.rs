@@ -54,6 +54,19 @@ fn stopped_and_going_on_it_shows_the_line_and_what_was_missed() {
     tmux.wait_for_screen("one more", |lines| lines.last().is_some_and(|line| line == "#lobby> half a line"));
 }
 
+/// Its keys are those of the shell or of a pager: read in the background they would stop it.
+#[test]
+fn a_listener_whose_output_goes_elsewhere_leaves_the_terminal_alone() {
+    let broker = Broker::start();
+    let tmux = Tmux::start_command(80, 20, &["sh", "-i"]);
+    let program = env!("CARGO_BIN_EXE_mqttchat");
+    tmux.press(&format!("{program} client {} --nick alice --listen | cat &\r", broker.address()));
+    tmux.wait_for_screen("the connection", |lines| lines.iter().any(|line| line.contains("connected to")));
+    publish(&broker, "chat/messages", r#"{"type":"chat","username":"bob","message":"heard"}"#, 1, false);
+    tmux.wait_for_line("bob: heard");
+    tmux.press("kill %1\r");
+}
+
 /// A shell that is asked to end a job that is stopped has it go on, in the background.
 #[test]
 fn it_ends_where_it_is_stopped_and_in_the_background() {
