@@ -6,6 +6,7 @@ mod support;
 mod direct;
 mod memory;
 mod missed;
+mod runs;
 mod search;
 mod slow;
 mod stalled;

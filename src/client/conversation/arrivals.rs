@@ -66,8 +66,9 @@ impl Conversation {
                     if !retained {
                         self.server_shows();
                     }
-                    let seen = self.seen.get(&room);
-                    let is_seen = |key: &NickKey, id: &SentId| seen.is_some_and(|seen| seen.has(key, id));
+                    let seen = self.seen.entry(room.clone()).or_default();
+                    seen.look_at_mark(&mark);
+                    let is_seen = |key: &NickKey, id: &SentId| seen.has(key, id);
                     let moved = self.cursors.mark(now.instant, mark, retained, is_seen);
                     self.cursor_moved(moved, &room);
                     self.look_for_holes(now);
@@ -114,10 +115,7 @@ impl Conversation {
         let (mut late, mut number) = (chat.late, None);
         match &chat.id {
             Some(id) if !seen.is_new(&key, id) => return,
-            Some(id) => {
-                late |= seen.is_late(&key, id);
-                seen.heard_live(&key, id, chat.timestamp.as_ref().and_then(Timestamp::at));
-            }
+            Some(id) => late = seen.heard_live(&key, id, chat.timestamp.as_ref().and_then(Timestamp::at), late),
             None => {
                 number = seen.heard_nameless(&key, chat.timestamp.as_ref(), &chat.text);
                 if number.is_none() {

@@ -2,6 +2,7 @@
 
 use super::lookout::LISTEN;
 use super::requests::{Open, PATIENCE, Question};
+use super::seen::Seen;
 use super::{Conversation, Join, Kind, Output, PING_TICKET, Publication, Role, Up};
 use crate::client::news::News;
 use crate::now::Now;
@@ -15,6 +16,7 @@ const LONG: Duration = Duration::from_secs(30);
 impl Conversation {
     pub(super) fn connected(&mut self, now: Now, up: Up) {
         self.connection_is_up = true;
+        self.seen.values_mut().for_each(Seen::connection_is_another);
         self.connected_at = Some(now);
         let again = self.connected_before;
         self.connected_before = true;

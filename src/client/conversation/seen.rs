@@ -1,11 +1,13 @@
 //! Pure: which messages of a room were shown, so that what comes twice (sent again, or in a page) is shown once.
 
+mod newest;
 mod numbers;
 mod recent;
 
 use crate::client::memo::{Series, Shown};
-use crate::protocol::{Entry, Epoch, MessageId, NickKey, SentId, Session, Timestamp};
+use crate::protocol::{Entry, Epoch, Mark, MessageId, NickKey, SentId, Timestamp};
 use chrono::{DateTime, FixedOffset};
+use newest::Newest;
 use numbers::Numbers;
 use recent::Recent;
 use std::collections::HashMap;
@@ -15,8 +17,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 const SERIES: usize = 10_000;
 /// And of direct messages.
 const SERIES_DIRECT: usize = 1_000;
-/// Nicks of which it knows the newest live message.
-const SPEAKERS: usize = 1_000;
 /// Messages without an id that it remembers: those that came live and were in no page yet.
 const NAMELESS: usize = 10_000;
 
@@ -31,8 +31,8 @@ pub struct Seen {
     nameless: Recent<Nameless>,
     /// Messages without an id that the last page was the first to show.
     paged: Vec<Nameless>,
-    /// The newest live message of each nick: its run and time. Where it lies in the history is not known yet.
-    live: HashMap<NickKey, (Session, DateTime<FixedOffset>)>,
+    /// The newest live message of each nick.
+    newest: Newest,
     /// The history that pages came from.
     epoch: Option<Epoch>,
 }
@@ -66,7 +66,7 @@ impl Seen {
             earlier: Numbers::of_at_most(series),
             nameless: Recent::of_at_most(NAMELESS),
             paged: Vec::new(),
-            live: HashMap::new(),
+            newest: Newest::default(),
             epoch: None,
         }
     }
@@ -101,24 +101,35 @@ impl Seen {
         self.shown.newest(&series).max(self.earlier.newest(&series)) > Some(id.seq)
     }
 
-    /// A message has come live; `at`: when it was written, by its sender's clock.
-    pub fn heard_live(&mut self, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) {
-        let Some(at) = at else { return };
-        // Whoever speaks under so many nicks is no sender whose order matters.
-        let has_room = self.live.len() < SPEAKERS;
-        match self.live.get_mut(key) {
-            Some((_, newest)) if *newest > at => {}
-            Some(newest) => *newest = (id.session.clone(), at),
-            None if !has_room => {}
-            None => drop(self.live.insert(key.clone(), (id.session.clone(), at))),
+    /// A message has come live; `at`: when it was written, by its sender's clock. Whether it was sent again, or one that was
+    /// said later had been shown by then.
+    pub fn heard_live(
+        &mut self,
+        key: &NickKey,
+        id: &SentId,
+        at: Option<DateTime<FixedOffset>>,
+        sent_again: bool,
+    ) -> bool {
+        let is_late = sent_again || self.is_late(key, id) || self.newest.overtakes_live(key, id, at);
+        self.newest.heard(key, id, at, is_late);
+        is_late
+    }
+
+    /// This client has sent a message.
+    pub fn said(&mut self, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) {
+        self.newest.said(key, id, at);
+    }
+
+    /// A mark tells by where messages lie.
+    pub fn look_at_mark(&mut self, mark: &Mark) {
+        if self.epoch.as_ref().is_none_or(|epoch| *epoch == mark.epoch) {
+            self.newest.look_at_mark(mark);
         }
     }
 
-    /// Whether a message of a page was written before one of another run of its sender that came live. Only its own
-    /// clock can tell: a run's identifier says nothing of its time.
-    fn is_overtaken(&self, key: &NickKey, id: &SentId, entry: &Entry) -> bool {
-        let Some(at) = entry.timestamp.as_ref().and_then(Timestamp::at) else { return false };
-        self.live.get(key).is_some_and(|(session, newest)| *session != id.session && *newest > at)
+    /// Another connection begins.
+    pub fn connection_is_another(&mut self) {
+        self.newest.connection_is_another();
     }
 
     /// The series of a message, and its number there.
@@ -146,11 +157,14 @@ impl Seen {
 
     /// From now on pages come from this history. In another one the server numbers messages without an id anew.
     pub fn pages_are_of(&mut self, epoch: &Epoch) {
-        self.epoch = Some(epoch.clone());
+        if self.epoch.replace(epoch.clone()).is_some_and(|known| known != *epoch) {
+            self.newest.history_is_another();
+        }
     }
 
     /// What the entries of a page were, in their order; from now on all of them are shown.
     pub fn merge(&mut self, page: &[Entry]) -> Vec<Was> {
+        self.newest.look_at(page);
         let mut in_page: HashMap<Nameless, usize> = HashMap::new();
         self.paged.clear();
         let merge = |entry: &Entry| {
@@ -161,9 +175,7 @@ impl Seen {
                 let is_new = self.add(series, number);
                 return match id {
                     _ if !is_new => Was::Shown,
-                    MessageId::Sent(id) => {
-                        Was::New { late: self.is_late(key, id) || self.is_overtaken(key, id, entry) }
-                    }
+                    MessageId::Sent(id) => Was::New { late: self.is_late(key, id) || self.newest.overtakes(entry, id) },
                     // The server's number of a message that may have come live, without one.
                     MessageId::Row(_) if self.take_nameless(&name, entry) => Was::Shown,
                     MessageId::Row(_) => {
@@ -317,34 +329,6 @@ mod tests {
         for (id, late) in [(id(4), true), (id(5), false), (other, false), (id(6), false)] {
             seen.is_new(&alice, &id);
             assert_eq!(seen.is_late(&alice, &id), late, "{id}");
-        }
-    }
-
-    #[test]
-    fn what_an_earlier_run_of_its_sender_wrote_is_late_in_a_page() {
-        const LATE: Was = Was::New { late: true };
-        let (early, noon, later) = ("2026-11-22T11:00:00Z", "2026-11-22T13:00:00+01:00", "2026-11-22T12:30:00Z");
-        let alice = Nick::parse("alice").unwrap().key().clone();
-        let sent = |text| match MessageId::parse(text) {
-            Some(MessageId::Sent(id)) => id,
-            other => panic!("{other:?}"),
-        };
-        let at = |text| Timestamp::parse(text).unwrap().at();
-        for (text, time, was) in [
-            ("aaaaaaaaaaaa-1", early, LATE),
-            ("aaaaaaaaaaaa-1", noon, IN_TIME),
-            ("bbbbbbbbbbbb-1", later, IN_TIME),
-            // Its own number tells.
-            ("k3v9x2m1q8f0-6", early, IN_TIME),
-            ("x-1", early, IN_TIME),
-        ] {
-            let mut seen = Seen::default();
-            for (text, time) in [("k3v9x2m1q8f0-5", noon), ("aaaaaaaaaaaa-9", early)] {
-                seen.heard_live(&alice, &sent(text), at(time));
-            }
-            assert_eq!(seen.merge(&[entry(Some(text), time, "a")]), [was], "{text} {time}");
-            let bob = Entry { nick: Nick::parse("bob").unwrap(), ..entry(Some("aaaaaaaaaaaa-1"), early, "b") };
-            assert_eq!(seen.merge(&[bob]), [IN_TIME], "another one's time says nothing");
         }
     }
 

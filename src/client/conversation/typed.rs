@@ -106,7 +106,11 @@ impl Conversation {
         mark_shown(&mut self.seen, &mut self.seen_direct, message);
         let key = self.nick.key().clone();
         match message {
-            Message::Chat(chat) => self.shown(&chat.room, &key, MessageId::Sent(id.clone())),
+            Message::Chat(chat) => {
+                let at = chat.timestamp.as_ref().and_then(Timestamp::at);
+                self.seen.entry(chat.room.clone()).or_default().said(&key, id, at);
+                self.shown(&chat.room, &key, MessageId::Sent(id.clone()));
+            }
             Message::Private(private) if *private.to.key() == key => {
                 self.remember(Memo::ShownDirect { series: Series::of_sent(&key, id), number: id.seq });
             }

@@ -2,6 +2,7 @@
 
 mod nameless;
 mod nicks;
+mod runs;
 mod slow;
 
 use super::*;
