@@ -115,7 +115,9 @@ impl Conversation {
         let (mut late, mut number) = (chat.late, None);
         match &chat.id {
             Some(id) if !seen.is_new(&key, id) => return,
-            Some(id) => late = seen.heard_live(&key, id, chat.timestamp.as_ref().and_then(Timestamp::at), late),
+            Some(id) => {
+                late = seen.heard_live(now.instant, &key, id, chat.timestamp.as_ref().and_then(Timestamp::at), late)
+            }
             None => {
                 number = seen.heard_nameless(&key, chat.timestamp.as_ref(), &chat.text);
                 if number.is_none() {

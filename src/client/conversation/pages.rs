@@ -69,6 +69,9 @@ impl Conversation {
         if let Some(span) = &page.span {
             seen.pages_are_of(&span.epoch);
         }
+        if let Some(time) = page.timestamp.as_ref().and_then(Timestamp::at) {
+            seen.server_clock_is(now.instant, time);
+        }
         let were = seen.merge(&page.messages);
         let is_cut = is_cut && were.iter().all(|was| matches!(was, Was::New { .. }));
         if is_cut || !by_user && page.span.as_ref().is_some_and(|span| span.gap) {

@@ -12,6 +12,7 @@ use numbers::Numbers;
 use recent::Recent;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Instant;
 
 /// Series that it remembers: with every run of a sender another one begins.
 const SERIES: usize = 10_000;
@@ -105,19 +106,20 @@ impl Seen {
     /// said later had been shown by then.
     pub fn heard_live(
         &mut self,
+        now: Instant,
         key: &NickKey,
         id: &SentId,
         at: Option<DateTime<FixedOffset>>,
         sent_again: bool,
     ) -> bool {
         let is_late = sent_again || self.is_late(key, id) || self.newest.overtakes_live(key, id, at);
-        self.newest.heard(key, id, at, is_late);
+        self.newest.heard(now, key, id, at, is_late);
         is_late
     }
 
     /// This client has sent a message.
-    pub fn said(&mut self, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) {
-        self.newest.said(key, id, at);
+    pub fn said(&mut self, now: Instant, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) {
+        self.newest.said(now, key, id, at);
     }
 
     /// A mark tells by where messages lie.
@@ -153,6 +155,11 @@ impl Seen {
     /// Live messages without an id, up to this number, are in no page to come.
     pub fn forget_nameless(&mut self, number: u64) {
         self.nameless.forget(number);
+    }
+
+    /// The server's clock shows this now.
+    pub fn server_clock_is(&mut self, now: Instant, time: DateTime<FixedOffset>) {
+        self.newest.server_clock_is(now, time);
     }
 
     /// From now on pages come from this history. In another one the server numbers messages without an id anew.

@@ -164,7 +164,7 @@ impl Conversation {
             self.undelivered.forget(&old_id);
             self.undelivered.sent(id.clone(), private.to.key().clone(), kept.reference.clone());
         }
-        self.shown_to_oneself(&kept.message);
+        self.shown_to_oneself(now, &kept.message);
         if self.config.keeps_outbox {
             // In this order: a death between the two loses nothing.
             self.out.push(Output::Queued(kept));

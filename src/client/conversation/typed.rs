@@ -96,19 +96,19 @@ impl Conversation {
             let said = Said::live(now.wall, self.nick.clone(), place, text, Some(timestamp));
             self.tell(News::Said(Said { id: Some(MessageId::Sent(id)), action, own: true, reference, ..said }));
             let last = self.outbox.messages().next_back().cloned();
-            last.iter().for_each(|last| self.shown_to_oneself(last));
+            last.iter().for_each(|last| self.shown_to_oneself(now, last));
         }
     }
 
     /// A message of ours was shown when it was typed: what the broker or a page brings of it is not.
-    pub(super) fn shown_to_oneself(&mut self, message: &Message) {
+    pub(super) fn shown_to_oneself(&mut self, now: Now, message: &Message) {
         let Some(id) = message.id().filter(|_| self.config.role == Role::Member) else { return };
         mark_shown(&mut self.seen, &mut self.seen_direct, message);
         let key = self.nick.key().clone();
         match message {
             Message::Chat(chat) => {
                 let at = chat.timestamp.as_ref().and_then(Timestamp::at);
-                self.seen.entry(chat.room.clone()).or_default().said(&key, id, at);
+                self.seen.entry(chat.room.clone()).or_default().said(now.instant, &key, id, at);
                 self.shown(&chat.room, &key, MessageId::Sent(id.clone()));
             }
             Message::Private(private) if *private.to.key() == key => {

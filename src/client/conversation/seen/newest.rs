@@ -2,20 +2,31 @@
 //! its sender. Within a run the numbers tell; of two runs their identifiers say nothing. `seen` asks it.
 
 use crate::protocol::{Entry, Mark, MessageId, NickKey, SentId, Timestamp};
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, TimeDelta};
 use std::collections::HashMap;
+use std::time::Instant;
 
+/// A message is nearly always here this soon after the server has it.
+const UNDER_WAY: TimeDelta = TimeDelta::seconds(1);
+/// And this soon after it was written, also if it had to be sent again.
+const SLOWEST: TimeDelta = TimeDelta::minutes(5);
 /// Nicks of which it knows the newest live message.
 const SPEAKERS: usize = 1_000;
 
 #[derive(Debug, Default)]
-pub struct Newest(HashMap<NickKey, Live>);
+pub struct Newest {
+    live: HashMap<NickKey, Live>,
+    /// What the server's clock showed, and when.
+    server_clock: Option<(Instant, DateTime<FixedOffset>)>,
+}
 
 /// The newest live message of a nick, and the run that it is of.
 #[derive(Debug)]
 struct Live {
     id: SentId,
     from: From,
+    /// When it came.
+    heard: Instant,
     /// When it was written, by its sender's clock.
     at: Option<DateTime<FixedOffset>>,
     /// Where it lies in the history; before it was found there, the last of its run that was found. One run of a sender
@@ -40,52 +51,67 @@ enum From {
 impl Newest {
     /// A message has come live. One that was sent again may be of long ago: of another run than the newest live one it counts
     /// only if it is newer by its sender's clock.
-    pub fn heard(&mut self, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>, sent_again: bool) {
+    pub fn heard(
+        &mut self,
+        now: Instant,
+        key: &NickKey,
+        id: &SentId,
+        at: Option<DateTime<FixedOffset>>,
+        sent_again: bool,
+    ) {
         let is_old =
             |live: &Live| live.from != From::Unclear && live.id.session != id.session && !is_before(live.at, at);
         match sent_again {
-            false => self.add(key, id, at, From::Live),
-            true if self.0.get(key).is_some_and(is_old) => {}
-            true => self.add(key, id, at, From::Unclear),
+            false => self.add(now, key, id, at, From::Live),
+            true if self.live.get(key).is_some_and(is_old) => {}
+            true => self.add(now, key, id, at, From::Unclear),
         }
     }
 
     /// This client has sent one.
-    pub fn said(&mut self, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) {
-        self.add(key, id, at, From::Here);
+    pub fn said(&mut self, now: Instant, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) {
+        self.add(now, key, id, at, From::Here);
     }
 
-    fn add(&mut self, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>, from: From) {
+    fn add(&mut self, now: Instant, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>, from: From) {
         // Whoever speaks under so many nicks is no sender whose order matters.
-        let has_room = self.0.len() < SPEAKERS;
-        match self.0.get_mut(key) {
+        let has_room = self.live.len() < SPEAKERS;
+        match self.live.get_mut(key) {
             Some(live) if live.id.session == id.session => {
+                if at > live.at {
+                    live.heard = now;
+                }
                 (live.id.seq, live.at) = (live.id.seq.max(id.seq), live.at.max(at));
                 live.from = if from == From::Unclear { live.from } else { from };
             }
             None if !has_room => {}
             _ => {
-                self.0.insert(key.clone(), Live { id: id.clone(), from, at, pos: None, by: None });
+                self.live.insert(key.clone(), Live { id: id.clone(), from, heard: now, at, pos: None, by: None });
             }
         }
     }
 
     /// Another connection begins.
     pub fn connection_is_another(&mut self) {
-        let live = self.0.values_mut().filter(|live| live.from == From::Live);
+        let live = self.live.values_mut().filter(|live| live.from == From::Live);
         live.for_each(|live| live.from = From::Unclear);
     }
 
     /// Pages come from another history: places in the last one say nothing.
     pub fn history_is_another(&mut self) {
-        self.0.values_mut().for_each(|live| (live.pos, live.by) = (None, None));
+        self.live.values_mut().for_each(|live| (live.pos, live.by) = (None, None));
+    }
+
+    /// The server's clock shows this now.
+    pub fn server_clock_is(&mut self, now: Instant, time: DateTime<FixedOffset>) {
+        self.server_clock = Some((now, time));
     }
 
     /// Learns from a page where the messages lie.
     pub fn look_at(&mut self, page: &[Entry]) {
         for entry in page {
             let (Some(MessageId::Sent(id)), Some(pos)) = (&entry.id, entry.pos) else { continue };
-            match self.0.get_mut(entry.nick.key()) {
+            match self.live.get_mut(entry.nick.key()) {
                 Some(live) if live.id.session != id.session || live.id.seq < id.seq => {}
                 Some(live) if entry.late => live.is_stored_by(pos),
                 Some(live) => live.pos = live.pos.max(Some(pos)),
@@ -97,7 +123,7 @@ impl Newest {
     /// Learns from a mark by where the messages that it names lie.
     pub fn look_at_mark(&mut self, mark: &Mark) {
         for (key, said) in &mark.ids {
-            if let Some(live) = self.0.get_mut(key)
+            if let Some(live) = self.live.get_mut(key)
                 && said.sent.get(&live.id.session).is_some_and(|numbers| numbers.numbers().next() <= Some(live.id.seq))
             {
                 live.is_stored_by(mark.to);
@@ -107,22 +133,40 @@ impl Newest {
 
     /// Whether a message of a page was said before the newest live one of its sender, which is of another run.
     pub fn overtakes(&self, entry: &Entry, id: &SentId) -> bool {
-        let Some(live) = self.0.get(entry.nick.key()).filter(|live| live.id.session != id.session) else {
+        let Some(live) = self.live.get(entry.nick.key()).filter(|live| live.id.session != id.session) else {
             return false;
         };
         match (live.pos, live.by, entry.pos) {
             (Some(known), _, Some(pos)) => known > pos,
             (None, Some(by), Some(pos)) if by < pos => false,
-            // The live one may never be stored: its sender's clock is what is left.
-            _ if live.from == From::Unclear => is_before(entry.timestamp.as_ref().and_then(Timestamp::at), live.at),
+            // The live one may never be stored: clocks are what is left. That of their sender may have been set back between
+            // the two.
+            _ if live.from == From::Unclear => {
+                is_before(entry.timestamp.as_ref().and_then(Timestamp::at), live.at) || self.server_had(entry, live)
+            }
             // Stored only since. A clock would be no witness: it may have been set back between the two runs.
             _ => true,
         }
     }
 
+    /// Whether the server had a message of a page before the live one came, where their sender's clock was set in between: it
+    /// differs otherwise from the server's then.
+    fn server_had(&self, entry: &Entry, live: &Live) -> bool {
+        let had = || {
+            let (now, time) = self.server_clock?;
+            let (written, live_written) = (entry.timestamp.as_ref()?.at()?, live.at?);
+            let received = entry.received.as_ref()?.at()?;
+            let live_came = time - TimeDelta::from_std(now.saturating_duration_since(live.heard)).ok()?;
+            let was_set = ((live_came - live_written) - (received - written)).abs() > SLOWEST;
+            // What it received in the future it received before its own clock was set back.
+            Some(was_set && (received + UNDER_WAY < live_came || received > time))
+        };
+        had().unwrap_or(false)
+    }
+
     /// Whether one that comes live was said by an earlier run of this client, not by another program with its nick.
     pub fn overtakes_live(&self, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) -> bool {
-        let own = self.0.get(key).filter(|live| live.from == From::Here && live.id.session != id.session);
+        let own = self.live.get(key).filter(|live| live.from == From::Here && live.id.session != id.session);
         own.is_some_and(|live| is_before(at, live.at))
     }
 }
@@ -176,9 +220,13 @@ mod tests {
         }
     }
 
+    fn now() -> Instant {
+        Instant::now()
+    }
+
     fn live(session: &str, seq: u64, time: &str) -> Newest {
         let mut newest = Newest::default();
-        newest.heard(&alice(), &id(session, seq), at(time), false);
+        newest.heard(now(), &alice(), &id(session, seq), at(time), false);
         newest
     }
 
@@ -254,19 +302,41 @@ mod tests {
     fn so_of_what_was_sent_again() {
         for (time, late) in [(ELEVEN, &[5][..]), (NOON, &[])] {
             let mut newest = Newest::default();
-            newest.heard(&alice(), &id(NEW, 3), at("2026-11-22T11:30:00Z"), true);
+            newest.heard(now(), &alice(), &id(NEW, 3), at("2026-11-22T11:30:00Z"), true);
             check(&mut newest, &[entry(OLD, 7, time, 5)], late);
         }
         // An old one does not hide what has come live.
         let mut newest = live(NEW, 3, NOON);
-        newest.heard(&alice(), &id(OLD, 2), at(ELEVEN), true);
+        newest.heard(now(), &alice(), &id(OLD, 2), at(ELEVEN), true);
         check(&mut newest, &[entry(OLD, 7, ELEVEN, 5)], &[5]);
+    }
+
+    /// A message of an earlier run with a later time, as the sender's clock has been set back since. The live one, which was
+    /// sent again, came at noon by the server's clock; the page was made at ten past.
+    #[test]
+    fn where_a_clock_was_set_the_servers_tells() {
+        let check = |time: &str, live_time: &str, received: &str, server_time: &str, expected: &[u64]| {
+            let (mut newest, start) = (Newest::default(), now());
+            newest.heard(start, &alice(), &id(NEW, 3), at(live_time), true);
+            newest.server_clock_is(start + std::time::Duration::from_secs(600), at(server_time).unwrap());
+            let entry = Entry { received: Timestamp::parse(received), ..entry(OLD, 7, time, 5) };
+            check(&mut newest, &[entry], expected);
+        };
+        let (before, after, made) = ("2026-11-22T11:59:00Z", "2026-11-22T12:05:00Z", "2026-11-22T12:10:00Z");
+        check(before, "2026-11-22T10:00:00Z", before, made, &[5]);
+        // It may have been said after the live one, which was lost on its way to the server.
+        check(after, "2026-11-22T10:00:00Z", after, made, &[]);
+        // No clock was set: the live one only took long.
+        check(before, "2026-11-22T11:58:00Z", before, made, &[]);
+        // The server's was set back, too.
+        check("2026-11-22T18:00:00Z", "2026-11-22T10:00:00Z", "2026-11-22T18:00:00Z", made, &[5]);
+        check(before, "2026-11-22T10:00:00Z", "no time", made, &[]);
     }
 
     #[test]
     fn earlier_runs_of_ones_own_nick_are_late() {
         let mut newest = Newest::default();
-        newest.said(&alice(), &id(NEW, 1), at(NOON));
+        newest.said(now(), &alice(), &id(NEW, 1), at(NOON));
         newest.connection_is_another();
         check(&mut newest, &[entry(OLD, 7, "2026-11-22T13:00:00Z", 5)], &[5]);
         assert!(newest.overtakes_live(&alice(), &id(OLD, 7), at(ELEVEN)));
@@ -281,8 +351,8 @@ mod tests {
         let mut newest = Newest::default();
         for number in 0..2 * SPEAKERS {
             let key = NickKey::parse(&format!("n{number}")).unwrap();
-            newest.heard(&key, &id(NEW, 1), None, false);
+            newest.heard(now(), &key, &id(NEW, 1), None, false);
         }
-        assert_eq!(newest.0.len(), SPEAKERS);
+        assert_eq!(newest.live.len(), SPEAKERS);
     }
 }
