@@ -35,6 +35,9 @@ pub use exchange::{Config, Input, Output, Question, ReplyTo};
 
 /// The retained user list is published at most this often: originals print the whole of it each time.
 const USERS_INTERVAL: Duration = Duration::from_secs(30);
+/// chat/server is said again this often: an earlier connection's will may have said `offline` since, which the broker may
+/// have dropped before it reached this server.
+const ONLINE_INTERVAL: Duration = Duration::from_secs(60);
 /// The retained counters are published this often.
 const STATS_INTERVAL: Duration = Duration::from_secs(10);
 /// When the database learns who was heard meanwhile: often enough for people, seldom enough for an SD card.
@@ -67,6 +70,7 @@ pub struct Chat {
     /// Somebody came or went since the retained list was published.
     users_stale: bool,
     users_published: Option<Instant>,
+    online_published: Option<Instant>,
     stats_published: Option<Instant>,
     heard_kept: Instant,
     last_tick: Instant,
@@ -103,6 +107,7 @@ impl Chat {
             resumed: false,
             users_stale: true,
             users_published: None,
+            online_published: None,
             stats_published: None,
             heard_kept: now.instant,
             last_tick: now.instant,
@@ -185,7 +190,7 @@ impl Chat {
         self.connected = true;
         self.roster.grace(now.instant);
         self.last_tick = now.instant;
-        outputs.push(Output::Publish(self.server_info(Status::Online)));
+        self.publish_online(now, outputs);
         // A broker without persistence has forgotten what it retained.
         self.publish_users(now, outputs);
         self.rooms_forgotten(Vec::new(), outputs);
@@ -196,6 +201,11 @@ impl Chat {
         for direct in std::mem::take(&mut self.unserved) {
             self.stored_direct(now, direct, outputs);
         }
+    }
+
+    fn publish_online(&mut self, now: Now, outputs: &mut Vec<Output>) {
+        self.online_published = Some(now.instant);
+        outputs.push(Output::Publish(self.server_info(Status::Online)));
     }
 
     fn tick(&mut self, now: Now, outputs: &mut Vec<Output>) {
@@ -220,6 +230,9 @@ impl Chat {
         };
         if self.users_stale && due(self.users_published, USERS_INTERVAL) {
             self.publish_users(now, outputs);
+        }
+        if due(self.online_published, ONLINE_INTERVAL) {
+            self.publish_online(now, outputs);
         }
         if due(self.stats_published, STATS_INTERVAL) {
             self.stats_published = Some(now.instant);

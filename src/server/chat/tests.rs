@@ -172,6 +172,15 @@ fn an_earlier_servers_will_is_contradicted() {
 }
 
 #[test]
+fn what_the_server_is_is_said_again_each_minute() {
+    let mut desk = Desk::new();
+    assert_eq!(on("chat/server", &desk.tick_for(59.0)), Vec::<&Value>::new());
+    let said = desk.tick_for(62.0);
+    let statuses: Vec<&Value> = on("chat/server", &said).into_iter().map(|info| &info["status"]).collect();
+    assert_eq!(statuses, ["online", "online"]);
+}
+
+#[test]
 fn no_list_exceeds_the_size_of_a_reply() {
     let mut desk = Desk::new();
     for n in 0..500 {
