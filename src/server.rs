@@ -9,38 +9,24 @@
 //! "signals" thread ──────────────────────────┘
 //! ```
 
-mod acks;
-mod chat;
-mod clearing;
-mod delays;
-mod direct;
-mod door;
-mod farewell;
-pub mod folder;
-pub mod history;
-mod marks;
-mod notices;
-mod questions;
-mod rival;
-mod roster;
-mod shell;
-mod stats;
-mod store;
+mod core;
+pub mod io;
+pub mod store;
 
+use self::core::chat::{self, Chat};
+use self::io::door::{Door, Entry};
+use self::io::shell::{self, Inboxes};
+use self::io::{folder, rival};
+use self::store::sqlite::{self, History, Retention};
 use crate::link::{self, Link, Qos, Subscription, canonical_host};
 use crate::now::Now;
 use crate::options::ServerOptions;
 use crate::protocol::{Status, Topic, Topics};
 use crate::terminal::{self, NoAnswer, Terminal};
 use crate::{logging, random, signals};
-use chat::Chat;
 use crossbeam_channel::{Receiver, bounded, unbounded};
-use door::{Door, Entry};
-use history::{History, Retention};
 use log::{error, info, warn};
-use shell::Inboxes;
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -117,7 +103,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     };
     let mut chat = Chat::new(config, kept, rooms, Now::read());
 
-    let thread = |error: io::Error| format!("no thread could be started: {error}");
+    let thread = |error: std::io::Error| format!("no thread could be started: {error}");
     let (jobs, job_inbox) = unbounded();
     let (answers, store_inbox) = unbounded();
     let reader = history.reader().map_err(|error| format!("the database cannot be read: {error}"))?;
@@ -206,7 +192,7 @@ fn client_id(root: &str, secret: &str) -> String {
 /// Takes the history for that of the options' broker, so that what was said on one broker is not told on another. A
 /// folder that somebody chose is obeyed: brokers move.
 fn claim(history: &History, options: &ServerOptions) -> Result<(), String> {
-    let unusable = |error: history::Error| format!("the database cannot be used: {error}");
+    let unusable = |error: sqlite::Error| format!("the database cannot be used: {error}");
     let broker = options.connection.settings.address.to_string();
     match history.broker().map_err(unusable)? {
         Some(known) if canonical(&known) == canonical(&broker) => return Ok(()),
@@ -247,7 +233,7 @@ fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
     };
     let path = folder::database(dir, root);
     let file = folder::make(dir, &path)?;
-    let unusable = |error: history::Error| format!("the database {} cannot be used: {error}", path.display());
+    let unusable = |error: sqlite::Error| format!("the database {} cannot be used: {error}", path.display());
     if folder::is_locked(&file) {
         return Ok(Opened::AnothersOf(path));
     }
@@ -256,7 +242,7 @@ fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
 }
 
 /// The "sweep" thread: ticks, and never more than one that waits.
-fn sweep() -> io::Result<Receiver<()>> {
+fn sweep() -> std::io::Result<Receiver<()>> {
     let (sender, ticks) = bounded(1);
     std::thread::Builder::new().name("sweep".to_owned()).spawn(move || {
         loop {

@@ -4,8 +4,8 @@
 mod line;
 
 use crate::options::{ExportOptions, ImportOptions, Since};
-use crate::server::folder;
-use crate::server::history::{Error, History, Imported, Nameless, Reader, Record};
+use crate::server::io::folder;
+use crate::server::store::sqlite::{Error, History, Imported, Nameless, Reader, Record};
 use chrono::{Local, NaiveDateTime, TimeDelta, TimeZone};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};

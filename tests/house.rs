@@ -52,34 +52,17 @@ fn only_the_link_names_paho() {
 }
 
 #[test]
-fn only_the_history_and_the_clients_memory_name_sql() {
-    let named = ["server/history.rs", "server/history/", "client/memory.rs", "client/memory/"];
+fn only_the_store_and_the_clients_memory_name_sql() {
+    let named = ["server/store/sqlite", "client/io/memory"];
     nobody_names(&["rusqlite"], |file| named.iter().any(|prefix| file.starts_with(prefix)));
 }
 
 #[test]
 fn the_cores_know_no_clock_thread_channel_or_process() {
     let cores = |file: &str| {
-        let pure = ["protocol", "server/chat", "server/delays", "server/roster", "server/notices", "server/stats"];
-        let these = ["server/acks", "server/marks", "server/direct"];
-        let pure_too =
-            ["client/command", "client/conversation", "client/outbox", "client/view", "client/reading", "client/json"];
-        let and_these = [
-            "client/news",
-            "client/memo.rs",
-            "client/input/cycle",
-            "client/input/layout",
-            "client/input/paste",
-            "client/input/typing",
-            "client/ending",
-            "nearest",
-            "options",
-            "check/judge",
-            "check/report",
-            "check/step",
-            "transfer/line",
-        ];
-        pure.iter().chain(&these).chain(&pure_too).chain(&and_these).any(|prefix| file.starts_with(prefix))
+        let folders = ["protocol", "client/core", "client/ui", "server/core"];
+        let files = ["nearest", "options", "check/judge", "check/report", "check/step", "transfer/line"];
+        folders.iter().chain(&files).any(|prefix| file.starts_with(prefix))
             // Its purpose: the one view of the process that the options have.
             && file != "options/environment.rs"
     };

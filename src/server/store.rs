@@ -5,11 +5,12 @@
 
 mod clock;
 mod fault;
+pub mod questions;
+pub mod sqlite;
 
-use super::chat::{Input, Question};
-use super::history::{self, Committed, History, Keep, Reader, Refusal, Refused, Retention, Trimmed};
-use super::questions;
-use super::roster::Change;
+use self::sqlite::{Committed, History, Keep, Reader, Refusal, Refused, Retention, Trimmed};
+use super::core::chat::{Input, Question};
+use super::core::roster::Change;
 use crate::gauge::Held;
 use crate::protocol::{NickKey, SentId};
 use clock::Clock;
@@ -236,7 +237,7 @@ impl Store {
     }
 
     /// False: everything waits.
-    fn goes_on_after(&mut self, error: &history::Error, batch: Batch, seats: Vec<Change>) -> bool {
+    fn goes_on_after(&mut self, error: &sqlite::Error, batch: Batch, seats: Vec<Change>) -> bool {
         let history = &mut self.history;
         let diagnose = || history.diagnose(batch.keeps.first());
         match fault::next(error.may_pass(), batch.keeps.len(), seats.len(), diagnose) {
@@ -278,7 +279,7 @@ impl Store {
     }
 
     /// The one message of a batch. Its sender is told; the log has it once, though it may be sent again.
-    fn set_aside(&mut self, error: &history::Error, batch: &Batch) {
+    fn set_aside(&mut self, error: &sqlite::Error, batch: &Batch) {
         let mut committed = Committed::default();
         for keep in &batch.keeps {
             let id = keep.id();

@@ -4,8 +4,8 @@ mod unwritable;
 
 use super::*;
 use crate::protocol::{Chat, Nick, Private, RoomName, SentId, Session, Timestamp};
-use crate::server::chat::ReplyTo;
-use crate::server::history::{Arrived, ArrivedDirect, PageQuery, Place};
+use crate::server::core::chat::ReplyTo;
+use crate::server::store::sqlite::{Arrived, ArrivedDirect, PageQuery, Place};
 use std::path::PathBuf;
 
 /// Longer than anything here takes.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::protocol::RoomName;
-use crate::server::roster::Kept;
+use crate::server::core::roster::Kept;
 
 fn chat(room: &str, seq: u64) -> Keep {
     let mut arrived = arrived(seq);

@@ -1,0 +1,258 @@
+//! From options to what a run is: its mode, nick, rooms and what is to be told about the broker. Asks on the terminal where
+//! something is missing. `client::start` and members call it when they begin, the shell where it has to know more later.
+
+use super::{login, setup};
+use crate::client::core::conversation::{Config, Role};
+use crate::client::core::memo::Remembered;
+use crate::client::core::outbox::Kept;
+use crate::client::io::memory::{self, Memory, OutboxFile, Place};
+use crate::client::ui::view::Format;
+use crate::options::ClientOptions;
+use crate::protocol::limits::ROOMS_PER_SESSION;
+use crate::protocol::{Nick, RoomName, Topics};
+use crate::random;
+use crate::terminal::{NoAnswer, Terminal};
+use chrono::{DateTime, FixedOffset, Local, NaiveDateTime};
+use crossbeam_channel::Receiver;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long the clients of a server that has just started spread their joins over, at most.
+const JITTER: Duration = Duration::from_millis(500);
+
+/// How the client is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// People at a terminal.
+    Chat,
+    /// Sends and ends.
+    Sender,
+    /// Prints what arrives, sends what it is given, literally.
+    Listen,
+    /// Programs.
+    Json,
+}
+
+/// Why there is no run.
+pub enum Refusal {
+    /// One line, exit code 1.
+    Usage(String),
+    Signal(i32),
+    /// Who was asked would rather leave; exit code 0.
+    Quit,
+}
+
+impl From<NoAnswer> for Refusal {
+    fn from(why: NoAnswer) -> Refusal {
+        match why {
+            NoAnswer::Signal(signal) => Refusal::Signal(signal),
+            _ => Refusal::Usage(why.to_string()),
+        }
+    }
+}
+
+impl Mode {
+    pub fn of(options: &ClientOptions) -> Mode {
+        let on_terminal = || io::stdin().is_terminal() && io::stdout().is_terminal();
+        match options {
+            ClientOptions { message: Some(_), .. } => Mode::Sender,
+            ClientOptions { json: true, .. } => Mode::Json,
+            ClientOptions { listen: true, .. } => Mode::Listen,
+            _ if on_terminal() => Mode::Chat,
+            _ => Mode::Sender,
+        }
+    }
+
+    /// A listener whose output goes elsewhere leaves the terminal's keys to the shell, which would stop it in the
+    /// background, and to a pager, whose keys it would say to everybody.
+    pub fn has_input(self) -> bool {
+        self != Mode::Listen || !io::stdin().is_terminal() || io::stdout().is_terminal()
+    }
+
+    pub fn format(self) -> Format {
+        match self {
+            Mode::Chat => Format::Terminal,
+            Mode::Sender => Format::Silent,
+            Mode::Listen => Format::Lines,
+            Mode::Json => Format::Json,
+        }
+    }
+}
+
+/// The nick that options give, else the answer of a terminal, else the login name.
+pub fn nick(options: &ClientOptions, terminal: Option<&Terminal>, signals: &Receiver<i32>) -> Result<Nick, Refusal> {
+    if let Some(name) = &options.nick {
+        return choose(name).map_err(|why| Refusal::Usage(format!("{why}; give another with --nick")));
+    }
+    if let Some(terminal) = terminal {
+        return setup::ask_nick(terminal, signals, None);
+    }
+    let login = login::name().ok_or_else(|| Refusal::Usage("no nick: give one with --nick".to_owned()))?;
+    choose(&login).map_err(|why| Refusal::Usage(format!("the login name is no nick: {why}; give --nick")))
+}
+
+/// What a conversation is told when it begins.
+pub fn config(
+    options: &ClientOptions,
+    nick: Nick,
+    rooms: Vec<RoomName>,
+    role: Role,
+    on_terminal: bool,
+    remembered: Remembered,
+) -> Config {
+    let settings = &options.connection.settings;
+    let tls = if settings.tls.is_some() { " (TLS)" } else { "" };
+    Config {
+        nick,
+        role,
+        rooms,
+        session: random::session(),
+        topics: Topics::new(&options.connection.topic_root),
+        broker: format!("{}{tls}", settings.address),
+        history: options.history,
+        on_terminal,
+        verbose: options.connection.verbose,
+        jitter: JITTER.mul_f64(f64::from(random::bytes()[0]) / 255.0),
+        local,
+        remembered,
+        keeps_outbox: options.outbox.is_some(),
+    }
+}
+
+/// Where clocks are put forward there is an hour that they never show: it is taken for the next one.
+fn local(naive: NaiveDateTime) -> Option<DateTime<FixedOffset>> {
+    let at = |naive: NaiveDateTime| naive.and_local_timezone(Local).earliest();
+    at(naive).or_else(|| at(naive + Duration::from_secs(3_600))).map(|at| at.fixed_offset())
+}
+
+/// The chat, and as whom one is in it, as the client's files tell them apart.
+pub fn place(options: &ClientOptions, nick: &Nick) -> Place {
+    let address = &options.connection.settings.address;
+    Place {
+        broker: format!("{address}{}", address.path),
+        root: options.connection.topic_root.clone(),
+        key: nick.key().clone(),
+    }
+}
+
+/// The memory of earlier runs; without one, which is told, the client goes on.
+pub fn memory(options: &ClientOptions, place: Place) -> (Option<Memory>, Remembered) {
+    match recall(options, place) {
+        Ok((memory, remembered)) => (Some(memory), remembered),
+        Err(why) => {
+            eprintln!("mqttchat: what is shown will not be remembered: {why}");
+            (None, Remembered::default())
+        }
+    }
+}
+
+/// What a sender, which shows nothing, needs of it: whether there is a server whose word it has to wait for.
+pub fn memory_of_a_sender(options: &ClientOptions, place: Place) -> (Option<Memory>, Remembered) {
+    let seen = open(options, place).and_then(|(path, memory)| match memory.server_seen() {
+        Ok(server_seen) => Ok((memory, server_seen)),
+        Err(error) => Err(broken(path, &error)),
+    });
+    match seen {
+        Ok((memory, server_seen)) => (Some(memory), Remembered { server_seen, ..Remembered::default() }),
+        Err(why) => {
+            eprintln!("mqttchat: whether a chat server was here is not known: {why}");
+            (None, Remembered::default())
+        }
+    }
+}
+
+fn recall(options: &ClientOptions, place: Place) -> Result<(Memory, Remembered), String> {
+    let (path, memory) = open(options, place)?;
+    let remembered = memory.recall().map_err(|error| broken(path, &error))?;
+    Ok((memory, remembered))
+}
+
+fn open(options: &ClientOptions, place: Place) -> Result<(&Path, Memory), String> {
+    let path = options.state_file.as_ref().ok_or("HOME is not set")?;
+    let memory = Memory::open(path, place).map_err(|error| broken(path, &error))?;
+    Ok((path, memory))
+}
+
+fn broken(path: &Path, error: &memory::Error) -> String {
+    format!("{path:?}: {error}")
+}
+
+/// `--outbox`, and what is in it.
+pub fn outbox(options: &ClientOptions, place: &Place) -> Result<(Option<OutboxFile>, Vec<Kept>), Refusal> {
+    let Some(path) = &options.outbox else { return Ok((None, Vec::new())) };
+    let opened = OutboxFile::open(path, place).and_then(|file| file.messages().map(|kept| (Some(file), kept)));
+    opened.map_err(|error| Refusal::Usage(format!("cannot use the outbox {path:?}: {error}")))
+}
+
+pub fn choose(name: &str) -> Result<Nick, String> {
+    Nick::choose(name).map_err(|error| format!("{name:?} cannot be a nick: {error}"))
+}
+
+/// The rooms beside the lobby, each once.
+pub fn rooms(options: &ClientOptions) -> Result<Vec<RoomName>, Refusal> {
+    let mut rooms = Vec::new();
+    for name in &options.rooms {
+        let room = RoomName::parse(name.strip_prefix('#').unwrap_or(name)).map_err(|error| {
+            Refusal::Usage(format!("{name:?} cannot be a room: {error}; rooms are of a-z, 0-9, - and _"))
+        })?;
+        if !room.is_lobby() && !rooms.contains(&room) {
+            rooms.push(room);
+        }
+    }
+    match rooms.len() <= ROOMS_PER_SESSION {
+        true => Ok(rooms),
+        false => Err(Refusal::Usage(format!("at most {ROOMS_PER_SESSION} rooms"))),
+    }
+}
+
+/// To whom `--to` says that lines go. Where it cannot say that, whoever gives it would say to all what is for one.
+pub fn addressee(options: &ClientOptions, mode: Mode) -> Result<Option<Nick>, Refusal> {
+    let instead = match mode {
+        Mode::Chat => "in the chat there is /msg NICK TEXT",
+        Mode::Json => r#"an object names its addressee itself: {"message":…,"to":…}"#,
+        Mode::Sender | Mode::Listen => "",
+    };
+    if options.to.is_some() && !instead.is_empty() {
+        return Err(Refusal::Usage(format!("--to is for -m and for lines of text from a pipe; {instead}")));
+    }
+    let parse = |name: &String| {
+        Nick::parse(name).map_err(|error| Refusal::Usage(format!("--to: {name:?} cannot be a nick: {error}")))
+    };
+    options.to.as_ref().map(parse).transpose()
+}
+
+/// Brokers that anybody can use without an account.
+const PUBLIC_BROKERS: [&str; 9] = [
+    "test.mosquitto.org",
+    "broker.hivemq.com",
+    "mqtt-dashboard.com",
+    "broker.emqx.io",
+    "broker-cn.emqx.io",
+    "mqtt.eclipseprojects.io",
+    "iot.eclipse.org",
+    "public.mqtthq.com",
+    "public.cloud.shiftr.io",
+];
+
+/// What to know before talking on a public broker under the root that everybody has.
+pub fn public_broker_warning(host: &str, root: &str) -> Option<String> {
+    let is_public = PUBLIC_BROKERS.iter().any(|known| host.trim_end_matches('.').eq_ignore_ascii_case(known));
+    (is_public && root == "chat").then(|| {
+        format!(
+            "{host} is public: strangers share this chat; --topic-root NAME makes one that they do not find by chance"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_are_told_of() {
+        assert!(public_broker_warning("Test.Mosquitto.org", "chat").is_some_and(|line| line.contains("--topic-root")));
+        assert!(public_broker_warning("test.mosquitto.org", "ours").is_none());
+        assert!(public_broker_warning("localhost", "chat").is_none());
+    }
+}

@@ -1,0 +1,383 @@
+//! Pure: which messages of a room were shown, so that what comes twice (sent again, or in a page) is shown once.
+
+mod newest;
+mod numbers;
+mod recent;
+
+use crate::client::core::memo::{Series, Shown};
+use crate::protocol::{Entry, Epoch, Mark, MessageId, NickKey, SentId, Timestamp};
+use chrono::{DateTime, FixedOffset};
+use newest::Newest;
+use numbers::Numbers;
+use recent::Recent;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Instant;
+
+/// Series that it remembers: with every run of a sender another one begins.
+const SERIES: usize = 10_000;
+/// And of direct messages.
+const SERIES_DIRECT: usize = 1_000;
+/// Messages without an id that it remembers: those that came live and were in no page yet.
+const NAMELESS: usize = 10_000;
+
+/// The memory of one room, or of direct messages.
+#[derive(Debug)]
+pub struct Seen {
+    /// By this run.
+    shown: Numbers,
+    /// By earlier ones under the same nick.
+    earlier: Numbers,
+    /// Messages that came without an id.
+    nameless: Recent<Nameless>,
+    /// Messages without an id that the last page was the first to show.
+    paged: Vec<Nameless>,
+    /// The newest live message of each nick.
+    newest: Newest,
+    /// The history that pages came from.
+    epoch: Option<Epoch>,
+}
+
+/// What tells messages without an id apart: a hash of nick, time as it was written, and text. The texts themselves, which
+/// anybody can make long, would take 320 MB a room. Two with the same hash are of one nick's own making.
+type Nameless = u64;
+
+/// What a message of a page was before it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Was {
+    /// `late`: a later one of its sender had been shown by then.
+    New { late: bool },
+    /// Shown before.
+    Shown,
+}
+
+/// What nobody can call late.
+const IN_TIME: Was = Was::New { late: false };
+
+impl Default for Seen {
+    fn default() -> Seen {
+        Seen::of_at_most(SERIES)
+    }
+}
+
+impl Seen {
+    fn of_at_most(series: usize) -> Seen {
+        Seen {
+            shown: Numbers::of_at_most(series),
+            earlier: Numbers::of_at_most(series),
+            nameless: Recent::of_at_most(NAMELESS),
+            paged: Vec::new(),
+            newest: Newest::default(),
+            epoch: None,
+        }
+    }
+
+    pub fn of_direct_messages() -> Seen {
+        Seen::of_at_most(SERIES_DIRECT)
+    }
+
+    /// Takes over what earlier runs showed, in place of what others did. What this one has shown stays shown.
+    pub fn recall(&mut self, shown: Shown) {
+        self.earlier.replace(shown);
+    }
+
+    /// Whether a message with its sender's id is new; from now on it is not.
+    pub fn is_new(&mut self, key: &NickKey, id: &SentId) -> bool {
+        self.add(Series::of_sent(key, id), id.seq)
+    }
+
+    fn add(&mut self, series: Series, number: u64) -> bool {
+        !self.earlier.has(&series, number) && self.shown.add(series, number)
+    }
+
+    /// Whether a message was shown.
+    pub fn has(&self, key: &NickKey, id: &SentId) -> bool {
+        let series = Series::of_sent(key, id);
+        self.shown.has(&series, id.seq) || self.earlier.has(&series, id.seq)
+    }
+
+    /// Whether a later one of the same run was shown.
+    pub fn is_late(&self, key: &NickKey, id: &SentId) -> bool {
+        let series = Series::of_sent(key, id);
+        self.shown.newest(&series).max(self.earlier.newest(&series)) > Some(id.seq)
+    }
+
+    /// A message has come live; `at`: when it was written, by its sender's clock. Whether it was sent again, or one that was
+    /// said later had been shown by then.
+    pub fn heard_live(
+        &mut self,
+        now: Instant,
+        key: &NickKey,
+        id: &SentId,
+        at: Option<DateTime<FixedOffset>>,
+        sent_again: bool,
+    ) -> bool {
+        let is_late = sent_again || self.is_late(key, id) || self.newest.overtakes_live(key, id, at);
+        self.newest.heard(now, key, id, at, is_late);
+        is_late
+    }
+
+    /// This client has sent a message.
+    pub fn said(&mut self, now: Instant, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) {
+        self.newest.said(now, key, id, at);
+    }
+
+    /// A mark tells by where messages lie.
+    pub fn look_at_mark(&mut self, mark: &Mark) {
+        if self.epoch.as_ref().is_none_or(|epoch| *epoch == mark.epoch) {
+            self.newest.look_at_mark(mark);
+        }
+    }
+
+    /// Another connection begins.
+    pub fn connection_is_another(&mut self) {
+        self.newest.connection_is_another();
+    }
+
+    /// The series of a message, and its number there.
+    pub fn series(&self, key: &NickKey, id: &MessageId) -> Option<(Series, u64)> {
+        Series::of(key, id, self.epoch.as_ref())
+    }
+
+    /// A live message without an id, which is remembered for the pages to come: its number, or `None` where the page was
+    /// faster. Should that have been another message of the same kind, the next page has this one.
+    pub fn heard_nameless(&mut self, key: &NickKey, timestamp: Option<&Timestamp>, text: &str) -> Option<u64> {
+        let name = nameless(key, timestamp, text);
+        match self.paged.iter().position(|paged| *paged == name) {
+            Some(at) => {
+                self.paged.swap_remove(at);
+                None
+            }
+            None => Some(self.nameless.add(name)),
+        }
+    }
+
+    /// Live messages without an id, up to this number, are in no page to come.
+    pub fn forget_nameless(&mut self, number: u64) {
+        self.nameless.forget(number);
+    }
+
+    /// The server's clock shows this now.
+    pub fn server_clock_is(&mut self, now: Instant, time: DateTime<FixedOffset>) {
+        self.newest.server_clock_is(now, time);
+    }
+
+    /// From now on pages come from this history. In another one the server numbers messages without an id anew.
+    pub fn pages_are_of(&mut self, epoch: &Epoch) {
+        if self.epoch.replace(epoch.clone()).is_some_and(|known| known != *epoch) {
+            self.newest.history_is_another();
+        }
+    }
+
+    /// What the entries of a page were, in their order; from now on all of them are shown.
+    pub fn merge(&mut self, page: &[Entry]) -> Vec<Was> {
+        self.newest.look_at(page);
+        let mut in_page: HashMap<Nameless, usize> = HashMap::new();
+        self.paged.clear();
+        let merge = |entry: &Entry| {
+            let key = entry.nick.key();
+            let name = nameless(key, entry.timestamp.as_ref(), &entry.text);
+            let numbered = entry.id.as_ref().and_then(|id| Some((id, self.series(key, id)?)));
+            if let Some((id, (series, number))) = numbered {
+                let is_new = self.add(series, number);
+                return match id {
+                    _ if !is_new => Was::Shown,
+                    MessageId::Sent(id) => Was::New { late: self.is_late(key, id) || self.newest.overtakes(entry, id) },
+                    // The server's number of a message that may have come live, without one.
+                    MessageId::Row(_) if self.take_nameless(&name, entry) => Was::Shown,
+                    MessageId::Row(_) => {
+                        self.paged.push(name);
+                        IN_TIME
+                    }
+                };
+            }
+            let copies = in_page.entry(name).or_insert(0);
+            *copies += 1;
+            if *copies <= self.nameless.count(&name) {
+                return Was::Shown;
+            }
+            self.nameless.add(name);
+            IN_TIME
+        };
+        page.iter().map(merge).collect()
+    }
+
+    /// Whether a message without an id was shown and not yet found in a page; it is found now. One that came without
+    /// a time has the server's in the page.
+    fn take_nameless(&mut self, name: &Nameless, entry: &Entry) -> bool {
+        self.nameless.remove(name) || self.nameless.remove(&nameless(entry.nick.key(), None, &entry.text))
+    }
+}
+
+fn nameless(key: &NickKey, timestamp: Option<&Timestamp>, text: &str) -> Nameless {
+    let mut hasher = DefaultHasher::new();
+    (key, timestamp.map_or("", Timestamp::as_str), text).hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Nick, Session};
+
+    const TIME: &str = "2026-11-22T19:11:37.269207";
+
+    fn entry(id: Option<&str>, time: &str, text: &str) -> Entry {
+        Entry {
+            nick: Nick::parse("Alice").unwrap(),
+            text: text.to_owned(),
+            timestamp: Timestamp::parse(time),
+            action: false,
+            late: false,
+            id: id.map(|id| MessageId::parse(id).unwrap()),
+            pos: None,
+            received: None,
+        }
+    }
+
+    fn id(seq: u64) -> SentId {
+        SentId { session: Session::parse("k3v9x2m1q8f0").unwrap(), seq }
+    }
+
+    fn epoch(text: &str) -> Epoch {
+        Epoch::parse(text).unwrap()
+    }
+
+    fn live(seen: &mut Seen, time: &str, text: &str) {
+        assert!(hear(seen, time, text).is_some());
+    }
+
+    fn hear(seen: &mut Seen, time: &str, text: &str) -> Option<u64> {
+        seen.heard_nameless(Nick::parse("alice").unwrap().key(), Timestamp::parse(time).as_ref(), text)
+    }
+
+    #[test]
+    fn ids_count_once_per_nick() {
+        let mut seen = Seen::default();
+        let (alice, bob) = (Nick::parse("alice").unwrap(), Nick::parse("bob").unwrap());
+        assert!(seen.is_new(alice.key(), &id(1)));
+        assert!(!seen.is_new(alice.key(), &id(1)));
+        assert!(seen.is_new(bob.key(), &id(1)), "nobody can use up another's ids");
+        assert_eq!(seen.merge(&[entry(Some("k3v9x2m1q8f0-1"), TIME, "a")]), [Was::Shown]);
+        assert_eq!(seen.merge(&[entry(Some("k3v9x2m1q8f0-2"), TIME, "b")]), [IN_TIME]);
+        assert!(!seen.is_new(alice.key(), &id(2)));
+    }
+
+    #[test]
+    fn an_original_servers_pages_are_matched_as_a_multiset() {
+        let mut seen = Seen::default();
+        let page = [entry(None, TIME, "hi"), entry(None, TIME, "hi"), entry(None, TIME, "ho")];
+        assert_eq!(seen.merge(&page), [IN_TIME; 3]);
+        assert_eq!(seen.merge(&page), [Was::Shown; 3]);
+        live(&mut seen, TIME, "ho");
+        let later =
+            [entry(None, TIME, "hi"), entry(None, TIME, "ho"), entry(None, TIME, "ho"), entry(None, TIME, "ho")];
+        assert_eq!(seen.merge(&later), [Was::Shown, Was::Shown, Was::Shown, IN_TIME]);
+    }
+
+    #[test]
+    fn a_live_message_is_found_under_the_servers_number() {
+        let mut seen = Seen::default();
+        seen.pages_are_of(&epoch("aaaaaaaaaaaa"));
+        live(&mut seen, TIME, "hi");
+        let page = [entry(Some("x-1"), TIME, "hi"), entry(Some("x-2"), TIME, "hi")];
+        assert_eq!(seen.merge(&page), [Was::Shown, IN_TIME]);
+        assert_eq!(seen.merge(&page), [Was::Shown; 2]);
+        live(&mut seen, "", "timeless");
+        assert_eq!(seen.merge(&[entry(Some("x-3"), TIME, "timeless")]), [Was::Shown]);
+    }
+
+    #[test]
+    fn one_that_a_page_has_overtaken_is_not_shown_again() {
+        let mut seen = Seen::default();
+        seen.pages_are_of(&epoch("aaaaaaaaaaaa"));
+        assert_eq!(seen.merge(&[entry(Some("x-1"), TIME, "hi"), entry(Some("x-2"), TIME, "ho")]), [IN_TIME; 2]);
+        assert_eq!(hear(&mut seen, TIME, "hi"), None);
+        live(&mut seen, TIME, "hi");
+        assert_eq!(seen.merge(&[entry(Some("x-3"), TIME, "hi")]), [Was::Shown]);
+        live(&mut seen, TIME, "ho");
+    }
+
+    #[test]
+    fn one_that_was_heard_and_never_stored_hides_nothing_for_ever() {
+        let mut seen = Seen::default();
+        seen.pages_are_of(&epoch("aaaaaaaaaaaa"));
+        let number = hear(&mut seen, "", "on").unwrap();
+        seen.forget_nameless(number);
+        assert_eq!(seen.merge(&[entry(Some("x-1"), TIME, "on")]), [IN_TIME]);
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_text_does_not_grow_with_it() {
+        fn is_all_of_it<T: Copy>() -> usize {
+            size_of::<T>()
+        }
+        assert_eq!(is_all_of_it::<Nameless>(), 8);
+    }
+
+    #[test]
+    fn the_numbers_of_another_history_are_others() {
+        let mut seen = Seen::default();
+        let id = "k3v9x2m1q8f0-1";
+        for (name, fresh) in
+            [("aaaaaaaaaaaa", [IN_TIME; 2]), ("aaaaaaaaaaaa", [Was::Shown; 2]), ("bbbbbbbbbbbb", [IN_TIME, Was::Shown])]
+        {
+            seen.pages_are_of(&epoch(name));
+            assert_eq!(seen.merge(&[entry(Some("x-1"), TIME, "a"), entry(Some(id), TIME, "b")]), fresh, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_older_than_what_was_shown_is_late() {
+        let mut seen = Seen::default();
+        let alice = Nick::parse("alice").unwrap().key().clone();
+        assert!(seen.is_new(&alice, &id(5)));
+        let other = SentId { session: Session::parse("aaaaaaaaaaaa").unwrap(), seq: 1 };
+        for (id, late) in [(id(4), true), (id(5), false), (other, false), (id(6), false)] {
+            seen.is_new(&alice, &id);
+            assert_eq!(seen.is_late(&alice, &id), late, "{id}");
+        }
+    }
+
+    #[test]
+    fn of_a_page_only_that_is_late_which_comes_after_a_later_one() {
+        let mut seen = Seen::default();
+        let page = |seqs: &[u64]| -> Vec<Entry> {
+            seqs.iter().map(|seq| entry(Some(&format!("k3v9x2m1q8f0-{seq}")), TIME, "a")).collect()
+        };
+        assert_eq!(seen.merge(&page(&[1, 2, 4])), [IN_TIME; 3]);
+        assert_eq!(seen.merge(&page(&[5, 3, 6])), [IN_TIME, Was::New { late: true }, IN_TIME]);
+    }
+
+    #[test]
+    fn what_an_earlier_run_showed_is_not_new() {
+        let (alice, epoch) = (Nick::parse("alice").unwrap().key().clone(), epoch("aaaaaaaaaaaa"));
+        let shown = vec![
+            (Series::of_sent(&alice, &id(1)), [1, 3].into_iter().collect()),
+            (Series::Stored(epoch.clone()), [1].into_iter().collect()),
+        ];
+        let page =
+            ["k3v9x2m1q8f0-1", "k3v9x2m1q8f0-2", "x-1", "x-2"].map(|id| entry(Some(id), TIME, &format!("text {id}")));
+        let mut seen = Seen::default();
+        seen.recall(shown.clone());
+        seen.pages_are_of(&epoch);
+        assert_eq!(seen.merge(&page), [Was::Shown, Was::New { late: true }, Was::Shown, IN_TIME]);
+        // Under another nick only this run's own count.
+        seen.recall(Vec::new());
+        assert_eq!(seen.merge(&page), [Was::New { late: true }, Was::Shown, IN_TIME, Was::Shown]);
+        let mut direct = Seen::of_direct_messages();
+        direct.recall(shown);
+        assert!(!direct.is_new(&alice, &id(3)) && direct.is_new(&alice, &id(2)));
+    }
+
+    #[test]
+    fn how_many_come_before_it_comes_again_makes_no_difference() {
+        let mut seen = Seen::default();
+        let alice = Nick::parse("alice").unwrap().key().clone();
+        assert!(seen.is_new(&alice, &id(50_000)));
+        for seq in 1..50_000 {
+            assert!(seen.is_new(&alice, &id(seq)));
+        }
+        assert!(!seen.is_new(&alice, &id(50_000)) && !seen.is_new(&alice, &id(1)));
+    }
+}

@@ -1,0 +1,169 @@
+//! Direct messages: receipts to their senders, and what becomes of our own.
+
+use super::*;
+use crate::client::core::memo::Series;
+
+const PSST: &str =
+    r#"{"type":"private","username":"Bob","to":"alice","message":"psst","session":"aaaaaaaaaaaa","seq":7}"#;
+
+fn id(seq: u64) -> String {
+    format!("{SESSION}-{seq}")
+}
+
+fn receipt(by: &str, seq: u64) -> String {
+    format!(r#"{{"type":"receipt","username":"{by}","of":{{"username":"Alice","id":"{}"}}}}"#, id(seq))
+}
+
+/// The receipts that went out, and whether what they are about was told before.
+#[track_caller]
+fn check_receipts(stage: &mut Stage, told_first: bool, expected: &[(&str, &str, &str)]) {
+    let at = |wanted: fn(&Output) -> bool| stage.out.iter().position(wanted);
+    let told = at(|out| matches!(out, Output::Tell(News::Said(_))));
+    let remembered = at(|out| matches!(out, Output::Remember(Memo::ShownDirect { .. })));
+    let receipt = at(|out| matches!(out, Output::PublishWhenShown(_)));
+    assert_eq!(told.is_some() && told < remembered && remembered < receipt, told_first, "{:#?}", stage.out);
+    let receipts = stage.out.iter().filter_map(|out| match out {
+        Output::PublishWhenShown(publication) => {
+            let payload: serde_json::Value = serde_json::from_slice(&publication.payload).unwrap();
+            let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+            assert_eq!(payload["type"], "receipt");
+            Some((publication.topic.clone(), text(&payload["of"]["username"]), text(&payload["of"]["id"])))
+        }
+        _ => None,
+    });
+    let receipts: Vec<_> = receipts.collect();
+    let receipts = receipts.iter().map(|(a, b, c)| (a.as_str(), b.as_str(), c.as_str()));
+    assert_eq!(receipts.collect::<Vec<_>>(), expected);
+    stage.out.clear();
+}
+
+#[test]
+fn each_is_shown_once_and_confirmed_each_time() {
+    let mut stage = Stage::welcomed();
+    let expected = [("chat/private/bob/alice", "Bob", "aaaaaaaaaaaa-7")];
+    stage.arrives("chat/private/alice/bob", PSST);
+    check_receipts(&mut stage, true, &expected);
+    stage.arrives("chat/private/alice/bob", PSST);
+    check_receipts(&mut stage, false, &expected);
+    stage.arrives("chat/private/alice/server", PSST);
+    check_receipts(&mut stage, false, &expected);
+    stage.arrives("chat/private/alice/server", &PSST.replace(":7}", r#":8,"late":true}"#));
+    check_receipts(&mut stage, true, &[("chat/private/bob/alice", "Bob", "aaaaaaaaaaaa-8")]);
+    stage.arrives("chat/private/alice/bob", &PSST.replace(r#","seq":7"#, ""));
+    check_receipts(&mut stage, false, &[]);
+}
+
+#[test]
+fn who_only_sends_confirms_nothing_to_anybody() {
+    let mut stage = Stage::new(|config| config.role = Role::Sender);
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.out.clear();
+    stage.arrives("chat/private/alice/server", PSST);
+    stage.arrives("chat/private/alice/bob", PSST);
+    assert_eq!(stage.out, []);
+}
+
+#[test]
+fn what_an_earlier_run_has_shown_is_only_confirmed() {
+    let mut stage = Stage::new(|config| {
+        let (key, session) = (Nick::parse("bob").unwrap().key().clone(), Session::parse("aaaaaaaaaaaa").unwrap());
+        config.remembered.shown_direct = vec![(Series::Sent(key, session), [7].into_iter().collect())];
+    });
+    stage.arrives("chat/private/alice/server", PSST);
+    check_receipts(&mut stage, false, &[("chat/private/bob/alice", "Bob", "aaaaaaaaaaaa-7")]);
+}
+
+#[test]
+fn however_many_come_none_is_shown_twice() {
+    let mut stage = Stage::welcomed();
+    let psst = |seq: u64| PSST.replace(":7}", &format!(":{seq}}}"));
+    (1..=1_500).for_each(|seq| stage.arrives("chat/private/alice/bob", &psst(seq)));
+    stage.out.clear();
+    // What one says oneself to others is none of it.
+    for number in 1..=1_500 {
+        stage.types(&format!("/msg bob {number}"));
+        let stored = format!(r#"{{"type":"stored","session":"{SESSION}","seq":[[{number},{number}]]}}"#);
+        stage.arrives("chat/private/alice/server", &stored);
+    }
+    assert!(!stage.out.iter().any(|out| matches!(out, Output::Remember(_))));
+    stage.out.clear();
+    stage.arrives("chat/private/alice/bob", &psst(1));
+    check_receipts(&mut stage, false, &[("chat/private/bob/alice", "Bob", "aaaaaaaaaaaa-1")]);
+}
+
+#[test]
+fn a_receipt_counts_from_the_addressee_and_once() {
+    let mut stage = Stage::welcomed();
+    stage.types("/msg bob one");
+    stage.types("/msg Carl two");
+    stage.out.clear();
+    stage.arrives("chat/private/alice/carl", &receipt("carl", 1));
+    stage.arrives("chat/private/alice/carl", &receipt("bob", 1));
+    stage.arrives("chat/private/alice/bob", &receipt("bob", 9));
+    stage.arrives("chat/private/alice/bob", &receipt("bob", 1).replace("Alice", "eve"));
+    stage.check_told(&[]);
+    stage.arrives("chat/private/alice/bob", &receipt("Bob", 1));
+    stage.arrives("chat/private/alice/bob", &receipt("Bob", 1));
+    stage.check_told(&[&format!("delivered {}", id(1))]);
+    // Of an addressee that cannot say so the server does.
+    stage.arrives("chat/private/alice/server", &receipt("carl", 2));
+    stage.check_told(&[&format!("delivered {}", id(2))]);
+}
+
+#[test]
+fn who_is_away_is_told_of_once() {
+    let mut stage = Stage::welcomed();
+    let say = Command::Say {
+        text: "one".to_owned(),
+        to: crate::client::core::command::Target::Nick(Nick::parse("Bob").unwrap()),
+        action: false,
+    };
+    stage.input(Input::Command(say, Some(3.into())));
+    stage.out.clear();
+    let waiting = format!(r#"{{"type":"waiting","of":"{}","to":"Bob"}}"#, id(1));
+    stage.arrives("chat/private/alice/server", &waiting);
+    let told = stage.out.iter().find_map(|out| match out {
+        Output::Tell(News::Waiting { reference, .. }) => Some(reference.clone()),
+        _ => None,
+    });
+    assert_eq!(told, Some(Some(3.into())));
+    stage.arrives("chat/private/alice/server", &waiting);
+    stage.arrives("chat/private/alice/server", &waiting.replace("-1", "-2"));
+    stage.check_told(&[&format!("{} waits for Bob", id(1))]);
+    stage.arrives("chat/private/alice/bob", &receipt("bob", 1));
+    stage.check_told(&[&format!("delivered {}", id(1))]);
+}
+
+#[test]
+fn to_oneself() {
+    let mut stage = Stage::welcomed();
+    stage.types("/msg alice note");
+    let sent = stage.payload("chat/private/alice/alice").to_string();
+    stage.check_told(&[">note"]);
+    stage.arrives("chat/private/alice/alice", &sent);
+    check_receipts(&mut stage, false, &[("chat/private/alice/alice", "Alice", &id(1))]);
+    stage.arrives("chat/private/alice/alice", &receipt("Alice", 1));
+    stage.check_told(&[&format!("delivered {}", id(1))]);
+}
+
+#[test]
+fn what_an_earlier_run_has_not_seen_delivered_still_can_be() {
+    let private = crate::protocol::Private {
+        nick: Nick::parse("alice").unwrap(),
+        to: Nick::parse("bob").unwrap(),
+        text: "old".to_owned(),
+        timestamp: None,
+        id: Some(SentId { session: Session::parse("bbbbbbbbbbbb").unwrap(), seq: 5 }),
+        action: false,
+        late: false,
+    };
+    let kept = Kept { message: Message::Private(private), reference: Some("a".into()) };
+    let mut stage = Stage::new(|config| config.remembered.outbox = vec![kept]);
+    stage.arrives(
+        "chat/private/alice/bob",
+        r#"{"type":"receipt","username":"bob","of":{"username":"alice","id":"bbbbbbbbbbbb-5"}}"#,
+    );
+    let delivered = News::Delivered { id: MessageId::parse("bbbbbbbbbbbb-5").unwrap(), reference: Some("a".into()) };
+    assert_eq!(stage.out, [Output::Tell(delivered)]);
+}

@@ -1,0 +1,166 @@
+//! `/nick`: when another nick is taken, and what becomes of what is still to be sent.
+
+use super::*;
+use crate::client::core::command::Target;
+
+fn at_a_terminal() -> Stage {
+    let mut stage = Stage::new(|config| config.on_terminal = true);
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.out.clear();
+    stage
+}
+
+#[track_caller]
+fn last_word(stage: &mut Stage) -> Option<serde_json::Value> {
+    match stage.out.pop() {
+        Some(Output::Renamed { leave }) => leave.map(|leave| serde_json::from_slice(&leave.payload).unwrap()),
+        other => panic!("not renamed: {other:?}"),
+    }
+}
+
+#[test]
+fn with_nothing_under_way_it_is_taken_at_once() {
+    let mut stage = at_a_terminal();
+    stage.types("/nick Bob");
+    let leave = last_word(&mut stage).unwrap();
+    assert_eq!((&leave["action"], &leave["username"]), (&"leave".into(), &"Alice".into()));
+    stage.check_told(&[]);
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(News::Connected { .. }))));
+    assert_eq!(stage.payload("chat/presence/bob")["action"], "join");
+    stage.check_told(&[]);
+    stage.arrives("chat/private/bob/server", WELCOME);
+    stage.check_told(&["you are Bob now"]);
+    stage.types("/nick Bob");
+    stage.check_told(&["you are Bob already"]);
+    // In another spelling it is the same person, who does not leave.
+    stage.types("/nick BOB");
+    assert_eq!(last_word(&mut stage), None);
+}
+
+#[test]
+fn what_is_under_way_is_waited_for() {
+    let mut stage = at_a_terminal();
+    stage.types("one");
+    stage.types("/nick bob");
+    stage.types("two");
+    stage.check_published(&["chat/messages"]);
+    let stored = format!(r#"{{"type":"stored","session":"{SESSION}","seq":[[1,1]]}}"#);
+    stage.arrives("chat/private/alice/server", &stored);
+    last_word(&mut stage);
+    stage.out.clear();
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.arrives("chat/private/bob/server", WELCOME);
+    let two = stage.payload("chat/messages");
+    assert_eq!((&two["username"], &two["message"], &two["seq"]), (&"bob".into(), &"two".into(), &2.into()));
+}
+
+#[test]
+fn but_not_for_ever() {
+    let mut stage = at_a_terminal();
+    stage.types("one");
+    // The broker has it, and the server says nothing of it for so long that it would go again.
+    stage.input(Input::Published(1));
+    stage.after(1_000);
+    stage.types("/nick bob");
+    stage.check_told(&[">one", "you will be bob once what you said as Alice is stored, or in 5 s"]);
+    stage.after(4_900);
+    assert!(!stage.out.iter().any(|out| matches!(out, Output::Renamed { .. })));
+    stage.out.clear();
+    stage.after(100);
+    last_word(&mut stage);
+    stage.check_told(&["1 message not confirmed as Alice: sent again as bob"]);
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.arrives("chat/private/bob/server", WELCOME);
+    assert_eq!(stage.payload("chat/messages/bob")["seq"], 1);
+}
+
+#[test]
+fn a_connection_that_breaks_ends_the_wait() {
+    let mut stage = at_a_terminal();
+    stage.types("one");
+    stage.types("/nick bob");
+    stage.out.clear();
+    stage.input(Input::Lost { reason: "x".to_owned() });
+    assert_eq!(last_word(&mut stage), None, "there is nobody to tell");
+    stage.check_told(&[
+        "1 message not confirmed as Alice: sent again as bob",
+        "you will be bob as soon as there is a connection",
+    ]);
+}
+
+#[test]
+fn whoever_takes_it_back_meanwhile_stays() {
+    let mut stage = at_a_terminal();
+    for line in ["one", "/nick bob", "two", "/nick Alice"] {
+        stage.types(line);
+    }
+    stage.check_told(&[">one", ">two", "you stay Alice"]);
+    stage.after(5_000);
+    assert!(!stage.out.iter().any(|out| matches!(out, Output::Renamed { .. })));
+    stage.out.clear();
+    stage.types("three");
+    assert_eq!(stage.payload("chat/messages")["username"], "Alice");
+}
+
+#[test]
+fn what_waits_for_somebody_is_told_anew() {
+    let mut stage = at_a_terminal();
+    stage.arrives("chat/messages", r#"{"type":"chat","username":"carl","message":"hi","timestamp":"x"}"#);
+    let waits = |seq: u64| format!(r#"{{"type":"waiting","of":"{SESSION}-{seq}","to":"carl"}}"#);
+    let stored = |seq: u64| format!(r#"{{"type":"stored","session":"{SESSION}","seq":[[{seq},{seq}]]}}"#);
+    for (seq, nick, next) in [(1, "alice", "/nick bob"), (2, "bob", "/nick alice")] {
+        stage.types("/msg carl psst");
+        stage.out.clear();
+        stage.arrives(&format!("chat/private/{nick}/server"), &stored(seq));
+        stage.arrives(&format!("chat/private/{nick}/server"), &waits(seq));
+        stage.check_told(&[&format!("{SESSION}-{seq} waits for carl")]);
+        stage.types(next);
+        stage.arrives("chat/server", ONLINE);
+        stage.connect(1);
+        stage.arrives("chat/private/bob/server", WELCOME);
+    }
+}
+
+#[test]
+fn who_is_ignored_does_not_depend_on_it() {
+    let eve = || Remembered { ignored: vec![Nick::parse("eve").unwrap()], ..Remembered::default() };
+    let mut stage = Stage::new(|config| (config.on_terminal, config.remembered) = (true, eve()));
+    stage.types("/nick bob");
+    stage.types("/unignore eve");
+    // Read before that was written.
+    stage.conversation.recall(eve());
+    stage.out.clear();
+    stage.types("/ignore");
+    stage.check_told(&["nobody is ignored"]);
+}
+
+#[test]
+fn a_nick_in_use_is_a_question_that_the_old_one_answers_too() {
+    let mut stage = at_a_terminal();
+    stage.types("/nick bob");
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.out.clear();
+    let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#);
+    stage.arrives("chat/private/bob/server", &refusal);
+    stage.check_told(&["the nick bob is in use: which other one will you take? (the one you had is free)"]);
+    assert_eq!(stage.conversation.prompt(), "another nick: ");
+    stage.input(Input::Command(Command::Say { text: "pasted".to_owned(), to: Target::Here, action: false }, None));
+    stage.check_told(&["type a nick first, or /quit"]);
+    stage.types("");
+    stage.check_told(&[]);
+    stage.types("/nick Alice");
+    last_word(&mut stage);
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.check_told(&["you are Alice now"]);
+    stage.types("/quit");
+    assert!(stage.out.contains(&Output::Quit));
+}

@@ -1,0 +1,179 @@
+//! What the user wants: lines typed, and commands.
+
+use super::requests::Question;
+use super::seen::Seen;
+use super::{Conversation, Output, Role};
+use crate::client::core::command::{self, Command, Target};
+use crate::client::core::memo::{Memo, Series};
+use crate::client::core::news::{News, Place, Said};
+use crate::client::core::outbox::{Kept, Message};
+use crate::now::Now;
+use crate::protocol::limits::TEXT_CHARS;
+use crate::protocol::{Chat, MessageId, Nick, Private, RequestKind, RoomName, Timestamp, text};
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// What a tab is sent as: a control character would be taken out.
+const TAB: &str = "    ";
+
+impl Conversation {
+    pub(super) fn typed(&mut self, now: Now, line: &str) {
+        if self.choosing_nick && !line.starts_with('/') {
+            return self.choose_nick(line.trim());
+        }
+        match command::parse(line) {
+            Ok(Command::Say { text, .. }) if text.trim().is_empty() => {}
+            Ok(command) => self.command(now, command, None),
+            Err(error) => self.error(error.to_string(), None),
+        }
+    }
+
+    pub(super) fn command(&mut self, now: Now, command: Command, reference: Option<Value>) {
+        match command {
+            Command::Nick(nick) if self.choosing_nick => self.choose(nick),
+            // A text that was pasted, too: it would be sent under a nick that is not known yet.
+            command if self.choosing_nick && !works_without_a_nick(&command) => {
+                self.error("type a nick first, or /quit", reference);
+            }
+            Command::Say { text, to, action } => self.say(now, &text, to, action, reference),
+            // The line editor names who is answered, if somebody had written. Whoever has written since is not meant.
+            Command::Reply(_) => self.error("not sent: nobody to reply to; use /msg NICK TEXT", reference),
+            Command::Users => self.ask(now, Question::of(RequestKind::Users), reference),
+            Command::Rooms => self.ask_rooms(now, reference),
+            Command::Ping => self.ask(now, Question::of(RequestKind::Ping), reference),
+            Command::Nick(nick) => self.take_nick(now, nick),
+            Command::Ignore(Some(nick)) => self.ignore(nick),
+            Command::Ignore(None) => self.list_ignored(),
+            Command::Unignore(nick) => self.unignore(&nick),
+            Command::Quiet => self.toggle_quiet(),
+            Command::History(page) => self.ask_page(now, page, reference),
+            Command::Search(search) => self.ask_search(now, search, reference),
+            Command::Join(room) => self.join_room(now, room, reference),
+            Command::Part(room) => self.part(now, room, reference),
+            Command::Room(room) if self.is_in(&room) => self.talk_in(room),
+            Command::Room(room) => self.join_room(now, room, reference),
+            Command::Status => self.status(now),
+            Command::Help(None) => command::help().into_iter().for_each(|line| self.answer(line)),
+            Command::Help(Some(name)) => command::help_on(name).into_iter().for_each(|line| self.answer(line)),
+            Command::Clear => self.out.push(Output::Clear),
+            Command::Quit => self.out.push(Output::Quit),
+        }
+    }
+
+    fn say(&mut self, now: Now, typed: &str, to: Target, action: bool, reference: Option<Value>) {
+        let typed = typed.replace('\t', TAB);
+        let text = text::clean(&typed).into_owned();
+        if text.trim().is_empty() {
+            return self.error("there is nothing to send", reference);
+        }
+        if !text::fits(&text) {
+            return self.error(format!("not sent: a message has at most {TEXT_CHARS} characters"), reference);
+        }
+        let timestamp = Timestamp::new(now.wall);
+        let (message, place) = match self.place(to) {
+            Ok(Place::Room(room)) => (self.chat(&text, &timestamp, room.clone(), action), Place::Room(room)),
+            Ok(Place::Direct(to)) => (self.private(&text, &timestamp, to.clone(), action), Place::Direct(to)),
+            Err(room) => return self.error(format!("not sent: you are not in #{room}; join it first"), reference),
+        };
+        let Ok(id) = self.outbox.push(now.instant, message, reference.clone()) else {
+            let waiting = self.outbox.len();
+            return self.error(format!("not sent: {waiting} messages wait to be stored already"), reference);
+        };
+        if let Place::Direct(to) = &place {
+            self.undelivered.sent(id.clone(), to.key().clone(), reference.clone());
+        }
+        if self.config.keeps_outbox
+            && let Some(message) = self.outbox.messages().next_back().cloned()
+        {
+            self.out.push(Output::Queued(Kept { message, reference: reference.clone() }));
+        }
+        if let Place::Direct(to) = &place {
+            self.doubt(to);
+        }
+        // On its way first: what is shown to its own sender takes nobody's time.
+        self.flush(now);
+        if self.config.role == Role::Member {
+            let said = Said::live(now.wall, self.nick.clone(), place, text, Some(timestamp));
+            self.tell(News::Said(Said { id: Some(MessageId::Sent(id)), action, own: true, reference, ..said }));
+            let last = self.outbox.messages().next_back().cloned();
+            last.iter().for_each(|last| self.shown_to_oneself(now, last));
+        }
+    }
+
+    /// A message of ours was shown when it was typed: what the broker or a page brings of it is not.
+    pub(super) fn shown_to_oneself(&mut self, now: Now, message: &Message) {
+        let Some(id) = message.id().filter(|_| self.config.role == Role::Member) else { return };
+        mark_shown(&mut self.seen, &mut self.seen_direct, message);
+        let key = self.nick.key().clone();
+        match message {
+            Message::Chat(chat) => {
+                let at = chat.timestamp.as_ref().and_then(Timestamp::at);
+                self.seen.entry(chat.room.clone()).or_default().said(now.instant, &key, id, at);
+                self.shown(&chat.room, &key, MessageId::Sent(id.clone()));
+            }
+            Message::Private(private) if *private.to.key() == key => {
+                self.remember(Memo::ShownDirect { series: Series::of_sent(&key, id), number: id.seq });
+            }
+            // Nobody sends it to us.
+            Message::Private(_) => {}
+        }
+    }
+
+    /// What waits in the outbox was shown when it was typed.
+    pub(super) fn mark_outbox_shown(&mut self) {
+        for message in self.outbox.messages() {
+            mark_shown(&mut self.seen, &mut self.seen_direct, message);
+        }
+    }
+
+    /// `Err`: a room that we are not in. A sender is in none and may speak in any.
+    fn place(&self, to: Target) -> Result<Place, RoomName> {
+        match to {
+            Target::Here => Ok(Place::Room(self.here.clone())),
+            Target::Nick(nick) => Ok(Place::Direct(nick)),
+            Target::Room(room) if self.config.role == Role::Sender || self.is_in(&room) => Ok(Place::Room(room)),
+            Target::Room(room) => Err(room),
+        }
+    }
+
+    fn chat(&self, text: &str, timestamp: &Timestamp, room: RoomName, action: bool) -> Message {
+        Message::Chat(Chat {
+            nick: self.nick.clone(),
+            text: text.to_owned(),
+            timestamp: Some(timestamp.clone()),
+            id: None,
+            room,
+            action,
+            late: false,
+        })
+    }
+
+    fn private(&self, text: &str, timestamp: &Timestamp, to: Nick, action: bool) -> Message {
+        Message::Private(Private {
+            nick: self.nick.clone(),
+            to,
+            text: text.to_owned(),
+            timestamp: Some(timestamp.clone()),
+            id: None,
+            action,
+            late: false,
+        })
+    }
+}
+
+/// Notes that a message of ours was shown.
+fn mark_shown(rooms: &mut HashMap<RoomName, Seen>, direct: &mut Seen, message: &Message) {
+    let (seen, nick, id) = match message {
+        Message::Chat(chat) => (rooms.entry(chat.room.clone()).or_default(), &chat.nick, &chat.id),
+        Message::Private(private) if private.to.key() == private.nick.key() => (direct, &private.nick, &private.id),
+        // It comes to somebody else.
+        Message::Private(_) => return,
+    };
+    if let Some(id) = id {
+        seen.is_new(nick.key(), id);
+    }
+}
+
+fn works_without_a_nick(command: &Command) -> bool {
+    matches!(command, Command::Quit | Command::Help(_) | Command::Status | Command::Clear)
+}

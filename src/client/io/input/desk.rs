@@ -1,0 +1,153 @@
+//! What the line editor's keys and its drawing share.
+
+use super::gate::Gate;
+use crate::client::core::command::Names;
+use crate::client::ui::layout::Drawn;
+use crate::client::ui::typing::Typed;
+use crate::client::ui::typing::{Act, Key, Typing};
+use crate::protocol::Nick;
+use crate::terminal;
+use crossbeam_channel::Receiver;
+use std::sync::{Mutex, MutexGuard};
+
+/// All of it is the input thread's, but the gate.
+pub struct Desk {
+    names: Receiver<Names>,
+    /// Who wrote the direct messages that are on the screen.
+    correspondents: Receiver<Nick>,
+    pub gate: Gate,
+    work: Mutex<Work>,
+}
+
+#[derive(Default)]
+pub struct Work {
+    pub typing: Typing,
+    pub prompt: String,
+    /// Prompt, line and hint as they are on the screen.
+    pub shown: String,
+    /// The line as it was drawn last.
+    pub line: String,
+    pub drawn: Option<Drawn>,
+    /// What the completion is to put in the place of the line, and where its cursor goes.
+    pub put: Option<(String, usize)>,
+    /// What the line has become.
+    accepted: Option<Typed>,
+    /// It is drawn for the last time.
+    pub is_last: bool,
+}
+
+impl Desk {
+    pub fn new(names: Receiver<Names>, correspondents: Receiver<Nick>) -> Desk {
+        Desk { names, correspondents, gate: Gate::default(), work: Mutex::default() }
+    }
+
+    pub fn press(&self, key: Key, line: &str, cursor: usize) -> Act {
+        terminal::wait_if_over();
+        let mut work = self.work();
+        if matches!(key, Key::Tab | Key::BackTab)
+            && let Some(names) = self.names.try_iter().last()
+        {
+            work.typing.knows(names);
+        }
+        if let Some(correspondent) = self.correspondents.try_iter().last() {
+            work.typing.is_written_to_by(correspondent);
+        }
+        let Work { typing, prompt, .. } = &mut *work;
+        typing.press(key, line, cursor, |line| {
+            let (columns, rows) = terminal::size();
+            Drawn::new(format!("{prompt}{line}"), "", columns).end.row >= rows / 2
+        })
+    }
+
+    /// Prints a text above the line, which is where it was afterwards: the editor notices nothing.
+    pub fn print_around(&self, text: &str) {
+        let work = self.work();
+        let (shown, Drawn { cursor, end, .. }) = match &work.drawn {
+            Some(drawn) => (&*work.shown, drawn.clone()),
+            None => ("", Drawn::new(String::new(), "", terminal::columns())),
+        };
+        let up = |rows: usize| if rows > 0 { format!("\x1b[{rows}A") } else { String::new() };
+        let right = if cursor.column > 0 { format!("\x1b[{}C", cursor.column) } else { String::new() };
+        // Behind a row that is full the cursor goes on to the next only with what comes there.
+        let next = if end.row > 0 && end.column == 0 && !shown.ends_with('\n') { "\n" } else { "" };
+        let (clear, back) = (up(cursor.row), up(end.row - cursor.row));
+        terminal::write(&format!("{clear}\r\x1b[J{text}{shown}{next}{back}\r{right}"));
+    }
+
+    pub fn put(&self, line: String, cursor: usize) {
+        self.work().put = Some((line, cursor));
+    }
+
+    pub fn accept(&self, typed: Typed) {
+        self.work().accepted = Some(typed);
+    }
+
+    /// The shell has printed below the line, which is gone: makes room for what the editor clears before it draws.
+    pub fn is_back_from_the_shell(&self) {
+        let mut work = self.work();
+        if let Some(drawn) = &mut work.drawn {
+            make_room(drawn);
+            let columns = terminal::columns();
+            if std::mem::replace(&mut drawn.columns, columns) != columns {
+                // The editor learns of it at once, too.
+                // SAFETY: it takes a plain number.
+                unsafe { libc::raise(libc::SIGWINCH) };
+            }
+        }
+    }
+
+    pub fn begin(&self, prompt: &str) {
+        let mut work = self.work();
+        let mut typing = std::mem::take(&mut work.typing);
+        typing.begin();
+        *work = Work { typing, prompt: prompt.to_owned(), ..Work::default() };
+    }
+
+    /// The same line is read on, where it was; this is what it was.
+    pub fn goes_on(&self) -> String {
+        let mut work = self.work();
+        if let Some(drawn) = work.drawn.take() {
+            // The editor has ended it with a line break.
+            terminal::write(&format!("\x1b[{}A\r\x1b[J", drawn.cursor.row + 1));
+        }
+        work.line.clone()
+    }
+
+    pub fn accepted(&self) -> Option<Typed> {
+        self.work().accepted.take()
+    }
+
+    /// Where the terminal has wrapped the line anew, which the editor does not know: takes the line away, and leads the
+    /// cursor to where the editor thinks it is.
+    pub fn look_at_the_size(&self) {
+        let mut work = self.work();
+        let columns = terminal::columns();
+        let Some(drawn) = work.drawn.take().filter(|drawn| drawn.columns != columns && wraps_anew()) else { return };
+        match drawn.rows_above(columns) {
+            0 => terminal::write("\r\x1b[J"),
+            rows => terminal::write(&format!("\x1b[{rows}A\r\x1b[J")),
+        }
+        make_room(&drawn);
+    }
+
+    /// Nothing that is done under the lock panics.
+    pub fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// From the first row of a line that is gone to where the editor has left the cursor, with all its rows there.
+fn make_room(drawn: &Drawn) {
+    let (rows, up) = (drawn.end.row, drawn.end.row.saturating_sub(drawn.cursor.row));
+    if rows > 0 {
+        terminal::write(&"\n".repeat(rows));
+    }
+    if up > 0 {
+        terminal::write(&format!("\x1b[{up}A"));
+    }
+}
+
+/// Most terminals do; these say that they are others.
+fn wraps_anew() -> bool {
+    std::env::var_os("XTERM_VERSION").is_none() && std::env::var_os("TERM").is_none_or(|term| term != "linux")
+}

@@ -1,0 +1,285 @@
+//! The client's files: the memory of what was shown, which all runs of a user share, and the `--outbox` of one run.
+//! All SQL of the client is here; the "memory" thread (`keeper`) owns the memory, the shell the outbox.
+//!
+//! Both are SQLite databases in WAL mode with `synchronous=NORMAL`: what is committed survives the death of the process,
+//! and after a power cut the last moments may be missing, which then are shown, or sent, again.
+
+mod ignored;
+mod outbox_file;
+mod shown;
+#[cfg(test)]
+mod tests;
+mod typed;
+
+pub use outbox_file::OutboxFile;
+
+use crate::client::core::memo::{Memo, Remembered, Series};
+use crate::protocol::{Cursor, Epoch, NickKey, RoomName};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+/// Says to whom a file belongs (`PRAGMA application_id`): "mqcm".
+const APPLICATION_ID: i32 = 0x6d71_636d;
+/// How long another run may hold the file before this one goes on without it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const SCHEMA: &str = "
+    CREATE TABLE places (
+        id INTEGER PRIMARY KEY,
+        broker TEXT NOT NULL,
+        root TEXT NOT NULL,
+        server_seen INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (broker, root)
+    );
+    CREATE TABLE people (
+        id INTEGER PRIMARY KEY,
+        place INTEGER NOT NULL REFERENCES places (id),
+        key TEXT NOT NULL,
+        UNIQUE (place, key)
+    );
+    CREATE TABLE cursors (
+        person INTEGER NOT NULL REFERENCES people (id),
+        room TEXT NOT NULL,
+        epoch TEXT NOT NULL,
+        pos INTEGER NOT NULL,
+        PRIMARY KEY (person, room)
+    ) WITHOUT ROWID;
+";
+
+/// What each version added: a file of an earlier one gets the rest when it is opened.
+const STEPS: &[Step] = &[&[SCHEMA, shown::SCHEMA], &[ignored::SCHEMA], &[typed::SCHEMA]];
+
+/// The statements that lead from one version of a file (`PRAGMA user_version`) to the next.
+type Step = &'static [&'static str];
+
+/// Why a file cannot be used. `Display` is for a line that names the file before it.
+#[derive(Debug)]
+pub enum Error {
+    Sql(rusqlite::Error),
+    Io(io::Error),
+    /// Another program's file, or one of another version of this one.
+    Foreign(String),
+    /// Another run has it.
+    InUse,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Sql(error) => match error.sqlite_error_code() {
+                // Its own words name the path once more.
+                Some(rusqlite::ErrorCode::CannotOpen) => f.write_str("it cannot be opened or made"),
+                Some(rusqlite::ErrorCode::NotADatabase) => f.write_str("it is not a database"),
+                Some(rusqlite::ErrorCode::DatabaseCorrupt) => f.write_str("it is damaged"),
+                _ => error.fmt(f),
+            },
+            Error::Io(error) => error.fmt(f),
+            Error::Foreign(what) => f.write_str(what),
+            Error::InUse => f.write_str("another run uses it"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Error {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => Error::InUse,
+            _ => Error::Sql(error),
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Error {
+        Error::Io(error)
+    }
+}
+
+/// Which chat it is, and as whom one is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The broker's address.
+    pub broker: String,
+    pub root: String,
+    pub key: NickKey,
+}
+
+/// What one user of one chat has seen. Several processes may have the same open.
+pub struct Memory {
+    sql: Connection,
+    chat: Place,
+    place: i64,
+    person: i64,
+    /// Messages added since it was looked for what is too much, by room.
+    added: HashMap<String, usize>,
+}
+
+impl Memory {
+    /// Opens the file, and makes it and its folder where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be read or written, is damaged, or is not this program's.
+    pub fn open(path: &Path, chat: Place) -> Result<Memory, Error> {
+        if let Some(folder) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let mut sql = open(path)?;
+        sql.busy_timeout(PATIENCE)?;
+        prepare(&mut sql, APPLICATION_ID, STEPS)?;
+        let mut memory = Memory { sql, place: 0, person: 0, chat, added: HashMap::new() };
+        memory.enter()?;
+        Ok(memory)
+    }
+
+    /// From now on it is about this person.
+    pub fn be(&mut self, key: NickKey) -> Result<(), Error> {
+        self.chat.key = key;
+        self.added.clear();
+        self.enter()
+    }
+
+    fn enter(&mut self) -> Result<(), Error> {
+        let Place { broker, root, key } = &self.chat;
+        let transaction = self.sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("INSERT OR IGNORE INTO places (broker, root) VALUES (?1, ?2)", [broker, root])?;
+        let select = "SELECT id FROM places WHERE broker = ?1 AND root = ?2";
+        self.place = transaction.query_row(select, [broker, root], |row| row.get(0))?;
+        let person = params![self.place, key.as_str()];
+        transaction.execute("INSERT OR IGNORE INTO people (place, key) VALUES (?1, ?2)", person)?;
+        let select = "SELECT id FROM people WHERE place = ?1 AND key = ?2";
+        self.person = transaction.query_row(select, params![self.place, key.as_str()], |row| row.get(0))?;
+        // Many short runs leave no more than a long one.
+        shown::trim_all(&transaction, self.person)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Whether a chat server was there in any run, under any nick.
+    pub fn server_seen(&self) -> Result<bool, Error> {
+        let select = "SELECT server_seen FROM places WHERE id = ?1";
+        Ok(self.sql.query_row(select, [self.place], |row| row.get(0)).optional()?.unwrap_or(false))
+    }
+
+    /// Everything that earlier runs left; what cannot be read any more is left out.
+    pub fn recall(&self) -> Result<Remembered, Error> {
+        let mut remembered = Remembered {
+            server_seen: self.server_seen()?,
+            ignored: ignored::recall(&self.sql, self.place)?,
+            typed: typed::recall(&self.sql, self.person)?,
+            ..Remembered::default()
+        };
+        let mut statement = self.sql.prepare("SELECT room, epoch, pos FROM cursors WHERE person = ?1")?;
+        let mut rows = statement.query([self.person])?;
+        while let Some(row) = rows.next()? {
+            let (room, epoch, pos): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            if let (Ok(room), Some(epoch)) = (RoomName::parse(&room), Epoch::parse(&epoch)) {
+                remembered.cursors.insert(room, Cursor { epoch, pos: pos.max(0) as u64 });
+            }
+        }
+        for (room, shown) in shown::recall(&self.sql, self.person)? {
+            match RoomName::parse(&room) {
+                _ if room == shown::DIRECT => remembered.shown_direct = shown,
+                Ok(room) => drop(remembered.shown.insert(room, shown)),
+                Err(_) => {}
+            }
+        }
+        Ok(remembered)
+    }
+
+    /// Commits these, all or none.
+    pub fn keep(&mut self, memos: &[Memo]) -> Result<(), Error> {
+        let transaction = self.sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut shown: Vec<(&str, &Series, Vec<u64>)> = Vec::new();
+        let mut at: HashMap<(&str, &Series), usize> = HashMap::new();
+        for memo in memos {
+            let (room, series, number) = match memo {
+                Memo::Cursor { room, cursor } => {
+                    let insert = "INSERT OR REPLACE INTO cursors (person, room, epoch, pos) VALUES (?1, ?2, ?3, ?4)";
+                    let epoch = cursor.epoch.as_str();
+                    let row = params![self.person, room.as_str(), epoch, cursor.pos as i64];
+                    transaction.prepare_cached(insert)?.execute(row)?;
+                    continue;
+                }
+                Memo::ServerSeen => {
+                    transaction.execute("UPDATE places SET server_seen = 1 WHERE id = ?1", [self.place])?;
+                    continue;
+                }
+                Memo::Ignored(nick) => {
+                    ignored::add(&transaction, self.place, nick)?;
+                    continue;
+                }
+                Memo::Unignored(key) => {
+                    ignored::remove(&transaction, self.place, key)?;
+                    continue;
+                }
+                Memo::Typed(line) => {
+                    typed::add(&transaction, self.person, line)?;
+                    continue;
+                }
+                Memo::Shown { room, series, number } => (room.as_str(), series, *number),
+                Memo::ShownDirect { series, number } => (shown::DIRECT, series, *number),
+            };
+            let at = *at.entry((room, series)).or_insert_with(|| {
+                shown.push((room, series, Vec::new()));
+                shown.len() - 1
+            });
+            shown[at].2.push(number);
+        }
+        for (room, series, numbers) in shown {
+            shown::add(&transaction, self.person, room, series, &numbers)?;
+            let added = self.added.entry(room.to_owned()).or_default();
+            *added += numbers.len();
+            if *added > shown::SLACK {
+                shown::trim(&transaction, self.person, room)?;
+                *added = 0;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+/// Opens a database that only its user may read.
+fn open(path: &Path) -> Result<Connection, Error> {
+    // What is made here is SQLite's from the next line on; it gives its other files the same mode.
+    drop(OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?);
+    Ok(Connection::open(path)?)
+}
+
+/// Makes an empty database one of this kind, brings one of an earlier version up to date, and refuses all others.
+fn prepare(sql: &mut Connection, application_id: i32, steps: &[Step]) -> Result<(), Error> {
+    match sql.pragma_update(None, "journal_mode", "WAL").map_err(Error::from) {
+        // Another run is about to do the same.
+        Ok(()) | Err(Error::InUse) => {}
+        Err(error) => return Err(error),
+    }
+    sql.pragma_update(None, "synchronous", "NORMAL")?;
+    let transaction = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let is_empty = transaction.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get::<_, bool>(0))?;
+    let (id, found) = (pragma("application_id")?, pragma("user_version")?);
+    let known = steps.len();
+    let missing = match usize::try_from(found).ok().and_then(|found| steps.get(found..)) {
+        Some(missing) if id == application_id && found > 0 => missing,
+        Some(missing) if id == 0 && found == 0 && is_empty => missing,
+        _ if id == application_id => {
+            return Err(Error::Foreign(format!("it has version {found}, this program knows {known}")));
+        }
+        _ => return Err(Error::Foreign("it is another program's database".to_owned())),
+    };
+    if !missing.is_empty() {
+        missing.iter().copied().flatten().try_for_each(|statements| transaction.execute_batch(statements))?;
+        transaction.pragma_update(None, "application_id", application_id)?;
+        transaction.pragma_update(None, "user_version", known as i32)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

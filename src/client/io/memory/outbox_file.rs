@@ -1,0 +1,136 @@
+//! `--outbox FILE`: a copy of what the outbox holds, so that it outlives the client. One run has it at a time; it belongs to
+//! one nick in one chat.
+
+use super::{Error, Place, open, prepare};
+use crate::client::core::outbox::{Kept, Message};
+use crate::protocol::{Nick, RoomName, SentId};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use std::path::Path;
+use std::time::Duration;
+
+/// Says to whom a file belongs (`PRAGMA application_id`): "mqco".
+const APPLICATION_ID: i32 = 0x6d71_636f;
+/// How long one waits for a run that is just ending.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+const SCHEMA: &str = "
+    CREATE TABLE owner (broker TEXT NOT NULL, root TEXT NOT NULL, key TEXT NOT NULL);
+    CREATE TABLE messages (
+        number INTEGER PRIMARY KEY,
+        session TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        room TEXT,
+        payload BLOB NOT NULL,
+        reference TEXT,
+        UNIQUE (session, seq)
+    );
+";
+
+pub struct OutboxFile {
+    sql: Connection,
+}
+
+impl OutboxFile {
+    /// Opens the file, makes it where there is none, and holds it until it is dropped or the process ends.
+    ///
+    /// # Errors
+    /// Where it cannot be read or written, is damaged, is not this program's, not this owner's, or in use.
+    pub fn open(path: &Path, owner: &Place) -> Result<OutboxFile, Error> {
+        let mut sql = open(path)?;
+        sql.busy_timeout(PATIENCE)?;
+        // The locks that SQLite takes it keeps from now on; the system lets them go with the process.
+        sql.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        prepare(&mut sql, APPLICATION_ID, &[&[SCHEMA]])?;
+        // In WAL mode that lock is taken by whoever writes.
+        let transaction = sql.transaction()?;
+        belong(&transaction, owner)?;
+        transaction.commit()?;
+        Ok(OutboxFile { sql })
+    }
+
+    /// What is in it, in the order in which it was taken; what cannot be read any more is left out.
+    pub fn messages(&self) -> Result<Vec<Kept>, Error> {
+        let mut statement = self.sql.prepare("SELECT room, payload, reference FROM messages ORDER BY number")?;
+        let mut rows = statement.query([])?;
+        let mut messages = Vec::new();
+        while let Some(row) = rows.next()? {
+            let room = row.get::<_, Option<String>>(0)?.map(|room| RoomName::parse(&room)).transpose();
+            let reference: Option<String> = row.get(2)?;
+            let Ok(room) = room else { continue };
+            if let Ok(Some(message)) = Message::parse(&row.get::<_, Vec<u8>>(1)?, room)
+                && message.id().is_some()
+            {
+                let reference = reference.and_then(|text| serde_json::from_str(&text).ok());
+                messages.push(Kept { message, reference });
+            }
+        }
+        Ok(messages)
+    }
+
+    /// Takes a message in; when it returns, it outlives this process.
+    pub fn add(&mut self, kept: &Kept) -> Result<(), Error> {
+        let Some(id) = kept.message.id() else { return Ok(()) };
+        let mut insert = self.sql.prepare_cached(
+            "INSERT OR REPLACE INTO messages (session, seq, room, payload, reference) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        insert.execute(params![
+            id.session.as_str(),
+            id.seq as i64,
+            kept.message.room().map(RoomName::as_str),
+            kept.message.to_json(),
+            kept.reference.as_ref().map(ToString::to_string),
+        ])?;
+        Ok(())
+    }
+
+    /// It and all that is in it is this nick's from now on, in the same chat.
+    pub fn be(&mut self, nick: &Nick) -> Result<(), Error> {
+        let kept = self.messages()?;
+        let transaction = self.sql.transaction()?;
+        transaction.execute("UPDATE owner SET key = ?1", [nick.key().as_str()])?;
+        for Kept { mut message, .. } in kept {
+            message.set_nick(nick);
+            let Some(id) = message.id() else { continue };
+            let mut update =
+                transaction.prepare_cached("UPDATE messages SET payload = ?3 WHERE session = ?1 AND seq = ?2")?;
+            update.execute(params![id.session.as_str(), id.seq as i64, message.to_json()])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Takes out what is settled.
+    pub fn remove(&mut self, ids: &[SentId]) -> Result<(), Error> {
+        let transaction = self.sql.transaction()?;
+        for id in ids {
+            let mut delete = transaction.prepare_cached("DELETE FROM messages WHERE session = ?1 AND seq = ?2")?;
+            delete.execute(params![id.session.as_str(), id.seq as i64])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+/// A new file becomes this owner's; another's is refused.
+fn belong(transaction: &Transaction, owner: &Place) -> Result<(), Error> {
+    let Place { broker, root, key } = owner;
+    let select = "SELECT broker, root, key FROM owner";
+    let row = transaction.query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let found: Option<(String, String, String)> = row.optional()?;
+    match found {
+        None => {
+            let insert = "INSERT INTO owner (broker, root, key) VALUES (?1, ?2, ?3)";
+            transaction.execute(insert, params![broker, root, key.as_str()])?;
+        }
+        Some(found) if found == (broker.clone(), root.clone(), key.as_str().to_owned()) => {
+            // A write all the same: it takes the lock.
+            transaction.execute("UPDATE owner SET broker = broker", [])?;
+        }
+        Some((broker, root, nick)) => {
+            return Err(Error::Foreign(format!(
+                "it belongs to {nick} at {broker} with the topic root {root}; give each its own file"
+            )));
+        }
+    }
+    Ok(())
+}

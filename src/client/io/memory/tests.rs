@@ -1,0 +1,331 @@
+//! Both files on a disk: what comes back, what is refused, and what several processes do to each other.
+
+use super::shown::{SERIES, SLACK};
+use super::*;
+use crate::client::core::memo::Shown;
+use crate::client::core::outbox::{Kept, Message};
+use crate::protocol::{Chat, Nick, Ranges, SentId, Session};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const SESSION: &str = "k3v9x2m1q8f0";
+
+impl Memory {
+    /// Makes what others do fail, until it is called the other way round.
+    pub fn hide(&self, table: &str, name: &str) {
+        self.sql.execute_batch(&format!("ALTER TABLE {table} RENAME TO {name}")).unwrap();
+    }
+}
+
+/// A folder of its own, removed with the value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("mqttchat-memory-{}-{number}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("state").join("client.state")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn chat(nick: &str) -> Place {
+    let key = NickKey::parse(nick).unwrap();
+    Place { broker: "localhost:1883".to_owned(), root: "chat".to_owned(), key }
+}
+
+fn room(name: &str) -> RoomName {
+    RoomName::parse(name).unwrap()
+}
+
+fn bob() -> Series {
+    Series::Sent(NickKey::parse("bob").unwrap(), Session::parse(SESSION).unwrap())
+}
+
+fn shown(name: &str, number: u64) -> Memo {
+    Memo::Shown { room: room(name), series: bob(), number }
+}
+
+/// Of another run with each number.
+fn of_runs(numbers: std::ops::Range<usize>) -> Vec<Memo> {
+    let session = |number| Session::parse(&format!("{number:012}")).unwrap();
+    let series = |number| Series::Sent(NickKey::parse("bob").unwrap(), session(number));
+    numbers.map(|number| Memo::Shown { room: room("lobby"), series: series(number), number: 1 }).collect()
+}
+
+fn cursor(name: &str, pos: u64) -> Memo {
+    Memo::Cursor { room: room(name), cursor: Cursor { epoch: Epoch::parse("rkrxc5f0sqnm").unwrap(), pos } }
+}
+
+#[test]
+fn what_is_kept_comes_back_and_is_its_users_own() {
+    let folder = Folder::new();
+    let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
+    let direct = Memo::ShownDirect { series: bob(), number: 9 };
+    let history = Series::Stored(Epoch::parse("rkrxc5f0sqnm").unwrap());
+    let stored = Memo::Shown { room: room("dev"), series: history.clone(), number: 7 };
+    memory.keep(&[cursor("lobby", 3), shown("dev", 1), shown("dev", 2), stored, shown("dev", 1), direct]).unwrap();
+    memory.keep(&[shown("dev", 3), shown("dev", 5)]).unwrap();
+    memory.keep(&[cursor("lobby", 7), Memo::ServerSeen]).unwrap();
+    drop(memory);
+    let memory = Memory::open(&folder.file(), chat("alice")).unwrap();
+    let remembered = memory.recall().unwrap();
+    assert_eq!(remembered.cursors[&room("lobby")].pos, 7);
+    let numbers = |numbers: &[u64]| numbers.iter().copied().collect::<Ranges>();
+    let dev = &remembered.shown[&room("dev")];
+    assert_eq!(*dev, [(history, numbers(&[7])), (bob(), numbers(&[1, 2, 3, 5]))], "bob was heard of last");
+    assert_eq!(remembered.shown_direct, [(bob(), numbers(&[9]))]);
+    assert!(remembered.server_seen);
+
+    let mut memory = Memory::open(&folder.file(), chat("carol")).unwrap();
+    let remembered = memory.recall().unwrap();
+    assert!(remembered.cursors.is_empty() && remembered.shown.is_empty() && remembered.server_seen);
+    memory.be(NickKey::parse("alice").unwrap()).unwrap();
+    assert_eq!(memory.recall().unwrap().cursors.len(), 1);
+
+    assert!(memory.server_seen().unwrap(), "whoever saw it");
+
+    let elsewhere = Place { root: "ours".to_owned(), ..chat("alice") };
+    let remembered = Memory::open(&folder.file(), elsewhere).unwrap().recall().unwrap();
+    assert!(remembered.cursors.is_empty() && !remembered.server_seen);
+}
+
+#[test]
+fn of_many_runs_the_last_are_kept_and_of_one_all() {
+    let folder = Folder::new();
+    let open = || Memory::open(&folder.file(), chat("alice")).unwrap();
+    let mut memory = open();
+    let end = SERIES + 2 * SLACK;
+    for first in (0..end).step_by(SLACK / 2) {
+        memory.keep(&of_runs(first..first + SLACK / 2)).unwrap();
+    }
+    let lobby = memory.recall().unwrap().shown.remove(&room("lobby")).unwrap();
+    assert!((SERIES..=SERIES + SLACK).contains(&lobby.len()), "{}", lobby.len());
+    let last = |lobby: &Shown| of_runs(end - 1..end) == [shown_of(lobby.last().unwrap())];
+    assert!(last(&lobby));
+    let all: Vec<_> = (1..=3 * SLACK as u64).map(|number| shown("lobby", number)).collect();
+    memory.keep(&all).unwrap();
+    let lobby = memory.recall().unwrap().shown.remove(&room("lobby")).unwrap();
+    assert_eq!(lobby.last().unwrap().1.ranges(), [(1, 3 * SLACK as u64)]);
+}
+
+fn shown_of((series, numbers): &(Series, Ranges)) -> Memo {
+    Memo::Shown { room: room("lobby"), series: series.clone(), number: numbers.last().unwrap() }
+}
+
+#[test]
+fn many_short_runs_leave_no_more_than_a_long_one() {
+    let folder = Folder::new();
+    let open = || Memory::open(&folder.file(), chat("alice")).unwrap();
+    let step = SLACK / 2;
+    for first in (0..SERIES + 4 * step).step_by(step) {
+        open().keep(&of_runs(first..first + step)).unwrap();
+    }
+    let lobby = open().recall().unwrap().shown.remove(&room("lobby")).unwrap();
+    assert_eq!(lobby.len(), SERIES);
+    assert_eq!(of_runs(SERIES + 4 * step - 1..SERIES + 4 * step), [shown_of(lobby.last().unwrap())]);
+    // What takes too much goes, too: numbers full of holes.
+    let hole = |number: u64| match of_runs(number as usize % 20..number as usize % 20 + 1).remove(0) {
+        Memo::Shown { room, series, .. } => Memo::Shown { room, series, number: 1 << 52 | number << 4 },
+        other => other,
+    };
+    open().keep(&(1..=80_000).map(hole).collect::<Vec<_>>()).unwrap();
+    let size = |memory: &Memory| -> i64 {
+        memory.sql.query_row("SELECT sum(length(numbers)) FROM shown", [], |row| row.get(0)).unwrap()
+    };
+    assert!(size(&open()) <= 2_000_000);
+}
+
+/// The test runs itself as further processes, each of which keeps so many.
+#[test]
+fn two_processes_share_it() {
+    const FILE: &str = "MQTTCHAT_TEST_MEMORY";
+    const NAME: &str = "MQTTCHAT_TEST_NAME";
+    const TURNS: u64 = 100;
+    if let (Some(file), Ok(name)) = (std::env::var_os(FILE), std::env::var(NAME)) {
+        let mut memory = Memory::open(Path::new(&file), chat("alice")).unwrap();
+        for seq in 1..=TURNS {
+            memory.keep(&[shown(&name, seq), cursor(&name, seq)]).unwrap();
+        }
+        return;
+    }
+    let folder = Folder::new();
+    let run = |name: &str| {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["client::io::memory::tests::two_processes_share_it", "--exact"]);
+        command.env(FILE, folder.file()).env(NAME, name).stdout(std::process::Stdio::null()).spawn().unwrap()
+    };
+    for mut process in ["one", "two", "three"].map(run) {
+        assert!(process.wait().unwrap().success());
+    }
+    let remembered = Memory::open(&folder.file(), chat("alice")).unwrap().recall().unwrap();
+    for name in ["one", "two", "three"] {
+        assert_eq!(remembered.shown[&room(name)][0].1.ranges(), [(1, TURNS)]);
+        assert_eq!(remembered.cursors[&room(name)].pos, TURNS);
+    }
+}
+
+#[test]
+fn what_cannot_be_used_is_said_in_a_line() {
+    let folder = Folder::new();
+    let path = folder.0.join("file");
+    #[track_caller]
+    fn check(path: &Path, part: &str) {
+        let memory = Memory::open(path, chat("alice")).err().map(|error| error.to_string());
+        let outbox = OutboxFile::open(path, &chat("alice")).err().map(|error| error.to_string());
+        for text in [memory, outbox] {
+            let text = text.unwrap();
+            assert!(text.contains(part) && !text.contains('\n'), "{text}");
+        }
+    }
+    std::fs::write(&path, "something else, and long enough to be no header of a database at all: ".repeat(20)).unwrap();
+    check(&path, "not a database");
+    std::fs::remove_file(&path).unwrap();
+    let foreign = Connection::open(&path).unwrap();
+    foreign.execute_batch("CREATE TABLE t (x)").unwrap();
+    check(&path, "another program's database");
+    drop(foreign);
+    check(&path.join("below"), "os error");
+    let later = folder.0.join("later");
+    for id in [APPLICATION_ID, 0x6d71_636f] {
+        let _ = std::fs::remove_file(&later);
+        let sql = Connection::open(&later).unwrap();
+        sql.execute_batch("CREATE TABLE t (x)").unwrap();
+        sql.pragma_update(None, "application_id", id).unwrap();
+        sql.pragma_update(None, "user_version", 99).unwrap();
+        let known = if id == APPLICATION_ID { STEPS.len() } else { 1 };
+        let text = match id {
+            APPLICATION_ID => Memory::open(&later, chat("alice")).err().unwrap().to_string(),
+            _ => OutboxFile::open(&later, &chat("alice")).err().unwrap().to_string(),
+        };
+        assert_eq!(text, format!("it has version 99, this program knows {known}"));
+    }
+}
+
+#[test]
+fn a_file_of_any_earlier_version_is_brought_up_to_date() {
+    for version in 1..=STEPS.len() {
+        let folder = Folder::new();
+        std::fs::create_dir(folder.file().parent().unwrap()).unwrap();
+        let mut sql = Connection::open(folder.file()).unwrap();
+        prepare(&mut sql, APPLICATION_ID, &STEPS[..version]).unwrap();
+        sql.execute_batch("INSERT INTO places (broker, root, server_seen) VALUES ('localhost:1883', 'chat', 1)")
+            .unwrap();
+        drop(sql);
+        let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
+        assert!(memory.server_seen().unwrap(), "what was there stays");
+        memory.keep(&[Memo::Ignored(Nick::parse("Eve").unwrap())]).unwrap();
+        assert_eq!(memory.recall().unwrap().ignored, [Nick::parse("Eve").unwrap()]);
+    }
+}
+
+#[test]
+fn who_is_ignored_is_so_in_one_chat_under_every_nick() {
+    let folder = Folder::new();
+    let nick = |name| Nick::parse(name).unwrap();
+    let mut alice = Memory::open(&folder.file(), chat("alice")).unwrap();
+    alice.keep(&[Memo::Ignored(nick("Eve")), Memo::Ignored(nick("carl")), Memo::Ignored(nick("eve"))]).unwrap();
+    let mut bob = Memory::open(&folder.file(), chat("bob")).unwrap();
+    assert_eq!(bob.recall().unwrap().ignored, [nick("carl"), nick("eve")]);
+    bob.keep(&[Memo::Unignored(nick("EVE").key().clone())]).unwrap();
+    assert_eq!(alice.recall().unwrap().ignored, [nick("carl")]);
+    let elsewhere = Place { root: "other".to_owned(), ..chat("alice") };
+    assert!(Memory::open(&folder.file(), elsewhere).unwrap().recall().unwrap().ignored.is_empty());
+}
+
+#[test]
+fn an_outbox_goes_along_with_a_nick() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    let mut outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
+    outbox.add(&kept(1, "lobby")).unwrap();
+    outbox.be(&Nick::parse("Bob").unwrap()).unwrap();
+    outbox.add(&kept(2, "dev")).unwrap();
+    drop(outbox);
+    assert!(OutboxFile::open(&path, &chat("alice")).err().unwrap().to_string().contains("it belongs to bob"));
+    let messages = OutboxFile::open(&path, &chat("bob")).unwrap().messages().unwrap();
+    let nicks = messages.iter().map(|kept| match &kept.message {
+        Message::Chat(chat) => chat.nick.as_str(),
+        Message::Private(private) => private.nick.as_str(),
+    });
+    assert_eq!(nicks.collect::<Vec<_>>(), ["Bob", "Alice"]);
+    assert_eq!(messages[0].message.id(), kept(1, "lobby").message.id());
+}
+
+#[test]
+fn the_lines_somebody_typed_are_their_own() {
+    let folder = Folder::new();
+    let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
+    let typed = |lines: &[&str]| lines.iter().map(|line| Memo::Typed((*line).to_owned())).collect::<Vec<_>>();
+    memory.keep(&typed(&["one", "two", "two", "one", "two\nlines"])).unwrap();
+    memory.keep(&typed(&["two\nlines"])).unwrap();
+    assert_eq!(memory.recall().unwrap().typed, ["one", "two", "one", "two\nlines"]);
+    memory.be(NickKey::parse("bob").unwrap()).unwrap();
+    assert!(memory.recall().unwrap().typed.is_empty());
+    memory.keep(&(1..=600).map(|number| Memo::Typed(number.to_string())).collect::<Vec<_>>()).unwrap();
+    let last: Vec<_> = (101..=600).map(|number| number.to_string()).collect();
+    assert_eq!(memory.recall().unwrap().typed, last);
+    memory.be(NickKey::parse("alice").unwrap()).unwrap();
+    assert_eq!(memory.recall().unwrap().typed.len(), 4);
+}
+
+fn kept(seq: u64, name: &str) -> Kept {
+    Kept {
+        message: Message::Chat(Chat {
+            nick: Nick::parse("Alice").unwrap(),
+            text: format!("text {seq}"),
+            timestamp: None,
+            id: SentId::new(Session::parse(SESSION).unwrap(), seq),
+            room: room(name),
+            action: false,
+            late: false,
+        }),
+        reference: (seq == 2).then(|| seq.into()),
+    }
+}
+
+#[test]
+fn an_outbox_gives_back_what_is_not_settled() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    let mut file = OutboxFile::open(&path, &chat("alice")).unwrap();
+    let all = [kept(1, "lobby"), kept(2, "dev"), kept(3, "lobby")];
+    all.iter().for_each(|kept| file.add(kept).unwrap());
+    file.remove(&[all[0].message.id().unwrap().clone()]).unwrap();
+    drop(file);
+    let file = OutboxFile::open(&path, &chat("alice")).unwrap();
+    assert_eq!(file.messages().unwrap(), all[1..]);
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn an_outbox_has_one_run_and_one_owner() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    let open = |place: &Place| OutboxFile::open(&path, place).map_err(|error| error.to_string());
+    let first = open(&chat("alice")).unwrap();
+    assert_eq!(open(&chat("alice")).err().unwrap(), "another run uses it");
+    drop(first);
+    let others = [
+        chat("bob"),
+        Place { root: "ours".to_owned(), ..chat("alice") },
+        Place { broker: "b".to_owned(), ..chat("alice") },
+    ];
+    for other in &others {
+        let text = open(other).err().unwrap();
+        assert!(text.starts_with("it belongs to alice at localhost:1883 with the topic root chat"), "{text}");
+    }
+    assert!(open(&chat("alice")).is_ok());
+}

@@ -1,0 +1,165 @@
+//! Pure: how a chat reads for somebody at a terminal, beyond single lines: days, headings over what is past, who comes and
+//! goes in one line, bursts left out, and what rings. The shell owns it, tells it the news and lets it know when time has
+//! passed; `view` makes the lines.
+
+mod bursts;
+mod comings;
+mod rings;
+mod sections;
+#[cfg(test)]
+mod tests;
+
+use super::view::alert::Notify;
+use super::view::{Line, View};
+use crate::client::core::news::{News, Place, Said};
+use crate::now::Now;
+use crate::options::Bell;
+use crate::protocol::Status;
+use bursts::Bursts;
+use chrono::{DateTime, FixedOffset, NaiveDate};
+use comings::Comings;
+use rings::Rings;
+use sections::Sections;
+use std::time::Instant;
+
+pub struct Reading {
+    comings: Comings,
+    bursts: Bursts,
+    sections: Sections,
+    rings: Rings,
+    /// Of the last line with a time.
+    day: Option<NaiveDate>,
+    /// Somebody keeps what is left out here.
+    is_kept: bool,
+    /// It was told who is there.
+    is_introduced: bool,
+}
+
+impl Reading {
+    pub fn new(bell: Bell, notify: Option<Notify>) -> Reading {
+        Reading {
+            comings: Comings::default(),
+            bursts: Bursts::default(),
+            sections: Sections::default(),
+            rings: Rings::new(bell, notify),
+            day: None,
+            is_kept: false,
+            is_introduced: false,
+        }
+    }
+
+    /// What to print now.
+    pub fn hear(&mut self, now: Now, news: &News, view: &View) -> Vec<Line> {
+        let mut lines = Vec::new();
+        match news {
+            News::Said(said) => self.said(now, news, said, view, &mut lines),
+            News::Presence(notice) => {
+                if !view.quiet {
+                    self.comings.add(now.instant, notice);
+                }
+            }
+            _ => {
+                if let Some(line) = view.line(now.wall, news) {
+                    // In the order in which things happened. Whoever came before the list is in it.
+                    match (self.is_introduced, news) {
+                        (true, _) => self.tell_comings(now, view, &mut lines),
+                        (false, News::Users { .. }) => drop(self.comings.take()),
+                        (false, _) => {}
+                    }
+                    lines.push(line);
+                }
+            }
+        }
+        match news {
+            News::Users { .. } => self.is_introduced = true,
+            News::Connected { again, .. } => self.sections.begin(*again),
+            News::Disconnected { .. } => self.is_kept = false,
+            News::Server(info) => self.is_kept = info.status == Status::Online,
+            News::Unread { room } => self.sections.open(room),
+            News::Page { room, page, by_user, more, .. } => {
+                self.is_kept = true;
+                let is_empty = || *by_user && page.messages.is_empty();
+                let nothing = || is_empty().then(|| format!("#{room}: no messages yet"));
+                let end = self.sections.page(room, *by_user, *more).or_else(nothing);
+                lines.extend(end.map(|text| Line::out(view.notice(&text))));
+            }
+            _ => {}
+        }
+        lines
+    }
+
+    /// What to print because time has passed.
+    pub fn tick(&mut self, now: Now, view: &View) -> Vec<Line> {
+        let mut lines = Vec::new();
+        if self.comings.due().is_some_and(|due| now.instant >= due) {
+            self.tell_comings(now, view, &mut lines);
+        }
+        if self.bursts.due().is_some_and(|due| now.instant >= due) {
+            self.tell_bursts(now, view, &mut lines);
+        }
+        lines
+    }
+
+    /// When [`Reading::tick`] may have something to print.
+    pub fn due(&self) -> Option<Instant> {
+        self.comings.due().into_iter().chain(self.bursts.due()).min()
+    }
+
+    /// What is still to be told at the end.
+    pub fn finish(&mut self, now: Now, view: &View) -> Vec<Line> {
+        let mut lines = Vec::new();
+        self.tell_bursts(now, view, &mut lines);
+        lines
+    }
+
+    fn said(&mut self, now: Now, news: &News, said: &Said, view: &View, lines: &mut Vec<Line>) {
+        let is_mention = view.is_mention(said);
+        let is_caught_up = self.sections.is_caught_up(said);
+        if let Place::Room(room) = &said.place {
+            let is_of_interest = said.own || said.history || is_mention || !is_caught_up;
+            if self.is_kept && !is_of_interest && !self.bursts.admit(now.instant, room) {
+                return;
+            }
+            if self.bursts.has_ended_in(room) {
+                self.tell_bursts(now, view, lines);
+            }
+        }
+        if self.comings.name(&said.nick) {
+            self.tell_comings(now, view, lines);
+        }
+        if let Some(heading) = self.sections.heading(said) {
+            lines.push(Line::out(view.notice(&heading)));
+        }
+        // Of what is past the day is a line of its own. Who has just spoken and has another day has a wrong clock, or comes
+        // late: then the message carries it.
+        let day_of = if said.pos.is_some() || said.history { said.at } else { now.wall };
+        self.tell_day(now, day_of, view, lines);
+        if let Some(mut line) = view.line(day_of, news) {
+            if is_caught_up || self.sections.came_back() {
+                line.text.insert_str(0, &self.rings.ring(now.instant, said, is_mention, view));
+            }
+            lines.push(line);
+        }
+    }
+
+    fn tell_day(&mut self, now: Now, at: DateTime<FixedOffset>, view: &View, lines: &mut Vec<Line>) {
+        let day = (view.zone)(at).date_naive();
+        let before = self.day.replace(day).unwrap_or_else(|| (view.zone)(now.wall).date_naive());
+        if day != before {
+            lines.push(Line::out(view.notice(&day.format("%A, %-d %B %Y").to_string())));
+        }
+    }
+
+    fn tell_comings(&mut self, now: Now, view: &View, lines: &mut Vec<Line>) {
+        if let Some(text) = self.comings.take() {
+            self.tell_day(now, now.wall, view, lines);
+            lines.push(Line::out(view.notice_at(now.wall, &text)));
+        }
+    }
+
+    fn tell_bursts(&mut self, now: Now, view: &View, lines: &mut Vec<Line>) {
+        for text in self.bursts.take(now.instant, &view.reader.here, view.reader.rooms_are_many) {
+            lines.push(Line::out(view.notice(&text)));
+        }
+    }
+}

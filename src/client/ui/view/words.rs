@@ -1,0 +1,99 @@
+//! Pure: news that is no message, in words. `view` puts them on lines.
+
+use crate::client::core::news::{News, Obstacle};
+use crate::link::BROKE;
+use crate::protocol::{Notice, NoticeKind, text};
+use std::time::Duration;
+
+/// What went wrong, if the news is that.
+pub fn wrong(news: &News) -> Option<String> {
+    match news {
+        News::Error { text, .. } => Some(text::visible(text).into_owned()),
+        News::Refused { error, .. } => Some(format!("the chat server refuses: {}", text::visible(&error.message))),
+        _ => None,
+    }
+}
+
+/// It is told even to those who want it quiet: they have asked for it, or would take what they see for all there is.
+pub fn is_wanted(news: &News) -> bool {
+    let is_answer = matches!(
+        news,
+        News::Users { by_user: true, .. }
+            | News::Rooms { .. }
+            | News::BrokerRoundTrip { .. }
+            | News::ServerRoundTrip { .. }
+    );
+    let is_outage = matches!(news, News::Disconnected { .. } | News::Connected { again: true, .. });
+    is_answer
+        || is_outage
+        || matches!(news, News::Answer(_) | News::Delayed(_) | News::Gap { .. } | News::Waiting { .. })
+}
+
+/// Everything that is neither a message nor an error, in words.
+pub fn notice(news: &News) -> Option<String> {
+    Some(match news {
+        News::Presence(notice) => presence(notice),
+        News::Users { list, .. } => {
+            let count = list.count.unwrap_or(list.users.len() as u64);
+            let names: Vec<_> = list.users.iter().map(|nick| text::visible(nick.as_str())).collect();
+            let more = if list.truncated { ", …" } else { "" };
+            format!("{count} online: {}{more}", names.join(", "))
+        }
+        News::Rooms { list, .. } if list.rooms.is_empty() => "there are no rooms yet; /join ROOM makes one".to_owned(),
+        News::Rooms { list, .. } => {
+            let rooms = list.rooms.iter();
+            let rooms =
+                rooms.map(|room| format!("#{} ({} in it, {} messages)", room.name, room.members, room.messages));
+            format!("rooms: {}", rooms.collect::<Vec<_>>().join(", "))
+        }
+        News::BrokerRoundTrip { time, .. } => format!("to the broker and back: {}", milliseconds(*time)),
+        News::ServerRoundTrip { time, .. } => format!("to the chat server and back: {}", milliseconds(*time)),
+        News::Connecting { broker } => format!("connecting to {broker}"),
+        News::Connected { broker, again: false } => format!("connected to {broker}"),
+        News::Connected { again: true, .. } => "connected again".to_owned(),
+        // Nothing is known but that.
+        News::Disconnected { reason } if reason == BROKE => "connection lost".to_owned(),
+        News::Disconnected { reason } => format!("connection lost: {}", text::visible(reason)),
+        News::Reconnecting { delay } => format!("trying again in {} s", delay.as_secs_f64().round().max(1.0)),
+        News::Waiting { to, .. } => format!("{} is away and will get it on return", text::visible(to.as_str())),
+        News::Gap { room } => {
+            format!("#{room}: messages are missing here; the chat server does not have them any more")
+        }
+        News::Unread { room } => format!("#{room}: since you left"),
+        News::Delayed(obstacle) => match obstacle {
+            Obstacle::Connection => "not sent yet: it goes out as soon as there is a connection",
+            Obstacle::Broker => "not sent yet: the broker has not confirmed it",
+            Obstacle::Server => "not stored yet: the chat server is away and will get it on its return",
+            Obstacle::Silence => "not stored yet: the chat server has not confirmed it",
+        }
+        .to_owned(),
+        News::AllArrived { stored, others_failed } => {
+            let which = if *others_failed { "all your other messages" } else { "all your messages" };
+            format!("{which} are {} now", if *stored { "stored" } else { "sent" })
+        }
+        News::Hint(line) | News::Answer(line) => text::visible(line).into_owned(),
+        News::Said(_)
+        | News::Page { .. }
+        | News::Server(_)
+        | News::Sent { .. }
+        | News::Delivered { .. }
+        | News::Found { .. }
+        | News::Stored { .. }
+        | News::Refused { .. }
+        | News::Error { .. } => return None,
+    })
+}
+
+fn presence(notice: &Notice) -> String {
+    let count = notice.count.unwrap_or(1).try_into().unwrap_or(usize::MAX);
+    let line = Notice::text(notice.kind, &notice.nick, count);
+    let online = match (notice.kind, notice.online_users) {
+        (NoticeKind::Join, Some(online)) => format!(" ({online} online)"),
+        _ => String::new(),
+    };
+    text::visible(&line).into_owned() + &online
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}

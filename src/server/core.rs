@@ -1,0 +1,11 @@
+//! Pure: what the server decides. Nothing here uses a clock, a thread, a channel, a process, a socket, a file or SQL.
+
+pub mod acks;
+pub mod chat;
+mod clearing;
+mod delays;
+pub mod direct;
+mod marks;
+mod notices;
+pub mod roster;
+mod stats;

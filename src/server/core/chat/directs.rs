@@ -1,0 +1,175 @@
+//! Direct messages as the chat takes them: each is kept until its receipt passes, and sent to whoever missed it.
+
+use super::invalid::agree;
+use super::{Chat, Output, Question, replies, shown};
+use crate::now::Now;
+use crate::protocol::{
+    Entry, Invalid, MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Timestamp, Topic, Waiting,
+};
+use crate::server::core::direct::{Seating, Step};
+use crate::server::store::sqlite::{ArrivedDirect, Direct, Keep};
+use log::info;
+
+impl Chat {
+    /// What came by the topic of a direct message: one, or a receipt. With the kind that it is, to be told where it is
+    /// not valid.
+    pub(super) fn private(
+        &mut self,
+        now: Now,
+        payload: &[u8],
+        to: &NickKey,
+        sender: &NickKey,
+        outputs: &mut Vec<Output>,
+    ) -> (&'static str, Result<(), Invalid>) {
+        match Private::parse(payload) {
+            Ok(Some(private)) => ("private", self.direct_message(now, private, to, sender, outputs)),
+            Ok(None) => ("receipt", self.receipt(now, payload, to, sender, outputs)),
+            Err(invalid) => ("private", Err(invalid)),
+        }
+    }
+
+    fn direct_message(
+        &mut self,
+        now: Now,
+        private: Private,
+        to: &NickKey,
+        sender: &NickKey,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), Invalid> {
+        agree(Some(sender), &private.nick)?;
+        if private.to.key() != to {
+            return Err(Invalid::WrongAddressee);
+        }
+        self.stats.directs_total += 1;
+        // Without an id nobody could say that it was received: it is for those who are there.
+        let Some(id) = &private.id else { return Ok(()) };
+        let length = private.text.chars().count();
+        info!("direct nick={} to={} id={id} length={length}", shown(&private.nick), shown(&private.to));
+        let timestamp = private.timestamp.clone().unwrap_or_else(|| Timestamp::new(now.wall));
+        let arrived = ArrivedDirect { private, timestamp, received: now.wall.timestamp_millis() };
+        outputs.push(Output::Keep(Keep::Direct(arrived)));
+        Ok(())
+    }
+
+    /// It counts only from the addressee of the message: the database looks whether it is.
+    fn receipt(
+        &mut self,
+        now: Now,
+        payload: &[u8],
+        to: &NickKey,
+        sender: &NickKey,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), Invalid> {
+        let Some(receipt) = Receipt::parse(payload)? else { return Ok(()) };
+        agree(Some(sender), &receipt.nick)?;
+        if receipt.of.nick.key() != to {
+            return Err(Invalid::WrongAddressee);
+        }
+        let MessageId::Sent(id) = receipt.of.id else { return Ok(()) };
+        let steps = self.directs.received(sender, to, &id, now.instant);
+        self.take_steps(now, steps, outputs);
+        let at = now.wall.timestamp_millis();
+        outputs.push(Output::Keep(Keep::Delivered { to: sender.clone(), sender: to.clone(), id, at }));
+        Ok(())
+    }
+
+    /// One that waits for its receipt is in the database. While the broker is away nobody can be told or served.
+    pub(super) fn stored_direct(&mut self, now: Now, direct: Direct, outputs: &mut Vec<Output>) {
+        if !self.connected {
+            self.unserved.push(direct);
+            return;
+        }
+        let seating = self.seating(direct.private.to.key());
+        let steps = self.directs.stored(direct, seating, now.instant);
+        self.take_steps(now, steps, outputs);
+    }
+
+    /// Whoever was present in an earlier run may be waiting for what that one had under way, and need not join again.
+    pub(super) fn resume_directs(&mut self, now: Now, outputs: &mut Vec<Output>) {
+        let keys: Vec<NickKey> = self.roster.nicks().map(|nick| nick.key().clone()).collect();
+        for key in keys {
+            let steps = self.directs.joined(&key, now.instant);
+            self.take_steps(now, steps, outputs);
+        }
+    }
+
+    pub(super) fn waiting(
+        &mut self,
+        now: Now,
+        to: &NickKey,
+        after: i64,
+        found: Vec<Direct>,
+        outputs: &mut Vec<Output>,
+    ) {
+        // Then it is asked again.
+        if !self.connected {
+            return;
+        }
+        let seating = self.seating(to);
+        let steps = self.directs.found(to, after, found, seating, now.instant);
+        self.take_steps(now, steps, outputs);
+    }
+
+    pub(super) fn take_steps(&self, now: Now, steps: Vec<Step>, outputs: &mut Vec<Output>) {
+        for step in steps {
+            match step {
+                Step::Ask { to, after } => outputs.push(Output::Ask(Question::Waiting { to, after })),
+                Step::Deliver(private) => self.to_client(private.to.key(), private.to_json(), outputs),
+                Step::Flatten(private) => self.flatten(now, private, outputs),
+                Step::Delivered { sender, id, to } => self.delivered(now, (sender, id, to), outputs),
+                Step::Waits { sender, id, to } => {
+                    let waiting = Waiting { of: MessageId::Sent(id), to };
+                    self.to_client(&sender, waiting.to_json(), outputs);
+                }
+            }
+        }
+    }
+
+    /// An original client shows history and lists, and nothing else that is for it alone.
+    fn flatten(&self, now: Now, private: Private, outputs: &mut Vec<Output>) {
+        // As its owner typed it: that is what the client subscribes to.
+        let to = self.roster.seats(private.to.key()).map_or(&private.to, |(nick, _)| nick);
+        let topic = Topic::PrivateFlat { to: to.clone() };
+        let entry = Entry {
+            nick: private.nick,
+            text: format!("(direct) {}", private.text),
+            timestamp: private.timestamp,
+            action: private.action,
+            late: false,
+            id: None,
+            pos: None,
+            received: None,
+        };
+        let page = replies::for_originals(vec![entry], Timestamp::new(now.wall));
+        outputs.push(Output::Publish(self.publication(&topic, page.to_json(), false)));
+    }
+
+    /// An original client cannot say that it got something: the server sends the receipt in its name.
+    fn delivered(&self, now: Now, (sender, id, to): (Nick, SentId, Nick), outputs: &mut Vec<Output>) {
+        let (key, to_key) = (sender.key().clone(), to.key().clone());
+        let of = ReceiptOf { nick: sender, id: MessageId::Sent(id.clone()) };
+        let receipt = Receipt { nick: to, of, timestamp: Some(Timestamp::new(now.wall)) };
+        self.to_client(&key, receipt.to_json(), outputs);
+        let at = now.wall.timestamp_millis();
+        outputs.push(Output::Keep(Keep::Delivered { to: to_key, sender: key, id, at }));
+    }
+
+    /// An original client was heard; after a join, on a new connection, on which it has got nothing yet.
+    pub(super) fn original_is_there(&mut self, now: Now, key: &NickKey, joined: bool, outputs: &mut Vec<Output>) {
+        if self.seating(key) == Seating::Original {
+            let steps = match joined {
+                true => self.directs.joined(key, now.instant),
+                false => self.directs.heard_original(key, now.instant),
+            };
+            self.take_steps(now, steps, outputs);
+        }
+    }
+
+    fn seating(&self, key: &NickKey) -> Seating {
+        match self.roster.seats(key) {
+            None => Seating::Away,
+            Some((_, seats)) if seats.iter().any(|seat| seat.session.is_some()) => Seating::Ours,
+            Some(_) => Seating::Original,
+        }
+    }
+}

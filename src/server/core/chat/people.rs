@@ -1,0 +1,102 @@
+//! Presence as the chat takes it: who comes, who goes, and who is told.
+
+use super::invalid::agree;
+use super::{Chat, Output, ReplyTo, shown};
+use crate::now::Now;
+use crate::protocol::{
+    Action, ErrorCode, ErrorReply, Invalid, Nick, NickKey, NoticeKind, Presence, Timestamp, Topic, Welcome,
+};
+use crate::server::core::notices::Telling;
+use crate::server::core::roster::Arrival;
+use log::info;
+
+impl Chat {
+    pub(super) fn presence(
+        &mut self,
+        now: Now,
+        payload: &[u8],
+        sender: Option<&NickKey>,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), Invalid> {
+        let Some(presence) = Presence::parse(payload)? else { return Ok(()) };
+        agree(sender, &presence.nick)?;
+        self.stats.presence_total += 1;
+        match presence.action {
+            Action::Join | Action::Heartbeat => self.arrive(now, presence, outputs),
+            Action::Leave if presence.will => self.roster.doubt(&presence, now.instant),
+            Action::Leave => {
+                if self.roster.leave(&presence) {
+                    self.gone(NoticeKind::Leave, presence.nick, now, outputs);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn arrive(&mut self, now: Now, presence: Presence, outputs: &mut Vec<Output>) {
+        let arrival = self.roster.arrive(&presence, now.instant);
+        let key = presence.nick.key().clone();
+        let joined = presence.action == Action::Join;
+        if arrival == Arrival::New {
+            self.stats.joins_total += 1;
+            self.users_stale = true;
+            info!("joined nick={} online={}", shown(&presence.nick), self.roster.online());
+            if let Some(telling) = self.notices.add(NoticeKind::Join, presence.nick.clone(), now.instant) {
+                self.tell(telling, now, outputs);
+            }
+        }
+        match (arrival, &presence.session) {
+            (Arrival::NickInUse, Some(session)) => {
+                let error = ErrorReply {
+                    code: ErrorCode::NickInUse,
+                    message: format!("{} is in use", presence.nick),
+                    session: Some(session.clone()),
+                    request: None,
+                    of: None,
+                };
+                self.to_client(presence.nick.key(), error.to_json(), outputs);
+            }
+            (_, Some(session)) if joined => {
+                let welcome = Welcome {
+                    session: session.clone(),
+                    online_users: Some(self.roster.online() as u64),
+                    timestamp: Some(Timestamp::new(now.wall)),
+                };
+                self.to_client(presence.nick.key(), welcome.to_json(), outputs);
+            }
+            // The original answers a join with the list of users.
+            (_, None) if joined => {
+                self.reply_users(now, &ReplyTo { requester: presence.nick, session: None, token: None }, outputs);
+            }
+            _ => {}
+        }
+        // A join that is only repeated would have all that is under way sent once more.
+        if matches!(arrival, Arrival::New | Arrival::Back) {
+            let steps = self.directs.joined(&key, now.instant);
+            self.take_steps(now, steps, outputs);
+        } else if presence.session.is_none() {
+            self.original_is_there(now, &key, joined, outputs);
+        }
+    }
+
+    pub(super) fn gone(&mut self, kind: NoticeKind, nick: Nick, now: Now, outputs: &mut Vec<Output>) {
+        self.users_stale = true;
+        let (word, counter) = match kind {
+            NoticeKind::Timeout => ("timed out", &mut self.stats.timeouts_total),
+            _ => ("left", &mut self.stats.leaves_total),
+        };
+        *counter += 1;
+        info!("{word} nick={} online={}", shown(&nick), self.roster.online());
+        let steps = self.directs.gone(nick.key());
+        self.take_steps(now, steps, outputs);
+        if let Some(telling) = self.notices.add(kind, nick, now.instant) {
+            self.tell(telling, now, outputs);
+        }
+    }
+
+    pub(super) fn tell(&mut self, telling: Telling, now: Now, outputs: &mut Vec<Output>) {
+        let nicks: Vec<&Nick> = self.roster.nicks().collect();
+        let notice = telling.notice(nicks.into_iter(), Timestamp::new(now.wall));
+        outputs.push(Output::Publish(self.publication(&Topic::System, notice.to_json(), false)));
+    }
+}

@@ -1,0 +1,133 @@
+//! What the chat answers and publishes: lists, pages, rooms, and where each reply goes.
+
+use super::{Chat, Output, ReplyTo};
+use crate::link::{Publication, Qos};
+use crate::now::Now;
+use crate::protocol::limits::{LISTED_ROOMS, LISTED_USERS, REPLY_BYTES};
+use crate::protocol::{
+    Entry, History, NickKey, OnlineUsers, Pong, RoomInfo, RoomName, Rooms, SearchResult, Timestamp, Topic,
+};
+use crate::server::store::sqlite::{Page, SearchPage};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+impl Chat {
+    pub(super) fn reply_pong(&self, now: Now, reply: &ReplyTo, outputs: &mut Vec<Output>) {
+        let pong = Pong { request: reply.token.clone(), timestamp: Some(Timestamp::new(now.wall)) };
+        self.reply(reply, pong.to_json(), outputs);
+    }
+
+    pub(super) fn reply_users(&self, now: Now, reply: &ReplyTo, outputs: &mut Vec<Output>) {
+        let users = OnlineUsers { request: reply.token.clone(), ..self.online_users(now) };
+        self.reply(reply, users.to_json(), outputs);
+    }
+
+    pub(super) fn reply_page(&self, now: Now, page: Page, reply: &ReplyTo, outputs: &mut Vec<Output>) {
+        let timestamp = Some(Timestamp::new(now.wall));
+        let history = match reply.session {
+            Some(_) => {
+                History { messages: page.messages, timestamp, request: reply.token.clone(), span: Some(page.span) }
+            }
+            None => for_originals(page.messages, Timestamp::new(now.wall)),
+        };
+        self.reply(reply, history.to_json(), outputs);
+    }
+
+    pub(super) fn reply_rooms(
+        &self,
+        now: Now,
+        rooms: Vec<(RoomName, u64)>,
+        reply: &ReplyTo,
+        outputs: &mut Vec<Output>,
+    ) {
+        let mut members = self.roster.members();
+        members.insert(RoomName::lobby(), self.roster.online() as u64);
+        let mut messages: BTreeMap<RoomName, u64> = rooms.into_iter().collect();
+        for room in members.keys() {
+            messages.entry(room.clone()).or_default();
+        }
+        let info = |(name, messages): (RoomName, u64)| {
+            let members = members.get(&name).copied().unwrap_or(0);
+            RoomInfo { name, members, messages }
+        };
+        let rooms = Rooms {
+            rooms: fitting(messages.into_iter().take(LISTED_ROOMS).map(info)),
+            timestamp: Some(Timestamp::new(now.wall)),
+            request: reply.token.clone(),
+        };
+        self.reply(reply, rooms.to_json(), outputs);
+    }
+
+    pub(super) fn reply_found(&self, now: Now, found: SearchPage, reply: &ReplyTo, outputs: &mut Vec<Output>) {
+        let result = SearchResult {
+            messages: found.found,
+            timestamp: Some(Timestamp::new(now.wall)),
+            request: reply.token.clone(),
+            complete: found.next.is_none(),
+            next: found.next,
+            cut: found.cut,
+        };
+        self.reply(reply, result.to_json(), outputs);
+    }
+
+    pub(super) fn publish_users(&mut self, now: Now, outputs: &mut Vec<Output>) {
+        self.users_stale = false;
+        self.users_published = Some(now.instant);
+        let users = self.online_users(now);
+        outputs.push(Output::Publish(self.publication(&Topic::Users, users.to_json(), true)));
+    }
+
+    pub(super) fn online_users(&self, now: Now) -> OnlineUsers {
+        let users = fitting(self.roster.nicks().take(LISTED_USERS).cloned());
+        OnlineUsers {
+            truncated: users.len() < self.roster.online(),
+            users,
+            count: Some(self.roster.online() as u64),
+            timestamp: Some(Timestamp::new(now.wall)),
+            request: None,
+        }
+    }
+
+    pub(super) fn reply(&self, reply: &ReplyTo, payload: Vec<u8>, outputs: &mut Vec<Output>) {
+        match reply.session {
+            Some(_) => self.to_client(reply.requester.key(), payload, outputs),
+            None => {
+                let topic = Topic::PrivateFlat { to: reply.requester.clone() };
+                outputs.push(Output::Publish(self.publication(&topic, payload, false)));
+            }
+        }
+    }
+
+    pub(super) fn to_client(&self, key: &NickKey, payload: Vec<u8>, outputs: &mut Vec<Output>) {
+        let topic = Topic::PrivateServer { to: key.clone() };
+        outputs.push(Output::Publish(self.publication(&topic, payload, false)));
+    }
+
+    pub(super) fn publication(&self, topic: &Topic, payload: Vec<u8>, retain: bool) -> Publication {
+        Publication { topic: self.config.topics.name(topic), payload, qos: Qos::AtLeastOnce, retain, ticket: None }
+    }
+}
+
+/// A page with the original's four fields per message, each of which its client can read. It fails at a time that it
+/// cannot, and shows nothing of what follows.
+pub(super) fn for_originals(messages: Vec<Entry>, now: Timestamp) -> History {
+    let for_originals = |entry: Entry| {
+        let own = entry.timestamp.as_ref().and_then(Timestamp::for_originals);
+        let timestamp = own.or(entry.received).or_else(|| Some(now.clone()));
+        Entry { timestamp, late: false, action: false, id: None, pos: None, received: None, ..entry }
+    };
+    let messages = messages.into_iter().map(for_originals).collect();
+    History { messages, timestamp: Some(now), request: None, span: None }
+}
+
+/// As many elements of a list, from its start, as a reply can hold within [`REPLY_BYTES`].
+fn fitting<T: Serialize>(elements: impl Iterator<Item = T>) -> Vec<T> {
+    /// Room for a reply's own fields.
+    const FRAME_BYTES: usize = 512;
+    let mut bytes = FRAME_BYTES;
+    let fits = |element: &T| {
+        bytes += serde_json::to_vec(element).map_or(0, |json| json.len()) + 1;
+        bytes <= REPLY_BYTES
+    };
+    elements.take_while(fits).collect()
+}

@@ -1,0 +1,67 @@
+//! What the chat is asked: from memory it answers at once, for the rest it asks the database.
+
+use super::invalid::agree;
+use super::{Chat, Output, Question, ReplyTo};
+use crate::now::Now;
+use crate::protocol::limits::{PAGE_MESSAGES, SEARCH_MESSAGES};
+use crate::protocol::{ErrorCode, ErrorReply, Invalid, NickKey, Request, RequestKind, SearchQuery, SearchRequest};
+use crate::server::store::sqlite::{PageQuery, Place};
+
+impl Chat {
+    pub(super) fn request(
+        &mut self,
+        now: Now,
+        payload: &[u8],
+        what: RequestKind,
+        sender: Option<&NickKey>,
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), Invalid> {
+        let request = Request::parse(payload, what).inspect_err(|_| {
+            if what == RequestKind::History && sender.is_none() {
+                self.explain_no_nick(now, payload, outputs);
+            }
+        })?;
+        agree(sender, &request.requester)?;
+        self.stats.requests_total += 1;
+        let page = request.history;
+        let reply = ReplyTo { requester: request.requester, session: request.session, token: request.token };
+        match what {
+            RequestKind::Users => self.reply_users(now, &reply, outputs),
+            RequestKind::Rooms => outputs.push(Output::Ask(Question::Rooms { reply })),
+            RequestKind::Search => self.search(request.search, reply, outputs),
+            RequestKind::Ping => self.reply_pong(now, &reply, outputs),
+            RequestKind::History => {
+                let place = match (page.after, page.before) {
+                    (Some(cursor), _) => Place::After(cursor),
+                    (None, Some(cursor)) => Place::Before(cursor),
+                    (None, None) => Place::Newest,
+                };
+                let limit = page.limit.unwrap_or(self.config.history_limit);
+                let query = PageQuery { room: page.room, limit, place };
+                outputs.push(Output::Ask(Question::Page { query, reply }));
+            }
+        }
+        Ok(())
+    }
+
+    fn search(&self, asked: SearchRequest, reply: ReplyTo, outputs: &mut Vec<Output>) {
+        match SearchQuery::parse(&asked.text) {
+            Ok(query) => outputs.push(Output::Ask(Question::Search {
+                query: SearchQuery { room: query.room.or(asked.room), ..query },
+                limit: asked.limit.unwrap_or(SEARCH_MESSAGES).clamp(1, PAGE_MESSAGES),
+                before: asked.before,
+                reply,
+            })),
+            Err(mistake) => {
+                let error = ErrorReply {
+                    code: ErrorCode::BadRequest,
+                    message: mistake.to_string(),
+                    session: reply.session.clone(),
+                    request: reply.token.clone(),
+                    of: None,
+                };
+                self.reply(&reply, error.to_json(), outputs);
+            }
+        }
+    }
+}

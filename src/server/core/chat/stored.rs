@@ -1,0 +1,92 @@
+//! What became of messages: who is told what is stored, and which rooms how far they have come.
+
+use super::{Chat, EPISODE, Output};
+use crate::now::Now;
+use crate::protocol::text::visible;
+use crate::protocol::{ErrorCode, ErrorReply, MessageId, RoomName, Topic};
+use crate::server::store::sqlite::{Committed, Refusal, Refused};
+use log::warn;
+
+/// Rooms whose marks wait for the broker at most. Beyond it they stay there, which costs the broker some memory.
+const FORGOTTEN: usize = 10_000;
+
+impl Chat {
+    pub(super) fn committed(&mut self, now: Now, committed: Committed, outputs: &mut Vec<Output>) {
+        for (key, id) in committed.stored {
+            self.acks.add(key, id);
+        }
+        for progress in committed.progress {
+            self.marks.add(progress.room, progress.from, progress.to, progress.ids, now.instant);
+        }
+        self.directs.kept(&committed.delivered);
+        // First that it is stored, then that it waits.
+        self.tell_what_is_stored(now, outputs);
+        for direct in committed.direct {
+            self.stored_direct(now, direct, outputs);
+        }
+        for refused in committed.refused {
+            self.refuse(refused, outputs);
+        }
+    }
+
+    /// While the broker is away nobody can be told: the sender sends it again, and is told then.
+    fn refuse(&mut self, refused: Refused, outputs: &mut Vec<Output>) {
+        let Refused { sender, id, why } = refused;
+        let (code, message) = match why {
+            Refusal::NoRoom { to } => {
+                self.warn_once("waiting message", None, || {
+                    "waiting direct messages fill their share of --max-size: senders are told that further ones are not kept"
+                        .to_owned()
+                });
+                (ErrorCode::Full, format!("no room for more waiting direct messages: this one is not kept for {to}"))
+            }
+            Refusal::IdTaken => {
+                self.warn_once("id", Some(sender.clone()), || {
+                    format!("not stored: another message of {} has the id {id}", visible(sender.as_str()))
+                });
+                (ErrorCode::IdTaken, "another message has this id".to_owned())
+            }
+            // The log has it from the store, with the reason.
+            Refusal::Unwritable => (ErrorCode::NotStored, "the server's history cannot take this message".to_owned()),
+        };
+        let (session, of) = (Some(id.session.clone()), Some(MessageId::Sent(id)));
+        let error = ErrorReply { code, message, session, request: None, of };
+        if self.connected {
+            self.to_client(&sender, error.to_json(), outputs);
+        }
+    }
+
+    pub(super) fn tell_what_is_stored(&mut self, now: Now, outputs: &mut Vec<Output>) {
+        if !self.connected {
+            return;
+        }
+        for (key, stored) in self.acks.due(now.instant) {
+            self.to_client(&key, stored.to_json(), outputs);
+        }
+        for mark in self.marks.due(now.instant) {
+            let topic = Topic::Marks { room: mark.room.clone() };
+            outputs.push(Output::Publish(self.publication(&topic, mark.to_json(), true)));
+        }
+    }
+
+    /// Takes the last marks of rooms off the broker, when it is there.
+    pub(super) fn rooms_forgotten(&mut self, rooms: Vec<RoomName>, outputs: &mut Vec<Output>) {
+        rooms.iter().for_each(|room| self.marks.forget(room));
+        self.forgotten.extend(rooms);
+        if self.connected {
+            for room in std::mem::take(&mut self.forgotten) {
+                outputs.push(Output::Publish(self.publication(&Topic::Marks { room }, Vec::new(), true)));
+            }
+        }
+        self.forgotten.truncate(FORGOTTEN);
+    }
+
+    /// They come again from senders that wait for `stored`.
+    pub(super) fn turned_away(&mut self, now: Now, count: u64) {
+        self.stats.dropped_total += count;
+        let last = self.turned_away.replace(now.instant);
+        if last.is_none_or(|last| now.instant.saturating_duration_since(last) >= EPISODE) {
+            warn!("too many messages wait to be stored: those that come now are dropped, until there is room again");
+        }
+    }
+}

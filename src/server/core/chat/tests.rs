@@ -1,0 +1,277 @@
+//! The chat without a broker: the tests own the clock and move it.
+
+mod keeping;
+
+use super::*;
+use crate::protocol::{Epoch, MessageId, Private, SentId, Session, Token, Topics};
+use crate::server::store::sqlite::{Committed, Page, Progress, Refusal, Refused};
+use chrono::DateTime;
+use serde_json::{Value, json};
+
+const SESSION: &str = "k3v9x2m1q8f0";
+
+struct Desk {
+    chat: Chat,
+    now: Now,
+}
+
+impl Desk {
+    /// After an earlier run, which left these; with what the first connection brings.
+    fn after(kept: Vec<Kept>, rooms: Vec<(RoomName, u64)>) -> (Desk, Vec<Output>) {
+        let now = Now { instant: Instant::now(), wall: DateTime::UNIX_EPOCH.fixed_offset() };
+        let config = Config {
+            topics: Topics::new("chat"),
+            timeout: Duration::from_secs(60),
+            history_limit: 50,
+            instance: "i".to_owned(),
+            epoch: Epoch::from_random([0; 12]),
+            durable: true,
+        };
+        let mut desk = Desk { chat: Chat::new(config, kept, rooms, now), now };
+        let outputs = desk.chat.handle(now, Input::Connected);
+        (desk, outputs)
+    }
+
+    fn new() -> Desk {
+        Desk::after(Vec::new(), Vec::new()).0
+    }
+
+    fn pass(&mut self, seconds: f64) {
+        self.now.instant += Duration::from_secs_f64(seconds);
+    }
+
+    /// Lets time pass in ticks, as the sweep thread does; what was published meanwhile, as (topic, payload).
+    fn tick_for(&mut self, seconds: f64) -> Vec<(String, Value)> {
+        let mut published = Vec::new();
+        for _ in 0..(seconds * 2.0) as u32 {
+            self.pass(0.5);
+            published.extend(self.input(Input::Tick));
+        }
+        published
+    }
+
+    fn input(&mut self, input: Input) -> Vec<(String, Value)> {
+        published(self.chat.handle(self.now, input))
+    }
+
+    fn message(&mut self, topic: &str, payload: Value) -> Vec<(String, Value)> {
+        self.input(Input::Message { topic, payload: payload.to_string().as_bytes() })
+    }
+
+    fn join(&mut self, nick: &str) -> Vec<(String, Value)> {
+        self.message("chat/presence", json!({"action": "join", "username": nick, "session": SESSION, "conn": 1}))
+    }
+}
+
+fn committed(committed: Committed) -> Input<'static> {
+    Input::Committed { committed, delays: vec![Duration::from_millis(20)] }
+}
+
+fn published(outputs: Vec<Output>) -> Vec<(String, Value)> {
+    let publication = |output| match output {
+        Output::Publish(publication) => Some(publication),
+        _ => None,
+    };
+    let read = |p: Publication| (p.topic, serde_json::from_slice(&p.payload).expect("JSON"));
+    outputs.into_iter().filter_map(publication).map(read).collect()
+}
+
+fn on<'a>(topic: &'a str, published: &'a [(String, Value)]) -> Vec<&'a Value> {
+    published.iter().filter(|(name, _)| name == topic).map(|(_, payload)| payload).collect()
+}
+
+#[test]
+fn silence_is_a_timeout_and_heartbeats_prevent_it() {
+    let mut desk = Desk::new();
+    desk.join("alice");
+    desk.join("bob");
+    let mut seen = desk.tick_for(40.0);
+    desk.message("chat/presence", json!({"action": "heartbeat", "username": "alice", "session": SESSION, "conn": 1}));
+    seen.extend(desk.tick_for(50.0));
+    let told = on("chat/system", &seen);
+    assert_eq!(told.len(), 1);
+    assert_eq!((&told[0]["type"], &told[0]["username"]), (&json!("user_timeout"), &json!("bob")));
+}
+
+#[test]
+fn a_server_that_stood_still_times_nobody_out() {
+    let mut desk = Desk::new();
+    desk.join("alice");
+    desk.pass(600.0);
+    let mut seen = desk.input(Input::Tick);
+    seen.extend(desk.tick_for(59.0));
+    assert_eq!(on("chat/system", &seen), Vec::<&Value>::new());
+    assert_eq!(on("chat/system", &desk.tick_for(1.0)).len(), 1, "one time-out later");
+}
+
+#[test]
+fn while_the_broker_is_away_nobody_leaves() {
+    let mut desk = Desk::new();
+    desk.join("alice");
+    desk.message(
+        "chat/presence",
+        json!({"action": "leave", "will": true, "username": "alice", "session": SESSION, "conn": 1}),
+    );
+    desk.input(Input::Lost);
+    assert_eq!(desk.tick_for(300.0), []);
+    let back = desk.input(Input::Connected);
+    assert_eq!(on("chat/users", &back)[0]["users"], json!(["alice"]));
+    assert_eq!(on("chat/server", &back)[0]["status"], "online");
+    assert_eq!(on("chat/system", &desk.tick_for(59.0)), Vec::<&Value>::new());
+}
+
+#[test]
+fn the_retained_list_follows_at_most_every_30_seconds() {
+    let mut desk = Desk::new();
+    desk.join("alice");
+    assert_eq!(on("chat/users", &desk.tick_for(29.0)).len(), 0, "published at the connect");
+    let seen = desk.tick_for(2.0);
+    assert_eq!(on("chat/users", &seen)[0]["users"], json!(["alice"]));
+    assert_eq!(on("chat/users", &desk.tick_for(20.0)).len(), 0, "nothing changed");
+}
+
+#[test]
+fn a_storm_of_joins_costs_a_bounded_number_of_notices() {
+    let mut desk = Desk::new();
+    let mut seen = Vec::new();
+    for n in 0..3_000 {
+        seen.extend(desk.join(&format!("user{n}")));
+    }
+    seen.extend(desk.tick_for(3.0));
+    let told = on("chat/system", &seen);
+    assert_eq!(told.len(), 6, "five single ones and one for the rest");
+    let last = told[5];
+    assert_eq!((&last["count"], &last["online_users"]), (&json!(2_995), &json!(3_000)));
+    assert!(last.get("users_list").is_none(), "nobody reads 3,000 names");
+    assert!(last.to_string().len() < 1_000);
+    assert_eq!(on("chat/private/user7/server", &seen)[0]["type"], "welcome");
+}
+
+#[test]
+fn long_lists_are_cut() {
+    let mut desk = Desk::new();
+    for n in 0..600 {
+        desk.join(&format!("user{n}"));
+    }
+    let request = json!({"requester": "user1", "session": SESSION, "request": "u1"});
+    let reply = desk.message("chat/request/users/user1", request);
+    let users = on("chat/private/user1/server", &reply)[0].clone();
+    assert_eq!(users["users"].as_array().map(Vec::len), Some(500));
+    assert_eq!((&users["count"], &users["truncated"], &users["request"]), (&json!(600), &json!(true), &json!("u1")));
+}
+
+#[test]
+fn an_earlier_servers_will_is_contradicted() {
+    let mut desk = Desk::new();
+    let will = json!({"type": "server", "status": "offline", "instance": "earlier"});
+    assert_eq!(on("chat/server", &desk.message("chat/server", will))[0]["status"], "online");
+    let own = json!({"type": "server", "status": "online", "instance": "i"});
+    assert_eq!(desk.message("chat/server", own), []);
+    let other = json!({"type": "server", "status": "online", "instance": "other"});
+    assert_eq!(desk.message("chat/server", other), [], "two servers that contradict each other would never end");
+}
+
+#[test]
+fn what_the_server_is_is_said_again_each_minute() {
+    let mut desk = Desk::new();
+    assert_eq!(on("chat/server", &desk.tick_for(59.0)), Vec::<&Value>::new());
+    let said = desk.tick_for(62.0);
+    let statuses: Vec<&Value> = on("chat/server", &said).into_iter().map(|info| &info["status"]).collect();
+    assert_eq!(statuses, ["online", "online"]);
+}
+
+#[test]
+fn no_list_exceeds_the_size_of_a_reply() {
+    let mut desk = Desk::new();
+    for n in 0..500 {
+        desk.join(&format!("{n:03}{}", "𝒂".repeat(29)));
+    }
+    let request = json!({"requester": "a", "session": SESSION, "request": "u1"});
+    let reply = desk.message("chat/request/users", request);
+    let users = on("chat/private/a/server", &reply)[0];
+    assert!(users.to_string().len() <= crate::protocol::limits::REPLY_BYTES);
+    assert_eq!((&users["count"], &users["truncated"]), (&json!(500), &json!(true)));
+}
+
+#[test]
+fn a_message_is_kept_with_the_servers_time_where_it_has_none() {
+    let mut desk = Desk::new();
+    let payload = json!({"type": "chat", "username": "alice", "message": "hi"}).to_string();
+    let outputs = desk.chat.handle(desk.now, Input::Message { topic: "chat/messages", payload: payload.as_bytes() });
+    let [Output::Keep(Keep::Chat(arrived))] = outputs.as_slice() else { panic!("{outputs:?}") };
+    assert_eq!((arrived.timestamp.as_str(), arrived.received), ("1970-01-01T00:00:00.000+00:00", 0));
+}
+
+#[test]
+fn nobody_is_told_of_what_another_sent_in_their_name() {
+    let mut desk = Desk::new();
+    let forged = json!({"type": "chat", "username": "alice", "message": "hi", "session": SESSION, "seq": 1});
+    let seen = desk.message("chat/messages/mallory", forged);
+    assert_eq!(on("chat/private/alice/server", &seen), Vec::<&Value>::new());
+    assert_eq!(on("chat/private/mallory/server", &seen)[0]["code"], "bad_message");
+}
+
+#[test]
+fn who_was_heard_is_written_down_now_and_then() {
+    let mut desk = Desk::new();
+    let seats = |outputs: Vec<Output>| outputs.iter().filter(|output| matches!(output, Output::Seats(_))).count();
+    let join = json!({"action": "join", "username": "alice", "session": SESSION, "conn": 1}).to_string();
+    let input = || Input::Message { topic: "chat/presence", payload: join.as_bytes() };
+    assert_eq!(seats(desk.chat.handle(desk.now, input())), 1, "a join at once");
+    assert_eq!(seats(desk.chat.handle(desk.now, input())), 0, "the same again is only a sign of life");
+    let mut written = 0;
+    for _ in 0..62 {
+        desk.pass(0.5);
+        written += seats(desk.chat.handle(desk.now, Input::Tick));
+    }
+    assert_eq!(written, 1);
+}
+
+#[test]
+fn rooms_nobody_spoke_in_are_listed_by_their_members() {
+    let mut desk = Desk::new();
+    desk.message(
+        "chat/presence",
+        json!({"action": "join", "username": "a", "session": SESSION, "conn": 1, "rooms": ["x"]}),
+    );
+    let reply = ReplyTo { requester: Nick::parse("a").unwrap(), session: None, token: None };
+    let rooms = vec![(RoomName::parse("old").unwrap(), 7)];
+    let seen = desk.input(Input::Rooms { rooms, reply });
+    let names = |v: &Value| {
+        v["rooms"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(on("chat/private/a", &seen)[0]), ["lobby", "old", "x"]);
+}
+
+#[test]
+fn only_who_has_a_session_gets_more_than_the_originals_fields() {
+    let mut desk = Desk::new();
+    let entry = crate::protocol::Entry {
+        nick: Nick::parse("bob").unwrap(),
+        text: "waves".to_owned(),
+        timestamp: Timestamp::parse("2026-11-22T19:11:34.5"),
+        action: true,
+        late: true,
+        id: MessageId::parse("x-1"),
+        pos: Some(1),
+        received: None,
+    };
+    let span = crate::protocol::history::Span {
+        room: RoomName::lobby(),
+        epoch: crate::protocol::Epoch::from_random([0; 12]),
+        from: 0,
+        to: 1,
+        complete: true,
+        gap: false,
+    };
+    for (session, topic, fields, fraction) in
+        [(None, "chat/private/Al", 4, ".500"), (Session::parse(SESSION), "chat/private/al/server", 8, ".5")]
+    {
+        let page = Page { messages: vec![entry.clone()], span: span.clone() };
+        let reply = ReplyTo { requester: Nick::parse("Al").unwrap(), session, token: Token::parse("t") };
+        let seen = desk.input(Input::Page { page, reply });
+        let message = on(topic, &seen)[0]["messages"][0].clone();
+        assert_eq!(message.as_object().map(|o| o.len()), Some(fields), "{message}");
+        assert_eq!(message["timestamp"], format!("2026-11-22T19:11:34{fraction}"));
+    }
+}

@@ -1,0 +1,7 @@
+//! What the server touches of the world outside: each module owns one resource and decides nothing.
+
+pub mod door;
+pub mod farewell;
+pub mod folder;
+pub mod rival;
+pub mod shell;

@@ -1,0 +1,320 @@
+//! One transaction's writing: messages, direct messages, receipts, seats.
+
+use super::removed::{self, Removed};
+use super::rooms::{self, Room};
+use super::rows::unsigned;
+use super::share::{self, DIRECT_WEIGHT, ROSTER_WEIGHT, Tally};
+use super::words::Words;
+use super::{Arrived, ArrivedDirect, Committed, Direct, Keep, Progress, Refusal, Refused};
+use crate::protocol::{NickKey, Private, RoomName, SentId, Session};
+use crate::server::core::roster::Change;
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
+use std::collections::HashMap;
+
+/// Rooms that are known in memory; then it starts over.
+pub const ROOMS: usize = 10_000;
+
+/// What is known of the database in memory, as of the last transaction.
+#[derive(Debug)]
+pub struct State {
+    /// `PRAGMA data_version`, which changes when another connection writes; `None` where nothing is known.
+    data_version: Option<i64>,
+    /// Those that were written to of late.
+    rooms: HashMap<RoomName, Room>,
+    pub removed: Removed,
+    pub words: Words,
+    pub waiting: Tally,
+    pub present: Tally,
+    /// New messages, and receipts without one, since the last step of retention.
+    pub untrimmed: usize,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            data_version: None,
+            rooms: HashMap::new(),
+            removed: Removed::default(),
+            words: Words::default(),
+            waiting: Tally::of("direct", DIRECT_WEIGHT),
+            present: Tally::of("roster", ROSTER_WEIGHT),
+            untrimmed: 0,
+        }
+    }
+}
+
+impl State {
+    /// Reads again what another connection may have changed. To be called with the write lock held.
+    pub fn refresh(&mut self, sql: &Connection) -> rusqlite::Result<()> {
+        let version = sql.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if self.data_version != Some(version) {
+            *self = State { data_version: Some(version), untrimmed: self.untrimmed, ..State::default() };
+        }
+        // Not within a batch, which writes down at its end how far they have come.
+        if self.rooms.len() >= ROOMS {
+            self.rooms.clear();
+        }
+        Ok(())
+    }
+
+    /// It is not in the database any more.
+    pub fn forget_room(&mut self, name: &RoomName) {
+        self.rooms.remove(name);
+    }
+
+    #[cfg(test)]
+    pub fn rooms_known(&self) -> usize {
+        self.rooms.len()
+    }
+}
+
+/// The writing of one transaction.
+pub struct Batch<'a> {
+    sql: &'a Connection,
+    state: &'a mut State,
+    insert: CachedStatement<'a>,
+    /// Whether a direct message that waits has an id.
+    direct_has: CachedStatement<'a>,
+    /// Where a room's progress is in `committed`.
+    places: HashMap<RoomName, usize>,
+    committed: Committed,
+}
+
+impl<'a> Batch<'a> {
+    pub fn begin(sql: &'a Transaction, state: &'a mut State) -> rusqlite::Result<Batch<'a>> {
+        let insert = sql.prepare_cached(
+            "INSERT INTO messages (room, pos, key, nick, session, seq, text, timestamp, action, late, received)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (key, session, seq) WHERE session IS NOT NULL DO NOTHING",
+        )?;
+        let direct_has =
+            sql.prepare_cached("SELECT EXISTS (SELECT 1 FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3)")?;
+        Ok(Batch { sql, state, insert, direct_has, places: HashMap::new(), committed: Committed::default() })
+    }
+
+    pub fn keep(&mut self, keep: &Keep) -> rusqlite::Result<()> {
+        match keep {
+            Keep::Chat(message) => self.chat(message).map(drop),
+            Keep::Direct(message) => self.direct(message).map(drop),
+            Keep::Delivered { to, sender, id, at } => self.delivered(to, sender, id, *at),
+        }
+    }
+
+    /// True where it was not there before.
+    pub fn chat(&mut self, message: &Arrived) -> rusqlite::Result<bool> {
+        let chat = &message.chat;
+        let key = chat.nick.key();
+        if let Some(id) = &chat.id {
+            if self.state.removed.has(self.sql, key.as_str(), id)? {
+                self.committed.stored.push((key.clone(), id.clone()));
+                return Ok(false);
+            }
+            // As a part of the INSERT it would cost five times as much as all else.
+            let values = params![key.as_str(), id.session.as_str(), id.seq as i64];
+            if self.direct_has.query_row(values, |row| row.get(0))? {
+                self.refuse(key, id, Refusal::IdTaken);
+                return Ok(false);
+            }
+        }
+        let room = match self.state.rooms.get_mut(&chat.room) {
+            Some(room) => room,
+            None => load_room(self.sql, &mut self.state.rooms, &chat.room)?,
+        };
+        let new = self.insert.execute(params![
+            room.id,
+            room.last_pos as i64 + 1,
+            key.as_str(),
+            chat.nick.as_str(),
+            chat.id.as_ref().map(|id| id.session.as_str()),
+            chat.id.as_ref().map(|id| id.seq as i64),
+            chat.text,
+            message.timestamp.as_str(),
+            chat.action,
+            chat.late,
+            message.received,
+        ])? == 1;
+        if let Some(id) = &chat.id {
+            if !new && !is_there(self.sql, message, room.id, id)? {
+                self.refuse(key, id, Refusal::IdTaken);
+                return Ok(false);
+            }
+            self.committed.stored.push((key.clone(), id.clone()));
+        }
+        if new {
+            room.last_pos += 1;
+            self.state.untrimmed += 1;
+            self.state.words.insert(self.sql, self.sql.last_insert_rowid(), &chat.text)?;
+            let place = match self.places.get(&chat.room) {
+                Some(place) => *place,
+                None => {
+                    let from = room.last_pos - 1;
+                    self.places.insert(chat.room.clone(), self.committed.progress.len());
+                    self.committed.progress.push(Progress { room: chat.room.clone(), from, to: from, ids: Vec::new() });
+                    self.committed.progress.len() - 1
+                }
+            };
+            let progress = &mut self.committed.progress[place];
+            progress.to = room.last_pos;
+            progress.ids.push((key.clone(), chat.id.clone()));
+        }
+        Ok(new)
+    }
+
+    /// True where it was not there before, and there is room for it.
+    pub fn direct(&mut self, message: &ArrivedDirect) -> rusqlite::Result<bool> {
+        let private = &message.private;
+        let Some(id) = &private.id else { return Ok(false) };
+        let key = private.nick.key();
+        let overtaken = removed::to_one(key, private.to.key());
+        if self.state.removed.has(self.sql, key.as_str(), id)? || self.state.removed.has(self.sql, &overtaken, id)? {
+            self.committed.stored.push((key.clone(), id.clone()));
+            return Ok(false);
+        }
+        let messages_have = "SELECT EXISTS (SELECT 1 FROM messages WHERE key = ?1 AND session = ?2 AND seq = ?3)";
+        let values = params![key.as_str(), id.session.as_str(), id.seq as i64];
+        if self.sql.prepare_cached(messages_have)?.query_row(values, |row| row.get(0))? {
+            self.refuse(key, id, Refusal::IdTaken);
+            return Ok(false);
+        }
+        let mut insert = self.sql.prepare_cached(&format!(
+            "INSERT INTO direct (to_key, to_nick, key, nick, session, seq, text, timestamp, action, late, received)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (key, session, seq) DO NOTHING RETURNING row, {DIRECT_WEIGHT}"
+        ))?;
+        let values = params![
+            private.to.key().as_str(),
+            private.to.as_str(),
+            key.as_str(),
+            private.nick.as_str(),
+            id.session.as_str(),
+            id.seq as i64,
+            private.text,
+            message.timestamp.as_str(),
+            private.action,
+            private.late,
+            message.received,
+        ];
+        let new = insert.query_row(values, |row| Ok((row.get::<_, i64>(0)?, unsigned(row, 1)?))).optional()?;
+        if let Some((row, weight)) = new {
+            self.state.waiting.add(weight);
+            if !self.state.waiting.has_room(self.sql, share::DIRECT)? {
+                self.sql.prepare_cached("DELETE FROM direct WHERE row = ?1")?.execute([row])?;
+                self.state.waiting.remove(weight);
+                self.refuse(key, id, Refusal::NoRoom { to: private.to.clone() });
+                return Ok(false);
+            }
+        }
+        let row = match new {
+            Some((row, _)) => row,
+            None => match row_of(self.sql, private, id)? {
+                Some(row) => row,
+                None => {
+                    self.refuse(key, id, Refusal::IdTaken);
+                    return Ok(false);
+                }
+            },
+        };
+        self.committed.stored.push((key.clone(), id.clone()));
+        if new.is_some() || self.committed.direct.iter().all(|direct| direct.row != row) {
+            let private = Private { timestamp: Some(message.timestamp.clone()), ..private.clone() };
+            self.committed.direct.push(Direct { private, row });
+        }
+        Ok(new.is_some())
+    }
+
+    fn refuse(&mut self, sender: &NickKey, id: &SentId, why: Refusal) {
+        self.committed.refused.push(Refused { sender: sender.clone(), id: id.clone(), why });
+    }
+
+    /// A receipt may overtake its message, which has another publisher. Then it is kept for that one, should it come, and
+    /// for no other: anybody can publish a receipt, but only `to` can spare itself a message.
+    fn delivered(&mut self, to: &NickKey, sender: &NickKey, id: &SentId, at: i64) -> rusqlite::Result<()> {
+        let delete = format!(
+            "DELETE FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3 AND to_key = ?4
+             RETURNING row, {DIRECT_WEIGHT}"
+        );
+        let values = params![sender.as_str(), id.session.as_str(), id.seq as i64, to.as_str()];
+        let gone =
+            self.sql.prepare_cached(&delete)?.query_row(values, |row| Ok((row.get::<_, i64>(0)?, unsigned(row, 1)?)));
+        if let Some((row, weight)) = gone.optional()? {
+            self.state.waiting.remove(weight);
+            self.state.removed.add(self.sql, sender.as_str(), &id.session, (id.seq, id.seq), at)?;
+            self.committed.direct.retain(|direct| direct.row != row);
+        } else if !self.state.removed.has(self.sql, sender.as_str(), id)? {
+            let key = removed::to_one(sender, to);
+            self.state.removed.add(self.sql, &key, &id.session, (id.seq, id.seq), at)?;
+            self.state.untrimmed += 1;
+        }
+        self.committed.delivered.push((to.clone(), sender.clone(), id.clone()));
+        Ok(())
+    }
+
+    /// Anybody may be present under any number of nicks: those for whom there is no room are not kept.
+    pub fn seats(&mut self, change: &Change) -> rusqlite::Result<()> {
+        let key = change.key.as_str();
+        let delete = format!("DELETE FROM roster WHERE key = ?1 RETURNING {ROSTER_WEIGHT}");
+        for weight in self.sql.prepare_cached(&delete)?.query_map([key], |row| unsigned(row, 0))? {
+            self.state.present.remove(weight?);
+        }
+        let insert = format!(
+            "INSERT INTO roster (key, session, nick, conn, rooms, heard) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             RETURNING {ROSTER_WEIGHT}"
+        );
+        let mut insert = self.sql.prepare_cached(&insert)?;
+        let mut delete = self.sql.prepare_cached("DELETE FROM roster WHERE key = ?1 AND session = ?2")?;
+        for seat in &change.seats {
+            let rooms: Vec<&str> = seat.rooms.iter().map(RoomName::as_str).collect();
+            let session = seat.session.as_ref().map_or("", Session::as_str);
+            let values = params![key, session, seat.nick.as_str(), seat.conn, rooms.join(" "), seat.heard];
+            let weight = insert.query_row(values, |row| unsigned(row, 0))?;
+            self.state.present.add(weight);
+            if !self.state.present.has_room(self.sql, share::PRESENT)? {
+                delete.execute([key, session])?;
+                self.state.present.remove(weight);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down how far the rooms and the words' index have come.
+    pub fn finish(self) -> rusqlite::Result<Committed> {
+        self.state.words.finish(self.sql)?;
+        let mut update =
+            self.sql.prepare_cached("UPDATE rooms SET last_pos = ?2, messages = messages + ?3 WHERE name = ?1")?;
+        for progress in &self.committed.progress {
+            update.execute(params![progress.room.as_str(), progress.to as i64, progress.ids.len() as i64])?;
+        }
+        Ok(self.committed)
+    }
+}
+
+/// Whether what has this id is this message, perhaps sent again with another time.
+fn is_there(sql: &Connection, message: &Arrived, room: i64, id: &SentId) -> rusqlite::Result<bool> {
+    let chat = &message.chat;
+    let select = "SELECT EXISTS (SELECT 1 FROM messages WHERE key = ?1 AND session = ?2 AND seq = ?3
+        AND room = ?4 AND text = ?5 AND action = ?6)";
+    let values = params![chat.nick.key().as_str(), id.session.as_str(), id.seq as i64, room, chat.text, chat.action];
+    sql.prepare_cached(select)?.query_row(values, |row| row.get(0))
+}
+
+/// The same for a direct message that waits: its row.
+fn row_of(sql: &Connection, private: &Private, id: &SentId) -> rusqlite::Result<Option<i64>> {
+    let select = "SELECT row FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3
+        AND to_key = ?4 AND text = ?5 AND action = ?6";
+    let (key, to) = (private.nick.key().as_str(), private.to.key().as_str());
+    let values = params![key, id.session.as_str(), id.seq as i64, to, private.text, private.action];
+    sql.prepare_cached(select)?.query_row(values, |row| row.get(0)).optional()
+}
+
+/// The room as the database has it, made where there is none.
+fn load_room<'a>(
+    sql: &Connection,
+    known: &'a mut HashMap<RoomName, Room>,
+    name: &RoomName,
+) -> rusqlite::Result<&'a mut Room> {
+    let room = match rooms::find(sql, name)? {
+        Some(room) => room,
+        None => rooms::create(sql, name)?,
+    };
+    Ok(known.entry(name.clone()).or_insert(room))
+}

@@ -1,0 +1,77 @@
+//! Rows of the tables as values. A row that nobody could have written is left out, not an error.
+
+use super::Direct;
+use crate::protocol::{Entry, MessageId, Nick, Private, RoomName, SentId, Session, Timestamp};
+use crate::server::core::roster::Kept;
+use chrono::DateTime;
+use rusqlite::Row;
+
+/// The columns that [`entry`] reads, first of a row.
+pub const ENTRY: &str = "m.row, m.pos, m.nick, m.session, m.seq, m.text, m.timestamp, m.action, m.late, m.received";
+
+/// A row that begins with [`ENTRY`].
+pub fn entry(row: &Row) -> rusqlite::Result<Option<Entry>> {
+    let Ok(nick) = Nick::parse(row.get_ref(2)?.as_str()?) else { return Ok(None) };
+    let id = match sent_id(row, 3)? {
+        Some(id) => MessageId::Sent(id),
+        None => MessageId::Row(unsigned(row, 0)?),
+    };
+    Ok(Some(Entry {
+        nick,
+        text: row.get(5)?,
+        timestamp: Timestamp::parse(row.get_ref(6)?.as_str()?),
+        action: row.get(7)?,
+        late: row.get(8)?,
+        id: Some(id),
+        pos: Some(unsigned(row, 1)?),
+        received: received(row.get(9)?),
+    }))
+}
+
+/// A moment as it is kept, in Unix milliseconds.
+pub fn received(milliseconds: i64) -> Option<Timestamp> {
+    DateTime::from_timestamp_millis(milliseconds).map(|at| Timestamp::new(at.fixed_offset()))
+}
+
+/// The columns that [`direct`] reads, first of a row.
+pub const DIRECT: &str = "row, nick, to_nick, session, seq, text, timestamp, action, late";
+
+pub fn direct(row: &Row) -> rusqlite::Result<Option<Direct>> {
+    let nick = Nick::parse(row.get_ref(1)?.as_str()?);
+    let to = Nick::parse(row.get_ref(2)?.as_str()?);
+    let (Ok(nick), Ok(to), Some(id)) = (nick, to, sent_id(row, 3)?) else { return Ok(None) };
+    let private = Private {
+        nick,
+        to,
+        text: row.get(5)?,
+        timestamp: Timestamp::parse(row.get_ref(6)?.as_str()?),
+        id: Some(id),
+        action: row.get(7)?,
+        late: row.get(8)?,
+    };
+    Ok(Some(Direct { private, row: row.get(0)? }))
+}
+
+/// The id in two columns, session and number.
+pub fn sent_id(row: &Row, column: usize) -> rusqlite::Result<Option<SentId>> {
+    let Some(session) = row.get_ref(column)?.as_str_or_null()? else { return Ok(None) };
+    let seq = row.get::<_, Option<i64>>(column + 1)?.unwrap_or(0);
+    Ok(Session::parse(session).and_then(|session| SentId::new(session, seq as u64)))
+}
+
+pub fn unsigned(row: &Row, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(|number| number.max(0) as u64)
+}
+
+/// A seat of the roster.
+pub fn kept(row: &Row) -> rusqlite::Result<Option<Kept>> {
+    let Ok(nick) = Nick::parse(&row.get::<_, String>(0)?) else { return Ok(None) };
+    let rooms: String = row.get(3)?;
+    Ok(Some(Kept {
+        nick,
+        session: Session::parse(&row.get::<_, String>(1)?),
+        conn: row.get(2)?,
+        rooms: rooms.split(' ').filter_map(|room| RoomName::parse(room).ok()).collect(),
+        heard: row.get(4)?,
+    }))
+}
