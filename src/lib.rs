@@ -12,5 +12,7 @@ pub mod protocol;
 pub mod random;
 pub mod server;
 pub mod signals;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod terminal;
 pub mod transfer;

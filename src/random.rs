@@ -1,32 +1,83 @@
-//! Randomness for identifiers, from the library that TLS already brings. The shells call it; the cores take its values.
+//! Randomness as a value: whoever needs some is given a [`Random`], so that a run can be repeated from a seed. The programs
+//! take the system's, from the library that TLS already brings.
 
 use crate::protocol::id::{RANDOM_CHARS, base32};
 use crate::protocol::{Epoch, Session, Token};
+use std::fmt;
 
-/// Enough random bytes for a session, an epoch, a token or a client identifier.
-///
-/// # Panics
-/// Where the system has no randomness to give: an identifier that others can guess or have too would break promises
-/// that cannot be kept without it.
-pub fn bytes() -> [u8; RANDOM_CHARS] {
-    let mut bytes = [0; RANDOM_CHARS];
-    openssl::rand::rand_bytes(&mut bytes).expect("the system gives randomness");
-    bytes
+type Fill = Box<dyn FnMut(&mut [u8]) + Send>;
+
+/// A source of random bytes.
+pub struct Random(Fill);
+
+impl Random {
+    /// `fill` writes random bytes over the whole of what it is given.
+    pub fn new(fill: impl FnMut(&mut [u8]) + Send + 'static) -> Random {
+        Random(Box::new(fill))
+    }
+
+    /// The system's randomness.
+    ///
+    /// # Panics
+    /// When a value is taken and the system has no randomness to give: an identifier that others can guess, or that is
+    /// given out twice, would break promises that cannot be kept without it.
+    pub fn of_the_system() -> Random {
+        Random::new(|bytes| openssl::rand::rand_bytes(bytes).expect("the system gives randomness"))
+    }
+
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        (self.0)(&mut bytes);
+        bytes
+    }
+
+    /// Uniform from 0 to `u32::MAX`.
+    pub fn number(&mut self) -> u32 {
+        u32::from_le_bytes(self.bytes())
+    }
+
+    /// 12 lower-case base 32 characters.
+    pub fn word(&mut self) -> String {
+        base32(&self.bytes::<RANDOM_CHARS>())
+    }
+
+    pub fn session(&mut self) -> Session {
+        Session::from_random(self.bytes())
+    }
+
+    pub fn token(&mut self) -> Token {
+        Token::from_random(self.bytes())
+    }
+
+    pub fn epoch(&mut self) -> Epoch {
+        Epoch::from_random(self.bytes())
+    }
 }
 
-/// 12 random lower-case base 32 characters.
+impl fmt::Debug for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Random")
+    }
+}
+
+/// 12 random bytes of the system's.
+pub fn bytes() -> [u8; RANDOM_CHARS] {
+    Random::of_the_system().bytes()
+}
+
+/// [`Random::word`], of the system's randomness.
 pub fn word() -> String {
-    base32(&bytes())
+    Random::of_the_system().word()
 }
 
 pub fn session() -> Session {
-    Session::from_random(bytes())
+    Random::of_the_system().session()
 }
 
 pub fn token() -> Token {
-    Token::from_random(bytes())
+    Random::of_the_system().token()
 }
 
 pub fn epoch() -> Epoch {
-    Epoch::from_random(bytes())
+    Random::of_the_system().epoch()
 }
