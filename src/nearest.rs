@@ -1,57 +1,29 @@
-//! The known word that somebody most likely meant: behind "did you mean …?".
-//! Pure; `options` asks it for options and subcommands, whoever reads typed commands may too.
+//! Finds the known word that somebody most likely meant, for "did you mean …?". Pure.
+
+use strsim::osa_distance;
 
 /// Longer words are not compared: nobody mistypes that much, and the cost grows with the square.
-const LONGEST: usize = 64;
+const MAX_CHARS: usize = 64;
 
-/// The word of `known` that `word` is most likely a slip of, or `None` where nothing is near.
+/// The word of `known` that `word` is most likely a typo of, or `None` if nothing is near.
 ///
-/// Near is: at most one slip for every three letters (a letter wrong, missing, too many, or two
-/// swapped), else one word beginning with the other. Case does not count. Among equals the
-/// first, or for beginnings the shortest, is taken.
+/// A word is near if it has at most one typo for every three letters (a letter wrong, missing, extra, or two swapped).
+/// Otherwise it is near if one of the two words begins with the other. Case does not count. Of several equally near
+/// words the first is taken, of several beginnings the shortest word.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let typed: Vec<char> = word.to_lowercase().chars().take(LONGEST + 1).collect();
-    if typed.len() > LONGEST {
+    if word.chars().nth(MAX_CHARS).is_some() {
         return None;
     }
+    let word = word.to_lowercase();
     let known: Vec<&str> = known.into_iter().collect();
-    let slips_allowed = (typed.len() / 3).max(1);
-    let by_slips = known
-        .iter()
-        .map(|candidate| (slips(&typed, &candidate.chars().collect::<Vec<_>>()), candidate))
-        .filter(|(slips, candidate)| *slips <= slips_allowed && *slips < candidate.len())
-        .min_by_key(|(slips, _)| *slips)
-        .map(|(_, candidate)| *candidate);
-    by_slips.or_else(|| {
-        let typed: String = typed.into_iter().collect();
-        known
-            .into_iter()
-            .filter(|candidate| {
-                (typed.len() > 1 && candidate.starts_with(&typed))
-                    || (candidate.len() > 1 && typed.starts_with(candidate))
-            })
-            .min_by_key(|candidate| candidate.len())
+    let allowed = (word.chars().count() / 3).max(1);
+    let typos = known.iter().map(|candidate| (osa_distance(&word, candidate), *candidate));
+    let near = typos.filter(|(typos, candidate)| *typos <= allowed && *typos < candidate.len());
+    let begins = |word: &str, part: &str| part.len() > 1 && word.starts_with(part);
+    near.min_by_key(|(typos, _)| *typos).map(|(_, candidate)| candidate).or_else(|| {
+        let related = known.iter().filter(|candidate| begins(candidate, &word) || begins(&word, candidate));
+        related.min_by_key(|candidate| candidate.len()).copied()
     })
-}
-
-/// How many slips lead from `a` to `b`: the "optimal string alignment" distance.
-fn slips(a: &[char], b: &[char]) -> usize {
-    let mut before_last = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let wrong = usize::from(a[i - 1] != b[j - 1]);
-            let mut least = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + wrong);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                let swapped: &Vec<usize> = &before_last;
-                least = least.min(swapped[j - 2] + 1);
-            }
-            row.push(least);
-        }
-        before_last = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
 }
 
 #[cfg(test)]
@@ -79,5 +51,27 @@ mod tests {
         check("", None);
         check("frobnicate", None);
         check(&"port".repeat(1000), None);
+    }
+
+    #[test]
+    fn near_and_not_near() {
+        // Swapped letters count once, but not if a letter comes between them.
+        check("psot", None);
+        check("opssword", Some("password"));
+        // One typo in up to five letters, two from six on.
+        check("hxsx", None);
+        check("hixtorx", Some("history"));
+        check("hixtxrx", None);
+        // The first of two that are equally near, and the shortest that begins so.
+        check("post", Some("host"));
+        check("pa", Some("password"));
+        check("password-file-name", Some("password-file"));
+        check("history-of-everything", Some("history"));
+        // A word whose every letter is wrong is not near.
+        check("ab", None);
+        assert_eq!(nearest("a", ["b"]), None);
+        assert_eq!(nearest("é", ["è"]), Some("è"));
+        check("QOŚ", Some("qos"));
+        check(&"x".repeat(64), None);
     }
 }
