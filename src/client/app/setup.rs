@@ -3,11 +3,10 @@
 //! option file once they have led to a broker.
 
 use super::login;
-use super::start::{Refusal, choose};
 use crate::link::{Settings, Transport};
 use crate::options::{self, ClientOptions, Environment, Invocation, reason};
 use crate::protocol::Nick;
-use crate::terminal::Terminal;
+use crate::terminal::{NoAnswer, Terminal};
 use crossbeam_channel::Receiver;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -16,6 +15,24 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const DEFAULT_BROKER: &str = "localhost";
+
+/// Why the client does not start.
+pub enum Refusal {
+    /// One line, exit code 1.
+    Usage(String),
+    Signal(i32),
+    /// The user chose to leave; exit code 0.
+    Quit,
+}
+
+impl From<NoAnswer> for Refusal {
+    fn from(why: NoAnswer) -> Refusal {
+        match why {
+            NoAnswer::Signal(signal) => Refusal::Signal(signal),
+            _ => Refusal::Usage(why.to_string()),
+        }
+    }
+}
 
 /// An option file to be written.
 pub struct ToKeep {
@@ -82,6 +99,11 @@ pub fn ask_nick(terminal: &Terminal, signals: &Receiver<i32>, username: Option<&
             },
         }
     }
+}
+
+/// The nick of that name, if a user of this client may choose it.
+pub fn choose(name: &str) -> Result<Nick, String> {
+    Nick::choose(name).map_err(|error| format!("{name:?} cannot be a nick: {error}"))
 }
 
 /// What `mqttchat client ANSWER` would be told.

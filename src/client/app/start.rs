@@ -1,7 +1,8 @@
 //! From options to what a run is: its mode, nick, rooms and what is to be told about the broker. Asks on the terminal where
 //! something is missing. `client::start` and members call it when they begin, the shell where it has to know more later.
 
-use super::{login, setup};
+use super::login;
+use super::setup::{self, choose};
 use crate::client::core::conversation::{Config, Role};
 use crate::client::core::memo::Remembered;
 use crate::client::core::outbox::Kept;
@@ -11,12 +12,14 @@ use crate::options::ClientOptions;
 use crate::protocol::limits::ROOMS_PER_SESSION;
 use crate::protocol::{Nick, RoomName, Topics};
 use crate::random;
-use crate::terminal::{NoAnswer, Terminal};
+use crate::terminal::Terminal;
 use chrono::{DateTime, FixedOffset, Local, NaiveDateTime};
 use crossbeam_channel::Receiver;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
+
+pub use super::setup::Refusal;
 
 /// How long the clients of a server that has just started spread their joins over, at most.
 const JITTER: Duration = Duration::from_millis(500);
@@ -32,24 +35,6 @@ pub enum Mode {
     Listen,
     /// Programs.
     Json,
-}
-
-/// Why there is no run.
-pub enum Refusal {
-    /// One line, exit code 1.
-    Usage(String),
-    Signal(i32),
-    /// Who was asked would rather leave; exit code 0.
-    Quit,
-}
-
-impl From<NoAnswer> for Refusal {
-    fn from(why: NoAnswer) -> Refusal {
-        match why {
-            NoAnswer::Signal(signal) => Refusal::Signal(signal),
-            _ => Refusal::Usage(why.to_string()),
-        }
-    }
 }
 
 impl Mode {
@@ -183,10 +168,6 @@ pub fn outbox(options: &ClientOptions, place: &Place) -> Result<(Option<OutboxFi
     let Some(path) = &options.outbox else { return Ok((None, Vec::new())) };
     let opened = OutboxFile::open(path, place).and_then(|file| file.messages().map(|kept| (Some(file), kept)));
     opened.map_err(|error| Refusal::Usage(format!("cannot use the outbox {path:?}: {error}")))
-}
-
-pub fn choose(name: &str) -> Result<Nick, String> {
-    Nick::choose(name).map_err(|error| format!("{name:?} cannot be a nick: {error}"))
 }
 
 /// The rooms beside the lobby, each once.
