@@ -9,15 +9,16 @@
 //! "signals" thread ──────────────────────────┘
 //! ```
 
-mod core;
+pub mod core;
 pub mod io;
 pub mod store;
 
 use self::core::chat::{self, Chat};
+use self::core::record::Retention;
 use self::io::door::{Door, Entry};
 use self::io::shell::{self, Inboxes};
 use self::io::{folder, rival};
-use self::store::sqlite::{self, History, Retention};
+use self::store::sqlite::{self, History};
 use crate::link::{self, Link, Qos, Subscription, canonical_host};
 use crate::now::Now;
 use crate::options::ServerOptions;

@@ -7,5 +7,6 @@ mod delays;
 pub mod direct;
 mod marks;
 mod notices;
+pub mod record;
 pub mod roster;
 mod stats;

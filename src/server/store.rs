@@ -8,9 +8,9 @@ mod fault;
 pub mod questions;
 pub mod sqlite;
 
-use self::sqlite::{Committed, History, Keep, Reader, Refusal, Refused, Retention, Trimmed};
-use super::core::chat::{Input, Question};
-use super::core::roster::Change;
+use self::sqlite::{History, Reader};
+use super::core::chat::Input;
+use super::core::record::{Committed, Keep, Refusal, Refused, Retention, SeatChange, StoreQuestion, Trimmed};
 use crate::gauge::Held;
 use crate::protocol::{NickKey, SentId};
 use clock::Clock;
@@ -38,8 +38,8 @@ const BATCHES_PER_TRIM: u32 = 1;
 /// What the store is told to do. What is held goes back when it is done.
 pub enum Job {
     Keep(Keep, Option<Held>),
-    Seats(Vec<Change>, Option<Held>),
-    Ask(Question, Option<Held>),
+    Seats(Vec<SeatChange>, Option<Held>),
+    Ask(StoreQuestion, Option<Held>),
     /// Let go of this when all that came before is committed.
     Settle(Sender<()>),
 }
@@ -77,13 +77,13 @@ pub fn start(
 struct Store {
     history: History,
     /// The reader's.
-    questions: Option<Sender<(Question, Option<Held>)>>,
+    questions: Option<Sender<(StoreQuestion, Option<Held>)>>,
     answers: Sender<Answer>,
     /// What is to be committed next, at most [`BATCH`] in each. They grow only while commits fail, and as far as the
     /// door lets them.
     batches: VecDeque<Batch>,
     /// The latest of each person.
-    seats: BTreeMap<NickKey, Change>,
+    seats: BTreeMap<NickKey, SeatChange>,
     seats_held: Vec<Held>,
     /// The messages are committed without the presences first, and these alone.
     seats_apart: bool,
@@ -110,7 +110,7 @@ struct Batch {
 impl Store {
     fn new(
         history: History,
-        questions: Option<Sender<(Question, Option<Held>)>>,
+        questions: Option<Sender<(StoreQuestion, Option<Held>)>>,
         retention: Retention,
         answers: Sender<Answer>,
     ) -> Store {
@@ -198,7 +198,7 @@ impl Store {
     fn commit(&mut self) {
         while !(self.batches.is_empty() && self.seats.is_empty()) {
             let batch = self.batches.pop_front().unwrap_or_default();
-            let seats: Vec<Change> = match self.seats_apart && !batch.keeps.is_empty() {
+            let seats: Vec<SeatChange> = match self.seats_apart && !batch.keeps.is_empty() {
                 true => Vec::new(),
                 false => std::mem::take(&mut self.seats).into_values().collect(),
             };
@@ -237,7 +237,7 @@ impl Store {
     }
 
     /// False: everything waits.
-    fn goes_on_after(&mut self, error: &sqlite::Error, batch: Batch, seats: Vec<Change>) -> bool {
+    fn goes_on_after(&mut self, error: &sqlite::Error, batch: Batch, seats: Vec<SeatChange>) -> bool {
         let history = &mut self.history;
         let diagnose = || history.diagnose(batch.keeps.first());
         match fault::next(error.may_pass(), batch.keeps.len(), seats.len(), diagnose) {
@@ -271,7 +271,7 @@ impl Store {
         true
     }
 
-    fn put_back(&mut self, batch: Batch, seats: Vec<Change>) {
+    fn put_back(&mut self, batch: Batch, seats: Vec<SeatChange>) {
         if !batch.keeps.is_empty() {
             self.batches.push_front(batch);
         }
@@ -301,13 +301,13 @@ impl Store {
         self.tell(committed, &batch.held);
     }
 
-    fn ask(&self, asked: &mut Vec<(Question, Option<Held>)>) {
+    fn ask(&self, asked: &mut Vec<(StoreQuestion, Option<Held>)>) {
         for (question, held) in asked.drain(..) {
             self.pass_on(question, held);
         }
     }
 
-    fn pass_on(&self, question: Question, held: Option<Held>) {
+    fn pass_on(&self, question: StoreQuestion, held: Option<Held>) {
         match &self.questions {
             Some(questions) => drop(questions.send((question, held))),
             None => match questions::answer(self.history.questions(), question) {

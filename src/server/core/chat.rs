@@ -16,7 +16,8 @@ use super::clearing::Clearing;
 use super::direct::Directs;
 use super::marks::Marks;
 use super::notices::Notices;
-use super::roster::{Kept, Roster};
+use super::record::{Arrived, Direct, Keep, KeptSeat};
+use super::roster::Roster;
 use super::stats::Stats;
 use crate::link::{Publication, Qos};
 use crate::now::Now;
@@ -25,13 +26,12 @@ use crate::protocol::text::visible;
 use crate::protocol::{
     Chat as Message, FromServer, Invalid, Nick, NickKey, RoomName, ServerInfo, Status, Timestamp, Topic,
 };
-use crate::server::store::sqlite::{Arrived, Direct, Keep};
 use invalid::agree;
 use log::info;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-pub use exchange::{Config, Input, Output, Question, ReplyTo};
+pub use exchange::{Config, Input, Output};
 
 /// The retained user list is published at most this often: originals print the whole of it each time.
 const USERS_INTERVAL: Duration = Duration::from_secs(30);
@@ -84,7 +84,7 @@ pub struct Chat {
 
 impl Chat {
     /// `kept`: the roster of an earlier run. `rooms`: how far those have come whose last marks it may not have said.
-    pub fn new(config: Config, kept: Vec<Kept>, rooms: Vec<(RoomName, u64)>, now: Now) -> Chat {
+    pub fn new(config: Config, kept: Vec<KeptSeat>, rooms: Vec<(RoomName, u64)>, now: Now) -> Chat {
         let mut roster = Roster::new(config.timeout);
         roster.restore(kept, now.instant);
         let mut marks = Marks::new(config.epoch.clone());

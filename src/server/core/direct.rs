@@ -17,7 +17,7 @@ mod pace;
 mod tests;
 
 use crate::protocol::{Nick, NickKey, Private, SentId};
-use crate::server::store::sqlite::Direct;
+use crate::server::core::record::Direct;
 use addressee::{Addressee, UnderWay, Way};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};

@@ -15,6 +15,7 @@ mod tests;
 use crate::now::Now;
 use crate::protocol::limits::WILL_DELAY;
 use crate::protocol::{Action, Nick, NickKey, NoticeKind, Presence, RoomName, Session};
+use crate::server::core::record::{KeptSeat, SeatChange};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -50,24 +51,6 @@ pub enum Arrival {
     NickInUse,
 }
 
-/// A presence as the database keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    pub nick: Nick,
-    pub session: Option<Session>,
-    pub conn: u32,
-    pub rooms: Vec<RoomName>,
-    /// When it was last heard, in Unix milliseconds.
-    pub heard: i64,
-}
-
-/// What the database is to keep of one person from now on; nothing where they are gone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    pub key: NickKey,
-    pub seats: Vec<Kept>,
-}
-
 #[derive(Debug)]
 pub struct Roster {
     people: BTreeMap<NickKey, Person>,
@@ -85,8 +68,8 @@ impl Roster {
     }
 
     /// Takes back what the database kept, as if everybody had been heard just now: a grace of one time-out.
-    pub fn restore(&mut self, kept: Vec<Kept>, now: Instant) {
-        for Kept { nick, session, conn, rooms, .. } in kept {
+    pub fn restore(&mut self, kept: Vec<KeptSeat>, now: Instant) {
+        for KeptSeat { nick, session, conn, rooms, .. } in kept {
             let person = self.people.entry(nick.key().clone()).or_insert(Person { nick, seats: Vec::new() });
             person.seats.push(Seat { session, conn, rooms, heard: now, doubted_until: None });
         }
@@ -228,14 +211,14 @@ impl Roster {
     }
 
     /// What the database is to be told: the presences that changed, and with `heard` also when the others were heard.
-    pub fn take_changes(&mut self, now: Now, heard: bool) -> Vec<Change> {
+    pub fn take_changes(&mut self, now: Now, heard: bool) -> Vec<SeatChange> {
         let mut keys = std::mem::take(&mut self.changed);
         if heard {
             keys.append(&mut self.heard);
         }
         let change = |key: NickKey| {
             let seats = self.people.get(&key).map_or(Vec::new(), |person| person.kept(now));
-            Change { key, seats }
+            SeatChange { key, seats }
         };
         keys.into_iter().map(change).collect()
     }
@@ -256,10 +239,10 @@ impl Roster {
 }
 
 impl Person {
-    fn kept(&self, now: Now) -> Vec<Kept> {
+    fn kept(&self, now: Now) -> Vec<KeptSeat> {
         let kept = |seat: &Seat| {
             let silent = now.instant.saturating_duration_since(seat.heard);
-            Kept {
+            KeptSeat {
                 nick: self.nick.clone(),
                 session: seat.session.clone(),
                 conn: seat.conn,

@@ -8,7 +8,7 @@ use crate::now::Now;
 use crate::protocol::NickKey;
 use crate::server::ANOTHER_SERVER;
 use crate::server::core::chat::{Chat, Input, Output};
-use crate::server::core::roster::Change;
+use crate::server::core::record::SeatChange;
 use crate::server::store::questions::Queue;
 use crate::server::store::{Answer, Job};
 use crossbeam_channel::{Receiver, Sender, select};
@@ -171,7 +171,7 @@ pub struct Hands {
     questions: Queue,
     /// Presences that the store was not given yet, the latest of each person: it is given more when it has kept those
     /// before, so that what waits for a stalled disk stays bounded.
-    seats: BTreeMap<NickKey, Change>,
+    seats: BTreeMap<NickKey, SeatChange>,
     seats_given: Gauge,
 }
 

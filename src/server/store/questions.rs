@@ -5,8 +5,9 @@ use super::Answer;
 use super::sqlite::{Error, Reader};
 use crate::gauge::{Gauge, Held};
 use crate::protocol::NickKey;
-use crate::server::core::chat::{Input, Question};
+use crate::server::core::chat::Input;
 use crate::server::core::direct::UNDER_WAY;
+use crate::server::core::record::StoreQuestion;
 use crossbeam_channel::{Receiver, Sender};
 use log::{debug, error};
 use std::collections::VecDeque;
@@ -32,9 +33,9 @@ pub struct Queue {
 
 impl Queue {
     /// What a question holds until it is answered; `None` where too many are, and this one is not to be asked.
-    pub fn enter(&self, question: &Question) -> Option<Held> {
+    pub fn enter(&self, question: &StoreQuestion) -> Option<Held> {
         match question {
-            Question::Search { .. } => self.searches.take(1, SEARCHES),
+            StoreQuestion::Search { .. } => self.searches.take(1, SEARCHES),
             _ => self.questions.take(1, QUESTIONS),
         }
     }
@@ -43,13 +44,13 @@ impl Queue {
 /// Starts the thread. It ends when the questions' sender is dropped.
 pub fn start(
     reader: Reader,
-    questions: Receiver<(Question, Option<Held>)>,
+    questions: Receiver<(StoreQuestion, Option<Held>)>,
     answers: Sender<Answer>,
 ) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("reader".to_owned()).spawn(move || run(&reader, &questions, &answers))
 }
 
-fn run(reader: &Reader, questions: &Receiver<(Question, Option<Held>)>, answers: &Sender<Answer>) {
+fn run(reader: &Reader, questions: &Receiver<(StoreQuestion, Option<Held>)>, answers: &Sender<Answer>) {
     let mut failing = false;
     let mut waiting = Waiting::default();
     while let Some((question, held)) = waiting.next(questions) {
@@ -72,14 +73,14 @@ fn run(reader: &Reader, questions: &Receiver<(Question, Option<Held>)>, answers:
 /// What waits for the thread, in the order in which it came.
 #[derive(Default)]
 struct Waiting {
-    questions: VecDeque<(Question, Option<Held>)>,
+    questions: VecDeque<(StoreQuestion, Option<Held>)>,
     /// One of each requester.
-    searches: VecDeque<(Question, Option<Held>)>,
+    searches: VecDeque<(StoreQuestion, Option<Held>)>,
 }
 
 impl Waiting {
     /// What is to be answered next; waits for it. `None`: nobody asks any more.
-    fn next(&mut self, inbox: &Receiver<(Question, Option<Held>)>) -> Option<(Question, Option<Held>)> {
+    fn next(&mut self, inbox: &Receiver<(StoreQuestion, Option<Held>)>) -> Option<(StoreQuestion, Option<Held>)> {
         if self.questions.is_empty() && self.searches.is_empty() {
             let (question, held) = inbox.recv().ok()?;
             self.put(question, held);
@@ -91,7 +92,7 @@ impl Waiting {
     }
 
     /// A search takes the place of the one that its requester asked for before: nobody waits for that any more.
-    fn put(&mut self, question: Question, held: Option<Held>) {
+    fn put(&mut self, question: StoreQuestion, held: Option<Held>) {
         let Some(requester) = searcher(&question) else { return self.questions.push_back((question, held)) };
         match self.searches.iter().position(|(other, _)| searcher(other) == Some(requester)) {
             Some(place) => self.searches[place] = (question, held),
@@ -101,21 +102,21 @@ impl Waiting {
     }
 }
 
-fn searcher(question: &Question) -> Option<&NickKey> {
+fn searcher(question: &StoreQuestion) -> Option<&NickKey> {
     match question {
-        Question::Search { reply, .. } => Some(reply.requester()),
+        StoreQuestion::Search { reply, .. } => Some(reply.requester.key()),
         _ => None,
     }
 }
 
-pub fn answer(reader: &Reader, question: Question) -> Result<Input<'static>, Error> {
+pub fn answer(reader: &Reader, question: StoreQuestion) -> Result<Input<'static>, Error> {
     Ok(match question {
-        Question::Page { query, reply } => Input::Page { page: reader.page(&query)?, reply },
-        Question::Rooms { reply } => Input::Rooms { rooms: reader.rooms()?, reply },
-        Question::Search { query, limit, before, reply } => {
+        StoreQuestion::Page { query, reply } => Input::Page { page: reader.page(&query)?, reply },
+        StoreQuestion::Rooms { reply } => Input::Rooms { rooms: reader.rooms()?, reply },
+        StoreQuestion::Search { query, limit, before, reply } => {
             Input::Found { found: reader.search(&query, limit, before.as_ref(), SEARCH_TIME)?, reply }
         }
-        Question::Waiting { to, after } => {
+        StoreQuestion::Waiting { to, after } => {
             let found = reader.waiting_for(&to, after, UNDER_WAY)?;
             Input::Waiting { to, after, found }
         }
@@ -126,25 +127,27 @@ pub fn answer(reader: &Reader, question: Question) -> Result<Input<'static>, Err
 mod tests {
     use super::*;
     use crate::protocol::{Nick, SearchQuery};
-    use crate::server::core::chat::ReplyTo;
+    use crate::server::core::record::ReplyTo;
 
     fn reply(nick: &str) -> ReplyTo {
-        ReplyTo::for_tests(Nick::parse(nick).unwrap())
+        ReplyTo { requester: Nick::parse(nick).unwrap(), session: None, token: None }
     }
 
-    fn rooms(nick: &str) -> Question {
-        Question::Rooms { reply: reply(nick) }
+    fn rooms(nick: &str) -> StoreQuestion {
+        StoreQuestion::Rooms { reply: reply(nick) }
     }
 
-    fn search(nick: &str, text: &str) -> Question {
-        Question::Search { query: SearchQuery::parse(text).unwrap(), limit: 1, before: None, reply: reply(nick) }
+    fn search(nick: &str, text: &str) -> StoreQuestion {
+        StoreQuestion::Search { query: SearchQuery::parse(text).unwrap(), limit: 1, before: None, reply: reply(nick) }
     }
 
     /// A question in short: who asks, and for a search the filter that tells it apart.
-    fn short(question: &Question) -> String {
+    fn short(question: &StoreQuestion) -> String {
         match question {
-            Question::Search { query, reply, .. } => format!("{} {}", reply.requester(), query.from.as_ref().unwrap()),
-            Question::Rooms { reply } => reply.requester().to_string(),
+            StoreQuestion::Search { query, reply, .. } => {
+                format!("{} {}", reply.requester.key(), query.from.as_ref().unwrap())
+            }
+            StoreQuestion::Rooms { reply } => reply.requester.key().to_string(),
             other => panic!("{other:?}"),
         }
     }
@@ -176,7 +179,8 @@ mod tests {
     fn few_searches_wait_and_hold_up_no_other_question() {
         let queue = Queue::default();
         let (sender, inbox) = crossbeam_channel::unbounded();
-        let ask = |question: Question| queue.enter(&question).map(|held| sender.send((question, Some(held))).unwrap());
+        let ask =
+            |question: StoreQuestion| queue.enter(&question).map(|held| sender.send((question, Some(held))).unwrap());
         let asked = (0..2_000).filter_map(|n| ask(search(&format!("user{n}"), "from:a"))).count();
         assert_eq!((asked, ask(rooms("carol"))), (SEARCHES, Some(())));
         let mut waiting = Waiting::default();
@@ -190,7 +194,7 @@ mod tests {
     #[test]
     fn what_waits_for_somebody_is_asked_within_the_same_limit() {
         let queue = Queue::default();
-        let waiting = Question::Waiting { to: reply("bob").requester().clone(), after: 0 };
+        let waiting = StoreQuestion::Waiting { to: reply("bob").requester.key().clone(), after: 0 };
         let held: Vec<Held> = (0..5_000).map_while(|_| queue.enter(&waiting)).collect();
         assert_eq!((held.len(), queue.enter(&rooms("carol")).is_some()), (QUESTIONS, false));
         drop(held);

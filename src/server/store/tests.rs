@@ -4,8 +4,8 @@ mod unwritable;
 
 use super::*;
 use crate::protocol::{Chat, Nick, Private, RoomName, SentId, Session, Timestamp};
-use crate::server::core::chat::ReplyTo;
-use crate::server::store::sqlite::{Arrived, ArrivedDirect, PageQuery, Place};
+use crate::server::core::record::ReplyTo;
+use crate::server::core::record::{Arrived, ArrivedDirect, PagePlace, PageQuery};
 use std::path::PathBuf;
 
 /// Longer than anything here takes.
@@ -85,9 +85,9 @@ fn arrived(seq: u64) -> Arrived {
 }
 
 /// Asks for the newest page of the lobby.
-fn newest() -> Question {
-    let query = PageQuery { room: RoomName::lobby(), limit: 500, place: Place::Newest };
-    Question::Page { query, reply: ReplyTo::for_tests(Nick::parse("a").unwrap()) }
+fn newest() -> StoreQuestion {
+    let query = PageQuery { room: RoomName::lobby(), limit: 500, place: PagePlace::Newest };
+    StoreQuestion::Page { query, reply: ReplyTo { requester: Nick::parse("a").unwrap(), session: None, token: None } }
 }
 
 fn timestamp() -> Timestamp {
@@ -163,7 +163,7 @@ fn direct_messages_wait_for_the_receipt_of_their_addressee() {
     };
     let arrived = ArrivedDirect { private, timestamp: timestamp(), received: 0 };
     let waiting = |desk: &Desk| {
-        desk.give(Job::Ask(Question::Waiting { to: to.key().clone(), after: 0 }, None));
+        desk.give(Job::Ask(StoreQuestion::Waiting { to: to.key().clone(), after: 0 }, None));
         loop {
             if let Input::Waiting { found, .. } = desk.answer() {
                 return found.len();

@@ -1,13 +1,13 @@
 //! Direct messages as the chat takes them: each is kept until its receipt passes, and sent to whoever missed it.
 
 use super::invalid::agree;
-use super::{Chat, Output, Question, replies, shown};
+use super::{Chat, Output, replies, shown};
 use crate::now::Now;
 use crate::protocol::{
     Entry, Invalid, MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Timestamp, Topic, Waiting,
 };
 use crate::server::core::direct::{Seating, Step};
-use crate::server::store::sqlite::{ArrivedDirect, Direct, Keep};
+use crate::server::core::record::{ArrivedDirect, Direct, Keep, StoreQuestion};
 use log::info;
 
 impl Chat {
@@ -113,7 +113,7 @@ impl Chat {
     pub(super) fn take_steps(&self, now: Now, steps: Vec<Step>, outputs: &mut Vec<Output>) {
         for step in steps {
             match step {
-                Step::Ask { to, after } => outputs.push(Output::Ask(Question::Waiting { to, after })),
+                Step::Ask { to, after } => outputs.push(Output::Ask(StoreQuestion::Waiting { to, after })),
                 Step::Deliver(private) => self.to_client(private.to.key(), private.to_json(), outputs),
                 Step::Flatten(private) => self.flatten(now, private, outputs),
                 Step::Delivered { sender, id, to } => self.delivered(now, (sender, id, to), outputs),

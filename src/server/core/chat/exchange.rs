@@ -1,9 +1,8 @@
 //! Pure: what the chat is told and what it has done: plain values between it, its shell and the store.
 
 use crate::link::Publication;
-use crate::protocol::{Cursor, Epoch, Nick, NickKey, RoomName, SearchQuery, Session, Token, Topics};
-use crate::server::core::roster::Change;
-use crate::server::store::sqlite::{Committed, Direct, Keep, Page, PageQuery, SearchPage};
+use crate::protocol::{Epoch, NickKey, RoomName, Topics};
+use crate::server::core::record::{Committed, Direct, Keep, Page, ReplyTo, SearchPage, SeatChange, StoreQuestion};
 use std::time::Duration;
 
 /// How this chat is run.
@@ -42,22 +41,22 @@ pub enum Input<'a> {
         /// How long each of the messages waited since it arrived.
         delays: Vec<Duration>,
     },
-    /// The answer to [`Question::Page`].
+    /// The answer to [`StoreQuestion::Page`].
     Page {
         page: Page,
         reply: ReplyTo,
     },
-    /// The answer to [`Question::Rooms`], with the number of their messages.
+    /// The answer to [`StoreQuestion::Rooms`], with the number of their messages.
     Rooms {
         rooms: Vec<(RoomName, u64)>,
         reply: ReplyTo,
     },
-    /// The answer to [`Question::Search`].
+    /// The answer to [`StoreQuestion::Search`].
     Found {
         found: SearchPage,
         reply: ReplyTo,
     },
-    /// The answer to [`Question::Waiting`], oldest first.
+    /// The answer to [`StoreQuestion::Waiting`], oldest first.
     Waiting {
         to: NickKey,
         after: i64,
@@ -81,52 +80,7 @@ pub enum Output {
     /// Keep this, and tell with [`Input::Committed`] when it is.
     Keep(Keep),
     /// Keep these presences.
-    Seats(Vec<Change>),
+    Seats(Vec<SeatChange>),
     /// Answer this from the database, after what was to be kept before.
-    Ask(Question),
-}
-
-/// What the database is asked.
-#[derive(Debug, Clone)]
-pub enum Question {
-    Page {
-        query: PageQuery,
-        reply: ReplyTo,
-    },
-    Rooms {
-        reply: ReplyTo,
-    },
-    Search {
-        query: SearchQuery,
-        limit: usize,
-        before: Option<Cursor>,
-        reply: ReplyTo,
-    },
-    /// The direct messages that wait for somebody, after that row.
-    Waiting {
-        to: NickKey,
-        after: i64,
-    },
-}
-
-/// Who asked, and with which token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReplyTo {
-    pub(super) requester: Nick,
-    /// `None`: an original client, which gets the original's fields on the original's topic.
-    pub(super) session: Option<Session>,
-    pub(super) token: Option<Token>,
-}
-
-impl ReplyTo {
-    pub fn requester(&self) -> &NickKey {
-        self.requester.key()
-    }
-}
-
-#[cfg(test)]
-impl ReplyTo {
-    pub fn for_tests(requester: Nick) -> ReplyTo {
-        ReplyTo { requester, session: None, token: None }
-    }
+    Ask(StoreQuestion),
 }

@@ -1,12 +1,13 @@
 //! Presence as the chat takes it: who comes, who goes, and who is told.
 
 use super::invalid::agree;
-use super::{Chat, Output, ReplyTo, shown};
+use super::{Chat, Output, shown};
 use crate::now::Now;
 use crate::protocol::{
     Action, ErrorCode, ErrorReply, Invalid, Nick, NickKey, NoticeKind, Presence, Timestamp, Topic, Welcome,
 };
 use crate::server::core::notices::Telling;
+use crate::server::core::record::ReplyTo;
 use crate::server::core::roster::Arrival;
 use log::info;
 

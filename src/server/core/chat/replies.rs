@@ -1,13 +1,13 @@
 //! What the chat answers and publishes: lists, pages, rooms, and where each reply goes.
 
-use super::{Chat, Output, ReplyTo};
+use super::{Chat, Output};
 use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::limits::{LISTED_ROOMS, LISTED_USERS, REPLY_BYTES};
 use crate::protocol::{
     Entry, History, NickKey, OnlineUsers, Pong, RoomInfo, RoomName, Rooms, SearchResult, Timestamp, Topic,
 };
-use crate::server::store::sqlite::{Page, SearchPage};
+use crate::server::core::record::{Page, ReplyTo, SearchPage};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

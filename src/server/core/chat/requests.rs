@@ -1,11 +1,11 @@
 //! What the chat is asked: from memory it answers at once, for the rest it asks the database.
 
 use super::invalid::agree;
-use super::{Chat, Output, Question, ReplyTo};
+use super::{Chat, Output};
 use crate::now::Now;
 use crate::protocol::limits::{PAGE_MESSAGES, SEARCH_MESSAGES};
 use crate::protocol::{ErrorCode, ErrorReply, Invalid, NickKey, Request, RequestKind, SearchQuery, SearchRequest};
-use crate::server::store::sqlite::{PageQuery, Place};
+use crate::server::core::record::{PagePlace, PageQuery, ReplyTo, StoreQuestion};
 
 impl Chat {
     pub(super) fn request(
@@ -27,18 +27,18 @@ impl Chat {
         let reply = ReplyTo { requester: request.requester, session: request.session, token: request.token };
         match what {
             RequestKind::Users => self.reply_users(now, &reply, outputs),
-            RequestKind::Rooms => outputs.push(Output::Ask(Question::Rooms { reply })),
+            RequestKind::Rooms => outputs.push(Output::Ask(StoreQuestion::Rooms { reply })),
             RequestKind::Search => self.search(request.search, reply, outputs),
             RequestKind::Ping => self.reply_pong(now, &reply, outputs),
             RequestKind::History => {
                 let place = match (page.after, page.before) {
-                    (Some(cursor), _) => Place::After(cursor),
-                    (None, Some(cursor)) => Place::Before(cursor),
-                    (None, None) => Place::Newest,
+                    (Some(cursor), _) => PagePlace::After(cursor),
+                    (None, Some(cursor)) => PagePlace::Before(cursor),
+                    (None, None) => PagePlace::Newest,
                 };
                 let limit = page.limit.unwrap_or(self.config.history_limit);
                 let query = PageQuery { room: page.room, limit, place };
-                outputs.push(Output::Ask(Question::Page { query, reply }));
+                outputs.push(Output::Ask(StoreQuestion::Page { query, reply }));
             }
         }
         Ok(())
@@ -46,7 +46,7 @@ impl Chat {
 
     fn search(&self, asked: SearchRequest, reply: ReplyTo, outputs: &mut Vec<Output>) {
         match SearchQuery::parse(&asked.text) {
-            Ok(query) => outputs.push(Output::Ask(Question::Search {
+            Ok(query) => outputs.push(Output::Ask(StoreQuestion::Search {
                 query: SearchQuery { room: query.room.or(asked.room), ..query },
                 limit: asked.limit.unwrap_or(SEARCH_MESSAGES).clamp(1, PAGE_MESSAGES),
                 before: asked.before,

@@ -4,7 +4,7 @@ use super::{Chat, EPISODE, Output};
 use crate::now::Now;
 use crate::protocol::text::visible;
 use crate::protocol::{ErrorCode, ErrorReply, MessageId, RoomName, Topic};
-use crate::server::store::sqlite::{Committed, Refusal, Refused};
+use crate::server::core::record::{Committed, Refusal, Refused};
 use log::warn;
 
 /// Rooms whose marks wait for the broker at most. Beyond it they stay there, which costs the broker some memory.

@@ -4,7 +4,7 @@ mod keeping;
 
 use super::*;
 use crate::protocol::{Epoch, MessageId, Private, SentId, Session, Token, Topics};
-use crate::server::store::sqlite::{Committed, Page, Progress, Refusal, Refused};
+use crate::server::core::record::{Committed, Page, Progress, Refusal, Refused, ReplyTo, StoreQuestion};
 use chrono::DateTime;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ struct Desk {
 
 impl Desk {
     /// After an earlier run, which left these; with what the first connection brings.
-    fn after(kept: Vec<Kept>, rooms: Vec<(RoomName, u64)>) -> (Desk, Vec<Output>) {
+    fn after(kept: Vec<KeptSeat>, rooms: Vec<(RoomName, u64)>) -> (Desk, Vec<Output>) {
         let now = Now { instant: Instant::now(), wall: DateTime::UNIX_EPOCH.fixed_offset() };
         let config = Config {
             topics: Topics::new("chat"),

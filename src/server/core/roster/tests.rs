@@ -187,7 +187,7 @@ fn what_the_database_keeps_comes_back() {
     assert_eq!(again.arrive(&presence, clock.0), Arrival::Known);
     assert_eq!(again.take_changes(now, false), []);
     assert!(roster.leave(&of("bob", 0, 0)));
-    let left = Change { key: Nick::parse("bob").unwrap().key().clone(), seats: Vec::new() };
+    let left = SeatChange { key: Nick::parse("bob").unwrap().key().clone(), seats: Vec::new() };
     assert_eq!(roster.take_changes(now, false), [left]);
 }
 

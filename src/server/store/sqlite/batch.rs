@@ -5,9 +5,10 @@ use super::rooms::{self, Room};
 use super::rows::unsigned;
 use super::share::{self, DIRECT_WEIGHT, ROSTER_WEIGHT, Tally};
 use super::words::Words;
-use super::{Arrived, ArrivedDirect, Committed, Direct, Keep, Progress, Refusal, Refused};
 use crate::protocol::{NickKey, Private, RoomName, SentId, Session};
-use crate::server::core::roster::Change;
+use crate::server::core::record::{
+    Arrived, ArrivedDirect, Committed, Direct, Keep, Progress, Refusal, Refused, SeatChange,
+};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 use std::collections::HashMap;
 
@@ -250,7 +251,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Anybody may be present under any number of nicks: those for whom there is no room are not kept.
-    pub fn seats(&mut self, change: &Change) -> rusqlite::Result<()> {
+    pub fn seats(&mut self, change: &SeatChange) -> rusqlite::Result<()> {
         let key = change.key.as_str();
         let delete = format!("DELETE FROM roster WHERE key = ?1 RETURNING {ROSTER_WEIGHT}");
         for weight in self.sql.prepare_cached(&delete)?.query_map([key], |row| unsigned(row, 0))? {

@@ -1,9 +1,10 @@
 //! What is at fault where a message cannot be written: it alone, the index of the words, or the database.
 
 use super::batch::{Batch, State};
-use super::{Arrived, Error, History, Keep, words};
+use super::{Error, History, words};
 use crate::protocol::{Chat, Nick, RoomName, SentId, Timestamp};
 use crate::random;
+use crate::server::core::record::{Arrived, Keep};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

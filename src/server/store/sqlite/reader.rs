@@ -2,35 +2,13 @@
 
 use super::rooms::{self, Room};
 use super::rows::{self, unsigned};
-use super::{Direct, Error, schema};
+use super::{Error, schema};
 use crate::protocol::history::{Span, fitting};
 use crate::protocol::limits::LISTED_ROOMS;
 use crate::protocol::{Cursor, Entry, Epoch, NickKey, RoomName};
+use crate::server::core::record::{Direct, Page, PagePlace, PageQuery};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::Path;
-
-/// Which page of a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PageQuery {
-    pub room: RoomName,
-    /// Messages at most; 0 only asks where the history ends.
-    pub limit: usize,
-    pub place: Place,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    Newest,
-    Before(Cursor),
-    After(Cursor),
-}
-
-/// A page as the database gives it; the oldest message first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    pub messages: Vec<Entry>,
-    pub span: Span,
-}
 
 /// The database, to ask.
 pub struct Reader {
@@ -81,14 +59,14 @@ impl Reader {
         };
         let known = |cursor: &Cursor| cursor.epoch == self.epoch && cursor.pos <= room.last_pos;
         match &query.place {
-            Place::After(cursor) if known(cursor) => self.page_after(query, room, cursor.pos),
-            Place::Before(cursor) if known(cursor) => {
+            PagePlace::After(cursor) if known(cursor) => self.page_after(query, room, cursor.pos),
+            PagePlace::Before(cursor) if known(cursor) => {
                 let gap = cursor.pos > 0 && cursor.pos <= room.trimmed;
                 self.page_before(query, room, cursor.pos, gap)
             }
-            Place::Newest => self.page_before(query, room, room.last_pos, false),
-            Place::Before(_) => self.page_before(query, room, room.last_pos, true),
-            Place::After(_) => {
+            PagePlace::Newest => self.page_before(query, room, room.last_pos, false),
+            PagePlace::Before(_) => self.page_before(query, room, room.last_pos, true),
+            PagePlace::After(_) => {
                 let mut page = self.page_before(query, room, room.last_pos, true)?;
                 // There is nothing newer.
                 page.span.complete = true;

@@ -1,8 +1,7 @@
 //! Rows of the tables as values. A row that nobody could have written is left out, not an error.
 
-use super::Direct;
 use crate::protocol::{Entry, MessageId, Nick, Private, RoomName, SentId, Session, Timestamp};
-use crate::server::core::roster::Kept;
+use crate::server::core::record::{Direct, KeptSeat};
 use chrono::DateTime;
 use rusqlite::Row;
 
@@ -64,10 +63,10 @@ pub fn unsigned(row: &Row, column: usize) -> rusqlite::Result<u64> {
 }
 
 /// A seat of the roster.
-pub fn kept(row: &Row) -> rusqlite::Result<Option<Kept>> {
+pub fn kept(row: &Row) -> rusqlite::Result<Option<KeptSeat>> {
     let Ok(nick) = Nick::parse(&row.get::<_, String>(0)?) else { return Ok(None) };
     let rooms: String = row.get(3)?;
-    Ok(Some(Kept {
+    Ok(Some(KeptSeat {
         nick,
         session: Session::parse(&row.get::<_, String>(1)?),
         conn: row.get(2)?,

@@ -9,6 +9,7 @@ use super::reader::Reader;
 use super::{Error, rows, words};
 use crate::protocol::search::{Term, fitting};
 use crate::protocol::{Cursor, Found, RoomName, SearchQuery};
+use crate::server::core::record::SearchPage;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row, params};
 use std::time::{Duration, Instant};
 
@@ -20,16 +21,6 @@ const INSTRUCTIONS: i32 = 100;
 /// Messages that are indexed by themselves at a time, and about how many bytes of them: some 10 ms.
 const FEW_MESSAGES: usize = 512;
 const FEW_BYTES: usize = 64 << 10;
-
-/// What was found, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SearchPage {
-    pub found: Vec<Found>,
-    /// From where it can go on; `None`: nothing older fits.
-    pub next: Option<Cursor>,
-    /// It took too long: what is older was not looked at.
-    pub cut: bool,
-}
 
 impl Reader {
     /// The newest messages that fit, `limit` at most and as many as a reply holds, from `before` (the `next` of an

@@ -14,7 +14,8 @@ mod trimmed;
 use super::*;
 use crate::protocol::history::Span;
 use crate::protocol::limits::LISTED_ROOMS;
-use crate::protocol::{Cursor, Nick, Session};
+use crate::protocol::{Chat, Cursor, Nick, Private, RoomName, SentId, Session, Timestamp};
+use crate::server::core::record::*;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ fn keep(history: &mut History, messages: &[Arrived]) -> Result<u64, Error> {
     Ok(committed.progress.iter().map(|progress| progress.to - progress.from).sum())
 }
 
-fn page(history: &History, name: &str, limit: usize, place: Place) -> (Vec<String>, Span) {
+fn page(history: &History, name: &str, limit: usize, place: PagePlace) -> (Vec<String>, Span) {
     let page = history.questions().page(&PageQuery { room: room(name), limit, place }).unwrap();
     (page.messages.into_iter().map(|entry| entry.text).collect(), page.span)
 }

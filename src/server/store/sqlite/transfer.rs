@@ -1,8 +1,9 @@
 //! What goes out of one history and into another: whole messages, in the order in which they came.
 
 use super::batch::Batch;
-use super::{Arrived, ArrivedDirect, Error, History, Reader, Refusal, rows};
+use super::{Error, History, Reader, rows};
 use crate::protocol::{Chat, MessageId, NickKey, RoomName};
+use crate::server::core::record::{Arrived, ArrivedDirect, Refusal};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 

@@ -6,10 +6,10 @@ use super::batch::State;
 use super::rows::{sent_id, unsigned};
 use super::share::{self, DIRECT_WEIGHT, excess};
 use super::{Error, History, removed, rooms, words};
-use crate::protocol::{NickKey, Ranges, RoomName, Session};
+use crate::protocol::{NickKey, Ranges, Session};
+use crate::server::core::record::{Retention, Trimmed};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 /// Rows that one step takes at most: a few milliseconds.
 const STEP: usize = 500;
@@ -20,25 +20,6 @@ const LARGE_STEP: usize = 8_192;
 const BLOCKS: usize = 500;
 /// Bytes of messages that are taken beyond what is too many, so that not each new one makes a step necessary.
 const SPARE: u64 = 64 << 10;
-
-/// How much is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Retention {
-    /// Messages received longer ago go, and direct messages that wait so long.
-    pub age: Option<Duration>,
-    /// Bytes of the database that may be in use; above, the oldest messages go. Direct messages that wait have a part of
-    /// their own (`share.rs`), and none of them goes. Its file does not shrink: what they leave is used again.
-    pub size: Option<u64>,
-}
-
-/// What a step of retention did.
-#[derive(Debug, PartialEq, Eq, Default)]
-pub struct Trimmed {
-    /// There is more to do now.
-    pub more: bool,
-    /// Rooms that are forgotten.
-    pub rooms: Vec<RoomName>,
-}
 
 impl History {
     /// One step of retention. `now`: Unix milliseconds.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::protocol::RoomName;
-use crate::server::core::roster::Kept;
+use crate::server::core::record::KeptSeat;
 
 fn chat(room: &str, seq: u64) -> Keep {
     let mut arrived = arrived(seq);
@@ -79,8 +79,8 @@ fn who_is_present_holds_up_no_message() {
     let mut desk = Desk::new("seats");
     desk.sql("CREATE TRIGGER never BEFORE INSERT ON roster BEGIN SELECT RAISE(ABORT, 'never'); END");
     let gauge = crate::gauge::Gauge::default();
-    let seat = Kept { nick: Nick::parse("a").unwrap(), session: None, conn: 1, rooms: Vec::new(), heard: 0 };
-    let change = || Change { key: key(), seats: vec![seat.clone()] };
+    let seat = KeptSeat { nick: Nick::parse("a").unwrap(), session: None, conn: 1, rooms: Vec::new(), heard: 0 };
+    let change = || SeatChange { key: key(), seats: vec![seat.clone()] };
     for seq in 1..=2 {
         desk.give(Job::Seats(vec![change()], gauge.take(1, 1)));
         desk.chat(seq);

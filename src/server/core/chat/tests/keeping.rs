@@ -193,7 +193,7 @@ fn who_is_away_gets_it_when_they_join() {
     assert_eq!(on(TO_ALICE, &told), [&json!({"type": "waiting", "of": format!("{SESSION}-1"), "to": "Bob"})]);
     let join = json!({"action": "join", "username": "Bob", "session": SESSION, "conn": 1}).to_string();
     let outputs = desk.chat.handle(desk.now, Input::Message { topic: "chat/presence", payload: join.as_bytes() });
-    assert!(outputs.iter().any(|output| matches!(output, Output::Ask(Question::Waiting { after: 0, .. }))));
+    assert!(outputs.iter().any(|output| matches!(output, Output::Ask(StoreQuestion::Waiting { after: 0, .. }))));
     let found = vec![waits(1)];
     let sent = desk.input(Input::Waiting { to: key("bob"), after: 0, found });
     let message = on(TO_BOB, &sent)[0];
@@ -209,7 +209,7 @@ fn a_join_that_is_only_repeated_has_nothing_sent_again() {
     let mut asked = |nick: &str, session: Option<&str>, conn: u32| {
         let join = json!({"action": "join", "username": nick, "session": session, "conn": conn}).to_string();
         let outputs = desk.chat.handle(desk.now, Input::Message { topic: "chat/presence", payload: join.as_bytes() });
-        let is_asked = outputs.iter().any(|output| matches!(output, Output::Ask(Question::Waiting { .. })));
+        let is_asked = outputs.iter().any(|output| matches!(output, Output::Ask(StoreQuestion::Waiting { .. })));
         // Nothing waits.
         desk.input(Input::Waiting { to: key(nick), after: 0, found: Vec::new() });
         is_asked
@@ -221,7 +221,7 @@ fn a_join_that_is_only_repeated_has_nothing_sent_again() {
 
 #[test]
 fn a_server_that_starts_again_goes_on_where_it_was() {
-    let seat = |nick: &str| Kept {
+    let seat = |nick: &str| KeptSeat {
         nick: Nick::parse(nick).unwrap(),
         session: Session::parse(SESSION),
         conn: 1,
@@ -232,7 +232,7 @@ fn a_server_that_starts_again_goes_on_where_it_was() {
     let (mut desk, outputs) = Desk::after(vec![seat("Bob"), seat("carol")], rooms);
     let asked = |outputs: &[Output]| -> Vec<String> {
         let key = |output: &Output| match output {
-            Output::Ask(Question::Waiting { to, after: 0 }) => Some(to.to_string()),
+            Output::Ask(StoreQuestion::Waiting { to, after: 0 }) => Some(to.to_string()),
             _ => None,
         };
         outputs.iter().filter_map(key).collect()
@@ -302,10 +302,10 @@ fn searches_are_read_before_they_are_asked() {
         desk.chat.handle(desk.now, Input::Message { topic, payload: payload.as_bytes() })
     };
     let outputs = ask("hello room:ops");
-    let [Output::Ask(Question::Search { query, limit, .. })] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let [Output::Ask(StoreQuestion::Search { query, limit, .. })] = outputs.as_slice() else { panic!("{outputs:?}") };
     assert_eq!((query.room.as_ref().map(RoomName::as_str), *limit), (Some("ops"), 20));
     let outputs = ask("hello");
-    let [Output::Ask(Question::Search { query, .. })] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let [Output::Ask(StoreQuestion::Search { query, .. })] = outputs.as_slice() else { panic!("{outputs:?}") };
     assert_eq!(query.room.as_ref().map(RoomName::as_str), Some("dev"));
     let refused = published(ask("p*"));
     let error = on(TO_ALICE, &refused)[0];

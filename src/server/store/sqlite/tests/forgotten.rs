@@ -26,12 +26,12 @@ fn known(history: &History) -> Vec<String> {
 }
 
 fn after(history: &History, name: &str, pos: u64) -> Span {
-    page(history, name, 50, Place::After(Cursor { epoch: history.epoch().clone(), pos })).1
+    page(history, name, 50, PagePlace::After(Cursor { epoch: history.epoch().clone(), pos })).1
 }
 
 /// Somebody is in these rooms; in none: has left.
 fn seat(history: &mut History, rooms: &[&str]) {
-    let kept = Kept {
+    let kept = KeptSeat {
         nick: nick("bob"),
         session: None,
         conn: 0,
@@ -39,7 +39,7 @@ fn seat(history: &mut History, rooms: &[&str]) {
         heard: 0,
     };
     let seats = if rooms.is_empty() { Vec::new() } else { vec![kept] };
-    history.commit(&[], &[Change { key: nick("bob").key().clone(), seats }]).unwrap();
+    history.commit(&[], &[SeatChange { key: nick("bob").key().clone(), seats }]).unwrap();
 }
 
 #[test]
@@ -81,12 +81,12 @@ fn one_that_comes_back_gives_out_no_position_twice() {
         let span = after(&history, "dev", pos);
         assert_eq!((span.from, span.to, span.complete, span.gap), (from, ABOVE + 1, true, gap), "{pos}");
     }
-    let (texts, span) = page(&history, "dev", 50, Place::Newest);
+    let (texts, span) = page(&history, "dev", 50, PagePlace::Newest);
     assert_eq!((texts.len(), span.from, span.complete, span.gap), (2, ABOVE - 1, true, false));
     // Others go on where they were, and new ones begin there too.
     keep(&mut history, &numbered("den", [10])).unwrap();
-    assert_eq!(page(&history, "den", 50, Place::Newest).1.to, 2);
-    assert_eq!(page(&history, "new", 50, Place::Newest).1.to, ABOVE - 1);
+    assert_eq!(page(&history, "den", 50, PagePlace::Newest).1.to, 2);
+    assert_eq!(page(&history, "new", 50, PagePlace::Newest).1.to, ABOVE - 1);
     let committed = history.commit(&[Keep::Chat(numbered("new", [11])[0].clone())], &[]).unwrap();
     assert_eq!((committed.progress[0].from, committed.progress[0].to), (ABOVE - 1, ABOVE));
 }
@@ -152,8 +152,8 @@ proptest! {
                     trim_all(&mut history, day, None);
                 }
                 _ => {
-                    let place_of = |pos| Place::After(Cursor { epoch: history.epoch().clone(), pos });
-                    let asked = cursors[place].map_or(Place::Newest, place_of);
+                    let place_of = |pos| PagePlace::After(Cursor { epoch: history.epoch().clone(), pos });
+                    let asked = cursors[place].map_or(PagePlace::Newest, place_of);
                     let (texts, span) = page(&history, names[place], 500, asked);
                     prop_assert!(span.complete);
                     let all = std::mem::take(&mut unseen[place]);

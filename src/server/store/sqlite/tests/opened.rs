@@ -78,13 +78,13 @@ fn the_first_version_is_brought_over() {
         assert_eq!(history.broker().unwrap().as_deref(), Some("localhost:1883"));
         assert_eq!(history.roster().unwrap().len(), 1);
         assert_eq!(searched::texts(&history, "word"), ["a later word", "an old word"]);
-        assert_eq!(page(&history, "lobby", 50, Place::Newest).0, ["an old word", "a later word"]);
+        assert_eq!(page(&history, "lobby", 50, PagePlace::Newest).0, ["an old word", "a later word"]);
         // The id of the one with session 000000000000 and number 2.
         assert_eq!(keep(&mut history, &[arrived("lobby", "alice", Some((0, 2)), "again")]).unwrap(), 0);
     }
     let mut history = file.open();
     assert_eq!(keep(&mut history, &[arrived("lobby", "alice", Some((0, 3)), "a new word")]).unwrap(), 1);
-    assert_eq!(page(&history, "lobby", 50, Place::Newest).1.to, 3);
+    assert_eq!(page(&history, "lobby", 50, PagePlace::Newest).1.to, 3);
     assert_eq!(searched::texts(&history, "word"), ["a new word", "a later word", "an old word"]);
     trim(&mut history, Some(0), None);
     assert_eq!(history.questions().rooms().unwrap(), [(room("dev"), 0), (room("lobby"), 1)]);
@@ -107,7 +107,7 @@ fn the_second_version_is_brought_over() {
     assert_eq!(history.questions().rooms().unwrap(), [(room("dev"), 0), (room("lobby"), 2)]);
     assert_eq!(keep(&mut history, &[arrived("dev", "alice", Some((0, 2)), "again")]).unwrap(), 0);
     assert_eq!(keep(&mut history, &[arrived("dev", "alice", Some((0, 3)), "new")]).unwrap(), 1);
-    assert_eq!(page(&history, "dev", 50, Place::Newest).1.to, 2);
+    assert_eq!(page(&history, "dev", 50, PagePlace::Newest).1.to, 2);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_reader_answers_beside_a_writer() {
     let reader = history.reader().unwrap().unwrap();
     assert_eq!(reader.epoch(), history.epoch());
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
-    let query = PageQuery { room: room("dev"), limit: 50, place: Place::Newest };
+    let query = PageQuery { room: room("dev"), limit: 50, place: PagePlace::Newest };
     assert_eq!(reader.page(&query).unwrap().messages.len(), 3);
     assert!(reader.sql.execute("DELETE FROM messages", []).is_err());
     assert!(History::in_memory().unwrap().reader().unwrap().is_none());

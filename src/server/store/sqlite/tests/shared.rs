@@ -1,7 +1,7 @@
 //! A limited size: what the messages of rooms have to themselves, whatever else comes.
 
 use super::*;
-use crate::server::core::roster::Change;
+use crate::server::core::record::SeatChange;
 use crate::server::store::sqlite::share::{DIRECT_WEIGHT, ROSTER_WEIGHT, Tally};
 use proptest::prelude::*;
 
@@ -23,11 +23,11 @@ fn present_counted(history: &History) -> u64 {
 }
 
 /// Somebody who is present, in rooms whose names take so many bytes.
-fn present(n: u64, bytes: usize) -> Change {
+fn present(n: u64, bytes: usize) -> SeatChange {
     let nick = nick(&format!("somebody-{n}"));
     let rooms = (0..bytes / 33).map(|room| RoomName::parse(&format!("{room:032}")).unwrap()).collect();
-    let seat = Kept { nick: nick.clone(), session: Some(id((1, 1)).session), conn: 1, rooms, heard: START };
-    Change { key: nick.key().clone(), seats: vec![seat] }
+    let seat = KeptSeat { nick: nick.clone(), session: Some(id((1, 1)).session), conn: 1, rooms, heard: START };
+    SeatChange { key: nick.key().clone(), seats: vec![seat] }
 }
 
 fn count(history: &History, table: &str) -> u64 {
@@ -146,7 +146,7 @@ fn who_is_present_takes_nothing_from_the_history() {
     let mut history = History::in_memory().unwrap();
     trim(&mut history, None, Some(SIZE));
     keep(&mut history, &numbered("dev", 10_001..=15_000)).unwrap();
-    let crowd: Vec<Change> = (1..=2_000).map(|n| present(n, 2_112)).collect();
+    let crowd: Vec<SeatChange> = (1..=2_000).map(|n| present(n, 2_112)).collect();
     for _ in 0..2 {
         history.commit(&[], &crowd).unwrap();
         trim(&mut history, None, Some(SIZE));
@@ -154,7 +154,7 @@ fn who_is_present_takes_nothing_from_the_history() {
     }
     assert_eq!(count(&history, "messages"), 5_000);
     // There is room for others when these are gone.
-    let gone: Vec<Change> = crowd.into_iter().map(|change| Change { seats: Vec::new(), ..change }).collect();
+    let gone: Vec<SeatChange> = crowd.into_iter().map(|change| SeatChange { seats: Vec::new(), ..change }).collect();
     history.commit(&[], &gone).unwrap();
     history.commit(&[], &[present(1, 99)]).unwrap();
     assert_eq!(history.roster().unwrap().len(), 1);
@@ -214,7 +214,7 @@ proptest! {
                 4 => trim(&mut history, Some(1), Some(16 << 10)),
                 5 => drop(history.commit(&[], &[present(n % 3, length % 200)]).unwrap()),
                 6 => {
-                    let gone = Change { seats: Vec::new(), ..present(n % 3, 0) };
+                    let gone = SeatChange { seats: Vec::new(), ..present(n % 3, 0) };
                     history.commit(&[], &[gone]).unwrap();
                 }
                 _ => history = file.open(),

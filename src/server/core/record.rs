@@ -1,0 +1,219 @@
+//! What the chat and the store exchange: plain values, free of SQL, so that any engine can stand behind the store.
+
+use crate::protocol::history::Span;
+use crate::protocol::text::visible;
+use crate::protocol::{
+    Chat, Cursor, Entry, Found, Nick, NickKey, Private, RoomName, SearchQuery, SentId, Session, Timestamp, Token,
+};
+use std::time::Duration;
+
+/// Something to keep. What is kept goes into the history in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keep {
+    Chat(Arrived),
+    /// Without an id it is ignored: nobody could tell when it is delivered.
+    Direct(ArrivedDirect),
+    /// The direct message no longer waits, if it is addressed to `to`. If the message comes later, it never waits.
+    Delivered {
+        to: NickKey,
+        sender: NickKey,
+        id: SentId,
+        /// When the receipt arrived, in Unix milliseconds.
+        at: i64,
+    },
+}
+
+impl Keep {
+    /// The sender and id of the message, or of the message that the receipt is for; `None` without an id.
+    pub fn id(&self) -> Option<(&NickKey, &SentId)> {
+        match self {
+            Keep::Chat(Arrived { chat, .. }) => chat.id.as_ref().map(|id| (chat.nick.key(), id)),
+            Keep::Direct(ArrivedDirect { private, .. }) => private.id.as_ref().map(|id| (private.nick.key(), id)),
+            Keep::Delivered { sender, id, .. } => Some((sender, id)),
+        }
+    }
+
+    /// Describes it for the log, without its text.
+    pub fn describe(&self) -> String {
+        let what = match self {
+            Keep::Chat(Arrived { chat, .. }) => format!("message room={} nick={}", chat.room, chat.nick.key().as_str()),
+            Keep::Direct(ArrivedDirect { private, .. }) => {
+                format!("direct nick={} to={}", private.nick.key().as_str(), private.to.key().as_str())
+            }
+            Keep::Delivered { to, sender, .. } => format!("receipt nick={} to={}", to.as_str(), sender.as_str()),
+        };
+        let id = self.id().map_or("-".to_owned(), |(_, id)| id.to_string());
+        visible(&format!("{what} id={id}")).into_owned()
+    }
+}
+
+/// A room message as it arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrived {
+    pub chat: Chat,
+    /// The sender's time, or the server's if the sender's cannot be read.
+    pub timestamp: Timestamp,
+    /// When the server received it, in Unix milliseconds.
+    pub received: i64,
+}
+
+/// A direct message as it arrived. It is kept until it is delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrivedDirect {
+    pub private: Private,
+    pub timestamp: Timestamp,
+    pub received: i64,
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Committed {
+    /// Messages that are in the database now, or were before. Their senders are told. In order of arrival.
+    pub stored: Vec<(NickKey, SentId)>,
+    /// The new messages by room.
+    pub progress: Vec<Progress>,
+    /// The direct messages among `stored` that wait: new ones, and repeated ones that still do.
+    pub direct: Vec<Direct>,
+    /// Messages that are not in the database. Their senders are told why.
+    pub refused: Vec<Refused>,
+    /// Receipts that were kept: addressee, sender and id.
+    pub delivered: Vec<(NickKey, NickKey, SentId)>,
+}
+
+/// A message that is not kept, and never will be under this id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub sender: NickKey,
+    pub id: SentId,
+    pub why: Refusal,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// Waiting direct messages fill their share of the database.
+    NoRoom { to: Nick },
+    /// Another message of this sender has the id.
+    IdTaken,
+    /// The database takes other messages, but not this one.
+    Unwritable,
+}
+
+/// The new messages of a room, at the positions `from` + 1 to `to`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    pub room: RoomName,
+    pub from: u64,
+    pub to: u64,
+    /// In order of position.
+    pub ids: Vec<(NickKey, Option<SentId>)>,
+}
+
+/// A direct message that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Direct {
+    pub private: Private,
+    /// Ascends in order of arrival.
+    pub row: i64,
+}
+
+/// One presence as the database keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptSeat {
+    pub nick: Nick,
+    pub session: Option<Session>,
+    pub conn: u32,
+    pub rooms: Vec<RoomName>,
+    /// When it was last heard, in Unix milliseconds.
+    pub heard: i64,
+}
+
+/// The presences of one person, in place of those that the database has. Empty when the person is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeatChange {
+    pub key: NickKey,
+    pub seats: Vec<KeptSeat>,
+}
+
+/// What the database is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreQuestion {
+    Page {
+        query: PageQuery,
+        reply: ReplyTo,
+    },
+    Rooms {
+        reply: ReplyTo,
+    },
+    Search {
+        query: SearchQuery,
+        limit: usize,
+        before: Option<Cursor>,
+        reply: ReplyTo,
+    },
+    /// The direct messages that wait for somebody, above that row.
+    Waiting {
+        to: NickKey,
+        after: i64,
+    },
+}
+
+/// Who asked, and with which token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyTo {
+    pub requester: Nick,
+    /// `None`: an original client, which gets the original's fields on the original's topic.
+    pub session: Option<Session>,
+    pub token: Option<Token>,
+}
+
+/// Which page of a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageQuery {
+    pub room: RoomName,
+    /// The most messages to return; 0 only asks where the history ends.
+    pub limit: usize,
+    pub place: PagePlace,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PagePlace {
+    Newest,
+    Before(Cursor),
+    After(Cursor),
+}
+
+/// A page as the database returns it, the oldest message first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    pub messages: Vec<Entry>,
+    pub span: Span,
+}
+
+/// What a search found, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SearchPage {
+    pub found: Vec<Found>,
+    /// Where the search can go on; `None`: nothing older matches.
+    pub next: Option<Cursor>,
+    /// The search took too long: older messages were not searched.
+    pub cut: bool,
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retention {
+    /// Messages received longer ago are removed, and so are direct messages that wait so long.
+    pub age: Option<Duration>,
+    /// Bytes of the database that may be in use. Above this, the oldest messages are removed. Waiting direct messages have
+    /// their own share, and none of them is removed. The file does not shrink: free pages are used again.
+    pub size: Option<u64>,
+}
+
+/// What a step of retention did.
+#[derive(Debug, PartialEq, Eq, Default)]
+pub struct Trimmed {
+    /// There is more to do now.
+    pub more: bool,
+    /// Rooms that are forgotten.
+    pub rooms: Vec<RoomName>,
+}
