@@ -120,6 +120,20 @@ impl fmt::Display for CommandError {
 
 impl std::error::Error for CommandError {}
 
+/// A line typed on the terminal, parsed once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypedLine {
+    /// As it was typed: it may answer a question instead of being a command.
+    pub text: String,
+    pub command: Result<Command, CommandError>,
+}
+
+impl TypedLine {
+    pub fn parse(text: &str) -> TypedLine {
+        TypedLine { text: text.to_owned(), command: parse(text) }
+    }
+}
+
 /// Reads a typed line: text to say, `/command`, or `//text` for a text that begins with `/`.
 pub fn parse(line: &str) -> Result<Command, CommandError> {
     let say = |text: &str| Command::Say { text: text.to_owned(), to: Target::Here, action: false };

@@ -263,7 +263,7 @@ impl Conversation {
             Input::Missed(count) => self.missed(now, count),
             Input::Published(ticket) => self.published(now, ticket),
             Input::Rejected { ticket, reason } => self.rejected(now, ticket, &reason),
-            Input::Typed(line) => self.typed(now, &line),
+            Input::Typed(line) => self.typed(now, line),
             Input::Command(command, reference) => self.command(now, command, reference),
             Input::Tick => self.tick(now),
         }

@@ -47,7 +47,7 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<Typed>> {
     }
     let text = String::from_utf8_lossy(&line);
     let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Some(Typed::Line(text.strip_suffix('\r').unwrap_or(text).to_owned())))
+    Ok(Some(Typed::Piped(text.strip_suffix('\r').unwrap_or(text).to_owned())))
 }
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn piped_lines() {
-        let line = |text: &str| Typed::Line(text.to_owned());
+        let line = |text: &str| Typed::Piped(text.to_owned());
         check(b"", &[]);
         check(b"a\nb\r\n\nc", &[line("a"), line("b"), line(""), line("c")]);
         check(b"\xff\n", &[line("\u{fffd}")]);

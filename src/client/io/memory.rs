@@ -131,8 +131,13 @@ impl Memory {
         if let Some(folder) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
-        let mut sql = open(path)?;
+        let sql = open(path)?;
         sql.busy_timeout(PATIENCE)?;
+        Memory::over(sql, chat)
+    }
+
+    /// As [`Memory::open`], in a database that is open already and may be in memory.
+    pub fn over(mut sql: Connection, chat: Place) -> Result<Memory, Error> {
         prepare(&mut sql, APPLICATION_ID, STEPS)?;
         let mut memory = Memory { sql, place: 0, person: 0, chat, added: HashMap::new() };
         memory.enter()?;

@@ -9,7 +9,7 @@
 
 use super::cycle::Cycle;
 use super::paste::{Offer, Paste};
-use crate::client::core::command::{self, Command, Names};
+use crate::client::core::command::{self, Command, Names, Target, TypedLine};
 use crate::client::core::memo::LINES;
 use crate::protocol::{Nick, text};
 
@@ -22,7 +22,10 @@ const RECALLED_CHARS: usize = 1_500;
 /// What the input brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed {
-    Line(String),
+    /// On the terminal: text or a command.
+    Line(TypedLine),
+    /// A line of a pipe.
+    Piped(String),
     /// Pasted: never a command.
     Text(String),
     /// Pasted: each is a message of its own, never a command.
@@ -265,8 +268,11 @@ impl Typing {
         if let Some((line, cursor)) = self.addressed(text, text.len()) {
             return Act::Set(line, cursor);
         }
-        if !self.is_asked_about(text) && fits(text) {
-            return Act::Accept(Typed::Line(text.to_owned()));
+        if !self.is_asked_about(text) {
+            let line = TypedLine::parse(text);
+            if fits(&line) {
+                return Act::Accept(Typed::Line(line));
+            }
         }
         let is_literal = self.is_literal(line);
         self.offer = Some(Offer { text: text.to_owned(), is_literal, is_apart: false });
@@ -279,7 +285,7 @@ impl Typing {
             Key::Enter | Key::LineFeed | Key::Char('y' | 'Y') if offer.fits_one_message() => {
                 return Act::Accept(match offer.is_literal {
                     true => Typed::Text(offer.text),
-                    false => Typed::Line(offer.text),
+                    false => Typed::Line(TypedLine::parse(&offer.text)),
                 });
             }
             Key::Char('l' | 'L') => {
@@ -309,9 +315,9 @@ impl Typing {
 }
 
 /// What is too long to be sent stays to be shortened.
-fn fits(line: &str) -> bool {
-    match command::parse(line) {
-        Ok(Command::Say { text, .. } | Command::Reply(text)) => text::fits(&text::clean(&text)),
+fn fits(line: &TypedLine) -> bool {
+    match &line.command {
+        Ok(Command::Say { text, .. } | Command::Reply(text)) => text::fits(&text::clean(text)),
         _ => true,
     }
 }
@@ -319,13 +325,24 @@ fn fits(line: &str) -> bool {
 /// What the arrow keys offer of a line that was sent: what would send the same.
 pub fn recalled(typed: &Typed) -> Option<String> {
     let line = match typed {
-        Typed::Line(line) => line.clone(),
+        Typed::Line(line) => line.text.clone(),
         Typed::Text(text) if text.starts_with('/') => format!("/{text}"),
         Typed::Text(text) => text.clone(),
-        Typed::Lines(_) | Typed::TooLong | Typed::Interrupt | Typed::End => return None,
+        Typed::Piped(_) | Typed::Lines(_) | Typed::TooLong | Typed::Interrupt | Typed::End => return None,
     };
     let is_short = line.lines().count() <= RECALLED_LINES && line.chars().count() <= RECALLED_CHARS;
     Some(line).filter(|line| is_short && !line.trim().is_empty())
+}
+
+/// What later runs offer too. What was said to one person alone is kept on no disk, nor is what may have been meant so.
+pub fn recalled_later(typed: &Typed) -> Option<String> {
+    let is_secret = match typed {
+        Typed::Line(TypedLine { command, .. }) => {
+            matches!(command, Ok(Command::Say { to: Target::Nick(_), .. } | Command::Reply(_)) | Err(_))
+        }
+        _ => false,
+    };
+    if is_secret { None } else { recalled(typed) }
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use super::Shell;
 use crate::client::app::start::Mode;
-use crate::client::core::command::{self, Command, Target};
+use crate::client::core::command::{Command, Target};
 use crate::client::core::conversation::Input;
 use crate::client::core::memo::Memo;
 use crate::client::core::news::News;
 use crate::client::ui::json;
-use crate::client::ui::typing::{Typed, recalled};
+use crate::client::ui::typing::{Typed, recalled_later};
 use crate::now::Now;
 use crossbeam_channel::never;
 use serde_json::Value;
@@ -17,12 +17,12 @@ impl Shell {
     pub(super) fn typed(&mut self, now: Now, typed: Typed) -> Result<(), u8> {
         match (typed, self.mode) {
             (typed, Mode::Chat) => self.typed_by_somebody(now, typed),
-            (Typed::Line(line), _) if line.trim().is_empty() => Ok(()),
-            (Typed::Line(line), Mode::Json) => match json::parse(&line) {
+            (Typed::Piped(line), _) if line.trim().is_empty() => Ok(()),
+            (Typed::Piped(line), Mode::Json) => match json::parse(&line) {
                 Ok((command, reference)) => self.ordered(now, command, reference),
                 Err((text, reference)) => self.tell(now, &News::Error { text, reference }),
             },
-            (Typed::Line(line), _) => self.say(now, line),
+            (Typed::Piped(line), _) => self.say(now, line),
             (Typed::TooLong, _) => {
                 self.tell(now, &News::Error { text: "the line is too long".to_owned(), reference: None })
             }
@@ -35,12 +35,12 @@ impl Shell {
                 Ok(())
             }
             // Only somebody at a terminal does it.
-            (Typed::Text(_) | Typed::Lines(_) | Typed::Interrupt, _) => Ok(()),
+            (Typed::Line(_) | Typed::Text(_) | Typed::Lines(_) | Typed::Interrupt, _) => Ok(()),
         }
     }
 
     fn typed_by_somebody(&mut self, now: Now, typed: Typed) -> Result<(), u8> {
-        if let Some(line) = recalled(&typed).filter(|line| is_for_later_runs(line)) {
+        if let Some(line) = recalled_later(&typed) {
             self.keeper.remember(Memo::Typed(line));
         }
         match typed {
@@ -48,7 +48,7 @@ impl Shell {
             Typed::Text(text) => self.say(now, text),
             Typed::Lines(lines) => lines.into_iter().try_for_each(|line| self.say(now, line)),
             Typed::Interrupt => Err(self.interrupted(SIGINT)),
-            Typed::TooLong | Typed::End => self.quit(now),
+            Typed::Piped(_) | Typed::TooLong | Typed::End => self.quit(now),
         }
     }
 
@@ -78,28 +78,5 @@ impl Shell {
         }
         let to = self.addressee.clone().map_or(Target::Here, Target::Nick);
         self.handle(now, Input::Command(Command::Say { text, to, action: false }, None))
-    }
-}
-
-/// What was said to one person alone is kept on no disk, nor is what may have been meant so.
-fn is_for_later_runs(line: &str) -> bool {
-    match command::parse(line) {
-        Ok(Command::Say { to: Target::Nick(_), .. } | Command::Reply(_)) | Err(_) => false,
-        Ok(_) => !line.trim().is_empty(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_for_later_runs;
-
-    #[test]
-    fn direct_messages_are_not_remembered() {
-        for line in ["hello", "//usr", "/me waves", "/join dev", "two\nlines"] {
-            assert!(is_for_later_runs(line), "{line}");
-        }
-        for line in ["/msg bob psst", "/W bob psst", "/reply psst", "/mgs bob psst", "/msg bob", "", " "] {
-            assert!(!is_for_later_runs(line), "{line}");
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Pure: what a conversation is told and what it has done: plain values between it and its shell.
 
 use super::search::Local;
-use crate::client::core::command::Command;
+use crate::client::core::command::{Command, TypedLine};
 use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::news::News;
 use crate::client::core::outbox::Kept;
@@ -74,7 +74,7 @@ pub enum Input {
         reason: String,
     },
     /// A line from the terminal: text or a command.
-    Typed(String),
+    Typed(TypedLine),
     /// A command of a program, with the `ref` for its answers.
     Command(Command, Option<Value>),
     /// Time has passed.

@@ -12,7 +12,7 @@ mod searching;
 mod sending;
 
 use super::*;
-use crate::client::core::command::Command;
+use crate::client::core::command::{Command, TypedLine};
 use crate::protocol::{MessageId, SentId, Session, Topics};
 use chrono::DateTime;
 
@@ -78,7 +78,7 @@ impl Stage {
     }
 
     fn types(&mut self, line: &str) {
-        self.input(Input::Typed(line.to_owned()));
+        self.input(Input::Typed(TypedLine::parse(line)));
     }
 
     fn after(&mut self, milliseconds: u64) {

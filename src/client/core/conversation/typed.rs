@@ -3,7 +3,7 @@
 use super::requests::Question;
 use super::seen::Seen;
 use super::{Conversation, Output, Role};
-use crate::client::core::command::{self, Command, Target};
+use crate::client::core::command::{self, Command, Target, TypedLine};
 use crate::client::core::memo::{Memo, Series};
 use crate::client::core::news::{News, Place, Said};
 use crate::client::core::outbox::{Kept, Message};
@@ -17,11 +17,11 @@ use std::collections::HashMap;
 const TAB: &str = "    ";
 
 impl Conversation {
-    pub(super) fn typed(&mut self, now: Now, line: &str) {
-        if self.choosing_nick && !line.starts_with('/') {
-            return self.choose_nick(line.trim());
+    pub(super) fn typed(&mut self, now: Now, line: TypedLine) {
+        if self.choosing_nick && !line.text.starts_with('/') {
+            return self.choose_nick(line.text.trim());
         }
-        match command::parse(line) {
+        match line.command {
             Ok(Command::Say { text, .. }) if text.trim().is_empty() => {}
             Ok(command) => self.command(now, command, None),
             Err(error) => self.error(error.to_string(), None),

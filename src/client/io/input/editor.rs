@@ -4,7 +4,7 @@
 use super::desk::Desk;
 use super::keys::Keys;
 use super::{Question, Typed};
-use crate::client::core::command::Names;
+use crate::client::core::command::{Names, TypedLine};
 use crate::client::core::memo::LINES;
 use crate::client::io::screen::Above;
 use crate::client::ui::layout::{COUNTED, Drawn, Place, as_counted, end_of};
@@ -115,7 +115,7 @@ impl LineEditor {
         }
         self.desk.gate.reads(false);
         let typed = match line {
-            Ok(line) => self.desk.accepted().unwrap_or(Typed::Line(line)),
+            Ok(line) => self.desk.accepted().unwrap_or_else(|| Typed::Line(TypedLine::parse(&line))),
             Err(ReadlineError::Interrupted) => Typed::Interrupt,
             // A terminal that fails is one that is gone.
             Err(_) => Typed::End,

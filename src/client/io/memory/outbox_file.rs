@@ -36,10 +36,15 @@ impl OutboxFile {
     /// # Errors
     /// Where it cannot be read or written, is damaged, is not this program's, not this owner's, or in use.
     pub fn open(path: &Path, owner: &Place) -> Result<OutboxFile, Error> {
-        let mut sql = open(path)?;
+        let sql = open(path)?;
         sql.busy_timeout(PATIENCE)?;
         // The locks that SQLite takes it keeps from now on; the system lets them go with the process.
         sql.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        OutboxFile::over(sql, owner)
+    }
+
+    /// As [`OutboxFile::open`], in a database that is open already and may be in memory.
+    pub fn over(mut sql: Connection, owner: &Place) -> Result<OutboxFile, Error> {
         prepare(&mut sql, APPLICATION_ID, &[&[SCHEMA]])?;
         // In WAL mode that lock is taken by whoever writes.
         let transaction = sql.transaction()?;

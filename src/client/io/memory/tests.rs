@@ -329,3 +329,12 @@ fn an_outbox_has_one_run_and_one_owner() {
     }
     assert!(open(&chat("alice")).is_ok());
 }
+
+#[test]
+fn both_work_in_memory() {
+    let mut memory = Memory::over(Connection::open_in_memory().unwrap(), chat("alice")).unwrap();
+    memory.keep(&[shown("dev", 1)]).unwrap();
+    assert_eq!(memory.recall().unwrap().shown[&room("dev")][0].1.ranges(), [(1, 1)]);
+    let outbox = OutboxFile::over(Connection::open_in_memory().unwrap(), &chat("alice")).unwrap();
+    assert_eq!(outbox.messages().unwrap(), []);
+}

@@ -62,7 +62,7 @@ impl Somebody {
 }
 
 fn line(text: &str) -> Typed {
-    Typed::Line(text.to_owned())
+    Typed::Line(TypedLine::parse(text))
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn what_is_too_long_stays_to_be_shortened() {
         assert_eq!(somebody.line, line.clone() + "n", "it is still there");
     }
     let line = format!("/msg bob {}", "x".repeat(4_000));
-    Somebody::new().write(&line).sends(&[Key::Enter], Typed::Line(line.clone()));
+    Somebody::new().write(&line).sends(&[Key::Enter], Typed::Line(TypedLine::parse(&line)));
 }
 
 #[test]
@@ -307,4 +307,15 @@ fn what_is_recalled_would_send_the_same() {
     assert_eq!(recalled(&line("  ")), None);
     assert_eq!(recalled(&line(&"x\n".repeat(60))), None, "too tall to be shown");
     assert_eq!(recalled(&Typed::End), None);
+}
+
+#[test]
+fn direct_messages_are_not_kept_for_later_runs() {
+    for text in ["hello", "//usr", "/me waves", "/join dev", "two\nlines"] {
+        assert_eq!(recalled_later(&line(text)).as_deref(), Some(text));
+    }
+    for text in ["/msg bob psst", "/W bob psst", "/reply psst", "/mgs bob psst", "/msg bob", "", " "] {
+        assert_eq!(recalled_later(&line(text)), None, "{text}");
+    }
+    assert_eq!(recalled_later(&Typed::Text("/msg bob\npsst".to_owned())).as_deref(), Some("//msg bob\npsst"));
 }

@@ -81,7 +81,7 @@ fn input(happens: &Happens, conn: u32) -> Input {
         Happens::NickInUse => {
             arrives(ours, format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#))
         }
-        Happens::Typed(line) => Input::Typed((*line).to_owned()),
+        Happens::Typed(line) => Input::Typed(TypedLine::parse(line)),
         Happens::Acknowledged(ticket) => Input::Published(*ticket),
         Happens::Stored(seq) => {
             arrives(ours, format!(r#"{{"type":"stored","session":"{SESSION}","seq":[[1,{seq}]]}}"#))
