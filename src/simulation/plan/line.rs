@@ -1,0 +1,222 @@
+//! One line of a plan, read and written by the same description: `line.word(…)` and `line.key(…)` take what stands there into
+//! a value, or put the value there. What is as usual is not written.
+
+use crate::simulation::plan::{ClientKind, CrashPoint, Direction, DiskTrouble, Knowing, MqttVersion, Ms, Saved, Stray};
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+
+/// A line that is being read or written.
+pub struct Line<'a> {
+    /// `None`: it is written.
+    read: Option<Words<'a>>,
+    written: String,
+    trouble: Option<String>,
+}
+
+struct Words<'a> {
+    plain: VecDeque<&'a str>,
+    keyed: BTreeMap<&'a str, &'a str>,
+}
+
+/// What stands in a plan as one word.
+pub trait Word: Sized {
+    fn read(text: &str) -> Option<Self>;
+    fn write(&self) -> String;
+}
+
+impl<'a> Line<'a> {
+    pub fn to_write() -> Line<'a> {
+        Line { read: None, written: String::new(), trouble: None }
+    }
+
+    pub fn to_read(text: &'a str) -> Line<'a> {
+        let mut words = Words { plain: VecDeque::new(), keyed: BTreeMap::new() };
+        let mut trouble = None;
+        for word in text.split_whitespace() {
+            match word.split_once('=') {
+                None => words.plain.push_back(word),
+                Some((key, value)) => {
+                    if words.keyed.insert(key, value).is_some() {
+                        trouble = Some(format!("{key} is given twice"));
+                    }
+                }
+            }
+        }
+        Line { read: Some(words), written: String::new(), trouble }
+    }
+
+    /// The next word, which has to be there.
+    pub fn word<T: Word>(&mut self, value: &mut T) {
+        match &mut self.read {
+            None => self.put(&value.write()),
+            Some(words) => match words.plain.pop_front() {
+                None => self.fail("something is missing".to_owned()),
+                Some(word) => match T::read(word) {
+                    Some(read) => *value = read,
+                    None => self.fail(format!("{word:?} does not belong there")),
+                },
+            },
+        }
+    }
+
+    /// `name=value`, which may be absent where it is as usual.
+    pub fn key<T: Word + PartialEq>(&mut self, name: &str, value: &mut T, usual: &T) {
+        match &mut self.read {
+            None if value == usual => {}
+            None => self.put(&format!("{name}={}", value.write())),
+            Some(words) => {
+                if let Some(word) = words.keyed.remove(name) {
+                    match T::read(word) {
+                        Some(read) => *value = read,
+                        None => self.fail(format!("{name} cannot be {word:?}")),
+                    }
+                }
+            }
+        }
+    }
+
+    /// `name=value`, or nothing.
+    pub fn maybe<T: Word>(&mut self, name: &str, value: &mut Option<T>) {
+        match (&mut self.read, &value) {
+            (None, None) => {}
+            (None, Some(value)) => self.put(&format!("{name}={}", value.write())),
+            (Some(words), _) => {
+                if let Some(word) = words.keyed.remove(name) {
+                    match T::read(word) {
+                        Some(read) => *value = Some(read),
+                        None => self.fail(format!("{name} cannot be {word:?}")),
+                    }
+                }
+            }
+        }
+    }
+
+    fn put(&mut self, word: &str) {
+        if !self.written.is_empty() {
+            self.written.push(' ');
+        }
+        self.written.push_str(word);
+    }
+
+    fn fail(&mut self, trouble: String) {
+        self.trouble.get_or_insert(trouble);
+    }
+
+    /// What was written.
+    pub fn into_text(self) -> String {
+        self.written
+    }
+
+    /// # Errors
+    /// If something was missing, ill-formed, or more than expected.
+    pub fn finish(self) -> Result<(), String> {
+        let left = self.read.and_then(|words| {
+            let keyed = words.keyed.first_key_value().map(|(key, value)| format!("{key}={value}"));
+            words.plain.front().map(|word| (*word).to_owned()).or(keyed)
+        });
+        match (self.trouble, left) {
+            (Some(trouble), _) => Err(trouble),
+            (None, Some(left)) => Err(format!("{left:?} does not belong there")),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+macro_rules! numbers {
+    ($($type:ty),*) => {$(
+        impl Word for $type {
+            fn read(text: &str) -> Option<$type> {
+                text.parse().ok()
+            }
+
+            fn write(&self) -> String {
+                self.to_string()
+            }
+        }
+    )*};
+}
+
+numbers!(u32, u64, i64);
+
+macro_rules! names {
+    ($($type:ident { $($variant:ident = $name:literal),* })*) => {$(
+        impl Word for $type {
+            fn read(text: &str) -> Option<$type> {
+                match text {
+                    $($name => Some($type::$variant),)*
+                    _ => None,
+                }
+            }
+
+            fn write(&self) -> String {
+                match self {
+                    $($type::$variant => $name,)*
+                }
+                .to_owned()
+            }
+        }
+    )*};
+}
+
+names! {
+    MqttVersion { V311 = "3.1.1", V5 = "5" }
+    ClientKind { Member = "member", Json = "json", Library = "library", Sender = "sender", Original = "original" }
+    CrashPoint {
+        BeforePrint = "before-print", BeforeRemember = "before-remember", BeforeReceipt = "before-receipt",
+        BeforeKeep = "before-keep", BeforeCommit = "before-commit", BeforeTell = "before-tell"
+    }
+    Saved { Everything = "everything", Snapshot = "snapshot", Nothing = "nothing" }
+    DiskTrouble { Full = "full", Slow = "slow" }
+    Direction { In = "in", Out = "out", Both = "both" }
+    Knowing { Broker = "broker", Program = "program" }
+    Stray { Garbage = "garbage", TooLarge = "too-large", WrongSender = "wrong-sender", Offline = "offline" }
+}
+
+impl Word for bool {
+    fn read(text: &str) -> Option<bool> {
+        match text {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        }
+    }
+
+    fn write(&self) -> String {
+        if *self { "yes" } else { "no" }.to_owned()
+    }
+}
+
+impl Word for String {
+    fn read(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    fn write(&self) -> String {
+        self.clone()
+    }
+}
+
+/// `1..5`
+impl Word for (Ms, Ms) {
+    fn read(text: &str) -> Option<(Ms, Ms)> {
+        let (least, most) = text.split_once("..")?;
+        let range: (Ms, Ms) = (least.parse().ok()?, most.parse().ok()?);
+        (range.0 <= range.1).then_some(range)
+    }
+
+    fn write(&self) -> String {
+        format!("{}..{}", self.0, self.1)
+    }
+}
+
+/// `red,blue`
+impl Word for Vec<String> {
+    fn read(text: &str) -> Option<Vec<String>> {
+        let words: Vec<String> = text.split(',').map(str::to_owned).collect();
+        words.iter().all(|word| !word.is_empty()).then_some(words)
+    }
+
+    fn write(&self) -> String {
+        self.join(",")
+    }
+}
