@@ -1,6 +1,7 @@
 //! The whole chat in one thread and virtual time: the real cores of server and clients, their real databases, and a model
 //! of the network and the broker that fails in every way that real ones do. The same seed gives the same run.
 
+pub mod faults;
 pub mod plan;
 pub mod rng;
 pub mod trace;

@@ -2,6 +2,8 @@
 
 use super::text::parse;
 use super::*;
+use crate::simulation::faults;
+use proptest::prelude::*;
 
 const STAGE: &str = "seed 1\nserver main\nclient ann\nclient bob\n";
 
@@ -115,4 +117,14 @@ fn each_crash_counts_as_a_fault() {
     plan.push(1, What::Cut { who: who("ann") });
     plan.push(2, What::Say { who: who("ann"), to: SaidTo::Room("lobby".to_owned()), count: 60 });
     assert_eq!((plan.faults(), plan.events()), (5, 3));
+}
+
+proptest! {
+    #[test]
+    fn what_was_printed_reads_back(seed: u64, note in "[a-z]{1,9}( [a-z,.=#]{1,9}){0,4}") {
+        let mut plan = faults::draw(seed);
+        plan.notes.push(note);
+        let text = plan.to_string();
+        prop_assert_eq!(parse(&text), Ok(plan), "{}", text);
+    }
 }

@@ -1,0 +1,252 @@
+//! Faults that meet. Each combination once found, or would find, what independent draws did not bring together in hundreds
+//! of runs; its times are drawn around those that matter.
+
+use super::stage::{LOBBY, ROOMS};
+use crate::simulation::plan::{
+    BROKER, ClientKind, ClientTraits, Crash, CrashPoint, Direction, DiskTrouble, Knowing, Ms, Name, Plan, SaidTo,
+    Saved, What,
+};
+use crate::simulation::rng::Rng;
+
+type Combination = fn(&mut Rng, &mut Scene);
+
+const ALL: &[Combination] = &[
+    freeze_restart_burst,
+    slow_answers_while_a_client_restarts,
+    one_direct_message_under_delays,
+    many_directs_to_somebody_away,
+    clock_set_back_between_two_runs,
+    will_around_a_restart,
+    crash_during_catch_up,
+    power_loss_after_a_burst,
+    full_disk_and_crash,
+    broker_forgets_while_clients_are_away,
+    half_open_and_return,
+    quick_restarts_of_both_ends,
+    nick_change_while_the_server_is_away,
+    rooms_change_while_answers_are_slow,
+];
+
+/// Adds one combination that begins at about `at`. Some change the stage to what they need.
+pub fn draw(rng: &mut Rng, plan: &mut Plan, at: Ms) {
+    if plan.servers.is_empty() {
+        return;
+    }
+    let combination = *rng.pick(ALL);
+    combination(rng, &mut Scene { plan, at });
+    plan.steps.retain(|step| step.at < plan.heal);
+}
+
+/// Where a combination puts its steps.
+struct Scene<'a> {
+    plan: &'a mut Plan,
+    at: Ms,
+}
+
+impl Scene<'_> {
+    fn server(&self) -> Name {
+        self.plan.servers[0].name.clone()
+    }
+
+    /// The two clients that have everything.
+    fn pair(&self, rng: &mut Rng) -> (Name, Name) {
+        let (one, other) = (self.plan.clients[0].name.clone(), self.plan.clients[1].name.clone());
+        if rng.chance(50) { (one, other) } else { (other, one) }
+    }
+
+    fn traits(&mut self, who: &str) -> Option<&mut ClientTraits> {
+        self.plan.clients.iter_mut().find(|client| client.name == who)
+    }
+
+    /// `after` milliseconds after the beginning.
+    fn push(&mut self, after: Ms, what: What) {
+        self.plan.push(self.at + after, what);
+    }
+
+    fn say(&mut self, after: Ms, who: &Name, to: &SaidTo, count: u64) {
+        self.push(after, What::Say { who: who.clone(), to: to.clone(), count: count as u32 });
+    }
+
+    fn crash(&mut self, after: Ms, who: &Name, back: Ms) {
+        self.push(after, What::Crash(Crash { back: Some(back), ..Crash::of(who) }));
+    }
+
+    fn freeze(&mut self, after: Ms, who: &Name, time: Ms) {
+        self.push(after, What::Freeze { who: who.clone(), time });
+    }
+}
+
+fn lobby() -> SaidTo {
+    SaidTo::Room(LOBBY.to_owned())
+}
+
+/// What the server says when it comes back is dropped: the queue for the client that stands still is full.
+fn freeze_restart_burst(rng: &mut Rng, scene: &mut Scene) {
+    scene.plan.broker.queue = 10;
+    scene.plan.network.keep_alive_s = 30;
+    let (speaker, still) = scene.pair(rng);
+    let server = scene.server();
+    scene.freeze(0, &still, rng.range(4_000, 8_000));
+    scene.crash(rng.range(50, 500), &server, rng.range(200, 1_000));
+    match rng.chance(50) {
+        true => scene.say(rng.range(0, 400), &speaker, &lobby(), rng.range(40, 80)),
+        false => (0..60).for_each(|n| scene.say(n * 50, &speaker, &lobby(), 1)),
+    }
+    scene.say(30_000, &still, &lobby(), 1);
+}
+
+/// Replies to an earlier run arrive in the next one, which has its rooms in another order.
+fn slow_answers_while_a_client_restarts(rng: &mut Rng, scene: &mut Scene) {
+    let (who, other) = scene.pair(rng);
+    let server = scene.server();
+    scene.say(0, &other, &SaidTo::Room(ROOMS[1].to_owned()), rng.range(1, 20));
+    scene.crash(200, &who, rng.range(200, 1_000));
+    let time = rng.range(3_000, 6_000);
+    scene.freeze(rng.range(250, 1_500), &server, time);
+    let rooms = vec![ROOMS[2].to_owned(), ROOMS[1].to_owned()];
+    let (again, back) = (rng.range(1_600, 3_000), rng.range(50, 600));
+    scene.push(again, What::Crash(Crash { back: Some(back), rooms, ..Crash::of(&who) }));
+}
+
+/// The receipt can overtake its message on the way to the server.
+fn one_direct_message_under_delays(rng: &mut Rng, scene: &mut Scene) {
+    let (from, to) = scene.pair(rng);
+    let server = scene.server();
+    for who in [&from, &server] {
+        let (by, time) = (rng.range(50, 900), rng.range(2_000, 8_000));
+        scene.push(0, What::Delay { who: who.clone(), by, time });
+    }
+    scene.plan.broker.cluster |= rng.chance(50);
+    scene.say(rng.range(0, 1_500), &from, &SaidTo::Client(to), 1);
+}
+
+/// More wait than the broker holds, and one is under way.
+fn many_directs_to_somebody_away(rng: &mut Rng, scene: &mut Scene) {
+    (scene.plan.broker.queue, scene.plan.broker.in_flight) = (10, 1);
+    let (from, to) = scene.pair(rng);
+    scene.push(0, What::Quit { who: to.clone(), back: Some(rng.range(3_000, 12_000)) });
+    scene.say(rng.range(500, 2_000), &from, &SaidTo::Client(to.clone()), 217);
+    if rng.chance(50) {
+        scene.crash(rng.range(3_000, 16_000), &to, rng.range(50, 2_000));
+    }
+}
+
+/// Which of two runs' messages is later, the clock tells wrongly.
+fn clock_set_back_between_two_runs(rng: &mut Rng, scene: &mut Scene) {
+    let (who, _) = scene.pair(rng);
+    let server = scene.server();
+    scene.say(0, &who, &lobby(), rng.range(1, 30));
+    if rng.chance(50) {
+        scene.push(0, What::Disk { who: server, trouble: DiskTrouble::Slow, time: rng.range(500, 5_000) });
+    }
+    let down = rng.range(200, 1_500);
+    scene.crash(rng.range(5, 400), &who, down);
+    scene.push(420, What::Clock { who: who.clone(), by_s: -(rng.range(301, 7_200) as i64) });
+    scene.say(2_500 + down, &who, &lobby(), rng.range(1, 30));
+}
+
+/// A will that comes late, or never, meets the run that follows.
+fn will_around_a_restart(rng: &mut Rng, scene: &mut Scene) {
+    let who = if rng.chance(40) { scene.server() } else { scene.pair(rng).0 };
+    let late = rng.chance(75).then(|| rng.range(200, 6_000));
+    scene.push(0, What::Will { who: who.clone(), late });
+    scene.crash(10, &who, rng.range(100, 2_000));
+    if rng.chance(40) {
+        scene.push(rng.range(500, 4_000), What::Cut { who });
+    }
+}
+
+/// It falls in the midst of fetching what it missed.
+fn crash_during_catch_up(rng: &mut Rng, scene: &mut Scene) {
+    let (speaker, who) = scene.pair(rng);
+    let away = rng.range(2_000, 5_000);
+    scene.crash(0, &who, away);
+    scene.say(300, &speaker, &lobby(), rng.range(100, 600));
+    let point = *rng.pick(&[CrashPoint::BeforePrint, CrashPoint::BeforeRemember, CrashPoint::BeforeReceipt]);
+    let (times, up) = (rng.range(1, 4) as u32, rng.range(20, 800));
+    let crash = Crash { point: Some(point), back: Some(rng.range(50, 900)), times, up, ..Crash::of(&who) };
+    scene.push(away + rng.range(20, 900), What::Crash(crash));
+}
+
+/// What was told stored has to be on the disk by then.
+fn power_loss_after_a_burst(rng: &mut Rng, scene: &mut Scene) {
+    let (speaker, _) = scene.pair(rng);
+    let server = scene.server();
+    scene.say(0, &speaker, &lobby(), rng.range(20, 200));
+    let point = rng.chance(50).then_some(CrashPoint::BeforeTell);
+    let crash = Crash { power: true, point, back: Some(rng.range(100, 2_000)), ..Crash::of(&server) };
+    scene.push(rng.range(20, 400), What::Crash(crash));
+}
+
+/// It falls while nothing can be written, and starts while that still is so.
+fn full_disk_and_crash(rng: &mut Rng, scene: &mut Scene) {
+    let (speaker, other) = scene.pair(rng);
+    let server = scene.server();
+    let time = rng.range(1_000, 5_000);
+    scene.push(0, What::Disk { who: server.clone(), trouble: DiskTrouble::Full, time });
+    scene.say(50, &speaker, &lobby(), rng.range(1, 60));
+    scene.say(80, &speaker, &SaidTo::Client(other), rng.range(1, 10));
+    scene.crash(rng.range(100, time), &server, rng.range(50, 1_000));
+}
+
+/// It comes back without sessions and retained messages while those who had them are not there.
+fn broker_forgets_while_clients_are_away(rng: &mut Rng, scene: &mut Scene) {
+    let (speaker, still) = scene.pair(rng);
+    scene.say(0, &speaker, &lobby(), rng.range(1, 40));
+    scene.freeze(10, &still, rng.range(1_000, 7_000));
+    let keeps = *rng.pick(&[Saved::Nothing, Saved::Snapshot]);
+    scene.push(rng.range(20, 900), What::BrokerCrash { keeps, back: rng.range(50, 2_000) });
+    scene.say(rng.range(1_000, 5_000), &speaker, &lobby(), rng.range(1, 40));
+}
+
+/// The broker believes in a connection that its program has left, and takes what it sends there for delivered.
+fn half_open_and_return(rng: &mut Rng, scene: &mut Scene) {
+    let (speaker, who) = scene.pair(rng);
+    let known_to = *rng.pick(&[Knowing::Program, Knowing::Broker]);
+    scene.push(0, What::HalfOpen { who: who.clone(), known_to });
+    scene.say(5, &speaker, &SaidTo::Client(who.clone()), rng.range(1, 30));
+    scene.say(10, &speaker, &lobby(), rng.range(1, 30));
+    let direction = *rng.pick(&[Direction::In, Direction::Out]);
+    scene.push(rng.range(200, 3_000), What::Block { who, direction, time: rng.range(200, 4_000) });
+}
+
+fn quick_restarts_of_both_ends(rng: &mut Rng, scene: &mut Scene) {
+    let (speaker, who) = scene.pair(rng);
+    for party in [scene.server(), who] {
+        let (times, up, back) = (rng.range(2, 6) as u32, rng.range(5, 1_200), rng.range(20, 500));
+        let crash = Crash { times, up, back: Some(back), ..Crash::of(&party) };
+        scene.push(rng.range(0, 500), What::Crash(crash));
+    }
+    (0..20).for_each(|n| scene.say(n * 150, &speaker, &lobby(), 1));
+}
+
+/// What is not confirmed goes out under the new nick.
+fn nick_change_while_the_server_is_away(rng: &mut Rng, scene: &mut Scene) {
+    let (who, other) = scene.pair(rng);
+    let server = scene.server();
+    scene.crash(0, &server, rng.range(500, 8_000));
+    scene.say(50, &who, &lobby(), rng.range(1, 20));
+    scene.say(60, &other, &SaidTo::Client(who.clone()), rng.range(1, 5));
+    scene.push(rng.range(100, 2_000), What::Nick { who: who.clone(), nick: format!("{who}9") });
+    scene.say(rng.range(2_000, 6_000), &who, &lobby(), 3);
+}
+
+/// A room is left and joined again while the answers to the first time are still under way.
+fn rooms_change_while_answers_are_slow(rng: &mut Rng, scene: &mut Scene) {
+    let (who, other) = scene.pair(rng);
+    let server = scene.server();
+    if let Some(traits) = scene.traits(&who)
+        && traits.kind != ClientKind::Original
+    {
+        traits.rooms = vec![ROOMS[1].to_owned()];
+    }
+    let room = ROOMS[2].to_owned();
+    scene.freeze(0, &server, rng.range(500, 5_000));
+    scene.push(50, What::Join { who: who.clone(), room: room.clone() });
+    scene.say(100, &other, &SaidTo::Room(room.clone()), rng.range(1, 20));
+    scene.push(rng.range(200, 1_500), What::Part { who: who.clone(), room: room.clone() });
+    scene.push(rng.range(1_600, 4_000), What::Join { who, room });
+    if rng.chance(30) {
+        scene.freeze(rng.range(0, 2_000), &BROKER.to_owned(), rng.range(100, 3_000));
+    }
+}

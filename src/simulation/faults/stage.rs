@@ -1,0 +1,107 @@
+//! The stage of a drawn plan: who takes part, and what broker and network are like.
+
+use crate::simulation::plan::{
+    BrokerTraits, ClientKind, ClientTraits, MqttVersion, Ms, NetworkTraits, Plan, ServerTraits,
+};
+use crate::simulation::rng::Rng;
+
+/// The room that everybody is in.
+pub const LOBBY: &str = "lobby";
+/// All rooms of drawn plans.
+pub const ROOMS: &[&str] = &[LOBBY, "red", "blue"];
+
+const NAMES: [&str; 6] = ["ann", "ben", "cat", "dan", "eve", "fay"];
+
+/// A plan without steps.
+pub fn draw(rng: &mut Rng, seed: u64, heal: Ms, end: Ms) -> Plan {
+    Plan {
+        notes: Vec::new(),
+        seed,
+        broker: broker(rng),
+        network: network(rng),
+        servers: servers(rng),
+        clients: clients(rng),
+        steps: Vec::new(),
+        heal,
+        end,
+    }
+}
+
+fn broker(rng: &mut Rng) -> BrokerTraits {
+    BrokerTraits {
+        version: if rng.chance(70) { MqttVersion::V5 } else { MqttVersion::V311 },
+        queue: *rng.pick(&[10, 10, 30, 100, 1_000]),
+        in_flight: *rng.pick(&[1, 20, 20, 20, 100]),
+        keeps_sessions: rng.chance(75),
+        keeps_retained: rng.chance(75),
+        will_delay: *rng.pick(&[0, 0, 0, 500, 3_000]),
+        duplicates: *rng.pick(&[0, 0, 0, 1, 5]),
+        losses: *rng.pick(&[0, 0, 0, 0, 2, 10]),
+        // The largest pages of this chat are smaller than 60 KiB.
+        max_packet: *rng.pick(&[0, 0, 0, 65_536]),
+        cluster: rng.chance(20),
+    }
+}
+
+fn network(rng: &mut Rng) -> NetworkTraits {
+    NetworkTraits {
+        latency: *rng.pick(&[(1, 2), (1, 5), (1, 40), (20, 80), (1, 300)]),
+        keep_alive_s: *rng.pick(&[5, 5, 30]),
+    }
+}
+
+fn servers(rng: &mut Rng) -> Vec<ServerTraits> {
+    if rng.chance(3) {
+        return Vec::new();
+    }
+    let mut main =
+        ServerTraits { memory: rng.chance(8), timeout_s: *rng.pick(&[20, 60, 60]), ..ServerTraits::new("main") };
+    if rng.chance(6) {
+        main.retention_s = rng.range(20, 120) as u32;
+    }
+    if rng.chance(6) {
+        main.max_size_kb = *rng.pick(&[256, 512, 1_024]);
+    }
+    let mut servers = vec![main];
+    if rng.chance(8) {
+        servers.push(ServerTraits { starts: false, memory: rng.chance(30), ..ServerTraits::new("rival") });
+    }
+    servers
+}
+
+fn clients(rng: &mut Rng) -> Vec<ClientTraits> {
+    use ClientKind::*;
+    let mut clients: Vec<ClientTraits> = Vec::new();
+    let count = rng.range(2, NAMES.len() as u64) as usize;
+    for name in &NAMES[..count] {
+        // Two at least have everything, so that there is somebody to whom everything is promised.
+        let kind =
+            if clients.len() < 2 { Member } else { *rng.pick(&[Member, Member, Json, Library, Sender, Original]) };
+        let full = clients.len() < 2;
+        let has = |rng: &mut Rng, share| full || rng.chance(share);
+        let mut rooms: Vec<String> = match kind {
+            Original => Vec::new(),
+            _ => ROOMS[1..].iter().filter(|_| has(rng, 80)).map(|room| (*room).to_owned()).collect(),
+        };
+        if rng.chance(50) {
+            rooms.reverse();
+        }
+        clients.push(ClientTraits {
+            kind,
+            memory: matches!(kind, Member | Json) && has(rng, 60),
+            outbox: matches!(kind, Member | Json | Sender) && has(rng, 60),
+            history: has(rng, 85),
+            rooms,
+            starts: has(rng, 90),
+            ..ClientTraits::new(name)
+        });
+    }
+    // A second device of the first person.
+    if let [first, .., last] = clients.as_mut_slice()
+        && count > 2
+        && rng.chance(8)
+    {
+        last.nick.clone_from(&first.nick);
+    }
+    clients
+}
