@@ -11,6 +11,7 @@ mod environment;
 mod error;
 mod given;
 mod help;
+mod io;
 mod login;
 mod manual;
 mod other_broker;
@@ -20,16 +21,18 @@ mod transfer;
 mod typed;
 
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use environment::Environment;
 pub use error::{UsageError, reason};
+pub use io::of_a_member;
 pub use manual::manual;
 pub use table::{Flag, GROUPS, Group, Subcommand};
-pub use transfer::{ExportOptions, ImportOptions, Since};
-pub use typed::{Bell, CheckOptions, ClientOptions, Color, Connection, Invocation, ServerOptions};
+pub use typed::{
+    Bell, CheckOptions, ClientOptions, Color, Connection, ExportOptions, ImportOptions, Invocation, ServerOptions,
+    Since,
+};
 
 use crate::nearest::nearest;
 use completion::{OTHERS, SHELLS};
@@ -91,20 +94,6 @@ fn completion(words: &[String]) -> Result<Invocation, UsageError> {
     let names = SHELLS.map(|(name, _)| name).join(", ");
     let (_, script) = script.ok_or_else(|| UsageError::new(format!("completion takes one of {names}")))?;
     Ok(Invocation::Completion(script()))
-}
-
-/// The options of a program that takes part in a chat by itself (a bot, a device): those of `mqttchat client`, from its
-/// arguments, the process's environment and the option file.
-///
-/// # Errors
-/// What [`parse`] finds wrong; for `--help` the help itself.
-pub fn of_a_member(arguments: &[OsString]) -> Result<ClientOptions, UsageError> {
-    let arguments: Vec<OsString> = std::iter::once("client".into()).chain(arguments.iter().cloned()).collect();
-    match parse(&arguments, &Environment::process())? {
-        Invocation::Client(options) => Ok(options),
-        Invocation::Help(text) => Err(UsageError::help(text)),
-        _ => Err(UsageError::help(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")))),
-    }
 }
 
 fn to_utf8(arguments: &[OsString]) -> Result<Vec<String>, UsageError> {
@@ -172,8 +161,8 @@ fn is_absent(path: &Path, environment: &Environment) -> bool {
     (environment.read)(path).is_err_and(|error| tells_of_absence(&error))
 }
 
-fn tells_of_absence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+fn tells_of_absence(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
 /// The option file: the one that is named must be there, the default one may be missing, and

@@ -4,6 +4,7 @@
 //! a thread or a socket. Server, client and `check` all call it.
 
 pub mod chat;
+mod claim;
 pub mod delivery;
 mod fields;
 pub mod history;
@@ -20,8 +21,9 @@ pub mod timestamp;
 pub mod topics;
 
 pub use chat::{Chat, Private};
+pub use claim::Claim;
 pub use delivery::{Mark, Receipt, ReceiptOf, Said, Stored, Waiting};
-pub use fields::{Claim, Invalid, in_own_words};
+pub use fields::{Invalid, in_own_words};
 pub use history::{Cursor, Entry, History};
 pub use id::{Epoch, MessageId, SentId, Session, Token};
 pub use names::{NameError, Nick, NickKey, RoomName};

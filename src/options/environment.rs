@@ -1,5 +1,4 @@
-//! What surrounds a run: variables and files, behind functions, so that a test can put its own
-//! in their place. Only this file asks the process; everything else in `options` asks this.
+//! What surrounds a run: variables and files, behind functions, so that a test can supply its own.
 
 use std::ffi::OsString;
 use std::io;
@@ -14,17 +13,6 @@ pub struct Environment<'a> {
     pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
     /// Whether the entries of a folder can be listed.
     pub list: &'a dyn Fn(&Path) -> io::Result<()>,
-}
-
-impl Environment<'static> {
-    /// The process's own.
-    pub fn process() -> Self {
-        Environment {
-            variable: &|name| std::env::var_os(name),
-            read: &|path| std::fs::read(path),
-            list: &|path| std::fs::read_dir(path).map(drop),
-        }
-    }
 }
 
 impl Environment<'_> {
@@ -99,14 +87,5 @@ mod tests {
             Some("/h/.config/mqttchat"),
             Some("/h/.local/state/mqttchat"),
         );
-    }
-
-    #[test]
-    fn the_process_has_files_and_folders() {
-        let process = Environment::process();
-        assert!((process.read)(Path::new("Cargo.toml")).is_ok());
-        assert!((process.list)(Path::new("src")).is_ok());
-        assert!((process.read)(Path::new("src")).is_err());
-        assert!((process.list)(Path::new("Cargo.toml")).is_err());
     }
 }

@@ -2,43 +2,14 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
 use super::connection::topic_root;
 use super::environment::Environment;
 use super::error::UsageError;
 use super::given::{Given, Item};
+use super::typed::{ExportOptions, ImportOptions, Since};
 use crate::protocol::RoomName;
-
-/// `mqttchat export`.
-#[derive(Debug)]
-pub struct ExportOptions {
-    /// The folder of the database.
-    pub data_dir: PathBuf,
-    pub topic_root: String,
-    /// This room only.
-    pub room: Option<RoomName>,
-    /// What was received then or later.
-    pub since: Option<Since>,
-}
-
-/// `mqttchat import`.
-#[derive(Debug)]
-pub struct ImportOptions {
-    pub data_dir: PathBuf,
-    pub topic_root: String,
-    /// `None`: the standard input.
-    pub file: Option<PathBuf>,
-    pub quiet: bool,
-}
-
-/// A moment as it was typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Since {
-    At(DateTime<FixedOffset>),
-    /// In the zone of whoever typed it.
-    Local(NaiveDateTime),
-}
 
 pub(super) fn export(given: &Given, environment: &Environment) -> Result<ExportOptions, UsageError> {
     no_more_words(given, 0)?;

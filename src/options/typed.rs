@@ -1,7 +1,8 @@
 //! What options become: the typed values that a run is made from. Pure.
 
-use super::transfer::{ExportOptions, ImportOptions};
 use crate::link::{Qos, Settings};
+use crate::protocol::RoomName;
+use chrono::{DateTime, FixedOffset, NaiveDateTime};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -132,4 +133,34 @@ pub struct ClientOptions {
 pub struct CheckOptions {
     pub connection: Connection,
     pub json: bool,
+}
+
+/// `mqttchat export`.
+#[derive(Debug)]
+pub struct ExportOptions {
+    /// The folder of the database.
+    pub data_dir: PathBuf,
+    pub topic_root: String,
+    /// This room only.
+    pub room: Option<RoomName>,
+    /// What was received then or later.
+    pub since: Option<Since>,
+}
+
+/// `mqttchat import`.
+#[derive(Debug)]
+pub struct ImportOptions {
+    pub data_dir: PathBuf,
+    pub topic_root: String,
+    /// `None`: the standard input.
+    pub file: Option<PathBuf>,
+    pub quiet: bool,
+}
+
+/// A moment as it was typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    At(DateTime<FixedOffset>),
+    /// In the zone of whoever typed it.
+    Local(NaiveDateTime),
 }
