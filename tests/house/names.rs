@@ -1,0 +1,95 @@
+//! One meaning per type name: which names stand for more than one type.
+
+use crate::source::Source;
+use std::collections::BTreeMap;
+
+/// What each core and each library-like module calls its own: known by the module that stands before it.
+const CONVENTIONAL: [&str; 4] = ["Config", "Error", "Input", "Output"];
+
+/// Names that still have several meanings. To be emptied; nothing is added.
+pub const TO_RENAME: &[&str] = &[
+    "Answer",
+    "Arrival",
+    "Batch",
+    "Bell",
+    "Chat",
+    "Direct",
+    "Door",
+    "Entry",
+    "Event",
+    "Failure",
+    "Fields",
+    "Fill",
+    "Finding",
+    "Gate",
+    "Heard",
+    "History",
+    "Job",
+    "Kept",
+    "Marks",
+    "Message",
+    "Nameless",
+    "Open",
+    "Order",
+    "Pace",
+    "Page",
+    "Part",
+    "Place",
+    "Progress",
+    "Publication",
+    "Question",
+    "Reader",
+    "Refusal",
+    "Rival",
+    "Room",
+    "Said",
+    "Seen",
+    "Shell",
+    "Shown",
+    "Since",
+    "State",
+    "Step",
+    "Waiting",
+    "Worker",
+];
+
+/// Type names that are defined in several files, with these. A type inside a function is known there only and does not
+/// count, and the simulation, a program of its own, has its own words.
+pub fn repeated(sources: &[Source]) -> BTreeMap<String, Vec<String>> {
+    let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for source in sources.iter().filter(|source| !source.file.starts_with("simulation")) {
+        for name in types(&source.tokens) {
+            files.entry(name).or_default().push(source.file.clone());
+        }
+    }
+    files.retain(|name, files| files.len() > 1 && !CONVENTIONAL.contains(&name.as_str()));
+    files
+}
+
+/// The names of the types that are defined outside functions.
+fn types(tokens: &[String]) -> Vec<String> {
+    let mut depth = 0;
+    let mut types = Vec::new();
+    for pair in tokens.windows(2) {
+        match pair[0].as_str() {
+            "{" => depth += 1,
+            "}" => depth -= 1,
+            "struct" | "enum" | "type" | "trait" | "union" if depth == 0 => types.push(pair[1].clone()),
+            _ => {}
+        }
+    }
+    types
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_meaning_is_found() {
+        let a = Source::new("a.rs", "pub struct Place { x: u8 }\nenum Error {}\nfn f() { struct Local; }");
+        let b = Source::new("b.rs", "type Place = u8;\nenum Error {}\nfn g() { struct Local; }\ntrait Other {}");
+        let found = repeated(&[a, b]);
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), [("Place".into(), vec!["a.rs".into(), "b.rs".into()])]);
+    }
+}
