@@ -1,6 +1,6 @@
 //! Pure: what a conversation is told and what it has done: plain values between it and its shell.
 
-use super::search::Local;
+use super::requests::search::Local;
 use crate::client::core::command::{Command, TypedLine};
 use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::news::News;

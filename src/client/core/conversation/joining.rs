@@ -2,7 +2,7 @@
 
 use super::lookout::LISTEN;
 use super::requests::{Open, PATIENCE, Question};
-use super::seen::Seen;
+use super::rooms::seen::Seen;
 use super::{Conversation, Join, Kind, Output, PING_TICKET, Publication, Role, Up};
 use crate::client::core::news::News;
 use crate::now::Now;

@@ -2,7 +2,7 @@
 
 use super::Conversation;
 use super::requests::{Open, Origin, Question};
-use super::seen::Was;
+use super::rooms::seen::Was;
 use crate::client::core::memo::Memo;
 use crate::client::core::news::{News, Place, Said};
 use crate::now::Now;

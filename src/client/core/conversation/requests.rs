@@ -1,5 +1,7 @@
 //! Pure: what the server was asked and has not answered yet; when to ask again. The conversation owns it.
 
+pub mod search;
+
 use crate::protocol::{
     History, HistoryRequest, RequestKind, RoomName, SearchQuery, SearchRequest, SearchResult, Token,
 };

@@ -1,5 +1,8 @@
 //! The rooms one is in, talks in and hears of.
 
+pub mod catch_up;
+pub mod seen;
+
 use super::requests::{Origin, Question};
 use super::{Conversation, Output};
 use crate::client::core::news::News;

@@ -1,7 +1,7 @@
 //! What the user wants: lines typed, and commands.
 
 use super::requests::Question;
-use super::seen::Seen;
+use super::rooms::seen::Seen;
 use super::{Conversation, Output, Role};
 use crate::client::core::command::{self, Command, Target, TypedLine};
 use crate::client::core::memo::{Memo, Series};

@@ -1,7 +1,7 @@
 //! People whose words are hidden. What they send is confirmed and counted as shown all the same: nobody learns of it, and
 //! nothing comes again when they are shown once more.
 
-use super::Conversation;
+use crate::client::core::conversation::Conversation;
 use crate::client::core::memo::Memo;
 use crate::protocol::{Nick, NickKey, Notice};
 use std::collections::BTreeMap;
@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 const CAPACITY: usize = 1_000;
 
 /// By key, as they were typed.
-pub(super) type Ignored = BTreeMap<NickKey, Nick>;
+pub(in crate::client::core::conversation) type Ignored = BTreeMap<NickKey, Nick>;
 
 impl Conversation {
-    pub(super) fn ignores(&self, key: &NickKey) -> bool {
+    pub(in crate::client::core::conversation) fn ignores(&self, key: &NickKey) -> bool {
         self.ignored.contains_key(key)
     }
 
-    pub(super) fn ignore(&mut self, nick: Nick) {
+    pub(in crate::client::core::conversation) fn ignore(&mut self, nick: Nick) {
         if nick.key() == self.nick.key() {
             return self.error("you cannot ignore yourself", None);
         }
@@ -33,7 +33,7 @@ impl Conversation {
         self.ignored.insert(nick.key().clone(), nick);
     }
 
-    pub(super) fn unignore(&mut self, nick: &Nick) {
+    pub(in crate::client::core::conversation) fn unignore(&mut self, nick: &Nick) {
         match self.ignored.remove(nick.key()) {
             Some(nick) => {
                 self.answer(format!("{nick} is not ignored any more"));
@@ -43,7 +43,7 @@ impl Conversation {
         }
     }
 
-    pub(super) fn list_ignored(&mut self) {
+    pub(in crate::client::core::conversation) fn list_ignored(&mut self) {
         let line = match self.ignored.is_empty() {
             true => "nobody is ignored".to_owned(),
             false => format!("ignored: {}", self.ignored_names()),
@@ -51,12 +51,12 @@ impl Conversation {
         self.answer(line);
     }
 
-    pub(super) fn ignored_names(&self) -> String {
+    pub(in crate::client::core::conversation) fn ignored_names(&self) -> String {
         self.ignored.values().map(Nick::as_str).collect::<Vec<_>>().join(", ")
     }
 
     /// The notice without those who are ignored; `None`: it tells of nobody else.
-    pub(super) fn without_ignored(&self, mut notice: Notice) -> Option<Notice> {
+    pub(in crate::client::core::conversation) fn without_ignored(&self, mut notice: Notice) -> Option<Notice> {
         let before = notice.nicks.len();
         notice.nicks.retain(|nick| !self.ignores(nick.key()));
         let hidden = (before - notice.nicks.len()) as u64;
@@ -69,7 +69,7 @@ impl Conversation {
         Some(notice)
     }
 
-    pub(super) fn toggle_quiet(&mut self) {
+    pub(in crate::client::core::conversation) fn toggle_quiet(&mut self) {
         self.is_quiet = !self.is_quiet;
         self.answer(match self.is_quiet {
             true => "who comes and goes is hidden now; /quiet again shows it",

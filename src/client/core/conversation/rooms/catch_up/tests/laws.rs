@@ -1,7 +1,7 @@
 //! Whatever is lost on the way, everything is shown, and once: laws of cursors, marks and what was seen together.
 
 use super::*;
-use crate::client::core::conversation::seen::{Seen, Was};
+use crate::client::core::conversation::rooms::seen::{Seen, Was};
 use crate::protocol::{Entry, MessageId, Timestamp};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
