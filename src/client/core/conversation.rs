@@ -24,6 +24,7 @@ mod lookout;
 mod missed;
 mod naming;
 mod original;
+mod outputs;
 mod pages;
 mod people;
 mod presence;
@@ -35,15 +36,14 @@ mod status;
 mod typed;
 
 use super::command::Names;
-use super::memo::{Memo, Remembered};
-use super::news::News;
+use super::memo::Remembered;
 use super::outbox::{Kept, Message, Outbox};
 use crate::now::Now;
 use crate::protocol::{Nick, Private, RoomName, ServerInfo};
 use direct::Undelivered;
 use naming::{Greeting, Renaming};
-use people::ignored::Ignored;
-use people::nicks::People;
+use outputs::Outputs;
+use people::People;
 use requests::Requests;
 use requests::search::Search;
 use rooms::catch_up::Cursors;
@@ -134,9 +134,6 @@ pub struct Conversation {
     undelivered: Undelivered,
     search: Search,
     people: People,
-    ignored: Ignored,
-    /// Who comes and goes is not told.
-    is_quiet: bool,
     /// Messages of others in rooms that one does not talk in, since one last did.
     unread: HashMap<RoomName, u64>,
     /// Rooms that the server listed last, to be completed.
@@ -154,7 +151,7 @@ pub struct Conversation {
     warned: HashSet<String>,
     /// When pings went out that the broker has not acknowledged, with the `ref` of a program: it does so in their order.
     pings: VecDeque<(Instant, Option<Value>)>,
-    out: Vec<Output>,
+    out: Outputs,
 }
 
 impl Conversation {
@@ -166,7 +163,6 @@ impl Conversation {
         let earlier = std::mem::take(&mut remembered.outbox);
         // For a program nothing is hidden: whoever wants that can do it there. It does not depend on one's nick.
         let ignored = std::mem::take(&mut remembered.ignored).into_iter().filter(|_| config.on_terminal);
-        let ignored = ignored.map(|nick| (nick.key().clone(), nick)).collect();
         let mut undelivered = Undelivered::default();
         for Kept { message, reference } in &earlier {
             if let Message::Private(Private { id: Some(id), to, .. }) = message {
@@ -212,9 +208,7 @@ impl Conversation {
             cursors: Cursors::new(&HashMap::new(), config.history),
             undelivered,
             search: Search::default(),
-            people: People::default(),
-            ignored,
-            is_quiet: false,
+            people: People::new(ignored),
             unread: HashMap::new(),
             other_rooms: Vec::new(),
             joined_lately: Vec::new(),
@@ -225,7 +219,7 @@ impl Conversation {
             is_full: false,
             warned: HashSet::new(),
             pings: VecDeque::new(),
-            out: Vec::new(),
+            out: Outputs::new(config.on_terminal),
             config,
         };
         conversation.recall(remembered);
@@ -266,7 +260,7 @@ impl Conversation {
         self.decide(now);
         self.look_at_renaming(now);
         self.look_at_the_will();
-        std::mem::take(&mut self.out)
+        self.out.take()
     }
 
     pub fn nick(&self) -> &Nick {
@@ -292,8 +286,11 @@ impl Conversation {
     pub fn new_names(&mut self) -> Option<Names> {
         let others = self.other_rooms.iter().filter(|room| !self.is_in(room));
         let rooms = self.rooms.iter().chain([&RoomName::lobby()]).chain(others).map(RoomName::to_string).collect();
-        let ignored = || self.ignored.values().map(Nick::to_string).collect();
-        std::mem::take(&mut self.names_changed).then(|| Names { nicks: self.people.names(), rooms, ignored: ignored() })
+        std::mem::take(&mut self.names_changed).then(|| Names {
+            nicks: self.people.names(),
+            rooms,
+            ignored: self.people.ignored(),
+        })
     }
 
     /// Whether [`Conversation::new_names`] has something to tell.
@@ -314,28 +311,6 @@ impl Conversation {
     /// Whether a question of the user may still be answered soon.
     pub fn has_questions(&self) -> bool {
         self.requests.has_questions()
-    }
-
-    /// To be kept beyond this run.
-    fn remember(&mut self, memo: Memo) {
-        self.out.push(Output::Remember(memo));
-    }
-
-    fn tell(&mut self, news: News) {
-        self.out.push(Output::Tell(news));
-    }
-
-    fn error(&mut self, text: impl Into<String>, reference: Option<Value>) {
-        self.tell(News::Error { text: text.into(), reference });
-    }
-
-    fn hint(&mut self, text: impl Into<String>) {
-        self.tell(News::Hint(text.into()));
-    }
-
-    /// What somebody at a terminal has asked for is told to those who want it quiet, too.
-    fn answer(&mut self, text: impl Into<String>) {
-        self.tell(if self.config.on_terminal { News::Answer(text.into()) } else { News::Hint(text.into()) });
     }
 }
 

@@ -4,8 +4,7 @@ use super::Conversation;
 use crate::client::core::news::{News, Place, Said};
 use crate::now::Now;
 use crate::protocol::{
-    Chat, FromServer, Invalid, MessageId, NickKey, Notice, NoticeKind, Private, Receipt, RoomName, SentId, Timestamp,
-    Topic,
+    Chat, FromServer, Invalid, MessageId, NickKey, Private, Receipt, RoomName, SentId, Timestamp, Topic,
 };
 
 /// Topics that are told of at most: anybody can invent them.
@@ -24,7 +23,7 @@ impl Conversation {
             && self.warned.len() < WARNINGS
             && self.warned.insert(topic.to_owned())
         {
-            self.hint(format!("ignored on {topic}: {invalid}"));
+            self.out.hint(format!("ignored on {topic}: {invalid}"));
         }
     }
 
@@ -87,7 +86,7 @@ impl Conversation {
             Topic::System => {
                 if let FromServer::Notice(notice) = FromServer::parse(payload)? {
                     self.server_is_heard();
-                    self.noticed(notice);
+                    self.people.noticed(notice, &self.nick, &mut self.out);
                 }
             }
             Topic::Users => {
@@ -127,32 +126,18 @@ impl Conversation {
         }
         let id = chat.id.map(MessageId::Sent);
         self.people.spoke(&chat.nick);
-        if !self.ignores(&key) {
+        if !self.people.ignores(&key) {
             if key != *self.nick.key() {
                 self.count_unread(&room);
             }
             let said = Said::live(now.wall, chat.nick, Place::Room(chat.room), chat.text, chat.timestamp);
-            self.tell(News::Said(Said { id: id.clone(), action: chat.action, late, ..said }));
+            self.out.tell(News::Said(Said { id: id.clone(), action: chat.action, late, ..said }));
         }
         if let Some(id) = id {
             self.shown(&room, &key, id);
         }
         if let Some(number) = number {
             self.cursors.heard_nameless(&room, number);
-        }
-    }
-
-    fn noticed(&mut self, notice: Notice) {
-        let nicks = || notice.nicks.iter().chain([&notice.nick]);
-        match notice.kind {
-            NoticeKind::Join => self.people.seen(nicks()),
-            NoticeKind::Leave | NoticeKind::Timeout => nicks().for_each(|nick| self.people.gone(nick)),
-        }
-        self.people.seen(notice.users_list.iter().flatten());
-        // Of our own coming and going we need no notice.
-        let is_of_others = notice.count.unwrap_or(1) > 1 || notice.nick.key() != self.nick.key();
-        if let Some(notice) = self.without_ignored(notice).filter(|_| is_of_others && !self.is_quiet) {
-            self.tell(News::Presence(notice));
         }
     }
 }

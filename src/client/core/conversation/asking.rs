@@ -13,14 +13,14 @@ impl Conversation {
             return;
         }
         let (command, is_ping) = (question.command(), question.kind == RequestKind::Ping);
-        if self.config.on_terminal && !self.connection_is_up && is_ping {
-            return self.error("not connected: there is nothing to measure", reference);
+        if self.out.is_on_terminal() && !self.connection_is_up && is_ping {
+            return self.out.error("not connected: there is nothing to measure", reference);
         }
-        let waits = self.config.on_terminal && (!self.connection_is_up || self.told_silence && !is_ping);
+        let waits = self.out.is_on_terminal() && (!self.connection_is_up || self.told_silence && !is_ping);
         match self.requests.open_for_user(question, reference.clone()) {
             Ok(()) if waits => {
                 self.requests.expect_nothing_of_the_last();
-                self.answer(match self.connection_is_up {
+                self.out.answer(match self.connection_is_up {
                     true => format!("no chat server is answering: {command} waits for one"),
                     false => format!("not connected: {command} goes out as soon as there is a connection"),
                 });
@@ -28,7 +28,7 @@ impl Conversation {
             }
             Ok(()) => self.send_requests(now),
             Err(TooMany) => {
-                self.error(format!("not asked: {MOST_OPEN} questions wait for an answer already"), reference)
+                self.out.error(format!("not asked: {MOST_OPEN} questions wait for an answer already"), reference)
             }
         }
     }
@@ -47,7 +47,7 @@ impl Conversation {
         };
         match asked {
             Ok(search) => self.ask(now, Question::search(search), reference),
-            Err(text) => self.error(text, reference),
+            Err(text) => self.out.error(text, reference),
         }
     }
 
@@ -55,18 +55,18 @@ impl Conversation {
     pub(super) fn tell_unanswered(&mut self, unanswered: Unanswered) {
         let Unanswered { question, reference } = unanswered;
         let what = question.kind.as_str();
-        let text = match (self.config.on_terminal, question.kind) {
+        let text = match (self.out.is_on_terminal(), question.kind) {
             (false, _) => format!("no chat server answers the request for {what}"),
             (true, RequestKind::Ping) => "no chat server answers /ping".to_owned(),
             (true, _) => format!("no answer to {} yet: it will be shown when it comes", question.command()),
         };
-        self.error(text, reference);
+        self.out.error(text, reference);
     }
 
     /// An answer that was given up needs a word before it: what it answers has scrolled away.
     pub(super) fn introduce(&mut self, open: &Open) {
-        if self.config.on_terminal && open.is_late && matches!(open.origin, Origin::User { .. }) {
-            self.answer(format!("the answer to your {}:", open.question.command()));
+        if self.out.is_on_terminal() && open.is_late && matches!(open.origin, Origin::User { .. }) {
+            self.out.answer(format!("the answer to your {}:", open.question.command()));
         }
     }
 }

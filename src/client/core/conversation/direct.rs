@@ -3,7 +3,6 @@
 use super::{Conversation, Kind, Output, Publication, Role};
 use crate::client::core::memo::{Memo, Series};
 use crate::client::core::news::{News, Place, Said};
-use crate::nearest::nearest;
 use crate::now::Now;
 use crate::protocol::{MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Timestamp, Topic, Waiting};
 use serde_json::Value;
@@ -28,14 +27,14 @@ impl Conversation {
         let overtaken = id.is_some_and(|id| self.seen_direct.is_late(key, id));
         let memo = id.map(|id| Memo::ShownDirect { series: Series::of_sent(key, id), number: id.seq });
         self.people.spoke(&private.nick);
-        if self.ignores(key) {
+        if self.people.ignores(key) {
             self.out.extend(memo.map(Output::Remember));
             self.out.extend(receipt);
             return;
         }
         let said = Said::live(now.wall, private.nick, Place::Direct(private.to), private.text, private.timestamp);
         let id = private.id.map(MessageId::Sent);
-        self.tell(News::Said(Said { id, action: private.action, late: private.late || overtaken, ..said }));
+        self.out.tell(News::Said(Said { id, action: private.action, late: private.late || overtaken, ..said }));
         self.out.extend(memo.map(Output::Remember));
         self.out.extend(receipt);
     }
@@ -59,10 +58,10 @@ impl Conversation {
     /// At a terminal it is told that a message may reach nobody, where no server will say more of it.
     pub(super) fn doubt(&mut self, to: &Nick) {
         self.doubt_of_original(to);
-        if self.config.on_terminal && self.connection_is_up && self.told_silence && self.is_stranger(to) {
-            self.answer(format!(
+        if self.out.is_on_terminal() && self.connection_is_up && self.told_silence && self.is_stranger(to) {
+            self.out.answer(format!(
                 "nobody called {to} was seen here{}; without a chat server only who is connected gets it",
-                self.or_who(to)
+                self.people.suggestion(to)
             ));
         }
     }
@@ -71,27 +70,21 @@ impl Conversation {
     pub(super) fn addressee_is_away(&mut self, waiting: Waiting, reference: Option<Value>) {
         let Waiting { of: id, to } = waiting;
         // That somebody is away is told with the first message.
-        if self.config.on_terminal && self.undelivered.waiting_for(to.key()) > 1 {
+        if self.out.is_on_terminal() && self.undelivered.waiting_for(to.key()) > 1 {
             return;
         }
-        match self.config.on_terminal && self.is_stranger(&to) {
+        match self.out.is_on_terminal() && self.is_stranger(&to) {
             // Who mistyped a nick would wait for ever.
-            true => self.answer(format!(
+            true => self.out.answer(format!(
                 "nobody called {to} was seen here{}; the message waits until somebody comes with that nick",
-                self.or_who(&to)
+                self.people.suggestion(&to)
             )),
-            false => self.tell(News::Waiting { id, to, reference }),
+            false => self.out.tell(News::Waiting { id, to, reference }),
         }
     }
 
     fn is_stranger(&self, nick: &Nick) -> bool {
         nick.key() != self.nick.key() && !self.people.has_met(nick.key())
-    }
-
-    fn or_who(&self, nick: &Nick) -> String {
-        let names = self.people.names();
-        let near = nearest(nick.as_str(), names.iter().map(String::as_str));
-        near.map_or(String::new(), |near| format!(" (did you mean {near}?)"))
     }
 
     /// A direct message was shown to its addressee.
@@ -101,10 +94,10 @@ impl Conversation {
         if of.nick.key() == self.nick.key()
             && let Some(Arrival { reference, is_awaited }) = self.undelivered.delivered(&of.id, by)
         {
-            self.tell(News::Delivered { id: of.id.clone(), reference });
+            self.out.tell(News::Delivered { id: of.id.clone(), reference });
             // Who was told that it waits is told the end of that, once for all of them.
-            if is_awaited && self.config.on_terminal && self.undelivered.waiting_for(by) == 0 {
-                self.answer(format!("{} has received what was waiting", receipt.nick));
+            if is_awaited && self.out.is_on_terminal() && self.undelivered.waiting_for(by) == 0 {
+                self.out.answer(format!("{} has received what was waiting", receipt.nick));
             }
         }
     }

@@ -24,7 +24,7 @@ impl Conversation {
         (self.told_failure, self.told_retry, self.told_long_retry) = (None, false, false);
         // What matters to somebody with a new nick is whether it is theirs.
         if !std::mem::take(&mut self.connects_anew) {
-            self.tell(News::Connected { broker: self.config.broker.clone(), again });
+            self.out.tell(News::Connected { broker: self.config.broker.clone(), again });
         }
         self.server_was_read(now);
         for filter in up.refused {
@@ -48,10 +48,10 @@ impl Conversation {
         if self.told_failure.as_ref() == Some(&text) {
             return;
         }
-        match self.config.on_terminal {
-            true => self.hint(format!("{text}; still trying")),
+        match self.out.is_on_terminal() {
+            true => self.out.hint(format!("{text}; still trying")),
             false => {
-                self.hint(text.clone());
+                self.out.hint(text.clone());
                 self.told_retry = false;
             }
         }
@@ -66,7 +66,7 @@ impl Conversation {
         self.undecided_until = None;
         // It may break before it was ready, too.
         if was_up {
-            self.tell(News::Disconnected { reason });
+            self.out.tell(News::Disconnected { reason });
         }
         if let Some(given_up) = given_up {
             self.given_up(&given_up);
@@ -89,10 +89,10 @@ impl Conversation {
 
     pub(super) fn waiting(&mut self, delay: Duration) {
         if !std::mem::replace(&mut self.told_retry, true) {
-            self.tell(News::Reconnecting { delay });
-        } else if self.config.on_terminal && delay >= LONG && !std::mem::replace(&mut self.told_long_retry, true) {
+            self.out.tell(News::Reconnecting { delay });
+        } else if self.out.is_on_terminal() && delay >= LONG && !std::mem::replace(&mut self.told_long_retry, true) {
             // The waits have grown without a word; that they grow no more is the last one.
-            self.hint("still not connected: trying again about once a minute");
+            self.out.hint("still not connected: trying again about once a minute");
         }
     }
 
@@ -125,12 +125,12 @@ impl Conversation {
         if self.join == Join::Asked && self.join_again_at.is_some_and(|at| now.instant >= at) {
             self.join_again_at = Some(now.instant + self.heartbeat_period());
             let join = self.presence(now, Action::Join);
-            self.out.push(Output::Publish(join));
+            self.out.publish(join);
         }
         if self.heartbeat_at.is_some_and(|at| now.instant >= at) {
             self.heartbeat_at = Some(now.instant + self.heartbeat_period());
             let heartbeat = self.presence(now, Action::Heartbeat);
-            self.out.push(Output::Publish(heartbeat));
+            self.out.publish(heartbeat);
         }
         self.look_for_holes(now);
         self.send_requests(now);
@@ -153,7 +153,7 @@ impl Conversation {
             self.let_in();
         }
         let join = self.presence(now, Action::Join);
-        self.out.push(Output::Publish(join));
+        self.out.publish(join);
         self.flush(now);
         self.requests.again();
         self.requests.open_of_our_own(Question::of(RequestKind::Users));

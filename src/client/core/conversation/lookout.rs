@@ -62,7 +62,7 @@ impl Conversation {
                 self.server_was_read(now);
             }
         }
-        self.tell(News::Server(info));
+        self.out.tell(News::Server(info));
         self.tick(now);
     }
 
@@ -104,13 +104,13 @@ impl Conversation {
         self.silence_at = None;
         let again = std::mem::replace(&mut self.server_was_heard, true);
         if std::mem::take(&mut self.told_silence) {
-            self.hint(if again { "the chat server answers again" } else { "a chat server answers now" });
+            self.out.hint(if again { "the chat server answers again" } else { "a chat server answers now" });
         }
     }
 
     fn silence(&mut self) {
         if !std::mem::replace(&mut self.told_silence, true) {
-            self.hint(NO_SERVER);
+            self.out.hint(NO_SERVER);
         }
     }
 
@@ -118,6 +118,6 @@ impl Conversation {
         if filter == self.config.topics.name(&Topic::Server) {
             self.server_read = None;
         }
-        self.error(format!("the broker does not allow a subscription to {filter}"), None);
+        self.out.error(format!("the broker does not allow a subscription to {filter}"), None);
     }
 }

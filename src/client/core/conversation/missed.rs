@@ -15,6 +15,7 @@ impl Conversation {
         if self.server.is_none() && count > 0 {
             let messages = if count == 1 { "message was" } else { "messages were" };
             return self
+                .out
                 .hint(format!("{count} {messages} not read in time and dropped: there is no history to fetch them"));
         }
         // Who has not joined yet asks then. Direct messages come again, since nobody confirmed them.

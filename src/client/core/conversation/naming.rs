@@ -38,7 +38,7 @@ impl Conversation {
         match Nick::choose(name) {
             _ if name.is_empty() => {}
             Ok(nick) => self.choose(nick),
-            Err(error) => self.error(format!("not a nick: {error}; choose letters, digits, - and _"), None),
+            Err(error) => self.out.error(format!("not a nick: {error}; choose letters, digits, - and _"), None),
         }
     }
 
@@ -51,12 +51,12 @@ impl Conversation {
         if nick == self.nick {
             if self.renaming.take().is_some() {
                 self.flush(now);
-                return self.answer(format!("you stay {nick}"));
+                return self.out.answer(format!("you stay {nick}"));
             }
-            return self.answer(format!("you are {nick} already"));
+            return self.out.answer(format!("you are {nick} already"));
         }
         if self.is_delayed() && self.connection_is_up {
-            self.answer(format!("you will be {nick} once what you said as {} is stored, or in 5 s", self.nick));
+            self.out.answer(format!("you will be {nick} once what you said as {} is stored, or in 5 s", self.nick));
         }
         self.renaming = Some(Renaming { to: nick, until: now.instant + RENAME_WAIT });
     }
@@ -72,10 +72,10 @@ impl Conversation {
             let unconfirmed = self.outbox.gone_out();
             if unconfirmed > 0 {
                 let messages = if unconfirmed == 1 { "message" } else { "messages" };
-                self.answer(format!("{unconfirmed} {messages} not confirmed as {}: sent again as {to}", self.nick));
+                self.out.answer(format!("{unconfirmed} {messages} not confirmed as {}: sent again as {to}", self.nick));
             }
             if !self.connection_is_up {
-                self.answer(format!("you will be {to} as soon as there is a connection"));
+                self.out.answer(format!("you will be {to} as soon as there is a connection"));
             }
             // In another spelling one is the same person, who stays.
             let leave = if to.key() == self.nick.key() { None } else { self.leave(now) };
@@ -106,15 +106,15 @@ impl Conversation {
     pub(super) fn let_in(&mut self) {
         self.may_send = true;
         self.hold_until = None;
-        if !self.config.on_terminal {
+        if !self.out.is_on_terminal() {
             return;
         }
         match std::mem::replace(&mut self.greeting, Greeting::Said) {
             Greeting::Welcome => {
                 let (nick, here) = (&self.nick, &self.here);
-                self.hint(format!("you are {nick} and talk in #{here}; /help lists the commands"));
+                self.out.hint(format!("you are {nick} and talk in #{here}; /help lists the commands"));
             }
-            Greeting::Renamed => self.answer(format!("you are {} now", self.nick)),
+            Greeting::Renamed => self.out.answer(format!("you are {} now", self.nick)),
             Greeting::Said => {}
         }
     }
@@ -126,7 +126,7 @@ impl Conversation {
         self.join = Join::Away;
         self.may_send = false;
         self.hold_until = None;
-        if !self.config.on_terminal {
+        if !self.out.is_on_terminal() {
             self.out.push(Output::NickInUse);
             return;
         }
@@ -137,7 +137,7 @@ impl Conversation {
             Some(seconds) => format!(" (your own is free within {seconds} s)"),
             None => String::new(),
         };
-        self.error(format!("the nick {} is in use: which other one will you take?{free}", self.nick), None);
+        self.out.error(format!("the nick {} is in use: which other one will you take?{free}", self.nick), None);
     }
 
     /// Whether the next line is a nick.

@@ -44,15 +44,16 @@ impl Conversation {
     pub(super) fn refuse_of_original(&mut self, question: &Question, reference: Option<Value>) -> bool {
         let lacks = original_lacks(question).filter(|_| self.is_original);
         if let Some(what) = lacks {
-            self.error(format!("not asked: the chat server here is an original one, which has no {what}"), reference);
+            self.out
+                .error(format!("not asked: the chat server here is an original one, which has no {what}"), reference);
         }
         lacks.is_some()
     }
 
     /// At a terminal it is told, once, what becomes of direct messages in a chat of originals.
     pub(super) fn doubt_of_original(&mut self, to: &Nick) {
-        if self.config.on_terminal && self.is_original && !std::mem::replace(&mut self.told_of_directs, true) {
-            self.answer(format!(
+        if self.out.is_on_terminal() && self.is_original && !std::mem::replace(&mut self.told_of_directs, true) {
+            self.out.answer(format!(
                 "the chat server here is an original one, which keeps no direct messages: {to} gets it only if here now, \
                  and not with an original client; nobody is told if it does not arrive"
             ));

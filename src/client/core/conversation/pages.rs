@@ -17,7 +17,7 @@ impl Conversation {
             MessageId::Row(_) => false,
         };
         if let Some((series, number)) = self.seen.get(room).and_then(|seen| seen.series(key, &id)) {
-            self.remember(Memo::Shown { room: room.clone(), series, number });
+            self.out.remember(Memo::Shown { room: room.clone(), series, number });
         }
         self.cursor_moved(moved, room);
     }
@@ -25,7 +25,7 @@ impl Conversation {
     /// Who wants no history passes over what was said before: a later run that does still gets it.
     pub(super) fn cursor_moved(&mut self, moved: bool, room: &RoomName) {
         if let Some(cursor) = self.cursors.of(room).filter(|_| moved && self.config.history) {
-            self.remember(Memo::Cursor { room: room.clone(), cursor: cursor.clone() });
+            self.out.remember(Memo::Cursor { room: room.clone(), cursor: cursor.clone() });
         }
     }
 
@@ -44,13 +44,13 @@ impl Conversation {
         if is_told {
             self.tell_page(now, room, &page, by_user, is_cut);
         } else if is_cut {
-            self.tell(News::Gap { room: room.clone() });
+            self.out.tell(News::Gap { room: room.clone() });
         }
         let filled = (!by_user).then(|| self.cursors.page(now.instant, asked, span.as_ref()));
         if is_told {
             let more = filled.as_ref().is_some_and(|filled| filled.next.is_some());
             let reference = open.origin.into_reference();
-            self.tell(News::Page { room: room.clone(), page, by_user, more, reference });
+            self.out.tell(News::Page { room: room.clone(), page, by_user, more, reference });
         }
         if let Some(filled) = filled {
             self.cursor_moved(filled.moved, room);
@@ -75,7 +75,7 @@ impl Conversation {
         let were = seen.merge(&page.messages);
         let is_cut = is_cut && were.iter().all(|was| matches!(was, Was::New { .. }));
         if is_cut || !by_user && page.span.as_ref().is_some_and(|span| span.gap) {
-            self.tell(News::Gap { room: room.clone() });
+            self.out.tell(News::Gap { room: room.clone() });
         }
         let history = by_user || self.cursors.is_backlog(room);
         for (entry, was) in page.messages.iter().zip(were) {
@@ -89,9 +89,9 @@ impl Conversation {
                 continue;
             }
             self.people.spoke(&entry.nick);
-            if !self.ignores(key) {
+            if !self.people.ignores(key) {
                 if !by_user && self.cursors.take_unread(room) {
-                    self.tell(News::Unread { room: room.clone() });
+                    self.out.tell(News::Unread { room: room.clone() });
                 }
                 let own = self.is_own(&entry.nick, entry.id.as_ref());
                 let mut said = Said { history, ..said_then(now, entry, room, own) };
@@ -100,7 +100,7 @@ impl Conversation {
                 if !history && !own {
                     self.count_unread(room);
                 }
-                self.tell(News::Said(said));
+                self.out.tell(News::Said(said));
             }
             if let Some(id) = entry.id.clone().filter(|_| is_new) {
                 self.shown(room, key, id);

@@ -29,7 +29,7 @@ impl Conversation {
                     // With every join it is asked, and told with the first, unless the user has asked too.
                     let is_first = !std::mem::replace(&mut self.told_users, true);
                     if by_user || is_first && !self.requests.is_asked_by_user(RequestKind::Users) {
-                        self.tell(News::Users { list, by_user, reference: open.origin.into_reference() });
+                        self.out.tell(News::Users { list, by_user, reference: open.origin.into_reference() });
                     }
                 }
             }
@@ -45,8 +45,8 @@ impl Conversation {
                 let fits = |question: &Question| question.is_answered_by_search(&result);
                 if let Some(open) = self.answered(now, result.request.as_ref(), fits) {
                     self.search.answered(&open.question.search, &result);
-                    result.messages.retain(|found| !self.ignores(found.entry.nick.key()));
-                    self.tell(News::Found { result, reference: open.origin.into_reference() });
+                    result.messages.retain(|found| !self.people.ignores(found.entry.nick.key()));
+                    self.out.tell(News::Found { result, reference: open.origin.into_reference() });
                 }
             }
             FromServer::Private(private) if private.to.key() == self.nick.key() => self.heard_private(now, private),
@@ -79,7 +79,7 @@ impl Conversation {
             && let Some(sent) = open.sent
         {
             let time = now.instant.saturating_duration_since(sent);
-            self.tell(News::ServerRoundTrip { pong, time, reference: open.origin.into_reference() });
+            self.out.tell(News::ServerRoundTrip { pong, time, reference: open.origin.into_reference() });
         }
     }
 
@@ -105,7 +105,7 @@ impl Conversation {
             self.cursors.refused(now.instant, &question.history.room);
         }
         let reference = open.and_then(|open| open.origin.into_reference());
-        self.tell(News::Refused { error, reference });
+        self.out.tell(News::Refused { error, reference });
     }
 }
 

@@ -29,7 +29,7 @@ impl Conversation {
     pub(super) fn join_room(&mut self, now: Now, room: RoomName, reference: Option<Value>) {
         if !self.is_in(&room) {
             if self.rooms.len() >= ROOMS_PER_SESSION {
-                return self.error(format!("you are in {ROOMS_PER_SESSION} rooms: leave one first"), reference);
+                return self.out.error(format!("you are in {ROOMS_PER_SESSION} rooms: leave one first"), reference);
             }
             self.rooms.push(room.clone());
             self.out.extend(self.room_filters(&room).map(Output::Subscribe));
@@ -43,7 +43,7 @@ impl Conversation {
 
     /// A room is there as soon as somebody is in it, be it by a slip: at a terminal it is told where nobody else is.
     fn wonder_about(&mut self, room: &RoomName) {
-        if self.config.on_terminal && self.server.is_some() {
+        if self.out.is_on_terminal() && self.server.is_some() {
             self.joined_lately.push(room.clone());
             self.requests.open_of_our_own(Question::of(RequestKind::Rooms));
         }
@@ -52,10 +52,10 @@ impl Conversation {
     pub(super) fn part(&mut self, now: Now, room: Option<RoomName>, reference: Option<Value>) {
         let room = room.unwrap_or_else(|| self.here.clone());
         if room.is_lobby() {
-            return self.error("everybody is in the lobby; /quit leaves the chat", reference);
+            return self.out.error("everybody is in the lobby; /quit leaves the chat", reference);
         }
         if !self.is_in(&room) {
-            return self.error(format!("you are not in #{room}"), reference);
+            return self.out.error(format!("you are not in #{room}"), reference);
         }
         self.rooms.retain(|known| *known != room);
         self.requests.forget_room(&room);
@@ -64,12 +64,12 @@ impl Conversation {
         self.joined_lately.retain(|known| *known != room);
         self.unread.remove(&room);
         self.tell_rooms(now);
-        match (self.config.on_terminal, self.here == room) {
+        match (self.out.is_on_terminal(), self.here == room) {
             (true, true) => {
                 self.look_at(RoomName::lobby());
-                self.answer(format!("you have left #{room} and talk in #{} now", self.here));
+                self.out.answer(format!("you have left #{room} and talk in #{} now", self.here));
             }
-            (true, false) => self.answer(format!("you have left #{room}")),
+            (true, false) => self.out.answer(format!("you have left #{room}")),
             (false, true) => self.talk_in(RoomName::lobby()),
             (false, false) => {}
         }
@@ -79,12 +79,12 @@ impl Conversation {
     fn tell_rooms(&mut self, now: Now) {
         if self.is_joined() {
             let join = self.presence(now, Action::Join);
-            self.out.push(Output::Publish(join));
+            self.out.publish(join);
         }
     }
 
     pub(super) fn talk_in(&mut self, room: RoomName) {
-        self.answer(format!("you talk in #{room} now"));
+        self.out.answer(format!("you talk in #{room} now"));
         self.look_at(room);
     }
 
@@ -102,7 +102,7 @@ impl Conversation {
 
     pub(super) fn ask_rooms(&mut self, now: Now, reference: Option<Value>) {
         // One's own are known, and which others there are nobody could tell.
-        if self.config.on_terminal && (!self.connection_is_up || self.told_silence || self.is_original) {
+        if self.out.is_on_terminal() && (!self.connection_is_up || self.told_silence || self.is_original) {
             return self.list_rooms(&[]);
         }
         self.ask(now, Question::of(RequestKind::Rooms), reference);
@@ -116,8 +116,8 @@ impl Conversation {
                     self.tell_of_company(&room, &list.rooms);
                 }
             }
-            Origin::User { .. } if self.config.on_terminal => self.list_rooms(&list.rooms),
-            Origin::User { reference } => self.tell(News::Rooms { list, reference }),
+            Origin::User { .. } if self.out.is_on_terminal() => self.list_rooms(&list.rooms),
+            Origin::User { reference } => self.out.tell(News::Rooms { list, reference }),
         }
     }
 
@@ -126,14 +126,14 @@ impl Conversation {
         let listed = rooms.iter().find(|info| info.name == *room).filter(|info| info.members <= 1);
         let Some(RoomInfo { messages, .. }) = listed else { return };
         if *messages > 0 {
-            return self.answer(format!("nobody else is in #{room} now"));
+            return self.out.answer(format!("nobody else is in #{room} now"));
         }
         let others = rooms.iter().filter(|info| !self.is_in(&info.name) && (info.members > 0 || info.messages > 0));
         let meant = match nearest(room.as_str(), others.map(|info| info.name.as_str())) {
             Some(name) => format!(" (did you mean #{name}? /part leaves this one)"),
             None => String::new(),
         };
-        self.answer(format!("#{room} is new: nobody else is there{meant}"));
+        self.out.answer(format!("#{room} is new: nobody else is there{meant}"));
     }
 
     /// A line for each room: those that one is in first.
@@ -149,16 +149,16 @@ impl Conversation {
                 Some(count) => format!("   {count} unread"),
                 None => String::new(),
             };
-            self.answer(format!("{mark} {}{unread}", room_line(name, info, width)).trim_end().to_owned());
+            self.out.answer(format!("{mark} {}{unread}", room_line(name, info, width)).trim_end().to_owned());
         }
         for info in others.iter().take(LISTED) {
-            self.answer(format!("  {}", room_line(&info.name, Some(info), width)));
+            self.out.answer(format!("  {}", room_line(&info.name, Some(info), width)));
         }
         if others.len() > LISTED {
-            self.answer(format!("… and {} more", others.len() - LISTED));
+            self.out.answer(format!("… and {} more", others.len() - LISTED));
         }
         if rooms.is_empty() {
-            self.answer(match (self.connection_is_up, self.is_original) {
+            self.out.answer(match (self.connection_is_up, self.is_original) {
                 (false, _) => "not connected: which others there are is not known",
                 (true, true) => {
                     "the chat server here is an original one, which has no rooms: who else is in one is not known"

@@ -101,7 +101,7 @@ impl Conversation {
     pub(super) fn server_confirms(&mut self, now: Now, info: &ServerInfo) {
         self.rate = info.rate;
         if !std::mem::replace(&mut self.config.remembered.server_seen, true) {
-            self.remember(Memo::ServerSeen);
+            self.out.remember(Memo::ServerSeen);
         }
         // Who only sends has heard what there is, and need not wait for it.
         self.undecided_until = None;
@@ -112,7 +112,7 @@ impl Conversation {
         if ticket == PING_TICKET {
             if let Some((sent, reference)) = self.pings.pop_front() {
                 let time = now.instant.saturating_duration_since(sent);
-                self.tell(News::BrokerRoundTrip { time, reference });
+                self.out.tell(News::BrokerRoundTrip { time, reference });
             }
         } else if let Some(progress) = self.outbox.acknowledge(now.instant, ticket, self.acknowledgement_is_the_end()) {
             self.progressed(&progress);
@@ -128,7 +128,7 @@ impl Conversation {
         }
         if let Some(progress) = self.outbox.reject(ticket) {
             self.failed_for_good(&progress);
-            self.error(format!("the broker does not take the message: {reason}"), progress.reference);
+            self.out.error(format!("the broker does not take the message: {reason}"), progress.reference);
             self.flush(now);
         }
     }
@@ -137,14 +137,14 @@ impl Conversation {
         let begin: String = given_up.message.text().chars().take(BEGIN).collect();
         self.failed_for_good(&given_up.progress);
         let text = format!("not sent: the broker ends the connection each time it gets {begin:?}");
-        self.error(text, given_up.progress.reference.clone());
+        self.out.error(text, given_up.progress.reference.clone());
     }
 
     /// The server has these messages in its history.
     pub(super) fn stored(&mut self, now: Now, stored: &Stored) {
         for progress in self.outbox.stored(&stored.session, &stored.seq) {
             self.progressed(&progress);
-            self.tell(News::Stored { id: MessageId::Sent(progress.id), reference: progress.reference });
+            self.out.tell(News::Stored { id: MessageId::Sent(progress.id), reference: progress.reference });
         }
         self.flush(now);
         self.tell_of_delay(now);
@@ -179,7 +179,7 @@ impl Conversation {
         let Some(MessageId::Sent(id)) = &error.of else { return false };
         let Some(progress) = self.outbox.refuse(id) else { return false };
         self.failed_for_good(&progress);
-        self.tell(News::Refused { error: error.clone(), reference: progress.reference });
+        self.out.tell(News::Refused { error: error.clone(), reference: progress.reference });
         self.flush(now);
         true
     }
@@ -187,7 +187,7 @@ impl Conversation {
     fn progressed(&mut self, progress: &Progress) {
         if progress.is_newly_sent {
             let id = MessageId::Sent(progress.id.clone());
-            self.tell(News::Sent { id, reference: progress.reference.clone() });
+            self.out.tell(News::Sent { id, reference: progress.reference.clone() });
         }
         if let Some(delay) = self.delay.as_mut().filter(|_| progress.is_settled) {
             delay.has_arrived = true;
@@ -218,12 +218,12 @@ impl Conversation {
             // Where none of them arrived, there is nothing good to tell.
             (None, Some(Delay { has_arrived: true, has_failed })) => {
                 let stored = !self.acknowledgement_is_the_end();
-                self.tell(News::AllArrived { stored, others_failed: has_failed });
+                self.out.tell(News::AllArrived { stored, others_failed: has_failed });
             }
             (None, _) => {}
             (Some(since), None) if now.instant.saturating_duration_since(since) >= QUIET => {
                 self.delay = Some(Delay::default());
-                self.tell(News::Delayed(self.obstacle()));
+                self.out.tell(News::Delayed(self.obstacle()));
             }
             (Some(_), delay) => self.delay = delay,
         }

@@ -16,13 +16,8 @@ impl Conversation {
             format!("outbox       {}", self.outbox_in_words(now)),
             format!("chat server  {}", self.server_in_words(now)),
         ];
-        if !self.ignored.is_empty() {
-            lines.push(format!("ignored      {}", self.ignored_names()));
-        }
-        if self.is_quiet {
-            lines.push("quiet        who comes and goes is hidden".to_owned());
-        }
-        lines.into_iter().for_each(|line| self.answer(line));
+        lines.extend(self.people.status());
+        lines.into_iter().for_each(|line| self.out.answer(line));
         if self.connection_is_up {
             // What it takes now, not what it took once.
             self.requests.open_of_our_own(Question::of(RequestKind::Ping));

@@ -13,6 +13,8 @@ mod sending;
 
 use super::*;
 use crate::client::core::command::{Command, TypedLine};
+use crate::client::core::memo::{Memo, Remembered};
+use crate::client::core::news::News;
 use crate::protocol::{MessageId, SentId, Session, Topics};
 use chrono::DateTime;
 

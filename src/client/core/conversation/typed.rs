@@ -24,7 +24,7 @@ impl Conversation {
         match line.command {
             Ok(Command::Say { text, .. }) if text.trim().is_empty() => {}
             Ok(command) => self.command(now, command, None),
-            Err(error) => self.error(error.to_string(), None),
+            Err(error) => self.out.error(error.to_string(), None),
         }
     }
 
@@ -33,19 +33,19 @@ impl Conversation {
             Command::Nick(nick) if self.choosing_nick => self.choose(nick),
             // A text that was pasted, too: it would be sent under a nick that is not known yet.
             command if self.choosing_nick && !works_without_a_nick(&command) => {
-                self.error("type a nick first, or /quit", reference);
+                self.out.error("type a nick first, or /quit", reference);
             }
             Command::Say { text, to, action } => self.say(now, &text, to, action, reference),
             // The line editor names who is answered, if somebody had written. Whoever has written since is not meant.
-            Command::Reply(_) => self.error("not sent: nobody to reply to; use /msg NICK TEXT", reference),
+            Command::Reply(_) => self.out.error("not sent: nobody to reply to; use /msg NICK TEXT", reference),
             Command::Users => self.ask(now, Question::of(RequestKind::Users), reference),
             Command::Rooms => self.ask_rooms(now, reference),
             Command::Ping => self.ask(now, Question::of(RequestKind::Ping), reference),
             Command::Nick(nick) => self.take_nick(now, nick),
-            Command::Ignore(Some(nick)) => self.ignore(nick),
-            Command::Ignore(None) => self.list_ignored(),
-            Command::Unignore(nick) => self.unignore(&nick),
-            Command::Quiet => self.toggle_quiet(),
+            Command::Ignore(Some(nick)) => self.people.ignore(nick, &self.nick, &mut self.out),
+            Command::Ignore(None) => self.people.list_ignored(&mut self.out),
+            Command::Unignore(nick) => self.people.unignore(&nick, &mut self.out),
+            Command::Quiet => self.people.toggle_quiet(&mut self.out),
             Command::History(page) => self.ask_page(now, page, reference),
             Command::Search(search) => self.ask_search(now, search, reference),
             Command::Join(room) => self.join_room(now, room, reference),
@@ -53,8 +53,8 @@ impl Conversation {
             Command::Room(room) if self.is_in(&room) => self.talk_in(room),
             Command::Room(room) => self.join_room(now, room, reference),
             Command::Status => self.status(now),
-            Command::Help(None) => command::help().into_iter().for_each(|line| self.answer(line)),
-            Command::Help(Some(name)) => command::help_on(name).into_iter().for_each(|line| self.answer(line)),
+            Command::Help(None) => command::help().into_iter().for_each(|line| self.out.answer(line)),
+            Command::Help(Some(name)) => command::help_on(name).into_iter().for_each(|line| self.out.answer(line)),
             Command::Clear => self.out.push(Output::Clear),
             Command::Quit => self.out.push(Output::Quit),
         }
@@ -64,20 +64,20 @@ impl Conversation {
         let typed = typed.replace('\t', TAB);
         let text = text::clean(&typed).into_owned();
         if text.trim().is_empty() {
-            return self.error("there is nothing to send", reference);
+            return self.out.error("there is nothing to send", reference);
         }
         if !text::fits(&text) {
-            return self.error(format!("not sent: a message has at most {TEXT_CHARS} characters"), reference);
+            return self.out.error(format!("not sent: a message has at most {TEXT_CHARS} characters"), reference);
         }
         let timestamp = Timestamp::new(now.wall);
         let (message, place) = match self.place(to) {
             Ok(Place::Room(room)) => (self.chat(&text, &timestamp, room.clone(), action), Place::Room(room)),
             Ok(Place::Direct(to)) => (self.private(&text, &timestamp, to.clone(), action), Place::Direct(to)),
-            Err(room) => return self.error(format!("not sent: you are not in #{room}; join it first"), reference),
+            Err(room) => return self.out.error(format!("not sent: you are not in #{room}; join it first"), reference),
         };
         let Ok(id) = self.outbox.push(now.instant, message, reference.clone()) else {
             let waiting = self.outbox.len();
-            return self.error(format!("not sent: {waiting} messages wait to be stored already"), reference);
+            return self.out.error(format!("not sent: {waiting} messages wait to be stored already"), reference);
         };
         if let Place::Direct(to) = &place {
             self.undelivered.sent(id.clone(), to.key().clone(), reference.clone());
@@ -94,7 +94,7 @@ impl Conversation {
         self.flush(now);
         if self.config.role == Role::Member {
             let said = Said::live(now.wall, self.nick.clone(), place, text, Some(timestamp));
-            self.tell(News::Said(Said { id: Some(MessageId::Sent(id)), action, own: true, reference, ..said }));
+            self.out.tell(News::Said(Said { id: Some(MessageId::Sent(id)), action, own: true, reference, ..said }));
             let last = self.outbox.messages().next_back().cloned();
             last.iter().for_each(|last| self.shown_to_oneself(now, last));
         }
@@ -112,7 +112,7 @@ impl Conversation {
                 self.shown(&chat.room, &key, MessageId::Sent(id.clone()));
             }
             Message::Private(private) if *private.to.key() == key => {
-                self.remember(Memo::ShownDirect { series: Series::of_sent(&key, id), number: id.seq });
+                self.out.remember(Memo::ShownDirect { series: Series::of_sent(&key, id), number: id.seq });
             }
             // Nobody sends it to us.
             Message::Private(_) => {}

@@ -1,23 +1,23 @@
-//! Pure: which nicks are about, for completion: last speaker first.
+//! Which nicks are about, for completion: the last speaker first.
 
 use crate::protocol::{Nick, NickKey};
 use std::collections::{HashMap, HashSet};
 
-/// Nicks that it knows at most; further ones are not completed.
+/// Nicks that can be completed, at most.
 const CAPACITY: usize = 1_000;
-/// And that it remembers to have met.
+/// Nicks that are remembered as met, at most.
 const MET: usize = 10_000;
 
 #[derive(Debug, Default)]
-pub struct People {
-    /// With the turn of the last message; 0: has said nothing.
+pub struct Nicks {
+    /// With the turn of the last message; 0: has said nothing in this run.
     known: HashMap<NickKey, (Nick, u64)>,
-    /// Everybody who was about in this run, also who is gone.
+    /// Everybody who was about in this run, including those who have left.
     met: HashSet<NickKey>,
     turn: u64,
 }
 
-impl People {
+impl Nicks {
     pub fn spoke(&mut self, nick: &Nick) {
         self.turn += 1;
         let turn = self.turn;
@@ -36,7 +36,7 @@ impl People {
         self.known.remove(nick.key());
     }
 
-    /// Whether somebody of this nick was about, as far as it can be told.
+    /// Whether somebody with this nick was about in this run. Once too many were, anybody may have been.
     pub fn has_met(&self, key: &NickKey) -> bool {
         self.met.contains(key) || self.met.len() >= MET
     }
@@ -65,14 +65,14 @@ mod tests {
 
     #[test]
     fn last_speaker_first() {
-        let mut people = People::default();
+        let mut nicks = Nicks::default();
         let nick = |name| Nick::parse(name).unwrap();
-        people.seen(&[nick("carl"), nick("Bob"), nick("alice")]);
-        people.spoke(&nick("carl"));
-        people.spoke(&nick("bob"));
-        assert_eq!(people.names(), ["Bob", "carl", "alice"]);
-        people.gone(&nick("CARL"));
-        assert_eq!(people.names(), ["Bob", "alice"]);
-        assert!(people.has_met(nick("carl").key()) && !people.has_met(nick("carla").key()));
+        nicks.seen(&[nick("carl"), nick("Bob"), nick("alice")]);
+        nicks.spoke(&nick("carl"));
+        nicks.spoke(&nick("bob"));
+        assert_eq!(nicks.names(), ["Bob", "carl", "alice"]);
+        nicks.gone(&nick("CARL"));
+        assert_eq!(nicks.names(), ["Bob", "alice"]);
+        assert!(nicks.has_met(nick("carl").key()) && !nicks.has_met(nick("carla").key()));
     }
 }
