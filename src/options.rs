@@ -30,8 +30,8 @@ pub use io::of_a_member;
 pub use manual::manual;
 pub use table::{Flag, GROUPS, Group, Subcommand};
 pub use typed::{
-    Bell, CheckOptions, ClientOptions, Color, Connection, ExportOptions, ImportOptions, Invocation, ServerOptions,
-    Since,
+    Bell, CheckOptions, ClientOptions, Color, Connection, ExportOptions, ExportSince, ImportOptions, Invocation,
+    ServerOptions,
 };
 
 use crate::nearest::nearest;

@@ -22,7 +22,7 @@ pub mod topics;
 
 pub use chat::{Chat, Private};
 pub use claim::Claim;
-pub use delivery::{Mark, Receipt, ReceiptOf, Said, Stored, Waiting};
+pub use delivery::{Mark, MarkIds, Receipt, ReceiptOf, Stored, Waiting};
 pub use fields::{Invalid, in_own_words};
 pub use history::{Cursor, Entry, History};
 pub use id::{Epoch, MessageId, SentId, Session, Token};

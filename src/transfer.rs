@@ -3,7 +3,7 @@
 
 mod line;
 
-use crate::options::{ExportOptions, ImportOptions, Since};
+use crate::options::{ExportOptions, ExportSince, ImportOptions};
 use crate::server::io::folder;
 use crate::server::store::sqlite::{Error, History, Imported, Nameless, Reader, Record};
 use chrono::{Local, NaiveDateTime, TimeDelta, TimeZone};
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 const BATCH: usize = 500;
 
 /// Why it ends early.
-enum Failure {
+enum TransferError {
     /// A line for whoever runs it.
     Told(String),
     /// Nobody reads what is printed any more.
@@ -33,21 +33,21 @@ pub fn import(options: &ImportOptions) -> ExitCode {
     finish(read(options))
 }
 
-fn finish(result: Result<(), Failure>) -> ExitCode {
+fn finish(result: Result<(), TransferError>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Unread) => ExitCode::FAILURE,
-        Err(Failure::Told(line)) => {
+        Err(TransferError::Unread) => ExitCode::FAILURE,
+        Err(TransferError::Told(line)) => {
             eprintln!("mqttchat: {line}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn print(options: &ExportOptions, output: impl Write) -> Result<(), Failure> {
+fn print(options: &ExportOptions, output: impl Write) -> Result<(), TransferError> {
     let path = folder::database(&options.data_dir, &options.topic_root);
     if !path.exists() {
-        return Err(Failure::Told(format!(
+        return Err(TransferError::Told(format!(
             "there is no history {}; another --data-dir or --topic-root?",
             path.display()
         )));
@@ -74,32 +74,32 @@ fn print(options: &ExportOptions, output: impl Write) -> Result<(), Failure> {
     output.flush().map_err(unwritten)
 }
 
-fn unwritten(error: io::Error) -> Failure {
+fn unwritten(error: io::Error) -> TransferError {
     match error.kind() {
-        io::ErrorKind::BrokenPipe => Failure::Unread,
-        _ => Failure::Told(format!("the output cannot be written: {error}")),
+        io::ErrorKind::BrokenPipe => TransferError::Unread,
+        _ => TransferError::Told(format!("the output cannot be written: {error}")),
     }
 }
 
-fn unusable(path: &Path) -> impl Fn(Error) -> Failure {
-    move |error| Failure::Told(format!("the database {} cannot be used: {error}", path.display()))
+fn unusable(path: &Path) -> impl Fn(Error) -> TransferError {
+    move |error| TransferError::Told(format!("the database {} cannot be used: {error}", path.display()))
 }
 
 /// Unix milliseconds. Of a local time that there is twice the first, of one that there is not the hour after.
-fn milliseconds(since: Since) -> i64 {
+fn milliseconds(since: ExportSince) -> i64 {
     let first = |local: NaiveDateTime| Local.from_local_datetime(&local).earliest();
     match since {
-        Since::At(at) => at.timestamp_millis(),
-        Since::Local(local) => first(local)
+        ExportSince::At(at) => at.timestamp_millis(),
+        ExportSince::Local(local) => first(local)
             .or_else(|| first(local + TimeDelta::hours(1)))
             .map_or_else(|| local.and_utc().timestamp_millis(), |at| at.timestamp_millis()),
     }
 }
 
-fn read(options: &ImportOptions) -> Result<(), Failure> {
+fn read(options: &ImportOptions) -> Result<(), TransferError> {
     let (name, input) = open(options)?;
     let path = folder::database(&options.data_dir, &options.topic_root);
-    drop(folder::make(&options.data_dir, &path).map_err(Failure::Told)?);
+    drop(folder::make(&options.data_dir, &path).map_err(TransferError::Told)?);
     let unusable = unusable(&path);
     let mut history = History::open(&path).map_err(&unusable)?;
     let mut lines = Lines { name, input, number: 0 };
@@ -111,12 +111,12 @@ fn read(options: &ImportOptions) -> Result<(), Failure> {
         };
         let batch = lines
             .batch()
-            .map_err(|why| Failure::Told(format!("{} line {}: {why}; {so_far}", lines.name, lines.number)))?;
+            .map_err(|why| TransferError::Told(format!("{} line {}: {why}; {so_far}", lines.name, lines.number)))?;
         if batch.is_empty() {
             break;
         }
         let Imported { new, known, no_room, taken } = history.import(&batch, &mut nameless).map_err(|error| {
-            Failure::Told(format!("the database {} cannot be written: {error}; {so_far}", path.display()))
+            TransferError::Told(format!("the database {} cannot be written: {error}; {so_far}", path.display()))
         })?;
         imported.new += new;
         imported.known += known;
@@ -138,13 +138,13 @@ fn read(options: &ImportOptions) -> Result<(), Failure> {
 }
 
 /// What is read, and how an error names it.
-fn open(options: &ImportOptions) -> Result<(String, Box<dyn BufRead>), Failure> {
+fn open(options: &ImportOptions) -> Result<(String, Box<dyn BufRead>), TransferError> {
     let Some(path) = &options.file else {
         return Ok(("the input's".to_owned(), Box::new(io::stdin().lock())));
     };
     match File::open(path) {
         Ok(file) => Ok((format!("{}", path.display()), Box::new(BufReader::new(file)))),
-        Err(error) => Err(Failure::Told(format!("{} cannot be read: {error}", path.display()))),
+        Err(error) => Err(TransferError::Told(format!("{} cannot be read: {error}", path.display()))),
     }
 }
 

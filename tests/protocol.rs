@@ -239,7 +239,7 @@ proptest! {
         if !seq.is_empty() {
             sent.insert(session.clone(), seq.clone());
         }
-        let said = delivery::Said { sent, nameless };
+        let said = delivery::MarkIds { sent, nameless };
         let to_pos = from + said.count();
         let ids = [(key.key().clone(), said)].into();
         let next = flag.then(|| Cursor { epoch: epoch.clone(), pos: from });

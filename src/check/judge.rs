@@ -103,21 +103,21 @@ pub fn qos(qos: Qos, result: Result<Qos, Trouble>, root: &str) -> Finding {
 
 /// What became of a message published while a persistent session was away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum SessionKept {
     /// The session and the message in it.
     Both,
     SessionOnly,
     Nothing,
 }
 
-pub fn session(result: Result<Kept, Trouble>, root: &str) -> Finding {
+pub fn session(result: Result<SessionKept, Trouble>, root: &str) -> Finding {
     const COST: &str = "what is said while the chat server is away does not get into the history";
     match result {
-        Ok(Kept::Both) => Finding::pass(Step::Session, "what was published meanwhile was waiting"),
-        Ok(Kept::SessionOnly) => {
+        Ok(SessionKept::Both) => Finding::pass(Step::Session, "what was published meanwhile was waiting"),
+        Ok(SessionKept::SessionOnly) => {
             Finding::not_supported(Step::Session, "the session is kept, but no message waits in it", COST)
         }
-        Ok(Kept::Nothing) => Finding::not_supported(Step::Session, "the broker does not keep it", COST),
+        Ok(SessionKept::Nothing) => Finding::not_supported(Step::Session, "the broker does not keep it", COST),
         Err(why) => trouble(Step::Session, &why, root),
     }
 }
@@ -223,6 +223,6 @@ mod tests {
         check(client_id("me", Some("broke")), "fail", "another program connects as me");
         check(steady(&["first".to_owned(), "second".to_owned()]), "fail", "2 times; first: first");
         check(subscriptions(5, &["chat/system".to_owned()], "chat"), "fail", "chat/system");
-        check(session(Ok(Kept::SessionOnly), "chat"), "not supported", "no message waits");
+        check(session(Ok(SessionKept::SessionOnly), "chat"), "not supported", "no message waits");
     }
 }

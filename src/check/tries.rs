@@ -2,7 +2,7 @@
 //! and the round trip.
 
 use super::Check;
-use super::judge::{self, Kept, Trouble};
+use super::judge::{self, SessionKept, Trouble};
 use super::peer::{PATIENCE, Peer};
 use super::report::Finding;
 use super::step::Step;
@@ -114,10 +114,10 @@ pub fn session(check: &mut Check) -> Finding {
         check.on_main(|main| main.publish(&topic, b"meanwhile", Qos::AtLeastOnce, false))?;
         let (mut peer, joined) = Peer::open(config(check, true))?;
         let kept = match joined.session_present {
-            false => Kept::Nothing,
+            false => SessionKept::Nothing,
             true => match peer.receive(PATIENCE, |message| message.topic == topic) {
-                Ok(_) => Kept::Both,
-                Err(Trouble::Silent(_)) => Kept::SessionOnly,
+                Ok(_) => SessionKept::Both,
+                Err(Trouble::Silent(_)) => SessionKept::SessionOnly,
                 Err(why) => return Err(why),
             },
         };

@@ -7,10 +7,10 @@ mod zsh;
 use super::table::{Flag, Subcommand};
 
 /// A shell's name, and what makes the script for it.
-type Shell = (&'static str, fn() -> String);
+type ShellScript = (&'static str, fn() -> String);
 
 /// The shells that there is a script for.
-pub(super) const SHELLS: [Shell; 3] = [("bash", bash::script), ("zsh", zsh::script), ("fish", fish::script)];
+pub(super) const SHELLS: [ShellScript; 3] = [("bash", bash::script), ("zsh", zsh::script), ("fish", fish::script)];
 
 /// Words that stand in the place of a subcommand, what they do, and what may follow them.
 pub(super) const OTHERS: [(&str, &str, &[&str]); 3] = [

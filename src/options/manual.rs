@@ -57,7 +57,8 @@ const EXAMPLES: [(&str, &str); 5] = [
 
 /// The page; `commands`: those of the client's terminal, in their order.
 pub fn manual(commands: &[CommandLine]) -> String {
-    let mut page = Page(format!(".TH MQTTCHAT 1 \"\" \"mqttchat {}\" \"User Commands\"\n", env!("CARGO_PKG_VERSION")));
+    let mut page =
+        ManualPage(format!(".TH MQTTCHAT 1 \"\" \"mqttchat {}\" \"User Commands\"\n", env!("CARGO_PKG_VERSION")));
     // Options are neither hyphenated nor spread over the line: they are to be copied.
     page.text(".nh\n.ad l");
     page.section("NAME");
@@ -113,9 +114,9 @@ fn variables() -> Vec<(&'static str, &'static Flag)> {
     variables
 }
 
-struct Page(String);
+struct ManualPage(String);
 
-impl Page {
+impl ManualPage {
     fn section(&mut self, title: &str) {
         self.0.push_str(&format!(".SH {title}\n"));
     }

@@ -32,7 +32,7 @@ const OPTION_FILE: usize = 2;
 
 /// What is said so far of which broker to use.
 #[derive(Default)]
-struct Said {
+struct BrokerHint {
     /// As [`canonical_host`].
     host: Option<String>,
     port: Option<u16>,
@@ -42,24 +42,24 @@ struct Said {
 
 /// A broker that options are for.
 #[derive(Clone)]
-struct Place {
+struct OtherBroker {
     /// As it was given.
     host: String,
     port: u16,
     scheme: Scheme,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for OtherBroker {
     /// `host:port`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { host, port, .. } = self.clone();
+        let OtherBroker { host, port, .. } = self.clone();
         Address { transport: Transport::Tcp, host, port, path: String::new() }.fmt(f)
     }
 }
 
-impl Said {
+impl BrokerHint {
     /// What a level says. A URL without a port says that of its scheme.
-    fn by(level: &Level, broker: Option<&Broker>) -> Result<Said, UsageError> {
+    fn by(level: &Level, broker: Option<&Broker>) -> Result<BrokerHint, UsageError> {
         let scheme = broker.and_then(|broker| broker.scheme);
         let in_option = level.item("port").map(|item| {
             let port = broker::parse_port(&item.value);
@@ -67,7 +67,7 @@ impl Said {
         });
         let port = in_option.transpose()?.or(broker.and_then(|broker| broker.port));
         let has_tls = tls::said(level, broker).unwrap_or(port == Some(PORT_OF_TLS));
-        Ok(Said {
+        Ok(BrokerHint {
             host: broker.map(|broker| canonical_host(&broker.host)),
             port: port.or(scheme.map(|scheme| default_port(scheme.is_websocket, has_tls))),
             scheme: scheme.map(|scheme| Scheme { is_secure: has_tls, ..scheme }),
@@ -75,33 +75,33 @@ impl Said {
     }
 
     /// Whether nothing that is said leads elsewhere.
-    fn fits(&self, place: &Place) -> bool {
+    fn fits(&self, place: &OtherBroker) -> bool {
         self.host.as_ref().is_none_or(|host| *host == canonical_host(&place.host))
             && self.port.is_none_or(|port| port == place.port)
             && self.scheme.is_none_or(|scheme| scheme == place.scheme)
     }
 
     /// With what the environment says of it, which names no URL. A port that does not count may be none.
-    fn or_by(self, environment: &Level) -> Result<Said, UsageError> {
+    fn or_by(self, environment: &Level) -> Result<BrokerHint, UsageError> {
         let broker = broker_of(environment)?;
         let (host, port) = match self.port {
             Some(_) => (broker.map(|broker| canonical_host(&broker.host)), None),
             None => {
-                let said = Said::by(environment, broker.as_ref())?;
+                let said = BrokerHint::by(environment, broker.as_ref())?;
                 (said.host, said.port)
             }
         };
-        Ok(Said { host: self.host.or(host), port: self.port.or(port), ..self })
+        Ok(BrokerHint { host: self.host.or(host), port: self.port.or(port), ..self })
     }
 }
 
 /// The broker of an option file; one that names none is for the default broker.
-fn place_of_file(level: &Level) -> Result<Place, UsageError> {
+fn place_of_file(level: &Level) -> Result<OtherBroker, UsageError> {
     let broker = broker_of(level)?;
-    let said = Said::by(level, broker.as_ref())?;
+    let said = BrokerHint::by(level, broker.as_ref())?;
     let has_tls = tls::said(level, broker.as_ref()).unwrap_or(said.port == Some(PORT_OF_TLS));
     let is_websocket = said.scheme.is_some_and(|scheme| scheme.is_websocket);
-    Ok(Place {
+    Ok(OtherBroker {
         host: broker.map_or("localhost".to_owned(), |broker| broker.host),
         port: said.port.unwrap_or(default_port(is_websocket, has_tls)),
         scheme: Scheme { is_secure: has_tls, is_websocket },
@@ -109,17 +109,17 @@ fn place_of_file(level: &Level) -> Result<Place, UsageError> {
 }
 
 /// The broker of the environment; `None`: it names none, what it says is for whatever broker this run is for.
-fn place_of_environment(level: &Level, of_file: &Place) -> Result<Option<Place>, UsageError> {
+fn place_of_environment(level: &Level, of_file: &OtherBroker) -> Result<Option<OtherBroker>, UsageError> {
     let Some(broker) = broker_of(level)? else {
         return Ok(None);
     };
-    let said = Said::by(level, Some(&broker))?;
+    let said = BrokerHint::by(level, Some(&broker))?;
     if said.fits(of_file) {
         return Ok(Some(of_file.clone()));
     }
     let port = said.port.unwrap_or(default_port(false, false));
     let scheme = Scheme { is_secure: port == PORT_OF_TLS, is_websocket: false };
-    Ok(Some(Place { host: broker.host, port, scheme }))
+    Ok(Some(OtherBroker { host: broker.host, port, scheme }))
 }
 
 /// Take out of `given` what is for another broker than the one in use. What was typed is for the one in use.
@@ -133,7 +133,7 @@ pub(super) fn leave_out(given: &mut Given) -> Result<Vec<String>, UsageError> {
     let of_file = place_of_file(file)?;
     let of_environment = place_of_environment(environment, &of_file)?;
     let typed_broker = broker_of(typed)?;
-    let above = Said::by(typed, typed_broker.as_ref())?;
+    let above = BrokerHint::by(typed, typed_broker.as_ref())?;
     let mut hints = Vec::new();
     if let Some(place) = of_environment.filter(|place| !above.fits(place)) {
         hints.extend(leave_out_of(given, ENVIRONMENT, &place, &above, typed_broker.as_ref()));
@@ -149,8 +149,8 @@ pub(super) fn leave_out(given: &mut Given) -> Result<Vec<String>, UsageError> {
 fn leave_out_of(
     given: &mut Given,
     index: usize,
-    place: &Place,
-    above: &Said,
+    place: &OtherBroker,
+    above: &BrokerHint,
     typed_broker: Option<&Broker>,
 ) -> Option<String> {
     let (over, level) = given.levels.split_at_mut(index);

@@ -8,7 +8,7 @@ use super::connection::topic_root;
 use super::environment::Environment;
 use super::error::UsageError;
 use super::given::{Given, Item};
-use super::typed::{ExportOptions, ImportOptions, Since};
+use super::typed::{ExportOptions, ExportSince, ImportOptions};
 use crate::protocol::RoomName;
 
 pub(super) fn export(given: &Given, environment: &Environment) -> Result<ExportOptions, UsageError> {
@@ -54,10 +54,10 @@ fn room(item: &Item) -> Result<RoomName, UsageError> {
     })
 }
 
-fn since(item: &Item) -> Result<Since, UsageError> {
+fn since(item: &Item) -> Result<ExportSince, UsageError> {
     let text = &item.value;
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(Since::At(at));
+        return Ok(ExportSince::At(at));
     }
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(NaiveTime::MIN));
     let minute = || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M");
@@ -65,7 +65,7 @@ fn since(item: &Item) -> Result<Since, UsageError> {
     let local = day.or_else(|_| minute()).or_else(|_| second());
     // RFC 3339's years; at the ends of the library's own no zone can be added without overflow.
     let local = local.ok().filter(|local| (0..=9999).contains(&chrono::Datelike::year(local)));
-    local.map(Since::Local).ok_or_else(|| {
+    local.map(ExportSince::Local).ok_or_else(|| {
         item.wrong(&format!("{text:?} is not a time such as 2026-11-22, 2026-11-22T20:30 or 2026-11-22T20:30:00+01:00"))
     })
 }

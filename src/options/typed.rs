@@ -144,7 +144,7 @@ pub struct ExportOptions {
     /// This room only.
     pub room: Option<RoomName>,
     /// What was received then or later.
-    pub since: Option<Since>,
+    pub since: Option<ExportSince>,
 }
 
 /// `mqttchat import`.
@@ -159,7 +159,7 @@ pub struct ImportOptions {
 
 /// A moment as it was typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Since {
+pub enum ExportSince {
     At(DateTime<FixedOffset>),
     /// In the zone of whoever typed it.
     Local(NaiveDateTime),

@@ -36,7 +36,7 @@ pub struct Private {
 }
 
 #[derive(Deserialize)]
-struct Fields {
+struct ChatFields {
     #[serde(rename = "type")]
     kind: String,
     // Whether these are needed depends on the type, and so is judged after it.
@@ -86,8 +86,8 @@ fn missing(field: &str) -> Invalid {
 }
 
 /// Reads a payload of the given `type`; `Ok(None)` for one of another type, which is to be ignored.
-fn read(payload: &[u8], kind: &str) -> Result<Option<(Fields, Nick, String)>, Invalid> {
-    let mut fields: Fields = fields::read(payload)?;
+fn read(payload: &[u8], kind: &str) -> Result<Option<(ChatFields, Nick, String)>, Invalid> {
+    let mut fields: ChatFields = fields::read(payload)?;
     if fields.kind != kind {
         return Ok(None);
     }

@@ -28,18 +28,18 @@ pub struct Mark {
     pub to: u64,
     /// By whom. Those of a mark with `from` = `to` are none: it only says how far the room has come.
     #[serde(serialize_with = "write_ids", deserialize_with = "read_ids")]
-    pub ids: BTreeMap<NickKey, Said>,
+    pub ids: BTreeMap<NickKey, MarkIds>,
 }
 
 /// What one nick said, as a mark tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Said {
+pub struct MarkIds {
     pub sent: BTreeMap<Session, Ranges>,
     /// How many messages without an id; written with an empty session.
     pub nameless: u64,
 }
 
-impl Said {
+impl MarkIds {
     /// How many messages it tells of.
     pub fn count(&self) -> u64 {
         self.sent.values().map(Ranges::count).fold(self.nameless, u64::saturating_add)
@@ -50,7 +50,7 @@ impl Mark {
     /// Reads a payload whose `type` is known to be `mark`. One that does not tell of each position is invalid.
     pub fn parse(payload: &[u8]) -> Result<Mark, Invalid> {
         let mark: Mark = fields::read(payload)?;
-        let count = mark.ids.values().map(Said::count).fold(0, u64::saturating_add);
+        let count = mark.ids.values().map(MarkIds::count).fold(0, u64::saturating_add);
         match mark.to.checked_sub(mark.from) == Some(count) {
             true => Ok(mark),
             false => Err(Invalid::Malformed("the ids are not those of the positions".to_owned())),
@@ -61,8 +61,8 @@ impl Mark {
 /// The session's name under which messages without one are counted.
 const NAMELESS: &str = "";
 
-fn write_ids<S: Serializer>(ids: &BTreeMap<NickKey, Said>, serializer: S) -> Result<S::Ok, S::Error> {
-    struct Of<'a>(&'a Said);
+fn write_ids<S: Serializer>(ids: &BTreeMap<NickKey, MarkIds>, serializer: S) -> Result<S::Ok, S::Error> {
+    struct Of<'a>(&'a MarkIds);
     impl Serialize for Of<'_> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             let mut map = serializer.serialize_map(None)?;
@@ -79,7 +79,7 @@ fn write_ids<S: Serializer>(ids: &BTreeMap<NickKey, Said>, serializer: S) -> Res
 }
 
 /// What is no key, session or range is skipped.
-fn read_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<NickKey, Said>, D::Error> {
+fn read_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<NickKey, MarkIds>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Told {
@@ -91,7 +91,7 @@ fn read_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<NickK
     let mut ids = BTreeMap::new();
     for (key, sessions) in told {
         let Ok(key) = NickKey::parse(&key) else { continue };
-        let mut said = Said::default();
+        let mut said = MarkIds::default();
         for (session, told) in sessions {
             match (told, Session::parse(&session)) {
                 (Told::Ranges(ranges), Some(session)) => drop(said.sent.insert(session, ranges)),

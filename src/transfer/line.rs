@@ -32,7 +32,7 @@ pub fn write(record: &Record) -> String {
 
 /// What is needed beside the message itself, or would be passed over in one from the wire.
 #[derive(Deserialize)]
-struct Fields {
+struct LineFields {
     r#type: String,
     #[serde(default)]
     room: Option<RoomName>,
@@ -58,7 +58,7 @@ pub fn read(line: &[u8]) -> Result<Record, String> {
     if line.first() != Some(&b'{') {
         return Err("not a JSON object".to_owned());
     }
-    let fields: Fields = serde_json::from_slice(line)
+    let fields: LineFields = serde_json::from_slice(line)
         .map_err(|error| format!("{} at column {}", in_own_words(&error), error.column()))?;
     let received = fields.received.as_ref().or(fields.timestamp.as_ref()).and_then(Timestamp::at);
     let received = received.ok_or("it has no `received` that is a time with an offset")?;

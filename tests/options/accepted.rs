@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mqttchat::link::{Qos, Version};
-use mqttchat::options::{Color, ExportOptions, ImportOptions, Invocation, Since};
+use mqttchat::options::{Color, ExportOptions, ExportSince, ImportOptions, Invocation};
 
 use super::{BARE, World, option_file, variables};
 
@@ -109,8 +109,8 @@ fn exports_and_imports() {
     assert_eq!((some.data_dir, &*some.topic_root), ("/d".into(), "x"));
     assert_eq!(some.room.expect("a room").as_str(), "dev");
     let since = |text: &str| match export(&format!("--since {text}")).since {
-        Some(Since::Local(local)) => local.to_string(),
-        Some(Since::At(at)) => at.to_string(),
+        Some(ExportSince::Local(local)) => local.to_string(),
+        Some(ExportSince::At(at)) => at.to_string(),
         None => panic!("{text}"),
     };
     assert_eq!(since("2026-11-22"), "2026-11-22 00:00:00");

@@ -2,7 +2,7 @@
 
 use super::support::{Broker, PATIENCE, Subscriber, TempDir, wait_until};
 use super::{FIRST_RUN, SECOND_RUN, ask, await_json, chat, say, start_server};
-use mqttchat::protocol::{Mark, NickKey, Said, Session};
+use mqttchat::protocol::{Mark, MarkIds, NickKey, Session};
 use serde_json::json;
 
 /// The marks of a room so far.
@@ -45,7 +45,7 @@ fn each_room_is_told_of_each_message() {
     assert_eq!(lobby[0].from, 0);
     let page = ask(&broker, &mut watcher, "history", "h1", json!({}));
     assert_eq!(page["epoch"], lobby[0].epoch.as_str());
-    let said = |nick: &str| -> Vec<&Said> {
+    let said = |nick: &str| -> Vec<&MarkIds> {
         let key = NickKey::parse(nick).expect("a key");
         lobby.iter().filter_map(|mark| mark.ids.get(&key)).collect()
     };

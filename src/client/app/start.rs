@@ -6,7 +6,7 @@ use super::setup::{self, choose};
 use crate::client::core::conversation::{Config, Role};
 use crate::client::core::memo::Remembered;
 use crate::client::core::outbox::Kept;
-use crate::client::io::memory::{self, Memory, OutboxFile, Place};
+use crate::client::io::memory::{self, ChatOwner, Memory, OutboxFile};
 use crate::client::ui::view::Format;
 use crate::options::ClientOptions;
 use crate::protocol::limits::ROOMS_PER_SESSION;
@@ -112,9 +112,9 @@ fn local(naive: NaiveDateTime) -> Option<DateTime<FixedOffset>> {
 }
 
 /// The chat, and as whom one is in it, as the client's files tell them apart.
-pub fn place(options: &ClientOptions, nick: &Nick) -> Place {
+pub fn place(options: &ClientOptions, nick: &Nick) -> ChatOwner {
     let address = &options.connection.settings.address;
-    Place {
+    ChatOwner {
         broker: format!("{address}{}", address.path),
         root: options.connection.topic_root.clone(),
         key: nick.key().clone(),
@@ -122,7 +122,7 @@ pub fn place(options: &ClientOptions, nick: &Nick) -> Place {
 }
 
 /// The memory of earlier runs; without one, which is told, the client goes on.
-pub fn memory(options: &ClientOptions, place: Place) -> (Option<Memory>, Remembered) {
+pub fn memory(options: &ClientOptions, place: ChatOwner) -> (Option<Memory>, Remembered) {
     match recall(options, place) {
         Ok((memory, remembered)) => (Some(memory), remembered),
         Err(why) => {
@@ -133,7 +133,7 @@ pub fn memory(options: &ClientOptions, place: Place) -> (Option<Memory>, Remembe
 }
 
 /// What a sender, which shows nothing, needs of it: whether there is a server whose word it has to wait for.
-pub fn memory_of_a_sender(options: &ClientOptions, place: Place) -> (Option<Memory>, Remembered) {
+pub fn memory_of_a_sender(options: &ClientOptions, place: ChatOwner) -> (Option<Memory>, Remembered) {
     let seen = open(options, place).and_then(|(path, memory)| match memory.server_seen() {
         Ok(server_seen) => Ok((memory, server_seen)),
         Err(error) => Err(broken(path, &error)),
@@ -147,13 +147,13 @@ pub fn memory_of_a_sender(options: &ClientOptions, place: Place) -> (Option<Memo
     }
 }
 
-fn recall(options: &ClientOptions, place: Place) -> Result<(Memory, Remembered), String> {
+fn recall(options: &ClientOptions, place: ChatOwner) -> Result<(Memory, Remembered), String> {
     let (path, memory) = open(options, place)?;
     let remembered = memory.recall().map_err(|error| broken(path, &error))?;
     Ok((memory, remembered))
 }
 
-fn open(options: &ClientOptions, place: Place) -> Result<(&Path, Memory), String> {
+fn open(options: &ClientOptions, place: ChatOwner) -> Result<(&Path, Memory), String> {
     let path = options.state_file.as_ref().ok_or("HOME is not set")?;
     let memory = Memory::open(path, place).map_err(|error| broken(path, &error))?;
     Ok((path, memory))
@@ -164,7 +164,7 @@ fn broken(path: &Path, error: &memory::Error) -> String {
 }
 
 /// `--outbox`, and what is in it.
-pub fn outbox(options: &ClientOptions, place: &Place) -> Result<(Option<OutboxFile>, Vec<Kept>), Refusal> {
+pub fn outbox(options: &ClientOptions, place: &ChatOwner) -> Result<(Option<OutboxFile>, Vec<Kept>), Refusal> {
     let Some(path) = &options.outbox else { return Ok((None, Vec::new())) };
     let opened = OutboxFile::open(path, place).and_then(|file| file.messages().map(|kept| (Some(file), kept)));
     opened.map_err(|error| Refusal::Usage(format!("cannot use the outbox {path:?}: {error}")))

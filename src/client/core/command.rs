@@ -9,7 +9,7 @@ mod table;
 use crate::nearest::nearest;
 use crate::protocol::{Cursor, NameError, Nick, RoomName, SearchRequest};
 use std::fmt;
-use table::{Entry, SYNONYMS, TABLE};
+use table::{CommandEntry, SYNONYMS, TABLE};
 
 pub use addressee::address_reply;
 pub use completion::{Names, complete};
@@ -33,7 +33,7 @@ pub enum Command {
     Part(Option<RoomName>),
     /// Talk in this room from now on.
     Room(RoomName),
-    History(Page),
+    History(PageRequest),
     /// `None`: go on with the last one.
     Search(Option<SearchRequest>),
     /// Be called so from now on.
@@ -66,7 +66,7 @@ impl Command {
 
 /// Which past messages: the newest, or those `before` or `after` a cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Page {
+pub struct PageRequest {
     /// `None`: the room that is talked in.
     pub room: Option<RoomName>,
     /// `None`: as many as the server gives.
@@ -148,7 +148,7 @@ pub fn parse(line: &str) -> Result<Command, CommandError> {
 }
 
 /// The command of this name, or the error that says what comes near.
-fn find(name: &str) -> Result<&'static Entry, CommandError> {
+fn find(name: &str) -> Result<&'static CommandEntry, CommandError> {
     let lower = name.to_lowercase();
     let unknown = || CommandError::Unknown { typed: name.to_owned(), near: near(&lower) };
     TABLE.iter().find(|entry| entry.is_called(&lower)).ok_or_else(unknown)
@@ -212,7 +212,7 @@ mod tests {
         check("/part", Ok(Command::Part(None)));
         check("/part dev", Ok(Command::Part(Some(dev()))));
         check("/room dev", Ok(Command::Room(dev())));
-        check("/history", Ok(Command::History(Page::default())));
+        check("/history", Ok(Command::History(PageRequest::default())));
         let search = SearchRequest { text: "from:bob pump*".to_owned(), ..SearchRequest::default() };
         check("/search  from:bob pump* ", Ok(Command::Search(Some(search))));
         check("/search", Ok(Command::Search(None)));
@@ -224,7 +224,7 @@ mod tests {
         check("/help", Ok(Command::Help(None)));
         check("/help msg", Ok(Command::Help(Some("msg"))));
         check("/help /W", Ok(Command::Help(Some("msg"))));
-        check("/history 20", Ok(Command::History(Page { limit: Some(20), ..Page::default() })));
+        check("/history 20", Ok(Command::History(PageRequest { limit: Some(20), ..PageRequest::default() })));
     }
 
     #[test]

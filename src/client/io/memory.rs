@@ -53,10 +53,10 @@ const SCHEMA: &str = "
 ";
 
 /// What each version added: a file of an earlier one gets the rest when it is opened.
-const STEPS: &[Step] = &[&[SCHEMA, shown::SCHEMA], &[ignored::SCHEMA], &[typed::SCHEMA]];
+const MIGRATIONS: &[Migration] = &[&[SCHEMA, shown::SCHEMA], &[ignored::SCHEMA], &[typed::SCHEMA]];
 
 /// The statements that lead from one version of a file (`PRAGMA user_version`) to the next.
-type Step = &'static [&'static str];
+type Migration = &'static [&'static str];
 
 /// Why a file cannot be used. `Display` is for a line that names the file before it.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl From<io::Error> for Error {
 
 /// Which chat it is, and as whom one is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ChatOwner {
     /// The broker's address.
     pub broker: String,
     pub root: String,
@@ -115,7 +115,7 @@ pub struct Place {
 /// What one user of one chat has seen. Several processes may have the same open.
 pub struct Memory {
     sql: Connection,
-    chat: Place,
+    chat: ChatOwner,
     place: i64,
     person: i64,
     /// Messages added since it was looked for what is too much, by room.
@@ -127,7 +127,7 @@ impl Memory {
     ///
     /// # Errors
     /// Where it cannot be read or written, is damaged, or is not this program's.
-    pub fn open(path: &Path, chat: Place) -> Result<Memory, Error> {
+    pub fn open(path: &Path, chat: ChatOwner) -> Result<Memory, Error> {
         if let Some(folder) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
@@ -137,8 +137,8 @@ impl Memory {
     }
 
     /// As [`Memory::open`], in a database that is open already and may be in memory.
-    pub fn over(mut sql: Connection, chat: Place) -> Result<Memory, Error> {
-        prepare(&mut sql, APPLICATION_ID, STEPS)?;
+    pub fn over(mut sql: Connection, chat: ChatOwner) -> Result<Memory, Error> {
+        prepare(&mut sql, APPLICATION_ID, MIGRATIONS)?;
         let mut memory = Memory { sql, place: 0, person: 0, chat, added: HashMap::new() };
         memory.enter()?;
         Ok(memory)
@@ -152,7 +152,7 @@ impl Memory {
     }
 
     fn enter(&mut self) -> Result<(), Error> {
-        let Place { broker, root, key } = &self.chat;
+        let ChatOwner { broker, root, key } = &self.chat;
         let transaction = self.sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("INSERT OR IGNORE INTO places (broker, root) VALUES (?1, ?2)", [broker, root])?;
         let select = "SELECT id FROM places WHERE broker = ?1 AND root = ?2";
@@ -260,7 +260,7 @@ fn open(path: &Path) -> Result<Connection, Error> {
 }
 
 /// Makes an empty database one of this kind, brings one of an earlier version up to date, and refuses all others.
-fn prepare(sql: &mut Connection, application_id: i32, steps: &[Step]) -> Result<(), Error> {
+fn prepare(sql: &mut Connection, application_id: i32, steps: &[Migration]) -> Result<(), Error> {
     match sql.pragma_update(None, "journal_mode", "WAL").map_err(Error::from) {
         // Another run is about to do the same.
         Ok(()) | Err(Error::InUse) => {}

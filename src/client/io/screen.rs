@@ -25,14 +25,14 @@ pub struct Above {
 }
 
 pub struct Screen {
-    orders: Sender<Order>,
+    orders: Sender<PrintOrder>,
     waiting: Gauge,
     done: Receiver<()>,
     thread: JoinHandle<()>,
     no_more_lines: Option<Box<dyn Fn() + Send>>,
 }
 
-enum Order {
+enum PrintOrder {
     /// It holds a part of what may wait.
     Print(Line, Held),
     Clear,
@@ -70,16 +70,16 @@ impl Screen {
     pub fn print(&self, line: Line) {
         // The thread takes orders until all senders are gone.
         let held = self.waiting.hold(line.text.len());
-        let _ = self.orders.send(Order::Print(line, held));
+        let _ = self.orders.send(PrintOrder::Print(line, held));
     }
 
     pub fn clear(&self) {
-        let _ = self.orders.send(Order::Clear);
+        let _ = self.orders.send(PrintOrder::Clear);
     }
 
     /// Has this called, in the screen's thread, once what was given before is really printed. It must return at once.
     pub fn then(&self, printed: impl FnOnce() + Send + 'static) {
-        let _ = self.orders.send(Order::Then(Box::new(printed)));
+        let _ = self.orders.send(PrintOrder::Then(Box::new(printed)));
     }
 
     /// Prints what waits and ends. A reader or a line editor that has stopped reading could hold the thread for ever: after
@@ -94,17 +94,17 @@ impl Screen {
 }
 
 /// `false`: the output is closed.
-fn print_above(inbox: &Receiver<Order>, mut above: impl FnMut(String) -> bool) -> bool {
+fn print_above(inbox: &Receiver<PrintOrder>, mut above: impl FnMut(String) -> bool) -> bool {
     // What is behind the lines that are printed at once.
     let mut next = None;
     while let Some(order) = next.take().or_else(|| inbox.recv().ok()) {
         let printed = match order {
-            Order::Print(line, held) => {
+            PrintOrder::Print(line, held) => {
                 let mut held = vec![held];
                 let mut text = line.text + "\n";
                 while text.len() < AT_ONCE && next.is_none() {
                     match inbox.try_recv() {
-                        Ok(Order::Print(line, more)) => {
+                        Ok(PrintOrder::Print(line, more)) => {
                             text.extend([&line.text, "\n"]);
                             held.push(more);
                         }
@@ -114,8 +114,8 @@ fn print_above(inbox: &Receiver<Order>, mut above: impl FnMut(String) -> bool) -
                 }
                 above(text)
             }
-            Order::Clear => above("\x1b[H\x1b[2J".to_owned()),
-            Order::Then(call) => {
+            PrintOrder::Clear => above("\x1b[H\x1b[2J".to_owned()),
+            PrintOrder::Then(call) => {
                 call();
                 true
             }
@@ -128,16 +128,16 @@ fn print_above(inbox: &Receiver<Order>, mut above: impl FnMut(String) -> bool) -
 }
 
 /// `false`: the output is closed.
-fn print_out(inbox: &Receiver<Order>) -> bool {
+fn print_out(inbox: &Receiver<PrintOrder>) -> bool {
     // Not locked: where the terminal can do no more than print, the line editor prints its prompt there, too.
     let mut out = BufWriter::new(io::stdout());
     for order in inbox {
         let written = match order {
-            Order::Print(Line { stream: Stream::Out, text }, _held) => writeln!(out, "{text}"),
+            PrintOrder::Print(Line { stream: Stream::Out, text }, _held) => writeln!(out, "{text}"),
             // In the order in which things happened, where both go to the same place.
-            Order::Print(Line { stream: Stream::Err, text }, _held) => out.flush().map(|()| print_error(&text)),
-            Order::Clear => Ok(()),
-            Order::Then(call) => out.flush().map(|()| call()),
+            PrintOrder::Print(Line { stream: Stream::Err, text }, _held) => out.flush().map(|()| print_error(&text)),
+            PrintOrder::Clear => Ok(()),
+            PrintOrder::Then(call) => out.flush().map(|()| call()),
         };
         let flushed = written.and_then(|()| if inbox.is_empty() { out.flush() } else { Ok(()) });
         if flushed.is_err() {

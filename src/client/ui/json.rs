@@ -1,6 +1,6 @@
 //! Pure: the client for programs. A line of JSON → [`Command`], [`News`] → a line of JSON. The shell calls it in `--json` mode.
 
-use crate::client::core::command::{Command, Page, Target};
+use crate::client::core::command::{Command, PageRequest, Target};
 use crate::client::core::news::{News, Place, Said};
 use crate::protocol::limits::PAGE_MESSAGES;
 use crate::protocol::text;
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// A command and the `ref` that its answers are to carry; or what is wrong with the line, with its `ref` where it has one.
-pub type Order = Result<(Command, Option<Value>), (String, Option<Value>)>;
+pub type JsonLine = Result<(Command, Option<Value>), (String, Option<Value>)>;
 
 /// Reads `{"message","room"?,"to"?,"action"?,"ref"?}` or `{"command",…,"ref"?}`.
-pub fn parse(line: &str) -> Order {
+pub fn parse(line: &str) -> JsonLine {
     #[derive(Deserialize)]
     struct Fields {
         message: Option<String>,
@@ -52,7 +52,7 @@ pub fn parse(line: &str) -> Order {
             return Err(refuse(format!("limit is 1 to {PAGE_MESSAGES}")));
         }
         (None, Some("history")) => {
-            Command::History(Page { room, limit: fields.limit, before: fields.before, after: fields.after })
+            Command::History(PageRequest { room, limit: fields.limit, before: fields.before, after: fields.after })
         }
         (None, Some("search")) => {
             let text = fields.text.ok_or_else(|| refuse("search needs a text".to_owned()))?;
@@ -203,7 +203,7 @@ mod tests {
         check(r#"{"command":"users"}"#, Ok(Command::Users));
         check(
             r#"{"command":"history","room":"dev","limit":3}"#,
-            Ok(Command::History(Page { room: Some(dev()), limit: Some(3), ..Page::default() })),
+            Ok(Command::History(PageRequest { room: Some(dev()), limit: Some(3), ..PageRequest::default() })),
         );
         let search = SearchRequest {
             text: "from:bob".to_owned(),

@@ -6,7 +6,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 /// A place on the screen, counted from where the prompt begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Place {
+pub struct Cell {
     pub row: usize,
     pub column: usize,
 }
@@ -17,9 +17,9 @@ pub struct Drawn {
     /// Prompt and line up to the cursor.
     pub before: String,
     /// Where the cursor is.
-    pub cursor: Place,
+    pub cursor: Cell,
     /// The end of the line and of what is hinted behind it.
-    pub end: Place,
+    pub end: Cell,
     pub columns: usize,
     /// There is nothing behind the cursor.
     is_at_end: bool,
@@ -28,17 +28,17 @@ pub struct Drawn {
 impl Drawn {
     /// What is drawn on a terminal of so many columns; `before`: up to the cursor, `after`: the rest.
     pub fn new(before: String, after: &str, columns: usize) -> Drawn {
-        let cursor = end_of(&before, Place::default(), columns);
+        let cursor = end_of(&before, Cell::default(), columns);
         let end = end_of(after, cursor, columns);
         Drawn { before, cursor, end, columns, is_at_end: after.is_empty() }
     }
 
     /// How many rows above the cursor the prompt begins, after a terminal that wraps its lines anew has become so wide.
     pub fn rows_above(&self, columns: usize) -> usize {
-        let row = end_of(&self.before, Place::default(), columns).row;
+        let row = end_of(&self.before, Cell::default(), columns).row;
         // Behind a row that is just full the editor itself goes on to the next, and the terminal does not.
         let is_full = |columns| {
-            let place = end_of(&self.before, Place::default(), columns);
+            let place = end_of(&self.before, Cell::default(), columns);
             self.is_at_end && place.column == 0 && place.row > 0 && !self.before.ends_with('\n')
         };
         match (is_full(self.columns), is_full(columns)) {
@@ -51,7 +51,7 @@ impl Drawn {
 
 /// A line so that every terminal shows it as wide as it is counted: character by character. Terminals do not agree on the
 /// width of emoji that are made of several: here these stand beside each other. `start`: where the prompt ends.
-pub fn as_counted(line: &str, start: Place, columns: usize) -> Cow<'_, str> {
+pub fn as_counted(line: &str, start: Cell, columns: usize) -> Cow<'_, str> {
     if !line.contains(is_joining) {
         return Cow::Borrowed(line);
     }
@@ -97,25 +97,25 @@ fn is_joining(c: char) -> bool {
 }
 
 /// Where a text ends that begins at `start`.
-pub fn end_of(text: &str, start: Place, columns: usize) -> Place {
+pub fn end_of(text: &str, start: Cell, columns: usize) -> Cell {
     let mut place = start;
     for grapheme in text.graphemes(true) {
         place = behind(grapheme, place, columns);
     }
     if place.column == columns {
-        place = Place { row: place.row + 1, column: 0 };
+        place = Cell { row: place.row + 1, column: 0 };
     }
     place
 }
 
-fn behind(grapheme: &str, place: Place, columns: usize) -> Place {
+fn behind(grapheme: &str, place: Cell, columns: usize) -> Cell {
     if grapheme == "\n" {
-        return Place { row: place.row + 1, column: 0 };
+        return Cell { row: place.row + 1, column: 0 };
     }
     let width = usize::from(COUNTED.width(grapheme));
     match place.column + width {
-        column if column > columns => Place { row: place.row + 1, column: width },
-        column => Place { column, ..place },
+        column if column > columns => Cell { row: place.row + 1, column: width },
+        column => Cell { column, ..place },
     }
 }
 
@@ -126,7 +126,7 @@ mod tests {
     #[track_caller]
     fn check(before: &str, after: &str, columns: usize, cursor: (usize, usize), end: (usize, usize)) {
         let drawn = Drawn::new(before.to_owned(), after, columns);
-        let place = |place: Place| (place.row, place.column);
+        let place = |place: Cell| (place.row, place.column);
         assert_eq!((place(drawn.cursor), place(drawn.end)), (cursor, end), "{before:?} {after:?}");
     }
 
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn joined_emoji_are_shown_as_they_are_counted() {
         let check = |line: &str, column: usize, shown: &str| {
-            let start = Place { row: 0, column };
+            let start = Cell { row: 0, column };
             assert_eq!(as_counted(line, start, 20), shown, "{line}");
             let (counted, there) = (end_of(line, start, 20), end_of(shown, start, 20));
             assert_eq!(counted, there, "{line}");

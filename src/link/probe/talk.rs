@@ -72,7 +72,7 @@ pub fn hello(mut channel: Channel, settings: &Settings, hello: &Hello) -> Result
 }
 
 /// What came, and how it ended where it did not come whole.
-struct Answer {
+struct PeerAnswer {
     /// Whose it is.
     peer: SocketAddr,
     bytes: Vec<u8>,
@@ -80,7 +80,7 @@ struct Answer {
     error: Option<io::Error>,
 }
 
-impl Answer {
+impl PeerAnswer {
     fn is_silence(&self) -> bool {
         self.error.as_ref().is_some_and(|error| is_timeout(error.kind()))
     }
@@ -101,7 +101,7 @@ fn has_head(bytes: &[u8]) -> bool {
     bytes.windows(4).any(|four| four == b"\r\n\r\n")
 }
 
-fn ask(channel: &mut Channel, question: &[u8], is_whole: impl Fn(&[u8]) -> bool) -> Answer {
+fn ask(channel: &mut Channel, question: &[u8], is_whole: impl Fn(&[u8]) -> bool) -> PeerAnswer {
     let peer = *channel.tcp().peer();
     let mut bytes = Vec::new();
     // Where writing fails the peer may have said why before it closed: that is still to be read.
@@ -109,20 +109,20 @@ fn ask(channel: &mut Channel, question: &[u8], is_whole: impl Fn(&[u8]) -> bool)
     let mut buffer = [0; 1_024];
     while bytes.len() < ANSWER_BYTES {
         match channel.read(&mut buffer) {
-            Ok(0) => return Answer { peer, bytes, error: written.err() },
+            Ok(0) => return PeerAnswer { peer, bytes, error: written.err() },
             Ok(count) => bytes.extend(&buffer[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Answer { peer, bytes, error: Some(error) },
+            Err(error) => return PeerAnswer { peer, bytes, error: Some(error) },
         }
         if is_whole(&bytes) {
-            return Answer { peer, bytes, error: None };
+            return PeerAnswer { peer, bytes, error: None };
         }
     }
     // More than anything that is looked for here would send.
-    Answer { peer, bytes, error: None }
+    PeerAnswer { peer, bytes, error: None }
 }
 
-fn no_connack(settings: &Settings, answer: &Answer) -> Failure {
+fn no_connack(settings: &Settings, answer: &PeerAnswer) -> Failure {
     let address = &settings.address;
     if let Some(status) = answer.status_line() {
         return web_server(address, &status);
@@ -158,7 +158,7 @@ fn web_server(address: &Address, status: &str) -> Failure {
     )
 }
 
-fn no_websocket(settings: &Settings, answer: &Answer) -> Failure {
+fn no_websocket(settings: &Settings, answer: &PeerAnswer) -> Failure {
     let address = &settings.address;
     if let Some(status) = answer.status_line() {
         let path = if address.path.is_empty() { "/" } else { &address.path };
@@ -178,7 +178,7 @@ fn no_websocket(settings: &Settings, answer: &Answer) -> Failure {
 }
 
 /// The answer comes of TLS where none is spoken, or of a client certificate that is missing.
-fn trouble_with_tls(settings: &Settings, answer: &Answer) -> Option<Failure> {
+fn trouble_with_tls(settings: &Settings, answer: &PeerAnswer) -> Option<Failure> {
     if let Some(tls) = &settings.tls {
         let error = answer.error.as_ref()?.get_ref()?.downcast_ref::<openssl::ssl::Error>()?;
         return tls::client_refused(&settings.address, tls, error.ssl_error()?);
@@ -195,7 +195,7 @@ fn trouble_with_tls(settings: &Settings, answer: &Answer) -> Option<Failure> {
     })
 }
 
-fn peer_speaks_tls(answer: &Answer) -> bool {
+fn peer_speaks_tls(answer: &PeerAnswer) -> bool {
     Timed::connect(&answer.peer).is_ok_and(tls::is_spoken)
 }
 

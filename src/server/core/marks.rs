@@ -3,7 +3,7 @@
 //! whoever missed the last mark.
 
 use crate::protocol::limits::REPLY_BYTES;
-use crate::protocol::{Epoch, Mark, NickKey, RoomName, Said, SentId};
+use crate::protocol::{Epoch, Mark, MarkIds, NickKey, RoomName, SentId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ struct Room {
     from: u64,
     to: u64,
     /// Whose they are; `None` where that is not told.
-    ids: Option<BTreeMap<NickKey, Said>>,
+    ids: Option<BTreeMap<NickKey, MarkIds>>,
     /// How often it was said again since there was news, or a new connection; `None`: it is to be said first.
     repeated: Option<usize>,
 }

@@ -1,6 +1,6 @@
 //! Pure: what `/help` says, by the table of commands.
 
-use super::table::{Entry, TABLE};
+use super::table::{CommandEntry, TABLE};
 
 /// What `/help` shows, a line each.
 pub fn help() -> Vec<String> {
@@ -23,7 +23,7 @@ pub fn help_on(name: &str) -> Vec<String> {
     std::iter::once(first).chain(entry.details.iter().copied().chain(limits).map(str::to_owned)).collect()
 }
 
-fn also(entry: &Entry) -> String {
+fn also(entry: &CommandEntry) -> String {
     match entry.alias {
         "" => String::new(),
         alias => format!(" (also /{alias})"),

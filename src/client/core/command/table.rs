@@ -1,6 +1,6 @@
 //! Pure: the table of commands, and the words by which other chats call them.
 
-use super::{Command, CommandError, Page, Target, addressee, find};
+use super::{Command, CommandError, PageRequest, Target, addressee, find};
 use crate::protocol::limits::PAGE_MESSAGES;
 use crate::protocol::{Nick, RoomName, SearchRequest};
 
@@ -16,7 +16,7 @@ pub(super) enum Argument {
     Search,
 }
 
-pub(super) struct Entry {
+pub(super) struct CommandEntry {
     pub name: &'static str,
     /// A shorter name; may be empty.
     pub alias: &'static str,
@@ -32,7 +32,7 @@ pub(super) struct Entry {
     pub read: fn(&str) -> Result<Option<Command>, CommandError>,
 }
 
-impl Entry {
+impl CommandEntry {
     pub fn is_called(&self, name: &str) -> bool {
         !name.is_empty() && (name == self.name || name == self.alias)
     }
@@ -51,7 +51,7 @@ impl Entry {
     }
 }
 
-const NO_ARGUMENT: Entry = Entry {
+const NO_ARGUMENT: CommandEntry = CommandEntry {
     name: "",
     alias: "",
     arguments: "",
@@ -64,8 +64,8 @@ const NO_ARGUMENT: Entry = Entry {
 
 const ROOM: &str = "ROOM is 1 to 32 of a-z, 0-9, - and _";
 
-pub(super) const TABLE: &[Entry] = &[
-    Entry {
+pub(super) const TABLE: &[CommandEntry] = &[
+    CommandEntry {
         name: "help",
         arguments: "[COMMAND]",
         help: "this list; more about one of them",
@@ -78,7 +78,7 @@ pub(super) const TABLE: &[Entry] = &[
         },
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "quit",
         alias: "q",
         help: "leave the chat",
@@ -89,14 +89,14 @@ pub(super) const TABLE: &[Entry] = &[
         read: |rest| Ok(none(rest, Command::Quit)),
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "users",
         alias: "who",
         help: "who is online",
         read: |rest| Ok(none(rest, Command::Users)),
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "msg",
         alias: "w",
         arguments: "NICK TEXT",
@@ -114,7 +114,7 @@ pub(super) const TABLE: &[Entry] = &[
         },
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "reply",
         arguments: "TEXT",
         help: "answer the last direct message",
@@ -125,14 +125,14 @@ pub(super) const TABLE: &[Entry] = &[
         read: |rest| Ok(some(rest).map(|text| Command::Reply(text.to_owned()))),
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "me",
         arguments: "TEXT",
         help: "say what you do: * alice waves",
         read: |rest| Ok(some(rest).map(|text| Command::Say { text: text.to_owned(), to: Target::Here, action: true })),
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "nick",
         arguments: "NICK",
         limits: "NICK is 1 to 32 letters, digits, - and _",
@@ -144,7 +144,7 @@ pub(super) const TABLE: &[Entry] = &[
         },
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "join",
         arguments: "ROOM",
         limits: ROOM,
@@ -154,7 +154,7 @@ pub(super) const TABLE: &[Entry] = &[
         read: |rest| some(rest).map(|name| room(name).map(Command::Join)).transpose(),
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "part",
         arguments: "[ROOM]",
         limits: ROOM,
@@ -164,7 +164,7 @@ pub(super) const TABLE: &[Entry] = &[
         read: |rest| Ok(Some(Command::Part(some(rest).map(room).transpose()?))),
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "room",
         arguments: "ROOM",
         limits: ROOM,
@@ -174,7 +174,7 @@ pub(super) const TABLE: &[Entry] = &[
         read: |rest| some(rest).map(|name| room(name).map(Command::Room)).transpose(),
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "rooms",
         help: "which rooms there are, and what is unread",
         details: &[
@@ -184,7 +184,7 @@ pub(super) const TABLE: &[Entry] = &[
         read: |rest| Ok(none(rest, Command::Rooms)),
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "history",
         arguments: "[N]",
         limits: "N is 1 to 500",
@@ -195,11 +195,11 @@ pub(super) const TABLE: &[Entry] = &[
                 Some(_) => return Ok(None),
                 None => None,
             };
-            Ok(Some(Command::History(Page { limit, ..Page::default() })))
+            Ok(Some(Command::History(PageRequest { limit, ..PageRequest::default() })))
         },
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "search",
         arguments: "[TEXT]",
         help: "find messages; alone: go on with the last search",
@@ -215,7 +215,7 @@ pub(super) const TABLE: &[Entry] = &[
         },
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "ignore",
         arguments: "[NICK]",
         help: "hide what NICK says; alone: who is hidden",
@@ -224,7 +224,7 @@ pub(super) const TABLE: &[Entry] = &[
         read: |rest| Ok(Some(Command::Ignore(some(rest).map(nick_of).transpose()?))),
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "unignore",
         arguments: "NICK",
         help: "show again what NICK says",
@@ -232,25 +232,25 @@ pub(super) const TABLE: &[Entry] = &[
         read: |rest| some(rest).map(|name| nick_of(name).map(Command::Unignore)).transpose(),
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "quiet",
         help: "hide who comes and goes; again: show it",
         read: |rest| Ok(none(rest, Command::Quiet)),
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "ping",
         help: "round trips to the broker and the chat server",
         read: |rest| Ok(none(rest, Command::Ping)),
         ..NO_ARGUMENT
     },
-    Entry {
+    CommandEntry {
         name: "status",
         help: "connection, session, rooms, what is not stored yet",
         read: |rest| Ok(none(rest, Command::Status)),
         ..NO_ARGUMENT
     },
-    Entry { name: "clear", help: "an empty screen", read: |rest| Ok(none(rest, Command::Clear)), ..NO_ARGUMENT },
+    CommandEntry { name: "clear", help: "an empty screen", read: |rest| Ok(none(rest, Command::Clear)), ..NO_ARGUMENT },
 ];
 
 /// Words of other chats, and the commands that they may mean here.

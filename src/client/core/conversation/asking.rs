@@ -2,7 +2,7 @@
 
 use super::Conversation;
 use super::requests::{CAPACITY as MOST_OPEN, Open, Origin, Question, TooMany, Unanswered};
-use crate::client::core::command::Page;
+use crate::client::core::command::PageRequest;
 use crate::now::Now;
 use crate::protocol::{HistoryRequest, RequestKind, SearchRequest};
 use serde_json::Value;
@@ -33,7 +33,7 @@ impl Conversation {
         }
     }
 
-    pub(super) fn ask_page(&mut self, now: Now, page: Page, reference: Option<Value>) {
+    pub(super) fn ask_page(&mut self, now: Now, page: PageRequest, reference: Option<Value>) {
         let room = page.room.unwrap_or_else(|| self.here.clone());
         let history = HistoryRequest { room, limit: page.limit, before: page.before, after: page.after };
         self.ask(now, Question::page(history), reference);

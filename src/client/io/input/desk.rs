@@ -1,6 +1,6 @@
 //! What the line editor's keys and its drawing share.
 
-use super::gate::Gate;
+use super::gate::PrintGate;
 use crate::client::core::command::Names;
 use crate::client::ui::layout::Drawn;
 use crate::client::ui::typing::Typed;
@@ -15,7 +15,7 @@ pub struct Desk {
     names: Receiver<Names>,
     /// Who wrote the direct messages that are on the screen.
     correspondents: Receiver<Nick>,
-    pub gate: Gate,
+    pub gate: PrintGate,
     work: Mutex<Work>,
 }
 
@@ -38,7 +38,7 @@ pub struct Work {
 
 impl Desk {
     pub fn new(names: Receiver<Names>, correspondents: Receiver<Nick>) -> Desk {
-        Desk { names, correspondents, gate: Gate::default(), work: Mutex::default() }
+        Desk { names, correspondents, gate: PrintGate::default(), work: Mutex::default() }
     }
 
     pub fn press(&self, key: Key, line: &str, cursor: usize) -> Act {

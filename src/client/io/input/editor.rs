@@ -7,7 +7,7 @@ use super::{Question, Typed};
 use crate::client::core::command::{Names, TypedLine};
 use crate::client::core::memo::LINES;
 use crate::client::io::screen::Above;
-use crate::client::ui::layout::{COUNTED, Drawn, Place, as_counted, end_of};
+use crate::client::ui::layout::{COUNTED, Cell, Drawn, as_counted, end_of};
 use crate::protocol::Nick;
 use crate::terminal;
 use crossbeam_channel::{Receiver, Sender};
@@ -134,9 +134,9 @@ struct Assistant {
 }
 
 /// It is only shown.
-struct Shown(String);
+struct ShownHint(String);
 
-impl Hint for Shown {
+impl Hint for ShownHint {
     fn display(&self) -> &str {
         &self.0
     }
@@ -150,10 +150,10 @@ impl Helper for Assistant {}
 impl Validator for Assistant {}
 
 impl Hinter for Assistant {
-    type Hint = Shown;
+    type Hint = ShownHint;
 
-    fn hint(&self, _: &str, _: usize, _: &Context<'_>) -> Option<Shown> {
-        self.desk.work().typing.hint().map(Shown)
+    fn hint(&self, _: &str, _: usize, _: &Context<'_>) -> Option<ShownHint> {
+        self.desk.work().typing.hint().map(ShownHint)
     }
 }
 
@@ -195,7 +195,7 @@ impl Highlighter for Assistant {
         terminal::line_is_drawn(u16::try_from(drawn.cursor.row).unwrap_or(u16::MAX));
         line.clone_into(&mut work.line);
         work.drawn = Some(drawn);
-        let line = as_counted(line, end_of(&work.prompt, Place::default(), columns), columns);
+        let line = as_counted(line, end_of(&work.prompt, Cell::default(), columns), columns);
         work.shown = format!("{}{line}{hint}", work.prompt);
         line
     }

@@ -8,13 +8,13 @@ use crate::terminal;
 use std::sync::{Condvar, Mutex, MutexGuard};
 
 #[derive(Debug, Default)]
-pub struct Gate {
-    state: Mutex<State>,
+pub struct PrintGate {
+    state: Mutex<GateState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct GateState {
     /// The line editor reads a line, and takes a text whenever no key is pressed.
     is_reading: bool,
     /// It has one that is not printed yet.
@@ -27,7 +27,7 @@ struct State {
     is_over: bool,
 }
 
-impl Gate {
+impl PrintGate {
     /// Prints a text by `give`, which hands it to the line editor, or `around` it, where it takes none; returns once it is
     /// printed. `false`: it cannot be.
     pub fn print(&self, text: String, mut give: impl FnMut(String) -> bool, around: impl FnOnce(&str)) -> bool {
@@ -86,7 +86,11 @@ impl Gate {
     }
 
     /// Until it is so, or never will be.
-    fn wait<'g>(&self, mut state: MutexGuard<'g, State>, is_so: impl Fn(&State) -> bool) -> MutexGuard<'g, State> {
+    fn wait<'g>(
+        &self,
+        mut state: MutexGuard<'g, GateState>,
+        is_so: impl Fn(&GateState) -> bool,
+    ) -> MutexGuard<'g, GateState> {
         while !is_so(&state) && (!state.is_over || state.is_reading) {
             state = match self.changed.wait(state) {
                 Ok(state) => state,
@@ -97,7 +101,7 @@ impl Gate {
     }
 
     /// Nothing that is done under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, GateState> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
@@ -111,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_text_is_printed_when_the_editor_has_drawn_below_it() {
-        let gate = Arc::new(Gate::default());
+        let gate = Arc::new(PrintGate::default());
         let (given, texts) = mpsc::channel();
         let (to_done, done) = mpsc::channel();
         let printing = Arc::clone(&gate);
@@ -141,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_text_is_printed_around_an_editor_that_takes_none() {
-        let gate = Gate::default();
+        let gate = PrintGate::default();
         gate.reads(true);
         gate.is_deaf(true);
         let mut printed = String::new();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::client::core::conversation::Kind;
 use crate::client::core::memo::Series;
-use crate::client::io::memory::Place;
+use crate::client::io::memory::ChatOwner;
 use crate::client::io::screen::Above;
 use crate::client::ui::view::{Line, Stream};
 use crate::protocol::{RoomName, Session};
@@ -41,7 +41,7 @@ fn print(screen: &Screen) {
 
 fn memory(path: &std::path::Path) -> Memory {
     let key = NickKey::parse("alice").unwrap();
-    Memory::open(path, Place { broker: "b".to_owned(), root: "chat".to_owned(), key }).unwrap()
+    Memory::open(path, ChatOwner { broker: "b".to_owned(), root: "chat".to_owned(), key }).unwrap()
 }
 
 fn file() -> PathBuf {

@@ -1,7 +1,7 @@
 //! `--outbox FILE`: a copy of what the outbox holds, so that it outlives the client. One run has it at a time; it belongs to
 //! one nick in one chat.
 
-use super::{Error, Place, open, prepare};
+use super::{ChatOwner, Error, open, prepare};
 use crate::client::core::outbox::{Kept, Message};
 use crate::protocol::{Nick, RoomName, SentId};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -35,7 +35,7 @@ impl OutboxFile {
     ///
     /// # Errors
     /// Where it cannot be read or written, is damaged, is not this program's, not this owner's, or in use.
-    pub fn open(path: &Path, owner: &Place) -> Result<OutboxFile, Error> {
+    pub fn open(path: &Path, owner: &ChatOwner) -> Result<OutboxFile, Error> {
         let sql = open(path)?;
         sql.busy_timeout(PATIENCE)?;
         // The locks that SQLite takes it keeps from now on; the system lets them go with the process.
@@ -44,7 +44,7 @@ impl OutboxFile {
     }
 
     /// As [`OutboxFile::open`], in a database that is open already and may be in memory.
-    pub fn over(mut sql: Connection, owner: &Place) -> Result<OutboxFile, Error> {
+    pub fn over(mut sql: Connection, owner: &ChatOwner) -> Result<OutboxFile, Error> {
         prepare(&mut sql, APPLICATION_ID, &[&[SCHEMA]])?;
         // In WAL mode that lock is taken by whoever writes.
         let transaction = sql.transaction()?;
@@ -117,8 +117,8 @@ impl OutboxFile {
 }
 
 /// A new file becomes this owner's; another's is refused.
-fn belong(transaction: &Transaction, owner: &Place) -> Result<(), Error> {
-    let Place { broker, root, key } = owner;
+fn belong(transaction: &Transaction, owner: &ChatOwner) -> Result<(), Error> {
+    let ChatOwner { broker, root, key } = owner;
     let select = "SELECT broker, root, key FROM owner";
     let row = transaction.query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let found: Option<(String, String, String)> = row.optional()?;

@@ -40,9 +40,9 @@ impl Drop for Folder {
     }
 }
 
-fn chat(nick: &str) -> Place {
+fn chat(nick: &str) -> ChatOwner {
     let key = NickKey::parse(nick).unwrap();
-    Place { broker: "localhost:1883".to_owned(), root: "chat".to_owned(), key }
+    ChatOwner { broker: "localhost:1883".to_owned(), root: "chat".to_owned(), key }
 }
 
 fn room(name: &str) -> RoomName {
@@ -96,7 +96,7 @@ fn what_is_kept_comes_back_and_is_its_users_own() {
 
     assert!(memory.server_seen().unwrap(), "whoever saw it");
 
-    let elsewhere = Place { root: "ours".to_owned(), ..chat("alice") };
+    let elsewhere = ChatOwner { root: "ours".to_owned(), ..chat("alice") };
     let remembered = Memory::open(&folder.file(), elsewhere).unwrap().recall().unwrap();
     assert!(remembered.cursors.is_empty() && !remembered.server_seen);
 }
@@ -204,7 +204,7 @@ fn what_cannot_be_used_is_said_in_a_line() {
         sql.execute_batch("CREATE TABLE t (x)").unwrap();
         sql.pragma_update(None, "application_id", id).unwrap();
         sql.pragma_update(None, "user_version", 99).unwrap();
-        let known = if id == APPLICATION_ID { STEPS.len() } else { 1 };
+        let known = if id == APPLICATION_ID { MIGRATIONS.len() } else { 1 };
         let text = match id {
             APPLICATION_ID => Memory::open(&later, chat("alice")).err().unwrap().to_string(),
             _ => OutboxFile::open(&later, &chat("alice")).err().unwrap().to_string(),
@@ -215,11 +215,11 @@ fn what_cannot_be_used_is_said_in_a_line() {
 
 #[test]
 fn a_file_of_any_earlier_version_is_brought_up_to_date() {
-    for version in 1..=STEPS.len() {
+    for version in 1..=MIGRATIONS.len() {
         let folder = Folder::new();
         std::fs::create_dir(folder.file().parent().unwrap()).unwrap();
         let mut sql = Connection::open(folder.file()).unwrap();
-        prepare(&mut sql, APPLICATION_ID, &STEPS[..version]).unwrap();
+        prepare(&mut sql, APPLICATION_ID, &MIGRATIONS[..version]).unwrap();
         sql.execute_batch("INSERT INTO places (broker, root, server_seen) VALUES ('localhost:1883', 'chat', 1)")
             .unwrap();
         drop(sql);
@@ -240,7 +240,7 @@ fn who_is_ignored_is_so_in_one_chat_under_every_nick() {
     assert_eq!(bob.recall().unwrap().ignored, [nick("carl"), nick("eve")]);
     bob.keep(&[Memo::Unignored(nick("EVE").key().clone())]).unwrap();
     assert_eq!(alice.recall().unwrap().ignored, [nick("carl")]);
-    let elsewhere = Place { root: "other".to_owned(), ..chat("alice") };
+    let elsewhere = ChatOwner { root: "other".to_owned(), ..chat("alice") };
     assert!(Memory::open(&folder.file(), elsewhere).unwrap().recall().unwrap().ignored.is_empty());
 }
 
@@ -314,14 +314,14 @@ fn an_outbox_gives_back_what_is_not_settled() {
 fn an_outbox_has_one_run_and_one_owner() {
     let folder = Folder::new();
     let path = folder.0.join("outbox");
-    let open = |place: &Place| OutboxFile::open(&path, place).map_err(|error| error.to_string());
+    let open = |place: &ChatOwner| OutboxFile::open(&path, place).map_err(|error| error.to_string());
     let first = open(&chat("alice")).unwrap();
     assert_eq!(open(&chat("alice")).err().unwrap(), "another run uses it");
     drop(first);
     let others = [
         chat("bob"),
-        Place { root: "ours".to_owned(), ..chat("alice") },
-        Place { broker: "b".to_owned(), ..chat("alice") },
+        ChatOwner { root: "ours".to_owned(), ..chat("alice") },
+        ChatOwner { broker: "b".to_owned(), ..chat("alice") },
     ];
     for other in &others {
         let text = open(other).err().unwrap();

@@ -17,14 +17,14 @@ const TELL_AT_LEAST_EVERY: Duration = Duration::from_secs(8);
 
 #[derive(Debug, Default)]
 pub struct Bursts {
-    rooms: HashMap<RoomName, Room>,
+    rooms: HashMap<RoomName, RoomBurst>,
     /// When the next number is told, and how long that is after the one before.
     tell_at: Option<Instant>,
     pace: Duration,
 }
 
 #[derive(Debug)]
-struct Room {
+struct RoomBurst {
     /// How many may come, at this moment.
     allowed: f64,
     at: Instant,
@@ -38,7 +38,7 @@ struct Room {
 impl Bursts {
     /// Whether a message is to be shown.
     pub fn admit(&mut self, now: Instant, name: &RoomName) -> bool {
-        let fresh = Room { allowed: AT_ONCE, at: now, is_burst: false, left_out: 0, in_all: 0 };
+        let fresh = RoomBurst { allowed: AT_ONCE, at: now, is_burst: false, left_out: 0, in_all: 0 };
         let room = self.rooms.entry(name.clone()).or_insert(fresh);
         room.refill(now);
         let begins = !room.is_burst && room.allowed < 1.0;
@@ -66,7 +66,7 @@ impl Bursts {
 
     pub fn due(&self) -> Option<Instant> {
         let untold = || self.rooms.values().filter(|room| room.left_out > 0);
-        let calm = untold().map(Room::calm_at).min()?;
+        let calm = untold().map(RoomBurst::calm_at).min()?;
         Some(self.tell_at.map_or(calm, |at| at.min(calm)))
     }
 
@@ -96,7 +96,7 @@ impl Bursts {
     }
 }
 
-impl Room {
+impl RoomBurst {
     fn refill(&mut self, now: Instant) {
         let since = now.saturating_duration_since(self.at).as_secs_f64();
         self.allowed = (self.allowed + since * RATE).min(AT_ONCE);

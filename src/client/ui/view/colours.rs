@@ -8,7 +8,7 @@ use crate::protocol::NickKey;
 
 /// What a line's part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum Ink {
     /// Times, rooms, notices.
     Aside,
     Nick(u8),
@@ -29,25 +29,25 @@ const DIRECT: u8 = 163;
 const ERROR: u8 = 196;
 
 /// The colour of a nick: the same in every run, in any spelling.
-pub fn of_nick(key: &NickKey) -> Part {
+pub fn of_nick(key: &NickKey) -> Ink {
     // FNV-1a: tiny, and the same for ever.
     let hash = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     let hash = key.as_str().bytes().fold(0x811c_9dc5, hash);
     // Its low bits alone are weak.
     let index = (hash ^ (hash >> 16)) as usize % NICKS.len();
-    Part::Nick(NICKS[index])
+    Ink::Nick(NICKS[index])
 }
 
 /// A text as a terminal shows this part.
-pub fn paint(part: Part, text: &str) -> String {
+pub fn paint(part: Ink, text: &str) -> String {
     let style = match part {
-        Part::Aside => format!("38;5;{ASIDE}"),
-        Part::Nick(colour) => format!("38;5;{colour}"),
-        Part::Own => "1".to_owned(),
-        Part::Mention => "1;7".to_owned(),
-        Part::Direct => format!("38;5;{DIRECT}"),
-        Part::Action => "3".to_owned(),
-        Part::Error => format!("38;5;{ERROR}"),
+        Ink::Aside => format!("38;5;{ASIDE}"),
+        Ink::Nick(colour) => format!("38;5;{colour}"),
+        Ink::Own => "1".to_owned(),
+        Ink::Mention => "1;7".to_owned(),
+        Ink::Direct => format!("38;5;{DIRECT}"),
+        Ink::Action => "3".to_owned(),
+        Ink::Error => format!("38;5;{ERROR}"),
     };
     format!("\x1b[{style}m{text}\x1b[0m")
 }
@@ -87,10 +87,10 @@ mod tests {
     fn a_nick_keeps_its_colour() {
         let of = |nick: &str| of_nick(Nick::parse(nick).unwrap().key());
         assert_eq!(of("alice"), of("Alice"));
-        assert_eq!(of("alice"), Part::Nick(64), "of an earlier version too");
+        assert_eq!(of("alice"), Ink::Nick(64), "of an earlier version too");
         let colours = |count: usize| (0..count).map(|number| of(&format!("user{number}"))).collect::<Vec<_>>();
         for colour in NICKS {
-            let count = colours(1_200).iter().filter(|other| **other == Part::Nick(colour)).count();
+            let count = colours(1_200).iter().filter(|other| **other == Ink::Nick(colour)).count();
             assert!((50..200).contains(&count), "{colour}: {count} of 1200");
         }
     }

@@ -8,7 +8,7 @@
 
 use super::View;
 use super::alert::mentions;
-use super::colours::{Part, of_nick, paint};
+use super::colours::{Ink, of_nick, paint};
 use super::words::{is_wanted, notice, wrong};
 use super::wrap::wrap;
 use crate::client::core::news::{News, Place, Said};
@@ -36,7 +36,7 @@ impl View {
             return Some(self.said(now, said));
         }
         if let Some(text) = wrong(news) {
-            return Some(self.marked(Part::Error, "!! ", &text));
+            return Some(self.marked(Ink::Error, "!! ", &text));
         }
         if let News::Found { result, .. } = news {
             return Some(self.found(result));
@@ -46,15 +46,15 @@ impl View {
 
     /// `-- text`.
     pub fn notice(&self, text: &str) -> String {
-        self.marked(Part::Aside, "-- ", text)
+        self.marked(Ink::Aside, "-- ", text)
     }
 
     /// `20:30 -- text`.
     pub fn notice_at(&self, now: DateTime<FixedOffset>, text: &str) -> String {
-        self.marked(Part::Aside, &(self.zone)(now).format("%H:%M -- ").to_string(), text)
+        self.marked(Ink::Aside, &(self.zone)(now).format("%H:%M -- ").to_string(), text)
     }
 
-    fn marked(&self, part: Part, mark: &str, text: &str) -> String {
+    fn marked(&self, part: Ink, mark: &str, text: &str) -> String {
         let indent = mark.len() + label(text);
         let wrapped = wrap(&text::calm(text), mark.len(), indent, self.reader.columns);
         self.paint(part, &format!("{mark}{wrapped}"))
@@ -73,13 +73,13 @@ impl View {
         let is_mention = self.is_mention(said);
         let nick = readable(said.nick.as_str());
         let of_nick = match said {
-            Said { own: true, .. } => Part::Own,
-            _ if is_mention => Part::Mention,
+            Said { own: true, .. } => Ink::Own,
+            _ if is_mention => Ink::Mention,
             _ => of_nick(said.nick.key()),
         };
         let mut head = Head::default();
-        let mut add = |part: Option<Part>, text: &str| head.add(part.filter(|_| self.color), text);
-        add(Some(Part::Aside), &at.format(if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" }).to_string());
+        let mut add = |part: Option<Ink>, text: &str| head.add(part.filter(|_| self.color), text);
+        add(Some(Ink::Aside), &at.format(if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" }).to_string());
         add(
             None,
             if said.own {
@@ -95,17 +95,17 @@ impl View {
             Place::Direct(to) => {
                 let star = if said.action { "* " } else { "" };
                 let who = format!("@ {star}{nick} → {}{colon}", readable(to.as_str()));
-                add(Some(Part::Direct), &who);
-                Some(Part::Direct)
+                add(Some(Ink::Direct), &who);
+                Some(Ink::Direct)
             }
             Place::Room(room) => {
                 if self.reader.rooms_are_many || !room.is_lobby() {
-                    add(Some(Part::Aside), &format!("#{room} "));
+                    add(Some(Ink::Aside), &format!("#{room} "));
                 }
                 add(None, if said.action { "* " } else { "" });
                 add(Some(of_nick), &nick);
                 add(None, colon);
-                said.action.then_some(Part::Action)
+                said.action.then_some(Ink::Action)
             }
         };
         add(None, " ");
@@ -148,13 +148,13 @@ impl View {
         lines.map(|line| self.notice(&line)).collect::<Vec<_>>().join("\n")
     }
 
-    fn paint(&self, part: Part, text: &str) -> String {
+    fn paint(&self, part: Ink, text: &str) -> String {
         if self.color { paint(part, text) } else { text.to_owned() }
     }
 }
 
 impl Head {
-    fn add(&mut self, part: Option<Part>, text: &str) {
+    fn add(&mut self, part: Option<Ink>, text: &str) {
         self.width += text.width();
         match part {
             Some(part) => self.painted.push_str(&paint(part, text)),

@@ -146,7 +146,7 @@ impl World {
             return;
         }
         self.base.get_or_insert(from);
-        let mut ids: BTreeMap<NickKey, crate::protocol::delivery::Said> = BTreeMap::new();
+        let mut ids: BTreeMap<NickKey, crate::protocol::delivery::MarkIds> = BTreeMap::new();
         for pos in from + 1..=to {
             let (nick, has_id) = self.said[pos - 1];
             let said = ids.entry(key(nick)).or_default();
