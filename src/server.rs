@@ -15,7 +15,7 @@ pub mod store;
 
 use self::core::chat::{self, Chat};
 use self::core::record::Retention;
-use self::io::door::{Door, Entry};
+use self::io::door::{Admission, Door};
 use self::io::shell::{self, Inboxes};
 use self::io::{folder, rival};
 use self::store::sqlite::{self, History};
@@ -31,7 +31,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The exit code of a server that found another one serving the chat (EX_TEMPFAIL: try again later).
 const ANOTHER_SERVER: u8 = 75;
@@ -109,7 +109,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     let (answers, store_inbox) = unbounded();
     let reader = history.reader().map_err(|error| format!("the database cannot be read: {error}"))?;
     let retention = Retention { age: options.retention, size: options.max_size };
-    let store = store::start(history, reader, retention, job_inbox, answers).map_err(thread)?;
+    let store = io::store::start(history, reader, retention, job_inbox, answers).map_err(thread)?;
     let ticks = sweep().map_err(thread)?;
     let (link_events, link_inbox) = unbounded();
     let link_config = link_config(&options, &topics, &secret, &chat);
@@ -125,14 +125,14 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     let door = Arc::new(Door::new(topics.clone()));
     let doorkeeper = door.clone();
     let on_event = move |event| {
-        let held = match &event {
-            link::Event::Message(message) => match doorkeeper.enter(message) {
-                Entry::Passes(held) => held,
-                Entry::Refused => return,
+        let pass = match &event {
+            link::Event::Message(message) => match doorkeeper.enter(message, Instant::now()) {
+                Admission::Passes(pass) => pass,
+                Admission::Refused => return,
             },
             _ => None,
         };
-        drop(link_events.send((event, held)));
+        drop(link_events.send((event, pass)));
     };
     let link = Link::open(link_config, on_event).map_err(thread)?;
 

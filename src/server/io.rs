@@ -5,3 +5,4 @@ pub mod farewell;
 pub mod folder;
 pub mod rival;
 pub mod shell;
+pub mod store;

@@ -16,7 +16,7 @@ use super::clearing::Clearing;
 use super::direct::Directs;
 use super::marks::Marks;
 use super::notices::Notices;
-use super::record::{Arrived, Direct, Keep, KeptSeat};
+use super::record::{Arrived, Direct, Keep, KeptSeat, StoreAnswer};
 use super::roster::Roster;
 use super::stats::Stats;
 use crate::link::{Publication, Qos};
@@ -124,15 +124,7 @@ impl Chat {
             Input::Lost => self.connected = false,
             Input::Message { topic, payload } => self.message(now, topic, payload, &mut outputs),
             Input::Retained { topic } => self.retained(now, topic, &mut outputs),
-            Input::Committed { committed, delays } => {
-                self.stats.waited(&delays);
-                self.committed(now, committed, &mut outputs);
-            }
-            Input::Page { page, reply } => self.reply_page(now, page, &reply, &mut outputs),
-            Input::Rooms { rooms, reply } => self.reply_rooms(now, rooms, &reply, &mut outputs),
-            Input::Found { found, reply } => self.reply_found(now, found, &reply, &mut outputs),
-            Input::Waiting { to, after, found } => self.waiting(now, &to, after, found, &mut outputs),
-            Input::RoomsForgotten(rooms) => self.rooms_forgotten(rooms, &mut outputs),
+            Input::Store(answer) => self.answered(now, answer, &mut outputs),
             Input::TurnedAway(count) => self.turned_away(now, count),
             Input::Tick => self.tick(now, &mut outputs),
             Input::Due => {}
@@ -182,6 +174,21 @@ impl Chat {
             rate: None,
         };
         self.publication(&Topic::Server, info.to_json(), true)
+    }
+
+    fn answered(&mut self, now: Now, answer: StoreAnswer, outputs: &mut Vec<Output>) {
+        match answer {
+            StoreAnswer::Committed { committed, arrived } => {
+                self.stats.committed(&arrived, now.instant);
+                self.committed(now, committed, outputs);
+            }
+            StoreAnswer::Page { page, reply } => self.reply_page(now, page, &reply, outputs),
+            StoreAnswer::Rooms { rooms, reply } => self.reply_rooms(now, rooms, &reply, outputs),
+            StoreAnswer::Found { found, reply } => self.reply_found(now, found, &reply, outputs),
+            StoreAnswer::Waiting { to, after, found } => self.waiting(now, &to, after, found, outputs),
+            StoreAnswer::RoomsForgotten(rooms) => self.rooms_forgotten(rooms, outputs),
+            StoreAnswer::SeatsDone { .. } | StoreAnswer::Settled | StoreAnswer::Unanswered { .. } => {}
+        }
     }
 
     // ---- the connection and the clock ----

@@ -5,7 +5,7 @@ use crate::protocol::text::visible;
 use crate::protocol::{
     Chat, Cursor, Entry, Found, Nick, NickKey, Private, RoomName, SearchQuery, SentId, Session, Timestamp, Token,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Something to keep. What is kept goes into the history in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +134,46 @@ pub struct SeatChange {
     pub seats: Vec<KeptSeat>,
 }
 
+/// What the store is told to do, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreTask {
+    /// Keep this, and answer with [`StoreAnswer::Committed`].
+    Keep(Keep),
+    /// Keep these presences, and answer with [`StoreAnswer::SeatsDone`]. Never empty.
+    Seats(Vec<SeatChange>),
+    /// Answer this after everything before is committed.
+    Ask(StoreQuestion),
+    /// Answer with [`StoreAnswer::Settled`] when everything before is committed.
+    Settle,
+}
+
+/// What the store answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreAnswer {
+    /// These are in the database, and survive a loss of power.
+    Committed {
+        committed: Committed,
+        /// When the messages arrived from the broker, those of them for which that is known.
+        arrived: Vec<Instant>,
+    },
+    /// The presences that were given so far are kept, except for those that could not be written.
+    SeatsDone { dropped: Vec<SeatChange> },
+    /// The answer to [`StoreTask::Settle`].
+    Settled,
+    /// The answer to [`StoreQuestion::Page`].
+    Page { page: Page, reply: ReplyTo },
+    /// The answer to [`StoreQuestion::Rooms`], with the number of messages in each room.
+    Rooms { rooms: Vec<(RoomName, u64)>, reply: ReplyTo },
+    /// The answer to [`StoreQuestion::Search`].
+    Found { found: SearchPage, reply: ReplyTo },
+    /// The answer to [`StoreQuestion::Waiting`], oldest first.
+    Waiting { to: NickKey, after: i64, found: Vec<Direct> },
+    /// A question gets no answer: another search took its place, or the database cannot be read. Whoever asked asks again.
+    Unanswered { is_search: bool },
+    /// Retention removed the last trace of these rooms, which had been empty for long.
+    RoomsForgotten(Vec<RoomName>),
+}
+
 /// What the database is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreQuestion {
@@ -150,11 +190,23 @@ pub enum StoreQuestion {
         before: Option<Cursor>,
         reply: ReplyTo,
     },
-    /// The direct messages that wait for somebody, above that row.
+    /// The direct messages that wait for somebody, above that row, so many at most.
     Waiting {
         to: NickKey,
         after: i64,
+        limit: usize,
     },
+}
+
+impl StoreQuestion {
+    pub fn is_search(&self) -> bool {
+        matches!(self, StoreQuestion::Search { .. })
+    }
+
+    /// What the store says if it does not answer.
+    pub fn unanswered(&self) -> StoreAnswer {
+        StoreAnswer::Unanswered { is_search: self.is_search() }
+    }
 }
 
 /// Who asked, and with which token.

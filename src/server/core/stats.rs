@@ -5,7 +5,7 @@ use super::delays::Delays;
 use crate::now::Now;
 use crate::protocol::Timestamp;
 use serde::Serialize;
-use std::time::Duration;
+use std::time::Instant;
 
 #[derive(Debug, Default, Serialize)]
 pub struct Stats {
@@ -24,9 +24,9 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// These are committed, so long after they arrived.
-    pub fn waited(&mut self, delays: &[Duration]) {
-        delays.iter().for_each(|delay| self.delays.add(*delay));
+    /// Messages that arrived at these times are committed.
+    pub fn committed(&mut self, arrived: &[Instant], now: Instant) {
+        arrived.iter().for_each(|arrived| self.delays.add(now.saturating_duration_since(*arrived)));
     }
 
     /// `{"type":"stats","timestamp","uptime_seconds","online_users","commit_median_ms"?,"commit_99th_ms"?,…the

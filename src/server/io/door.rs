@@ -1,17 +1,19 @@
 //! The door: how much of what arrived may be held in memory until it is committed.
 
-use crate::gauge::{Gauge, Held, weight};
+use crate::gauge::{Gauge, weight};
 use crate::link::Message;
 use crate::protocol::Topics;
+use crate::server::store::Pass;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// Chat and direct messages that arrived and are not committed may hold this much, in bytes.
 const DOOR_BYTES: usize = 64 * 1024 * 1024;
 
 /// What becomes of a message at the door.
-pub enum Entry {
-    /// It may pass; what keeps it holds this.
-    Passes(Option<Held>),
+pub enum Admission {
+    /// It may pass. Whatever keeps it holds this.
+    Passes(Option<Pass>),
     /// It is turned away.
     Refused,
 }
@@ -29,15 +31,15 @@ impl Door {
     }
 
     /// Presence and requests always pass: they do not stay.
-    pub fn enter(&self, message: &Message) -> Entry {
+    pub fn enter(&self, message: &Message, now: Instant) -> Admission {
         if !self.topics.carries_messages(&message.topic) {
-            return Entry::Passes(None);
+            return Admission::Passes(None);
         }
         match self.gauge.take(weight(message), DOOR_BYTES) {
-            Some(held) => Entry::Passes(Some(held)),
+            Some(held) => Admission::Passes(Some(Pass { arrived: now, held })),
             None => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
-                Entry::Refused
+                Admission::Refused
             }
         }
     }
@@ -61,18 +63,20 @@ mod tests {
     fn messages_are_turned_away_while_too_many_wait() {
         let door = Door::new(Topics::new("chat"));
         let mut held = Vec::new();
-        while let Entry::Passes(Some(weight)) = door.enter(&message("chat/rooms/dev/alice", 1 << 20)) {
+        while let Admission::Passes(Some(weight)) =
+            door.enter(&message("chat/rooms/dev/alice", 1 << 20), Instant::now())
+        {
             held.push(weight);
         }
         assert_eq!((held.len(), door.take_refused()), (63, 1));
         for topic in ["chat/messages", "chat/messages/alice", "chat/private/bob/alice"] {
-            assert!(matches!(door.enter(&message(topic, 1 << 20)), Entry::Refused), "{topic}");
+            assert!(matches!(door.enter(&message(topic, 1 << 20), Instant::now()), Admission::Refused), "{topic}");
         }
         assert_eq!((door.take_refused(), door.take_refused()), (3, 0));
         for topic in ["chat/presence/alice", "chat/request/users", "chat/server", "other"] {
-            assert!(matches!(door.enter(&message(topic, 1 << 20)), Entry::Passes(None)), "{topic}");
+            assert!(matches!(door.enter(&message(topic, 1 << 20), Instant::now()), Admission::Passes(None)), "{topic}");
         }
         held.pop();
-        assert!(matches!(door.enter(&message("chat/messages", 1 << 20)), Entry::Passes(Some(_))));
+        assert!(matches!(door.enter(&message("chat/messages", 1 << 20), Instant::now()), Admission::Passes(Some(_))));
     }
 }

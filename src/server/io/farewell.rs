@@ -15,8 +15,9 @@ use crate::now::Now;
 use crate::protocol::Status;
 use crate::random;
 use crate::server::core::chat::{Chat, Input};
+use crate::server::core::record::{StoreAnswer, StoreTask};
 use crate::server::store::Job;
-use crossbeam_channel::{bounded, select, unbounded};
+use crossbeam_channel::{select, unbounded};
 use log::{info, warn};
 use std::time::{Duration, Instant};
 
@@ -53,22 +54,20 @@ fn settle(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes, deadline: Insta
         }
     }
     hands.give_last_seats();
-    let (waits, committed) = bounded(0);
-    hands.give(Job::Settle(waits));
+    hands.give(Job { task: StoreTask::Settle, pass: None });
     loop {
         select! {
             recv(inboxes.store) -> answer => {
-                let Ok((answer, _)) = answer else { return false };
-                hands.obey(chat.handle(Now::read(), answer), &mut None);
+                let Ok(answer) = answer else { return false };
+                if answer == StoreAnswer::Settled {
+                    break;
+                }
+                hands.answered(&answer);
+                hands.obey(chat.handle(Now::read(), Input::Store(answer)), &mut None);
             }
-            // The store lets go of its end when everything before it is committed.
-            recv(committed) -> _ => break,
             recv(inboxes.stop) -> _ => return false,
             default(deadline.saturating_duration_since(Instant::now())) => return false,
         }
-    }
-    for (answer, _) in inboxes.store.try_iter() {
-        hands.obey(chat.handle(Now::read(), answer), &mut None);
     }
     hands.obey(chat.handle(Now::read(), Input::Leaving), &mut None);
     true

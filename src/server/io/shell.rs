@@ -2,15 +2,13 @@
 
 use super::door::Door;
 use super::farewell;
-use crate::gauge::{Gauge, Held};
 use crate::link::{self, Link, Message, Publication, Settings, Version};
 use crate::now::Now;
 use crate::protocol::NickKey;
 use crate::server::ANOTHER_SERVER;
 use crate::server::core::chat::{Chat, Input, Output};
-use crate::server::core::record::SeatChange;
-use crate::server::store::questions::Queue;
-use crate::server::store::{Answer, Job};
+use crate::server::core::record::{SeatChange, StoreAnswer, StoreQuestion, StoreTask};
+use crate::server::store::{Job, Pass};
 use crossbeam_channel::{Receiver, Sender, select};
 use log::{debug, error, info, warn};
 use std::collections::BTreeMap;
@@ -23,8 +21,8 @@ const LONG: Duration = Duration::from_secs(3600);
 
 /// Everything that the main thread waits for.
 enum Event {
-    Link(link::Event, Option<Held>),
-    Store(Input<'static>),
+    Link(link::Event, Option<Pass>),
+    Store(StoreAnswer),
     Tick,
     Due,
     Stop,
@@ -41,8 +39,8 @@ struct Rival {
 
 /// Where it comes from.
 pub struct Inboxes {
-    pub link: Receiver<(link::Event, Option<Held>)>,
-    pub store: Receiver<Answer>,
+    pub link: Receiver<(link::Event, Option<Pass>)>,
+    pub store: Receiver<StoreAnswer>,
     pub ticks: Receiver<()>,
     pub stop: Receiver<i32>,
     pub door: Arc<Door>,
@@ -75,7 +73,10 @@ fn run(chat: &mut Chat, hands: &mut Hands, inboxes: &Inboxes) -> ExitCode {
                 outputs
             }
             Event::Due => chat.handle(now, Input::Due),
-            Event::Store(answer) => chat.handle(now, answer),
+            Event::Store(answer) => {
+                hands.answered(&answer);
+                chat.handle(now, Input::Store(answer))
+            }
             Event::Link(link::Event::Message(message), weight) => {
                 held = weight;
                 heard(chat, now, &message)
@@ -156,8 +157,7 @@ fn next_event(inboxes: &Inboxes, due: Option<Instant>) -> Event {
     select! {
         recv(inboxes.stop) -> _ => Event::Stop,
         recv(inboxes.link) -> event => event.map_or(Event::Stop, |(event, held)| Event::Link(event, held)),
-        // What it held of the questions' number goes back now.
-        recv(inboxes.store) -> answer => answer.map_or(Event::Stop, |(answer, _)| Event::Store(answer)),
+        recv(inboxes.store) -> answer => answer.map_or(Event::Stop, Event::Store),
         recv(inboxes.ticks) -> tick => tick.map_or(Event::Stop, |()| Event::Tick),
         default(wait) => Event::Due,
     }
@@ -168,21 +168,48 @@ pub struct Hands {
     /// `None`: closed.
     link: Option<Link>,
     jobs: Sender<Job>,
-    questions: Queue,
+    /// Questions, and searches, that the store has not answered yet.
+    questions: usize,
+    searches: usize,
     /// Presences that the store was not given yet, the latest of each person: it is given more when it has kept those
     /// before, so that what waits for a stalled disk stays bounded.
     seats: BTreeMap<NickKey, SeatChange>,
-    seats_given: Gauge,
+    seats_given: bool,
 }
+
+/// Questions that are under way at most, searches aside; whoever asks and gets no answer asks again.
+const QUESTIONS: usize = 1_000;
+/// Searches under way at most, until the thread has sorted them.
+const SEARCHES: usize = 100;
 
 impl Hands {
     fn new(link: Link, jobs: Sender<Job>) -> Hands {
-        let (seats, seats_given) = (BTreeMap::new(), Gauge::default());
-        Hands { link: Some(link), jobs, questions: Queue::default(), seats, seats_given }
+        let seats = BTreeMap::new();
+        Hands { link: Some(link), jobs, questions: 0, searches: 0, seats, seats_given: false }
+    }
+
+    pub fn answered(&mut self, answer: &StoreAnswer) {
+        match answer {
+            StoreAnswer::SeatsDone { .. } => self.seats_given = false,
+            StoreAnswer::Found { .. } | StoreAnswer::Unanswered { is_search: true } => self.searches -= 1,
+            StoreAnswer::Page { .. } | StoreAnswer::Rooms { .. } | StoreAnswer::Waiting { .. } => self.questions -= 1,
+            StoreAnswer::Unanswered { is_search: false } => self.questions -= 1,
+            _ => {}
+        }
+    }
+
+    fn may_ask(&mut self, question: &StoreQuestion) -> bool {
+        let (count, limit) = match question.is_search() {
+            true => (&mut self.searches, SEARCHES),
+            false => (&mut self.questions, QUESTIONS),
+        };
+        let may = *count < limit;
+        *count += usize::from(may);
+        may
     }
 
     /// `held`: by what is handled just now; it goes with what is kept of it.
-    pub fn obey(&mut self, outputs: Vec<Output>, held: &mut Option<Held>) {
+    pub fn obey(&mut self, outputs: Vec<Output>, held: &mut Option<Pass>) {
         for output in outputs {
             match output {
                 Output::Publish(publication) => {
@@ -190,14 +217,14 @@ impl Hands {
                         link.publish(publication);
                     }
                 }
-                Output::Keep(keep) => self.give(Job::Keep(keep, held.take())),
+                Output::Keep(keep) => self.give(Job { task: StoreTask::Keep(keep), pass: held.take() }),
                 Output::Seats(changes) => {
                     self.seats.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
                 }
-                Output::Ask(question) => match self.questions.enter(&question) {
-                    Some(held) => self.give(Job::Ask(question, Some(held))),
-                    None => debug!("a question was not asked: too many wait"),
-                },
+                Output::Ask(question) if self.may_ask(&question) => {
+                    self.give(Job { task: StoreTask::Ask(question), pass: None });
+                }
+                Output::Ask(_) => debug!("a question was not asked: too many wait"),
             }
         }
     }
@@ -210,17 +237,14 @@ impl Hands {
     }
 
     fn give_seats(&mut self) {
-        if !self.seats.is_empty()
-            && let Some(held) = self.seats_given.take(1, 1)
-        {
-            let seats = std::mem::take(&mut self.seats).into_values().collect();
-            self.give(Job::Seats(seats, Some(held)));
+        if !self.seats.is_empty() && !std::mem::replace(&mut self.seats_given, true) {
+            self.give_last_seats();
         }
     }
 
     pub fn give_last_seats(&mut self) {
         let seats = std::mem::take(&mut self.seats).into_values().collect();
-        self.give(Job::Seats(seats, None));
+        self.give(Job { task: StoreTask::Seats(seats), pass: None });
     }
 
     pub fn give(&self, job: Job) {

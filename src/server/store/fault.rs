@@ -1,7 +1,7 @@
 //! Pure: what to do after a transaction failed. A failure that will not pass is searched for by halves, until one message
 //! is left. That one is set aside, unless the database takes nothing at all.
 
-use crate::server::store::sqlite::Diagnosis;
+use super::engine::Diagnosis;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {

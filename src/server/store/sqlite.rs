@@ -7,6 +7,7 @@
 
 mod batch;
 mod diagnosis;
+mod engine;
 mod error;
 mod reader;
 mod removed;
@@ -21,7 +22,6 @@ mod transfer;
 mod trim;
 mod words;
 
-pub use diagnosis::Diagnosis;
 pub use error::Error;
 pub use reader::Reader;
 pub use transfer::{Imported, Nameless, Record};

@@ -1,4 +1,4 @@
-//! The threads over a database in a file, which another connection breaks and mends.
+//! The store over a database in a file, which another connection breaks and mends.
 
 mod unwritable;
 
@@ -6,15 +6,15 @@ use super::*;
 use crate::protocol::{Chat, Nick, Private, RoomName, SentId, Session, Timestamp};
 use crate::server::core::record::ReplyTo;
 use crate::server::core::record::{Arrived, ArrivedDirect, PagePlace, PageQuery};
+use crate::server::store::sqlite::History;
 use std::path::PathBuf;
 
-/// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(30);
-
+/// The store over a database in a file, with a clock that moves when there is nothing else to do.
 struct Desk {
-    jobs: Option<Sender<Job>>,
-    answers: Receiver<Answer>,
-    thread: Option<JoinHandle<()>>,
+    store: Option<Store<History>>,
+    jobs: Vec<Job>,
+    answers: VecDeque<StoreAnswer>,
+    now: Instant,
     folder: PathBuf,
 }
 
@@ -22,41 +22,70 @@ impl Desk {
     fn new(name: &str) -> Desk {
         let folder = std::env::temp_dir().join(format!("mqttchat-store-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let history = History::open(&folder.join("chat.db")).unwrap();
-        let reader = history.reader().unwrap();
-        Desk::over(history, reader, folder)
+        Desk::over(History::open(&folder.join("chat.db")).unwrap(), folder)
     }
 
-    fn over(history: History, reader: Option<Reader>, folder: PathBuf) -> Desk {
-        let ((jobs, inbox), (answer, answers)) = (unbounded(), unbounded());
-        let thread = start(history, reader, Retention::default(), inbox, answer).unwrap();
-        Desk { jobs: Some(jobs), answers, thread: Some(thread), folder }
+    fn over(history: History, folder: PathBuf) -> Desk {
+        let (retention, now) = (Retention::default(), Instant::now());
+        let settings = StoreSettings { retention, search_time: Duration::from_secs(30), has_reader: false };
+        let store = Some(Store::new(history, settings, now));
+        Desk { store, jobs: Vec::new(), answers: VecDeque::new(), now, folder }
     }
 
-    fn give(&self, job: Job) {
-        self.jobs.as_ref().unwrap().send(job).unwrap();
+    fn give(&mut self, task: StoreTask) {
+        self.jobs.push(Job { task, pass: None });
     }
 
-    fn chat(&self, seq: u64) {
-        self.give(Job::Keep(Keep::Chat(arrived(seq)), None));
+    fn give_held(&mut self, keep: Keep, held: Held) {
+        self.jobs.push(Job { task: StoreTask::Keep(keep), pass: Some(Pass { arrived: self.now, held }) });
     }
 
-    fn answer(&self) -> Input<'static> {
-        self.answers.recv_timeout(PATIENCE).unwrap().0
+    fn chat(&mut self, seq: u64) {
+        self.give(StoreTask::Keep(Keep::Chat(arrived(seq))));
     }
 
-    fn committed(&self) -> Committed {
+    fn ask(&mut self, question: StoreQuestion) {
+        self.give(StoreTask::Ask(question));
+    }
+
+    /// What a turn now says.
+    fn turn(&mut self) -> Vec<StoreAnswer> {
+        let mut told = Vec::new();
+        let mut out = |output| match output {
+            StoreOutput::Answer(answer) => told.push(answer),
+            StoreOutput::Ask(question) => panic!("there is no reader: {question:?}"),
+        };
+        self.store.as_mut().unwrap().turn(self.jobs.drain(..), self.now, 0, &mut out);
+        told
+    }
+
+    /// The next answer. Time passes until there is one.
+    fn answer(&mut self) -> StoreAnswer {
+        for _ in 0..100 {
+            if let Some(answer) = self.answers.pop_front() {
+                return answer;
+            }
+            if self.jobs.is_empty() {
+                self.now = self.now.max(self.store.as_ref().unwrap().next_due());
+            }
+            let told = self.turn();
+            self.answers.extend(told);
+        }
+        panic!("no answer comes");
+    }
+
+    fn committed(&mut self) -> Committed {
         match self.answer() {
-            Input::Committed { committed, .. } => committed,
-            _ => panic!("something else than a commit"),
+            StoreAnswer::Committed { committed, .. } => committed,
+            other => panic!("something else than a commit: {other:?}"),
         }
     }
 
-    /// How many messages the lobby has; commits that are told before are passed over.
-    fn count(&self) -> usize {
-        self.give(Job::Ask(newest(), None));
+    /// How many messages the lobby has. Commits that are told before are skipped.
+    fn count(&mut self) -> usize {
+        self.ask(newest());
         loop {
-            if let Input::Page { page, .. } = self.answer() {
+            if let StoreAnswer::Page { page, .. } = self.answer() {
                 return page.messages.len();
             }
         }
@@ -66,9 +95,14 @@ impl Desk {
         rusqlite::Connection::open(self.folder.join("chat.db")).unwrap()
     }
 
+    fn sql(&self, text: &str) {
+        self.other().execute_batch(text).unwrap();
+    }
+
     fn stop(&mut self) {
-        self.jobs = None;
-        self.thread.take().unwrap().join().unwrap();
+        let mut store = self.store.take().unwrap();
+        store.turn(self.jobs.drain(..), self.now, 0, &mut |_| ());
+        drop(store.finish(self.now, &mut |_| ()));
     }
 }
 
@@ -111,7 +145,6 @@ fn what_is_committed_is_told_and_questions_come_after_it() {
     desk.chat(1);
     assert_eq!(desk.count(), 2);
     desk.stop();
-    assert!(!desk.folder.join("chat.db-wal").exists(), "closed in order");
 }
 
 #[test]
@@ -125,7 +158,7 @@ fn what_cannot_be_kept_now_is_kept_later_and_held_meanwhile() {
         .unwrap();
     let gauge = crate::gauge::Gauge::default();
     for seq in 2..=9 {
-        desk.give(Job::Keep(Keep::Chat(arrived(seq)), Some(gauge.take(1, 100).unwrap())));
+        desk.give_held(Keep::Chat(arrived(seq)), gauge.take(1, 100).unwrap());
     }
     assert_eq!(desk.count(), 1, "questions are answered all the same");
     assert!(gauge.take(93, 100).is_none());
@@ -135,15 +168,6 @@ fn what_cannot_be_kept_now_is_kept_later_and_held_meanwhile() {
     assert_eq!(stored, [2, 3, 4, 5, 6, 7, 8, 9]);
     assert_eq!(desk.count(), 9);
     assert!(gauge.take(100, 100).is_some());
-    desk.stop();
-}
-
-#[test]
-fn a_history_in_memory_answers_by_itself() {
-    let folder = std::env::temp_dir().join(format!("mqttchat-store-memory-{}", std::process::id()));
-    let mut desk = Desk::over(History::in_memory().unwrap(), None, folder);
-    desk.chat(1);
-    assert_eq!(desk.count(), 1);
     desk.stop();
 }
 
@@ -162,21 +186,21 @@ fn direct_messages_wait_for_the_receipt_of_their_addressee() {
         late: false,
     };
     let arrived = ArrivedDirect { private, timestamp: timestamp(), received: 0 };
-    let waiting = |desk: &Desk| {
-        desk.give(Job::Ask(StoreQuestion::Waiting { to: to.key().clone(), after: 0 }, None));
+    let waiting = |desk: &mut Desk| {
+        desk.ask(StoreQuestion::Waiting { to: to.key().clone(), after: 0, limit: 100 });
         loop {
-            if let Input::Waiting { found, .. } = desk.answer() {
+            if let StoreAnswer::Waiting { found, .. } = desk.answer() {
                 return found.len();
             }
         }
     };
-    desk.give(Job::Keep(Keep::Direct(arrived.clone()), None));
+    desk.give(StoreTask::Keep(Keep::Direct(arrived.clone())));
     assert_eq!(desk.committed().direct.len(), 1);
-    desk.give(Job::Keep(Keep::Delivered { to: nobody.key().clone(), sender: key(), id: id(1), at: 0 }, None));
-    assert_eq!(waiting(&desk), 1, "a receipt of somebody else");
-    desk.give(Job::Keep(Keep::Delivered { to: to.key().clone(), sender: key(), id: id(1), at: 0 }, None));
-    assert_eq!(waiting(&desk), 0);
-    desk.give(Job::Keep(Keep::Direct(arrived), None));
+    desk.give(StoreTask::Keep(Keep::Delivered { to: nobody.key().clone(), sender: key(), id: id(1), at: 0 }));
+    assert_eq!(waiting(&mut desk), 1, "a receipt of somebody else");
+    desk.give(StoreTask::Keep(Keep::Delivered { to: to.key().clone(), sender: key(), id: id(1), at: 0 }));
+    assert_eq!(waiting(&mut desk), 0);
+    desk.give(StoreTask::Keep(Keep::Direct(arrived)));
     let again = desk.committed();
     assert_eq!((again.stored.len(), again.direct.len()), (1, 0), "sent again after it was delivered");
     desk.stop();
@@ -184,29 +208,55 @@ fn direct_messages_wait_for_the_receipt_of_their_addressee() {
 
 #[test]
 fn questions_have_no_commits_of_their_own() {
-    let history = History::in_memory().unwrap();
-    let ((jobs, inbox), (answer, answers)) = (unbounded(), unbounded());
+    let mut desk = Desk::over(History::in_memory().unwrap(), PathBuf::new());
     for seq in 1..=100 {
-        jobs.send(Job::Keep(Keep::Chat(arrived(seq)), None)).unwrap();
-        jobs.send(Job::Ask(newest(), None)).unwrap();
+        desk.chat(seq);
+        desk.ask(newest());
     }
-    drop(jobs);
-    start(history, None, Retention::default(), inbox, answer).unwrap().join().unwrap();
-    let told: Vec<Input> = answers.try_iter().map(|(answer, _)| answer).collect();
-    assert!(matches!(&told[0], Input::Committed { committed, .. } if committed.stored.len() == 100));
-    let pages = told[1..].iter().filter(|answer| matches!(answer, Input::Page { page, .. } if page.span.to == 100));
+    let told = desk.turn();
+    assert!(matches!(&told[0], StoreAnswer::Committed { committed, .. } if committed.stored.len() == 100));
+    let pages = told[1..].iter().filter(|told| matches!(told, StoreAnswer::Page { page, .. } if page.span.to == 100));
     assert_eq!((pages.count(), told.len()), (100, 101));
 }
 
 #[test]
 fn questions_wait_for_no_try_of_a_commit_that_failed() {
-    let ((jobs, inbox), (answer, answers)) = (unbounded(), unbounded());
-    let mut store = Store::new(History::in_memory().unwrap(), None, Retention::default(), answer);
-    store.retry = Some(Instant::now());
-    jobs.send(Job::Keep(Keep::Chat(arrived(1)), None)).unwrap();
-    jobs.send(Job::Ask(newest(), None)).unwrap();
-    drop(jobs);
-    store.run(&inbox);
-    let told: Vec<Input> = answers.try_iter().map(|(answer, _)| answer).collect();
-    assert!(matches!(&told[..], [Input::Page { .. }, Input::Committed { .. }]), "{told:?}");
+    let mut desk = Desk::over(History::in_memory().unwrap(), PathBuf::new());
+    desk.store.as_mut().unwrap().retry = Some(desk.now);
+    desk.chat(1);
+    desk.ask(newest());
+    let told = desk.turn();
+    assert!(matches!(&told[..], [StoreAnswer::Page { .. }, StoreAnswer::Committed { .. }]), "{told:?}");
+}
+
+#[test]
+fn it_says_when_everything_before_is_committed() {
+    let mut desk = Desk::new("settled");
+    desk.give(StoreTask::Settle);
+    assert_eq!(desk.turn(), [StoreAnswer::Settled]);
+    desk.chat(1);
+    desk.committed();
+    desk.sql("ALTER TABLE messages RENAME COLUMN late TO later");
+    desk.chat(2);
+    desk.give(StoreTask::Settle);
+    assert_eq!(desk.turn(), []);
+    desk.sql("ALTER TABLE messages RENAME COLUMN later TO late");
+    assert_eq!(desk.committed().stored, [(key(), id(2))]);
+    assert_eq!(desk.answer(), StoreAnswer::Settled);
+    desk.stop();
+}
+
+#[test]
+fn with_a_reader_questions_go_to_it_once_what_came_before_is_committed() {
+    let (retention, now) = (Retention::default(), Instant::now());
+    let settings = StoreSettings { retention, search_time: Duration::from_secs(30), has_reader: true };
+    let mut store = Store::new(History::in_memory().unwrap(), settings, now);
+    let job = |task| Job { task, pass: None };
+    let jobs = [job(StoreTask::Ask(newest())), job(StoreTask::Keep(Keep::Chat(arrived(1))))];
+    let mut told = Vec::new();
+    store.turn(jobs, now, 0, &mut |output| told.push(output));
+    let [StoreOutput::Answer(StoreAnswer::Committed { .. }), StoreOutput::Ask(question)] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(*question, newest());
 }

@@ -6,7 +6,7 @@ use crate::now::Now;
 use crate::protocol::{
     Entry, Invalid, MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Timestamp, Topic, Waiting,
 };
-use crate::server::core::direct::{Seating, Step};
+use crate::server::core::direct::{Seating, Step, UNDER_WAY};
 use crate::server::core::record::{ArrivedDirect, Direct, Keep, StoreQuestion};
 use log::info;
 
@@ -113,7 +113,9 @@ impl Chat {
     pub(super) fn take_steps(&self, now: Now, steps: Vec<Step>, outputs: &mut Vec<Output>) {
         for step in steps {
             match step {
-                Step::Ask { to, after } => outputs.push(Output::Ask(StoreQuestion::Waiting { to, after })),
+                Step::Ask { to, after } => {
+                    outputs.push(Output::Ask(StoreQuestion::Waiting { to, after, limit: UNDER_WAY }));
+                }
                 Step::Deliver(private) => self.to_client(private.to.key(), private.to_json(), outputs),
                 Step::Flatten(private) => self.flatten(now, private, outputs),
                 Step::Delivered { sender, id, to } => self.delivered(now, (sender, id, to), outputs),

@@ -1,8 +1,8 @@
 //! Pure: what the chat is told and what it has done: plain values between it, its shell and the store.
 
 use crate::link::Publication;
-use crate::protocol::{Epoch, NickKey, RoomName, Topics};
-use crate::server::core::record::{Committed, Direct, Keep, Page, ReplyTo, SearchPage, SeatChange, StoreQuestion};
+use crate::protocol::{Epoch, Topics};
+use crate::server::core::record::{Keep, SeatChange, StoreAnswer, StoreQuestion};
 use std::time::Duration;
 
 /// How this chat is run.
@@ -35,35 +35,8 @@ pub enum Input<'a> {
     Retained {
         topic: &'a str,
     },
-    /// What was to be kept is in the database.
-    Committed {
-        committed: Committed,
-        /// How long each of the messages waited since it arrived.
-        delays: Vec<Duration>,
-    },
-    /// The answer to [`StoreQuestion::Page`].
-    Page {
-        page: Page,
-        reply: ReplyTo,
-    },
-    /// The answer to [`StoreQuestion::Rooms`], with the number of their messages.
-    Rooms {
-        rooms: Vec<(RoomName, u64)>,
-        reply: ReplyTo,
-    },
-    /// The answer to [`StoreQuestion::Search`].
-    Found {
-        found: SearchPage,
-        reply: ReplyTo,
-    },
-    /// The answer to [`StoreQuestion::Waiting`], oldest first.
-    Waiting {
-        to: NickKey,
-        after: i64,
-        found: Vec<Direct>,
-    },
-    /// The database has forgotten these rooms, which had been empty for long.
-    RoomsForgotten(Vec<RoomName>),
+    /// What the store says.
+    Store(StoreAnswer),
     /// So many messages were turned away unread, because too much waits to be committed.
     TurnedAway(u64),
     Tick,
@@ -77,7 +50,7 @@ pub enum Input<'a> {
 #[derive(Debug, Clone)]
 pub enum Output {
     Publish(Publication),
-    /// Keep this, and tell with [`Input::Committed`] when it is.
+    /// Keep this, and say with [`StoreAnswer::Committed`] when it is.
     Keep(Keep),
     /// Keep these presences.
     Seats(Vec<SeatChange>),

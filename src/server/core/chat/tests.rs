@@ -64,7 +64,7 @@ impl Desk {
 }
 
 fn committed(committed: Committed) -> Input<'static> {
-    Input::Committed { committed, delays: vec![Duration::from_millis(20)] }
+    Input::Store(StoreAnswer::Committed { committed, arrived: Vec::new() })
 }
 
 fn published(outputs: Vec<Output>) -> Vec<(String, Value)> {
@@ -236,7 +236,7 @@ fn rooms_nobody_spoke_in_are_listed_by_their_members() {
     );
     let reply = ReplyTo { requester: Nick::parse("a").unwrap(), session: None, token: None };
     let rooms = vec![(RoomName::parse("old").unwrap(), 7)];
-    let seen = desk.input(Input::Rooms { rooms, reply });
+    let seen = desk.input(Input::Store(StoreAnswer::Rooms { rooms, reply }));
     let names = |v: &Value| {
         v["rooms"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
@@ -269,7 +269,7 @@ fn only_who_has_a_session_gets_more_than_the_originals_fields() {
     {
         let page = Page { messages: vec![entry.clone()], span: span.clone() };
         let reply = ReplyTo { requester: Nick::parse("Al").unwrap(), session, token: Token::parse("t") };
-        let seen = desk.input(Input::Page { page, reply });
+        let seen = desk.input(Input::Store(StoreAnswer::Page { page, reply }));
         let message = on(topic, &seen)[0]["messages"][0].clone();
         assert_eq!(message.as_object().map(|o| o.len()), Some(fields), "{message}");
         assert_eq!(message["timestamp"], format!("2026-11-22T19:11:34{fraction}"));

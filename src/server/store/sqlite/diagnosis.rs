@@ -5,17 +5,8 @@ use super::{Error, History, words};
 use crate::protocol::{Chat, Nick, RoomName, SentId, Timestamp};
 use crate::random;
 use crate::server::core::record::{Arrived, Keep};
+use crate::server::store::engine::Diagnosis;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Diagnosis {
-    /// It alone: others can be written.
-    Message,
-    /// The newest part of the words' index takes no more; a new one does.
-    Words,
-    /// Nothing can be written, or nobody can tell.
-    Database,
-}
 
 impl History {
     /// To be asked after a failure that does not pass, of this message or of something else. It writes nothing.

@@ -11,16 +11,12 @@ fn chat(room: &str, seq: u64) -> Keep {
 }
 
 impl Desk {
-    fn sql(&self, text: &str) {
-        self.other().execute_batch(text).unwrap();
-    }
-
     /// The numbers of what is stored, and of what is refused, until there are so many of both.
-    fn told(&self, count: usize) -> (Vec<u64>, Vec<u64>) {
+    fn told(&mut self, count: usize) -> (Vec<u64>, Vec<u64>) {
         let (mut stored, mut refused) = (Vec::new(), Vec::new());
         while stored.len() + refused.len() < count {
             // A room may be forgotten meanwhile.
-            let Input::Committed { committed, .. } = self.answer() else { continue };
+            let StoreAnswer::Committed { committed, .. } = self.answer() else { continue };
             stored.extend(committed.stored.iter().map(|(_, id)| id.seq));
             for Refused { sender, id, why } in committed.refused {
                 assert_eq!((sender, why), (key(), Refusal::Unwritable));
@@ -42,7 +38,7 @@ fn a_message_that_can_never_be_written_is_set_aside_and_holds_up_no_other() {
     );
     let gauge = crate::gauge::Gauge::default();
     for seq in 2..=200 {
-        desk.give(Job::Keep(Keep::Chat(arrived(seq)), gauge.take(1, 1_000)));
+        desk.give_held(Keep::Chat(arrived(seq)), gauge.take(1, 1_000).unwrap());
     }
     let (stored, refused) = desk.told(199);
     assert_eq!(refused, [7, 8, 150]);
@@ -68,7 +64,7 @@ fn a_room_that_takes_nothing_holds_up_no_other() {
          VALUES (99, 1, 'x', 'x', 'x', '2026-11-22T19:11:34', 0, 0, 0)",
     );
     for (seq, room) in [(1, "lobby"), (2, "dev"), (3, "lobby"), (4, "dev"), (5, "lobby")] {
-        desk.give(Job::Keep(chat(room, seq), None));
+        desk.give(StoreTask::Keep(chat(room, seq)));
     }
     assert_eq!(desk.told(5), (vec![1, 3, 5], vec![2, 4]));
     desk.stop();
@@ -78,18 +74,17 @@ fn a_room_that_takes_nothing_holds_up_no_other() {
 fn who_is_present_holds_up_no_message() {
     let mut desk = Desk::new("seats");
     desk.sql("CREATE TRIGGER never BEFORE INSERT ON roster BEGIN SELECT RAISE(ABORT, 'never'); END");
-    let gauge = crate::gauge::Gauge::default();
     let seat = KeptSeat { nick: Nick::parse("a").unwrap(), session: None, conn: 1, rooms: Vec::new(), heard: 0 };
     let change = || SeatChange { key: key(), seats: vec![seat.clone()] };
     for seq in 1..=2 {
-        desk.give(Job::Seats(vec![change()], gauge.take(1, 1)));
+        desk.give(StoreTask::Seats(vec![change()]));
         desk.chat(seq);
         assert_eq!(desk.told(1), (vec![seq], vec![]));
+        assert_eq!(desk.answer(), StoreAnswer::SeatsDone { dropped: vec![change()] });
         assert_eq!(desk.count(), seq as usize);
-        assert!(gauge.take(1, 1).is_some(), "it is not held for ever");
     }
     desk.sql("DROP TRIGGER never");
-    desk.give(Job::Seats(vec![change()], None));
+    desk.give(StoreTask::Seats(vec![change()]));
     desk.stop();
     assert_eq!(History::open(&desk.folder.join("chat.db")).unwrap().roster().unwrap().len(), 1);
 }
@@ -119,8 +114,10 @@ fn nobody_is_refused_while_the_database_takes_nothing_at_all() {
     for seq in 2..=9 {
         desk.chat(seq);
     }
-    desk.give(Job::Settle(crossbeam_channel::bounded(0).0));
-    assert!(desk.answers.recv_timeout(RETRY * 2).is_err(), "it waits");
+    for _ in 0..3 {
+        assert_eq!(desk.turn(), [], "it waits");
+        desk.now += RETRY;
+    }
     desk.sql("ALTER TABLE messages RENAME COLUMN later TO late");
     assert_eq!(desk.told(8), ((2..=9).collect(), vec![]));
     desk.stop();
@@ -128,16 +125,15 @@ fn nobody_is_refused_while_the_database_takes_nothing_at_all() {
 
 #[test]
 fn when_all_that_waited_is_set_aside_nothing_is_tried_again() {
-    let (desk, (answer, _answers)) = (Desk::new("nothing-left"), unbounded());
+    let mut desk = Desk::new("nothing-left");
     desk.sql(
         "CREATE TRIGGER never BEFORE INSERT ON messages WHEN NEW.key = 'a'
          BEGIN SELECT RAISE(ABORT, 'never'); END",
     );
-    let history = History::open(&desk.folder.join("chat.db")).unwrap();
-    let mut store = Store::new(history, None, Retention::default(), answer);
     // As after a try that failed for another reason.
-    store.retry = Some(Instant::now());
-    store.take(Keep::Chat(arrived(1)), None);
-    store.commit();
+    desk.store.as_mut().unwrap().retry = Some(desk.now);
+    desk.chat(1);
+    desk.turn();
+    let store = desk.store.as_ref().unwrap();
     assert_eq!((store.batches.len(), store.retry), (0, None), "the thread would never rest");
 }

@@ -114,13 +114,16 @@ fn the_marks_of_forgotten_rooms_go_when_the_broker_is_there() {
     };
     let topic = "chat/marks/dev".to_owned();
     assert_eq!(marks(desk.chat.handle(desk.now, said())), (vec![], vec![topic.clone()]));
-    let forgotten = desk.chat.handle(desk.now, Input::RoomsForgotten(vec![dev()]));
+    let forgotten = desk.chat.handle(desk.now, Input::Store(StoreAnswer::RoomsForgotten(vec![dev()])));
     assert_eq!(marks(forgotten), (vec![topic.clone()], vec![]));
     // It is not said again how far it had come.
     assert!(!desk.tick_for(70.0).iter().any(|(name, _)| *name == topic));
 
     desk.input(Input::Lost);
-    assert_eq!(marks(desk.chat.handle(desk.now, Input::RoomsForgotten(vec![dev()]))), (vec![], vec![]));
+    assert_eq!(
+        marks(desk.chat.handle(desk.now, Input::Store(StoreAnswer::RoomsForgotten(vec![dev()])))),
+        (vec![], vec![])
+    );
     desk.input(said());
     // It came back in the meantime.
     let outputs = desk.chat.handle(desk.now, Input::Connected);
@@ -195,7 +198,7 @@ fn who_is_away_gets_it_when_they_join() {
     let outputs = desk.chat.handle(desk.now, Input::Message { topic: "chat/presence", payload: join.as_bytes() });
     assert!(outputs.iter().any(|output| matches!(output, Output::Ask(StoreQuestion::Waiting { after: 0, .. }))));
     let found = vec![waits(1)];
-    let sent = desk.input(Input::Waiting { to: key("bob"), after: 0, found });
+    let sent = desk.input(Input::Store(StoreAnswer::Waiting { to: key("bob"), after: 0, found }));
     let message = on(TO_BOB, &sent)[0];
     assert_eq!(
         (&message["type"], &message["message"], &message["late"]),
@@ -211,7 +214,7 @@ fn a_join_that_is_only_repeated_has_nothing_sent_again() {
         let outputs = desk.chat.handle(desk.now, Input::Message { topic: "chat/presence", payload: join.as_bytes() });
         let is_asked = outputs.iter().any(|output| matches!(output, Output::Ask(StoreQuestion::Waiting { .. })));
         // Nothing waits.
-        desk.input(Input::Waiting { to: key(nick), after: 0, found: Vec::new() });
+        desk.input(Input::Store(StoreAnswer::Waiting { to: key(nick), after: 0, found: Vec::new() }));
         is_asked
     };
     assert_eq!([1, 1, 2, 2, 1].map(|conn| asked("bob", Some(SESSION), conn)), [true, false, true, false, false]);
@@ -232,7 +235,7 @@ fn a_server_that_starts_again_goes_on_where_it_was() {
     let (mut desk, outputs) = Desk::after(vec![seat("Bob"), seat("carol")], rooms);
     let asked = |outputs: &[Output]| -> Vec<String> {
         let key = |output: &Output| match output {
-            Output::Ask(StoreQuestion::Waiting { to, after: 0 }) => Some(to.to_string()),
+            Output::Ask(StoreQuestion::Waiting { to, after: 0, .. }) => Some(to.to_string()),
             _ => None,
         };
         outputs.iter().filter_map(key).collect()
@@ -241,7 +244,7 @@ fn a_server_that_starts_again_goes_on_where_it_was() {
     let seen = published(outputs);
     let mark = on("chat/marks/lobby", &seen)[0];
     assert_eq!((&mark["from"], &mark["to"], &mark["ids"]), (&json!(7), &json!(7), &json!({})));
-    let sent = desk.input(Input::Waiting { to: key("bob"), after: 0, found: vec![waits(1)] });
+    let sent = desk.input(Input::Store(StoreAnswer::Waiting { to: key("bob"), after: 0, found: vec![waits(1)] }));
     assert_eq!(on(TO_BOB, &sent).len(), 1);
     desk.input(Input::Lost);
     assert_eq!(asked(&desk.chat.handle(desk.now, Input::Connected)), [""; 0], "that is under way");
@@ -324,7 +327,9 @@ fn what_is_turned_away_is_counted() {
 #[test]
 fn how_long_commits_take_is_told_once() {
     let mut desk = Desk::new();
-    desk.input(committed(Committed::default()));
+    let arrived = vec![desk.now.instant];
+    desk.pass(0.02);
+    desk.input(Input::Store(StoreAnswer::Committed { committed: Committed::default(), arrived }));
     let seen = desk.tick_for(22.0);
     let told = on("chat/stats", &seen);
     let median = |stats: &Value| stats["commit_median_ms"].as_f64();

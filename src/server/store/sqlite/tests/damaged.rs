@@ -1,6 +1,7 @@
 //! What is at fault where a message cannot be written.
 
 use super::*;
+use crate::server::store::engine::Diagnosis;
 
 impl History {
     fn sql(&self, text: &str) {

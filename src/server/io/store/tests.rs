@@ -1,0 +1,55 @@
+//! The threads over a database in a file, and over one in memory.
+
+use super::*;
+use crate::protocol::{Chat, Nick, RoomName, Timestamp};
+use crate::server::core::record::{Arrived, Keep, PagePlace, PageQuery, ReplyTo, StoreTask};
+use crate::server::store::sqlite::{History, Reader};
+use std::time::Duration;
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn chat(seq: u64) -> Job {
+    let text = format!(r#"{{"type":"chat","username":"a","message":"x","session":"k3v9x2m1q8f0","seq":{seq}}}"#);
+    let chat = Chat::parse(text.as_bytes(), RoomName::lobby()).unwrap().unwrap();
+    let timestamp = Timestamp::parse("2026-11-22T19:11:34").unwrap();
+    Job { task: StoreTask::Keep(Keep::Chat(Arrived { chat, timestamp, received: 0 })), pass: None }
+}
+
+fn newest() -> Job {
+    let reply = ReplyTo { requester: Nick::parse("a").unwrap(), session: None, token: None };
+    let query = PageQuery { room: RoomName::lobby(), limit: 500, place: PagePlace::Newest };
+    Job { task: StoreTask::Ask(StoreQuestion::Page { query, reply }), pass: None }
+}
+
+/// Stores a message and asks for it.
+#[track_caller]
+fn check(history: History, reader: Option<Reader>) {
+    let ((jobs, inbox), (answer, answers)) = (unbounded(), unbounded());
+    let thread = start(history, reader, Retention::default(), inbox, answer).unwrap();
+    jobs.send(chat(1)).unwrap();
+    jobs.send(newest()).unwrap();
+    let committed = answers.recv_timeout(PATIENCE).unwrap();
+    assert!(matches!(&committed, StoreAnswer::Committed { committed, .. } if committed.stored.len() == 1));
+    let page = answers.recv_timeout(PATIENCE).unwrap();
+    assert!(matches!(&page, StoreAnswer::Page { page, .. } if page.messages.len() == 1));
+    drop(jobs);
+    thread.join().unwrap();
+}
+
+#[test]
+fn the_reader_answers_and_the_database_is_closed_in_order() {
+    let folder = std::env::temp_dir().join(format!("mqttchat-threads-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let history = History::open(&folder.join("chat.db")).unwrap();
+    let reader = history.reader().unwrap();
+    assert!(reader.is_some());
+    check(history, reader);
+    assert!(!folder.join("chat.db-wal").exists());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_history_in_memory_answers_by_itself() {
+    check(History::in_memory().unwrap(), None);
+}

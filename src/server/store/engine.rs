@@ -1,0 +1,55 @@
+//! What the store needs of a database engine. SQLite is the one that there is; another can stand next to it.
+
+use crate::server::core::record::{Committed, Keep, Retention, SeatChange, StoreAnswer, StoreQuestion, Trimmed};
+use std::fmt;
+use std::time::Duration;
+
+/// Answers questions about the history. The reader thread has one of its own.
+pub trait Answering {
+    /// `search_time`: a search that takes longer is cut, and says so.
+    fn answer(&self, question: StoreQuestion, search_time: Duration) -> Result<StoreAnswer, EngineFailure>;
+}
+
+/// Writes the history. One thread owns it.
+pub trait Engine: Answering {
+    /// Commits these messages and presences in one transaction: all of them, or none if it fails. When it returns, they
+    /// survive a loss of power.
+    fn commit(&mut self, keeps: &[Keep], seats: &[SeatChange]) -> Result<Committed, EngineFailure>;
+
+    /// Takes one step of retention. `now`: Unix milliseconds.
+    fn trim(&mut self, retention: &Retention, now: i64) -> Result<Trimmed, EngineFailure>;
+
+    /// Finds out why a commit failed that will not succeed by itself. `failed`: a message of it, if there was one. Nothing
+    /// is written.
+    fn diagnose(&mut self, failed: Option<&Keep>) -> Diagnosis;
+
+    /// Goes on with a new part of the words' index, after [`Diagnosis::Words`].
+    fn renew_words(&mut self) -> Result<(), EngineFailure>;
+}
+
+/// Why a commit fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Diagnosis {
+    /// The message alone: others can be written.
+    Message,
+    /// The newest part of the words' index takes no more; a new one would.
+    Words,
+    /// Nothing can be written, or the cause is unknown.
+    Database,
+}
+
+/// Why the engine could not do what it was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineFailure {
+    pub what: String,
+    /// The same may succeed later: the disk is full, or another program holds the database.
+    pub may_pass: bool,
+}
+
+impl fmt::Display for EngineFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for EngineFailure {}
