@@ -1,29 +1,27 @@
 //! `mqttchat check`: tries on a broker, step by step, what a chat needs, and says what to do about what fails.
 //!
-//! The shell: it connects, prints and goes on. What a result means is said in [`judge`], how it looks in [`report`].
+//! The shell: it connects, prints and goes on. What a result means is said in [`core::judge`], how it looks in [`core::report`].
 //! Identifiers and topics are its own, and nothing of it stays with the broker: what it retains is cleared (by a will,
 //! where it does not get that far), and its persistent session is ended.
 
 mod chat_server;
-mod judge;
+mod core;
 mod peer;
-mod report;
-mod step;
 mod tries;
 
+use self::core::judge::{self, Trouble};
+use self::core::report::{Finding, Report, Style};
+use self::core::step::Step;
 use crate::link::{Failure, Qos, Subscription, Version, probe};
 use crate::options::{CheckOptions, Color, Connection};
 use crate::protocol::{Nick, Topic, Topics};
 use crate::terminal::{self, NoAnswer, Terminal};
 use crate::{random, signals};
-use judge::Trouble;
 use peer::{Joined, Peer};
-use report::{Finding, Report, Style};
 use std::io::{IsTerminal, Write};
 use std::process::{self, ExitCode};
 use std::thread;
 use std::time::Duration;
-use step::Step;
 
 /// For another program with the same client identifier to come back after it was thrown off: most wait a second.
 const CONFLICT_WATCH: Duration = Duration::from_secs(3);

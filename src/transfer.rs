@@ -1,8 +1,9 @@
 //! `mqttchat export` and `mqttchat import`: a history as lines of JSON, out of a database and into one. A server may run
 //! on it meanwhile. The shell: files, the output, the reader's zone.
 
-mod line;
+mod core;
 
+use self::core::line;
 use crate::options::{ExportOptions, ExportSince, ImportOptions};
 use crate::server::io::folder;
 use crate::server::store::sqlite::{Error, History, Imported, Nameless, Reader, Record};

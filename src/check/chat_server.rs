@@ -1,9 +1,9 @@
 //! Whether a chat server answers: what is retained proves nothing, an answer to a request does.
 
 use super::Check;
-use super::judge::{self, Trouble};
-use super::report::Finding;
-use super::step::Step;
+use super::core::judge::{self, Trouble};
+use super::core::report::Finding;
+use super::core::step::Step;
 use crate::link::{Message, Qos};
 use crate::now::Now;
 use crate::protocol::{

@@ -1,6 +1,6 @@
 //! A connection for trying things on: [`Link`] with answers waited for, each wait with a deadline.
 
-use super::judge::Trouble;
+use super::core::judge::Trouble;
 use crate::link::{Config, Event, Link, Message, Publication, Qos, Version};
 use crossbeam_channel::{Receiver, unbounded};
 use std::collections::VecDeque;

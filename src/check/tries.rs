@@ -2,10 +2,10 @@
 //! and the round trip.
 
 use super::Check;
-use super::judge::{self, SessionKept, Trouble};
+use super::core::judge::{self, SessionKept, Trouble};
+use super::core::report::Finding;
+use super::core::step::Step;
 use super::peer::{PATIENCE, Peer};
-use super::report::Finding;
-use super::step::Step;
 use crate::link::{Config, Failure, LONGEST_WAIT, Publication, Qos, Settings, Subscription, Version, probe};
 use crate::random;
 use std::time::{Duration, Instant};

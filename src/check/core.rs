@@ -1,0 +1,5 @@
+//! Pure: what the steps of a check are, what their results mean, and how a report looks.
+
+pub mod judge;
+pub mod report;
+pub mod step;

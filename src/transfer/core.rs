@@ -1,0 +1,3 @@
+//! Pure: how a message looks in an export.
+
+pub mod line;
