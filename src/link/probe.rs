@@ -2,6 +2,7 @@
 //! a deadline of its own. A link has it done in a thread beside its own after a failed attempt; `check` walks the steps
 //! itself.
 
+mod facts;
 mod files;
 mod mqtt;
 mod talk;
@@ -9,11 +10,11 @@ mod timed;
 mod tls;
 mod websocket;
 
+pub use facts::{Certificate, TlsFacts};
 pub use files::check as check_files;
 pub use mqtt::{Hello, Will};
 pub use talk::{Channel, hello};
 pub use timed::Timed;
-pub use tls::{Certificate, TlsFacts};
 
 use tls::NoTls;
 

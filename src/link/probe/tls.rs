@@ -1,5 +1,6 @@
 //! The TLS handshake, with the trust that a connection has, and what the certificate says.
 
+use super::facts::{Certificate, TlsFacts};
 use super::timed::Timed;
 use super::{describe, harmless};
 use crate::link::{Address, Failure, FailureKind, Tls};
@@ -11,64 +12,29 @@ use openssl::x509::{X509NameRef, X509Ref, X509StoreContextRef, X509VerifyResult}
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
-/// What a handshake agreed on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFacts {
-    /// `TLSv1.3`.
-    pub version: String,
-    pub cipher: String,
-    pub certificate: Certificate,
-}
-
-/// What a certificate says, harmless to print.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
-    /// Its common name, else all of its name.
-    pub subject: String,
-    /// The host names and IP addresses that it is for.
-    pub names: Vec<String>,
-    /// The authority that signed it, as `subject`.
-    pub issuer: String,
-    pub not_before: String,
-    pub not_after: String,
-    /// Whole days until `not_after`; negative once it is over.
-    pub days_left: i32,
-}
-
-impl Certificate {
-    fn of(cert: &X509Ref) -> Certificate {
-        let names = cert.subject_alt_names().into_iter().flatten();
-        let names = names.filter_map(|name| match (name.dnsname(), name.ipaddress()) {
-            (Some(dns), _) => Some(harmless(dns)),
-            (None, Some(ip)) => ip_address(ip),
-            (None, None) => None,
-        });
-        let left = Asn1Time::days_from_now(0).and_then(|now| now.diff(cert.not_after()));
-        Certificate {
-            subject: name(cert.subject_name()),
-            names: names.collect(),
-            issuer: name(cert.issuer_name()),
-            not_before: cert.not_before().to_string(),
-            not_after: cert.not_after().to_string(),
-            days_left: left.map(|left| left.days).unwrap_or(0),
-        }
-    }
-
-    /// The names that it is for; the subject where it lists none.
-    fn is_for(&self) -> String {
-        match self.names.is_empty() {
-            true => self.subject.clone(),
-            false => self.names.join(", "),
-        }
+/// What a certificate says.
+fn read(cert: &X509Ref) -> Certificate {
+    let names = cert.subject_alt_names().into_iter().flatten();
+    let names = names.filter_map(|name| match (name.dnsname(), name.ipaddress()) {
+        (Some(dns), _) => Some(harmless(dns)),
+        (None, Some(ip)) => ip_address(ip),
+        (None, None) => None,
+    });
+    let left = Asn1Time::days_from_now(0).and_then(|now| now.diff(cert.not_after()));
+    Certificate {
+        subject: name(cert.subject_name()),
+        names: names.collect(),
+        issuer: name(cert.issuer_name()),
+        not_before: cert.not_before().to_string(),
+        not_after: cert.not_after().to_string(),
+        days_left: left.map(|left| left.days).unwrap_or(0),
     }
 }
 
 fn ip_address(bytes: &[u8]) -> Option<String> {
-    match bytes.len() {
-        4 => <[u8; 4]>::try_from(bytes).ok().map(|bytes| IpAddr::from(bytes).to_string()),
-        16 => <[u8; 16]>::try_from(bytes).ok().map(|bytes| IpAddr::from(bytes).to_string()),
-        _ => None,
-    }
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    let address = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
+    address.ok().map(|address| address.to_string())
 }
 
 fn name(name: &X509NameRef) -> String {
@@ -143,7 +109,7 @@ fn prepare(address: &Address, tls: &Tls, objection: Arc<OnceLock<Objection>>) ->
     }
     context.set_verify_callback(SslVerifyMode::PEER, move |is_good, chain: &mut X509StoreContextRef| {
         if !is_good {
-            let certificate = chain.current_cert().map(Certificate::of);
+            let certificate = chain.current_cert().map(read);
             // Only the first one counts.
             let _ = objection.set(Objection { result: chain.error(), depth: chain.error_depth(), certificate });
         }
@@ -164,19 +130,11 @@ fn prepare(address: &Address, tls: &Tls, objection: Arc<OnceLock<Objection>>) ->
 }
 
 fn facts(ssl: &SslRef) -> TlsFacts {
-    let nothing = || Certificate {
-        subject: String::new(),
-        names: Vec::new(),
-        issuer: String::new(),
-        not_before: String::new(),
-        not_after: String::new(),
-        days_left: 0,
-    };
     TlsFacts {
         version: ssl.version_str().to_owned(),
         cipher: ssl.current_cipher().map(|cipher| cipher.name().to_owned()).unwrap_or_default(),
         // A server that was verified has shown one.
-        certificate: ssl.peer_certificate().map_or_else(nothing, |cert| Certificate::of(&cert)),
+        certificate: ssl.peer_certificate().map(|cert| read(&cert)).unwrap_or_default(),
     }
 }
 
