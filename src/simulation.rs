@@ -3,6 +3,7 @@
 
 pub mod broker;
 pub mod faults;
+pub mod mqtt;
 pub mod network;
 pub mod outside;
 pub mod packet;
