@@ -2,6 +2,7 @@
 //! of the network and the broker that fails in every way that real ones do. The same seed gives the same run.
 
 pub mod broker;
+pub mod disk;
 pub mod faults;
 pub mod mqtt;
 pub mod network;

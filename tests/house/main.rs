@@ -66,7 +66,7 @@ fn only_the_link_names_paho() {
 
 #[test]
 fn only_the_store_and_the_clients_memory_name_sql() {
-    let named = ["server/store/sqlite", "client/io/memory"];
+    let named = ["server/store/sqlite", "client/io/memory", "simulation/disk"];
     check_none(naming(sources(), &["rusqlite"], |file| !named.iter().any(|prefix| file.starts_with(prefix))));
 }
 
