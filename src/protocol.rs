@@ -1,7 +1,6 @@
-//! The wire: topics and payloads that every program of a chat agrees on (docs/protocol.md says it for readers).
+//! The wire: the topics and payloads that every program of a chat agrees on (docs/protocol.md describes them).
 //!
-//! Pure values: what is parsed here is checked here, so that nothing above has to look twice. Never a clock,
-//! a thread or a socket. Server, client and `check` all call it.
+//! Pure values. What is parsed here is checked here, so that nothing above has to check again.
 
 pub mod chat;
 mod claim;

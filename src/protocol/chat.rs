@@ -1,45 +1,58 @@
-//! What people say: chat messages to a room, and direct messages.
+//! What people say: messages to a room, and direct messages.
 
-use super::fields::{self, Invalid, Maybe, is_false, lenient};
+use super::fields::{self, Invalid, Maybe, is_false, lenient, lenient_or_default};
 use super::id::{MAX_SEQ, SentId, Session};
 use super::names::{Nick, RoomName};
 use super::text;
 use super::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A message to a room, the lobby included.
-/// `{"type":"chat","username","message","timestamp","session","seq","room"}`, `"action":true` for /me, `"late":true`
-/// when sent again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A message to a room, the lobby included:
+/// `{"type":"chat","username","message","timestamp","session","seq","room"}`, with `"action":true` for /me and
+/// `"late":true` if it is sent again. The original's fields come first, in its order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename = "chat")]
 pub struct Chat {
+    #[serde(rename = "username")]
     pub nick: Nick,
+    #[serde(rename = "message")]
     pub text: String,
-    /// `None` where the sender gave none that can be read.
+    /// `None` if the sender gave none that can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
     /// `None` for a message of an original client.
+    #[serde(flatten)]
     pub id: Option<SentId>,
     pub room: RoomName,
+    #[serde(skip_serializing_if = "is_false")]
     pub action: bool,
+    #[serde(skip_serializing_if = "is_false")]
     pub late: bool,
 }
 
 /// A direct message: `{"type":"private","username","to","message","timestamp","session","seq"}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename = "private")]
 pub struct Private {
+    #[serde(rename = "username")]
     pub nick: Nick,
     pub to: Nick,
+    #[serde(rename = "message")]
     pub text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
+    #[serde(flatten)]
     pub id: Option<SentId>,
+    #[serde(skip_serializing_if = "is_false")]
     pub action: bool,
+    #[serde(skip_serializing_if = "is_false")]
     pub late: bool,
 }
 
+/// The fields of both. Which of them are required depends on the type, so they are checked after it.
 #[derive(Deserialize)]
 struct ChatFields {
-    #[serde(rename = "type")]
-    kind: String,
-    // Whether these are needed depends on the type, and so is judged after it.
+    r#type: String,
     #[serde(default, deserialize_with = "lenient")]
     username: Option<Nick>,
     #[serde(default, deserialize_with = "lenient")]
@@ -48,58 +61,36 @@ struct ChatFields {
     to: Option<Nick>,
     #[serde(default, deserialize_with = "lenient")]
     timestamp: Option<Timestamp>,
-    // Of a wrong form, they make no message without an id: whoever sends one again would have it stored again.
+    // If these are malformed, the message must not count as one without an id: a repetition would be stored again.
     #[serde(default)]
     session: Option<Maybe<Session>>,
     #[serde(default)]
     seq: Option<Maybe<u64>>,
-    #[serde(default, deserialize_with = "lenient")]
-    action: Option<bool>,
-    #[serde(default, deserialize_with = "lenient")]
-    late: Option<bool>,
-}
-
-/// Both, as they are written: the original's fields first, in its order.
-#[derive(Serialize)]
-struct Out<'a> {
-    r#type: &'static str,
-    username: &'a Nick,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<&'a Nick>,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timestamp: Option<&'a Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<&'a Session>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seq: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    room: Option<&'a RoomName>,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "lenient_or_default")]
     action: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "lenient_or_default")]
     late: bool,
 }
 
-fn missing(field: &str) -> Invalid {
-    Invalid::Malformed(format!("no valid `{field}`"))
+fn required<T>(field: Option<T>, name: &str) -> Result<T, Invalid> {
+    field.ok_or_else(|| Invalid::Malformed(format!("no valid `{name}`")))
 }
 
-/// Reads a payload of the given `type`; `Ok(None)` for one of another type, which is to be ignored.
+/// Reads a payload of the given type. `Ok(None)`: it has another type and must be ignored.
 fn read(payload: &[u8], kind: &str) -> Result<Option<(ChatFields, Nick, String)>, Invalid> {
     let mut fields: ChatFields = fields::read(payload)?;
-    if fields.kind != kind {
+    if fields.r#type != kind {
         return Ok(None);
     }
-    let nick = fields.username.take().ok_or_else(|| missing("username"))?;
-    let message = fields.message.take().ok_or_else(|| missing("message"))?;
+    let nick = required(fields.username.take(), "username")?;
+    let message = required(fields.message.take(), "message")?;
     match text::fits(&message) {
         true => Ok(Some((fields, nick, message))),
         false => Err(Invalid::TextTooLong),
     }
 }
 
-/// The id of a message, which names both its session and its number.
+/// The id of a message that names both a session and a number.
 fn sent_id(session: Option<Maybe<Session>>, seq: Option<Maybe<u64>>) -> Result<Option<SentId>, Invalid> {
     let malformed = |text: &str| Invalid::Malformed(text.to_owned());
     let session = match session {
@@ -116,33 +107,11 @@ fn sent_id(session: Option<Maybe<Session>>, seq: Option<Maybe<u64>>) -> Result<O
 }
 
 impl Chat {
-    /// Reads a message that came on the topic of `room`, which wins over the payload's own. `Ok(None)`: another type.
+    /// Reads a message from the topic of `room`, which overrides the payload's own. `Ok(None)`: another type.
     pub fn parse(payload: &[u8], room: RoomName) -> Result<Option<Chat>, Invalid> {
         let Some((fields, nick, text)) = read(payload, "chat")? else { return Ok(None) };
-        Ok(Some(Chat {
-            nick,
-            text,
-            timestamp: fields.timestamp,
-            id: sent_id(fields.session, fields.seq)?,
-            room,
-            action: fields.action.unwrap_or(false),
-            late: fields.late.unwrap_or(false),
-        }))
-    }
-
-    pub fn to_json(&self) -> Vec<u8> {
-        fields::write(&Out {
-            r#type: "chat",
-            username: &self.nick,
-            to: None,
-            message: &self.text,
-            timestamp: self.timestamp.as_ref(),
-            session: self.id.as_ref().map(|id| &id.session),
-            seq: self.id.as_ref().map(|id| id.seq),
-            room: Some(&self.room),
-            action: self.action,
-            late: self.late,
-        })
+        let ChatFields { timestamp, session, seq, action, late, .. } = fields;
+        Ok(Some(Chat { nick, text, timestamp, id: sent_id(session, seq)?, room, action, late }))
     }
 }
 
@@ -150,29 +119,10 @@ impl Private {
     /// `Ok(None)`: another type.
     pub fn parse(payload: &[u8]) -> Result<Option<Private>, Invalid> {
         let Some((fields, nick, text)) = read(payload, "private")? else { return Ok(None) };
-        Ok(Some(Private {
-            nick,
-            to: fields.to.ok_or_else(|| missing("to"))?,
-            text,
-            timestamp: fields.timestamp,
-            id: sent_id(fields.session, fields.seq)?,
-            action: fields.action.unwrap_or(false),
-            late: fields.late.unwrap_or(false),
-        }))
-    }
-
-    pub fn to_json(&self) -> Vec<u8> {
-        fields::write(&Out {
-            r#type: "private",
-            username: &self.nick,
-            to: Some(&self.to),
-            message: &self.text,
-            timestamp: self.timestamp.as_ref(),
-            session: self.id.as_ref().map(|id| &id.session),
-            seq: self.id.as_ref().map(|id| id.seq),
-            room: None,
-            action: self.action,
-            late: self.late,
-        })
+        let ChatFields { to, timestamp, session, seq, action, late, .. } = fields;
+        let to = required(to, "to")?;
+        Ok(Some(Private { nick, to, text, timestamp, id: sent_id(session, seq)?, action, late }))
     }
 }
+
+fields::to_json!(Chat Private);

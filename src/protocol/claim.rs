@@ -1,21 +1,21 @@
-//! Who a payload claims to come from, even if it is not valid.
+//! Who a payload claims to come from, even if the payload is not valid.
 
 use super::fields::{Maybe, lenient, read};
 use super::id::{MessageId, SentId, Session, Token};
 use super::names::{NameError, Nick};
 use serde::Deserialize;
 
-/// Who a payload claims to come from, read from one that need not be valid: to answer its sender, and to warn once per sender.
+/// The claimed sender of a payload that need not be valid: to answer it, and to warn once per sender.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Claim {
     pub nick: Option<Nick>,
-    /// In the place of a nick: a name that cannot be one, and why.
+    /// A name that is no valid nick, and why.
     pub no_nick: Option<(String, NameError)>,
     pub session: Option<Session>,
-    /// It names a session, of whatever form: an original client's payload does not.
+    /// The payload has a `session`, valid or not; an original client's has none.
     pub has_session: bool,
     pub token: Option<Token>,
-    /// The message that it is, where it is one.
+    /// The id of the message, if it is one.
     pub id: Option<MessageId>,
 }
 
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_names_a_session_of_any_form_can_be_told() {
+    fn a_session_of_any_form_is_noticed() {
         let claim = |json: &str| Claim::read(json.as_bytes());
         assert!(!claim(r#"{"username":"a"}"#).has_session && !claim(r#"{"username":"a","session":null}"#).has_session);
         let ill_formed = claim(r#"{"username":"a","session":"S","seq":1}"#);

@@ -1,4 +1,4 @@
-//! What became of messages: `stored` to their sender, `mark` to a room, `receipt` and `waiting` of direct messages.
+//! What became of messages: `stored` for their sender, `mark` for a room, `receipt` and `waiting` for direct messages.
 
 use super::fields::{self, Invalid, lenient};
 use super::id::{Epoch, MessageId, Session};
@@ -10,44 +10,46 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
-/// To the sender: exactly these messages of its session arrived and are in the history, now or since before.
+/// To the sender: exactly these messages of its session are in the history:
 /// `{"type":"stored","session","seq":[[5,9],[12,12]]}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "stored")]
 pub struct Stored {
     pub session: Session,
     pub seq: Ranges,
 }
 
-/// Retained, to a room: what was committed at the positions `from` + 1 to `to`.
+/// Retained, to a room: what was committed at the positions `from` + 1 to `to`:
 /// `{"type":"mark","room","epoch","from":100,"to":104,"ids":{"alice":{"k3v9x2m1q8f0":[[5,7]]},"bob":{"":1}}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "mark")]
 pub struct Mark {
     pub room: RoomName,
     pub epoch: Epoch,
     pub from: u64,
     pub to: u64,
-    /// By whom. Those of a mark with `from` = `to` are none: it only says how far the room has come.
+    /// By sender. Empty if `from` = `to`: then the mark only says how far the room's history reaches.
     #[serde(serialize_with = "write_ids", deserialize_with = "read_ids")]
     pub ids: BTreeMap<NickKey, MarkIds>,
 }
 
-/// What one nick said, as a mark tells it.
+/// The ids of one nick's messages in a mark.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MarkIds {
     pub sent: BTreeMap<Session, Ranges>,
-    /// How many messages without an id; written with an empty session.
+    /// How many messages have no id; written under an empty session.
     pub nameless: u64,
 }
 
 impl MarkIds {
-    /// How many messages it tells of.
+    /// How many messages these are.
     pub fn count(&self) -> u64 {
         self.sent.values().map(Ranges::count).fold(self.nameless, u64::saturating_add)
     }
 }
 
 impl Mark {
-    /// Reads a payload whose `type` is known to be `mark`. One that does not tell of each position is invalid.
+    /// Reads a payload whose `type` is known to be `mark`. The ids must account for every position.
     pub fn parse(payload: &[u8]) -> Result<Mark, Invalid> {
         let mark: Mark = fields::read(payload)?;
         let count = mark.ids.values().map(MarkIds::count).fold(0, u64::saturating_add);
@@ -58,7 +60,7 @@ impl Mark {
     }
 }
 
-/// The session's name under which messages without one are counted.
+/// The session under which messages without an id are counted.
 const NAMELESS: &str = "";
 
 fn write_ids<S: Serializer>(ids: &BTreeMap<NickKey, MarkIds>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -78,7 +80,7 @@ fn write_ids<S: Serializer>(ids: &BTreeMap<NickKey, MarkIds>, serializer: S) -> 
     serializer.collect_map(ids.iter().map(|(key, said)| (key.as_str(), Of(said))))
 }
 
-/// What is no key, session or range is skipped.
+/// Skips what is no key, session or range.
 fn read_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<NickKey, MarkIds>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -104,9 +106,10 @@ fn read_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<NickK
     Ok(ids)
 }
 
-/// From the addressee of a direct message to its sender, and seen by the server: it was shown.
+/// From the addressee of a direct message to its sender, read by the server too: the message was shown.
 /// `{"type":"receipt","username","of":{"username","id"},"timestamp"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "receipt")]
 pub struct Receipt {
     /// The addressee of that message.
     #[serde(rename = "username")]
@@ -116,7 +119,7 @@ pub struct Receipt {
     pub timestamp: Option<Timestamp>,
 }
 
-/// Which message: its sender, and the id that the sender gave it.
+/// Which message a receipt is for: its sender, and the id that the sender gave it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiptOf {
     #[serde(rename = "username")]
@@ -127,24 +130,23 @@ pub struct ReceiptOf {
 impl Receipt {
     /// Reads a payload on a topic for direct messages; `Ok(None)`: another type.
     pub fn parse(payload: &[u8]) -> Result<Option<Receipt>, Invalid> {
-        #[derive(Deserialize)]
-        struct Kind {
-            r#type: String,
-        }
-        match fields::read::<Kind>(payload)?.r#type == "receipt" {
+        match fields::kind(payload)? == "receipt" {
             true => fields::read(payload).map(Some),
             false => Ok(None),
         }
     }
 }
 
-/// To the sender of a direct message: it is stored, and its addressee is away.
+/// To the sender of a direct message: it is stored, and its addressee is away:
 /// `{"type":"waiting","of":"<id>","to"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "waiting")]
 pub struct Waiting {
     pub of: MessageId,
     pub to: Nick,
 }
+
+fields::to_json!(Stored Mark Receipt Waiting);
 
 #[cfg(test)]
 mod tests {
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_tells_of_each_position() {
+    fn a_mark_accounts_for_each_position() {
         check(100, r#"{"alice":{"k3v9x2m1q8f0":[[5,7]]},"bob":{"":1}}"#, true);
         check(104, "{}", true);
         check(100, "{}", false);

@@ -1,6 +1,6 @@
-//! What all payloads share: the way from bytes to fields, and what is said of a payload that is not valid.
+//! What all payloads share: from bytes to fields and back, and why a payload is not valid.
 
-use super::limits::PAYLOAD_BYTES;
+use super::limits::{PAYLOAD_BYTES, TEXT_CHARS};
 use serde::de::{self, DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
@@ -9,11 +9,11 @@ use std::fmt;
 /// Why a payload is not valid. `Display` is for a log line or an `error` reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Invalid {
-    /// Above [`PAYLOAD_BYTES`]: dropped unread.
+    /// Larger than [`PAYLOAD_BYTES`]; dropped unread.
     TooLarge,
-    /// Not a JSON object with the fields it must have; why, in our own words.
+    /// Not a JSON object with the required fields; why, in our own words.
     Malformed(String),
-    /// The message is longer than a chat takes.
+    /// The message is longer than [`TEXT_CHARS`].
     TextTooLong,
     /// The topic's sender level is not the key of the payload's nick.
     WrongSender,
@@ -26,7 +26,7 @@ impl fmt::Display for Invalid {
         match self {
             Invalid::TooLarge => write!(f, "the payload is larger than {PAYLOAD_BYTES} bytes"),
             Invalid::Malformed(cause) => write!(f, "{cause}"),
-            Invalid::TextTooLong => write!(f, "the message is longer than {} characters", super::limits::TEXT_CHARS),
+            Invalid::TextTooLong => write!(f, "the message is longer than {TEXT_CHARS} characters"),
             Invalid::WrongSender => write!(f, "the topic names another sender than the payload"),
             Invalid::WrongAddressee => write!(f, "the topic names another addressee than the payload"),
         }
@@ -35,7 +35,7 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
-/// Reads a JSON object into `T`. A list is refused even where `T`'s fields could be read from one.
+/// Reads a JSON object into `T`. A list is refused, even if `T` could be read from one.
 pub fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Invalid> {
     if payload.len() > PAYLOAD_BYTES {
         return Err(Invalid::TooLarge);
@@ -46,45 +46,13 @@ pub fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Invalid> {
     serde_json::from_slice(payload).map_err(|error| Invalid::Malformed(in_own_words(&error)))
 }
 
-/// Marks our own words in an error of the JSON parser, which keeps a text and nothing else. None of its own begins so.
-const OWN: char = '\0';
-
-/// An error of a field in words for whoever wrote the payload.
-pub fn wrong<E: de::Error>(words: impl fmt::Display) -> E {
-    E::custom(format_args!("{OWN}{words}"))
-}
-
-/// The parser's own words are about its types, and change with its version: nobody outside is to read them.
-pub fn in_own_words(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    // Where in the payload helps nobody who does not see it.
-    let text = text.split(" at line ").next().unwrap_or(&text);
-    let field = |before: &str| text.strip_prefix(before)?.strip_suffix('`');
-    match (text.strip_prefix(OWN), field("missing field `"), field("duplicate field `")) {
-        (Some(own), ..) => own.to_owned(),
-        (_, Some(name), _) => format!("`{name}` is missing"),
-        (_, _, Some(name)) => format!("`{name}` is there twice"),
-        _ if error.is_data() => "a field has a wrong form".to_owned(),
-        _ => "not valid JSON".to_owned(),
+/// The `type` of a payload.
+pub fn kind(payload: &[u8]) -> Result<String, Invalid> {
+    #[derive(Deserialize)]
+    struct Kind {
+        r#type: String,
     }
-}
-
-/// A field that is a string which `parse` takes. `wanted`: what is said of another type.
-pub fn from_text<'de, D: Deserializer<'de>, T, W: fmt::Display>(
-    deserializer: D,
-    wanted: &str,
-    parse: impl FnOnce(&str) -> Result<T, W>,
-) -> Result<T, D::Error> {
-    // An error is that of a missing field here, or of the JSON.
-    match Maybe::<Cow<str>>::deserialize(deserializer)? {
-        Maybe::Fits(text) => parse(&text).map_err(wrong),
-        Maybe::Other(_) => Err(wrong(wanted)),
-    }
-}
-
-/// How many messages a request wants at most.
-pub fn limit<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Option::deserialize(deserializer).map_err(|_| wrong("`limit` must be a whole number"))
+    read(payload).map(|kind: Kind| kind.r#type)
 }
 
 /// Writes a payload. Serialising these types to memory cannot fail: they hold strings, numbers and lists of them.
@@ -92,20 +60,104 @@ pub fn write<T: serde::Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
-/// An optional field: one of a wrong type or form counts as absent.
-pub fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(match Maybe::deserialize(deserializer)? {
-        Maybe::Fits(value) => Some(value),
-        Maybe::Other(_) => None,
-    })
+/// Payloads that are written as they are.
+macro_rules! to_json {
+    ($($name:ident)*) => { $(
+        impl $name {
+            pub fn to_json(&self) -> Vec<u8> {
+                $crate::protocol::fields::write(self)
+            }
+        }
+    )* };
 }
 
-/// A list of which elements that do not fit are skipped; something else than a list counts as an empty one.
+/// Types that are shown by their `as_str`.
+macro_rules! display_as_str {
+    ($($name:ident)*) => { $(
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    )* };
+}
+
+/// Types that are a JSON string: how it is written, what an error says of a value that is none, and how it is read.
+macro_rules! json_string {
+    ($name:ident, $text:expr, $wanted:expr, $parse:expr) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str($text(self).as_ref())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::protocol::fields::from_text(deserializer, $wanted, $parse)
+            }
+        }
+    };
+}
+
+pub(super) use {display_as_str, json_string, to_json};
+
+/// Marks our own words in an error of the JSON parser, which keeps only a text. None of the parser's texts begins so.
+const OWN: char = '\0';
+
+/// An error of a field, for whoever wrote the payload.
+pub fn wrong<E: de::Error>(words: impl fmt::Display) -> E {
+    E::custom(format_args!("{OWN}{words}"))
+}
+
+/// Puts an error of the JSON parser into our own words. The parser's are about Rust types and change with its version.
+pub fn in_own_words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    // The position helps nobody who does not see the payload.
+    let text = text.split(" at line ").next().unwrap_or(&text);
+    let field = |before: &str| text.strip_prefix(before)?.strip_suffix('`');
+    match (text.strip_prefix(OWN), field("missing field `"), field("duplicate field `")) {
+        (Some(own), ..) => own.to_owned(),
+        (_, Some(name), _) => format!("`{name}` is missing"),
+        (_, _, Some(name)) => format!("`{name}` appears twice"),
+        _ if error.is_data() => "a field has a wrong form".to_owned(),
+        _ => "not valid JSON".to_owned(),
+    }
+}
+
+/// Reads a field that is a string which `parse` accepts. `wanted` is the error for a value that is no string.
+pub fn from_text<'de, D: Deserializer<'de>, T, W: fmt::Display>(
+    deserializer: D,
+    wanted: &str,
+    parse: impl FnOnce(&str) -> Result<T, W>,
+) -> Result<T, D::Error> {
+    // An error of the deserializer itself is a missing field or not valid JSON.
+    match Maybe::<Cow<str>>::deserialize(deserializer)? {
+        Maybe::Fits(text) => parse(&text).map_err(wrong),
+        Maybe::Other(_) => Err(wrong(wanted)),
+    }
+}
+
+/// Reads the most messages that a request wants.
+pub fn limit<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer).map_err(|_| wrong("`limit` must be a whole number"))
+}
+
+/// Reads an optional field; a value of a wrong type or form counts as absent.
+pub fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Maybe::deserialize(deserializer).map(Maybe::fitting)
+}
+
+/// Reads an optional field that has a default, such as a flag that is not set; a wrong value counts as absent.
+pub fn lenient_or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(lenient(deserializer)?.unwrap_or_default())
+}
+
+/// Reads a list and skips elements that do not fit; anything else than a list counts as an empty one.
 pub fn lenient_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    Ok(match Maybe::<Vec<Maybe<T>>>::deserialize(deserializer)? {
-        Maybe::Fits(list) => list.into_iter().filter_map(Maybe::fitting).collect(),
-        Maybe::Other(_) => Vec::new(),
-    })
+    let list: Vec<Maybe<T>> = lenient_or_default(deserializer)?;
+    Ok(list.into_iter().filter_map(Maybe::fitting).collect())
 }
 
 /// A value that may have a wrong form.
@@ -123,11 +175,6 @@ impl<T> Maybe<T> {
             Maybe::Other(_) => None,
         }
     }
-}
-
-/// An optional flag: absent, or of a wrong type, it is not set.
-pub fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(lenient(deserializer)?.unwrap_or(false))
 }
 
 pub fn is_false(value: &bool) -> bool {
@@ -156,7 +203,7 @@ mod tests {
         check(request(r#"{"requester":"a"} x"#, RequestKind::Ping), "not valid JSON");
         check(request("[1]", RequestKind::Ping), "not a JSON object");
         check(request("{}", RequestKind::Ping), "`requester` is missing");
-        check(request(r#"{"requester":"a","requester":"a"}"#, RequestKind::Ping), "`requester` is there twice");
+        check(request(r#"{"requester":"a","requester":"a"}"#, RequestKind::Ping), "`requester` appears twice");
         check(request(r#"{"requester":7}"#, RequestKind::Ping), "a name must be a string");
         check(request(r#"{"requester":"a/b"}"#, RequestKind::Ping), "a name cannot contain /");
         let history = |field: &str| request(&format!(r#"{{"requester":"a",{field}}}"#), RequestKind::History);

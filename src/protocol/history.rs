@@ -1,14 +1,15 @@
 //! Pages of history: what a joiner gets, and what a reader pages through.
 
-use super::fields::{self, Invalid, is_false, lenient, lenient_list, truth};
+use super::fields::{self, Invalid, is_false, json_string, lenient, lenient_list, lenient_or_default};
 use super::id::{Epoch, MessageId, SentId, Session, Token};
 use super::limits::REPLY_BYTES;
 use super::names::{Nick, RoomName};
 use super::timestamp::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
-/// A place between two messages of a room's history, written `epoch:pos`: everything up to and with `pos` lies before it.
+/// A position between two messages of a room's history, written `epoch:pos`: the messages up to and including `pos` lie
+/// before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     pub epoch: Epoch,
@@ -30,20 +31,10 @@ impl fmt::Display for Cursor {
     }
 }
 
-impl Serialize for Cursor {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
+const CURSOR: &str = "a cursor must be an epoch, a : and a number";
+json_string!(Cursor, Cursor::to_string, CURSOR, |text| Cursor::parse(text).ok_or(CURSOR));
 
-impl<'de> Deserialize<'de> for Cursor {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const FORM: &str = "a cursor must be an epoch, a : and a number";
-        fields::from_text(deserializer, FORM, |text| Cursor::parse(text).ok_or(FORM))
-    }
-}
-
-/// One message of a page. The original's four fields are always there, for its client fails on a missing one; the
+/// One message of a page. The first three fields are always present: the original client fails on a missing one. The
 /// others come from a server of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -53,13 +44,13 @@ pub struct Entry {
     pub text: String,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
-    #[serde(default, deserialize_with = "truth", skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_false")]
     pub action: bool,
-    #[serde(default, deserialize_with = "truth", skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_false")]
     pub late: bool,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub id: Option<MessageId>,
-    /// Its place in the room, from 1, in order of commit.
+    /// Its position in the room, from 1, in order of commit.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub pos: Option<u64>,
     /// When the server received it.
@@ -67,37 +58,56 @@ pub struct Entry {
     pub received: Option<Timestamp>,
 }
 
-/// A page, oldest message first.
+/// How a message is written in a reply, with its room if the reply is not about one room.
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "chat")]
+pub(super) struct WrittenEntry<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<&'a RoomName>,
+    #[serde(flatten)]
+    pub entry: &'a Entry,
+}
+
+/// A page, oldest message first:
 /// `{"type":"history","messages":[…],"timestamp","request","room","epoch","from","to","complete","gap"}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename = "history")]
 pub struct History {
+    #[serde(serialize_with = "write_entries")]
     pub messages: Vec<Entry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
-    /// What it answers; `None` from an original server, and to an original client.
+    /// Which request it answers; `None` from an original server, and to an original client.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Token>,
-    /// What only a server of ours tells.
+    /// Only a server of ours tells it.
+    #[serde(flatten)]
     pub span: Option<Span>,
 }
 
+fn write_entries<S: Serializer>(entries: &[Entry], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(entries.iter().map(|entry| WrittenEntry { room: None, entry }))
+}
+
 /// Where a page lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Span {
     pub room: RoomName,
     pub epoch: Epoch,
     /// The page holds what was committed at the positions `from` + 1 to `to`.
     pub from: u64,
     pub to: u64,
-    /// Nothing more lies in the direction that was asked for (`after`: newer; else older).
+    /// Nothing more lies in the requested direction (`after`: newer, otherwise older).
     pub complete: bool,
-    /// Messages may be missing that lay at the cursor asked for. It belongs to another history: this is the newest page
-    /// instead. Or what lay there was trimmed: this is what lies next to it.
+    /// Messages may be missing at the requested cursor. Either it belongs to another history, and this is the newest
+    /// page; or the messages there were trimmed, and this is the page next to them.
     pub gap: bool,
 }
 
 impl History {
     /// Reads a payload whose `type` is known to be `history`. Elements that are no messages are skipped.
     pub fn parse(payload: &[u8]) -> Result<History, Invalid> {
-        /// An original server gives back what was published, with the parts of the id.
+        /// An original server returns what was published, with the parts of the id.
         #[derive(Deserialize)]
         struct AsPublished {
             #[serde(flatten)]
@@ -123,82 +133,36 @@ impl History {
             from: Option<u64>,
             #[serde(default, deserialize_with = "lenient")]
             to: Option<u64>,
-            #[serde(default, deserialize_with = "truth")]
+            #[serde(default, deserialize_with = "lenient_or_default")]
             complete: bool,
-            #[serde(default, deserialize_with = "truth")]
+            #[serde(default, deserialize_with = "lenient_or_default")]
             gap: bool,
         }
-        let fields: Fields = fields::read(payload)?;
-        let span = match (fields.room, fields.epoch, fields.from, fields.to) {
-            (Some(room), Some(epoch), Some(from), Some(to)) => {
-                Some(Span { room, epoch, from, to, complete: fields.complete, gap: fields.gap })
-            }
-            _ => None,
-        };
-        let messages = fields.messages.into_iter().map(|AsPublished { entry, session, seq }| {
+        let Fields { messages, timestamp, request, room, epoch, from, to, complete, gap } = fields::read(payload)?;
+        let messages = messages.into_iter().map(|AsPublished { entry, session, seq }| {
             let sent = || session.zip(seq).and_then(|(session, seq)| SentId::new(session, seq)).map(MessageId::Sent);
             Entry { id: entry.id.clone().or_else(sent), ..entry }
         });
-        Ok(History { messages: messages.collect(), timestamp: fields.timestamp, request: fields.request, span })
-    }
-
-    pub fn to_json(&self) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct OutEntry<'a> {
-            r#type: &'static str,
-            #[serde(flatten)]
-            entry: &'a Entry,
-        }
-        #[derive(Serialize)]
-        struct Out<'a> {
-            r#type: &'static str,
-            messages: Vec<OutEntry<'a>>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            timestamp: Option<&'a Timestamp>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            request: Option<&'a Token>,
-            #[serde(flatten, skip_serializing_if = "Option::is_none")]
-            span: Option<OutSpan<'a>>,
-        }
-        #[derive(Serialize)]
-        struct OutSpan<'a> {
-            room: &'a RoomName,
-            epoch: &'a Epoch,
-            from: u64,
-            to: u64,
-            complete: bool,
-            gap: bool,
-        }
-        fields::write(&Out {
-            r#type: "history",
-            messages: self.messages.iter().map(|entry| OutEntry { r#type: "chat", entry }).collect(),
-            timestamp: self.timestamp.as_ref(),
-            request: self.request.as_ref(),
-            span: self.span.as_ref().map(|span| OutSpan {
-                room: &span.room,
-                epoch: &span.epoch,
-                from: span.from,
-                to: span.to,
-                complete: span.complete,
-                gap: span.gap,
-            }),
-        })
+        let span = || Some(Span { room: room?, epoch: epoch?, from: from?, to: to?, complete, gap });
+        Ok(History { messages: messages.collect(), timestamp, request, span: span() })
     }
 }
 
+fields::to_json!(History);
+
 impl Entry {
-    /// Bytes that it takes in a page, its comma included.
+    /// The bytes that it takes in a page, including its comma.
     pub fn wire_bytes(&self) -> usize {
         fields::write(self).len() + r#""type":"chat",,"#.len()
     }
 }
 
-/// How many of these messages, taken in this order, a page can hold within [`REPLY_BYTES`]; at least one.
+/// How many of these messages, taken in this order, fit into a page of [`REPLY_BYTES`]; at least one.
 pub fn fitting<'a>(entries: impl Iterator<Item = &'a Entry>) -> usize {
     fitting_bytes(entries.map(Entry::wire_bytes))
 }
 
-/// How many elements of these sizes a reply can hold within [`REPLY_BYTES`]; at least one.
+/// How many elements of these sizes fit into a reply of [`REPLY_BYTES`]; at least one.
 pub(super) fn fitting_bytes(sizes: impl Iterator<Item = usize>) -> usize {
     /// Room for a reply's own fields.
     const FRAME_BYTES: usize = 512;

@@ -1,104 +1,101 @@
-//! Identifiers on the wire: sessions, message ids, request tokens and the history's epoch.
+//! Identifiers on the wire: sessions, message ids, request tokens and the epoch of a history.
 
-use super::fields::from_text;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use super::fields::{display_as_str, json_string};
+use serde::Serialize;
 use std::fmt;
 
-/// Crockford's base 32 in lower case: no letters that read as digits.
+/// Crockford's base 32 in lower case: no letter looks like a digit.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// Length of a session, a token's random part and an epoch: 60 bits of randomness.
+/// Length of a session, an epoch and a random token: 60 bits of randomness.
 pub const RANDOM_CHARS: usize = 12;
 
-/// Writes random bytes as lower-case base 32, one character a byte (its low five bits).
+/// Writes random bytes as lower-case base 32, one character per byte (its low five bits).
 pub fn base32(random: &[u8]) -> String {
     random.iter().map(|byte| ALPHABET[usize::from(byte & 31)] as char).collect()
 }
 
-/// One run of a client: 12 random lower-case base 32 characters.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Session(Box<str>);
+/// Defines an identifier that is a text: its name, which texts are valid, and the error for others.
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $is_valid:expr, $wanted:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Box<str>);
 
-impl Session {
-    /// Takes 12 lower-case letters or digits.
-    pub fn parse(text: &str) -> Option<Session> {
-        is_random(text).then(|| Session(text.into()))
-    }
+        impl $name {
+            /// `None` for a text that is not valid.
+            pub fn parse(text: &str) -> Option<$name> {
+                $is_valid(text).then(|| $name(text.into()))
+            }
 
-    pub fn from_random(random: [u8; RANDOM_CHARS]) -> Session {
-        Session(base32(&random).into())
-    }
+            pub fn from_random(random: [u8; RANDOM_CHARS]) -> $name {
+                $name(base32(&random).into())
+            }
 
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        display_as_str!($name);
+        json_string!($name, $name::as_str, $wanted, |text| $name::parse(text).ok_or($wanted));
+    };
 }
+
+text_id!(
+    /// One run of a client: 12 lower-case letters or digits, at random.
+    Session,
+    is_random,
+    "a session must be 12 characters of a-z and 0-9"
+);
+
+text_id!(
+    /// Which history a cursor belongs to: 12 lower-case letters or digits, at random, stored in the server's database.
+    Epoch,
+    is_random,
+    "an epoch must be 12 characters of a-z and 0-9"
+);
+
+text_id!(
+    /// Which request a reply answers: 1 to 32 ASCII letters, digits, `-` or `_`.
+    Token,
+    is_token,
+    "a token must be 1 to 32 characters of A-Z, a-z, 0-9, - and _"
+);
 
 fn is_random(text: &str) -> bool {
     text.len() == RANDOM_CHARS && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
-/// Which history a cursor belongs to: random, kept in the server's database.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Epoch(Box<str>);
-
-impl Epoch {
-    pub fn parse(text: &str) -> Option<Epoch> {
-        is_random(text).then(|| Epoch(text.into()))
-    }
-
-    pub fn from_random(random: [u8; RANDOM_CHARS]) -> Epoch {
-        Epoch(base32(&random).into())
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+fn is_token(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
-/// What a reply names to say which request it answers: 1 to 32 ASCII letters, digits, `-` or `_`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Token(Box<str>);
-
 impl Token {
-    pub fn parse(text: &str) -> Option<Token> {
-        let fits = (1..=32).contains(&text.len());
-        (fits && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')))
-            .then(|| Token(text.into()))
-    }
-
-    pub fn from_random(random: [u8; RANDOM_CHARS]) -> Token {
-        Token(base32(&random).into())
-    }
-
     pub fn from_number(number: u64) -> Token {
         Token(format!("r{number}").into())
     }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-/// A message's id as its sender gives it: the session and the number of the message in it, from 1.
-/// Unique per nick key: the pair (key, id) is what is compared.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A message's id as its sender gives it: the session, and the number of the message in it, from 1.
+/// It is unique per nick key: compare the pair (key, id).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct SentId {
     pub session: Session,
     pub seq: u64,
 }
 
-/// The largest `seq`: JSON numbers are exact to 2⁵³ everywhere.
+/// The largest `seq`: JSON numbers are exact up to 2⁵³ everywhere.
 pub const MAX_SEQ: u64 = 1 << 53;
 
 impl SentId {
-    /// `None` where `seq` is 0 or above [`MAX_SEQ`].
+    /// `None` if `seq` is 0 or above [`MAX_SEQ`].
     pub fn new(session: Session, seq: u64) -> Option<SentId> {
         (1..=MAX_SEQ).contains(&seq).then_some(SentId { session, seq })
     }
 }
 
-/// A message's id: its sender's, or the server's for one that came without (`x-` and its row in the history).
+/// A message's id: its sender's, or the server's for a message that came without one (`x-` and its row in the history).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MessageId {
     Sent(SentId),
@@ -116,23 +113,8 @@ impl MessageId {
     }
 }
 
-impl fmt::Display for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for Epoch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+const MESSAGE_ID: &str = "a message id must be a session, a - and a number";
+json_string!(MessageId, MessageId::to_string, MESSAGE_ID, |text| MessageId::parse(text).ok_or(MESSAGE_ID));
 
 impl fmt::Display for SentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,30 +130,6 @@ impl fmt::Display for MessageId {
         }
     }
 }
-
-/// JSON strings in both directions, through `parse` and `Display`.
-macro_rules! as_json_string {
-    ($($name:ident $form:literal)*) => { $(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                from_text(deserializer, $form, |text| $name::parse(text).ok_or($form))
-            }
-        }
-    )* };
-}
-
-as_json_string!(
-    Session "a session must be 12 characters of a-z and 0-9"
-    Epoch "an epoch must be 12 characters of a-z and 0-9"
-    Token "a token must be 1 to 32 characters of A-Z, a-z, 0-9, - and _"
-    MessageId "a message id must be a session, a - and a number"
-);
 
 #[cfg(test)]
 mod tests {

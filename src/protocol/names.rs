@@ -1,12 +1,11 @@
-//! Nicks and room names: newtypes that are checked at the border, so that `/ + #` can never reach a topic.
+//! Nicks and room names: newtypes that are checked when they are parsed, so that `/ + #` never reach a topic.
 
-use super::fields::from_text;
+use super::fields::{display_as_str, json_string};
 use super::limits::NAME_CHARS;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Borrow;
 use std::fmt;
 
-/// Why a name was refused. `Display` is made for the person who typed it.
+/// Why a name was refused. `Display` is for the person who typed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameError {
     Empty,
@@ -33,15 +32,15 @@ impl fmt::Display for NameError {
 
 impl std::error::Error for NameError {}
 
-/// Nicks that would read as the chat itself: `server` is also a topic level.
+/// Nicks that could be taken for the chat itself; `server` is also a topic level.
 const RESERVED: [&str; 2] = ["server", "system"];
 
-/// Who somebody is: the lower case of a nick. Two nicks with the same key are the same person; topics carry it.
+/// Identifies a person: the nick in lower case. Nicks with the same key are the same person. Topics carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NickKey(Box<str>);
 
 impl NickKey {
-    /// Takes a topic level that must already be a key.
+    /// Reads a topic level, which must already be a key.
     pub fn parse(text: &str) -> Result<NickKey, NameError> {
         let nick = Nick::parse(text)?;
         match nick.key.as_str() == text {
@@ -61,13 +60,7 @@ impl Borrow<str> for NickKey {
     }
 }
 
-impl fmt::Display for NickKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A name as its owner typed it, with the [`NickKey`] that tells who it is. `username` on the wire.
+/// A name as its owner typed it, with its [`NickKey`]; `username` on the wire.
 ///
 /// 1 to 32 scalar values; no control characters, no noncharacters, no `/ + #`, no invisible or direction-changing ones
 /// (U+200B–200F, 202A–202E, 2060–2069, FEFF); no leading `$`; not blank at the ends; not `server` or `system`.
@@ -94,7 +87,7 @@ impl Nick {
         if text.starts_with('$') {
             return Err(NameError::LeadingDollar);
         }
-        // Character by character, so that every program can do the same: a word's end changes nothing.
+        // Character by character, so that every program gets the same key: a final sigma needs no special case.
         let key: String = text.chars().flat_map(char::to_lowercase).collect();
         if key.chars().count() > NAME_CHARS {
             return Err(NameError::TooLong);
@@ -105,8 +98,8 @@ impl Nick {
         Ok(Nick { shown: text.into(), key: NickKey(key.into()) })
     }
 
-    /// The nicks that a user of our client can choose: letters, digits, `-` and `_`, safe in every broker's topics,
-    /// access rules and commands.
+    /// Parses a nick that a user of our client may choose: letters, digits, `-` and `_`, which are safe in every broker's
+    /// topics, access rules and commands.
     pub fn choose(text: &str) -> Result<Nick, NameError> {
         let nick = Nick::parse(text)?;
         match text.chars().find(|c| !c.is_alphanumeric() && !matches!(c, '-' | '_')) {
@@ -129,29 +122,11 @@ fn nick_char(c: char) -> bool {
         && !matches!(c, '/' | '+' | '#' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
 
-/// Whether every broker takes this character in a topic, wildcards and `/` aside. A broker may close the connection over
+/// Whether every broker accepts this character in a topic, apart from wildcards and `/`. A broker may close the connection over
 /// a control character or one of Unicode's 66 noncharacters (MQTT 5, section 1.5.4); Mosquitto 2.0 does.
 pub fn fits_topics(c: char) -> bool {
     let is_noncharacter = matches!(c, '\u{FDD0}'..='\u{FDEF}') || u32::from(c) & 0xFFFE == 0xFFFE;
     !c.is_control() && !is_noncharacter
-}
-
-impl fmt::Display for Nick {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
-    }
-}
-
-impl Serialize for Nick {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.shown)
-    }
-}
-
-impl<'de> Deserialize<'de> for Nick {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        from_text(deserializer, "a name must be a string", Nick::parse)
-    }
 }
 
 /// A room: 1 to 32 of `a-z 0-9 - _`.
@@ -172,7 +147,7 @@ impl RoomName {
         }
     }
 
-    /// The public room that everybody is in.
+    /// The room that everybody is in.
     pub fn lobby() -> RoomName {
         RoomName("lobby".into())
     }
@@ -186,23 +161,9 @@ impl RoomName {
     }
 }
 
-impl fmt::Display for RoomName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Serialize for RoomName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for RoomName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        from_text(deserializer, "a name must be a string", RoomName::parse)
-    }
-}
+display_as_str!(NickKey Nick RoomName);
+json_string!(Nick, Nick::as_str, "a name must be a string", Nick::parse);
+json_string!(RoomName, RoomName::as_str, "a name must be a string", RoomName::parse);
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,8 @@
-//! What the server says: notices, lists, welcomes, errors and what it is.
+//! What the server says: notices, lists, welcomes, errors, and its own description.
 
 use super::chat::Private;
 use super::delivery::{Mark, Receipt, Stored, Waiting};
-use super::fields::{self, Invalid, is_false, lenient, lenient_list, truth};
+use super::fields::{self, Invalid, is_false, lenient, lenient_list, lenient_or_default};
 use super::history::History;
 use super::id::{MessageId, Session, Token};
 use super::names::{Nick, RoomName};
@@ -31,12 +31,12 @@ impl NoticeKind {
 }
 
 /// On chat/system: `{"type":"user_join"|"user_leave"|"user_timeout","username","message","timestamp","online_users",
-/// "users_list"}`; several merged in a storm carry `"usernames":[…],"count":n` too.
+/// "users_list"}`; a notice that merges several also carries `"usernames":[…],"count":n`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     #[serde(rename = "type")]
     pub kind: NoticeKind,
-    /// The first of those it tells of.
+    /// The first nick that it is about.
     #[serde(rename = "username")]
     pub nick: Nick,
     #[serde(default)]
@@ -48,10 +48,10 @@ pub struct Notice {
     pub online_users: Option<u64>,
     #[serde(default, deserialize_with = "some_list", skip_serializing_if = "Option::is_none")]
     pub users_list: Option<Vec<Nick>>,
-    /// Those it tells of where they are several, at most [`super::limits::NOTICE_NAMES`].
+    /// All nicks that a merged notice is about, at most [`super::limits::NOTICE_NAMES`].
     #[serde(rename = "usernames", default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
     pub nicks: Vec<Nick>,
-    /// How many it tells of where they are several.
+    /// How many nicks a merged notice is about.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
 }
@@ -69,14 +69,11 @@ impl Notice {
             n => format!("{first} and {} others {}", n - 1, kind.verb()),
         }
     }
-
-    pub fn to_json(&self) -> Vec<u8> {
-        fields::write(self)
-    }
 }
 
 /// Reply to a users request, and retained on chat/users: `{"type":"online_users","users":[…],"count","timestamp"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "online_users")]
 pub struct OnlineUsers {
     /// At most [`super::limits::LISTED_USERS`].
     #[serde(deserialize_with = "lenient_list")]
@@ -87,13 +84,14 @@ pub struct OnlineUsers {
     pub timestamp: Option<Timestamp>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub request: Option<Token>,
-    /// There are more than the list names.
-    #[serde(default, deserialize_with = "truth", skip_serializing_if = "is_false")]
+    /// More people are online than the list holds.
+    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_false")]
     pub truncated: bool,
 }
 
 /// Reply to a rooms request: `{"type":"rooms","rooms":[{"name","members","messages"}]}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "rooms")]
 pub struct Rooms {
     #[serde(deserialize_with = "lenient_list")]
     pub rooms: Vec<RoomInfo>,
@@ -106,14 +104,15 @@ pub struct Rooms {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomInfo {
     pub name: RoomName,
-    /// People present in it.
+    /// How many people are present in it.
     pub members: u64,
-    /// Messages in its history.
+    /// How many messages its history holds.
     pub messages: u64,
 }
 
 /// The answer to a join: `{"type":"welcome","session","online_users","timestamp"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "welcome")]
 pub struct Welcome {
     pub session: Session,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -131,7 +130,7 @@ pub enum ErrorCode {
     BadMessage,
     TooLarge,
     Full,
-    /// Another message of the sender has the id: this one is to be sent under another.
+    /// Another message of the sender has this id: the message must be sent under a new one.
     IdTaken,
     NotStored,
     /// A code of a later version.
@@ -139,8 +138,9 @@ pub enum ErrorCode {
     Other,
 }
 
-/// `{"type":"error","code","message","session","request"?,"of"?}`; `of` is a message's id and settles it for good.
+/// `{"type":"error","code","message","session","request"?,"of"?}`; `of` is a message's id; the error settles that message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "error")]
 pub struct ErrorReply {
     pub code: ErrorCode,
     #[serde(default)]
@@ -155,6 +155,7 @@ pub struct ErrorReply {
 
 /// The answer to a ping: `{"type":"pong","request","timestamp"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "pong")]
 pub struct Pong {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub request: Option<Token>,
@@ -173,6 +174,7 @@ pub enum Status {
 /// "identity","durable","heartbeat_seconds":30,"timeout_seconds":60,"history_limit":50,"max_page":500,
 /// "max_message_chars":4000,"rate"?}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "server")]
 pub struct ServerInfo {
     pub status: Status,
     /// Random per run of the server.
@@ -185,28 +187,28 @@ pub struct ServerInfo {
     /// `open`: sender levels are claims.
     #[serde(default)]
     pub identity: String,
-    /// Its history outlives it; without this a restart forgets everything. It says `stored` in both cases.
-    #[serde(default, deserialize_with = "truth")]
+    /// The history survives a restart of the server. The server says `stored` in both cases.
+    #[serde(default, deserialize_with = "lenient_or_default")]
     pub durable: bool,
-    /// How often a client is to send a heartbeat.
+    /// How often a client should send a heartbeat.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub heartbeat_seconds: Option<u64>,
-    /// After how much silence somebody is timed out.
+    /// How much silence times a session out.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u64>,
-    /// Messages that a joiner gets.
+    /// How many messages a joiner gets.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub history_limit: Option<usize>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub max_page: Option<usize>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub max_message_chars: Option<usize>,
-    /// Messages that one nick may send per second, where that is limited.
+    /// How many messages one nick may send per second, if that is limited.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub rate: Option<u64>,
 }
 
-/// Everything that a server says to clients, by its `type`.
+/// Everything that a server says to clients, by `type`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromServer {
     Notice(Notice),
@@ -221,22 +223,17 @@ pub enum FromServer {
     Mark(Mark),
     Waiting(Waiting),
     SearchResult(SearchResult),
-    /// A direct message of somebody else, which waited at the server.
+    /// A direct message that waited at the server.
     Private(Private),
-    /// The server has delivered a direct message to a client that cannot say so itself.
+    /// The server has delivered a direct message to a client that sends no receipts.
     Receipt(Receipt),
-    /// A type of a later version: to be ignored.
+    /// A type of a later version; ignore it.
     Unknown,
 }
 
 impl FromServer {
     pub fn parse(payload: &[u8]) -> Result<FromServer, Invalid> {
-        #[derive(Deserialize)]
-        struct Kind {
-            r#type: String,
-        }
-        let kind: Kind = fields::read(payload)?;
-        Ok(match kind.r#type.as_str() {
+        Ok(match fields::kind(payload)?.as_str() {
             "user_join" | "user_leave" | "user_timeout" => FromServer::Notice(fields::read(payload)?),
             "online_users" => FromServer::OnlineUsers(fields::read(payload)?),
             "history" => FromServer::History(History::parse(payload)?),
@@ -248,7 +245,7 @@ impl FromServer {
             "stored" => FromServer::Stored(fields::read(payload)?),
             "mark" => FromServer::Mark(Mark::parse(payload)?),
             "waiting" => FromServer::Waiting(fields::read(payload)?),
-            "search_result" => FromServer::SearchResult(SearchResult::parse(payload)?),
+            "search_result" => FromServer::SearchResult(fields::read(payload)?),
             "private" => Private::parse(payload)?.map_or(FromServer::Unknown, FromServer::Private),
             "receipt" => FromServer::Receipt(fields::read(payload)?),
             _ => FromServer::Unknown,
@@ -256,24 +253,4 @@ impl FromServer {
     }
 }
 
-/// Payloads whose `type` is fixed: written with it in front, as the original does.
-macro_rules! typed_json {
-    ($($name:ident $kind:literal)*) => { $(
-        impl $name {
-            pub fn to_json(&self) -> Vec<u8> {
-                #[derive(Serialize)]
-                struct Out<'a> {
-                    r#type: &'static str,
-                    #[serde(flatten)]
-                    fields: &'a $name,
-                }
-                fields::write(&Out { r#type: $kind, fields: self })
-            }
-        }
-    )* };
-}
-
-typed_json!(
-    OnlineUsers "online_users" Rooms "rooms" Welcome "welcome" ErrorReply "error" Pong "pong" ServerInfo "server"
-    Stored "stored" Mark "mark" Waiting "waiting" SearchResult "search_result" Receipt "receipt"
-);
+fields::to_json!(Notice OnlineUsers Rooms Welcome ErrorReply Pong ServerInfo);

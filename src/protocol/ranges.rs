@@ -1,12 +1,12 @@
-//! Sets of message numbers as ranges: what arrived of a session is mostly one run, so ten thousand numbers are two.
+//! Sets of message numbers as ranges: the messages of a session mostly arrive in one run, so ten thousand numbers take two.
 
 use super::id::MAX_SEQ;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Whole numbers from 1 to [`MAX_SEQ`]. On the wire a list of `[first,last]`, both in it: `[[5,9],[12,12]]`.
+/// Whole numbers from 1 to [`MAX_SEQ`]. On the wire a list of `[first,last]`, both inclusive: `[[5,9],[12,12]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ranges {
-    /// In order, each apart from the next by at least one number.
+    /// In order; between two ranges at least one number is missing.
     ranges: Vec<(u64, u64)>,
 }
 
@@ -15,14 +15,14 @@ impl Ranges {
         self.ranges.is_empty()
     }
 
-    /// Puts a number in; `false` where it was there.
+    /// Adds a number; `false` if it was there.
     pub fn insert(&mut self, number: u64) -> bool {
         let is_new = !self.contains(number);
         self.insert_range(number, number);
         is_new
     }
 
-    /// Puts the numbers `first` to `last` in. What is no number, or no range, is passed over.
+    /// Adds the numbers `first` to `last`. Ignores what is no valid range.
     pub fn insert_range(&mut self, first: u64, last: u64) {
         if first == 0 || first > last || last > MAX_SEQ {
             return;
@@ -51,7 +51,7 @@ impl Ranges {
         self.ranges.last().map(|range| range.1)
     }
 
-    /// Takes out so many ranges, the lowest.
+    /// Removes this many of the lowest ranges.
     pub fn forget_lowest(&mut self, ranges: usize) {
         self.ranges.drain(..ranges.min(self.ranges.len()));
     }
@@ -61,7 +61,7 @@ impl Ranges {
         &self.ranges
     }
 
-    /// Every number, in order. One who did not make the set looks at [`Ranges::count`] first.
+    /// Every number, in order. If the set came from outside, check [`Ranges::count`] first.
     pub fn numbers(&self) -> impl Iterator<Item = u64> {
         self.ranges.iter().flat_map(|range| range.0..=range.1)
     }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_is_passed_over() {
+    fn invalid_ranges_are_ignored() {
         let hostile = "[[0,3],[9,5],[4,18446744073709551615],[2,3],[1,2]]";
         assert_eq!(serde_json::from_str::<Ranges>(hostile).unwrap().ranges(), [(1, 3)]);
         let mut ranges = Ranges::default();

@@ -7,7 +7,7 @@ use super::limits::PAGE_MESSAGES;
 use super::names::{Nick, RoomName};
 use super::search::SearchRequest;
 use super::timestamp::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The topic level that says what is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,27 +39,45 @@ impl RequestKind {
 }
 
 /// `{"requester","timestamp","session","request":"<token>",…}`; an original client sends the first two.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     pub requester: Nick,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
+    #[serde(rename = "request", default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
-    /// Of a history request; of any other its default.
+    /// The default for any other request than one for history.
+    #[serde(skip)]
     pub history: HistoryRequest,
-    /// Of a search request; of any other its default.
+    /// The default for any other request than a search.
+    #[serde(skip)]
     pub search: SearchRequest,
 }
 
-/// Which page: `room` (default lobby), `limit` (default the server's choice, at most 500), `before` or `after` a cursor; neither:
-/// the newest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Which page: the one `before` or `after` a cursor, or the newest if both are absent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryRequest {
+    /// The lobby if the request names none.
+    #[serde(default = "RoomName::lobby", deserialize_with = "room")]
     pub room: RoomName,
-    /// Messages at most, 0 to 500; `None`: as many as a joiner gets. 0 asks only where the history ends.
+    /// Messages at most, 0 to 500; `None`: as many as a joiner gets. 0 only asks where the history ends.
+    #[serde(default, deserialize_with = "limit", skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Cursor>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Cursor>,
+}
+
+fn room<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RoomName, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_else(RoomName::lobby))
+}
+
+fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    let limit: Option<u64> = fields::limit(deserializer)?;
+    Ok(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX).min(PAGE_MESSAGES)))
 }
 
 impl Default for HistoryRequest {
@@ -70,91 +88,31 @@ impl Default for HistoryRequest {
 
 impl Request {
     pub fn parse(payload: &[u8], kind: RequestKind) -> Result<Request, Invalid> {
-        #[derive(Deserialize)]
-        struct Fields {
-            requester: Nick,
-            #[serde(default, deserialize_with = "lenient")]
-            timestamp: Option<Timestamp>,
-            #[serde(default, deserialize_with = "lenient")]
-            session: Option<Session>,
-            #[serde(default, deserialize_with = "lenient")]
-            request: Option<Token>,
+        let mut request: Request = fields::read(payload)?;
+        match kind {
+            RequestKind::History => request.history = fields::read(payload)?,
+            RequestKind::Search => request.search = fields::read(payload)?,
+            RequestKind::Users | RequestKind::Rooms | RequestKind::Ping => {}
         }
-        let fields: Fields = fields::read(payload)?;
-        Ok(Request {
-            requester: fields.requester,
-            timestamp: fields.timestamp,
-            session: fields.session,
-            token: fields.request,
-            history: match kind {
-                RequestKind::History => HistoryRequest::parse(payload)?,
-                _ => HistoryRequest::default(),
-            },
-            search: match kind {
-                RequestKind::Search => fields::read(payload)?,
-                _ => SearchRequest::default(),
-            },
-        })
+        Ok(request)
     }
 
-    /// Writes a request of this kind; only a history request carries the fields of
-    /// [`HistoryRequest`], only a search those of [`SearchRequest`].
+    /// Writes a request of this kind. Only a request for history carries the fields of [`HistoryRequest`], only a search
+    /// those of [`SearchRequest`].
     pub fn to_json(&self, kind: RequestKind) -> Vec<u8> {
         #[derive(Serialize)]
         struct Out<'a> {
-            requester: &'a Nick,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            timestamp: Option<&'a Timestamp>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            session: Option<&'a Session>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            request: Option<&'a Token>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            room: Option<&'a RoomName>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            limit: Option<usize>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            before: Option<&'a Cursor>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            after: Option<&'a Cursor>,
-            #[serde(flatten, skip_serializing_if = "Option::is_none")]
+            #[serde(flatten)]
+            request: &'a Request,
+            #[serde(flatten)]
+            history: Option<&'a HistoryRequest>,
+            #[serde(flatten)]
             search: Option<&'a SearchRequest>,
         }
-        let page = (kind == RequestKind::History).then_some(&self.history);
         fields::write(&Out {
-            requester: &self.requester,
-            timestamp: self.timestamp.as_ref(),
-            session: self.session.as_ref(),
-            request: self.token.as_ref(),
-            room: page.map(|page| &page.room),
-            limit: page.and_then(|page| page.limit),
-            before: page.and_then(|page| page.before.as_ref()),
-            after: page.and_then(|page| page.after.as_ref()),
+            request: self,
+            history: (kind == RequestKind::History).then_some(&self.history),
             search: (kind == RequestKind::Search).then_some(&self.search),
-        })
-    }
-}
-
-impl HistoryRequest {
-    fn parse(payload: &[u8]) -> Result<HistoryRequest, Invalid> {
-        #[derive(Deserialize)]
-        struct Fields {
-            #[serde(default)]
-            room: Option<RoomName>,
-            #[serde(default, deserialize_with = "fields::limit")]
-            limit: Option<u64>,
-            #[serde(default)]
-            before: Option<Cursor>,
-            #[serde(default)]
-            after: Option<Cursor>,
-        }
-        let fields: Fields = fields::read(payload)?;
-        let capped = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX).min(PAGE_MESSAGES);
-        Ok(HistoryRequest {
-            room: fields.room.unwrap_or_else(RoomName::lobby),
-            limit: fields.limit.map(capped),
-            before: fields.before,
-            after: fields.after,
         })
     }
 }

@@ -1,10 +1,10 @@
-//! Search: what somebody types to find messages, the request that carries it, and the reply.
+//! Search: the text that somebody types, the request that carries it, and the reply.
 //!
-//! The text is words, `"phrases"` and `prefix*`, all of which a message must have, and filters: `from:NICK`,
+//! The text consists of words, `"phrases"` and `prefix*`, all of which a message must contain, and of filters: `from:NICK`,
 //! `room:ROOM`, `after:TIME`, `before:TIME`. On the wire times are RFC 3339.
 
-use super::fields::{self, Invalid, is_false, lenient, lenient_list, truth};
-use super::history::{Cursor, Entry, fitting_bytes};
+use super::fields::{self, is_false, lenient, lenient_list, lenient_or_default};
+use super::history::{Cursor, Entry, WrittenEntry, fitting_bytes};
 use super::id::Token;
 use super::limits::{SEARCH_CHARS, SEARCH_PREFIX_CHARS, SEARCH_WORDS};
 use super::names::{Nick, NickKey, RoomName};
@@ -13,7 +13,7 @@ use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
-/// What a text asks for, read and checked.
+/// What a search text asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SearchQuery {
     /// Each must be in the message.
@@ -26,7 +26,7 @@ pub struct SearchQuery {
     pub before: Option<DateTime<FixedOffset>>,
 }
 
-/// Something that the text of a message must hold; without regard to case.
+/// Something that the text of a message must contain; case does not matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Term {
     Word(String),
@@ -36,7 +36,7 @@ pub enum Term {
     Prefix(String),
 }
 
-/// Why a text cannot be searched for. `Display` is made for the person who typed it.
+/// Why a text cannot be searched for. `Display` is for the person who typed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SearchError {
     Empty,
@@ -73,7 +73,7 @@ impl fmt::Display for SearchError {
                     "{filter}:{value} is not a time such as 2026-11-22, 2026-11-22T20:30 or 2026-11-22T20:30:00+01:00"
                 )
             }
-            SearchError::Twice(filter) => write!(f, "{filter}: is there twice"),
+            SearchError::Twice(filter) => write!(f, "{filter}: appears twice"),
             SearchError::TooManyWords => write!(f, "at most {SEARCH_WORDS} words, those of phrases included"),
             SearchError::TooLong => write!(f, "what to search for is longer than {SEARCH_CHARS} characters"),
         }
@@ -82,7 +82,7 @@ impl fmt::Display for SearchError {
 
 impl std::error::Error for SearchError {}
 
-/// What an error repeats of what was typed, so that it is short.
+/// The part of the typed text that an error repeats, so that the error stays short.
 fn begin(text: &str) -> String {
     const CHARS: usize = 40;
     match text.char_indices().nth(CHARS) {
@@ -128,8 +128,8 @@ impl SearchQuery {
     }
 }
 
-/// The text with the times of its filters replaced by what `time` makes of them (from the reader's zone to RFC 3339);
-/// where that is nothing, the time stays.
+/// The text with the times of its filters replaced by `time` (from the reader's zone to RFC 3339). A time for which it
+/// returns `None` stays.
 pub fn with_times(text: &str, time: impl Fn(&str) -> Option<String>) -> String {
     let mut replaced = String::with_capacity(text.len());
     let mut rest = text;
@@ -147,13 +147,13 @@ pub fn with_times(text: &str, time: impl Fn(&str) -> Option<String>) -> String {
 enum Part<'a> {
     Word(&'a str),
     Phrase(&'a str),
-    /// One of [`FILTERS`], and what follows its colon.
+    /// One of [`FILTERS`], and the value after its colon.
     Filter(&'static str, &'a str),
 }
 
 const FILTERS: [&str; 4] = ["from", "room", "after", "before"];
 
-/// What stands between blanks; a phrase between quotes.
+/// Splits at blanks; a phrase stands between quotes.
 fn parts(text: &str) -> impl Iterator<Item = Result<Part<'_>, SearchError>> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -177,7 +177,7 @@ fn parts(text: &str) -> impl Iterator<Item = Result<Part<'_>, SearchError>> {
     })
 }
 
-/// A term that the index can have.
+/// A term, if the index can contain it.
 fn word(term: &str) -> Result<&str, SearchError> {
     match term.chars().any(char::is_alphanumeric) {
         true => Ok(term),
@@ -185,7 +185,7 @@ fn word(term: &str) -> Result<&str, SearchError> {
     }
 }
 
-/// How many words the index looks for: also `a-b` is two, in this order.
+/// How many words the index looks up; `a-b` is two words in this order.
 fn words(term: &Term) -> usize {
     let (Term::Word(text) | Term::Phrase(text) | Term::Prefix(text)) = term;
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).count()
@@ -202,24 +202,25 @@ fn set<T>(filter: &'static str, place: &mut Option<T>, value: T) -> Result<(), S
     }
 }
 
-/// The fields of a search request beside those that all requests have: `text`, `room`, `limit`, `before`.
+/// The fields of a search request besides those of every request: `text`, `room`, `limit`, `before`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SearchRequest {
     pub text: String,
-    /// As `room:` in the text; what stands there wins.
+    /// As `room:` in the text, which takes precedence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room: Option<RoomName>,
     /// Messages at most, 1 to 500; `None`: the server's choice.
     #[serde(default, deserialize_with = "fields::limit", skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
-    /// The `next` of an earlier reply: go on from there.
+    /// The `next` of an earlier reply, to continue from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Cursor>,
 }
 
-/// What was found, newest message first.
+/// What was found, newest message first:
 /// `{"type":"search_result","messages":[…,"room"],"timestamp","request","complete","next"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "search_result")]
 pub struct SearchResult {
     #[serde(deserialize_with = "lenient_list")]
     pub messages: Vec<Found>,
@@ -227,18 +228,18 @@ pub struct SearchResult {
     pub timestamp: Option<Timestamp>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub request: Option<Token>,
-    /// Nothing older fits. `false` where the page is full, and where the search took too long.
-    #[serde(default, deserialize_with = "truth")]
+    /// Nothing older matches. `false` if the page is full or the search took too long.
+    #[serde(default, deserialize_with = "lenient_or_default")]
     pub complete: bool,
-    /// What to ask `before` for what is older; absent where `complete`.
+    /// The value of `before` that continues the search; absent if `complete`.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub next: Option<Cursor>,
-    /// The search took too long: what is older was not looked at.
-    #[serde(default, deserialize_with = "truth", skip_serializing_if = "is_false")]
+    /// The search took too long; older messages were not searched.
+    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_false")]
     pub cut: bool,
 }
 
-/// A message with the room that it was said in; `{"type":"chat","room",…}`.
+/// A message with its room: `{"type":"chat","room",…}`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Found {
     pub room: RoomName,
@@ -247,37 +248,24 @@ pub struct Found {
 }
 
 impl Serialize for Found {
-    /// With a `type`, as a message has everywhere else on the wire.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Out<'a> {
-            r#type: &'static str,
-            room: &'a RoomName,
-            #[serde(flatten)]
-            entry: &'a Entry,
-        }
-        Out { r#type: "chat", room: &self.room, entry: &self.entry }.serialize(serializer)
+        WrittenEntry { room: Some(&self.room), entry: &self.entry }.serialize(serializer)
     }
 }
 
 impl Found {
-    /// Bytes that it takes in a reply, its comma included.
+    /// The bytes that it takes in a reply, including its comma.
     pub fn wire_bytes(&self) -> usize {
         fields::write(self).len() + 1
     }
 }
 
-/// How many of these, taken in this order, a reply can hold; at least one.
+/// How many of these, taken in this order, fit into a reply; at least one.
 pub fn fitting<'a>(found: impl Iterator<Item = &'a Found>) -> usize {
     fitting_bytes(found.map(Found::wire_bytes))
 }
 
-impl SearchResult {
-    /// Reads a payload whose `type` is known to be `search_result`.
-    pub fn parse(payload: &[u8]) -> Result<SearchResult, Invalid> {
-        fields::read(payload)
-    }
-}
+fields::to_json!(SearchResult);
 
 #[cfg(test)]
 mod tests {
@@ -305,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told() {
+    fn mistakes_are_explained() {
         check("", Err("nothing to search for"));
         check("  ", Err("nothing to search for"));
         check("\"open", Err("no closing"));
@@ -317,7 +305,7 @@ mod tests {
         check("from:", Err("names no nick"));
         check("room:Dev", Err("names no room"));
         check("after:yesterday", Err("after:yesterday is not a time"));
-        check("from:a from:b x", Err("from: is there twice"));
+        check("from:a from:b x", Err("from: appears twice"));
         for many in [&"word ".repeat(SEARCH_WORDS + 1), &format!("\"{}\"", "a ".repeat(SEARCH_WORDS + 1))] {
             check(many, Err("at most 32 words"));
         }
@@ -330,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn no_mistake_is_told_at_length() {
+    fn errors_stay_short() {
         // Written as an escape of ten characters.
         let long = "\u{10ffff}".repeat(SEARCH_CHARS - 8);
         let mistakes = ["", "*", "from:", "room:", "after:", "before:"].map(|filter| format!("{filter}{long}"));

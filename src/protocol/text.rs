@@ -1,16 +1,16 @@
-//! Message texts: what a sender may send, and how text from others is shown so that it drives no terminal.
+//! Message texts: what a sender may send, and how to show text from others so that it cannot control the terminal.
 
 use super::limits::TEXT_CHARS;
 use std::borrow::Cow;
 use unicode_width::UnicodeWidthChar;
 
-/// Marks that a character may carry: Vietnamese and Hebrew, emoji of whole families and old Hangul need no more. With
-/// dozens of them a text climbs over the lines around it.
+/// Combining marks that a character may carry. Vietnamese, Hebrew, family emoji and old Hangul need no more; with dozens, a
+/// text covers the lines around it.
 const MARKS: usize = 4;
-/// What a flag emoji of a region carries: its tags, of no width either.
+/// Tags that a flag emoji of a region carries; they have no width either.
 const TAGS: usize = 6;
 
-/// What a sender sends of what was typed: control characters but the newline are taken out.
+/// The text to send: without control characters other than the newline.
 pub fn clean(text: &str) -> Cow<'_, str> {
     match text.chars().any(|c| c.is_control() && c != '\n') {
         true => Cow::Owned(text.chars().filter(|c| !c.is_control() || *c == '\n').collect()),
@@ -20,23 +20,22 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 
 /// Whether a text is within [`TEXT_CHARS`].
 pub fn fits(text: &str) -> bool {
-    // A text of few bytes has few characters: the common case needs no count.
+    // A text of few bytes has few characters; most texts need no count.
     text.len() <= TEXT_CHARS || text.chars().count() <= TEXT_CHARS
 }
 
-/// Text from others on one line: control characters, DEL, C1 and direction-changing characters as visible escapes,
-/// a newline as `\n`.
+/// Text from others on one line: control characters, DEL, C1 and direction-changing characters become visible escapes,
+/// a newline becomes `\n`.
 pub fn visible(text: &str) -> Cow<'_, str> {
     escape(text, |_| false)
 }
 
-/// As [`visible`], but newlines stay: for a screen that breaks lines itself.
+/// As [`visible`], but keeps newlines, for a screen that breaks lines itself.
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
     escape(text, |c| c == '\n')
 }
 
-/// Without the marks that are too many on their character, and no run of empty lines longer than one: what is left takes
-/// no more room than it needs.
+/// Removes excess combining marks and collapses runs of empty lines, so that a text takes no more room than it needs.
 pub fn calm(text: &str) -> Cow<'_, str> {
     let is_plain = |text: &str| text.is_ascii() && !text.contains("\n\n\n");
     if is_plain(text) {
@@ -80,14 +79,14 @@ fn escape(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A line of JSON that may hold text from others. JSON leaves DEL, C1 controls and direction marks as they are; in its
-/// strings, the only place for them, they can be escapes as well, and then drive no terminal that the line may end up on.
+/// A line of JSON that may contain text from others. JSON leaves DEL, C1 controls and direction marks as they are. They can
+/// only be in strings; there this escapes them, in case the line ends up on a terminal.
 pub fn visible_json(json: String) -> String {
     if !json.chars().any(drives_a_terminal) {
         return json;
     }
     let escape = |c: char| match drives_a_terminal(c) {
-        // All of them lie below U+10000.
+        // All of them are below U+10000.
         true => format!("\\u{:04x}", u32::from(c)),
         false => c.to_string(),
     };
@@ -95,7 +94,7 @@ pub fn visible_json(json: String) -> String {
 }
 
 /// C0, DEL and C1 controls, and the characters that change the direction of text (U+061C, 200E, 200F, 202A–202E,
-/// 2066–2069) or break lines behind a program's back (U+2028, 2029).
+/// 2066–2069) or break lines unexpectedly (U+2028, 2029).
 pub fn drives_a_terminal(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_drives_a_terminal() {
+    fn nothing_controls_a_terminal() {
         check("plain: äß 日本 👍🏽", "plain: äß 日本 👍🏽");
         check("\x1b[31mred\x07", "\\x1b[31mred\\x07");
         check("a\u{9b}31m\u{7f}", "a\\x9b31m\\x7f");

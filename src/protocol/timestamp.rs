@@ -1,10 +1,9 @@
 //! Times on the wire: RFC 3339 with an offset, read leniently and written in one form.
 
-use super::fields::from_text;
+use super::fields::json_string;
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, SecondsFormat, Timelike};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A sender's time: the text as it came, which the original's clients print, and the moment it means where it tells one.
+/// A sender's time: the text as it came, which original clients print, and the moment it means, if it has an offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timestamp {
     text: Box<str>,
@@ -18,8 +17,8 @@ const MAX_BYTES: usize = 40;
 const NAIVE: &str = "%Y-%m-%dT%H:%M:%S%.f";
 
 impl Timestamp {
-    /// Takes RFC 3339 with 0 to 9 fractional digits, `Z` or an offset, and the same without an offset ("naive": it
-    /// tells no moment, since nobody knows whose clock it was). `None` for anything else.
+    /// Accepts RFC 3339 with 0 to 9 fractional digits and `Z` or an offset. Without an offset it is accepted too, but means
+    /// no moment, because nobody knows the sender's zone. `None` for anything else.
     pub fn parse(text: &str) -> Option<Timestamp> {
         if text.len() > MAX_BYTES {
             return None;
@@ -28,7 +27,7 @@ impl Timestamp {
             Ok(at) => Some(at),
             Err(_) => {
                 let naive = NaiveDateTime::parse_from_str(text, NAIVE).ok()?;
-                // RFC 3339's years; at the ends of the library's own no zone can be added without overflow.
+                // RFC 3339's years; near chrono's own limits, adding a zone overflows.
                 if !(0..=9999).contains(&naive.year()) {
                     return None;
                 }
@@ -38,14 +37,14 @@ impl Timestamp {
         Some(Timestamp { text: text.into(), at })
     }
 
-    /// `2026-11-22T20:30:00.123+01:00`: exactly three digits and a numeric offset, which Python 3.7's `fromisoformat` reads.
+    /// `2026-11-22T20:30:00.123+01:00`: exactly three digits and a numeric offset, as Python 3.7's `fromisoformat` reads it.
     pub fn new(at: DateTime<FixedOffset>) -> Timestamp {
         let text = at.to_rfc3339_opts(SecondsFormat::Millis, false);
         Timestamp { at: DateTime::parse_from_rfc3339(&text).ok(), text: text.into() }
     }
 
-    /// The same time in a form that `datetime.fromisoformat` reads in every Python from 3.7 on; `None` if Python knows no
-    /// such time.
+    /// The same time in a form that every `datetime.fromisoformat` from Python 3.7 on reads; `None` if Python cannot
+    /// represent it.
     pub fn for_originals(&self) -> Option<Timestamp> {
         if is_read_by_originals(self.text.as_bytes()) {
             return Some(self.clone());
@@ -54,7 +53,7 @@ impl Timestamp {
             Some(at) => (at.naive_local(), Some(*at.offset())),
             None => (NaiveDateTime::parse_from_str(&self.text, NAIVE).ok()?, None),
         };
-        // A leap second is a nanosecond of a thousand million and more.
+        // chrono represents a leap second as 1,000,000,000 nanoseconds or more.
         let naive = naive.with_nanosecond(naive.nanosecond().min(999_999_999))?;
         let offset = offset.map_or(String::new(), |offset| offset.to_string());
         let text = format!("{}{offset}", naive.format("%Y-%m-%dT%H:%M:%S%.3f"));
@@ -65,14 +64,14 @@ impl Timestamp {
         &self.text
     }
 
-    /// The moment it means; `None` where it has no offset.
+    /// The moment it means; `None` without an offset.
     pub fn at(&self) -> Option<DateTime<FixedOffset>> {
         self.at
     }
 }
 
-/// Python 3.7 takes no fraction or one of 3 or 6 digits, and an offset or none; no version takes all that RFC 3339 allows
-/// (`z`, a leap second, the year 0).
+/// Python 3.7 accepts no fraction or one of 3 or 6 digits, with or without an offset. No version accepts everything in
+/// RFC 3339 (`z`, a leap second, the year 0).
 fn is_read_by_originals(text: &[u8]) -> bool {
     let has_form = |text: &[u8], form: &[u8]| {
         let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
@@ -88,18 +87,8 @@ fn is_read_by_originals(text: &[u8]) -> bool {
         && [&b""[..], b"+00:00", b"-00:00"].iter().any(|form| has_form(offset, form))
 }
 
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
-    }
-}
-
-impl<'de> Deserialize<'de> for Timestamp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const FORM: &str = "a time must be as in RFC 3339";
-        from_text(deserializer, FORM, |text| Timestamp::parse(text).ok_or(FORM))
-    }
-}
+const TIME: &str = "a time must be as in RFC 3339";
+json_string!(Timestamp, Timestamp::as_str, TIME, |text| Timestamp::parse(text).ok_or(TIME));
 
 #[cfg(test)]
 mod tests {

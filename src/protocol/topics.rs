@@ -1,4 +1,4 @@
-//! Topic names and filters under a chat's root: built and parsed in one place.
+//! Topic names and filters below a chat's root.
 
 use super::names::{Nick, NickKey, RoomName, fits_topics};
 use super::request::RequestKind;
@@ -6,21 +6,21 @@ use super::request::RequestKind;
 /// A topic of a chat. Levels that name a sender or an addressee are keys (lower case).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Topic {
-    /// Lobby messages; flat from original clients, with the sender's level where it is sent again.
+    /// Lobby messages; flat from original clients.
     Messages { sender: Option<NickKey> },
     /// Messages to a room.
     Room { room: RoomName, sender: NickKey },
     /// Direct messages and receipts from a client to a client.
     Private { to: NickKey, sender: NickKey },
-    /// What the server says to a client of ours: replies, what became of messages, direct messages that waited.
+    /// What the server says to a client of ours: replies, the fate of its messages, direct messages that waited.
     PrivateServer { to: NickKey },
-    /// Replies to an original client; the nick as typed, for that is what it subscribes to.
+    /// Replies to an original client; the nick as typed, because that is what the client subscribes to.
     PrivateFlat { to: Nick },
     /// Join, leave, heartbeat; flat from original clients.
     Presence { sender: Option<NickKey> },
     /// Requests to the server; flat from original clients.
     Request { what: RequestKind, sender: Option<NickKey> },
-    /// How far a room's history has come, retained.
+    /// Retained: how far a room's history reaches.
     Marks { room: RoomName },
     /// Notices to everybody.
     System,
@@ -32,7 +32,7 @@ pub enum Topic {
     Stats,
 }
 
-/// The root that all topics of a chat stand under (`chat` unless told otherwise): it turns [`Topic`]s into names and back.
+/// The root of all topics of a chat (`chat` by default): turns [`Topic`]s into names and back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topics {
     root: String,
@@ -82,7 +82,7 @@ impl Topics {
         let sender = |level: Option<&str>| level.map(key).map_or(Some(None), |parsed| parsed.map(Some));
         Some(match (head, first, second) {
             ("messages", level, None) => Topic::Messages { sender: sender(level)? },
-            // The lobby's messages have a topic of their own: nobody would see them here.
+            // The lobby has a topic of its own; nobody would see its messages here.
             ("rooms", Some(room), Some(level)) => {
                 let room = RoomName::parse(room).ok().filter(|room| !room.is_lobby())?;
                 Topic::Room { room, sender: key(level)? }
@@ -103,8 +103,8 @@ impl Topics {
         })
     }
 
-    /// Whether chat or direct messages and their receipts come by this name; its levels are not looked at. What a server
-    /// says to a client is none.
+    /// Whether this topic carries chat messages, direct messages or receipts, judged by its first level. What a server says
+    /// to a client does not count.
     pub fn carries_messages(&self, name: &str) -> bool {
         let below_root = name.strip_prefix(self.root.as_str()).and_then(|rest| rest.strip_prefix('/'));
         below_root.is_some_and(|rest| match rest.split('/').next() {
@@ -114,7 +114,7 @@ impl Topics {
         })
     }
 
-    /// All lobby messages: flat ones too, since `messages/#` matches its parent.
+    /// All lobby messages, flat ones too: `messages/#` also matches `messages`.
     pub fn all_messages(&self) -> String {
         format!("{}/messages/#", self.root)
     }
@@ -129,23 +129,23 @@ impl Topics {
         format!("{}/rooms/{room}/#", self.root)
     }
 
-    /// Everything sent to one nick: direct messages, and replies to the key without a sender's level.
+    /// Everything sent to one nick: direct messages, and replies without a sender's level.
     pub fn private_to(&self, key: &NickKey) -> String {
         format!("{}/private/{key}/#", self.root)
     }
 
-    /// Where an original client with this name listens; `None` if that is no topic that a broker must take, or is not its
-    /// own. The name need not be a nick.
+    /// The topic on which an original client with this name listens. `None` if that is not a valid topic of its own. The
+    /// name need not be a nick.
     pub fn flat_private(&self, name: &str) -> Option<String> {
-        /// More than anybody types.
+        /// Longer than anybody types.
         const NAME_BYTES: usize = 256;
         let is_level = |name: &str| name.chars().all(|c| fits_topics(c) && !matches!(c, '/' | '+' | '#'));
         (!name.is_empty() && name.len() <= NAME_BYTES && is_level(name))
             .then(|| format!("{}/private/{name}", self.root))
     }
 
-    /// Everybody's direct messages and receipts, and what the server says to each. A server's own it hears again, where
-    /// the broker cannot leave them out.
+    /// Everybody's direct messages and receipts, and what the server says to each. The server also receives its own, unless
+    /// the broker can leave those out.
     pub fn all_private(&self) -> String {
         format!("{}/private/+/+", self.root)
     }
