@@ -1,5 +1,4 @@
-//! Log lines on stderr, one per event: `2026-11-22T20:30:00.123+01:00 INFO joined nick=alice online=3`. The shells start
-//! it.
+//! Log lines on stderr, one per event: `2026-11-22T20:30:00.123+01:00 INFO joined nick=alice online=3`.
 
 use crate::link;
 use crate::protocol::text::visible;
@@ -8,18 +7,18 @@ use env_logger::{Env, Target};
 use log::Level;
 use std::io::Write;
 
-/// Starts the log: `default` says what it tells where RUST_LOG says nothing, in RUST_LOG's own words.
+/// Starts the log. `default` applies if RUST_LOG is not set, and has the same syntax.
 pub fn start(default: &str) {
     let format = |out: &mut env_logger::fmt::Formatter, record: &log::Record| {
-        // Below a warning, the library tells passwords and every payload.
+        // Below warnings, the library logs passwords and every payload.
         if record.target().starts_with(link::LIBRARY_LOG) && record.level() > Level::Warn {
             return Ok(());
         }
         let at = Local::now().format("%Y-%m-%dT%H:%M:%S%.3f%:z");
-        // Whatever a line quotes, it stays one line and drives no terminal.
+        // Whatever a line quotes, it stays one line and cannot control the terminal.
         writeln!(out, "{at} {} {}", record.level(), visible(&record.args().to_string()))
     };
-    // A second start in one process (a test's) finds the log started.
+    // A second start in the same process, in a test, is ignored.
     let _ = env_logger::Builder::from_env(Env::default().default_filter_or(default))
         .target(Target::Stderr)
         .format(format)

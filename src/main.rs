@@ -1,4 +1,4 @@
-//! A switch: subcommand → run → exit code.
+//! From the subcommand to its run to the exit code.
 
 use mqttchat::options::{self, Environment, Invocation};
 use mqttchat::{check, client, server, transfer};
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints for a reader that may close its end at any time (`mqttchat --help | head`).
+/// Prints to a reader that may stop reading at any time (`mqttchat --help | head`).
 fn print(text: &str) -> ExitCode {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,13 +1,13 @@
-//! The moment at which something is handled. Shells read it once per turn of their loop; cores take it as an argument.
+//! The time at which something is handled. Drivers read it once per turn of their loop; cores take it as an argument.
 
 use chrono::{DateTime, FixedOffset, Local};
 use std::time::Instant;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
-    /// For "how long ago".
+    /// For durations and deadlines.
     pub instant: Instant,
-    /// For what is shown and stored, with the machine's offset.
+    /// For times that are shown and stored, with the machine's offset.
     pub wall: DateTime<FixedOffset>,
 }
 

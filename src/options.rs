@@ -1,6 +1,7 @@
 //! The command line, the environment and the option file, read into typed options.
-//! Pure: the process's variables and files come in as an [`Environment`]. `main` calls it and
-//! hands each subcommand its options; nothing here connects, prints or asks.
+//!
+//! Pure but for [`io`]: the process's variables and files come in as an [`Environment`]. `main` calls [`parse`] and hands
+//! each subcommand its options. Nothing here connects, prints or asks.
 
 mod address;
 mod broker;
@@ -39,27 +40,27 @@ use completion::{OTHERS, SHELLS};
 use connection::{choice, connection, seconds};
 use given::{Given, Level};
 
-/// The most that `--history-limit` takes: what one page of history holds.
+/// The largest `--history-limit`: one page of history.
 pub const MAX_HISTORY_LIMIT: usize = 500;
 
-/// The most that `--retention` takes, in days: a century is for ever.
+/// The largest `--retention`, in days: a century is for ever.
 const MAX_RETENTION_DAYS: u64 = 36_500;
 
-/// The least that `--max-size` takes, in bytes: an empty database has about a fifth of it.
+/// The smallest `--max-size`, in bytes: an empty database takes about a fifth of it.
 const MIN_MAX_SIZE: u64 = 1 << 20;
 
-/// Original clients send a heartbeat every 30 s and cannot be told to do it more often; a
-/// shorter time-out than this, which leaves 5 s for a late one, takes them off the chat.
+/// Original clients send a heartbeat every 30 s and cannot be told to send it more often. A time-out below this, which
+/// allows 5 s of delay, times them out.
 const ORIGINAL_CLIENTS_TIMEOUT: Duration = Duration::from_secs(35);
 
-/// Read the arguments (without the program's name) and what `environment` holds.
+/// Reads the arguments (without the program's name) and the environment.
 ///
 /// # Errors
-/// The first thing found that is wrong, also files named by options that cannot be used.
+/// The first mistake, including a file that an option names and that cannot be used.
 pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Invocation, UsageError> {
     let arguments = to_utf8(arguments)?;
     let Some((first, rest)) = arguments.split_first() else {
-        return Err(UsageError::new("what to do? begin with server, client, check, export or import"));
+        return Err(UsageError::new("no subcommand; use server, client, check, export or import"));
     };
     match (first.as_str(), rest) {
         ("--version", _) => return Ok(Invocation::Version),
@@ -100,7 +101,7 @@ fn to_utf8(arguments: &[OsString]) -> Result<Vec<String>, UsageError> {
     let each = arguments.iter().enumerate().map(|(index, argument)| {
         let text = argument.to_str().map(str::to_string);
         let number = index + 1;
-        // Not quoted: it may be a password.
+        // Not quoted, because it may be a password.
         text.ok_or_else(|| UsageError::new(format!("argument {number} is not UTF-8")))
     });
     each.collect()
@@ -113,7 +114,7 @@ fn subcommand(word: &str) -> Result<Subcommand, UsageError> {
     let names = Subcommand::ALL.map(Subcommand::name).into_iter().chain(OTHERS.map(|(name, ..)| name));
     Err(UsageError::new(match nearest(word, names) {
         _ if word.starts_with('-') => {
-            format!("{word:?} comes too early; begin with server, client, check, export or import")
+            format!("{word:?} comes before the subcommand; begin with server, client, check, export or import")
         }
         Some(near) => format!("unknown subcommand {word:?}; did you mean {near}?"),
         None => format!("unknown subcommand {word:?}; there are server, client, check, export, import and help"),
@@ -150,7 +151,7 @@ fn invocation(
         Subcommand::Export => Invocation::Export(transfer::export(&given, environment)?),
         Subcommand::Import => Invocation::Import(transfer::import(&given, environment)?),
     };
-    // What is wrong is told in its place.
+    // Mistakes take precedence over --print-config.
     match given.is_on("print-config") {
         true => Ok(Invocation::Config(config::config(subcommand, &given, invocation.connection()))),
         false => Ok(invocation),
@@ -165,8 +166,8 @@ fn tells_of_absence(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
-/// The option file: the one that is named must be there, the default one may be missing, and
-/// where it cannot be read (a server locked out of its home) that is only warned about.
+/// The option file. One that is named must exist. The default one may be missing; if it cannot be read (a server locked
+/// out of its home), that is only a warning.
 fn option_file(
     subcommand: Subcommand,
     typed: &Level,
@@ -181,7 +182,7 @@ fn option_file(
             Err(error) => {
                 if !tells_of_absence(&error) {
                     let reason = error::reason(&error);
-                    warnings.push(format!("going on without the option file {path:?}: {reason}"));
+                    warnings.push(format!("continuing without the option file {path:?}: {reason}"));
                 }
                 return Ok(Level::default());
             }
@@ -200,12 +201,12 @@ fn server(given: &Given, mut connection: Connection, environment: &Environment) 
         Some(item) if item.flag.is_switch() => None,
         Some(item) => Some(PathBuf::from(&item.value)),
         None => Some(environment.state_dir().ok_or_else(|| {
-            UsageError::new("no place for the history, as HOME is not set; give --data-dir or --memory")
+            UsageError::new("no folder for the history because HOME is not set; give --data-dir or --memory")
         })?),
     };
     let retention = given.item("retention").map(|item| item.number(1..=MAX_RETENTION_DAYS)).transpose()?;
     let history_limit = given.item("history-limit").map(|item| item.number(0..=MAX_HISTORY_LIMIT));
-    // Half of it is the heartbeat that is announced, in whole seconds; a day is for ever.
+    // The server announces half of it as the heartbeat, in whole seconds; a day is for ever.
     let timeout = seconds(given, "timeout", 2, 86_400)?.unwrap_or(Duration::from_secs(60));
     if timeout < ORIGINAL_CLIENTS_TIMEOUT {
         let limit = ORIGINAL_CLIENTS_TIMEOUT.as_secs();

@@ -1,46 +1,46 @@
-//! Which broker was named, where, and which port goes with it.
+//! Which broker is named, which source names it, and its port.
 
 use super::broker::{self, Broker, BrokerError};
 use super::error::UsageError;
 use super::given::{Given, Item, Level};
 
-/// The level of a broker that nobody named: after all others.
+/// The level of the default broker: after all others.
 const NOWHERE: usize = usize::MAX;
 
-/// The port that means TLS, whatever else is said.
+/// The port that implies TLS.
 pub(super) const PORT_OF_TLS: u16 = 8883;
 
-/// The broker, and the level of what was given that names it.
+/// The broker, and the level that names it.
 pub(super) struct Named {
     pub broker: Broker,
     level: usize,
 }
 
 impl Named {
-    /// The broker, where that level is the one that names it.
+    /// The broker, if that level names it.
     pub fn at(&self, level: usize) -> Option<&Broker> {
         Some(&self.broker).filter(|_| level == self.level)
     }
 
-    /// The option that names it, and its level; `None` for BROKER, and where nobody does.
+    /// The option that names it, and its level; `None` for BROKER and for the default broker.
     pub fn item<'a>(&self, given: &'a Given) -> Option<(usize, &'a Item)> {
         let level = given.levels.get(self.level).filter(|level| level.words.is_empty())?;
         Some((self.level, level.item("url").or(level.item("host"))?))
     }
 
-    /// Whether nobody names it.
+    /// Whether no source names it.
     pub fn is_default(&self) -> bool {
         self.level == NOWHERE
     }
 
-    /// Find it; localhost if nobody named one. Options for other brokers must have been left out before.
+    /// Finds it; localhost if none is named. Options for other brokers must have been removed before.
     pub fn find(given: &Given) -> Result<Named, UsageError> {
         for (index, level) in given.levels.iter().enumerate() {
             let Some(broker) = broker_of(level)? else {
                 continue;
             };
             if broker.scheme.is_none() {
-                // A host alone can be the one of a URL below, which says more about it.
+                // A host alone may be the host of a URL in a lower level, which says more.
                 for (level, below) in given.levels.iter().enumerate().skip(index + 1) {
                     if below.item("url").is_some()
                         && let Some(broker) = broker_of(below)?
@@ -56,7 +56,7 @@ impl Named {
     }
 }
 
-/// The broker that a level names; its port may stand in an option beside it.
+/// The broker that a level names; its port may be a separate option.
 pub(super) fn broker_of(level: &Level) -> Result<Option<Broker>, UsageError> {
     let in_broker = |error: BrokerError| UsageError::new(format!("BROKER: {error}"));
     let (url, host) = (level.item("url"), level.item("host"));
@@ -66,7 +66,7 @@ pub(super) fn broker_of(level: &Level) -> Result<Option<Broker>, UsageError> {
         ([], None, Some(item)) => {
             let host = broker::parse_host(&item.value);
             let host =
-                host.map_err(|error| item.wrong(&format!("{error}; a port is given by --port, a URL by --url")))?;
+                host.map_err(|error| item.wrong(&format!("{error}; use --port for a port and --url for a URL")))?;
             Broker { host, ..Broker::default() }
         }
         ([word], None, None) => Broker::parse(word).map_err(in_broker)?,
@@ -94,12 +94,11 @@ pub(super) fn broker_of(level: &Level) -> Result<Option<Broker>, UsageError> {
     }))
 }
 
-/// The port, where one was given. A URL without a port stands for its scheme's, so that what
-/// lower levels say about other brokers does not change what it means. Options for other brokers must have been left out
-/// before.
+/// The port, if one is given. A URL without a port means the port of its scheme; lower levels do not change that.
+/// Options for other brokers must have been removed before.
 pub(super) fn port(given: &Given) -> Result<Option<u16>, UsageError> {
     for level in &given.levels {
-        // A host and a port can be typed for a URL below, so this need not be the level that names the broker.
+        // A typed host and port may belong to a URL in a lower level, so this level need not name the broker.
         let here = broker_of(level)?;
         match (level.item("port"), here.as_ref().and_then(|broker| broker.port)) {
             (Some(item), None) => {
@@ -117,7 +116,7 @@ pub(super) fn port(given: &Given) -> Result<Option<u16>, UsageError> {
     Ok(None)
 }
 
-/// The port of a broker for which none was given.
+/// The port of a broker without a given one.
 pub(super) fn default_port(is_websocket: bool, has_tls: bool) -> u16 {
     match (is_websocket, has_tls) {
         (false, false) => 1883,

@@ -1,24 +1,24 @@
-//! Reading a broker's address as it is typed: `host`, `host:port`, `[v6]:port` or a URL. Pure.
+//! A broker's address as it is typed: `host`, `host:port`, `[v6]:port` or a URL.
 
 use std::fmt;
 use std::net::Ipv6Addr;
 
-/// The path of a WebSocket broker whose URL has none: where brokers and paho expect it.
+/// The path of a WebSocket URL without one, as brokers and paho expect it.
 const WEBSOCKET_PATH: &str = "/mqtt";
 /// Characters that end a URL's host and port.
 const PATH_BEGINS: [char; 2] = ['/', '?'];
 
-/// How a URL says to reach the broker.
+/// The scheme of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scheme {
     pub is_secure: bool,
     pub is_websocket: bool,
 }
 
-/// A broker, as far as it was told.
+/// What is given of a broker.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Broker {
-    /// `None` where it was no URL.
+    /// `None` unless it is a URL.
     pub scheme: Option<Scheme>,
     /// An IPv6 address without its brackets.
     pub host: String,
@@ -29,7 +29,7 @@ pub(super) struct Broker {
     pub path: String,
 }
 
-/// Why it is no broker's address. Nothing that may be a password is repeated.
+/// Why a text is no broker's address. Never repeats what may be a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum BrokerError {
     NoHost,
@@ -81,7 +81,7 @@ impl fmt::Display for BrokerError {
 }
 
 impl Broker {
-    /// Read BROKER in one word: `host`, `host:port`, `[v6]`, `[v6]:port` or a URL.
+    /// Reads BROKER in one word: `host`, `host:port`, `[v6]`, `[v6]:port` or a URL.
     pub fn parse(text: &str) -> Result<Broker, BrokerError> {
         if text.contains("://") {
             return Broker::parse_url(text);
@@ -93,7 +93,7 @@ impl Broker {
         Ok(Broker { host, port, ..Broker::default() })
     }
 
-    /// Read `mqtt://`, `mqtts://`, `ws://` or `wss://` `[user[:password]@]host[:port][/path]`.
+    /// Reads `mqtt://`, `mqtts://`, `ws://` or `wss://` `[user[:password]@]host[:port][/path]`.
     pub fn parse_url(text: &str) -> Result<Broker, BrokerError> {
         let (name, rest) = text.split_once("://").ok_or(BrokerError::NoScheme)?;
         let (is_secure, is_websocket) = match name.to_ascii_lowercase().as_str() {
@@ -107,7 +107,7 @@ impl Broker {
         if path.contains('@') && !authority.contains('@') {
             return Err(BrokerError::Escape);
         }
-        // Into an HTTP request goes only what cannot end its line.
+        // The path goes into an HTTP request and must not end its line.
         let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic());
         if text.contains('#') {
             return Err(BrokerError::Fragment);
@@ -140,8 +140,8 @@ impl Broker {
     }
 }
 
-/// A URL in three parts, as [`Broker::parse_url`] reads it: scheme with `://`, login, and what is behind the login's `@`.
-/// `None`: it names nobody who logs in.
+/// A URL in three parts, as [`Broker::parse_url`] reads it: scheme with `://`, login, and what follows the login's `@`.
+/// `None` without a login.
 pub(super) fn split_login(url: &str) -> Option<(&str, &str, &str)> {
     let begin = url.find("://")? + "://".len();
     let (scheme, rest) = url.split_at(begin);
@@ -153,13 +153,13 @@ pub(super) fn split_login(url: &str) -> Option<(&str, &str, &str)> {
 /// A URL without the user and password in it; `mqtt://alice:secret@host` becomes `mqtt://host`.
 pub(super) fn without_login(url: &str) -> String {
     split_login(url).map_or(url.to_owned(), |(scheme, _, address)| {
-        // Without any login, an @ in the path would be taken for the end of one.
+        // Otherwise an @ in the path would be taken for the end of a login.
         let nobody = if address.contains('@') { "@" } else { "" };
         format!("{scheme}{nobody}{address}")
     })
 }
 
-/// Read a host that stands alone; an IPv6 address with or without its brackets.
+/// Reads a host without a port; an IPv6 address with or without its brackets.
 pub(super) fn parse_host(text: &str) -> Result<String, BrokerError> {
     if let Some(inside) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
         let address = Some(inside).filter(|inside| is_ipv6(inside));
@@ -178,7 +178,7 @@ pub(super) fn parse_host(text: &str) -> Result<String, BrokerError> {
     Ok(text.to_string())
 }
 
-/// Read a port, 1 to 65535.
+/// Reads a port, 1 to 65535.
 pub(super) fn parse_port(text: &str) -> Result<u16, BrokerError> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let port = text.parse().ok().filter(|port| digits && *port > 0);
@@ -213,14 +213,14 @@ fn is_ipv6(text: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok() && !zone.is_empty() && zone.chars().all(is_zone)
 }
 
-/// Percent-decode.
+/// Decodes percent signs.
 fn decode(text: &str) -> Result<String, BrokerError> {
     let mut parts = text.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
         let code = part.get(..2).filter(|code| code.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let byte = code.and_then(|code| u8::from_str_radix(code, 16).ok());
-        // U+0000 cannot stand in a C string, which it becomes.
+        // It becomes a C string, which cannot contain U+0000.
         bytes.push(byte.filter(|byte| *byte != 0).ok_or(BrokerError::Escape)?);
         bytes.extend_from_slice(&part.as_bytes()[2..]);
     }

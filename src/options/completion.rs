@@ -1,4 +1,4 @@
-//! Scripts with which shells complete a command line, made from the table. Pure.
+//! Scripts that complete a command line in a shell, generated from the table.
 
 mod bash;
 mod fish;
@@ -6,28 +6,28 @@ mod zsh;
 
 use super::table::{Flag, Subcommand};
 
-/// A shell's name, and what makes the script for it.
+/// A shell's name, and the function that generates its script.
 type ShellScript = (&'static str, fn() -> String);
 
-/// The shells that there is a script for.
+/// The shells that have a script.
 pub(super) const SHELLS: [ShellScript; 3] = [("bash", bash::script), ("zsh", zsh::script), ("fish", fish::script)];
 
-/// Words that stand in the place of a subcommand, what they do, and what may follow them.
+/// Words that take the place of a subcommand, what they do, and which words may follow.
 pub(super) const OTHERS: [(&str, &str, &[&str]); 3] = [
     ("help", "print what a subcommand takes", &["server", "client", "check", "export", "import"]),
     ("completion", "print a script for a shell that completes command lines", &["bash", "zsh", "fish"]),
     ("manual", "print the manual page", &[]),
 ];
 
-/// What an argument can be completed to.
+/// What completes an argument.
 enum Completes {
-    /// A switch takes none.
+    /// A switch has no argument.
     Nothing,
     Words(&'static [&'static str]),
     Host,
     File,
     Folder,
-    /// Nobody can know it.
+    /// Anything; no suggestion is possible.
     Anything,
 }
 
@@ -42,7 +42,7 @@ fn argument(flag: &Flag) -> Completes {
     }
 }
 
-/// What stands beside the options of a subcommand.
+/// What completes the operand of a subcommand.
 fn operand(subcommand: Subcommand) -> Completes {
     match subcommand.operand() {
         "[BROKER]" => Completes::Host,

@@ -1,5 +1,4 @@
-//! What `--print-config` prints: what holds for every option of a subcommand, and where it is from. Never a password.
-//! Pure.
+//! What `--print-config` prints: the value of every option of a subcommand, and its source. Never a password.
 
 use super::Connection;
 use super::address::Named;
@@ -7,13 +6,13 @@ use super::broker;
 use super::given::{Given, Item, LeftOut};
 use super::table::{Flag, Subcommand};
 
-/// What stands in the place of a password.
+/// Printed in place of a password.
 const HIDDEN: &str = "(hidden)";
-/// Where the origin begins.
+/// The column of the origin.
 const INDENT: usize = 40;
 
-/// A line for each option that may stand in an option file. `connection`: what was made of those that name a broker and
-/// log in, since one of them can say several things at once.
+/// A line for each option that an option file may contain. `connection` is the result of the options that name a broker
+/// and log in, because one of them may set several values.
 pub(super) fn config(subcommand: Subcommand, given: &Given, connection: Option<&Connection>) -> String {
     let mut text = String::new();
     let connected = connection.zip(Named::find(given).ok());
@@ -48,13 +47,13 @@ fn option(text: &mut String, flag: &'static Flag, given: &Given) {
         return line(text, flag, "", &default);
     };
     for item in items {
-        // What says where the broker is and who logs in, and is not what holds, is here too.
+        // These also arrive here if another option overrides them.
         let not_used = if matches!(flag.long, "url" | "password" | "password-file") { "not used: " } else { "" };
         line(text, flag, &printable(item), &format!("{not_used}{}", origin(level, item)));
     }
 }
 
-/// Value and origin of what an address can say too: broker, port, log-in, TLS.
+/// Value and origin of what an address may set too: broker, port, login, TLS.
 fn of_broker(flag: &Flag, given: &Given, connection: &Connection, named: &Named) -> Option<(String, String)> {
     let settings = &connection.settings;
     let host = || match named.item(given) {
@@ -62,7 +61,7 @@ fn of_broker(flag: &Flag, given: &Given, connection: &Connection, named: &Named)
         None if named.is_default() => "default".to_owned(),
         None => "command line: BROKER".to_owned(),
     };
-    // Which one of an address and an option counts, the first level that has either decides.
+    // The first level that has either decides between an address and an option.
     let or_address = |long: &str, in_address: bool| {
         given.levels.iter().enumerate().find_map(|(level, options)| match options.item(long) {
             Some(item) => Some(origin(level, item)),
@@ -87,7 +86,7 @@ fn of_broker(flag: &Flag, given: &Given, connection: &Connection, named: &Named)
             let origin = or_address("username", named.broker.username.is_some())?;
             Some((settings.username.clone()?, origin))
         }
-        // The first level that has one decides between these two.
+        // The first level that has either decides between these two.
         "password" | "password-file" => {
             settings.password.as_ref()?;
             let (level, item) = given.levels.iter().enumerate().find_map(|(level, options)| {
@@ -130,7 +129,7 @@ fn printable(item: &Item) -> String {
     }
 }
 
-/// `mqtt://alice:secret@host` without what is between its colon and its `@`.
+/// `mqtt://alice:secret@host` with its password hidden.
 fn without_password(url: &str) -> String {
     let parts = broker::split_login(url).and_then(|(scheme, login, address)| {
         let (user, _) = login.split_once(':')?;

@@ -1,4 +1,4 @@
-//! From what was given to what a connection is made from: which broker, TLS or not, who logs in.
+//! The settings of a connection: which broker, TLS or not, who logs in.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use super::{Color, Connection, tls};
 use crate::link::{Address, Qos, Settings, Transport, Version};
 use crate::protocol::names::fits_topics;
 
-/// Work out the connection. Reads the files that it needs: they are checked before connecting,
-/// since what paho says about a bad one would not name it.
+/// Derives the connection from the given options. Reads the files that it needs: paho's error for a bad one would not name
+/// it.
 pub(super) fn connection(
     given: &Given,
     environment: &Environment,
@@ -78,7 +78,7 @@ pub(super) fn connection(
     })
 }
 
-/// A number of whole seconds, where it was given.
+/// A number of whole seconds, if it is given.
 pub(super) fn seconds(given: &Given, long: &str, min: u32, max: u32) -> Result<Option<Duration>, UsageError> {
     let Some(item) = given.item(long) else {
         return Ok(None);
@@ -86,7 +86,7 @@ pub(super) fn seconds(given: &Given, long: &str, min: u32, max: u32) -> Result<O
     Ok(Some(Duration::from_secs(item.number(min..=max)?.into())))
 }
 
-/// The value that one of a few words stands for, where it was given.
+/// The value of an option that takes one of a few words, if it is given.
 pub(super) fn choice<T: Copy>(
     given: &Given,
     long: &str,
@@ -117,7 +117,7 @@ pub(super) fn topic_root(given: &Given) -> Result<String, UsageError> {
     } else if root.starts_with('/') || root.ends_with('/') {
         "must not begin or end with /"
     } else if root.starts_with('$') {
-        // Brokers keep such topics to themselves ($SYS) or read them otherwise ($share).
+        // Brokers reserve such topics ($SYS) or give them another meaning ($share).
         "must not begin with $"
     } else {
         return Ok(root.clone());

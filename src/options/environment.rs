@@ -16,20 +16,19 @@ pub struct Environment<'a> {
 }
 
 impl Environment<'_> {
-    /// A variable's value; one that is set but empty counts as not set, as container files
-    /// leave them.
+    /// A variable's value. An empty one counts as not set, because container files leave variables empty.
     pub(super) fn set(&self, name: &str) -> Option<OsString> {
         (self.variable)(name).filter(|value| !value.is_empty())
     }
 
-    /// `$XDG_CONFIG_HOME/mqttchat`, else `~/.config/mqttchat`: the option file, a file as
-    /// `mosquitto_sub`'s is. `None` where neither variable is set.
+    /// The option file: `$XDG_CONFIG_HOME/mqttchat`, else `~/.config/mqttchat`; a file without a folder of its own, as
+    /// `mosquitto_sub`'s. `None` if neither variable is set.
     pub fn option_file(&self) -> Option<PathBuf> {
         self.base("XDG_CONFIG_HOME", ".config")
     }
 
     /// `$STATE_DIRECTORY` (set by systemd; the first of several), else `$XDG_STATE_HOME/mqttchat`,
-    /// else `~/.local/state/mqttchat`. `None` where no variable is set.
+    /// else `~/.local/state/mqttchat`. `None` if no variable is set.
     pub fn state_dir(&self) -> Option<PathBuf> {
         let given = self.set("STATE_DIRECTORY").and_then(|folders| {
             let first = std::env::split_paths(&folders).next();
@@ -38,8 +37,8 @@ impl Environment<'_> {
         given.or_else(|| self.base("XDG_STATE_HOME", ".local/state"))
     }
 
-    /// `$XDG_STATE_HOME/mqttchat/client.state`, else `~/.local/state/mqttchat/client.state`. `None` where neither variable
-    /// is set. The histories of servers, which may lie in the same folder, end in `.db`.
+    /// `$XDG_STATE_HOME/mqttchat/client.state`, else `~/.local/state/mqttchat/client.state`. `None` if neither variable
+    /// is set. Histories of servers, which may be in the same folder, end in `.db`.
     pub fn client_state_file(&self) -> Option<PathBuf> {
         Some(self.base("XDG_STATE_HOME", ".local/state")?.join("client.state"))
     }
@@ -66,7 +65,7 @@ mod tests {
         let environment = Environment { variable: &variable, ..Environment::process() };
         assert_eq!(environment.option_file(), option_file.map(PathBuf::from));
         assert_eq!(environment.state_dir(), state_dir.map(PathBuf::from));
-        // A client's is its user's, whatever systemd gives a service.
+        // A client's file belongs to its user, whatever systemd gives a service.
         let client = environment.client_state_file();
         match variables.contains("STATE_DIRECTORY=/") {
             true => assert_ne!(client.as_ref().and_then(|path| path.parent()), environment.state_dir().as_deref()),

@@ -1,4 +1,4 @@
-//! What can be wrong with the options, told in one line.
+//! What is wrong with the options, in one line.
 
 use std::fmt;
 use std::io;
@@ -6,12 +6,12 @@ use std::path::Path;
 
 use super::table::Subcommand;
 
-/// What is wrong and what to do about it, in one line that `main` prints; the exit code is 1.
-/// What was typed is quoted with its control characters escaped; passwords are never quoted.
+/// What is wrong and what to do about it, in one line that `main` prints; the exit code is 1. Quotes what was typed, with
+/// control characters escaped, but never a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageError {
     problem: String,
-    /// The help that the line points to; `None` for a file that is in the way.
+    /// The help that the line points to; `None` for an unusable file.
     help: Option<Option<Subcommand>>,
 }
 
@@ -21,12 +21,12 @@ impl UsageError {
         UsageError { problem: problem.into(), help: Some(None) }
     }
 
-    /// No mistake: a text that was asked for, where a program can only give an error.
+    /// No mistake but a text that was asked for, for a caller that can only return an error.
     pub(super) fn help(text: impl Into<String>) -> Self {
         UsageError { problem: text.into(), help: None }
     }
 
-    /// What is wrong, without where to read more.
+    /// What is wrong, without the reference to the help.
     pub fn problem(&self) -> &str {
         &self.problem
     }
@@ -36,7 +36,7 @@ impl UsageError {
         UsageError { problem: format!("{origin}: cannot use {path:?}: {why}"), help: None }
     }
 
-    /// Point to the help of `subcommand` instead of the general one.
+    /// Points to the help of `subcommand` instead of the general one.
     pub(super) fn of(self, subcommand: Subcommand) -> Self {
         UsageError { help: self.help.map(|_| Some(subcommand)), ..self }
     }

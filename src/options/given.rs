@@ -1,5 +1,5 @@
-//! What was given, and where: the command line, the environment, the option file, in the order
-//! in which they count. Says nothing about what the values mean.
+//! The options as given, by source: command line, environment, option file, in order of precedence. Says nothing about
+//! what the values mean.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -20,7 +20,7 @@ pub(super) struct Item {
     pub flag: &'static Flag,
     /// Empty for a switch.
     pub value: String,
-    /// How an error names it: `--port`, `MQTT_BROKER_PORT`, `"/home/a/.config/mqttchat" line 3: --port`.
+    /// How an error names its source: `--port`, `MQTT_BROKER_PORT`, `"/home/a/.config/mqttchat" line 3: --port`.
     pub origin: String,
 }
 
@@ -38,7 +38,7 @@ impl Item {
         })
     }
 
-    /// Its value as a number of bytes, `least` or more: `500M`, `2G`, or just digits.
+    /// Its value as a number of bytes, at least `least`: `500M`, `2G`, or digits only.
     pub fn size(&self, least: u64) -> Result<u64, UsageError> {
         let (digits, unit) = match self.value.char_indices().last() {
             Some((end, letter)) if !letter.is_ascii_digit() => (&self.value[..end], letter.to_ascii_uppercase()),
@@ -59,42 +59,42 @@ impl Item {
         bytes.map_err(|error| self.unusable(&reason(&error)))
     }
 
-    /// The error that says why the file that it names cannot be used.
+    /// The error for the file that it names.
     pub fn unusable(&self, why: &str) -> UsageError {
         UsageError::file(&self.origin, self.value.as_ref(), why)
     }
 
-    /// The error that says what is wrong with it.
+    /// The error for its value.
     pub fn wrong(&self, problem: &str) -> UsageError {
         UsageError::new(format!("{}: {problem}", self.origin))
     }
 }
 
-/// What one source gave.
+/// What one source gives.
 #[derive(Debug, Default)]
 pub(super) struct Level {
     items: Vec<Item>,
-    /// What stands on the command line without an option: BROKER, in one word or two.
+    /// The operands on the command line: BROKER, as one word or two.
     pub words: Vec<String>,
 }
 
 impl Level {
-    /// The option of that long name, where it was given.
+    /// The option of that long name, if it is given.
     pub fn item(&self, long: &str) -> Option<&Item> {
         self.items.iter().find(|item| item.flag.long == long)
     }
 
-    /// All of it, in its order.
+    /// All options, in order.
     pub fn items(&self) -> &[Item] {
         &self.items
     }
 
-    /// Take out of it every option of these long names.
+    /// Removes and returns every option of these long names.
     pub fn take(&mut self, longs: &[&str]) -> Vec<Item> {
         self.items.extract_if(.., |item| longs.contains(&item.flag.long)).collect()
     }
 
-    /// Let the URL that names the broker name nobody who logs in.
+    /// Removes the login from the URL that names the broker.
     pub fn take_login_of_url(&mut self) {
         if let Some(url) = self.items.iter_mut().find(|item| item.flag.long == "url") {
             url.value = broker::without_login(&url.value);
@@ -116,7 +116,7 @@ impl Level {
         Ok(())
     }
 
-    /// Read the arguments after the subcommand.
+    /// Reads the arguments after the subcommand.
     pub fn from_arguments(subcommand: Subcommand, arguments: &[String]) -> Result<Level, UsageError> {
         let mut parser = Options::new();
         for flag in subcommand.flags() {
@@ -140,7 +140,7 @@ impl Level {
         Ok(level)
     }
 
-    /// Look up every variable that stands for an option of this subcommand.
+    /// Reads every variable that stands for an option of this subcommand.
     pub fn from_environment(subcommand: Subcommand, environment: &Environment) -> Result<Level, UsageError> {
         let mut level = Level::default();
         for flag in subcommand.flags().filter(|flag| !flag.variable.is_empty()) {
@@ -149,7 +149,7 @@ impl Level {
                 continue;
             };
             let value = match value.into_string() {
-                // no-color.org: whatever it holds, it means this.
+                // no-color.org: any value means this.
                 _ if name == "NO_COLOR" => "never".to_string(),
                 Ok(value) => value,
                 Err(_) => return Err(UsageError::new(format!("{name} is not UTF-8"))),
@@ -159,9 +159,8 @@ impl Level {
         Ok(level)
     }
 
-    /// Read an option file: one `--option value`, `--option=value` or `-o value` a line, blank
-    /// lines and lines that begin with `#` passed over. Options that only another subcommand
-    /// takes are passed over too, so that one file serves all.
+    /// Reads an option file: one `--option value`, `--option=value` or `-o value` per line. Skips blank lines, lines that
+    /// begin with `#`, and options of other subcommands, so that one file serves all.
     pub fn from_file(subcommand: Subcommand, path: &Path, text: &str) -> Result<Level, UsageError> {
         let mut level = Level::default();
         for (index, line) in text.lines().enumerate() {
@@ -177,7 +176,7 @@ impl Level {
             let value = value.strip_prefix('=').unwrap_or(value).trim_start();
             let wrong = |problem: &str| UsageError::new(format!("{place}: {problem}"));
             let Some(name) = name_of(option) else {
-                // Not quoted: it may be a password in the wrong place.
+                // Not quoted, because it may be a misplaced password.
                 return Err(wrong("an option file holds one \"--option value\" a line"));
             };
             let flag = match subcommand.flag(name) {
@@ -201,21 +200,21 @@ impl Level {
     }
 }
 
-/// An option of the environment or the option file that is for another broker than the one in use.
+/// An option of the environment or the option file that belongs to another broker than the one in use.
 #[derive(Debug)]
 pub(super) struct LeftOut {
     /// Index in [`Given::levels`].
     pub level: usize,
     pub item: Item,
-    /// `host:port` of the broker that it is for.
+    /// `host:port` of the broker that it belongs to.
     pub broker: String,
 }
 
-/// Every level, the one that counts most first.
+/// Every level, in order of precedence.
 #[derive(Debug)]
 pub(super) struct Given {
     pub levels: [Level; 3],
-    /// What is in no level any more.
+    /// Options that were removed from their level.
     pub left_out: Vec<LeftOut>,
 }
 
@@ -240,14 +239,14 @@ impl Given {
         self.item(long).is_some()
     }
 
-    /// Whether nothing was typed, and no environment names a broker.
+    /// Whether the command line is empty and the environment names no broker.
     pub fn is_silent(&self) -> bool {
         let [typed, environment, _] = &self.levels;
         typed.items.is_empty() && typed.words.is_empty() && environment.item("host").is_none()
     }
 
-    /// Which of several options that exclude each other counts: that of the first level that has
-    /// any. Two in that level are an error.
+    /// The one of several options that exclude each other, from the first level that has any. Two in that level are an
+    /// error.
     pub fn one_of(&self, longs: &[&str]) -> Result<Option<&Item>, UsageError> {
         for level in &self.levels {
             let mut items = longs.iter().filter_map(|long| level.item(long));

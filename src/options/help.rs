@@ -1,11 +1,11 @@
-//! The help texts, made from the table. Pure.
+//! The help texts, generated from the table.
 
 use super::completion::OTHERS;
 use super::table::{Flag, GROUPS, Group, Subcommand};
 
-/// Columns of a terminal that everybody has.
+/// The width of a standard terminal.
 const WIDTH: usize = 80;
-/// Where an option's explanation begins.
+/// The column of an option's explanation.
 const INDENT: usize = 30;
 
 const BROKER: &str = "\
@@ -15,21 +15,21 @@ BROKER: host, host:port, [IPv6]:port, or \"host port\" as two words, or
 ";
 
 const ORDER: &str = "\
-What counts: the option, else the environment, else the option file, else the
-default. An option file holds one \"--option value\" a line; a line that begins
-with # is a comment; options of other subcommands are passed over. A login,
-port, client identifier and TLS options in it are only for the broker that it
-names (localhost if none); MQTT_ variables only for MQTT_BROKER_HOST, if that is
-set. RUST_LOG in the environment sets what is logged.
+An option takes precedence over the environment, then the option file, then the
+default. An option file has one \"--option value\" per line; lines that begin
+with # are comments; options of other subcommands are skipped. A login, port,
+client identifier and TLS options in it apply only to the broker that it names
+(localhost if none); MQTT_ variables only to MQTT_BROKER_HOST, if that is set.
+RUST_LOG in the environment sets what is logged.
 ";
 
 const EXIT_CODES: &str = "\
-Exit codes: 0; 1 usage or failure; the broker's CONNACK code where it refuses
-(4, 5, 134, 135 ...); 14 no connection or TLS failure; 27 time-out (-W); 73 nick
-in use; 75 another server serves the chat; 129, 130, 143 ended by a signal.
+Exit codes: 0 success; 1 usage or failure; 4, 5, 134, 135 ... the broker refused
+with this CONNACK code; 14 no connection or TLS failure; 27 time-out (-W); 73
+nick in use; 75 another server serves the chat; 129, 130, 143 ended by a signal.
 ";
 
-/// What `mqttchat --help` prints: everything.
+/// What `mqttchat --help` prints.
 pub(super) fn general() -> String {
     let mut text = String::from("Chat over the MQTT broker you already have.\n\n");
     for subcommand in Subcommand::ALL {
@@ -55,7 +55,7 @@ pub(super) fn of(subcommand: Subcommand) -> String {
     finish(text, subcommand.groups())
 }
 
-/// What is printed of one of [`OTHERS`]; `None`: it is none of them.
+/// The help of one of [`OTHERS`]; `None` for another word.
 pub(super) fn of_other(name: &str) -> Option<String> {
     let (name, summary, words) = OTHERS.into_iter().find(|(known, ..)| *known == name)?;
     Some(format!("{}\n  {summary}\n", usage_of_other(name, words)))
@@ -108,7 +108,7 @@ pub(super) fn explanation(flag: &Flag) -> String {
     text
 }
 
-/// Append `head`, then `body` from column `indent` on, broken between words before [`WIDTH`].
+/// Appends `head`, then `body` from column `indent` on, broken between words before [`WIDTH`].
 fn wrap(text: &mut String, head: &str, indent: usize, body: &str) {
     let mut line = head.to_string();
     if line.len() >= indent {

@@ -14,11 +14,11 @@ impl Environment<'static> {
     }
 }
 
-/// The options of a program that takes part in a chat by itself (a bot, a device): those of `mqttchat client`, from its
+/// The options of a program that is a member of a chat (a bot, a device): those of `mqttchat client`, from its
 /// arguments, the process's environment and the option file.
 ///
 /// # Errors
-/// What [`parse`] finds wrong; for `--help` the help itself.
+/// A mistake that [`parse`] finds; for `--help`, the help text.
 pub fn of_a_member(arguments: &[OsString]) -> Result<ClientOptions, UsageError> {
     let arguments: Vec<OsString> = std::iter::once("client".into()).chain(arguments.iter().cloned()).collect();
     match parse(&arguments, &Environment::process())? {

@@ -1,12 +1,11 @@
-//! Who logs in to the broker: user name and password, from wherever they were given.
+//! The login for the broker: user name and password, from whichever source gives them.
 
 use super::address::Named;
 use super::environment::Environment;
 use super::error::UsageError;
 use super::given::{Given, Item};
 
-/// User name and password. Those of a URL count at the URL's level, and its password only
-/// together with its user.
+/// User name and password. Those of a URL count at the URL's level, its password only together with its user.
 pub(super) fn login(
     given: &Given,
     environment: &Environment,
@@ -29,7 +28,7 @@ pub(super) fn login(
     if username.is_none() {
         let is_given = given.is_on("password") || given.is_on("password-file");
         if is_given || named.broker.password.is_some() {
-            warnings.push("the password is not used, since there is no --username".to_string());
+            warnings.push("the password is not used because there is no --username".to_string());
         }
         return Ok((None, None));
     }
@@ -61,13 +60,13 @@ pub(super) fn login(
     Ok((username, None))
 }
 
-/// The first line of a password file, without its end.
+/// The first line of a password file.
 fn first_line(item: &Item, environment: &Environment) -> Result<String, UsageError> {
     let bytes = item.read(environment)?;
     let text = String::from_utf8(bytes).map_err(|_| item.unusable("it is not UTF-8"))?;
     match text.lines().next() {
         None | Some("") => Err(item.unusable("its first line, the password, is empty")),
-        Some(line) if line.contains('\0') => Err(item.unusable("it holds the character U+0000")),
+        Some(line) if line.contains('\0') => Err(item.unusable("it contains the character U+0000")),
         Some(line) => Ok(line.to_string()),
     }
 }

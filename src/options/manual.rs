@@ -1,31 +1,30 @@
-//! The manual page mqttchat(1), made from the table, in the macros of man(7). Pure.
+//! The manual page mqttchat(1), generated from the table, in the macros of man(7).
 
 use super::completion::OTHERS;
 use super::help::explanation;
 use super::table::{Flag, GROUPS, Group, Subcommand};
 
-/// What a command on the client's terminal is called, with its arguments, and what it does.
+/// A command on the client's terminal with its arguments, and what it does.
 pub type CommandLine = (String, String);
 
 const DESCRIPTION: &str = "\
-mqttchat is a chat over an MQTT broker that is there already. The server keeps presence and history; the client is what
-people type into, and what programs send and receive with; the broker routes between them.
+mqttchat is a chat over an existing MQTT broker. The server keeps presence and history. People type into the client, and
+programs send and receive with it. The broker routes between them.
 
-On a terminal the client is a chat: lines are said, lines that begin with / are commands. With -m, or with input from a
-pipe, it is a sender: every line is a message, and it ends when all of it is stored. With --listen it stays and prints
-what is said, a line a message. With --json it reads and writes JSON objects, a line each, for programs.";
+On a terminal the client is a chat: it sends lines as messages, and takes lines that begin with / as commands. With -m, or
+with input from a pipe, it is a sender: every line is a message, and it ends when all are stored. With --listen it stays
+and prints one message per line. With --json it reads and writes one JSON object per line, for programs.";
 
 const BROKER: &str = "\
-BROKER is host, host:port, [IPv6]:port, or host and port as two words, or a URL:
+BROKER is host, host:port, [IPv6]:port, host and port as two words, or a URL:
 mqtt://, mqtts://, ws:// or wss://[user[:password]@]host[:port][/path]. TLS is on for mqtts and wss, for port 8883, and
-with any of --cafile, --capath and --cert; then the certificate's chain and its host name are checked.";
+with any of --cafile, --capath and --cert; it checks the certificate's chain and host name.";
 
 const ORDER: &str = "\
-What counts is the option, else the environment, else the option file, else the default. An option file holds one
-\"--option value\" a line; a line that begins with # is a comment; options of other subcommands are passed over.
-A login, port, client identifier and TLS options in it are only for the broker that it names (localhost, if it names
-none); MQTT_ variables only for MQTT_BROKER_HOST, if that is set. With another broker they are not used, and a line says
-so.";
+An option takes precedence over the environment, then the option file, then the default. An option file has one
+\"--option value\" per line; lines that begin with # are comments; options of other subcommands are skipped.
+A login, port, client identifier and TLS options in it apply only to the broker that it names (localhost if none); MQTT_
+variables only to MQTT_BROKER_HOST, if that is set. With another broker they are not used, and a line says so.";
 
 const FILES: [(&str, &str); 3] = [
     ("$XDG_CONFIG_HOME/mqttchat, else ~/.config/mqttchat", "the option file"),
@@ -37,9 +36,9 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 const EXIT_CODES: [(&str, &str); 8] = [
-    ("0", "all is well"),
-    ("1", "usage or failure; in check: something that a chat needs fails"),
-    ("4, 5, 134, 135 ...", "the broker refuses, with this CONNACK code"),
+    ("0", "success"),
+    ("1", "usage or failure; with check: something that a chat needs fails"),
+    ("4, 5, 134, 135 ...", "the broker refused with this CONNACK code"),
     ("14", "no connection, or a TLS failure"),
     ("27", "time-out (-W)"),
     ("73", "the nick is in use"),
@@ -52,14 +51,14 @@ const EXAMPLES: [(&str, &str); 5] = [
     ("mqttchat client broker.example.com --nick alice --room dev", "chat"),
     ("mqttchat client -m \"the build is green\" --room builds --nick ci", "send one message and end"),
     ("make 2>&1 | mqttchat client --room builds --nick ci", "send each line"),
-    ("mqttchat check broker.example.com", "see what works, what does not, and what to do"),
+    ("mqttchat check broker.example.com", "see what works, what fails, and what to do"),
 ];
 
-/// The page; `commands`: those of the client's terminal, in their order.
+/// The page; `commands` are those of the client's terminal, in order.
 pub fn manual(commands: &[CommandLine]) -> String {
     let mut page =
         ManualPage(format!(".TH MQTTCHAT 1 \"\" \"mqttchat {}\" \"User Commands\"\n", env!("CARGO_PKG_VERSION")));
-    // Options are neither hyphenated nor spread over the line: they are to be copied.
+    // No hyphenation and no justification, so that options can be copied.
     page.text(".nh\n.ad l");
     page.section("NAME");
     page.text("mqttchat \\- chat over the MQTT broker you already have");
@@ -91,7 +90,7 @@ pub fn manual(commands: &[CommandLine]) -> String {
     for (variable, flag) in variables() {
         page.item(variable, &format!("in place of --{}", flag.long));
     }
-    page.item("RUST_LOG", "what is logged: mqttchat=debug tells most");
+    page.item("RUST_LOG", "what is logged; mqttchat=debug logs most");
     page.section("FILES");
     FILES.iter().for_each(|(path, what)| page.item(path, what));
     page.section("EXIT STATUS");
@@ -103,7 +102,7 @@ pub fn manual(commands: &[CommandLine]) -> String {
     page.0
 }
 
-/// Each variable once, with the option that it stands for.
+/// Each variable once, with its option.
 fn variables() -> Vec<(&'static str, &'static Flag)> {
     let mut variables: Vec<(&str, &Flag)> = Vec::new();
     for flag in GROUPS.iter().flat_map(|group| group.flags).filter(|flag| !flag.variable.is_empty()) {
@@ -121,7 +120,7 @@ impl ManualPage {
         self.0.push_str(&format!(".SH {title}\n"));
     }
 
-    /// A line that holds macros or escapes already.
+    /// A line that already has macros or escapes.
     fn text(&mut self, line: &str) {
         self.0.push_str(line);
         self.0.push('\n');
@@ -162,7 +161,7 @@ impl ManualPage {
     }
 }
 
-/// A text that is no macro and no escape: a backslash, a hyphen that can be copied, and a dot or quote at its begin.
+/// Escapes what troff would interpret: backslashes, hyphens (so that they can be copied), and a leading dot or quote.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-").replace('~', "\\(ti").replace('`', "\\(ga");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }

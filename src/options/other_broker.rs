@@ -1,5 +1,5 @@
-//! Leaves out what the environment and the option file say for another broker than the one in use: a login must not reach
-//! a broker that it is not for. Pure.
+//! Removes what the environment and the option file give for another broker than the one in use: a login must not reach a
+//! broker that it does not belong to.
 
 use super::address::{PORT_OF_TLS, broker_of, default_port};
 use super::broker::{self, Broker, Scheme};
@@ -9,7 +9,7 @@ use super::tls;
 use crate::link::{Address, Transport, canonical_host};
 use std::fmt;
 
-/// Options that are for the one broker that is named beside them.
+/// Options that belong to the broker named beside them.
 const OF_ONE_BROKER: [&str; 12] = [
     "port",
     "username",
@@ -24,26 +24,26 @@ const OF_ONE_BROKER: [&str; 12] = [
     "no-tls",
     "id",
 ];
-/// Of those: each of these does the work of the other.
+/// Pairs of these that override each other.
 const ALIKE: [[&str; 2]; 2] = [["password", "password-file"], ["tls", "no-tls"]];
 
 const ENVIRONMENT: usize = 1;
 const OPTION_FILE: usize = 2;
 
-/// What is said so far of which broker to use.
+/// What is known so far about the broker to use.
 #[derive(Default)]
 struct BrokerHint {
     /// As [`canonical_host`].
     host: Option<String>,
     port: Option<u16>,
-    /// How a URL says to reach it.
+    /// The scheme of a URL.
     scheme: Option<Scheme>,
 }
 
-/// A broker that options are for.
+/// A broker that options belong to.
 #[derive(Clone)]
 struct OtherBroker {
-    /// As it was given.
+    /// As given.
     host: String,
     port: u16,
     scheme: Scheme,
@@ -58,7 +58,7 @@ impl fmt::Display for OtherBroker {
 }
 
 impl BrokerHint {
-    /// What a level says. A URL without a port says that of its scheme.
+    /// What a level says. A URL without a port means the port of its scheme.
     fn by(level: &Level, broker: Option<&Broker>) -> Result<BrokerHint, UsageError> {
         let scheme = broker.and_then(|broker| broker.scheme);
         let in_option = level.item("port").map(|item| {
@@ -74,14 +74,14 @@ impl BrokerHint {
         })
     }
 
-    /// Whether nothing that is said leads elsewhere.
+    /// Whether nothing contradicts that broker.
     fn fits(&self, place: &OtherBroker) -> bool {
         self.host.as_ref().is_none_or(|host| *host == canonical_host(&place.host))
             && self.port.is_none_or(|port| port == place.port)
             && self.scheme.is_none_or(|scheme| scheme == place.scheme)
     }
 
-    /// With what the environment says of it, which names no URL. A port that does not count may be none.
+    /// Adds what the environment says, which names no URL. A port that is overridden need not be valid.
     fn or_by(self, environment: &Level) -> Result<BrokerHint, UsageError> {
         let broker = broker_of(environment)?;
         let (host, port) = match self.port {
@@ -95,7 +95,7 @@ impl BrokerHint {
     }
 }
 
-/// The broker of an option file; one that names none is for the default broker.
+/// The broker of an option file; the default broker if it names none.
 fn place_of_file(level: &Level) -> Result<OtherBroker, UsageError> {
     let broker = broker_of(level)?;
     let said = BrokerHint::by(level, broker.as_ref())?;
@@ -108,7 +108,7 @@ fn place_of_file(level: &Level) -> Result<OtherBroker, UsageError> {
     })
 }
 
-/// The broker of the environment; `None`: it names none, what it says is for whatever broker this run is for.
+/// The broker of the environment; `None` if it names none, in which case its options apply to any broker.
 fn place_of_environment(level: &Level, of_file: &OtherBroker) -> Result<Option<OtherBroker>, UsageError> {
     let Some(broker) = broker_of(level)? else {
         return Ok(None);
@@ -122,12 +122,12 @@ fn place_of_environment(level: &Level, of_file: &OtherBroker) -> Result<Option<O
     Ok(Some(OtherBroker { host: broker.host, port, scheme }))
 }
 
-/// Take out of `given` what is for another broker than the one in use. What was typed is for the one in use.
+/// Removes from `given` what belongs to another broker than the one in use. What was typed belongs to the one in use.
 ///
-/// Returns hints: a line for each level of which something that would have counted was left out.
+/// Returns a hint for each level that lost something that would have counted.
 ///
 /// # Errors
-/// An address or a port that is none.
+/// An invalid address or port.
 pub(super) fn leave_out(given: &mut Given) -> Result<Vec<String>, UsageError> {
     let [typed, environment, file] = &given.levels;
     let of_file = place_of_file(file)?;
@@ -145,7 +145,7 @@ pub(super) fn leave_out(given: &mut Given) -> Result<Vec<String>, UsageError> {
     Ok(hints)
 }
 
-/// What is in the level `index` for `place`, of which `above` and `typed_broker` say that it is not the one in use.
+/// Removes what the level `index` gives for `place`, which according to `above` and `typed_broker` is not in use.
 fn leave_out_of(
     given: &mut Given,
     index: usize,
@@ -177,7 +177,7 @@ fn leave_out_of(
     }
     match above.host {
         Some(_) => items.extend(level.take(&["url"])),
-        // It says which host is in use; another port was given.
+        // The URL names the host in use; only the port differs.
         None => level.take_login_of_url(),
     }
     let source = if index == ENVIRONMENT { "the environment" } else { "the option file" };

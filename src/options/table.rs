@@ -1,7 +1,7 @@
-//! The one table of subcommands and options: the parser, the help text and the option file are
-//! made from it, so that none of them can forget one. Data only.
+//! The table of subcommands and options. The parser, the help, the manual, the completions and the option file are all
+//! generated from it. Data only.
 
-/// What `mqttchat` can be told to do.
+/// What `mqttchat` can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subcommand {
     Server,
@@ -31,7 +31,7 @@ impl Subcommand {
         }
     }
 
-    /// What it takes beside options; may be empty.
+    /// What it takes besides options; may be empty.
     pub fn operand(self) -> &'static str {
         match self {
             Server | Client | Check => "[BROKER]",
@@ -45,9 +45,9 @@ impl Subcommand {
         match self {
             Server => "keep presence and history for a chat",
             Client => "chat (on a terminal), or send and receive (in a pipe)",
-            Check => "test a broker step by step and say what to do about what fails",
-            Export => "print a server's history, a JSON object a line; it may run meanwhile",
-            Import => "read such lines into a history (from FILE, else from a pipe); what is there is kept once",
+            Check => "test a broker step by step and say how to fix what fails",
+            Export => "print a server's history, one JSON object per line; the server may be running",
+            Import => "read such lines (from FILE, else a pipe) into a history; messages already in it are skipped",
         }
     }
 
@@ -67,19 +67,19 @@ impl Subcommand {
     }
 }
 
-/// Options that stand together in the help.
+/// Options that are together in the help.
 #[derive(Debug)]
 pub struct Group {
     pub title: &'static str,
     /// Who takes these options.
     pub subcommands: &'static [Subcommand],
-    /// Whether they may stand in an option file.
+    /// Whether an option file may contain them.
     pub in_file: bool,
     pub flags: &'static [Flag],
 }
 
 impl Group {
-    /// Whether that option is one of it.
+    /// Whether it contains that option.
     pub fn has(&self, flag: &Flag) -> bool {
         self.flags.iter().any(|own| own.long == flag.long)
     }
@@ -88,19 +88,19 @@ impl Group {
 /// One option.
 #[derive(Debug)]
 pub struct Flag {
-    /// One letter; empty where there is none.
+    /// One letter, or empty.
     pub short: &'static str,
     pub long: &'static str,
-    /// What its argument is called in the help; empty for a switch, which takes none.
+    /// The name of its argument in the help; empty for a switch.
     pub argument: &'static str,
     pub help: &'static str,
-    /// In words; empty for a switch that is off and for what is left out.
+    /// In words; empty if there is none, or for a switch that is off.
     pub default: &'static str,
-    /// The environment variable that counts where the option is not given; may be empty.
+    /// The environment variable that counts if the option is not given; may be empty.
     pub variable: &'static str,
     /// Whether it may be given more than once.
     pub repeatable: bool,
-    /// What its argument can be, where that is one of a few words.
+    /// The possible arguments, if they are a few words.
     pub words: &'static [&'static str],
 }
 
@@ -156,11 +156,11 @@ pub const GROUPS: &[Group] = &[
                 .default("1883, with TLS 8883, for ws:// 80, for wss:// 443")
                 .variable("MQTT_BROKER_PORT"),
             value("L", "url", "URL", "the broker as a URL, instead of BROKER"),
-            value("u", "username", "NAME", "log in to the broker with this user name").variable("MQTT_USERNAME"),
-            value("P", "password", "PASSWORD", "and this password; others can see it in `ps`")
+            value("u", "username", "NAME", "user name for the broker").variable("MQTT_USERNAME"),
+            value("P", "password", "PASSWORD", "password for the broker; others can see it in `ps`")
                 .default("with -u on a terminal: asked for")
                 .variable("MQTT_PASSWORD"),
-            value("", "password-file", "FILE", "and the password in the first line of FILE"),
+            value("", "password-file", "FILE", "read the password from the first line of FILE"),
             value("k", "keepalive", "SECONDS", "MQTT's keep alive").default("30"),
             value("q", "qos", "0|1|2", "quality of service of chat messages").words(&["0", "1", "2"]).default("1"),
             value(
@@ -180,12 +180,12 @@ pub const GROUPS: &[Group] = &[
         in_file: true,
         flags: &[
             value("", "cafile", "FILE", "trust the authorities in this PEM file").default("the system's"),
-            value("", "capath", "FOLDER", "trust those in this folder, hashed by `openssl rehash`"),
-            value("", "cert", "FILE", "show this client certificate (PEM), together with --key"),
+            value("", "capath", "FOLDER", "trust the authorities in this folder, hashed by `openssl rehash`"),
+            value("", "cert", "FILE", "use this client certificate (PEM), together with --key"),
             value("", "key", "FILE", "the private key of --cert (PEM)"),
             switch("", "insecure", "do not check the host name; the chain is still checked"),
             switch("", "tls", "use TLS, trusting the system's authorities"),
-            switch("", "no-tls", "do not use TLS, whatever else says so"),
+            switch("", "no-tls", "do not use TLS, whatever other options say"),
         ],
     },
     Group {
@@ -195,13 +195,13 @@ pub const GROUPS: &[Group] = &[
         flags: &[
             value("", "data-dir", "FOLDER", "keep the history here, in {topic-root}.db")
                 .default("$STATE_DIRECTORY, else $XDG_STATE_HOME/mqttchat, else ~/.local/state/mqttchat"),
-            switch("", "memory", "keep nothing on disk"),
-            value("", "retention", "DAYS", "forget messages that were received longer ago")
+            switch("", "memory", "store nothing on disk"),
+            value("", "retention", "DAYS", "delete messages received longer ago")
                 .default("keep them for ever"),
-            value("", "max-size", "SIZE", "forget the oldest messages where the database is larger (500M, 2G)")
-                .default("as large as it gets"),
+            value("", "max-size", "SIZE", "delete the oldest messages if the database is larger (500M, 2G)")
+                .default("no limit"),
             value("", "history-limit", "N", "how many messages a joiner gets").default("50"),
-            value("", "timeout", "SECONDS", "silence after which somebody is taken off the chat").default("60"),
+            value("", "timeout", "SECONDS", "time out whoever is silent for this long").default("60"),
             value("i", "id", "ID", "MQTT client identifier").default("{topic-root}-server-{secret of the data folder}"),
         ],
     },
@@ -210,52 +210,52 @@ pub const GROUPS: &[Group] = &[
         subcommands: &[Client],
         in_file: true,
         flags: &[
-            value("", "nick", "NICK", "what others know you by")
+            value("", "nick", "NICK", "your name in the chat")
                 .default("-u, else asked for on a terminal, else the login name")
                 .variable("MQTTCHAT_NICK"),
-            value("", "room", "ROOM", "join this room too (repeatable)")
-                .default("lobby, which is always there")
+            value("", "room", "ROOM", "also join this room (repeatable)")
+                .default("only the lobby, which everybody is in")
                 .repeatable(),
             value(
                 "m",
                 "message",
                 "TEXT",
-                "send this message, and end when it is stored; where no chat server ever was, when the broker has it",
+                "send this message and end when it is stored, or, if there has never been a chat server, when the broker has it",
             ),
             value("", "to", "NICK", "send -m or piped lines as direct messages to NICK"),
-            switch("", "json", "for programs: JSON objects in and out, one a line"),
+            switch("", "json", "for programs: read and write one JSON object per line"),
             switch(
                 "",
                 "listen",
-                "stay and print what arrives, also after the end of input; lines typed on a terminal are read only if the output is the terminal too",
+                "stay and print what arrives, even after the end of the input; read lines from a terminal only if the output is a terminal too",
             ),
             value(
                 "C",
                 "count",
                 "COUNT",
-                "end after so many messages from others, once one's own are stored, or 5 s later",
+                "end after COUNT messages from others, once your own are stored, or 5 s later",
             ),
             value(
                 "W",
                 "wait",
                 "SECONDS",
-                "end after so long (a sender: with nothing confirmed); exit code 27 if not done",
+                "end after this time (a sender: this long without a confirmation); exit code 27 if not done",
             )
             .default("30 for a sender, else for ever"),
-            value("", "outbox", "FILE", "keep here what is not stored yet, for a next run to send"),
+            value("", "outbox", "FILE", "keep unstored messages in FILE; the next run sends them"),
             switch("", "no-history", "do not ask for past messages"),
             value(
                 "",
                 "bell",
                 "WHEN",
-                "ring on a terminal: never, at a mention of your nick, at direct messages too, at all messages",
+                "ring the terminal's bell: never, on a mention of your nick, on direct messages too, or on all messages",
             )
             .words(&["never", "mention", "direct", "all"])
             .default("direct"),
             switch(
                 "",
                 "notify",
-                "have the terminal notify you too, of mentions and direct messages at least (OSC 9 or 777)",
+                "also show a desktop notification, at least for mentions and direct messages (OSC 9 or 777)",
             ),
             value("i", "id", "ID", "MQTT client identifier")
                 .default("mqttchat- and 12 random characters")
@@ -267,7 +267,7 @@ pub const GROUPS: &[Group] = &[
         subcommands: &[Check],
         in_file: true,
         flags: &[
-            switch("", "json", "print the results as JSON, one a line"),
+            switch("", "json", "print the results as JSON, one per line"),
             value("i", "id", "ID", "MQTT client identifier").default("random"),
         ],
     },
@@ -286,24 +286,24 @@ pub const GROUPS: &[Group] = &[
         subcommands: &[Export],
         in_file: false,
         flags: &[
-            value("", "room", "ROOM", "this room only, and no direct messages").default("all there is"),
-            value("", "since", "TIME", "received then or later: 2026-11-22, 2026-11-22T20:30, or with an offset")
-                .default("from the first on"),
+            value("", "room", "ROOM", "only this room, without direct messages").default("everything"),
+            value("", "since", "TIME", "only messages received at or after TIME: 2026-11-22, 2026-11-22T20:30, or with an offset")
+                .default("from the first message on"),
         ],
     },
     Group {
         title: "Import",
         subcommands: &[Import],
         in_file: true,
-        flags: &[switch("", "quiet", "do not say how many there were")],
+        flags: &[switch("", "quiet", "do not print how many were imported")],
     },
     Group {
         title: "Output",
         subcommands: CONNECTED,
         in_file: true,
         flags: &[
-            switch("v", "verbose", "say more"),
-            switch("", "quiet", "say only what is wrong"),
+            switch("v", "verbose", "print more"),
+            switch("", "quiet", "print only errors"),
             value("", "color", "WHEN", "colours: auto (on a terminal), always or never")
                 .words(&["auto", "always", "never"])
                 .default("auto; never where NO_COLOR is set")
@@ -317,7 +317,7 @@ pub const GROUPS: &[Group] = &[
         flags: &[
             value("o", "options-file", "FILE", "read options from FILE")
                 .default("$XDG_CONFIG_HOME/mqttchat, else ~/.config/mqttchat, if there"),
-            switch("", "print-config", "print what holds for each option and where it is from, and end"),
+            switch("", "print-config", "print the value and source of each option, and end"),
             switch("", "help", "print this"),
             switch("", "version", "print the version"),
         ],

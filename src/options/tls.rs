@@ -1,4 +1,4 @@
-//! Whether TLS is used, and with which files.
+//! Whether to use TLS, and with which files.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use super::error::{UsageError, reason};
 use super::given::{Given, Item, Level};
 use crate::link::Tls;
 
-/// Whether TLS is used: the first level that says anything about it decides, then the port.
+/// Whether to use TLS: the first level that says anything about it decides, else the port.
 pub(super) fn is_used(given: &Given, named: &Named, port: Option<u16>) -> Result<bool, UsageError> {
     match (given.item("cert"), given.item("key")) {
         (Some(item), None) => return Err(item.wrong("needs --key too, the private key's file")),
@@ -21,7 +21,7 @@ pub(super) fn is_used(given: &Given, named: &Named, port: Option<u16>) -> Result
     Ok(said.unwrap_or(port == Some(PORT_OF_TLS)))
 }
 
-/// Whether a level says to use TLS, itself or by the broker that it names; `None` if it says nothing about it.
+/// Whether a level says to use TLS, by an option or by its broker's URL; `None` if it says nothing.
 pub(super) fn said(level: &Level, named: Option<&Broker>) -> Option<bool> {
     let is_secure_url = named.and_then(|broker| broker.scheme).is_some_and(|scheme| scheme.is_secure);
     let is_on = is_secure_url || ["tls", "cafile", "capath", "cert"].iter().any(|long| level.item(long).is_some());
@@ -31,7 +31,7 @@ pub(super) fn said(level: &Level, named: Option<&Broker>) -> Option<bool> {
     }
 }
 
-/// What the connection trusts and shows. Every file is read, so that a bad one is named here.
+/// The authorities and certificates of the connection. Reads every file, so that an error names a bad one.
 pub(super) fn tls(given: &Given, environment: &Environment) -> Result<Tls, UsageError> {
     let pem = |item: Option<&Item>| item.map(|item| pem_file(item, environment)).transpose();
     let listed = |item: &Item| match (environment.list)(item.value.as_ref()) {
@@ -47,7 +47,7 @@ pub(super) fn tls(given: &Given, environment: &Environment) -> Result<Tls, Usage
     })
 }
 
-/// The path of a file that can be read and looks like PEM.
+/// The path of a file, which must be readable and look like PEM.
 fn pem_file(item: &Item, environment: &Environment) -> Result<PathBuf, UsageError> {
     let bytes = item.read(environment)?;
     let mark = b"-----BEGIN ";

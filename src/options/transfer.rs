@@ -1,4 +1,4 @@
-//! The options of `export` and `import`: which history, and which part of it.
+//! The options of `export` and `import`.
 
 use std::path::PathBuf;
 
@@ -44,7 +44,7 @@ fn data_dir(given: &Given, environment: &Environment) -> Result<PathBuf, UsageEr
     let given = given.item("data-dir").map(|item| PathBuf::from(&item.value));
     given
         .or_else(|| environment.state_dir())
-        .ok_or_else(|| UsageError::new("which history? HOME is not set; give --data-dir"))
+        .ok_or_else(|| UsageError::new("no folder with a history because HOME is not set; give --data-dir"))
 }
 
 fn room(item: &Item) -> Result<RoomName, UsageError> {
@@ -63,7 +63,7 @@ fn since(item: &Item) -> Result<ExportSince, UsageError> {
     let minute = || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M");
     let second = || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f");
     let local = day.or_else(|_| minute()).or_else(|_| second());
-    // RFC 3339's years; at the ends of the library's own no zone can be added without overflow.
+    // RFC 3339's years; near chrono's own limits, adding a zone overflows.
     let local = local.ok().filter(|local| (0..=9999).contains(&chrono::Datelike::year(local)));
     local.map(ExportSince::Local).ok_or_else(|| {
         item.wrong(&format!("{text:?} is not a time such as 2026-11-22, 2026-11-22T20:30 or 2026-11-22T20:30:00+01:00"))

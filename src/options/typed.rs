@@ -1,4 +1,4 @@
-//! What options become: the typed values that a run is made from. Pure.
+//! The typed options that a run starts from.
 
 use crate::link::{Qos, Settings};
 use crate::protocol::RoomName;
@@ -6,7 +6,7 @@ use chrono::{DateTime, FixedOffset, NaiveDateTime};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a run is asked to do.
+/// What to do.
 #[derive(Debug)]
 pub enum Invocation {
     Server(ServerOptions),
@@ -16,7 +16,7 @@ pub enum Invocation {
     Import(ImportOptions),
     /// Print this text.
     Help(String),
-    /// Print this, what holds and where it is from.
+    /// Print this: the value and source of each option.
     Config(String),
     /// Print this script for a shell.
     Completion(String),
@@ -37,24 +37,23 @@ impl Invocation {
     }
 }
 
-/// What every subcommand has.
+/// The options of every subcommand that connects.
 #[derive(Debug)]
 pub struct Connection {
     pub settings: Settings,
-    /// MQTT's client identifier, where one was given.
+    /// MQTT's client identifier, if one is given.
     pub client_id: Option<String>,
     /// Of chat messages.
     pub qos: Qos,
-    /// What every topic begins with: not empty, no `+ #` or control character, no `/` at its
-    /// ends, no `$` at its begin.
+    /// What every topic begins with: not empty, no `+ #` or control character, no leading or trailing `/`, no leading `$`.
     pub topic_root: String,
     pub verbose: bool,
     /// Never together with `verbose`.
     pub quiet: bool,
     pub color: Color,
-    /// To be told once, a line each.
+    /// Lines to print once.
     pub warnings: Vec<String>,
-    /// There is a user name, but no password: ask for it where there is a terminal.
+    /// There is a user name but no password: ask for it if there is a terminal.
     pub ask_password: bool,
 }
 
@@ -67,15 +66,15 @@ pub enum Color {
     Never,
 }
 
-/// When a client on a terminal rings.
+/// When a client rings the terminal's bell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bell {
     Never,
-    /// Somebody names one's nick.
+    /// When somebody mentions the user's nick.
     Mention,
-    /// And at a direct message.
+    /// And on a direct message.
     Direct,
-    /// At every message of somebody else.
+    /// On every message of somebody else.
     All,
 }
 
@@ -85,15 +84,15 @@ pub struct ServerOptions {
     pub connection: Connection,
     /// The folder of the database; `None` with `--memory`: nothing on disk.
     pub data_dir: Option<PathBuf>,
-    /// Somebody chose that folder; else it is the default one.
+    /// The folder was given; otherwise it is the default one.
     pub data_dir_is_chosen: bool,
-    /// How long messages are kept; `None`: for ever.
+    /// How long to keep messages; `None`: for ever.
     pub retention: Option<Duration>,
-    /// Bytes that the database may take; `None`: as many as it needs.
+    /// The largest size of the database in bytes; `None`: no limit.
     pub max_size: Option<u64>,
     /// How many messages a joiner gets, 0 to [`super::MAX_HISTORY_LIMIT`].
     pub history_limit: usize,
-    /// The silence after which somebody is taken off the chat, 2 seconds at least.
+    /// The silence after which a session is timed out, at least 2 seconds.
     pub timeout: Duration,
 }
 
@@ -103,7 +102,7 @@ pub struct ClientOptions {
     pub connection: Connection,
     /// `--nick`, else MQTTCHAT_NICK, else the option file's, else the user name; not validated.
     pub nick: Option<String>,
-    /// Rooms beside the lobby, as given; not validated.
+    /// Rooms besides the lobby; not validated.
     pub rooms: Vec<String>,
     /// Send this and end. Never together with `json` or `listen`.
     pub message: Option<String>,
@@ -111,20 +110,20 @@ pub struct ClientOptions {
     pub to: Option<String>,
     pub json: bool,
     pub listen: bool,
-    /// End after so many messages from others, at least 1.
+    /// End after this many messages from others, at least 1.
     pub count: Option<u64>,
-    /// End after so long, at least a second.
+    /// End after this time, at least a second.
     pub wait: Option<Duration>,
     /// Whether to ask for past messages.
     pub history: bool,
     pub bell: Bell,
-    /// Have the terminal notify, too: of what rings, and of mentions and direct messages at least.
+    /// Also show notifications, for what rings the bell and at least for mentions and direct messages.
     pub notify: bool,
-    /// Keep here what is not stored yet.
+    /// The file that keeps unstored messages.
     pub outbox: Option<PathBuf>,
-    /// Nobody said anything: the option file that is not there yet, for what will be answered.
+    /// The option file to write after the first start's questions; `None` if they need not be asked.
     pub first_start: Option<PathBuf>,
-    /// Where what was shown is remembered; `None` where there is no place for it.
+    /// The file of the client's memory; `None` if no folder is known.
     pub state_file: Option<PathBuf>,
 }
 
@@ -141,9 +140,9 @@ pub struct ExportOptions {
     /// The folder of the database.
     pub data_dir: PathBuf,
     pub topic_root: String,
-    /// This room only.
+    /// Only this room.
     pub room: Option<RoomName>,
-    /// What was received then or later.
+    /// Only what was received at or after this time.
     pub since: Option<ExportSince>,
 }
 
@@ -161,6 +160,6 @@ pub struct ImportOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExportSince {
     At(DateTime<FixedOffset>),
-    /// In the zone of whoever typed it.
+    /// In the user's zone.
     Local(NaiveDateTime),
 }

@@ -234,7 +234,7 @@ fn option_files() {
     assert!(variables("XDG_CONFIG_HOME=/none").connection("").warnings.is_empty());
     assert_eq!(
         variables("XDG_CONFIG_HOME=/locked").connection("").warnings,
-        ["going on without the option file \"/locked/mqttchat\": permission denied"]
+        ["continuing without the option file \"/locked/mqttchat\": permission denied"]
     );
 }
 

@@ -29,11 +29,11 @@ fn check_bad_file(line: &str, expected: &str) {
 fn bad_subcommands() {
     let see = "(see mqttchat --help)";
     let bad = |line: &str, expected: &str| check_bad_in(BARE, line, &format!("{expected} {see}"));
-    bad("", "what to do? begin with server, client, check, export or import");
+    bad("", "no subcommand; use server, client, check, export or import");
     bad("clinet", "unknown subcommand \"clinet\"; did you mean client?");
     bad("help sever", "unknown subcommand \"sever\"; did you mean server?");
     bad("dance", "unknown subcommand \"dance\"; there are server, client, check, export, import and help");
-    bad("-h h client", "\"-h\" comes too early; begin with server, client, check, export or import");
+    bad("-h h client", "\"-h\" comes before the subcommand; begin with server, client, check, export or import");
     bad("help client now", "help takes one subcommand; \"now\" is too many");
 }
 
@@ -89,7 +89,7 @@ fn bad_options() {
     check_bad_in(
         variables("HOME=x"),
         "server",
-        "no place for the history, as HOME is not set; give --data-dir or --memory \
+        "no folder for the history because HOME is not set; give --data-dir or --memory \
          (see mqttchat server --help)",
     );
 }
@@ -110,7 +110,7 @@ fn bad_exports_and_imports() {
         bad(&format!("export --since {time}"), &format!("--since: {time:?} is not a time such as {forms}"));
     }
     let homeless = variables("HOME=x");
-    let expected = "which history? HOME is not set; give --data-dir (see mqttchat import --help)";
+    let expected = "no folder with a history because HOME is not set; give --data-dir (see mqttchat import --help)";
     check_bad_in(homeless, "import", expected);
 }
 
@@ -132,7 +132,7 @@ fn bad_brokers() {
     check_bad("mqtt://a@h -u b", "--username: the broker's URL names a user already");
     check_bad("mqtt://a:b@h -P b", "--password: the broker's URL names a password already");
     check_bad("-L h", "--url: a URL begins with mqtt://, mqtts://, ws:// or wss://");
-    check_bad("-h h:1", "--host: \"h:1\" is not a host name or IP address; a port is given by --port, a URL by --url");
+    check_bad("-h h:1", "--host: \"h:1\" is not a host name or IP address; use --port for a port and --url for a URL");
     check_bad_in(
         variables("MQTT_BROKER_PORT=tcp://10.0.0.1:1883"),
         "client",
