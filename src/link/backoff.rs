@@ -1,13 +1,14 @@
 //! Pure: how long to wait before the next attempt to connect.
 
+use crate::random::Random;
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
 /// A connection that lasted so long counts as one that works.
 const STABLE: Duration = Duration::from_secs(5);
 
-/// Doubling waits from 1 s to the longest, each shortened by up to half, so that those a broker lost together do not come
-/// back together.
+/// The waits double from 1 s to the longest. Each is shortened at random by up to half, so that links that lost their
+/// broker together do not come back together.
 #[derive(Debug)]
 pub struct Backoff {
     longest: Duration,
@@ -19,16 +20,15 @@ impl Backoff {
         Backoff { longest, failures: 0 }
     }
 
-    /// `random`: any number; its uniform spread is the jitter's.
-    pub fn next(&mut self, random: u32) -> Duration {
+    pub fn next(&mut self, random: &mut Random) -> Duration {
         let full = FIRST.saturating_mul(1 << self.failures.min(16)).min(self.longest);
         self.failures = self.failures.saturating_add(1);
         let half = full / 2;
-        half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
+        half + half.mul_f64(f64::from(random.number()) / f64::from(u32::MAX))
     }
 
-    /// A connection has ended. Where it had lasted, the waits start from the shortest again; one that breaks at once, as
-    /// where two programs use one identifier, is no success.
+    /// A connection has ended after this time. If it lasted, the waits start from the shortest again. A connection that
+    /// breaks at once, as when two programs use one client identifier, does not count.
     pub fn connection_lasted(&mut self, time: Duration) {
         if time >= STABLE {
             self.failures = 0;
@@ -43,13 +43,14 @@ mod tests {
     #[test]
     fn doubles_to_a_minute_and_starts_again() {
         const LONGEST: Duration = Duration::from_secs(60);
+        let (mut high, mut low) = (Random::new(|bytes| bytes.fill(u8::MAX)), Random::new(|bytes| bytes.fill(0)));
         let mut backoff = Backoff::new(LONGEST);
-        let longest: Vec<u64> = (0..8).map(|_| backoff.next(u32::MAX).as_secs()).collect();
+        let longest: Vec<u64> = (0..8).map(|_| backoff.next(&mut high).as_secs()).collect();
         assert_eq!(longest, [1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(backoff.next(0), LONGEST / 2);
+        assert_eq!(backoff.next(&mut low), LONGEST / 2);
         backoff.connection_lasted(STABLE / 2);
-        assert_eq!(backoff.next(0), LONGEST / 2);
+        assert_eq!(backoff.next(&mut low), LONGEST / 2);
         backoff.connection_lasted(STABLE);
-        assert_eq!(backoff.next(0), FIRST / 2);
+        assert_eq!(backoff.next(&mut low), FIRST / 2);
     }
 }

@@ -9,10 +9,10 @@ mod under_way;
 use super::backoff::Backoff;
 use super::{Config, Event, Publication, Qos, Subscription};
 use super::{paho, retired, topic};
+use crate::random::Random;
 use aside::{Finding, Job};
 use attempt::first_version;
 use crossbeam_channel::{Receiver, Sender};
-use openssl::rand::rand_bytes;
 use paho_mqtt as mqtt;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
@@ -89,6 +89,7 @@ pub struct Worker {
     /// Since when the connection is up.
     up_since: Option<Instant>,
     backoff: Backoff,
+    random: Random,
     operations: HashMap<u64, Operation>,
     next_operation: u64,
     /// Publications under way, by the numbers of their operations, and since when: oldest first.
@@ -115,6 +116,7 @@ impl Worker {
         let version = first_version(config.settings.version);
         Ok(Worker {
             backoff: Backoff::new(config.longest_wait),
+            random: Random::of_the_system(),
             config,
             on_event: Arc::from(on_event),
             signals,
@@ -272,10 +274,7 @@ impl Worker {
     }
 
     fn wait(&mut self) {
-        let mut random = [0; 4];
-        // Without randomness the waits are only less spread.
-        let _ = rand_bytes(&mut random);
-        let delay = self.backoff.next(u32::from_ne_bytes(random));
+        let delay = self.backoff.next(&mut self.random);
         self.state = State::Waiting { until: Instant::now() + delay };
         self.emit(Event::Waiting { delay });
     }
