@@ -1,42 +1,37 @@
-//! The connection to the broker: the only place that names `paho_mqtt`.
+//! The connection to the broker. [`machine`] decides, [`paho`] carries out what it says; this is what an owner sees.
 //!
 //! [`Link::open`] starts a "link" thread that connects, backs off, subscribes again and publishes within a window of
-//! its own; what happens comes as [`Event`]s through a function that must not block (it runs in paho's callbacks: it
-//! sends into an unbounded channel and returns). A publication while there is no connection is dropped: whoever needs
-//! it published keeps it until [`Event::Published`] and gives it again after [`Event::Connected`].
+//! its own. What happens comes as [`Event`]s through a function that must not block: it runs in paho's callbacks. It
+//! sends into an unbounded channel and returns. A publication without a connection is dropped: whoever needs it
+//! published keeps it until [`Event::Published`] and gives it again after [`Event::Connected`].
 //!
-//! ```text
-//!            ┌────────────── wait, jittered ◄───────────────────────┐
-//!            ▼               explaining ◄─┐ failed                  │ failed, lost, barred
-//!  open ─► gate ─► connecting ────────────┴─► subscribing ─► up ────┤
-//!            │                                                      │ close
-//!            └─ barred at the start: ended                 ended ◄──┘
-//! ```
-//!
-//! The gate and the explaining may block for long: a second thread does them, so that a link closes at once. An owner
-//! never waits for a link longer than it said.
+//! Nothing that may take long runs on the link thread, so a link closes at once. An owner never waits for a link longer
+//! than it said.
 
 mod backoff;
 pub mod failure;
 pub mod guard;
+mod lookout;
+pub mod machine;
 mod paho;
 pub mod probe;
 mod retired;
 pub mod settings;
 mod topic;
-mod worker;
 
 pub use failure::{Failure, FailureKind};
 pub use guard::{dropped_messages, masked_writes, tls_in_use};
+pub use lookout::{Guise, Lookout, Sight, View, Way};
 pub use settings::{Address, Qos, Settings, Tls, Transport, Version, canonical_host};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use machine::Input;
+use paho::{Driver, Ends, Signal};
 use std::io;
-use std::time::Duration;
-use worker::{Order, Signal, Worker};
+use std::time::{Duration, Instant};
 
 /// What happens on a connection.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Connected and subscribed. Messages may arrive before it.
     Connected {
@@ -65,8 +60,8 @@ pub enum Event {
     Lost { reason: String },
     /// The next attempt starts after this time.
     Waiting { delay: Duration },
-    /// The gate said that this link must not connect, and why. [`Event::Ended`] follows if it never was connected, else
-    /// [`Event::Waiting`]: the gate is asked again.
+    /// The lookout said that this link must not connect, and why. [`Event::Ended`] follows if it never was connected, else
+    /// [`Event::Waiting`]: the lookout looks again.
     Barred { why: String },
     /// The link gave up: nothing more will come.
     Ended,
@@ -110,18 +105,6 @@ impl Subscription {
     }
 }
 
-/// What the gate says before each attempt to connect.
-pub enum Gate {
-    Open,
-    /// This link must not connect, for this reason.
-    Barred(String),
-    /// It could not be found out, because of this.
-    Unknown(Failure),
-}
-
-/// Says whether the link may connect now. It may block for long.
-pub type AskGate = Box<dyn FnMut() -> Gate + Send>;
-
 /// Makes the will of a connection from its number.
 pub type WillOf = Box<dyn Fn(u32) -> Publication + Send>;
 
@@ -137,8 +120,8 @@ pub struct Config {
     pub patient: bool,
     /// The waits between attempts double from a second up to this; each is shortened at random by up to half.
     pub longest_wait: Duration,
-    /// Asked before each attempt, in a thread of the link's own.
-    pub gate: Option<AskGate>,
+    /// Looks before each attempt.
+    pub lookout: Option<Box<dyn Lookout>>,
 }
 
 /// Largest packet that a link takes, in bytes. A chat's payload is at most half of it, which leaves as much again for topic
@@ -163,64 +146,73 @@ pub struct Link {
 }
 
 /// A link that was let go and closes by itself.
-pub struct Farewell(Receiver<()>);
+pub struct Farewell {
+    said: Receiver<()>,
+    /// It is not waited for beyond this.
+    until: Instant,
+}
 
 impl Link {
     /// Starts the link's threads; it begins to connect. `on_event` is called from them and from paho's; it must
     /// return at once and never call the link.
     pub fn open(config: Config, on_event: impl Fn(Event) + Send + Sync + 'static) -> io::Result<Link> {
+        Link::open_after(None, config, on_event)
+    }
+
+    /// The same, but it begins to connect once the last word of another link is said, or its time is up.
+    pub fn open_after(
+        farewell: Option<Farewell>,
+        config: Config,
+        on_event: impl Fn(Event) + Send + Sync + 'static,
+    ) -> io::Result<Link> {
         let (signals, inbox) = unbounded();
-        let (said, farewell) = bounded(0);
-        let worker = Worker::start(config, Box::new(on_event), signals.clone(), inbox, said)?;
-        std::thread::Builder::new().name("link".to_owned()).spawn(move || worker.run())?;
-        Ok(Link { signals, farewell, is_let_go: false })
+        let (said, own_farewell) = bounded(0);
+        let before = farewell.map(|farewell| (farewell.said, farewell.until));
+        let ends = Ends { on_event: Box::new(on_event), signals: signals.clone(), inbox, farewell: said, before };
+        let driver = Driver::new(config, ends)?;
+        std::thread::Builder::new().name("link".to_owned()).spawn(move || driver.run())?;
+        Ok(Link { signals, farewell: own_farewell, is_let_go: false })
     }
 
     pub fn publish(&self, publication: Publication) {
-        self.order(Order::Publish(publication));
+        self.order(Input::Publish(publication));
     }
 
     /// Subscribes now and after every connect.
     pub fn subscribe(&self, filter: String, qos: Qos) {
-        self.order(Order::Subscribe(filter, qos));
+        self.order(Input::Subscribe { filter, qos });
     }
 
     pub fn unsubscribe(&self, filter: String) {
-        self.order(Order::Unsubscribe(filter));
+        self.order(Input::Unsubscribe { filter });
     }
 
     /// Publishes what is queued and then `last`, waits for the broker's acknowledgements for `within` at most, and
-    /// disconnects, so that no will is sent. Where there is no connection it waits for nothing. Whatever the network
-    /// does, it returns after `within` and a tenth of a second: what hangs then ends by itself, or with the process.
+    /// disconnects, so that no will is sent. Without a connection it waits for nothing. Whatever the network does, it
+    /// returns after `within` and a tenth of a second: what hangs then ends by itself, or with the process.
     pub fn close(self, last: Option<Publication>, within: Duration) {
-        self.let_go(last, within).wait(within + DISCONNECT_GRACE);
+        let farewell = self.let_go(last, within);
+        // Nothing is ever sent: the link drops its end.
+        let _ = farewell.said.recv_deadline(farewell.until + DISCONNECT_GRACE);
     }
 
     /// As [`Link::close`], without waiting.
     pub fn let_go(mut self, last: Option<Publication>, within: Duration) -> Farewell {
-        self.order(Order::Close { last, within });
+        self.order(Input::Close { last, within });
         self.is_let_go = true;
-        Farewell(self.farewell.clone())
+        Farewell { said: self.farewell.clone(), until: Instant::now() + within }
     }
 
-    fn order(&self, order: Order) {
+    fn order(&self, order: Input) {
         // The receiving end lives as long as the link thread; after its end there is nobody to do anything.
-        let _ = self.signals.send(Signal::Order(order));
-    }
-}
-
-impl Farewell {
-    /// Waits until the last word is said, or never can be, for `within` at most.
-    pub fn wait(&self, within: Duration) {
-        // Nothing is ever sent: the link drops its end.
-        let _ = self.0.recv_timeout(within);
+        let _ = self.signals.send(Signal::Input(order));
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
         if !self.is_let_go {
-            self.order(Order::Close { last: None, within: Duration::ZERO });
+            self.order(Input::Close { last: None, within: Duration::ZERO });
         }
     }
 }

@@ -16,8 +16,9 @@ pub mod store;
 use self::core::chat::{self, Chat};
 use self::core::record::Retention;
 use self::io::door::{Admission, Door};
+use self::io::folder;
+use self::io::rival::Rivals;
 use self::io::shell::{self, Inboxes};
-use self::io::{folder, rival};
 use self::store::sqlite::{self, History};
 use crate::link::{self, Link, Qos, Subscription, canonical_host};
 use crate::now::Now;
@@ -155,10 +156,8 @@ fn outlive_file_limits() {
 fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Chat) -> link::Config {
     let connection = &options.connection;
     let will = chat.server_info(Status::Offline);
-    let settings = connection.settings.clone();
-    let (asked, instance) = (topics.clone(), chat.instance().to_owned());
     link::Config {
-        settings: settings.clone(),
+        settings: connection.settings.clone(),
         client_id: connection.client_id.clone().unwrap_or_else(|| client_id(topics.root(), secret)),
         // A history that is gone with the process has no use for what comes in its absence.
         persistent: options.data_dir.is_some(),
@@ -176,7 +175,7 @@ fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Ch
         ],
         patient: true,
         longest_wait: LONGEST_WAIT,
-        gate: Some(Box::new(move || rival::look(&settings, &asked, &instance))),
+        lookout: Some(Box::new(Rivals::new(topics.clone(), chat.instance().to_owned()))),
     }
 }
 

@@ -213,7 +213,7 @@ fn a_client_identifier_that_is_another_ones() {
         subscriptions: Vec::new(),
         patient: true,
         longest_wait: LONGEST_WAIT,
-        gate: None,
+        lookout: None,
     };
     let _other = Link::open(config, move |event| drop(sender.send(event))).expect("a thread");
     assert!(matches!(events.recv_timeout(PATIENCE), Ok(Event::Connected { .. })));

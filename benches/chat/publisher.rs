@@ -41,7 +41,7 @@ impl Publisher {
             subscriptions: vec![Subscription::new(topics.private_to(nick.key()), Qos::AtLeastOnce)],
             patient: false,
             longest_wait: LONGEST_WAIT,
-            gate: None,
+            lookout: None,
         };
         let link = Link::open(config, move |event| drop(sender.send(event))).expect("a thread");
         let connected = events.recv_timeout(PATIENCE);

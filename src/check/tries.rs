@@ -29,7 +29,7 @@ pub fn config(check: &Check, client_id: String, subscriptions: Vec<Subscription>
         subscriptions,
         patient: false,
         longest_wait: LONGEST_WAIT,
-        gate: None,
+        lookout: None,
     }
 }
 

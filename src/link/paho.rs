@@ -1,183 +1,225 @@
-//! The words of the paho library: options in its types, results out of its types. Called by the worker only.
+//! The thin driver of a [`Machine`], and with `guard` the only part of the program that names the MQTT library. The
+//! "link" thread carries out what the machine says and tells it what became of it. It decides nothing.
+//!
+//! paho's callbacks and tokens ring this thread through the channel that the owner's orders come by, and so does the
+//! "probe" thread. Only messages go straight from paho's callback to the owner.
 
-use super::{
-    Config, Event, Failure, FailureKind, Message, PACKET_BYTES, Publication, Qos, Settings, Subscription, Tls,
-    Transport, WillOf, probe,
-};
+mod explain;
+mod tokens;
+mod words;
+
+use super::machine::{Attempt, Input, Machine, NotConnected, Output, Settlement};
+use super::{BROKE, Config, Event, Settings, retired};
+use crate::random::Random;
+use crossbeam_channel::{Receiver, Sender, select};
 use paho_mqtt as mqtt;
-use std::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use tokens::{Awaited, Token, Tokens};
 
-/// Publications that paho may hold at a time; the worker's own window stays below it, since paho refuses above.
-pub const BUFFERED: i32 = 4_096;
-/// How long paho waits for the broker's answer to CONNECT, the TCP and TLS handshakes included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a broker keeps the session of an absent link (MQTT 5; in 3.1.1 it is the broker's to say).
-const SESSION_EXPIRY: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// A new handle, with no persistence of paho's own: the program's promises do not rest on it.
-pub fn create(config: &Config, version: u32) -> mqtt::Result<mqtt::AsyncClient> {
-    let options = mqtt::CreateOptionsBuilder::new()
-        .server_uri(uri(&config.settings))
-        .client_id(&config.client_id)
-        .persistence(mqtt::PersistenceType::None)
-        .mqtt_version(version)
-        .max_buffered_messages(BUFFERED)
-        .finalize();
-    mqtt::AsyncClient::new(options)
+/// Everything that wakes the link thread.
+pub enum Signal {
+    Input(Input),
+    /// The token of this can be asked for its result.
+    Completed(Awaited),
 }
 
-fn uri(settings: &Settings) -> String {
-    let scheme = match (settings.address.transport, settings.tls.is_some()) {
-        (Transport::Tcp, false) => "tcp",
-        (Transport::Tcp, true) => "ssl",
-        (Transport::WebSocket, false) => "ws",
-        (Transport::WebSocket, true) => "wss",
-    };
-    // paho takes what follows the last colon for the port, wherever it stands.
-    let path = settings.address.path.replace(':', "%3A");
-    format!("{scheme}://{}{path}", settings.address)
+/// Where the driver hears from, and whom it tells.
+pub struct Ends {
+    pub on_event: Box<dyn Fn(Event) + Send + Sync>,
+    pub signals: Sender<Signal>,
+    pub inbox: Receiver<Signal>,
+    /// Closed when nothing is left that whoever closed the link should wait for.
+    pub farewell: Sender<()>,
+    /// The first attempt is made when this is closed, or at this time.
+    pub before: Option<(Receiver<()>, Instant)>,
 }
 
-/// Options for one connection; `Err` names a file of the TLS settings that cannot be used.
-pub fn connect_options(config: &Config, version: u32, conn: u32) -> Result<mqtt::ConnectOptions, Failure> {
-    let settings = &config.settings;
-    let mut options = match (settings.address.transport, version >= mqtt::MQTT_VERSION_5) {
-        (Transport::Tcp, true) => mqtt::ConnectOptionsBuilder::new_v5(),
-        (Transport::Tcp, false) => mqtt::ConnectOptionsBuilder::with_mqtt_version(version),
-        (Transport::WebSocket, true) => mqtt::ConnectOptionsBuilder::new_ws_v5(),
-        (Transport::WebSocket, false) => mqtt::ConnectOptionsBuilder::new_ws(),
-    };
-    if version >= mqtt::MQTT_VERSION_5 {
-        // Never clean_session here: on an MQTT 5 builder it resets the version.
-        options.clean_start(!config.persistent);
-        options.properties(properties(config.persistent));
-    } else {
-        options.clean_session(!config.persistent);
-    }
-    options.keep_alive_interval(settings.keep_alive).connect_timeout(CONNECT_TIMEOUT).max_inflight(BUFFERED);
-    if let Some(username) = &settings.username {
-        options.user_name(username);
-    }
-    if let Some(password) = &settings.password {
-        options.password(password.as_str());
-    }
-    if let Some(will) = will(&config.will, conn) {
-        options.will_message(will);
-    }
-    if let Some(tls) = &settings.tls {
-        options.ssl_options(ssl_options(tls)?);
-    }
-    Ok(options.finalize())
+pub struct Driver {
+    machine: Machine,
+    settings: Settings,
+    on_event: Arc<dyn Fn(Event) + Send + Sync>,
+    signals: Sender<Signal>,
+    inbox: Receiver<Signal>,
+    /// Inputs that came of carrying something out.
+    ready: VecDeque<Input>,
+    /// By generation. Those that are done are retired with the next attempt.
+    clients: BTreeMap<u64, mqtt::AsyncClient>,
+    generation: u64,
+    /// The generation whose messages are passed on, for the callbacks; 0: none.
+    heard: Arc<AtomicU64>,
+    tokens: Tokens,
+    /// Generations whose failure is to be explained.
+    failures: Sender<u64>,
+    farewell: Option<Sender<()>>,
+    before: Option<Receiver<()>>,
 }
 
-/// What a CONNECT of MQTT 5 asks for.
-fn properties(persistent: bool) -> mqtt::Properties {
-    let mut properties = mqtt::Properties::new();
-    let mut ask = |code, value| {
-        if let Err(error) = properties.push_u32(code, value) {
-            log::warn!("cannot ask the broker for {code:?}: {error}");
+impl Driver {
+    /// With its "probe" thread.
+    pub fn new(config: Config, ends: Ends) -> io::Result<Driver> {
+        let Ends { on_event, signals, inbox, farewell, before } = ends;
+        let settings = config.settings.clone();
+        let failures = explain::start(settings.clone(), signals.clone())?;
+        let (before, first_attempt) = before.unzip();
+        let first_attempt = first_attempt.unwrap_or_else(Instant::now);
+        Ok(Driver {
+            machine: Machine::new(config, Random::of_the_system(), first_attempt),
+            settings,
+            on_event: Arc::from(on_event),
+            tokens: Tokens::new(signals.clone()),
+            signals,
+            inbox,
+            ready: VecDeque::new(),
+            clients: BTreeMap::new(),
+            generation: 0,
+            heard: Arc::default(),
+            failures,
+            farewell: Some(farewell),
+            before,
+        })
+    }
+
+    pub fn run(mut self) {
+        while !self.machine.has_ended() {
+            let input = self.next_input();
+            for output in self.machine.handle(Instant::now(), input) {
+                self.carry_out(output);
+            }
         }
-    };
-    ask(mqtt::PropertyCode::MaximumPacketSize, PACKET_BYTES);
-    if persistent {
-        ask(mqtt::PropertyCode::SessionExpiryInterval, SESSION_EXPIRY.as_secs() as u32);
+        self.clients.into_values().for_each(retired::keep);
     }
-    properties
-}
 
-fn will(will: &Option<WillOf>, conn: u32) -> Option<mqtt::Message> {
-    will.as_ref().map(|will| message(&will(conn)))
-}
-
-fn ssl_options(tls: &Tls) -> Result<mqtt::SslOptions, Failure> {
-    // First, since paho looks only at whether a file is there, and would ask for a key's passphrase on the terminal.
-    probe::check_files(tls)?;
-    let mut options = mqtt::SslOptionsBuilder::new();
-    let unusable = |error: mqtt::Error| {
-        Failure::new(
-            FailureKind::LocalFile,
-            format!("a certificate or key file cannot be used: {error}"),
-            "check the files given with --cafile, --capath, --cert and --key",
-        )
-    };
-    if let Some(path) = &tls.cafile {
-        options.trust_store(path).map_err(unusable)?;
+    fn next_input(&mut self) -> Input {
+        loop {
+            if let Some(input) = self.ready.pop_front() {
+                return input;
+            }
+            match self.next_signal() {
+                Some(Signal::Input(input)) => return input,
+                Some(Signal::Completed(awaited)) => self.ready.extend(self.tokens.poll(awaited)),
+                None => return Input::Tick,
+            }
+        }
     }
-    if let Some(path) = &tls.capath {
-        options.ca_path(path).map_err(unusable)?;
-    }
-    if let Some(path) = &tls.cert {
-        options.key_store(path).map_err(unusable)?;
-    }
-    if let Some(path) = &tls.key {
-        options.private_key(path).map_err(unusable)?;
-    }
-    // An authority that was named is the only one that counts.
-    options.disable_default_trust_store(tls.cafile.is_some() || tls.capath.is_some());
-    options.enable_server_cert_auth(true);
-    // Without this paho checks the chain and not the host name.
-    options.verify(!tls.insecure);
-    Ok(options.finalize())
-}
 
-pub fn message(publication: &Publication) -> mqtt::Message {
-    mqtt::MessageBuilder::new()
-        .topic(publication.topic.as_str())
-        .payload(publication.payload.as_slice())
-        .qos(qos(publication.qos))
-        .retained(publication.retain)
-        .finalize()
-}
-
-/// Subscribes to all of these in one request.
-pub fn subscribe(client: &mqtt::AsyncClient, subscriptions: &[Subscription], version: u32) -> mqtt::Token {
-    let filters: Vec<&str> = subscriptions.iter().map(|subscription| subscription.filter.as_str()).collect();
-    let levels: Vec<mqtt::QoS> = subscriptions.iter().map(|subscription| qos(subscription.qos)).collect();
-    if version < mqtt::MQTT_VERSION_5 {
-        return client.subscribe_many(&filters, &levels);
+    /// `None`: the machine's time has come.
+    fn next_signal(&mut self) -> Option<Signal> {
+        let due = self.machine.due();
+        match (&self.before, due) {
+            (Some(before), Some(due)) => select! {
+                recv(self.inbox) -> signal => signal.ok(),
+                recv(before) -> _ => {
+                    self.before = None;
+                    Some(Signal::Input(Input::Begin))
+                }
+                default(due.saturating_duration_since(Instant::now())) => None,
+            },
+            (None, Some(due)) => self.inbox.recv_deadline(due).ok(),
+            // The driver holds a sender itself, so the channel never closes.
+            (_, None) => self.inbox.recv().ok(),
+        }
     }
-    let options: Vec<mqtt::SubscribeOptions> = subscriptions
-        .iter()
-        .map(|subscription| mqtt::SubscribeOptions::new(subscription.no_local, false, None))
-        .collect();
-    client.subscribe_many_with_options(&filters, &levels, &options, None)
-}
 
-pub fn qos(qos: Qos) -> mqtt::QoS {
-    match qos {
-        Qos::AtMostOnce => mqtt::QoS::AtMostOnce,
-        Qos::AtLeastOnce => mqtt::QoS::AtLeastOnce,
-        Qos::ExactlyOnce => mqtt::QoS::ExactlyOnce,
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Connect(attempt) => self.connect(&attempt),
+            Output::Explain { generation } => {
+                // The thread takes them until this end is dropped.
+                let _ = self.failures.send(generation);
+            }
+            Output::Subscribe { operation, subscriptions } => {
+                if let Some(client) = self.clients.get(&self.generation) {
+                    let token = words::subscribe(client, &subscriptions);
+                    self.watch(Awaited::Operation(operation), Token::Subscribe(token, subscriptions.len()));
+                }
+            }
+            Output::Unsubscribe { filter } => {
+                if let Some(client) = self.clients.get(&self.generation) {
+                    drop(client.unsubscribe(filter));
+                }
+            }
+            Output::Publish { operation, publication } => {
+                let Some(client) = self.clients.get(&self.generation) else { return };
+                match client.try_publish(words::message(&publication)) {
+                    Ok(token) => self.watch(Awaited::Operation(operation), Token::Publish(token)),
+                    // Whoever needs it published still has it; a broken connection is told by its callback.
+                    Err(error) => {
+                        log::debug!("not published to {}: {error}", publication.topic);
+                        self.ready.push_back(Input::Settled { operation, outcome: Settlement::Unknown });
+                    }
+                }
+            }
+            Output::Forget { operation } => self.tokens.forget(Awaited::Operation(operation)),
+            Output::Disconnect { generation } => {
+                if let Some(client) = self.clients.get(&generation) {
+                    // No time-out of paho's, which would be polled once a second: what was under way is settled.
+                    let token = client.disconnect(None);
+                    self.watch(Awaited::Connection(generation), Token::Disconnect(token));
+                }
+            }
+            Output::GiveUp { generation } => {
+                let _ = self.heard.compare_exchange(generation, 0, Ordering::Relaxed, Ordering::Relaxed);
+                if let Some(client) = self.clients.get(&generation) {
+                    // Whether it arrives does not matter.
+                    drop(client.disconnect(None));
+                }
+            }
+            Output::LetGo => drop(self.farewell.take()),
+            Output::Emit(event) => (self.on_event)(event),
+        }
     }
-}
 
-pub fn arrived(message: &mqtt::Message) -> Event {
-    Event::Message(Message {
-        topic: message.topic().to_owned(),
-        payload: message.payload().to_vec(),
-        qos: match message.qos() {
-            mqtt::QoS::AtMostOnce => Qos::AtMostOnce,
-            mqtt::QoS::AtLeastOnce => Qos::AtLeastOnce,
-            mqtt::QoS::ExactlyOnce => Qos::ExactlyOnce,
-        },
-        retained: message.retained(),
-    })
-}
-
-/// The code with which the broker refused a connection, where it answered at all.
-pub fn connack(error: &mqtt::Error) -> Option<u8> {
-    match error {
-        mqtt::Error::ConnectReturn(code) => Some(*code as u8),
-        mqtt::Error::ReasonCode(code, _) => Some(*code as u8),
-        _ => None,
+    fn connect(&mut self, attempt: &Attempt) {
+        let generation = attempt.generation;
+        self.generation = generation;
+        let not_connected = |why| Input::NotConnected { generation, why };
+        let options = match words::connect_options(&self.settings, attempt) {
+            Ok(options) => options,
+            Err(failure) => return self.ready.push_back(not_connected(NotConnected::Unusable(failure))),
+        };
+        let client = match words::create(&self.settings, attempt) {
+            Ok(client) => client,
+            Err(error) => return self.ready.push_back(not_connected(words::refusal(&error))),
+        };
+        self.set_callbacks(&client, attempt);
+        let token = client.connect(options);
+        self.tokens.forget_operations();
+        let clients = std::mem::replace(&mut self.clients, BTreeMap::from([(generation, client)]));
+        for (generation, client) in clients {
+            match self.tokens.is_pending(Awaited::Connection(generation)) {
+                true => drop(self.clients.insert(generation, client)),
+                false => retired::keep(client),
+            }
+        }
+        retired::free_rested();
+        self.watch(Awaited::Connection(generation), Token::Connect { token, is_tls: self.settings.tls.is_some() });
     }
-}
 
-/// The broker may not speak MQTT 5: it said so, or it ended the connection without a word.
-pub fn wants_older_version(error: &mqtt::Error) -> bool {
-    use mqtt::Error::{Disconnected, Failure, TcpConnectCompletionFailure};
-    match connack(error) {
-        Some(code) => matches!(code, 1 | 0x84),
-        None => matches!(error, Failure | Disconnected | TcpConnectCompletionFailure),
+    fn set_callbacks(&self, client: &mqtt::AsyncClient, attempt: &Attempt) {
+        let (generation, is_look) = (attempt.generation, attempt.is_look);
+        self.heard.store(generation, Ordering::Relaxed);
+        let (on_event, heard, signals) = (self.on_event.clone(), self.heard.clone(), self.signals.clone());
+        client.set_message_callback(move |_, message| {
+            // Without a message it is paho's way to say that the stream ends; that comes as Down.
+            let Some(message) = message.filter(|_| heard.load(Ordering::Relaxed) == generation) else { return };
+            let message = words::arrived(&message);
+            match is_look {
+                true => drop(signals.send(Signal::Input(Input::Message { generation, message }))),
+                false => on_event(Event::Message(message)),
+            }
+        });
+        let signals = self.signals.clone();
+        let down = move |reason: String| drop(signals.send(Signal::Input(Input::Down { generation, reason })));
+        let broke = down.clone();
+        client.set_connection_lost_callback(move |_| broke(BROKE.to_owned()));
+        client.set_disconnected_callback(move |_, _, code| down(format!("ended by the broker: {code}")));
+    }
+
+    fn watch(&mut self, awaited: Awaited, token: Token) {
+        self.ready.extend(self.tokens.watch(awaited, token));
     }
 }

@@ -1,6 +1,5 @@
 //! Finding out why a connection cannot be made, step by step: files, name, TCP, TLS, MQTT. It blocks, each step with
-//! a deadline of its own. A link has it done in a thread beside its own after a failed attempt; `check` walks the steps
-//! itself.
+//! a deadline of its own. A link walks in a thread beside its own after a failed attempt; `check` walks the steps itself.
 
 mod facts;
 mod files;

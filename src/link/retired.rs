@@ -1,4 +1,4 @@
-//! Handles of paho that have done their work, until it is safe and cheap to free them. Called by the workers only.
+//! Handles of paho that have done their work, until it is safe and cheap to free them. Called by the driver only.
 //!
 //! Freeing one is neither at once. Not safe: a callback that told of its end may still run and hold the handle, and must
 //! not be the one to drop it last. Not cheap: with the last handle of a process gone, paho stops its threads, which

@@ -1,5 +1,5 @@
-//! Pure: whether a topic may be sent to a broker. The worker asks before anything goes to paho: for a topic that MQTT
-//! forbids, a broker ends the connection, and with it everything else that is under way.
+//! Pure: whether a topic may be sent to a broker. The machine asks before anything is published or subscribed to: for a
+//! topic that MQTT forbids, a broker ends the connection, and with it everything else that is under way.
 
 /// The longest string of MQTT, in bytes.
 const LONGEST: usize = u16::MAX as usize;

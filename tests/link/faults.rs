@@ -2,9 +2,9 @@
 
 use crate::scripted::packet;
 use crate::support::{Broker, PATIENCE};
-use crate::{config, open, publication, settings, wait_within};
-use crossbeam_channel::{Receiver, Sender, unbounded};
-use mqttchat::link::{Config, Event, Gate, Qos, Settings, Version};
+use crate::{Looks, config, open, publication, settings, wait_within};
+use crossbeam_channel::{Receiver, unbounded};
+use mqttchat::link::{Config, Event, Link, Lookout, Qos, Settings, Version};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -51,22 +51,34 @@ fn scripted(mut answer: impl FnMut(&[u8], &mut TcpStream) + Send + 'static) -> u
 }
 
 #[test]
-fn closing_does_not_wait_for_the_gate() {
-    let (ask, asked): (Sender<()>, _) = unbounded();
-    let (_answer, never): (Sender<()>, Receiver<()>) = unbounded();
-    let gate = move || {
-        let _ = ask.send(());
-        let _ = never.recv();
-        Gate::Open
-    };
-    let (link, _events) = open(Config { gate: Some(Box::new(gate)), ..config(settings(1), &[]) });
-    asked.recv_timeout(PATIENCE).expect("the gate is asked");
+fn closing_does_not_wait_for_the_lookout() {
+    // It takes the CONNECT of the look and does not answer.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    let lookout = Some(Box::new(Looks { bars: [].iter() }) as Box<dyn Lookout>);
+    let (link, _events) = open(Config { lookout, ..config(settings(port), &[]) });
+    let (mut stream, _) = listener.accept().expect("a client");
+    let connect = packet(&mut stream).expect("a CONNECT");
+    assert!(connect.windows(5).any(|part| part == b"look-"), "{connect:?}");
     let (closed, is_closed) = unbounded();
     thread::spawn(move || {
         link.close(Some(publication("last", "x", None)), PATIENCE);
         let _ = closed.send(());
     });
-    is_closed.recv_timeout(PATIENCE).expect("it is closed, while the gate is still asked");
+    is_closed.recv_timeout(PATIENCE).expect("it is closed, while the lookout still looks");
+}
+
+#[test]
+fn a_link_begins_when_the_one_before_has_said_its_last_word() {
+    let broker = Broker::start();
+    let (first, events) = open(config(settings(broker.port()), &["a"]));
+    before(&events, PATIENCE, "connection", |event| matches!(event, Event::Connected { .. }));
+    let farewell = first.let_go(Some(publication("a", "last", None)), PATIENCE * 2);
+    let (sender, events) = unbounded();
+    let config = config(settings(broker.port()), &[]);
+    let _link = Link::open_after(Some(farewell), config, move |event| drop(sender.send(event))).expect("a thread");
+    // Much sooner than the farewell's time is up.
+    before(&events, PATIENCE, "connection", |event| matches!(event, Event::Connected { .. }));
 }
 
 #[test]

@@ -10,8 +10,8 @@ mod scripted;
 
 use crossbeam_channel::{Receiver, unbounded};
 use mqttchat::link::{
-    Address, Config, Event, FailureKind, Gate, LONGEST_WAIT, Link, Message, Publication, Qos, Settings, Subscription,
-    Tls, Transport, Version,
+    Address, Config, Event, FailureKind, Guise, LONGEST_WAIT, Link, Lookout, Message, Publication, Qos, Settings,
+    Sight, Subscription, Tls, Transport, Version, View, Way,
 };
 use scripted::{On5, packet, scripted_broker};
 use std::io::Write;
@@ -39,7 +39,7 @@ fn config(settings: Settings, filters: &[&str]) -> Config {
         subscriptions: filters.iter().map(|filter| Subscription::new(filter.to_string(), Qos::AtLeastOnce)).collect(),
         patient: false,
         longest_wait: LONGEST_WAIT,
-        gate: None,
+        lookout: None,
     }
 }
 
@@ -187,20 +187,49 @@ fn a_first_attempt_that_fails_ends_an_impatient_link() {
     wait_for(&events, "end", |event| matches!(event, Event::Ended).then_some(()));
 }
 
+/// Looks over a connection that hears its own question, and bars the way as often as it is told to.
+struct Looks {
+    bars: std::slice::Iter<'static, bool>,
+}
+
+impl Lookout for Looks {
+    fn begin(&mut self, random: &mut mqttchat::random::Random) -> Guise {
+        let subscriptions = vec![Subscription::new("question".to_owned(), Qos::AtLeastOnce)];
+        Guise { client_id: format!("look-{}", random.word()), subscriptions }
+    }
+
+    fn see(&mut self, now: Instant, sight: Sight) -> View {
+        let until = Some(now + PATIENCE);
+        match sight {
+            Sight::Connected => View { publish: vec![publication("question", "x", None)], way: Way::Unsure { until } },
+            Sight::Message(_) if self.bars.next() == Some(&true) => {
+                View { publish: Vec::new(), way: Way::Barred { why: "a rival".to_owned() } }
+            }
+            Sight::Message(_) => View { publish: Vec::new(), way: Way::Open },
+            Sight::Due => panic!("its own question never came"),
+        }
+    }
+}
+
 #[test]
-fn a_gate_that_bars_ends_only_what_was_never_connected() {
+fn a_lookout_that_bars_ends_only_what_was_never_connected() {
     let mut broker = Broker::start();
-    let gated = |bars: &'static [bool]| {
-        let mut bars = bars.iter();
-        let gate = move || if bars.next() == Some(&true) { Gate::Barred("a rival".to_owned()) } else { Gate::Open };
-        open(Config { gate: Some(Box::new(gate)), ..config(settings(broker.port()), &[]) })
+    let looking = |bars: &'static [bool]| {
+        let lookout = Some(Box::new(Looks { bars: bars.iter() }) as Box<dyn Lookout>);
+        open(Config { lookout, ..config(settings(broker.port()), &["question"]) })
     };
-    let barred = |events| wait_for(events, "bar", |event| matches!(event, Event::Barred { .. }).then_some(()));
-    let (_link, events) = gated(&[true]);
+    let barred = |events| {
+        wait_for(events, "bar", |event| match event {
+            Event::Barred { .. } => Some(()),
+            Event::Message(message) => panic!("{message:?} is the lookout's"),
+            _ => None,
+        });
+    };
+    let (_link, events) = looking(&[true]);
     barred(&events);
     wait_for(&events, "end", |event| matches!(event, Event::Ended).then_some(()));
 
-    let (_link, events) = gated(&[false, true, true]);
+    let (_link, events) = looking(&[false, true, true]);
     assert_eq!(connected(&events).2, 1);
     broker.stop();
     broker.start_again();

@@ -25,6 +25,6 @@ pub fn link_config(settings: Settings, client_id: &str, subscriptions: Vec<Subsc
         subscriptions,
         patient: false,
         longest_wait: LONGEST_WAIT,
-        gate: None,
+        lookout: None,
     }
 }

@@ -4,9 +4,7 @@
 use super::door::{Door, Entry};
 use crate::client::core::conversation::{Conversation, Input, Kind, Publication, Up};
 use crate::gauge::Held;
-use crate::link::{
-    self, AskGate, Config, Event, Failure, Farewell, Gate, LONGEST_WAIT, Link, Qos, Subscription, Version, WillOf,
-};
+use crate::link::{self, Config, Event, Failure, Farewell, LONGEST_WAIT, Link, Qos, Subscription, Version, WillOf};
 use crate::options::Connection;
 use crate::protocol::Topics;
 use crate::random;
@@ -95,10 +93,11 @@ impl Uplink {
             subscriptions: conversation.subscriptions().into_iter().map(subscription).collect(),
             patient: self.connected_once,
             longest_wait: LONGEST_WAIT,
-            gate: self.farewell.take().map(after),
+            lookout: None,
         };
         // The receiving end lives as long as the shell; after its end nobody wants to know.
-        let link = Link::open(config, move |mut event| {
+        // After the farewell: else the server hears who comes before who leaves, or believes in a will.
+        let link = Link::open_after(self.farewell.take(), config, move |mut event| {
             if let Event::Connected { conn, .. } = &mut event {
                 *conn += before;
             }
@@ -158,7 +157,7 @@ impl Uplink {
             }
             Event::Lost { reason } => Input::Lost { reason },
             Event::Waiting { delay } => Input::Waiting(delay),
-            // A client has no gate.
+            // A client has no lookout.
             Event::Barred { .. } => return Heard::Nothing,
             Event::Ended => return Heard::Ended(self.failure.take()),
         })
@@ -198,14 +197,6 @@ impl Uplink {
     fn subscription_qos(&self) -> Qos {
         self.qos.max(Qos::AtLeastOnce)
     }
-}
-
-/// Connects only once that was said: else the server hears who comes before who leaves, or believes in a will.
-fn after(farewell: Farewell) -> AskGate {
-    Box::new(move || {
-        farewell.wait(FAREWELL);
-        Gate::Open
-    })
 }
 
 fn last_word(topic: String, payload: Vec<u8>) -> link::Publication {

@@ -84,7 +84,7 @@ fn second_connection(settings: &Settings, will: Publication) -> Option<Link> {
         subscriptions: Vec::new(),
         patient: false,
         longest_wait: LONGEST_WAIT,
-        gate: None,
+        lookout: None,
     };
     let link = Link::open(config, move |event| drop(sender.send(event))).ok()?;
     let why = match events.recv_timeout(SECOND_CONNECTION) {

@@ -1,143 +1,150 @@
-//! Finding out whether another server serves this chat. What is retained proves nothing, it may be stale: only an
-//! answer does. So a users request goes out from a throw-away identifier while this server is not connected.
+//! Whether another server serves this chat. What is retained proves nothing, because it may be stale; only an answer
+//! does. So a users request goes out under a throw-away identifier while this server is not connected.
 //!
 //! Servers that look at the same time find each other too: each hears the others' requests, and the one that asked
 //! first answers those that asked after it.
 
 mod order;
 
-use crate::link::{
-    Config, Event, Failure, FailureKind, Gate, LONGEST_WAIT, Link, Publication, Qos, Settings, Subscription,
-};
+use crate::link::{Guise, Lookout, Message, Publication, Qos, Sight, Subscription, View, Way};
 use crate::protocol::text::visible;
 use crate::protocol::{
     FromServer, Nick, NickKey, OnlineUsers, Request, RequestKind, ServerInfo, Session, Status, Token, Topic, Topics,
 };
-use crate::random;
-use crossbeam_channel::{Receiver, unbounded};
+use crate::random::Random;
 use order::{Heard, Order};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// How long another server may take to answer each of two requests. Two, so that one of them meets a server that was
-/// just between looking and serving.
+/// How long another server may take to answer each request.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
-/// How long the broker may take to let the asking connection in; above what paho takes to give up.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Requests of a look. Two, so that one of them meets a server that was just between looking and serving.
+const TIMES: u64 = 2;
 /// The longest part of a log line that another program chooses, in characters.
 const SHOWN_CHARS: usize = 40;
 /// How a server's nick begins while it looks.
 const PREFIX: &str = "probe-";
 
-/// `Barred` if another server answers, or one that began to look before this one. Blocks for a second if none does.
-/// `instance`: this server's own, which chat/server may still hold.
-pub fn look(settings: &Settings, topics: &Topics, instance: &str) -> Gate {
-    let Ok(nick) = Nick::parse(&format!("{PREFIX}{}", random::word())) else { return Gate::Open };
-    let (sender, events) = unbounded();
-    let config = Config {
-        settings: settings.clone(),
-        // Another word than the nick's: whoever reads the requests cannot take this connection over.
-        client_id: format!("mqttchat-{}", random::word()),
-        persistent: false,
-        will: None,
-        subscriptions: vec![
-            // With the flat topic, on which an original server answers.
-            Subscription::new(topics.private_to(nick.key()), Qos::AtLeastOnce),
-            Subscription::new(topics.all_requests(), Qos::AtLeastOnce),
-            // It proves nothing, but may say which server it is that answers.
-            Subscription::new(topics.name(&Topic::Server), Qos::AtLeastOnce),
-        ],
-        patient: false,
-        longest_wait: LONGEST_WAIT,
-        gate: None,
-    };
-    let link = match Link::open(config, move |event| drop(sender.send(event))) {
-        Ok(link) => link,
-        Err(error) => {
-            let what = format!("no thread for the connection: {error}");
-            return Gate::Unknown(Failure::new(FailureKind::Other, what, "see the limits of this machine"));
-        }
-    };
-    let asking =
-        Asking { link: &link, topics, nick: &nick, instance, session: random::session(), word: random::word() };
-    let gate = asking.look(&events, CONNECT_TIMEOUT);
-    link.close(None, Duration::ZERO);
-    gate
+/// The link of a server is barred if another server answers, or one that began to look before this one. A look takes a
+/// second if none does.
+pub struct Rivals {
+    topics: Topics,
+    /// This server's own, which chat/server may still hold.
+    instance: String,
+    asking: Option<Asking>,
 }
 
-struct Asking<'a> {
-    link: &'a Link,
-    topics: &'a Topics,
-    nick: &'a Nick,
-    instance: &'a str,
+/// A look that is under way.
+struct Asking {
+    nick: Nick,
     session: Session,
     /// The random part of the tokens.
     word: String,
+    /// Requests so far.
+    asked: u64,
+    order: Order,
+    /// The other server that chat/server names.
+    online: Option<ServerInfo>,
 }
 
-impl Asking<'_> {
-    fn look(&self, events: &Receiver<Event>, connect_within: Duration) -> Gate {
-        let mut order = Order::new(self.nick.key().clone());
-        let mut online = None;
-        let mut asked = 0;
-        let mut deadline = Instant::now() + connect_within;
-        loop {
-            match events.recv_deadline(deadline) {
-                Ok(Event::Connected { .. }) => {
-                    asked += 1;
-                    self.ask(asked);
-                    deadline = Instant::now() + ANSWER_TIMEOUT;
-                }
-                Ok(Event::Message(message)) => match self.topics.parse(&message.topic) {
-                    Some(Topic::Server) => online = self.another_online(&message.payload),
-                    // It may be stale. Some brokers send what matches no subscription, too.
-                    _ if message.retained => {}
-                    Some(Topic::Request { sender: Some(sender), .. }) => match order.heard(&sender, &message.payload) {
-                        Heard::Nothing => {}
-                        Heard::Junior(token) => self.answer(&sender, token),
-                        Heard::Senior => return Gate::Barred(Rival { who: Who::Looks(sender), online }.to_string()),
-                    },
-                    Some(topic) => {
-                        if let Some(who) = self.answered(&topic, &message.payload, asked) {
-                            return Gate::Barred(Rival { who, online }.to_string());
-                        }
-                    }
-                    None => {}
-                },
-                Ok(Event::Failed(failure)) => return Gate::Unknown(failure),
-                Ok(Event::Lost { reason }) => {
-                    let what = format!("the connection was lost while looking for another server: {reason}");
-                    return Gate::Unknown(Failure::new(FailureKind::Other, what, "see the broker's log"));
-                }
-                Ok(_) => {}
-                Err(_) if asked == 1 => {
-                    asked += 1;
-                    self.ask(asked);
-                    deadline = Instant::now() + ANSWER_TIMEOUT;
-                }
-                Err(_) if asked == 0 => {
-                    let what = "the broker did not let in who looks for another server in time";
-                    return Gate::Unknown(Failure::new(FailureKind::Other, what, "run mqttchat check"));
-                }
-                Err(_) => return Gate::Open,
+impl Rivals {
+    pub fn new(topics: Topics, instance: String) -> Rivals {
+        Rivals { topics, instance, asking: None }
+    }
+}
+
+impl Lookout for Rivals {
+    fn begin(&mut self, random: &mut Random) -> Guise {
+        // Another word than the nick's: whoever reads the requests cannot take this connection over.
+        let client_id = format!("mqttchat-{}", random.word());
+        let nick = Nick::parse(&format!("{PREFIX}{}", random.word()));
+        self.asking = nick.ok().map(|nick| Asking::new(nick, random));
+        let subscriptions = self.asking.iter().flat_map(|asking| {
+            [
+                // With the flat topic, on which an original server answers.
+                self.topics.private_to(asking.nick.key()),
+                self.topics.all_requests(),
+                // It proves nothing, but may say which server it is that answers.
+                self.topics.name(&Topic::Server),
+            ]
+        });
+        let subscriptions = subscriptions.map(|filter| Subscription::new(filter, Qos::AtLeastOnce)).collect();
+        Guise { client_id, subscriptions }
+    }
+
+    fn see(&mut self, now: Instant, sight: Sight) -> View {
+        let open = View { publish: Vec::new(), way: Way::Open };
+        let Some(asking) = &mut self.asking else { return open };
+        let said = match sight {
+            Sight::Due if asking.asked >= TIMES => return open,
+            Sight::Connected | Sight::Due => {
+                let until = Some(now + ANSWER_TIMEOUT);
+                return View { publish: asking.ask(&self.topics), way: Way::Unsure { until } };
+            }
+            Sight::Message(message) => asking.heard(message, &self.topics, &self.instance),
+        };
+        match said {
+            Said::Nothing => View { publish: Vec::new(), way: Way::Unsure { until: None } },
+            Said::Asked(answer) => View { publish: vec![answer], way: Way::Unsure { until: None } },
+            Said::Serves(who) => {
+                let rival = Rival { who, online: asking.online.take() };
+                View { publish: Vec::new(), way: Way::Barred { why: rival.to_string() } }
             }
         }
     }
+}
+
+/// What a message says of other servers.
+enum Said {
+    Nothing,
+    /// One that looks too asked after this one; this is the answer.
+    Asked(Publication),
+    Serves(Who),
+}
+
+impl Asking {
+    fn new(nick: Nick, random: &mut Random) -> Asking {
+        let order = Order::new(nick.key().clone());
+        Asking { nick, session: random.session(), word: random.word(), asked: 0, order, online: None }
+    }
 
     /// Asks a server of ours, and an original one, which knows the flat topic and no session.
-    fn ask(&self, time: u64) {
-        for ours in [true, false] {
+    fn ask(&mut self, topics: &Topics) -> Vec<Publication> {
+        self.asked += 1;
+        let request = |is_ours: bool| {
             let request = Request {
                 requester: self.nick.clone(),
                 timestamp: None,
-                session: ours.then(|| self.session.clone()),
-                token: ours.then(|| self.token(time)).flatten(),
+                session: is_ours.then(|| self.session.clone()),
+                token: is_ours.then(|| self.token(self.asked)).flatten(),
                 history: Default::default(),
                 search: Default::default(),
             };
-            let sender = ours.then(|| self.nick.key().clone());
-            self.publish(&Topic::Request { what: RequestKind::Users, sender }, request.to_json(RequestKind::Users));
+            let sender = is_ours.then(|| self.nick.key().clone());
+            let topic = Topic::Request { what: RequestKind::Users, sender };
+            publication(topics, &topic, request.to_json(RequestKind::Users))
+        };
+        [true, false].map(request).into()
+    }
+
+    fn heard(&mut self, message: &Message, topics: &Topics, instance: &str) -> Said {
+        match topics.parse(&message.topic) {
+            Some(Topic::Server) => self.online = another_online(&message.payload, instance),
+            // It may be stale. Some brokers send what matches no subscription, too.
+            _ if message.retained => {}
+            Some(Topic::Request { sender: Some(sender), .. }) => match self.order.heard(&sender, &message.payload) {
+                Heard::Nothing => {}
+                Heard::Junior(token) => return Said::Asked(answer(topics, &sender, token)),
+                Heard::Senior => return Said::Serves(Who::Looks(sender)),
+            },
+            Some(topic) => {
+                if let Some(who) = self.answered(&topic, &message.payload) {
+                    return Said::Serves(who);
+                }
+            }
+            None => {}
         }
+        Said::Nothing
     }
 
     fn token(&self, time: u64) -> Option<Token> {
@@ -145,38 +152,37 @@ impl Asking<'_> {
     }
 
     /// Which server this proves, if it is the answer to one of the requests so far.
-    fn answered(&self, topic: &Topic, payload: &[u8], asked: u64) -> Option<Who> {
+    fn answered(&self, topic: &Topic, payload: &[u8]) -> Option<Who> {
         let Ok(FromServer::OnlineUsers(list)) = FromServer::parse(payload) else { return None };
         match topic {
             Topic::PrivateServer { to } if to == self.nick.key() => {
                 let own = |time| self.token(time).is_some_and(|token| list.request.as_ref() == Some(&token));
-                (1..=asked).any(own).then_some(Who::Answers)
+                (1..=self.asked).any(own).then_some(Who::Answers)
             }
-            Topic::PrivateFlat { to } if to == self.nick => Some(Who::AnswersAsOriginal),
+            Topic::PrivateFlat { to } if *to == self.nick => Some(Who::AnswersAsOriginal),
             _ => None,
         }
     }
+}
 
-    /// The server that says on chat/server that it is online, if that is another one.
-    fn another_online(&self, payload: &[u8]) -> Option<ServerInfo> {
-        match FromServer::parse(payload) {
-            Ok(FromServer::Server(info)) => Some(info),
-            _ => None,
-        }
-        .filter(|info| info.status == Status::Online && info.instance != self.instance)
+/// The server that says on chat/server that it is online, if that is another one.
+fn another_online(payload: &[u8], instance: &str) -> Option<ServerInfo> {
+    match FromServer::parse(payload) {
+        Ok(FromServer::Server(info)) => Some(info),
+        _ => None,
     }
+    .filter(|info| info.status == Status::Online && info.instance != instance)
+}
 
-    /// What a server answers: this one is about to be it.
-    fn answer(&self, to: &NickKey, token: Token) {
-        let nobody =
-            OnlineUsers { users: Vec::new(), count: Some(0), timestamp: None, request: Some(token), truncated: false };
-        self.publish(&Topic::PrivateServer { to: to.clone() }, nobody.to_json());
-    }
+/// What a server answers: this one is about to be it.
+fn answer(topics: &Topics, to: &NickKey, token: Token) -> Publication {
+    let nobody =
+        OnlineUsers { users: Vec::new(), count: Some(0), timestamp: None, request: Some(token), truncated: false };
+    publication(topics, &Topic::PrivateServer { to: to.clone() }, nobody.to_json())
+}
 
-    fn publish(&self, topic: &Topic, payload: Vec<u8>) {
-        let topic = self.topics.name(topic);
-        self.link.publish(Publication { topic, payload, qos: Qos::AtLeastOnce, retain: false, ticket: None });
-    }
+fn publication(topics: &Topics, topic: &Topic, payload: Vec<u8>) -> Publication {
+    Publication { topic: topics.name(topic), payload, qos: Qos::AtLeastOnce, retain: false, ticket: None }
 }
 
 /// Another server, as far as anything can be known of it: in an open chat every bit of this can be forged.
@@ -215,47 +221,99 @@ impl fmt::Display for Rival {
 mod tests {
     use super::*;
 
-    /// Calls this with one that asks over a link that never connects.
-    fn with_asking<T>(ask: impl FnOnce(&Asking) -> T) -> T {
-        use crate::link::{Address, Transport, Version};
-        let address = Address { transport: Transport::Tcp, host: "127.0.0.1".to_owned(), port: 1, path: String::new() };
-        let settings = Settings {
-            address,
-            tls: None,
-            username: None,
-            password: None,
-            keep_alive: Duration::from_secs(30),
-            version: Version::Auto,
-        };
-        let config = Config {
-            settings,
-            client_id: "x".to_owned(),
-            persistent: false,
-            will: None,
-            subscriptions: Vec::new(),
-            patient: false,
-            longest_wait: LONGEST_WAIT,
-            gate: None,
-        };
-        let link = Link::open(config, |_| ()).unwrap();
-        let (topics, nick) = (Topics::new("chat"), Nick::parse("probe-a").unwrap());
-        let (session, word) = (Session::from_random([0; 12]), "abcabcabcabc".to_owned());
-        ask(&Asking { link: &link, topics: &topics, nick: &nick, instance: "own", session, word })
+    /// One that has asked once, as probe-a.
+    fn asking() -> Asking {
+        let mut asking = Asking::new(Nick::parse("probe-a").unwrap(), &mut Random::new(|bytes| bytes.fill(0)));
+        asking.word = "abcabcabcabc".to_owned();
+        asking.ask(&Topics::new("chat"));
+        asking
+    }
+
+    fn message(topic: &str, payload: &str) -> Message {
+        Message { topic: topic.to_owned(), payload: payload.into(), qos: Qos::AtLeastOnce, retained: false }
+    }
+
+    /// A look with its nick, connected at this time, and what it published then.
+    fn look(now: Instant) -> (Rivals, String, View) {
+        let mut rivals = Rivals::new(Topics::new("chat"), "own".to_owned());
+        let guise = rivals.begin(&mut Random::new(|bytes| bytes.fill(7)));
+        let nick = guise.subscriptions[0].filter.split('/').nth(2).unwrap().to_owned();
+        let view = rivals.see(now, Sight::Connected);
+        (rivals, nick, view)
     }
 
     #[test]
-    fn who_could_not_ask_does_not_know() {
-        // The channel stays open and silent, as while a connection takes too long.
-        let (_silent, events) = unbounded();
-        let gate = with_asking(|asking| asking.look(&events, Duration::ZERO));
-        assert!(matches!(gate, Gate::Unknown(_)));
+    fn asks_twice_and_finds_the_way_open() {
+        let start = Instant::now();
+        let (mut rivals, nick, first) = look(start);
+        let after = |times: u32| start + ANSWER_TIMEOUT * times;
+        let topics = |view: &View| view.publish.iter().map(|sent| sent.topic.clone()).collect::<Vec<_>>();
+        let questions = [format!("chat/request/users/{nick}"), "chat/request/users".to_owned()];
+        assert_eq!((topics(&first), first.way), (questions.to_vec(), Way::Unsure { until: Some(after(1)) }));
+        let second = rivals.see(after(1), Sight::Due);
+        assert_eq!((topics(&second), second.way), (questions.to_vec(), Way::Unsure { until: Some(after(2)) }));
+        assert_eq!(rivals.see(after(2), Sight::Due), View { publish: Vec::new(), way: Way::Open });
+    }
+
+    #[test]
+    fn each_look_is_another_client() {
+        let mut count = 0;
+        let mut random = Random::new(move |bytes| {
+            count += 1;
+            bytes.fill(count);
+        });
+        let mut rivals = Rivals::new(Topics::new("chat"), "own".to_owned());
+        let (first, second) = (rivals.begin(&mut random), rivals.begin(&mut random));
+        assert_ne!(first.client_id, second.client_id);
+        assert_ne!(first.subscriptions[0], second.subscriptions[0]);
+        // Whoever hears the nick cannot tell the client identifier.
+        let word = first.client_id.strip_prefix("mqttchat-").unwrap();
+        assert!(!first.subscriptions[0].filter.contains(word));
+    }
+
+    #[test]
+    fn an_answer_bars_the_way_and_a_retained_one_does_not() {
+        let start = Instant::now();
+        let (mut rivals, nick, first) = look(start);
+        let request = String::from_utf8(first.publish[0].payload.clone()).unwrap();
+        let token = request.split(r#""request":""#).nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let list = format!(r#"{{"type":"online_users","users":[],"request":"{token}"}}"#);
+        let answer = message(&format!("chat/private/{nick}/server"), &list);
+        let unsure = Way::Unsure { until: None };
+        let stale = Message { retained: true, ..answer.clone() };
+        assert_eq!(rivals.see(start, Sight::Message(&stale)).way, unsure);
+        let server = r#"{"type":"server","status":"online","instance":"other","version":"9"}"#;
+        assert_eq!(rivals.see(start, Sight::Message(&message("chat/server", server))).way, unsure);
+        let why = "it answers requests; chat/server names instance other of version 9".to_owned();
+        assert_eq!(rivals.see(start, Sight::Message(&answer)).way, Way::Barred { why });
+    }
+
+    #[test]
+    fn of_two_that_look_the_first_answers_and_the_second_goes() {
+        let start = Instant::now();
+        let (mut rivals, nick, first) = look(start);
+        let own = Message { retained: false, ..message(&first.publish[0].topic, "") };
+        rivals.see(start, Sight::Message(&own));
+        let asks = |nick: &str| {
+            let request = format!(r#"{{"requester":"{nick}","request":"bbbbbbbbbbbb-1"}}"#);
+            message(&format!("chat/request/users/{nick}"), &request)
+        };
+        let junior = rivals.see(start, Sight::Message(&asks("probe-b")));
+        assert_eq!(junior.publish[0].topic, "chat/private/probe-b/server");
+        assert!(String::from_utf8_lossy(&junior.publish[0].payload).contains("bbbbbbbbbbbb-1"));
+        assert_eq!(junior.way, Way::Unsure { until: None });
+
+        let (mut rivals, ..) = look(start);
+        let why = "it began earlier to look for others, as probe-b; chat/server names no other server".to_owned();
+        assert_eq!(rivals.see(start, Sight::Message(&asks("probe-b"))).way, Way::Barred { why });
+        assert_ne!(nick, "probe-b");
     }
 
     #[test]
     fn only_an_answer_to_an_own_request_proves_a_server() {
         let judge = |topic: &str, payload: &str| {
-            let topic = Topics::new("chat").parse(topic).unwrap();
-            with_asking(|asking| asking.answered(&topic, payload.as_bytes(), 1)).is_some()
+            let said = asking().heard(&message(topic, payload), &Topics::new("chat"), "own");
+            matches!(said, Said::Serves(_))
         };
         let list = |more: &str| format!(r#"{{"type":"online_users","users":[]{more}}}"#);
         let answer = list(r#","request":"abcabcabcabc-1""#);
@@ -273,7 +331,7 @@ mod tests {
 
     #[test]
     fn what_chat_server_says_is_told_of_another_one_only() {
-        let online = |payload: &str| with_asking(|asking| asking.another_online(payload.as_bytes()));
+        let online = |payload: &str| another_online(payload.as_bytes(), "own");
         let say = |payload: &str| Rival { who: Who::Answers, online: online(payload) }.to_string();
         let other = r#"{"type":"server","status":"online","instance":"o\u001b[2J","version":"9","started":"2026-11-22T20:30:00Z"}"#;
         let text =

@@ -1,0 +1,336 @@
+//! Pure: everything that a link decides. It knows no clock, thread, socket or MQTT library: a driver carries out its
+//! [`Output`]s in order and tells it what became of them as [`Input`]s. [`super::paho`] is one such driver; a simulation
+//! with a model network is another.
+//!
+//! ```text
+//! let mut machine = Machine::new(config, random, first_attempt);
+//! loop {
+//!     // The next input; Input::Tick at machine.due() if nothing comes before.
+//!     for output in machine.handle(now, input) { … }
+//!     if machine.has_ended() { break }
+//! }
+//! ```
+//!
+//! - Each [`Output::Connect`] has a new *generation*. Inputs of an earlier one change nothing, except that a connection
+//!   that comes too late is given up.
+//! - Each [`Output::Publish`] and [`Output::Subscribe`] has an *operation*, a number that is never used again. Answers
+//!   to operations of an earlier connection change nothing.
+//! - The driver passes messages of the present connection on to the owner at once, without the machine, from
+//!   [`Output::Connect`] until the next one or [`Output::GiveUp`]. Messages of a look come here.
+//! - [`Event::Ended`] is the last output.
+//!
+//! ```text
+//!            ┌──────────────── wait, jittered ◄──────────────────────────┐
+//!            │                                                           │ failed, lost, barred
+//!            ▼      ┌─► connecting ─► subscribing ─► looking ─┬──────────┤
+//!  new ─► waiting ──┤ look   │ ▲ older version               │ open     │
+//!                   │        ▼ │                              ▼          │
+//!                   │    explaining ──────────────────────────┼─────────►┤
+//!                   │        ▲ │                              │          │
+//!                   │        │ ▼ older version                │          │
+//!                   └─► connecting ◄──────────────────────────┘          │
+//!                            └─► subscribing ─► up ─────────────────────►┘
+//!
+//!  close while up: closing ─► disconnecting ─► ended       while connecting: abandoned ─► disconnecting or ended
+//! ```
+
+mod exchange;
+#[cfg(test)]
+mod tests;
+mod way;
+mod window;
+
+pub use exchange::{Attempt, Input, NotConnected, Output, Settlement};
+
+use super::backoff::Backoff;
+use super::lookout::Sight;
+use super::{Config, Event, Publication, Subscription, Version, topic};
+use crate::random::Random;
+use std::time::{Duration, Instant};
+use way::Look;
+use window::Window;
+
+/// How long a DISCONNECT may take. The owner does not wait for it so long.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+enum State {
+    Waiting {
+        until: Instant,
+    },
+    Connecting,
+    /// The attempt failed with this error; why is being found out. `may_fall_back`: an older version may do.
+    Explaining {
+        error: String,
+        may_fall_back: bool,
+    },
+    /// To everything, with this operation.
+    Subscribing {
+        operation: u64,
+        session_present: bool,
+        tls: Option<(String, String)>,
+        until: Instant,
+    },
+    /// The connection of the look is up.
+    Looking,
+    Up {
+        since: Instant,
+    },
+    /// What is under way is settled before the DISCONNECT.
+    Closing {
+        until: Instant,
+    },
+    /// Closed while connecting: the connection is ended if it comes.
+    Abandoned,
+    Disconnecting {
+        until: Instant,
+    },
+    Ended,
+}
+
+/// A link's decisions.
+pub struct Machine {
+    config: Config,
+    random: Random,
+    state: State,
+    /// The look that is under way: the present connection, or attempt, is for it.
+    look: Option<Look>,
+    generation: u64,
+    version: Version,
+    /// Connections made so far, without those of looks.
+    conn: u32,
+    backoff: Backoff,
+    window: Window,
+    outputs: Vec<Output>,
+}
+
+impl Machine {
+    /// A link that makes its first attempt at this time, or after [`Input::Begin`].
+    pub fn new(mut config: Config, random: Random, first_attempt: Instant) -> Machine {
+        config.subscriptions.retain(|known| is_fit(&known.filter, topic::fault_of_filter(&known.filter)));
+        Machine {
+            state: State::Waiting { until: first_attempt },
+            look: None,
+            generation: 0,
+            version: way::first_version(config.settings.version),
+            conn: 0,
+            backoff: Backoff::new(config.longest_wait),
+            window: Window::default(),
+            outputs: Vec::new(),
+            random,
+            config,
+        }
+    }
+
+    /// Takes an input and does what is due.
+    pub fn handle(&mut self, now: Instant, input: Input) -> Vec<Output> {
+        if self.has_ended() {
+            return Vec::new();
+        }
+        match input {
+            Input::Publish(publication) => self.publish(publication),
+            Input::Subscribe { filter, qos } => self.subscribe(Subscription::new(filter, qos)),
+            Input::Unsubscribe { filter } => self.unsubscribe(filter),
+            Input::Close { last, within } => self.close(now, last, within),
+            Input::Connected { generation, session_present, tls } => {
+                self.connected(now, generation, session_present, tls);
+            }
+            Input::NotConnected { generation, why } if generation == self.generation => self.not_connected(now, why),
+            Input::Explained { generation, walked } if generation == self.generation => self.explained(now, walked),
+            Input::Subscribed { operation, granted } => self.subscribed(now, operation, granted),
+            Input::Settled { operation, outcome } => self.settled(operation, outcome),
+            Input::Down { generation, reason } if generation == self.generation => self.lost(now, reason),
+            Input::Disconnected { generation } if generation == self.generation => self.disconnected(),
+            Input::Message { generation, message } if generation == self.generation => {
+                self.see(now, Sight::Message(&message));
+            }
+            Input::Begin if self.generation == 0 => self.begin(now),
+            // Of an earlier attempt.
+            Input::NotConnected { .. } | Input::Explained { .. } | Input::Down { .. } => {}
+            Input::Disconnected { .. } | Input::Message { .. } | Input::Begin | Input::Tick => {}
+        }
+        self.publish_queued(now);
+        if matches!(self.state, State::Closing { .. }) && self.window.is_settled() {
+            self.disconnect(now);
+        }
+        if self.due().is_some_and(|due| due <= now) {
+            self.time_is_up(now);
+        }
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// When to come again with [`Input::Tick`] if nothing happens before.
+    pub fn due(&self) -> Option<Instant> {
+        match self.state {
+            _ if let Some(look) = &self.look => Some(look.until),
+            State::Waiting { until }
+            | State::Subscribing { until, .. }
+            | State::Closing { until }
+            | State::Disconnecting { until } => Some(until),
+            State::Up { .. } => self.window.due(),
+            _ => None,
+        }
+    }
+
+    /// [`Event::Ended`] was emitted: nothing more comes.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    fn time_is_up(&mut self, now: Instant) {
+        match self.state {
+            _ if self.look.is_some() => self.look_is_due(now),
+            State::Waiting { .. } => self.attempt(now),
+            State::Subscribing { .. } => self.give_up(now, "the broker does not answer SUBSCRIBE"),
+            State::Up { .. } => self.give_places_back(now),
+            State::Closing { .. } => self.disconnect(now),
+            State::Disconnecting { .. } => self.end(),
+            _ => {}
+        }
+    }
+
+    // ---- what the owner wants ----
+
+    fn publish(&mut self, publication: Publication) {
+        // While it subscribes too: messages of a kept session arrive before it is up, and with them what they are
+        // answered with.
+        let is_taken = matches!(self.state, State::Connecting | State::Subscribing { .. } | State::Up { .. });
+        if self.may_be_published(&publication) && is_taken && self.look.is_none() {
+            self.window.push(publication);
+        }
+    }
+
+    fn may_be_published(&mut self, publication: &Publication) -> bool {
+        let fault = topic::fault_of_name(&publication.topic);
+        if let (Some(fault), Some(ticket)) = (fault, publication.ticket) {
+            self.emit(Event::Rejected { ticket, reason: format!("not a topic: {fault}") });
+        }
+        is_fit(&publication.topic, fault)
+    }
+
+    fn subscribe(&mut self, subscription: Subscription) {
+        let filter = &subscription.filter;
+        if !is_fit(filter, topic::fault_of_filter(filter)) {
+            return self.emit(Event::Refused { filter: subscription.filter });
+        }
+        if self.takes_subscriptions() {
+            let operation = self.window.subscribe(vec![filter.clone()]);
+            self.outputs.push(Output::Subscribe { operation, subscriptions: vec![subscription.clone()] });
+        }
+        self.config.subscriptions.retain(|known| known.filter != subscription.filter);
+        self.config.subscriptions.push(subscription);
+    }
+
+    fn unsubscribe(&mut self, filter: String) {
+        self.config.subscriptions.retain(|known| known.filter != filter);
+        if self.takes_subscriptions() {
+            self.outputs.push(Output::Unsubscribe { filter });
+        }
+    }
+
+    /// While it subscribes too: the request that is under way does not name what is ordered now.
+    fn takes_subscriptions(&self) -> bool {
+        self.look.is_none() && matches!(self.state, State::Subscribing { .. } | State::Up { .. })
+    }
+
+    fn close(&mut self, now: Instant, last: Option<Publication>, within: Duration) {
+        match self.state {
+            State::Up { .. } => {
+                if let Some(last) = last.filter(|last| self.may_be_published(last)) {
+                    self.window.push(last);
+                }
+                self.state = State::Closing { until: now + within };
+            }
+            // An attempt cannot be taken back. There is nothing to say, so nobody waits.
+            State::Connecting => {
+                self.look = None;
+                self.outputs.push(Output::LetGo);
+                self.state = State::Abandoned;
+            }
+            // Connected, so that only a DISCONNECT keeps the will from being sent.
+            State::Subscribing { .. } if self.look.is_none() => self.disconnect(now),
+            _ => {
+                self.end_look(now);
+                self.end();
+            }
+        }
+    }
+
+    // ---- what is under way ----
+
+    fn publish_queued(&mut self, now: Instant) {
+        if matches!(self.state, State::Up { .. } | State::Looking | State::Closing { .. }) {
+            while let Some((operation, publication)) = self.window.next(now) {
+                self.outputs.push(Output::Publish { operation, publication });
+            }
+        }
+    }
+
+    fn settled(&mut self, operation: u64, outcome: Settlement) {
+        let Some(ticket) = self.window.settled(operation) else { return };
+        match outcome {
+            Settlement::Published => self.emit(Event::Published { ticket }),
+            Settlement::Rejected { reason } => self.emit(Event::Rejected { ticket, reason }),
+            Settlement::Unknown => {}
+        }
+    }
+
+    fn give_places_back(&mut self, now: Instant) {
+        while let Some(operation) = self.window.expired(now) {
+            log::debug!("a publication was not answered within {} s", window::UNANSWERED.as_secs());
+            self.outputs.push(Output::Forget { operation });
+        }
+        self.publish_queued(now);
+    }
+
+    // ---- the end of a connection ----
+
+    /// The connection is there and of no use.
+    fn give_up(&mut self, now: Instant, reason: &str) {
+        self.outputs.push(Output::GiveUp { generation: self.generation });
+        self.lost(now, reason.to_owned());
+    }
+
+    fn lost(&mut self, now: Instant, reason: String) {
+        match self.state {
+            State::Subscribing { .. } | State::Looking if self.look.is_some() => return self.look_lost(now, &reason),
+            State::Up { since } => self.backoff.connection_lasted(now.saturating_duration_since(since)),
+            State::Subscribing { .. } => {}
+            State::Closing { .. } | State::Disconnecting { .. } => return self.end(),
+            // While it connects, the answer to the attempt tells; in the other states there is no connection.
+            _ => return,
+        }
+        self.window.clear();
+        self.emit(Event::Lost { reason });
+        self.wait(now);
+    }
+
+    fn disconnect(&mut self, now: Instant) {
+        self.outputs.push(Output::Disconnect { generation: self.generation });
+        self.state = State::Disconnecting { until: now + DISCONNECT_TIMEOUT };
+    }
+
+    fn disconnected(&mut self) {
+        if matches!(self.state, State::Disconnecting { .. }) {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        self.state = State::Ended;
+        self.outputs.push(Output::LetGo);
+        self.emit(Event::Ended);
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.outputs.push(Output::Emit(event));
+    }
+}
+
+/// Says why not.
+fn is_fit(topic: &str, fault: Option<&str>) -> bool {
+    if let Some(fault) = fault {
+        log::warn!("{topic:?} is not a topic, and does not go to the broker: {fault}");
+    }
+    fault.is_none()
+}

@@ -1,0 +1,145 @@
+//! The machine without a driver: what it says to each input, state by state.
+
+mod closing;
+mod connecting;
+mod looking;
+mod up;
+
+use super::window::{UNANSWERED, WINDOW};
+use super::*;
+use crate::link::{Address, Failure, FailureKind, LONGEST_WAIT, Message, Qos, Settings, Transport};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A machine and its time.
+struct Bench {
+    machine: Machine,
+    now: Instant,
+}
+
+fn config(version: Version) -> Config {
+    let address = Address { transport: Transport::Tcp, host: "broker".to_owned(), port: 1883, path: String::new() };
+    let keep_alive = Duration::from_secs(30);
+    Config {
+        settings: Settings { address, tls: None, username: None, password: None, keep_alive, version },
+        client_id: "id".to_owned(),
+        persistent: true,
+        will: Some(Box::new(|conn| publication(&format!("will {conn}"), None))),
+        subscriptions: vec![Subscription::new("a".to_owned(), Qos::AtLeastOnce)],
+        patient: true,
+        longest_wait: LONGEST_WAIT,
+        lookout: None,
+    }
+}
+
+fn publication(topic: &str, ticket: Option<u64>) -> Publication {
+    Publication { topic: topic.to_owned(), payload: Vec::new(), qos: Qos::AtLeastOnce, retain: false, ticket }
+}
+
+impl Bench {
+    /// Its waits are the shortest.
+    fn new(config: Config) -> Bench {
+        let now = Instant::now();
+        Bench { machine: Machine::new(config, Random::new(|bytes| bytes.fill(0)), now), now }
+    }
+
+    /// One whose first attempt is under way.
+    fn connecting(config: Config) -> Bench {
+        let mut bench = Bench::new(config);
+        bench.tick();
+        bench
+    }
+
+    /// One whose first connection is up.
+    fn up(config: Config) -> Bench {
+        let mut bench = Bench::connecting(config);
+        let outputs = bench.let_in();
+        assert!(matches!(outputs[..], [Output::Emit(Event::Connected { .. })]), "{outputs:?}");
+        bench
+    }
+
+    fn handle(&mut self, input: Input) -> Vec<Output> {
+        self.machine.handle(self.now, input)
+    }
+
+    fn tick(&mut self) -> Vec<Output> {
+        self.handle(Input::Tick)
+    }
+
+    /// What it says when its time comes.
+    #[track_caller]
+    fn when_due(&mut self) -> Vec<Output> {
+        self.now = self.machine.due().expect("something is due");
+        self.tick()
+    }
+
+    /// It waits for this long.
+    #[track_caller]
+    fn due_in(&self) -> Duration {
+        self.machine.due().expect("something is due") - self.now
+    }
+
+    fn connected(&mut self, generation: u64) -> Vec<Output> {
+        self.handle(Input::Connected { generation, session_present: false, tls: None })
+    }
+
+    /// The present attempt succeeds, and everything is granted.
+    #[track_caller]
+    fn let_in(&mut self) -> Vec<Output> {
+        let outputs = self.connected(self.machine.generation);
+        let [Output::Subscribe { operation, subscriptions }] = &outputs[..] else { panic!("{outputs:?}") };
+        self.handle(Input::Subscribed { operation: *operation, granted: Some(vec![true; subscriptions.len()]) })
+    }
+
+    fn not_connected(&mut self, why: NotConnected) -> Vec<Output> {
+        self.handle(Input::NotConnected { generation: self.machine.generation, why })
+    }
+
+    fn down(&mut self) -> Vec<Output> {
+        self.handle(Input::Down { generation: self.machine.generation, reason: "cut".to_owned() })
+    }
+
+    fn publish(&mut self, topic: &str, ticket: Option<u64>) -> Vec<Output> {
+        self.handle(Input::Publish(publication(topic, ticket)))
+    }
+
+    fn settled(&mut self, operation: u64, outcome: Settlement) -> Vec<Output> {
+        self.handle(Input::Settled { operation, outcome })
+    }
+}
+
+/// The attempt that is made.
+#[track_caller]
+fn attempt(outputs: &[Output]) -> &Attempt {
+    match outputs {
+        [.., Output::Connect(attempt)] => attempt,
+        other => panic!("no attempt: {other:?}"),
+    }
+}
+
+/// The topics and operations of what is published.
+fn published(outputs: &[Output]) -> Vec<(&str, u64)> {
+    let published = outputs.iter().filter_map(|output| match output {
+        Output::Publish { operation, publication } => Some((publication.topic.as_str(), *operation)),
+        _ => None,
+    });
+    published.collect()
+}
+
+/// The end of each link.
+fn ended() -> Vec<Output> {
+    vec![Output::LetGo, Output::Emit(Event::Ended)]
+}
+
+/// What comes after this failure, or loss, if the next attempt waits for so long.
+fn then_waiting(event: Event, delay: Duration) -> Vec<Output> {
+    vec![Output::Emit(event), Output::Emit(Event::Waiting { delay })]
+}
+
+fn failure(kind: FailureKind) -> Failure {
+    Failure::new(kind, "it failed", "mend it")
+}
+
+fn lost() -> Event {
+    Event::Lost { reason: "cut".to_owned() }
+}

@@ -1,0 +1,225 @@
+//! The way to a connection: wait, look, CONNECT, SUBSCRIBE; and, if an attempt fails, why it did.
+
+use super::{Attempt, Machine, NotConnected, Output, State};
+use crate::link::lookout::{Guise, Sight, Way};
+use crate::link::{Event, Failure, FailureKind, Version, probe};
+use std::time::{Duration, Instant};
+
+/// How long the broker may take to answer a SUBSCRIBE.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the broker may take to let a look in; above what an attempt takes to fail.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A look that is under way.
+#[derive(Debug)]
+pub(super) struct Look {
+    guise: Guise,
+    pub until: Instant,
+}
+
+impl Machine {
+    pub(super) fn begin(&mut self, now: Instant) {
+        if let State::Waiting { until } = &mut self.state {
+            *until = now;
+        }
+    }
+
+    pub(super) fn attempt(&mut self, now: Instant) {
+        if let Some(lookout) = &mut self.config.lookout {
+            let guise = lookout.begin(&mut self.random);
+            self.look = Some(Look { guise, until: now + LOOK_TIMEOUT });
+        }
+        self.connect();
+    }
+
+    fn connect(&mut self) {
+        self.generation += 1;
+        self.window.clear();
+        self.state = State::Connecting;
+        let (client_id, persistent, will) = match &self.look {
+            Some(look) => (&look.guise.client_id, false, None),
+            None => {
+                let will = self.config.will.as_ref().map(|will| will(self.conn + 1));
+                (&self.config.client_id, self.config.persistent, will)
+            }
+        };
+        self.outputs.push(Output::Connect(Attempt {
+            generation: self.generation,
+            version: self.version,
+            client_id: client_id.clone(),
+            persistent,
+            will,
+            is_look: self.look.is_some(),
+        }));
+    }
+
+    pub(super) fn connected(
+        &mut self,
+        now: Instant,
+        generation: u64,
+        session_present: bool,
+        tls: Option<(String, String)>,
+    ) {
+        match self.state {
+            State::Connecting if generation == self.generation => {}
+            State::Abandoned if generation == self.generation => return self.disconnect(now),
+            // Nobody wants it any more.
+            _ => return self.outputs.push(Output::GiveUp { generation }),
+        }
+        let subscriptions = match &self.look {
+            Some(look) => &look.guise.subscriptions,
+            None => {
+                self.conn += 1;
+                &self.config.subscriptions
+            }
+        };
+        if subscriptions.is_empty() {
+            return self.up(now, session_present, Vec::new(), tls);
+        }
+        // Again even if the session is there: the set of filters may have changed since it was made.
+        let operation = self.window.subscribe(subscriptions.iter().map(|known| known.filter.clone()).collect());
+        self.outputs.push(Output::Subscribe { operation, subscriptions: subscriptions.clone() });
+        self.state = State::Subscribing { operation, session_present, tls, until: now + SUBSCRIBE_TIMEOUT };
+    }
+
+    pub(super) fn subscribed(&mut self, now: Instant, operation: u64, granted: Option<Vec<bool>>) {
+        let Some(filters) = self.window.subscribed(operation) else { return };
+        let refused = granted.map(|granted| {
+            let refused = filters.into_iter().zip(granted).filter(|(_, granted)| !granted);
+            refused.map(|(filter, _)| filter).collect::<Vec<_>>()
+        });
+        match &mut self.state {
+            State::Subscribing { operation: all, session_present, tls, .. } if *all == operation => match refused {
+                Some(refused) => {
+                    let (session_present, tls) = (*session_present, tls.take());
+                    self.up(now, session_present, refused, tls);
+                }
+                None => self.give_up(now, "the broker did not answer SUBSCRIBE"),
+            },
+            _ => refused.into_iter().flatten().for_each(|filter| self.emit(Event::Refused { filter })),
+        }
+    }
+
+    fn up(&mut self, now: Instant, session_present: bool, refused: Vec<String>, tls: Option<(String, String)>) {
+        if self.look.is_some() {
+            self.state = State::Looking;
+            return self.see(now, Sight::Connected);
+        }
+        self.state = State::Up { since: now };
+        self.publish_queued(now);
+        let (version, conn) = (self.version, self.conn);
+        self.emit(Event::Connected { session_present, version, conn, refused, tls });
+    }
+
+    // ---- failing ----
+
+    pub(super) fn not_connected(&mut self, now: Instant, why: NotConnected) {
+        match self.state {
+            State::Connecting => {}
+            State::Abandoned => return self.end(),
+            _ => return,
+        }
+        let may_fall_back = self.config.settings.version == Version::Auto && self.version == Version::V5;
+        match why {
+            NotConnected::Unusable(failure) => self.failed(now, failure),
+            NotConnected::Refused(1 | 0x84) | NotConnected::Failed { silent: true, .. } if may_fall_back => {
+                self.fall_back();
+            }
+            NotConnected::Refused(code) => self.not_let_in(now, Failure::connack(code)),
+            NotConnected::Failed { error, .. } => {
+                self.state = State::Explaining { error, may_fall_back };
+                self.outputs.push(Output::Explain { generation: self.generation });
+            }
+        }
+    }
+
+    pub(super) fn explained(&mut self, now: Instant, walked: Result<(), Failure>) {
+        let State::Explaining { error, may_fall_back } = &self.state else { return };
+        match walked {
+            // The walk speaks 3.1.1: some brokers wait for ever in a CONNECT of 5, which they read as one of 3.1.1.
+            Ok(()) if *may_fall_back => self.fall_back(),
+            Ok(()) => {
+                let failure = probe::unexplained(&self.config.settings, error);
+                self.not_let_in(now, failure);
+            }
+            Err(failure) => self.not_let_in(now, failure),
+        }
+    }
+
+    fn fall_back(&mut self) {
+        self.version = Version::V311;
+        self.connect();
+    }
+
+    fn not_let_in(&mut self, now: Instant, failure: Failure) {
+        self.version = first_version(self.config.settings.version);
+        self.failed(now, failure);
+    }
+
+    fn failed(&mut self, now: Instant, failure: Failure) {
+        self.look = None;
+        let is_hopeless = self.conn == 0 && (failure.is_lasting() || !self.config.patient);
+        self.emit(Event::Failed(failure));
+        self.end_or_wait(now, is_hopeless);
+    }
+
+    fn end_or_wait(&mut self, now: Instant, ends: bool) {
+        if ends { self.end() } else { self.wait(now) }
+    }
+
+    pub(super) fn wait(&mut self, now: Instant) {
+        let delay = self.backoff.next(&mut self.random);
+        self.state = State::Waiting { until: now + delay };
+        self.emit(Event::Waiting { delay });
+    }
+
+    // ---- looking ----
+
+    /// Shows the lookout something and does what it says.
+    pub(super) fn see(&mut self, now: Instant, sight: Sight) {
+        let (Some(look), Some(lookout)) = (&mut self.look, &mut self.config.lookout) else { return };
+        let view = lookout.see(now, sight);
+        view.publish.into_iter().for_each(|publication| self.window.push(publication));
+        match view.way {
+            Way::Unsure { until } => look.until = until.unwrap_or(look.until),
+            Way::Open => {
+                self.end_look(now);
+                self.connect();
+            }
+            Way::Barred { why } => {
+                self.end_look(now);
+                self.emit(Event::Barred { why });
+                self.end_or_wait(now, self.conn == 0);
+            }
+        }
+    }
+
+    pub(super) fn look_is_due(&mut self, now: Instant) {
+        if matches!(self.state, State::Looking) {
+            return self.see(now, Sight::Due);
+        }
+        self.end_look(now);
+        let what = "the broker did not let in who looks for another server in time";
+        self.failed(now, Failure::new(FailureKind::Other, what, "run mqttchat check"));
+    }
+
+    pub(super) fn look_lost(&mut self, now: Instant, reason: &str) {
+        let what = format!("the connection was lost while looking for another server: {reason}");
+        self.failed(now, Failure::new(FailureKind::Other, what, "see the broker's log"));
+    }
+
+    /// Ends the connection of the look, if it has one, after what was published on it.
+    pub(super) fn end_look(&mut self, now: Instant) {
+        self.publish_queued(now);
+        if self.look.take().is_some() && matches!(self.state, State::Subscribing { .. } | State::Looking) {
+            self.outputs.push(Output::GiveUp { generation: self.generation });
+        }
+    }
+}
+
+pub(super) fn first_version(version: Version) -> Version {
+    match version {
+        Version::Auto | Version::V5 => Version::V5,
+        Version::V311 => Version::V311,
+    }
+}
