@@ -15,9 +15,9 @@ pub mod store;
 
 use self::core::chat::{self, Chat};
 use self::core::record::Retention;
+use self::core::rival::Rivals;
 use self::io::door::{Admission, Door};
 use self::io::folder;
-use self::io::rival::Rivals;
 use self::io::shell::{self, Inboxes};
 use self::store::sqlite::{self, History};
 use crate::link::{self, Link, Qos, Subscription, canonical_host};

@@ -8,5 +8,6 @@ pub mod direct;
 mod marks;
 mod notices;
 pub mod record;
+pub mod rival;
 pub mod roster;
 mod stats;

@@ -3,6 +3,5 @@
 pub mod door;
 pub mod farewell;
 pub mod folder;
-pub mod rival;
 pub mod shell;
 pub mod store;

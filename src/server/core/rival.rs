@@ -1,4 +1,4 @@
-//! Whether another server serves this chat. What is retained proves nothing, because it may be stale; only an answer
+//! Pure: whether another server serves this chat. What is retained proves nothing, because it may be stale; only an answer
 //! does. So a users request goes out under a throw-away identifier while this server is not connected.
 //!
 //! Servers that look at the same time find each other too: each hears the others' requests, and the one that asked
