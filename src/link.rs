@@ -21,7 +21,7 @@ mod topic;
 
 pub use failure::{Failure, FailureKind};
 pub use guard::{dropped_messages, masked_writes, tls_in_use};
-pub use lookout::{Guise, Lookout, Sight, View, Way};
+pub use lookout::{Clearance, Guise, Judgement, Lookout, Sight};
 pub use settings::{Address, Qos, Settings, Tls, Transport, Version, canonical_host};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};

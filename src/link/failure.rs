@@ -1,5 +1,6 @@
 //! Why a connection could not be made, in words that say what to do.
 
+use super::Address;
 use std::fmt;
 
 /// Which step failed.
@@ -61,6 +62,15 @@ impl Failure {
             _ => ("refuses the connection", "see its log for the reason"),
         };
         Failure::new(FailureKind::Connack(code), format!("the broker {what} (code {code})"), cure)
+    }
+
+    /// An attempt failed with this error of the library although nothing is found wrong.
+    pub fn unexplained(address: &Address, error: &str) -> Failure {
+        Failure::new(
+            FailureKind::Other,
+            format!("cannot log in to {address}: {error}, although it answers as a broker does"),
+            "try again, then run mqttchat check and see the broker's log",
+        )
     }
 
     /// The program's exit code, as mosquitto_sub's: the CONNACK code; 14 where there was none, and for CONNACK 1,

@@ -11,7 +11,7 @@ pub trait Lookout: Send {
     fn begin(&mut self, random: &mut Random) -> Guise;
 
     /// Something happened on its connection.
-    fn see(&mut self, now: Instant, sight: Sight) -> View;
+    fn see(&mut self, now: Instant, sight: Sight) -> Judgement;
 }
 
 /// What the connection of a look shows of itself.
@@ -34,15 +34,15 @@ pub enum Sight<'a> {
 
 /// What the lookout makes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct View {
+pub struct Judgement {
     /// Published on the connection of the look, before its end.
     pub publish: Vec<Publication>,
-    pub way: Way,
+    pub clearance: Clearance,
 }
 
 /// Whether the link may connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way {
+pub enum Clearance {
     /// It is not known yet. [`Sight::Due`] comes at this time; `None`: at the time that was named before.
     Unsure { until: Option<Instant> },
     /// The look ends, the link connects.

@@ -5,7 +5,7 @@
 //! "probe" thread. Only messages go straight from paho's callback to the owner.
 
 mod explain;
-mod tokens;
+mod pending;
 mod words;
 
 use super::machine::{Attempt, Input, Machine, NotConnected, Output, Settlement};
@@ -13,12 +13,12 @@ use super::{BROKE, Config, Event, Settings, retired};
 use crate::random::Random;
 use crossbeam_channel::{Receiver, Sender, select};
 use paho_mqtt as mqtt;
+use pending::{Awaited, Handle, Pending};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
-use tokens::{Awaited, Token, Tokens};
 
 /// Everything that wakes the link thread.
 pub enum Signal {
@@ -51,7 +51,7 @@ pub struct Driver {
     generation: u64,
     /// The generation whose messages are passed on, for the callbacks; 0: none.
     heard: Arc<AtomicU64>,
-    tokens: Tokens,
+    pending: Pending,
     /// Generations whose failure is to be explained.
     failures: Sender<u64>,
     farewell: Option<Sender<()>>,
@@ -70,7 +70,7 @@ impl Driver {
             machine: Machine::new(config, Random::of_the_system(), first_attempt),
             settings,
             on_event: Arc::from(on_event),
-            tokens: Tokens::new(signals.clone()),
+            pending: Pending::new(signals.clone()),
             signals,
             inbox,
             ready: VecDeque::new(),
@@ -100,7 +100,7 @@ impl Driver {
             }
             match self.next_signal() {
                 Some(Signal::Input(input)) => return input,
-                Some(Signal::Completed(awaited)) => self.ready.extend(self.tokens.poll(awaited)),
+                Some(Signal::Completed(awaited)) => self.ready.extend(self.pending.poll(awaited)),
                 None => return Input::Tick,
             }
         }
@@ -134,7 +134,7 @@ impl Driver {
             Output::Subscribe { operation, subscriptions } => {
                 if let Some(client) = self.clients.get(&self.generation) {
                     let token = words::subscribe(client, &subscriptions);
-                    self.watch(Awaited::Operation(operation), Token::Subscribe(token, subscriptions.len()));
+                    self.watch(Awaited::Operation(operation), Handle::Subscribe(token, subscriptions.len()));
                 }
             }
             Output::Unsubscribe { filter } => {
@@ -145,7 +145,7 @@ impl Driver {
             Output::Publish { operation, publication } => {
                 let Some(client) = self.clients.get(&self.generation) else { return };
                 match client.try_publish(words::message(&publication)) {
-                    Ok(token) => self.watch(Awaited::Operation(operation), Token::Publish(token)),
+                    Ok(token) => self.watch(Awaited::Operation(operation), Handle::Publish(token)),
                     // Whoever needs it published still has it; a broken connection is told by its callback.
                     Err(error) => {
                         log::debug!("not published to {}: {error}", publication.topic);
@@ -153,12 +153,12 @@ impl Driver {
                     }
                 }
             }
-            Output::Forget { operation } => self.tokens.forget(Awaited::Operation(operation)),
+            Output::Forget { operation } => self.pending.forget(Awaited::Operation(operation)),
             Output::Disconnect { generation } => {
                 if let Some(client) = self.clients.get(&generation) {
                     // No time-out of paho's, which would be polled once a second: what was under way is settled.
                     let token = client.disconnect(None);
-                    self.watch(Awaited::Connection(generation), Token::Disconnect(token));
+                    self.watch(Awaited::Connection(generation), Handle::Disconnect(token));
                 }
             }
             Output::GiveUp { generation } => {
@@ -187,16 +187,16 @@ impl Driver {
         };
         self.set_callbacks(&client, attempt);
         let token = client.connect(options);
-        self.tokens.forget_operations();
+        self.pending.forget_operations();
         let clients = std::mem::replace(&mut self.clients, BTreeMap::from([(generation, client)]));
         for (generation, client) in clients {
-            match self.tokens.is_pending(Awaited::Connection(generation)) {
+            match self.pending.is_pending(Awaited::Connection(generation)) {
                 true => drop(self.clients.insert(generation, client)),
                 false => retired::keep(client),
             }
         }
         retired::free_rested();
-        self.watch(Awaited::Connection(generation), Token::Connect { token, is_tls: self.settings.tls.is_some() });
+        self.watch(Awaited::Connection(generation), Handle::Connect { token, is_tls: self.settings.tls.is_some() });
     }
 
     fn set_callbacks(&self, client: &mqtt::AsyncClient, attempt: &Attempt) {
@@ -219,7 +219,7 @@ impl Driver {
         client.set_disconnected_callback(move |_, _, code| down(format!("ended by the broker: {code}")));
     }
 
-    fn watch(&mut self, awaited: Awaited, token: Token) {
-        self.ready.extend(self.tokens.watch(awaited, token));
+    fn watch(&mut self, awaited: Awaited, handle: Handle) {
+        self.ready.extend(self.pending.watch(awaited, handle));
     }
 }

@@ -29,15 +29,6 @@ const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Of a name with many addresses, as many are tried.
 const ADDRESSES: usize = 4;
 
-/// An attempt failed with paho's `error` although [`walk`] finds nothing wrong.
-pub fn unexplained(settings: &Settings, error: &str) -> Failure {
-    Failure::new(
-        FailureKind::Other,
-        format!("cannot log in to {}: {error}, although it answers as a broker does", settings.address),
-        "try again, then run mqttchat check and see the broker's log",
-    )
-}
-
 /// All steps up to an answer to a CONNECT of MQTT 3.1.1; the first that fails. Blocks for seconds, up to 40 where
 /// everything that can be slow is.
 pub fn walk(settings: &Settings) -> Result<(), Failure> {

@@ -10,8 +10,8 @@ mod scripted;
 
 use crossbeam_channel::{Receiver, unbounded};
 use mqttchat::link::{
-    Address, Config, Event, FailureKind, Guise, LONGEST_WAIT, Link, Lookout, Message, Publication, Qos, Settings,
-    Sight, Subscription, Tls, Transport, Version, View, Way,
+    Address, Clearance, Config, Event, FailureKind, Guise, Judgement, LONGEST_WAIT, Link, Lookout, Message,
+    Publication, Qos, Settings, Sight, Subscription, Tls, Transport, Version,
 };
 use scripted::{On5, packet, scripted_broker};
 use std::io::Write;
@@ -198,14 +198,16 @@ impl Lookout for Looks {
         Guise { client_id: format!("look-{}", random.word()), subscriptions }
     }
 
-    fn see(&mut self, now: Instant, sight: Sight) -> View {
+    fn see(&mut self, now: Instant, sight: Sight) -> Judgement {
         let until = Some(now + PATIENCE);
         match sight {
-            Sight::Connected => View { publish: vec![publication("question", "x", None)], way: Way::Unsure { until } },
-            Sight::Message(_) if self.bars.next() == Some(&true) => {
-                View { publish: Vec::new(), way: Way::Barred { why: "a rival".to_owned() } }
+            Sight::Connected => {
+                Judgement { publish: vec![publication("question", "x", None)], clearance: Clearance::Unsure { until } }
             }
-            Sight::Message(_) => View { publish: Vec::new(), way: Way::Open },
+            Sight::Message(_) if self.bars.next() == Some(&true) => {
+                Judgement { publish: Vec::new(), clearance: Clearance::Barred { why: "a rival".to_owned() } }
+            }
+            Sight::Message(_) => Judgement { publish: Vec::new(), clearance: Clearance::Open },
             Sight::Due => panic!("its own question never came"),
         }
     }

@@ -1,8 +1,8 @@
 //! The way to a connection: wait, look, CONNECT, SUBSCRIBE; and, if an attempt fails, why it did.
 
 use super::{Attempt, Machine, NotConnected, Output, State};
-use crate::link::lookout::{Guise, Sight, Way};
-use crate::link::{Event, Failure, FailureKind, Version, probe};
+use crate::link::lookout::{Clearance, Guise, Sight};
+use crate::link::{Event, Failure, FailureKind, Version};
 use std::time::{Duration, Instant};
 
 /// How long the broker may take to answer a SUBSCRIBE.
@@ -139,7 +139,7 @@ impl Machine {
             // The walk speaks 3.1.1: some brokers wait for ever in a CONNECT of 5, which they read as one of 3.1.1.
             Ok(()) if *may_fall_back => self.fall_back(),
             Ok(()) => {
-                let failure = probe::unexplained(&self.config.settings, error);
+                let failure = Failure::unexplained(&self.config.settings.address, error);
                 self.not_let_in(now, failure);
             }
             Err(failure) => self.not_let_in(now, failure),
@@ -178,15 +178,15 @@ impl Machine {
     /// Shows the lookout something and does what it says.
     pub(super) fn see(&mut self, now: Instant, sight: Sight) {
         let (Some(look), Some(lookout)) = (&mut self.look, &mut self.config.lookout) else { return };
-        let view = lookout.see(now, sight);
-        view.publish.into_iter().for_each(|publication| self.window.push(publication));
-        match view.way {
-            Way::Unsure { until } => look.until = until.unwrap_or(look.until),
-            Way::Open => {
+        let judgement = lookout.see(now, sight);
+        judgement.publish.into_iter().for_each(|publication| self.window.push(publication));
+        match judgement.clearance {
+            Clearance::Unsure { until } => look.until = until.unwrap_or(look.until),
+            Clearance::Open => {
                 self.end_look(now);
                 self.connect();
             }
-            Way::Barred { why } => {
+            Clearance::Barred { why } => {
                 self.end_look(now);
                 self.emit(Event::Barred { why });
                 self.end_or_wait(now, self.conn == 0);

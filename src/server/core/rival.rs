@@ -4,15 +4,15 @@
 //! Servers that look at the same time find each other too: each hears the others' requests, and the one that asked
 //! first answers those that asked after it.
 
-mod order;
+mod seniority;
 
-use crate::link::{Guise, Lookout, Message, Publication, Qos, Sight, Subscription, View, Way};
+use crate::link::{Clearance, Guise, Judgement, Lookout, Message, Publication, Qos, Sight, Subscription};
 use crate::protocol::text::visible;
 use crate::protocol::{
     FromServer, Nick, NickKey, OnlineUsers, Request, RequestKind, ServerInfo, Session, Status, Token, Topic, Topics,
 };
 use crate::random::Random;
-use order::{Heard, Order};
+use seniority::{Seniority, Standing};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ struct Asking {
     word: String,
     /// Requests so far.
     asked: u64,
-    order: Order,
+    seniority: Seniority,
     /// The other server that chat/server names.
     online: Option<ServerInfo>,
 }
@@ -72,30 +72,32 @@ impl Lookout for Rivals {
         Guise { client_id, subscriptions }
     }
 
-    fn see(&mut self, now: Instant, sight: Sight) -> View {
-        let open = View { publish: Vec::new(), way: Way::Open };
+    fn see(&mut self, now: Instant, sight: Sight) -> Judgement {
+        let open = Judgement { publish: Vec::new(), clearance: Clearance::Open };
         let Some(asking) = &mut self.asking else { return open };
-        let said = match sight {
+        let evidence = match sight {
             Sight::Due if asking.asked >= TIMES => return open,
             Sight::Connected | Sight::Due => {
                 let until = Some(now + ANSWER_TIMEOUT);
-                return View { publish: asking.ask(&self.topics), way: Way::Unsure { until } };
+                return Judgement { publish: asking.ask(&self.topics), clearance: Clearance::Unsure { until } };
             }
             Sight::Message(message) => asking.heard(message, &self.topics, &self.instance),
         };
-        match said {
-            Said::Nothing => View { publish: Vec::new(), way: Way::Unsure { until: None } },
-            Said::Asked(answer) => View { publish: vec![answer], way: Way::Unsure { until: None } },
-            Said::Serves(who) => {
-                let rival = Rival { who, online: asking.online.take() };
-                View { publish: Vec::new(), way: Way::Barred { why: rival.to_string() } }
+        match evidence {
+            Evidence::Nothing => Judgement { publish: Vec::new(), clearance: Clearance::Unsure { until: None } },
+            Evidence::Asked(answer) => {
+                Judgement { publish: vec![answer], clearance: Clearance::Unsure { until: None } }
+            }
+            Evidence::Serves(who) => {
+                let rival = OtherServer { who, online: asking.online.take() };
+                Judgement { publish: Vec::new(), clearance: Clearance::Barred { why: rival.to_string() } }
             }
         }
     }
 }
 
 /// What a message says of other servers.
-enum Said {
+enum Evidence {
     Nothing,
     /// One that looks too asked after this one; this is the answer.
     Asked(Publication),
@@ -104,8 +106,8 @@ enum Said {
 
 impl Asking {
     fn new(nick: Nick, random: &mut Random) -> Asking {
-        let order = Order::new(nick.key().clone());
-        Asking { nick, session: random.session(), word: random.word(), asked: 0, order, online: None }
+        let seniority = Seniority::new(nick.key().clone());
+        Asking { nick, session: random.session(), word: random.word(), asked: 0, seniority, online: None }
     }
 
     /// Asks a server of ours, and an original one, which knows the flat topic and no session.
@@ -127,24 +129,26 @@ impl Asking {
         [true, false].map(request).into()
     }
 
-    fn heard(&mut self, message: &Message, topics: &Topics, instance: &str) -> Said {
+    fn heard(&mut self, message: &Message, topics: &Topics, instance: &str) -> Evidence {
         match topics.parse(&message.topic) {
             Some(Topic::Server) => self.online = another_online(&message.payload, instance),
             // It may be stale. Some brokers send what matches no subscription, too.
             _ if message.retained => {}
-            Some(Topic::Request { sender: Some(sender), .. }) => match self.order.heard(&sender, &message.payload) {
-                Heard::Nothing => {}
-                Heard::Junior(token) => return Said::Asked(answer(topics, &sender, token)),
-                Heard::Senior => return Said::Serves(Who::Looks(sender)),
-            },
+            Some(Topic::Request { sender: Some(sender), .. }) => {
+                match self.seniority.heard(&sender, &message.payload) {
+                    Standing::Nothing => {}
+                    Standing::Junior(token) => return Evidence::Asked(answer(topics, &sender, token)),
+                    Standing::Senior => return Evidence::Serves(Who::Looks(sender)),
+                }
+            }
             Some(topic) => {
                 if let Some(who) = self.answered(&topic, &message.payload) {
-                    return Said::Serves(who);
+                    return Evidence::Serves(who);
                 }
             }
             None => {}
         }
-        Said::Nothing
+        Evidence::Nothing
     }
 
     fn token(&self, time: u64) -> Option<Token> {
@@ -186,7 +190,7 @@ fn publication(topics: &Topics, topic: &Topic, payload: Vec<u8>) -> Publication 
 }
 
 /// Another server, as far as anything can be known of it: in an open chat every bit of this can be forged.
-struct Rival {
+struct OtherServer {
     who: Who,
     /// What chat/server says.
     online: Option<ServerInfo>,
@@ -199,7 +203,7 @@ enum Who {
     Looks(NickKey),
 }
 
-impl fmt::Display for Rival {
+impl fmt::Display for OtherServer {
     /// For a log line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.who {
@@ -234,7 +238,7 @@ mod tests {
     }
 
     /// A look with its nick, connected at this time, and what it published then.
-    fn look(now: Instant) -> (Rivals, String, View) {
+    fn look(now: Instant) -> (Rivals, String, Judgement) {
         let mut rivals = Rivals::new(Topics::new("chat"), "own".to_owned());
         let guise = rivals.begin(&mut Random::new(|bytes| bytes.fill(7)));
         let nick = guise.subscriptions[0].filter.split('/').nth(2).unwrap().to_owned();
@@ -247,12 +251,18 @@ mod tests {
         let start = Instant::now();
         let (mut rivals, nick, first) = look(start);
         let after = |times: u32| start + ANSWER_TIMEOUT * times;
-        let topics = |view: &View| view.publish.iter().map(|sent| sent.topic.clone()).collect::<Vec<_>>();
+        let topics = |view: &Judgement| view.publish.iter().map(|sent| sent.topic.clone()).collect::<Vec<_>>();
         let questions = [format!("chat/request/users/{nick}"), "chat/request/users".to_owned()];
-        assert_eq!((topics(&first), first.way), (questions.to_vec(), Way::Unsure { until: Some(after(1)) }));
+        assert_eq!(
+            (topics(&first), first.clearance),
+            (questions.to_vec(), Clearance::Unsure { until: Some(after(1)) })
+        );
         let second = rivals.see(after(1), Sight::Due);
-        assert_eq!((topics(&second), second.way), (questions.to_vec(), Way::Unsure { until: Some(after(2)) }));
-        assert_eq!(rivals.see(after(2), Sight::Due), View { publish: Vec::new(), way: Way::Open });
+        assert_eq!(
+            (topics(&second), second.clearance),
+            (questions.to_vec(), Clearance::Unsure { until: Some(after(2)) })
+        );
+        assert_eq!(rivals.see(after(2), Sight::Due), Judgement { publish: Vec::new(), clearance: Clearance::Open });
     }
 
     #[test]
@@ -279,13 +289,13 @@ mod tests {
         let token = request.split(r#""request":""#).nth(1).and_then(|rest| rest.split('"').next()).unwrap();
         let list = format!(r#"{{"type":"online_users","users":[],"request":"{token}"}}"#);
         let answer = message(&format!("chat/private/{nick}/server"), &list);
-        let unsure = Way::Unsure { until: None };
+        let unsure = Clearance::Unsure { until: None };
         let stale = Message { retained: true, ..answer.clone() };
-        assert_eq!(rivals.see(start, Sight::Message(&stale)).way, unsure);
+        assert_eq!(rivals.see(start, Sight::Message(&stale)).clearance, unsure);
         let server = r#"{"type":"server","status":"online","instance":"other","version":"9"}"#;
-        assert_eq!(rivals.see(start, Sight::Message(&message("chat/server", server))).way, unsure);
+        assert_eq!(rivals.see(start, Sight::Message(&message("chat/server", server))).clearance, unsure);
         let why = "it answers requests; chat/server names instance other of version 9".to_owned();
-        assert_eq!(rivals.see(start, Sight::Message(&answer)).way, Way::Barred { why });
+        assert_eq!(rivals.see(start, Sight::Message(&answer)).clearance, Clearance::Barred { why });
     }
 
     #[test]
@@ -301,19 +311,19 @@ mod tests {
         let junior = rivals.see(start, Sight::Message(&asks("probe-b")));
         assert_eq!(junior.publish[0].topic, "chat/private/probe-b/server");
         assert!(String::from_utf8_lossy(&junior.publish[0].payload).contains("bbbbbbbbbbbb-1"));
-        assert_eq!(junior.way, Way::Unsure { until: None });
+        assert_eq!(junior.clearance, Clearance::Unsure { until: None });
 
         let (mut rivals, ..) = look(start);
         let why = "it began earlier to look for others, as probe-b; chat/server names no other server".to_owned();
-        assert_eq!(rivals.see(start, Sight::Message(&asks("probe-b"))).way, Way::Barred { why });
+        assert_eq!(rivals.see(start, Sight::Message(&asks("probe-b"))).clearance, Clearance::Barred { why });
         assert_ne!(nick, "probe-b");
     }
 
     #[test]
     fn only_an_answer_to_an_own_request_proves_a_server() {
         let judge = |topic: &str, payload: &str| {
-            let said = asking().heard(&message(topic, payload), &Topics::new("chat"), "own");
-            matches!(said, Said::Serves(_))
+            let evidence = asking().heard(&message(topic, payload), &Topics::new("chat"), "own");
+            matches!(evidence, Evidence::Serves(_))
         };
         let list = |more: &str| format!(r#"{{"type":"online_users","users":[]{more}}}"#);
         let answer = list(r#","request":"abcabcabcabc-1""#);
@@ -332,7 +342,7 @@ mod tests {
     #[test]
     fn what_chat_server_says_is_told_of_another_one_only() {
         let online = |payload: &str| another_online(payload.as_bytes(), "own");
-        let say = |payload: &str| Rival { who: Who::Answers, online: online(payload) }.to_string();
+        let say = |payload: &str| OtherServer { who: Who::Answers, online: online(payload) }.to_string();
         let other = r#"{"type":"server","status":"online","instance":"o\u001b[2J","version":"9","started":"2026-11-22T20:30:00Z"}"#;
         let text =
             r"it answers requests; chat/server names instance o\x1b[2J of version 9, started 2026-11-22T20:30:00Z";

@@ -1,7 +1,7 @@
 //! The look before each attempt.
 
 use super::*;
-use crate::link::lookout::{Guise, Lookout, View, Way};
+use crate::link::lookout::{Clearance, Guise, Judgement, Lookout};
 
 /// How long the scripted lookout waits for an answer.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -15,15 +15,15 @@ impl Lookout for Scripted {
         Guise { client_id: "throw-away".to_owned(), subscriptions }
     }
 
-    fn see(&mut self, now: Instant, sight: Sight) -> View {
-        let view = |topic: &str, way| View { publish: vec![publication(topic, None)], way };
+    fn see(&mut self, now: Instant, sight: Sight) -> Judgement {
+        let judge = |topic: &str, clearance| Judgement { publish: vec![publication(topic, None)], clearance };
         match sight {
-            Sight::Connected => view("question", Way::Unsure { until: Some(now + ANSWER) }),
+            Sight::Connected => judge("question", Clearance::Unsure { until: Some(now + ANSWER) }),
             Sight::Message(message) if message.topic == "rival" => {
-                View { publish: Vec::new(), way: Way::Barred { why: "a rival".to_owned() } }
+                Judgement { publish: Vec::new(), clearance: Clearance::Barred { why: "a rival".to_owned() } }
             }
-            Sight::Message(_) => view("answer", Way::Unsure { until: None }),
-            Sight::Due => View { publish: Vec::new(), way: Way::Open },
+            Sight::Message(_) => judge("answer", Clearance::Unsure { until: None }),
+            Sight::Due => Judgement { publish: Vec::new(), clearance: Clearance::Open },
         }
     }
 }

@@ -20,7 +20,7 @@ pub enum Awaited {
     Operation(u64),
 }
 
-pub enum Token {
+pub enum Handle {
     /// `is_tls`: the connection is to be secured.
     Connect {
         token: mqtt::Token,
@@ -32,40 +32,40 @@ pub enum Token {
     Publish(mqtt::DeliveryToken),
 }
 
-pub struct Tokens {
-    pending: HashMap<Awaited, Token>,
+pub struct Pending {
+    pending: HashMap<Awaited, Handle>,
     signals: Sender<Signal>,
 }
 
-impl Tokens {
-    pub fn new(signals: Sender<Signal>) -> Tokens {
-        Tokens { pending: HashMap::new(), signals }
+impl Pending {
+    pub fn new(signals: Sender<Signal>) -> Pending {
+        Pending { pending: HashMap::new(), signals }
     }
 
     /// Starts to wait for this; what came of it, if it is complete already.
-    pub fn watch(&mut self, awaited: Awaited, token: Token) -> Option<Input> {
-        self.pending.insert(awaited, token);
+    pub fn watch(&mut self, awaited: Awaited, handle: Handle) -> Option<Input> {
+        self.pending.insert(awaited, handle);
         self.poll(awaited)
     }
 
     /// What came of this, if it is complete. A later completion rings.
     pub fn poll(&mut self, awaited: Awaited) -> Option<Input> {
-        let waker = Waker::from(Arc::new(Bell { awaited, signals: self.signals.clone() }));
+        let waker = Waker::from(Arc::new(Ringing { awaited, signals: self.signals.clone() }));
         let mut context = Context::from_waker(&waker);
         let (Awaited::Connection(number) | Awaited::Operation(number)) = awaited;
         let poll = match self.pending.get_mut(&awaited)? {
-            Token::Connect { token, is_tls } => {
+            Handle::Connect { token, is_tls } => {
                 let (poll, is_tls) = (Pin::new(token).poll(&mut context), *is_tls);
                 poll.map(|result| words::connected(number, result, is_tls))
             }
-            Token::Disconnect(token) => {
+            Handle::Disconnect(token) => {
                 Pin::new(token).poll(&mut context).map(|_| Input::Disconnected { generation: number })
             }
-            Token::Subscribe(token, filters) => {
+            Handle::Subscribe(token, filters) => {
                 let (poll, filters) = (Pin::new(token).poll(&mut context), *filters);
                 poll.map(|result| Input::Subscribed { operation: number, granted: words::granted(result, filters) })
             }
-            Token::Publish(token) => Pin::new(token)
+            Handle::Publish(token) => Pin::new(token)
                 .poll(&mut context)
                 .map(|result| Input::Settled { operation: number, outcome: words::settlement(result) }),
         };
@@ -93,12 +93,12 @@ impl Tokens {
 }
 
 /// Rings the link thread when a token completes.
-struct Bell {
+struct Ringing {
     awaited: Awaited,
     signals: Sender<Signal>,
 }
 
-impl Wake for Bell {
+impl Wake for Ringing {
     fn wake(self: Arc<Self>) {
         let _ = self.signals.send(Signal::Completed(self.awaited));
     }

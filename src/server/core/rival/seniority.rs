@@ -6,14 +6,14 @@ use crate::protocol::{NickKey, Request, RequestKind, Token};
 use std::collections::HashSet;
 
 /// Kept by one that looks.
-pub struct Order {
+pub struct Seniority {
     own: NickKey,
     own_heard: bool,
     juniors: HashSet<NickKey>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum Standing {
     /// It has nothing to do with looking.
     Nothing,
     /// Another one that asked after this one: it is to be answered, with its token.
@@ -22,32 +22,32 @@ pub enum Heard {
     Senior,
 }
 
-impl Order {
-    pub fn new(own: NickKey) -> Order {
-        Order { own, own_heard: false, juniors: HashSet::new() }
+impl Seniority {
+    pub fn new(own: NickKey) -> Seniority {
+        Seniority { own, own_heard: false, juniors: HashSet::new() }
     }
 
-    pub fn heard(&mut self, sender: &NickKey, payload: &[u8]) -> Heard {
+    pub fn heard(&mut self, sender: &NickKey, payload: &[u8]) -> Standing {
         if *sender == self.own {
             self.own_heard = true;
-            return Heard::Nothing;
+            return Standing::Nothing;
         }
-        let Ok(request) = Request::parse(payload, RequestKind::Users) else { return Heard::Nothing };
+        let Ok(request) = Request::parse(payload, RequestKind::Users) else { return Standing::Nothing };
         if !sender.as_str().starts_with(PREFIX) || request.requester.key() != sender {
-            return Heard::Nothing;
+            return Standing::Nothing;
         }
         // Which of its two requests it is.
         let Some((token, time)) = request.token.and_then(|token| {
             let time = token.as_str().rsplit_once('-')?.1.parse::<u8>().ok()?;
             Some((token, time))
         }) else {
-            return Heard::Nothing;
+            return Standing::Nothing;
         };
         // A second request whose first was not heard comes from one that asked before this one could hear it.
         if self.own_heard && time == 1 {
             self.juniors.insert(sender.clone());
         }
-        if self.juniors.contains(sender) { Heard::Junior(token) } else { Heard::Senior }
+        if self.juniors.contains(sender) { Standing::Junior(token) } else { Standing::Senior }
     }
 }
 
@@ -62,10 +62,10 @@ mod tests {
 
     /// What each of two that look hears, `(who asks, which time)` in the broker's order; and what it makes of the last.
     #[track_caller]
-    fn check(own: &str, heard: &[(&str, u64)], expected: Heard) {
+    fn check(own: &str, heard: &[(&str, u64)], expected: Standing) {
         let nick = |name: &str| Nick::parse(&format!("{PREFIX}{name}")).unwrap();
-        let mut order = Order::new(nick(own).key().clone());
-        let mut last = Heard::Nothing;
+        let mut order = Seniority::new(nick(own).key().clone());
+        let mut last = Standing::Nothing;
         for (name, time) in heard {
             let request = Request {
                 requester: nick(name),
@@ -83,21 +83,21 @@ mod tests {
     #[test]
     fn whoever_asked_first_is_senior_for_both() {
         // Both subscribed before either asked.
-        check("a", &[("a", 1), ("b", 1)], Heard::Junior(token(1)));
-        check("b", &[("a", 1)], Heard::Senior);
+        check("a", &[("a", 1), ("b", 1)], Standing::Junior(token(1)));
+        check("b", &[("a", 1)], Standing::Senior);
         // B came when A had asked: A hears B's request, B only A's second one.
-        check("a", &[("a", 1), ("b", 1), ("a", 2), ("b", 2)], Heard::Junior(token(2)));
-        check("b", &[("b", 1), ("a", 2)], Heard::Senior);
+        check("a", &[("a", 1), ("b", 1), ("a", 2), ("b", 2)], Standing::Junior(token(2)));
+        check("b", &[("b", 1), ("a", 2)], Standing::Senior);
     }
 
     #[test]
     fn others_requests_say_nothing() {
-        let mut order = Order::new(NickKey::parse("probe-a").unwrap());
+        let mut order = Seniority::new(NickKey::parse("probe-a").unwrap());
         let alice = NickKey::parse("alice").unwrap();
-        assert_eq!(order.heard(&alice, br#"{"requester":"alice"}"#), Heard::Nothing);
+        assert_eq!(order.heard(&alice, br#"{"requester":"alice"}"#), Standing::Nothing);
         let b = NickKey::parse("probe-b").unwrap();
-        assert_eq!(order.heard(&b, b"not json"), Heard::Nothing);
-        assert_eq!(order.heard(&b, br#"{"requester":"alice"}"#), Heard::Nothing);
-        assert_eq!(order.heard(&b, br#"{"requester":"probe-b","request":"x"}"#), Heard::Nothing);
+        assert_eq!(order.heard(&b, b"not json"), Standing::Nothing);
+        assert_eq!(order.heard(&b, br#"{"requester":"alice"}"#), Standing::Nothing);
+        assert_eq!(order.heard(&b, br#"{"requester":"probe-b","request":"x"}"#), Standing::Nothing);
     }
 }
