@@ -282,12 +282,14 @@ impl Broker {
                 codes.push(if is_5 { 0x87 } else { 0x80 });
                 continue;
             }
-            let qos = subscription.qos;
+            let qos = subscription.qos.min(self.manners.grants);
             codes.push(qos as u8);
-            let kept = self.store.retained.matching(home, &subscription.filter);
-            retained.extend(kept.into_iter().map(|kept| Publish { qos: qos.min(kept.qos), ..kept }));
-            let no_local = subscription.no_local && is_5;
-            self.session(&client_id, |session| session.subscribe(Subscription { no_local, ..subscription }));
+            if self.manners.retains_for_wildcards || filter::is_name(&subscription.filter) {
+                let kept = self.store.retained.matching(home, &subscription.filter);
+                retained.extend(kept.into_iter().map(|kept| Publish { qos: qos.min(kept.qos), ..kept }));
+            }
+            let granted = Subscription { qos, no_local: subscription.no_local && is_5, ..subscription };
+            self.session(&client_id, |session| session.subscribe(granted));
         }
         let is_early = self.rng.chance(self.manners.early_retained);
         if !is_early {

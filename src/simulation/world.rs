@@ -26,12 +26,18 @@ impl Display for NodeId {
     }
 }
 
+/// How virtual time and the cores' time correspond.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeline {
+    /// What [`Micros`] 0 is. Only differences matter to the cores, so it need not be the same in each run.
+    base: Instant,
+}
+
 /// One clock, one agenda of events of type `E`, one trace.
 pub struct World<E> {
     seed: u64,
     now: Micros,
-    /// What [`Micros`] 0 is for the cores. Only differences matter to them, so it need not be the same in each run.
-    base: Instant,
+    pub timeline: Timeline,
     /// By time, then in the order of scheduling.
     agenda: BTreeMap<(Micros, u64), E>,
     scheduled: u64,
@@ -40,12 +46,23 @@ pub struct World<E> {
     pub trace: Trace,
 }
 
+impl Timeline {
+    pub fn instant(&self, at: Micros) -> Instant {
+        self.base + Duration::from_micros(at)
+    }
+
+    /// The first microsecond that is not before `instant`: a deadline is due then, and not earlier.
+    pub fn micros(&self, instant: Instant) -> Micros {
+        instant.saturating_duration_since(self.base).as_nanos().div_ceil(1_000) as Micros
+    }
+}
+
 impl<E> World<E> {
     pub fn new(seed: u64, trace: Trace) -> World<E> {
         World {
             seed,
             now: 0,
-            base: Instant::now(),
+            timeline: Timeline { base: Instant::now() },
             agenda: BTreeMap::new(),
             scheduled: 0,
             skews: BTreeMap::new(),
@@ -64,22 +81,13 @@ impl<E> World<E> {
 
     // ---- clocks ----
 
-    pub fn instant(&self, at: Micros) -> Instant {
-        self.base + Duration::from_micros(at)
-    }
-
-    /// The first microsecond that is not before `instant`: a deadline is due then, and not earlier.
-    pub fn micros(&self, instant: Instant) -> Micros {
-        instant.saturating_duration_since(self.base).as_nanos().div_ceil(1_000) as Micros
-    }
-
     /// Both clocks of a machine.
     pub fn moment(&self, node: NodeId) -> Now {
         /// 2026-11-22T19:00:00Z.
         const START: TimeDelta = TimeDelta::seconds(1_795_374_000);
         let skew = self.skews.get(&node).copied().unwrap_or_default();
         let wall = DateTime::<Utc>::UNIX_EPOCH + START + TimeDelta::microseconds(self.now as i64) + skew;
-        Now { instant: self.instant(self.now), wall: wall.fixed_offset() }
+        Now { instant: self.timeline.instant(self.now), wall: wall.fixed_offset() }
     }
 
     /// Moves the wall clock of a machine, back if `by` is negative.
@@ -151,10 +159,10 @@ mod tests {
 
     #[test]
     fn a_deadline_between_two_microseconds_is_due_at_the_later_one() {
-        let world = world();
-        assert_eq!(world.micros(world.instant(5)), 5);
-        assert_eq!(world.micros(world.instant(5) + Duration::from_nanos(1)), 6);
-        assert_eq!(world.micros(world.instant(0) - Duration::from_secs(1)), 0);
+        let timeline = world().timeline;
+        assert_eq!(timeline.micros(timeline.instant(5)), 5);
+        assert_eq!(timeline.micros(timeline.instant(5) + Duration::from_nanos(1)), 6);
+        assert_eq!(timeline.micros(timeline.instant(0) - Duration::from_secs(1)), 0);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How a broker behaves where MQTT leaves it a choice, and where real ones take more than that.
 
+use crate::link::Qos;
 use crate::simulation::world::{MS, Micros, S};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,10 @@ pub struct Manners {
     pub repeats_overlaps: bool,
     /// Per cent of the SUBSCRIBEs after which the retained messages come before the SUBACK.
     pub early_retained: u64,
+    /// Retained messages come for subscriptions with wildcards too.
+    pub retains_for_wildcards: bool,
+    /// The highest quality of service that it grants.
+    pub grants: Qos,
     /// A larger packet ends its connection; in bytes, 0: none is too large.
     pub max_packet: usize,
     /// Filters to which nobody may subscribe.
@@ -78,6 +83,8 @@ impl Manners {
             losses: 0,
             repeats_overlaps: false,
             early_retained: 0,
+            retains_for_wildcards: true,
+            grants: Qos::ExactlyOnce,
             max_packet: 0,
             closed_filters: Vec::new(),
             closed_topics: Vec::new(),

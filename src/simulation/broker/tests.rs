@@ -1,5 +1,6 @@
 //! The broker with each of its manners, one packet at a time.
 
+mod cluster;
 mod sessions;
 mod wills;
 
@@ -181,6 +182,17 @@ fn retained_messages_come_with_the_subscription_before_or_after_its_suback() {
         bench.retain(1, "x", "live");
         assert_eq!(bench.got(2), ["PUBLISH 2 q1 x live"], "it was not retained for this subscriber");
     }
+}
+
+#[test]
+fn a_simple_broker_grants_less_and_retains_nothing_for_wildcards() {
+    let manners = Manners { grants: Qos::AtLeastOnce, retains_for_wildcards: false, ..Manners::good() };
+    let mut bench = Bench::new(manners);
+    bench.connected(1, connect("a"));
+    bench.retain(1, "x", "kept");
+    let subscriptions = ["+", "x"].map(|filter| Subscription::new(filter.to_owned(), Qos::ExactlyOnce)).to_vec();
+    bench.give(1, Packet::Subscribe { id: 1, subscriptions });
+    assert_eq!(bench.got(1), ["PUBACK 9 0", "SUBACK 1 [1, 1]", "PUBLISH 1 q1r x kept"]);
 }
 
 #[test]
