@@ -4,6 +4,7 @@
 pub mod broker;
 pub mod disk;
 pub mod faults;
+pub mod ledger;
 pub mod mqtt;
 pub mod network;
 pub mod outside;

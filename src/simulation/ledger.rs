@@ -1,0 +1,339 @@
+//! What happened in a run, as facts in their order: who was given, told and shown what, who fell, what is on which disk; and
+//! how things are at the end. The run fills it, the verdict reads it; it judges nothing itself.
+//!
+//! Times are those since the run began. Participants are numbers: the position in the plan's cast.
+
+mod traffic;
+
+pub use traffic::Traffic;
+
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+/// A message's number in the run. A sender's later messages have higher ones.
+pub type Number = usize;
+/// A run of a program, counted over all of them.
+pub type RunNumber = usize;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Party {
+    Broker,
+    /// Of [`super::plan::Plan::servers`].
+    Server(usize),
+    /// Of [`super::plan::Plan::clients`].
+    Client(usize),
+}
+
+/// What the verdict is made from.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    pub messages: Vec<MessageRecord>,
+    pub runs: Vec<RunRecord>,
+    /// In the order in which they came about; of equal times too.
+    pub facts: Vec<(Duration, Fact)>,
+    pub traffic: Traffic,
+    pub end: EndState,
+}
+
+/// A message that a client was given to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageRecord {
+    /// Of [`super::plan::Plan::clients`].
+    pub from: usize,
+    pub run: RunNumber,
+    pub to: Addressed,
+    pub given: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Addressed {
+    Room(String),
+    /// A client, by the nick that it had then.
+    Client {
+        client: usize,
+        nick: String,
+    },
+}
+
+/// A run of a program, from its start to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRecord {
+    pub party: Party,
+    pub started: Duration,
+    pub ended: Option<(Duration, RunEnd)>,
+    /// While it stood still: it was frozen, nobody read what it printed, or it could not write down what it had shown.
+    pub stops: Vec<(Duration, Option<Duration>)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunEnd {
+    /// `kill -9`.
+    Crashed,
+    /// And what was not fsynced is gone.
+    PowerLost,
+    /// It was asked to.
+    Quit,
+    /// By itself: its nick belongs to somebody else.
+    NickInUse,
+    /// By itself: there was no broker at its start.
+    NoBroker,
+    /// A server: there is another one.
+    Rival,
+    /// By itself, for a reason that is none.
+    Fell(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// The sender's outbox has it. Before that, what a client was given dies with it.
+    Taken { number: Number },
+    /// It was published once more: by its sender, or, if it is a direct one, by the server.
+    SentAgain { number: Number },
+    /// Its sender was told something of it, in that run.
+    Told { run: RunNumber, number: Number, news: SenderNews },
+    /// It was printed.
+    Shown { run: RunNumber, number: Number, how: Showing },
+    /// Something was printed as a message that nobody was given.
+    ShownStrange { run: RunNumber, text: String },
+    /// From now on it may miss nothing there: it has a cursor.
+    InRoom { run: RunNumber, room: String },
+    /// It left the room because it was asked to.
+    LeftRoom { run: RunNumber, room: String },
+    /// It was told that something is missing there for ever.
+    Gap { run: RunNumber, room: String },
+    /// It is called so from now on.
+    Nick { run: RunNumber, nick: String },
+    /// The wall clock was set.
+    ClockSet { party: Party, by_s: i64 },
+    /// It is in a server's history, after fsync; with `--memory` after what stands for that.
+    Synced { server: usize, number: Number },
+    /// `stored` left the server.
+    StoredSaid { server: usize, number: Number },
+    /// Its time or its room in a server's history is over.
+    Removed { server: usize, number: Number },
+    /// A step of the plan was carried out.
+    Step { what: String },
+}
+
+/// What a sender hears about a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SenderNews {
+    Stored,
+    Delivered,
+    Waiting,
+    /// The server will not take it.
+    Refused,
+}
+
+/// How a message was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Showing {
+    pub late: bool,
+    /// Somebody asked for a page or for what was found: it may have been shown before.
+    pub asked: bool,
+}
+
+/// How things are when the run is over.
+#[derive(Debug, Default)]
+pub struct EndState {
+    /// The runs that go on.
+    pub running: Vec<RunNumber>,
+    pub histories: Vec<HistoryRecord>,
+    /// Who is present, as far as somebody knows: nicks.
+    pub rosters: Vec<(Party, Vec<String>)>,
+    /// How many messages are in the outbox of a client that runs.
+    pub unsettled: Vec<(usize, usize)>,
+    pub sizes: Vec<StateSize>,
+}
+
+/// A room's history at a server, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryRecord {
+    pub server: usize,
+    pub room: String,
+    pub entries: Vec<HistoryEntry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    pub pos: u64,
+    pub nick: String,
+    pub text: String,
+    pub late: bool,
+}
+
+/// How large a piece of state was at its largest, and how large what it stands for allows it to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateSize {
+    pub party: Party,
+    pub what: &'static str,
+    pub size: usize,
+    pub bound: usize,
+}
+
+impl Ledger {
+    pub fn note(&mut self, at: Duration, fact: Fact) {
+        self.facts.push((at, fact));
+    }
+
+    /// The text of a message of that number, with a word that a search can find. `filler`: characters to make it long.
+    pub fn text(number: Number, filler: usize) -> String {
+        let mut text = format!("m{number}");
+        if filler > 0 {
+            text.push(' ');
+            text.extend(std::iter::repeat_n('x', filler));
+        }
+        text
+    }
+
+    /// The number of the message with that text, if somebody was given one.
+    pub fn number(&self, text: &str) -> Option<Number> {
+        let word = text.split(' ').next()?;
+        let number = word.strip_prefix('m')?.parse().ok()?;
+        (number < self.messages.len()).then_some(number)
+    }
+
+    /// A client is given a message.
+    pub fn give(&mut self, at: Duration, from: usize, run: RunNumber, to: Addressed) -> Number {
+        self.messages.push(MessageRecord { from, run, to, given: at });
+        self.messages.len() - 1
+    }
+
+    pub fn run_started(&mut self, at: Duration, party: Party) -> RunNumber {
+        self.runs.push(RunRecord { party, started: at, ended: None, stops: Vec::new() });
+        self.runs.len() - 1
+    }
+
+    pub fn run_ended(&mut self, at: Duration, run: RunNumber, end: RunEnd) {
+        self.run_goes_on(at, run);
+        self.runs[run].ended = Some((at, end));
+    }
+
+    /// While it stands still already this changes nothing.
+    pub fn run_stands_still(&mut self, at: Duration, run: RunNumber) {
+        let stops = &mut self.runs[run].stops;
+        if stops.last().is_none_or(|(_, end)| end.is_some()) {
+            stops.push((at, None));
+        }
+    }
+
+    pub fn run_goes_on(&mut self, at: Duration, run: RunNumber) {
+        if let Some((_, end @ None)) = self.runs[run].stops.last_mut() {
+            *end = Some(at);
+        }
+    }
+
+    /// The facts that name a message, for a person to read.
+    pub fn story(&self, number: Number) -> String {
+        let Some(message) = self.messages.get(number) else { return format!("m{number} was never given\n") };
+        let mut story = format!(
+            "m{number}: client {} in run {} to {:?}, given at {:.3} s\n",
+            message.from,
+            message.run,
+            message.to,
+            message.given.as_secs_f64()
+        );
+        for (at, fact) in self.facts.iter().filter(|(_, fact)| fact.number() == Some(number)) {
+            story += &format!("    {:>9.3} {fact:?}\n", at.as_secs_f64());
+        }
+        for history in &self.end.histories {
+            for entry in history.entries.iter().filter(|entry| self.number(&entry.text) == Some(number)) {
+                story += &format!("    at the end with server {} in {}: {entry:?}\n", history.server, history.room);
+            }
+        }
+        story
+    }
+}
+
+impl RunRecord {
+    /// How long it ran from `from` to `to`, not counting while it stood still.
+    pub fn ran(&self, from: Duration, to: Duration) -> Duration {
+        let stood = self.stops.iter().map(|(begin, end)| {
+            let (begin, end) = ((*begin).max(from), end.unwrap_or(to).min(to));
+            end.saturating_sub(begin)
+        });
+        to.saturating_sub(from).saturating_sub(stood.sum())
+    }
+}
+
+impl Fact {
+    /// The message that it is about.
+    pub fn number(&self) -> Option<Number> {
+        match self {
+            Fact::Taken { number }
+            | Fact::SentAgain { number }
+            | Fact::Told { number, .. }
+            | Fact::Shown { number, .. }
+            | Fact::Synced { number, .. }
+            | Fact::StoredSaid { number, .. }
+            | Fact::Removed { number, .. } => Some(*number),
+            _ => None,
+        }
+    }
+}
+
+impl Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Party::Broker => f.pad("broker"),
+            Party::Server(number) => f.pad(&format!("server {number}")),
+            Party::Client(number) => f.pad(&format!("client {number}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_text_names_its_message() {
+        let mut ledger = Ledger::default();
+        let run = ledger.run_started(seconds(0), Party::Client(0));
+        let number = ledger.give(seconds(1), 0, run, Addressed::Room("lobby".to_owned()));
+        for filler in [0, 3_000] {
+            assert_eq!(ledger.number(&Ledger::text(number, filler)), Some(number));
+        }
+        assert_eq!(ledger.number("m1"), None, "nobody was given that one");
+        assert_eq!(ledger.number("hello"), None);
+    }
+
+    #[test]
+    fn what_stands_still_does_not_run() {
+        let mut ledger = Ledger::default();
+        let run = ledger.run_started(seconds(0), Party::Client(0));
+        ledger.run_stands_still(seconds(2), run);
+        ledger.run_stands_still(seconds(3), run);
+        ledger.run_goes_on(seconds(4), run);
+        ledger.run_goes_on(seconds(5), run);
+        ledger.run_stands_still(seconds(6), run);
+        let ran = |ledger: &Ledger, from, to| ledger.runs[run].ran(seconds(from), seconds(to));
+        assert_eq!(ran(&ledger, 0, 2), seconds(2));
+        assert_eq!(ran(&ledger, 1, 5), seconds(2));
+        assert_eq!(ran(&ledger, 3, 9), seconds(2));
+        ledger.run_ended(seconds(7), run, RunEnd::Crashed);
+        assert_eq!(ledger.runs[run].stops, [(seconds(2), Some(seconds(4))), (seconds(6), Some(seconds(7)))]);
+        assert_eq!(ledger.runs[run].ended, Some((seconds(7), RunEnd::Crashed)));
+    }
+
+    #[test]
+    fn the_story_of_a_message_is_all_that_names_it() {
+        let mut ledger = Ledger::default();
+        let run = ledger.run_started(seconds(0), Party::Client(0));
+        for _ in 0..2 {
+            ledger.give(seconds(1), 0, run, Addressed::Room("lobby".to_owned()));
+        }
+        ledger.note(seconds(2), Fact::Taken { number: 0 });
+        ledger.note(seconds(2), Fact::Taken { number: 1 });
+        let entry = HistoryEntry { pos: 1, nick: "ann".to_owned(), text: Ledger::text(1, 0), late: false };
+        ledger.end.histories.push(HistoryRecord { server: 0, room: "lobby".to_owned(), entries: vec![entry] });
+        let story = ledger.story(1);
+        assert_eq!(story.matches("Taken").count(), 1, "{story}");
+        assert!(story.contains("at the end with server 0 in lobby"), "{story}");
+        assert_eq!(ledger.story(2), "m2 was never given\n");
+    }
+}
