@@ -12,6 +12,7 @@ pub mod packet;
 pub mod plan;
 pub mod rng;
 pub mod trace;
+pub mod verdict;
 pub mod world;
 
 use std::process::ExitCode;

@@ -1,0 +1,266 @@
+//! The ledger as the rules look at it: the way of each message, who is where, and what the document excuses.
+
+use crate::simulation::ledger::{
+    Addressed, Fact, Ledger, MessageRecord, Number, Party, RunEnd, RunNumber, SenderNews, Showing,
+};
+use crate::simulation::plan::{ClientKind, ClientTraits, Plan};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+pub struct Case<'a> {
+    pub plan: &'a Plan,
+    pub ledger: &'a Ledger,
+    /// By message.
+    ways: Vec<Way<'a>>,
+    /// By client: its nicks, each with the fact that gave it.
+    nicks: Vec<Vec<(usize, &'a str)>>,
+    /// By client: its rooms, and since when it may miss nothing there.
+    rooms: Vec<BTreeMap<&'a str, Stay>>,
+    clocks: Vec<(usize, Party)>,
+    /// By client: all that it was ever called, in lower case.
+    called: Vec<BTreeSet<String>>,
+    /// By client: another one was called the same at some time.
+    shared: Vec<bool>,
+}
+
+/// What happened to one message. Facts are named by their place in the ledger.
+#[derive(Debug, Default)]
+pub struct Way<'a> {
+    pub taken: Option<(usize, Duration)>,
+    pub sent_again: Option<usize>,
+    pub told: Vec<(usize, RunNumber, SenderNews)>,
+    pub shown: Vec<Sight>,
+    /// With the server.
+    pub synced: Vec<(usize, Duration, usize)>,
+    pub stored_said: Vec<(usize, usize)>,
+    pub removed: bool,
+    /// Where it is at the end: server, room, whether it is marked late there.
+    pub places: Vec<(usize, &'a str, bool)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Sight {
+    pub fact: usize,
+    pub at: Duration,
+    pub run: RunNumber,
+    pub client: usize,
+    pub how: Showing,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Stay {
+    since: Duration,
+    run: RunNumber,
+}
+
+impl<'a> Case<'a> {
+    pub fn new(plan: &'a Plan, ledger: &'a Ledger) -> Case<'a> {
+        let mut case = Case {
+            plan,
+            ledger,
+            ways: ledger.messages.iter().map(|_| Way::default()).collect(),
+            nicks: plan.clients.iter().map(|client| vec![(0, client.nick.as_str())]).collect(),
+            rooms: vec![BTreeMap::new(); plan.clients.len()],
+            clocks: Vec::new(),
+            called: Vec::new(),
+            shared: Vec::new(),
+        };
+        for (place, (at, fact)) in ledger.facts.iter().enumerate() {
+            case.take(place, *at, fact);
+        }
+        for history in &ledger.end.histories {
+            for entry in &history.entries {
+                if let Some(number) = ledger.number(&entry.text) {
+                    case.ways[number].places.push((history.server, &history.room, entry.late));
+                }
+            }
+        }
+        let in_lower_case = |nicks: &Vec<(usize, &str)>| nicks.iter().map(|(_, nick)| nick.to_lowercase()).collect();
+        case.called = case.nicks.iter().map(in_lower_case).collect();
+        let others = |client: usize| (0..plan.clients.len()).filter(move |other| *other != client);
+        let is_shared = |client| others(client).any(|other| !case.called[client].is_disjoint(&case.called[other]));
+        case.shared = (0..plan.clients.len()).map(is_shared).collect();
+        case
+    }
+
+    fn take(&mut self, place: usize, at: Duration, fact: &'a Fact) {
+        match fact {
+            Fact::Taken { number } => _ = self.ways[*number].taken.get_or_insert((place, at)),
+            Fact::SentAgain { number } => _ = self.ways[*number].sent_again.get_or_insert(place),
+            Fact::Told { run, number, news } => self.ways[*number].told.push((place, *run, *news)),
+            Fact::Shown { run, number, how } => {
+                if let Some(client) = self.client_of(*run) {
+                    let sight = Sight { fact: place, at, run: *run, client, how: *how };
+                    self.ways[*number].shown.push(sight);
+                }
+            }
+            Fact::Synced { server, number } => self.ways[*number].synced.push((place, at, *server)),
+            Fact::StoredSaid { server, number } => self.ways[*number].stored_said.push((place, *server)),
+            Fact::Removed { number, .. } => self.ways[*number].removed = true,
+            Fact::InRoom { run, room } => self.comes(*run, room, at),
+            Fact::LeftRoom { run, room } => {
+                if let Some(client) = self.client_of(*run) {
+                    self.rooms[client].remove(room.as_str());
+                }
+            }
+            Fact::Nick { run, nick } => {
+                if let Some(client) = self.client_of(*run) {
+                    self.nicks[client].push((place, nick));
+                }
+            }
+            Fact::ClockSet { party, .. } => self.clocks.push((place, *party)),
+            Fact::ShownStrange { .. } | Fact::Gap { .. } | Fact::Step { .. } => {}
+        }
+    }
+
+    /// Who comes back without its cursor has only what comes from now on.
+    fn comes(&mut self, run: RunNumber, room: &'a str, at: Duration) {
+        let Some(client) = self.client_of(run) else { return };
+        let traits = &self.plan.clients[client];
+        let remembers = traits.memory && traits.history;
+        let forgot = |stay: &Stay| stay.run != run && (!remembers || self.lost_power(client, stay.since, at));
+        match self.rooms[client].get(room) {
+            Some(stay) if !forgot(stay) => {
+                let since = stay.since;
+                self.rooms[client].insert(room, Stay { since, run });
+            }
+            _ => _ = self.rooms[client].insert(room, Stay { since: at, run }),
+        }
+    }
+
+    // ---- who is who ----
+
+    pub fn message(&self, number: Number) -> &'a MessageRecord {
+        &self.ledger.messages[number]
+    }
+
+    pub fn ways(&self) -> impl Iterator<Item = (Number, &'a MessageRecord, &Way<'a>)> {
+        self.ways.iter().enumerate().map(|(number, way)| (number, self.message(number), way))
+    }
+
+    pub fn way(&self, number: Number) -> &Way<'a> {
+        &self.ways[number]
+    }
+
+    pub fn client_of(&self, run: RunNumber) -> Option<usize> {
+        match self.ledger.runs[run].party {
+            Party::Client(client) => Some(client),
+            _ => None,
+        }
+    }
+
+    pub fn client(&self, client: usize) -> &'a ClientTraits {
+        &self.plan.clients[client]
+    }
+
+    pub fn is_original(&self, client: usize) -> bool {
+        self.client(client).kind == ClientKind::Original
+    }
+
+    /// The run of that participant that goes on at the end.
+    pub fn running(&self, party: Party) -> Option<RunNumber> {
+        self.ledger.end.running.iter().copied().find(|run| self.ledger.runs[*run].party == party)
+    }
+
+    pub fn servers_at_end(&self) -> impl Iterator<Item = usize> {
+        (0..self.plan.servers.len()).filter(|server| self.running(Party::Server(*server)).is_some())
+    }
+
+    pub fn has_server(&self) -> bool {
+        self.servers_at_end().next().is_some()
+    }
+
+    /// What it is called at the end, in lower case: nicks that differ in case only are the same.
+    pub fn last_nick(&self, client: usize) -> String {
+        self.nicks[client].last().map_or_else(String::new, |(_, nick)| nick.to_lowercase())
+    }
+
+    /// Whether it was ever called so; `nick` is in lower case.
+    pub fn was_called(&self, client: usize, nick: &str) -> bool {
+        self.called[client].contains(nick)
+    }
+
+    /// Another client of the cast had one of its nicks.
+    pub fn shares_nick(&self, client: usize) -> bool {
+        self.shared[client]
+    }
+
+    /// Since when it may miss nothing in that room, where it is in it now.
+    pub fn in_room_since(&self, client: usize, room: &str) -> Option<Duration> {
+        let stay = self.rooms[client].get(room)?;
+        (self.running(Party::Client(client)) == Some(stay.run)).then_some(stay.since)
+    }
+
+    pub fn lost_power(&self, client: usize, from: Duration, to: Duration) -> bool {
+        let runs = self.ledger.runs.iter().filter(|run| run.party == Party::Client(client));
+        let mut ends = runs.filter_map(|run| run.ended.as_ref());
+        ends.any(|(at, end)| *end == RunEnd::PowerLost && (from..=to).contains(at))
+    }
+
+    // ---- what is excused ----
+
+    /// Nobody promised that it gets into a history.
+    pub fn may_be_lost(&self, number: Number) -> bool {
+        let (message, way) = (self.message(number), self.way(number));
+        let Some((_, taken)) = way.taken else { return true };
+        let from = message.from;
+        let sender = self.client(from);
+        let outlived = self.ledger.runs[message.run].ended.is_some() && !sender.outbox;
+        self.is_original(from)
+            || !self.has_server()
+            || self.running(Party::Client(from)).is_none()
+            || way.told.iter().any(|(.., news)| *news == SenderNews::Refused)
+            || outlived
+            || self.lost_power(from, taken, Duration::MAX)
+    }
+
+    /// The history that it was in has ended, or it was removed from it.
+    pub fn left_history(&self, number: Number) -> bool {
+        let way = self.way(number);
+        let began = way.synced.first().map(|(_, at, _)| *at).or(way.taken.map(|(_, at)| at)).unwrap_or_default();
+        let ended = self.ledger.runs.iter().any(|run| {
+            matches!(run.party, Party::Server(server) if self.plan.servers[server].memory)
+                && run.ended.as_ref().is_some_and(|(at, _)| *at >= began)
+        });
+        // Of two servers only one goes on.
+        let stays_behind = way.synced.iter().all(|(.., server)| self.running(Party::Server(*server)).is_none());
+        way.removed || ended || (self.plan.servers.len() > 1 && !way.synced.is_empty() && stays_behind)
+    }
+
+    /// Two servers answered at once when it was given, or later.
+    pub fn had_rival(&self, message: &MessageRecord) -> bool {
+        let rivals = self.ledger.runs.iter().filter(|run| matches!(run.party, Party::Server(server) if server > 0));
+        let mut until = rivals.map(|run| run.ended.as_ref().map_or(Duration::MAX, |(at, _)| *at));
+        until.any(|until| message.given <= until)
+    }
+
+    /// Its sender got another nick before it knew that it was stored: it may go out under both.
+    pub fn is_renamed(&self, number: Number) -> bool {
+        let way = self.way(number);
+        let Some((taken, _)) = way.taken else { return false };
+        let stored = way.told.iter().find(|(.., news)| *news == SenderNews::Stored);
+        let stored = stored.map_or(usize::MAX, |(place, ..)| *place);
+        let changes = self.nicks[self.message(number).from].windows(2);
+        changes.into_iter().any(|pair| {
+            let (place, nick) = pair[1];
+            !nick.eq_ignore_ascii_case(pair[0].1) && (taken..stored).contains(&place)
+        })
+    }
+
+    /// The clock of the sender, or of a server, was set before that fact.
+    pub fn clocks_tell_nothing(&self, sender: usize, before: usize) -> bool {
+        let matters = |party: &Party| matches!(party, Party::Server(_)) || *party == Party::Client(sender);
+        self.clocks.iter().any(|(place, party)| *place < before && matters(party))
+    }
+
+    /// To whom a direct message has to come, where anything is promised: the client is there at the end, under that nick.
+    pub fn addressee(&self, message: &MessageRecord) -> Option<usize> {
+        let Addressed::Client { client, nick } = &message.to else { return None };
+        let is_there = self.running(Party::Client(*client)).is_some()
+            && self.client(*client).kind.listens()
+            && !self.is_original(*client)
+            && !self.shares_nick(*client)
+            && self.last_nick(*client) == nick.to_lowercase();
+        is_there.then_some(*client)
+    }
+}

@@ -1,0 +1,90 @@
+//! What is said of order: each sender's messages come as they were given, and what is marked late has a reason.
+
+use super::case::{Case, Sight};
+use super::{Promise, Violation};
+use crate::simulation::ledger::{Addressed, Number};
+use std::collections::BTreeMap;
+
+pub fn judge(case: &Case, found: &mut Vec<Violation>) {
+    let mut sights: Vec<(Number, &Sight)> =
+        case.ways().flat_map(|(number, _, way)| way.shown.iter().map(move |sight| (number, sight))).collect();
+    sights.retain(|(_, sight)| !sight.how.asked && !case.is_original(sight.client));
+    sights.sort_by_key(|(_, sight)| sight.fact);
+    shown_in_order(case, &sights, found);
+    late_with_reason(case, &sights, found);
+    stored_in_order(case, found);
+}
+
+/// A sender's messages to one target, as one run or one client was shown them.
+type Line = (usize, usize, String);
+
+/// Originals number nothing; what goes out under two nicks belongs to two lines.
+fn has_order(case: &Case, number: Number) -> bool {
+    !case.is_original(case.message(number).from) && !case.is_renamed(number)
+}
+
+fn shown_in_order(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Violation>) {
+    let mut newest: BTreeMap<Line, Number> = BTreeMap::new();
+    for (number, sight) in sights.iter().filter(|(number, sight)| !sight.how.late && has_order(case, *number)) {
+        let message = case.message(*number);
+        if message.from == sight.client {
+            continue;
+        }
+        let last = newest.entry((sight.run, message.from, target(&message.to))).or_insert(*number);
+        if *last > *number && !excused(case, *last, *number, sight.fact) {
+            let text = format!(
+                "{} in run {} was shown it after m{last}, and it is not marked late",
+                case.client(sight.client).name,
+                sight.run
+            );
+            found.push(Violation::of(Promise::InOrder, *number, text));
+        }
+        *last = (*last).max(*number);
+    }
+}
+
+/// Of two runs of a sender the clocks may decide, and a clock that was set decides wrongly.
+fn excused(case: &Case, one: Number, other: Number, before: usize) -> bool {
+    let (one, other) = (case.message(one), case.message(other));
+    one.run != other.run && case.clocks_tell_nothing(one.from, before)
+}
+
+fn target(to: &Addressed) -> String {
+    match to {
+        Addressed::Room(room) => format!("#{room}"),
+        Addressed::Client { nick, .. } => nick.to_lowercase(),
+    }
+}
+
+fn late_with_reason(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Violation>) {
+    let mut newest: BTreeMap<Line, Number> = BTreeMap::new();
+    for (number, sight) in sights.iter().filter(|(number, _)| has_order(case, *number)) {
+        let message = case.message(*number);
+        let last = newest.entry((sight.client, message.from, target(&message.to))).or_insert(*number);
+        let sent_again = case.way(*number).sent_again.is_some_and(|again| again < sight.fact);
+        let has_reason = sent_again || *last > *number || case.clocks_tell_nothing(message.from, sight.fact);
+        if sight.how.late && !has_reason && message.from != sight.client {
+            let text = format!("{} in run {} was shown it late", case.client(sight.client).name, sight.run);
+            found.push(Violation::of(Promise::LateWithReason, *number, text));
+        }
+        *last = (*last).max(*number);
+    }
+}
+
+fn stored_in_order(case: &Case, found: &mut Vec<Violation>) {
+    for history in &case.ledger.end.histories {
+        let mut newest: BTreeMap<usize, Number> = BTreeMap::new();
+        let entries = history.entries.iter().filter(|entry| !entry.late);
+        for number in entries.filter_map(|entry| case.ledger.number(&entry.text)) {
+            if !has_order(case, number) {
+                continue;
+            }
+            let last = newest.entry(case.message(number).from).or_insert(number);
+            if *last > number {
+                let text = format!("the history of {} has it after m{last}, and it is not marked late", history.room);
+                found.push(Violation::of(Promise::InOrder, number, text));
+            }
+            *last = (*last).max(number);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What is said of screens: everybody has it, once, nobody has what is not for them, and *delivered* is true.
+
+use super::case::{Case, Sight, Way};
+use super::{Promise, Violation};
+use crate::simulation::faults::LOBBY;
+use crate::simulation::ledger::{Addressed, Fact, MessageRecord, Number, RunEnd, SenderNews};
+use crate::simulation::plan::What;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What the last second of a killed receiver showed may be shown again.
+const LAST_SECOND: Duration = Duration::from_secs(1);
+
+pub fn judge(case: &Case, found: &mut Vec<Violation>) {
+    for (number, message, way) in case.ways() {
+        missed(case, number, message, way, found);
+        repeated(case, number, message, way, found);
+        misdirected(case, number, message, way, found);
+        found.extend(delivered_too_early(case, number, message, way));
+    }
+    strange(case, found);
+    gaps(case, found);
+}
+
+fn missed(case: &Case, number: Number, message: &MessageRecord, way: &Way, found: &mut Vec<Violation>) {
+    let Addressed::Room(room) = &message.to else { return };
+    let is_kept =
+        way.places.iter().any(|(server, place, _)| place == room && case.servers_at_end().any(|s| s == *server));
+    if !is_kept || way.removed || case.had_rival(message) {
+        return;
+    }
+    for client in 0..case.plan.clients.len() {
+        let must = client != message.from
+            && case.client(client).kind.listens()
+            && !case.is_original(client)
+            && !case.shares_nick(client)
+            && case.in_room_since(client, room).is_some_and(|since| since < message.given);
+        if must && !way.shown.iter().any(|sight| sight.client == client) {
+            let text = format!("{} was in {room} and was never shown it", case.client(client).name);
+            found.push(Violation::of(Promise::EverybodyHasIt, number, text));
+        }
+    }
+}
+
+fn repeated(case: &Case, number: Number, message: &MessageRecord, way: &Way, found: &mut Vec<Violation>) {
+    // What has no id, or two, cannot be told from another message; nor can originals as receivers.
+    if case.is_original(message.from) || case.is_renamed(number) {
+        return;
+    }
+    let mut last: BTreeMap<usize, &Sight> = BTreeMap::new();
+    for sight in way.shown.iter().filter(|sight| !sight.how.asked && !case.is_original(sight.client)) {
+        let Some(before) = last.insert(sight.client, sight) else { continue };
+        let name = &case.client(sight.client).name;
+        if before.run == sight.run {
+            let text = format!("run {} of {name} showed it twice", sight.run);
+            found.push(Violation::of(Promise::ShownOnce, number, text));
+        } else if !may_repeat(case, before, sight) {
+            let text = format!("{name} was shown it in run {} and again in run {}", before.run, sight.run);
+            found.push(Violation::of(Promise::ShownOnce, number, text));
+        }
+    }
+}
+
+fn may_repeat(case: &Case, before: &Sight, again: &Sight) -> bool {
+    let run = &case.ledger.runs[before.run];
+    let killed = match &run.ended {
+        Some((at, RunEnd::Crashed)) => run.ran(before.at, *at) <= LAST_SECOND,
+        _ => false,
+    };
+    killed || !case.client(before.client).memory || case.lost_power(before.client, before.at, again.at)
+}
+
+fn misdirected(case: &Case, number: Number, message: &MessageRecord, way: &Way, found: &mut Vec<Violation>) {
+    for sight in &way.shown {
+        let is_for_it = match &message.to {
+            Addressed::Room(room) => may_be_in(case, sight.client, room),
+            Addressed::Client { client, nick } => {
+                *client == sight.client || case.was_called(sight.client, &nick.to_lowercase())
+            }
+        };
+        // Its own line is shown to its sender.
+        if !is_for_it && sight.client != message.from {
+            let text = format!("{} was shown it, and it is for {:?}", case.client(sight.client).name, message.to);
+            found.push(Violation::of(Promise::NothingStrange, number, text));
+        }
+    }
+}
+
+/// By its options, or by what a step of the plan asks it to do.
+fn may_be_in(case: &Case, client: usize, room: &str) -> bool {
+    let traits = case.client(client);
+    let is_asked_to = || {
+        case.plan.steps.iter().any(|step| match &step.what {
+            What::Join { who, room: other } | What::Page { who, room: other } => *who == traits.name && other == room,
+            What::Start { who, rooms } => *who == traits.name && rooms.iter().any(|other| other == room),
+            What::Crash(crash) => crash.who == traits.name && crash.rooms.iter().any(|other| other == room),
+            What::Search { who, .. } => *who == traits.name,
+            _ => false,
+        })
+    };
+    room == LOBBY || traits.rooms.iter().any(|other| other == room) || is_asked_to()
+}
+
+fn delivered_too_early(case: &Case, number: Number, message: &MessageRecord, way: &Way) -> Option<Violation> {
+    let (told, ..) = way.told.iter().find(|(.., news)| *news == SenderNews::Delivered)?;
+    let Addressed::Client { client, .. } = message.to else {
+        return Some(Violation::of(Promise::DeliveredAfterShown, number, "a message to a room was told delivered"));
+    };
+    // The server answers for originals; of two devices either may have it.
+    let is_excused = case.is_original(client) || case.shares_nick(client);
+    let is_shown = way.shown.iter().any(|sight| sight.client == client && sight.fact < *told);
+    (!is_shown && !is_excused).then(|| {
+        let text = format!("delivered was told before {} was shown it", case.client(client).name);
+        Violation::of(Promise::DeliveredAfterShown, number, text)
+    })
+}
+
+fn strange(case: &Case, found: &mut Vec<Violation>) {
+    for (_, fact) in &case.ledger.facts {
+        if let Fact::ShownStrange { run, text } = fact {
+            let text = format!("run {run} showed what nobody was given: {text:?}");
+            found.push(Violation::general(Promise::NothingStrange, text));
+        }
+    }
+    for history in &case.ledger.end.histories {
+        let place = format!("the history of {} with server {}", history.room, history.server);
+        for entry in &history.entries {
+            let Some(number) = case.ledger.number(&entry.text) else {
+                let text = format!("{place} holds what nobody was given: {entry:?}");
+                found.push(Violation::general(Promise::NothingStrange, text));
+                continue;
+            };
+            let message = case.message(number);
+            let fits = case.was_called(message.from, &entry.nick.to_lowercase());
+            if !fits || message.to != Addressed::Room(history.room.clone()) {
+                let text = format!("{place} has it as {entry:?}, and it is for {:?}", message.to);
+                found.push(Violation::of(Promise::NothingStrange, number, text));
+            }
+        }
+        if !history.entries.windows(2).all(|pair| pair[0].pos < pair[1].pos) {
+            let text = format!("the positions of {place} do not grow");
+            found.push(Violation::general(Promise::NothingStrange, text));
+        }
+    }
+}
+
+fn gaps(case: &Case, found: &mut Vec<Violation>) {
+    let servers = &case.plan.servers;
+    // Another history, or one from which messages are removed, is a reason.
+    let may_be = servers.len() > 1
+        || servers.iter().any(|server| server.memory || server.retention_s > 0 || server.max_size_kb > 0);
+    for (_, fact) in case.ledger.facts.iter().filter(|_| !may_be) {
+        if let Fact::Gap { run, room } = fact {
+            let text = format!("run {run} was told of a gap in {room}, and nothing was ever removed");
+            found.push(Violation::general(Promise::GapWithReason, text));
+        }
+    }
+}

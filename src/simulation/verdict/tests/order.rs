@@ -1,0 +1,78 @@
+//! Order and lateness.
+
+use super::*;
+use Promise::{InOrder, LateWithReason};
+
+/// Bob is shown message 1 after message 4.
+fn comes_after_later_ones(ledger: &mut Ledger, late: bool) {
+    drop_facts(ledger, is_shown(BOB, 1));
+    ledger.note(at(5_000), show(BOB, 1, Showing { late, asked: false }));
+}
+
+#[test]
+fn each_senders_messages_come_in_order() {
+    check(&[InOrder], |_, ledger| comes_after_later_ones(ledger, false));
+    check(&[], |_, ledger| comes_after_later_ones(ledger, true));
+    // A page that somebody asks for is no news.
+    check(&[], |_, ledger| ledger.note(at(5_000), show(BOB, 1, Showing { late: false, asked: true })));
+}
+
+/// From message 3 on they are of another run of ann, before which her clock was set back.
+#[test]
+fn the_order_of_two_runs_is_the_clocks_matter() {
+    let two_runs = |ledger: &mut Ledger| {
+        let next = restart_in_room(ledger, ANN, given(3) - 20, RunEnd::Crashed);
+        for number in 3..=4 {
+            ledger.messages[number].run = next;
+            replace(ledger, is_told(number), Fact::Told { run: next, number, news: SenderNews::Stored });
+        }
+    };
+    let clock = Fact::ClockSet { party: Party::Client(0), by_s: -400 };
+    check(&[InOrder], |_, ledger| {
+        two_runs(ledger);
+        comes_after_later_ones(ledger, false);
+    });
+    check(&[], |_, ledger| {
+        two_runs(ledger);
+        ledger.note(at(given(3)), clock.clone());
+        comes_after_later_ones(ledger, false);
+    });
+    // Within a run the numbers tell.
+    check(&[InOrder], |_, ledger| {
+        ledger.note(at(given(3)), clock);
+        comes_after_later_ones(ledger, false);
+    });
+}
+
+#[test]
+fn what_is_late_has_a_reason() {
+    let late = |ledger: &mut Ledger| {
+        let how = Showing { late: true, asked: false };
+        replace(ledger, is_shown(BOB, 3), show(BOB, 3, how));
+    };
+    check(&[LateWithReason], |_, ledger| late(ledger));
+    check(&[], |_, ledger| {
+        late(ledger);
+        before(ledger, is_shown(BOB, 3), Fact::SentAgain { number: 3 });
+    });
+    // That came later.
+    check(&[LateWithReason], |_, ledger| {
+        late(ledger);
+        ledger.note(at(5_000), Fact::SentAgain { number: 3 });
+    });
+    check(&[], |_, ledger| {
+        late(ledger);
+        before(ledger, is_shown(BOB, 3), Fact::ClockSet { party: Party::Server(0), by_s: 20 });
+    });
+}
+
+#[test]
+fn the_history_has_each_senders_messages_in_order() {
+    let swap = |ledger: &mut Ledger, late| {
+        let entries = &mut ledger.end.histories[0].entries;
+        let (two, three) = (entries[2].text.clone(), entries[3].text.clone());
+        (entries[2].text, entries[3].text, entries[3].late) = (three, two, late);
+    };
+    check(&[InOrder], |_, ledger| swap(ledger, false));
+    check(&[], |_, ledger| swap(ledger, true));
+}

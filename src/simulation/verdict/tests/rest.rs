@@ -1,0 +1,72 @@
+//! When all is quiet.
+
+use super::*;
+use crate::simulation::ledger::StateSize;
+use Promise::{NoBusyLoop, NobodyFalls, Presence, StateBounded, TrafficEnds};
+
+#[test]
+fn who_is_there_is_known() {
+    check(&[Presence], |_, ledger| drop(ledger.end.rosters[0].1.pop()));
+    check(&[Presence], |_, ledger| ledger.end.rosters[1].1.push("eve".to_owned()));
+    // He is called otherwise by now.
+    let rename = |ledger: &mut Ledger| ledger.note(at(9_000), Fact::Nick { run: BOB, nick: "robert".to_owned() });
+    check(&[Presence], |_, ledger| rename(ledger));
+    check(&[], |_, ledger| {
+        rename(ledger);
+        ledger.end.rosters.iter_mut().for_each(|(_, nicks)| nicks[1] = "Robert".to_owned());
+    });
+    // Without a server nobody knows.
+    check(&[], |_, ledger| {
+        ledger.end.rosters.clear();
+        ledger.run_ended(at(9_000), MAIN, RunEnd::Quit);
+        ledger.end.running.retain(|run| *run != MAIN);
+    });
+}
+
+#[test]
+fn traffic_ends() {
+    let publish = |from: u64, count: u64| {
+        move |_: &mut Plan, ledger: &mut Ledger| {
+            (0..count).for_each(|number| ledger.traffic.published(at(from + number), Party::Server(0)));
+        }
+    };
+    check(&[], publish(10_000, 1_000));
+    check(&[], publish(45_000, 20));
+    check(&[TrafficEnds], publish(45_000, 200));
+}
+
+#[test]
+fn nobody_wakes_up_for_nothing() {
+    let wake = |from: u64, every: u64, count: u64| {
+        move |_: &mut Plan, ledger: &mut Ledger| {
+            let moment = |number| Duration::from_micros(1_000 * from + every * number);
+            (0..count).for_each(|number| ledger.traffic.woken(moment(number), Party::Client(0)));
+        }
+    };
+    check(&[], wake(5_000, 10_000, 1_000));
+    check(&[NoBusyLoop], wake(5_000, 100, 9_000));
+    check(&[NoBusyLoop], wake(31_000, 20_000, 1_000));
+}
+
+#[test]
+fn state_is_bounded() {
+    let size = |size| StateSize { party: Party::Server(0), what: "acks", size, bound: 10 };
+    check(&[], |_, ledger| ledger.end.sizes.push(size(10)));
+    check(&[StateBounded], |_, ledger| ledger.end.sizes.push(size(11)));
+}
+
+#[test]
+fn nobody_falls_without_a_reason() {
+    let falls =
+        |ends: u64, how: RunEnd| move |_: &mut Plan, ledger: &mut Ledger| _ = restart_in_room(ledger, BOB, ends, how);
+    check(&[NobodyFalls], falls(9_000, RunEnd::Fell("it panicked".to_owned())));
+    check(&[], falls(9_000, RunEnd::NoBroker));
+    check(&[], falls(9_000, RunEnd::NickInUse));
+    check(&[], |_, ledger| _ = restart(ledger, MAIN, 9_000, RunEnd::Crashed));
+    check(&[NobodyFalls], |_, ledger| _ = restart(ledger, MAIN, 9_000, RunEnd::Rival));
+    // By then its own earlier run has timed out.
+    check(&[NobodyFalls], |plan, ledger| {
+        plan.end = 200_000;
+        restart_in_room(ledger, BOB, 115_000, RunEnd::NickInUse);
+    });
+}

@@ -1,0 +1,129 @@
+//! Screens.
+
+use super::*;
+use Promise::{DeliveredAfterShown, EverybodyHasIt, GapWithReason, NothingStrange, ShownOnce};
+
+#[test]
+fn everybody_in_the_room_has_it() {
+    check(&[EverybodyHasIt], |_, ledger| drop_facts(ledger, is_shown(BOB, 2)));
+    // He came later, or left.
+    let join = |ledger: &mut Ledger, time| {
+        drop_facts(ledger, |fact| matches!(fact, Fact::InRoom { run: BOB, .. }));
+        ledger.note(at(time), Fact::InRoom { run: BOB, room: "red".to_owned() });
+        drop_facts(ledger, is_shown(BOB, 2));
+    };
+    check(&[], |_, ledger| join(ledger, given(2) + 50));
+    check(&[EverybodyHasIt], |_, ledger| join(ledger, given(2) - 50));
+    check(&[], |_, ledger| {
+        drop_facts(ledger, is_shown(BOB, 2));
+        ledger.note(at(9_000), Fact::LeftRoom { run: BOB, room: "red".to_owned() });
+    });
+    // Nobody ever was in a room by its run that is over.
+    check(&[], |_, ledger| {
+        drop_facts(ledger, is_shown(BOB, 2));
+        restart(ledger, BOB, 9_000, RunEnd::Quit);
+    });
+}
+
+#[test]
+fn who_remembers_has_what_it_missed_while_it_was_away() {
+    check(&[EverybodyHasIt], |_, ledger| {
+        drop_facts(ledger, is_shown(BOB, 2));
+        restart_in_room(ledger, BOB, 9_000, RunEnd::Crashed);
+    });
+    check(&[], |_, ledger| {
+        drop_facts(ledger, is_shown(BOB, 2));
+        let run = restart_in_room(ledger, BOB, 9_000, RunEnd::Crashed);
+        ledger.note(at(9_900), show(run, 2, Showing { late: true, asked: false }));
+    });
+    // Without a memory, and with one that the power cut took along, it has what is said from then on.
+    check(&[], |_, ledger| {
+        drop_facts(ledger, is_shown(CAT, 2));
+        restart_in_room(ledger, CAT, 9_000, RunEnd::Crashed);
+    });
+    check(&[], |_, ledger| {
+        drop_facts(ledger, is_shown(BOB, 2));
+        restart_in_room(ledger, BOB, 9_000, RunEnd::PowerLost);
+    });
+}
+
+#[test]
+fn a_run_shows_everything_once() {
+    let again = |how| move |_: &mut Plan, ledger: &mut Ledger| ledger.note(at(9_000), show(BOB, 2, how));
+    check(&[ShownOnce], again(Showing { late: true, asked: false }));
+    // Somebody asked to see it.
+    check(&[], again(Showing { late: false, asked: true }));
+}
+
+/// Bob was shown message 2 some 10 ms after it was given.
+fn next_run_shows_it_again(ledger: &mut Ledger, run: RunNumber, ends: u64, how: RunEnd) {
+    let next = restart_in_room(ledger, run, ends, how);
+    ledger.note(at(ends + 900), show(next, 2, Showing { late: true, asked: false }));
+}
+
+#[test]
+fn only_the_last_second_before_a_kill_is_shown_again() {
+    let ends = given(2) + 900;
+    check(&[], |_, ledger| next_run_shows_it_again(ledger, BOB, ends, RunEnd::Crashed));
+    check(&[ShownOnce], |_, ledger| next_run_shows_it_again(ledger, BOB, ends, RunEnd::Quit));
+    check(&[ShownOnce], |_, ledger| next_run_shows_it_again(ledger, BOB, ends + 500, RunEnd::Crashed));
+    // It stood still for most of that.
+    check(&[], |_, ledger| {
+        ledger.run_stands_still(at(given(2) + 200), BOB);
+        ledger.run_goes_on(at(given(2) + 5_200), BOB);
+        next_run_shows_it_again(ledger, BOB, ends + 5_000, RunEnd::Crashed);
+    });
+    check(&[], |_, ledger| next_run_shows_it_again(ledger, BOB, ends + 9_000, RunEnd::PowerLost));
+    // Who remembers nothing is shown it again.
+    check(&[], |_, ledger| next_run_shows_it_again(ledger, CAT, ends + 9_000, RunEnd::Quit));
+}
+
+#[test]
+fn nobody_is_shown_what_is_not_for_them() {
+    check(&[NothingStrange], |_, ledger| ledger.note(at(9_000), show(CAT, DIRECT, Showing::default())));
+    check(&[NothingStrange], |plan, _| plan.clients[BOB_CLIENT].rooms.clear());
+    check(&[], |plan, _| {
+        plan.clients[BOB_CLIENT].rooms.clear();
+        let what = crate::simulation::plan::What::Join { who: "bob".to_owned(), room: "red".to_owned() };
+        plan.push(100, what);
+    });
+    let strange = Fact::ShownStrange { run: BOB, text: "boo".to_owned() };
+    check(&[NothingStrange], |_, ledger| ledger.note(at(9_000), strange));
+}
+
+#[test]
+fn the_history_holds_what_was_said_as_it_was_said() {
+    let entry = |ledger: &mut Ledger, change: fn(&mut HistoryEntry)| change(&mut ledger.end.histories[0].entries[2]);
+    check(&[NothingStrange], |_, ledger| entry(ledger, |entry| entry.nick = "bob".to_owned()));
+    check(&[NothingStrange], |_, ledger| entry(ledger, |entry| entry.pos = 99));
+    check(&[NothingStrange], |_, ledger| {
+        let stray = HistoryEntry { pos: 9, nick: "eve".to_owned(), text: "stray".to_owned(), late: false };
+        ledger.end.histories[0].entries.push(stray);
+    });
+    check(&[NothingStrange], |_, ledger| ledger.end.histories[0].room = "blue".to_owned());
+}
+
+#[test]
+fn delivered_is_told_when_it_was_shown() {
+    check(&[DeliveredAfterShown], |_, ledger| {
+        drop_facts(ledger, is_shown(BOB, DIRECT));
+        ledger.note(at(9_000), show(BOB, DIRECT, Showing::default()));
+    });
+    let delivered = Fact::Told { run: ANN, number: 1, news: SenderNews::Delivered };
+    check(&[DeliveredAfterShown], |_, ledger| ledger.note(at(9_000), delivered));
+    // The server answers for originals.
+    check(&[], |plan, ledger| {
+        plan.clients[BOB_CLIENT].kind = crate::simulation::plan::ClientKind::Original;
+        drop_facts(ledger, is_shown(BOB, DIRECT));
+    });
+}
+
+#[test]
+fn a_gap_has_a_reason() {
+    let gap = || Fact::Gap { run: BOB, room: "red".to_owned() };
+    check(&[GapWithReason], |_, ledger| ledger.note(at(9_000), gap()));
+    check(&[], |plan, ledger| {
+        plan.servers[0].retention_s = 60;
+        ledger.note(at(9_000), gap());
+    });
+}

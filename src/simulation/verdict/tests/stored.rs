@@ -1,0 +1,180 @@
+//! History and senders.
+
+use super::*;
+use Promise::{EverybodyHasIt, NothingLost, OutboxEmpties, SenderTold, StoredAfterSync, StoredOnce};
+
+fn forget(ledger: &mut Ledger, number: Number) {
+    let text = Ledger::text(number, 0);
+    ledger.end.histories[0].entries.retain(|entry| entry.text != text);
+}
+
+#[test]
+fn what_was_told_stored_is_in_the_history() {
+    check(&[NothingLost], |_, ledger| forget(ledger, 2));
+    // Retention has removed it.
+    check(&[], |_, ledger| {
+        forget(ledger, 2);
+        ledger.note(at(50_000), Fact::Removed { server: 0, number: 2 });
+    });
+    // A history in memory ends with its server; what is stored by the next one is kept.
+    let memory = |plan: &mut Plan, ledger: &mut Ledger| {
+        plan.servers[0].memory = true;
+        restart(ledger, MAIN, 10_000, RunEnd::Crashed);
+        forget(ledger, 2);
+    };
+    check(&[], memory);
+    check(&[NothingLost], |plan, ledger| {
+        drop_facts(ledger, is_synced(2));
+        memory(plan, ledger);
+        drop_facts(ledger, |fact| matches!(fact, Fact::Taken { number: 2 }));
+        ledger.note(at(20_000), Fact::Taken { number: 2 });
+        drop_facts(ledger, |fact| matches!(fact, Fact::StoredSaid { number: 2, .. }));
+    });
+}
+
+#[test]
+fn what_an_outbox_took_comes_into_the_history() {
+    let unconfirmed = |ledger: &mut Ledger| {
+        forget(ledger, 2);
+        let is_of_it =
+            |fact: &Fact| fact.number() == Some(2) && !matches!(fact, Fact::Taken { .. } | Fact::Shown { .. });
+        drop_facts(ledger, is_of_it);
+    };
+    check(&[NothingLost, SenderTold], |_, ledger| unconfirmed(ledger));
+    // Its outbox is on the disk and outlives its sender.
+    check(&[NothingLost], |_, ledger| {
+        unconfirmed(ledger);
+        restart(ledger, ANN, 10_000, RunEnd::Crashed);
+    });
+    let excused: [fn(&mut Plan, &mut Ledger); 5] = [
+        // It died with the sender's memory.
+        |plan, ledger| {
+            plan.clients[0].outbox = false;
+            restart(ledger, ANN, 10_000, RunEnd::Crashed);
+        },
+        // The outbox is written without fsync.
+        |_, ledger| _ = restart(ledger, ANN, 10_000, RunEnd::PowerLost),
+        // Its sender is away, with it in the outbox.
+        |_, ledger| {
+            ledger.run_ended(at(10_000), ANN, RunEnd::Quit);
+            ledger.end.running.retain(|run| *run != ANN);
+            ledger.end.rosters.clear();
+        },
+        // It never came so far as to the outbox.
+        |_, ledger| drop_facts(ledger, |fact| matches!(fact, Fact::Taken { number: 2 })),
+        |_, ledger| ledger.note(at(10_000), Fact::Told { run: ANN, number: 2, news: SenderNews::Refused }),
+    ];
+    for excuse in excused {
+        check(&[], |plan, ledger| {
+            unconfirmed(ledger);
+            excuse(plan, ledger);
+        });
+    }
+    check(&[SenderTold], |_, ledger| {
+        drop_facts(ledger, is_told(2));
+    });
+}
+
+#[test]
+fn a_direct_message_comes_to_its_addressee() {
+    let undelivered = |ledger: &mut Ledger| {
+        drop_facts(ledger, is_shown(BOB, DIRECT));
+        drop_facts(ledger, |fact| matches!(fact, Fact::Told { news: SenderNews::Delivered, .. }));
+    };
+    check(&[NothingLost], |_, ledger| undelivered(ledger));
+    // It waits for him.
+    check(&[], |_, ledger| {
+        undelivered(ledger);
+        ledger.run_ended(at(10_000), BOB, RunEnd::Quit);
+        ledger.end.running.retain(|run| *run != BOB);
+        ledger.end.rosters.clear();
+    });
+    // It was for another nick.
+    check(&[], |_, ledger| {
+        undelivered(ledger);
+        ledger.note(at(3_000), Fact::Nick { run: BOB, nick: "Robert".to_owned() });
+        ledger.end.rosters.clear();
+        ledger.end.rosters.push((Party::Server(0), ["ann", "robert", "cat"].map(str::to_owned).to_vec()));
+    });
+}
+
+#[test]
+fn everything_is_stored_once() {
+    let twice = |ledger: &mut Ledger| {
+        let entries = &mut ledger.end.histories[0].entries;
+        entries.push(HistoryEntry { pos: 9, late: true, ..entries[2].clone() });
+    };
+    check(&[StoredOnce], |_, ledger| twice(ledger));
+    // It was under way when its sender took another nick.
+    check(&[], |_, ledger| {
+        twice(ledger);
+        before(ledger, is_told(2), Fact::Nick { run: ANN, nick: "Anna".to_owned() });
+        ledger.note(at(9_000), Fact::Nick { run: ANN, nick: "ann".to_owned() });
+    });
+    check(&[StoredOnce], |_, ledger| {
+        twice(ledger);
+        ledger.note(at(8_000), Fact::Nick { run: ANN, nick: "Anna".to_owned() });
+        ledger.note(at(9_000), Fact::Nick { run: ANN, nick: "ann".to_owned() });
+    });
+}
+
+#[test]
+fn stored_is_said_after_the_sync() {
+    check(&[StoredAfterSync], |_, ledger| {
+        drop_facts(ledger, is_synced(3));
+        ledger.note(at(given(3) + 500), Fact::Synced { server: 0, number: 3 });
+    });
+    // The other server's disk is another one.
+    check(&[StoredAfterSync], |plan, ledger| {
+        plan.servers.push(crate::simulation::plan::ServerTraits::new("rival"));
+        ledger.note(at(5_000), Fact::StoredSaid { server: 1, number: 3 });
+    });
+}
+
+#[test]
+fn the_sender_is_told_once() {
+    let again = Fact::Told { run: ANN, number: 1, news: SenderNews::Stored };
+    check(&[SenderTold], |_, ledger| ledger.note(at(9_000), again.clone()));
+    // To be told twice that it waits is no harm, and neither is another run.
+    check(&[], |_, ledger| {
+        let waits = Fact::Told { run: ANN, number: DIRECT, news: SenderNews::Waiting };
+        ledger.note(at(9_000), waits.clone());
+        ledger.note(at(9_100), waits);
+        let run = restart_in_room(ledger, ANN, 10_000, RunEnd::Crashed);
+        ledger.note(at(11_000), Fact::Told { run, number: 1, news: SenderNews::Stored });
+    });
+    // A run that ended may have known.
+    check(&[], |_, ledger| {
+        drop_facts(ledger, is_told(1));
+        restart_in_room(ledger, ANN, 10_000, RunEnd::Crashed);
+    });
+}
+
+#[test]
+fn outboxes_empty() {
+    check(&[OutboxEmpties], |_, ledger| ledger.end.unsettled.push((0, 2)));
+    check(&[], |_, ledger| ledger.end.unsettled.push((0, 0)));
+    check(&[], |_, ledger| {
+        ledger.end.unsettled.push((0, 2));
+        ledger.end.running.retain(|run| *run != MAIN);
+        ledger.run_ended(at(9_000), MAIN, RunEnd::Quit);
+    });
+}
+
+#[test]
+fn who_only_sends_has_nothing_to_be_shown() {
+    check(&[], |_, ledger| {
+        let number = ledger.give(at(5_000), 3, DAN, red());
+        ledger.note(at(5_000), Fact::Taken { number });
+        ledger.note(at(5_010), Fact::Synced { server: 0, number });
+        ledger.note(at(5_020), Fact::StoredSaid { server: 0, number });
+        ledger.note(at(5_030), Fact::Told { run: DAN, number, news: SenderNews::Stored });
+        for run in [ANN, BOB, CAT] {
+            ledger.note(at(5_040), show(run, number, Showing::default()));
+        }
+        let text = Ledger::text(number, 0);
+        let entry = HistoryEntry { pos: 9, nick: "dan".to_owned(), text, late: false };
+        ledger.end.histories[0].entries.push(entry);
+    });
+    check(&[EverybodyHasIt], |_, ledger| drop_facts(ledger, is_shown(CAT, 2)));
+}
