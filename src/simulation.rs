@@ -5,6 +5,7 @@ pub mod broker;
 pub mod disk;
 pub mod faults;
 pub mod ledger;
+pub mod minimise;
 pub mod mqtt;
 pub mod network;
 pub mod outside;

@@ -1,0 +1,197 @@
+//! Reduces a plan that breaks a promise to a small one that still breaks it. Each candidate is a plan of its own and is run;
+//! a run that breaks another promise only does not count.
+
+mod simpler;
+#[cfg(test)]
+mod tests;
+
+use super::plan::{Plan, PlanStep, What};
+use super::verdict::{Promise, Violation};
+
+/// Messages of one sender to one target may become one burst if they are no further apart.
+const MERGED_WITHIN: u64 = 10_000;
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Minimised {
+    pub plan: Plan,
+    /// What the reduced plan breaks; empty if the plan did not break that promise in the first place.
+    pub violations: Vec<Violation>,
+    /// How many plans were run.
+    pub runs: usize,
+}
+
+/// Reduces `plan` as long as a run of it breaks `promise`, in `most_runs` runs at most.
+pub fn minimise(
+    plan: &Plan,
+    promise: Promise,
+    most_runs: usize,
+    run: impl FnMut(&Plan) -> Vec<Violation>,
+) -> Minimised {
+    let mut search = Search { plan: plan.clone(), violations: Vec::new(), promise, left: most_runs, runs: 0, run };
+    if search.attempt(plan.clone()) {
+        while search.pass() {}
+    }
+    Minimised { plan: search.plan, violations: search.violations, runs: search.runs }
+}
+
+/// The smallest plan so far, and what it takes to find a smaller one.
+struct Search<R> {
+    plan: Plan,
+    violations: Vec<Violation>,
+    promise: Promise,
+    left: usize,
+    runs: usize,
+    run: R,
+}
+
+impl<R: FnMut(&Plan) -> Vec<Violation>> Search<R> {
+    /// Runs a candidate, and takes it if it breaks the promise.
+    fn attempt(&mut self, candidate: Plan) -> bool {
+        if self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        self.runs += 1;
+        let violations = (self.run)(&candidate);
+        let breaks = violations.iter().any(|violation| violation.promise == self.promise);
+        if breaks {
+            self.plan = candidate;
+            self.violations = violations;
+        }
+        breaks
+    }
+
+    /// Tries everything once. Whether something of it succeeded.
+    fn pass(&mut self) -> bool {
+        let before = self.plan.clone();
+        self.drop_steps();
+        self.drop_cast();
+        self.merge_messages();
+        self.simplify();
+        self.plan != before
+    }
+
+    /// Leaves out steps: halves of all, then smaller and smaller parts, down to single ones.
+    fn drop_steps(&mut self) {
+        let mut size = self.plan.steps.len().div_ceil(2);
+        while size >= 1 {
+            // From the end: what comes after the violation goes first.
+            let mut end = self.plan.steps.len();
+            while end > 0 {
+                let start = end.saturating_sub(size);
+                let mut less = self.plan.clone();
+                less.steps.drain(start..end);
+                self.attempt(less);
+                end = start;
+            }
+            if size == 1 {
+                return;
+            }
+            size = size.div_ceil(2);
+        }
+    }
+
+    /// Leaves out clients and rivals, with the steps that are about them.
+    fn drop_cast(&mut self) {
+        for name in self.plan.clients.iter().map(|client| client.name.clone()).collect::<Vec<_>>() {
+            let mut less = self.plan.clone();
+            less.clients.retain(|client| client.name != name);
+            less.steps.retain(|step| !step.what.concerns(&name));
+            self.attempt(less);
+        }
+        for name in self.plan.servers.iter().skip(1).map(|server| server.name.clone()).collect::<Vec<_>>() {
+            let mut less = self.plan.clone();
+            less.servers.retain(|server| server.name != name);
+            less.steps.retain(|step| !step.what.concerns(&name));
+            self.attempt(less);
+        }
+    }
+
+    /// Makes one burst of messages that follow each other: one line to read instead of dozens.
+    fn merge_messages(&mut self) {
+        let mut at = 0;
+        while at < self.plan.steps.len() {
+            if let Some(merged) = merged(&self.plan, at) {
+                self.attempt(merged);
+            }
+            at += 1;
+        }
+    }
+
+    /// Makes times, counts, cast and broker simpler, one by one.
+    fn simplify(&mut self) {
+        for simpler in simpler::of_the_whole(&self.plan) {
+            // Each is made from the plan as it is by then.
+            if let Some(candidate) = simpler(&self.plan) {
+                self.attempt(candidate);
+            }
+        }
+        for at in 0..self.plan.steps.len() {
+            for simpler in simpler::OF_A_STEP {
+                // Halving goes on as long as it succeeds.
+                while let Some(what) = simpler(&self.plan.steps[at].what) {
+                    let mut candidate = self.plan.clone();
+                    candidate.steps[at].what = what;
+                    if !self.attempt(candidate) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The plan with the message at that place, and those like it that follow, as one burst.
+fn merged(plan: &Plan, at: usize) -> Option<Plan> {
+    let first = &plan.steps[at];
+    let like_it = |step: &PlanStep| match (&first.what, &step.what) {
+        (What::Say { who, to, .. }, What::Say { who: by, to: other, .. }) => {
+            who == by && to == other && (first.at..=first.at + MERGED_WITHIN).contains(&step.at)
+        }
+        _ => false,
+    };
+    let count_of = |step: &PlanStep| match &step.what {
+        What::Say { count, .. } => *count,
+        _ => 0,
+    };
+    let later = &plan.steps[at + 1..];
+    let total = count_of(first) + later.iter().filter(|step| like_it(step)).map(count_of).sum::<u32>();
+    if total == count_of(first) {
+        return None;
+    }
+    let mut merged = plan.clone();
+    let mut place = 0;
+    merged.steps.retain(|step| {
+        place += 1;
+        place <= at + 1 || !like_it(step)
+    });
+    if let What::Say { count, .. } = &mut merged.steps[at].what {
+        *count = total;
+    }
+    Some(merged)
+}
+
+/// A word on what is left, for the first lines of a plan that is kept.
+pub fn describe(minimised: &Minimised) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for violation in minimised.violations.iter().take(3) {
+        lines.push(format!("Found: {violation}"));
+    }
+    let messages: u32 = minimised
+        .plan
+        .steps
+        .iter()
+        .map(|step| match &step.what {
+            What::Say { count, .. } => *count,
+            _ => 0,
+        })
+        .sum();
+    lines.push(format!(
+        "{} events, {messages} messages, {} faults; reduced in {} runs.",
+        minimised.plan.events(),
+        minimised.plan.faults(),
+        minimised.runs
+    ));
+    lines
+}

@@ -1,0 +1,164 @@
+//! What makes a plan simpler without leaving a step out: a more harmless broker, a more usual cast, shorter times, smaller
+//! bursts. Each function gives `None` if there is nothing left for it to do.
+
+use crate::simulation::plan::{BrokerTraits, ClientTraits, Crash, Ms, NetworkTraits, Plan, ServerTraits, What};
+
+/// Of a whole plan.
+pub type Simpler = Box<dyn Fn(&Plan) -> Option<Plan>>;
+
+/// Steps of shorter times than this are not worth being shortened.
+const SHORT: Ms = 100;
+
+/// All for this plan, to be tried one after the other.
+pub fn of_the_whole(plan: &Plan) -> Vec<Simpler> {
+    let mut all: Vec<Simpler> = vec![
+        Box::new(|plan| changed(plan, |plan| plan.broker = BrokerTraits::default())),
+        Box::new(|plan| changed(plan, |plan| plan.broker.cluster = false)),
+        Box::new(|plan| changed(plan, |plan| plan.broker.duplicates = 0)),
+        Box::new(|plan| changed(plan, |plan| plan.broker.losses = 0)),
+        Box::new(|plan| changed(plan, |plan| plan.broker.max_packet = 0)),
+        Box::new(|plan| changed(plan, |plan| plan.broker.will_delay = 0)),
+        Box::new(|plan| changed(plan, |plan| plan.broker.keeps_sessions = true)),
+        Box::new(|plan| changed(plan, |plan| plan.broker.keeps_retained = true)),
+        Box::new(|plan| changed(plan, |plan| plan.broker.version = BrokerTraits::default().version)),
+        Box::new(|plan| changed(plan, |plan| plan.broker.queue = BrokerTraits::default().queue)),
+        Box::new(|plan| changed(plan, |plan| plan.broker.in_flight = BrokerTraits::default().in_flight)),
+        Box::new(|plan| changed(plan, |plan| plan.network = NetworkTraits::default())),
+        Box::new(|plan| changed(plan, |plan| plan.network.latency = NetworkTraits::default().latency)),
+        Box::new(|plan| changed(plan, |plan| plan.network.keep_alive_s = NetworkTraits::default().keep_alive_s)),
+        Box::new(sooner_over),
+        Box::new(sooner_begun),
+    ];
+    for at in 0..plan.servers.len() {
+        all.push(Box::new(move |plan| {
+            changed(plan, |plan| plan.servers[at] = ServerTraits::new(&plan.servers[at].name.clone()))
+        }));
+    }
+    for at in 0..plan.clients.len() {
+        // A client may have become another one's place meanwhile.
+        let usual = move |plan: &mut Plan, change: fn(&mut ClientTraits)| plan.clients.get_mut(at).map_or((), change);
+        all.push(Box::new(move |plan| {
+            changed(plan, |plan| usual(plan, |client| *client = ClientTraits::new(&client.name.clone())))
+        }));
+        all.push(Box::new(move |plan| {
+            changed(plan, |plan| {
+                usual(plan, |client| (client.memory, client.outbox, client.history) = (true, true, true))
+            })
+        }));
+        all.push(Box::new(move |plan| changed(plan, |plan| usual(plan, |client| client.rooms.clear()))));
+    }
+    all
+}
+
+fn changed(plan: &Plan, change: impl FnOnce(&mut Plan)) -> Option<Plan> {
+    let mut candidate = plan.clone();
+    change(&mut candidate);
+    (candidate != *plan).then_some(candidate)
+}
+
+/// The heal follows the last fault; the quiet phase stays as long as it was.
+fn sooner_over(plan: &Plan) -> Option<Plan> {
+    let last = plan.steps.iter().filter(|step| step.at < plan.heal).map(|step| step.at).max()?;
+    let earlier = plan.heal.checked_sub(last + 1_000).filter(|earlier| *earlier > 0)?;
+    let mut candidate = plan.clone();
+    candidate.heal -= earlier;
+    candidate.end -= earlier;
+    for step in candidate.steps.iter_mut().filter(|step| step.at >= plan.heal) {
+        step.at -= earlier;
+    }
+    Some(candidate)
+}
+
+/// What happens begins soon after everybody is there.
+fn sooner_begun(plan: &Plan) -> Option<Plan> {
+    /// The warm-up of drawn plans.
+    const BEGIN: Ms = 12_000;
+    let first = plan.steps.iter().map(|step| step.at).min()?;
+    let earlier = first.checked_sub(BEGIN).filter(|earlier| *earlier > 0 && first < plan.heal)?;
+    let mut candidate = plan.clone();
+    candidate.heal -= earlier;
+    candidate.end -= earlier;
+    candidate.steps.iter_mut().for_each(|step| step.at -= earlier);
+    Some(candidate)
+}
+
+/// Of one step.
+pub const OF_A_STEP: &[fn(&What) -> Option<What>] =
+    &[one_message, half_the_messages, once, no_point, usual_rooms, half_the_time, half_the_absence];
+
+fn one_message(what: &What) -> Option<What> {
+    let mut simpler = what.clone();
+    match &mut simpler {
+        What::Say { count, .. } if *count > 1 => *count = 1,
+        _ => return None,
+    }
+    Some(simpler)
+}
+
+fn half_the_messages(what: &What) -> Option<What> {
+    let mut simpler = what.clone();
+    match &mut simpler {
+        What::Say { count, .. } if *count > 1 => *count = count.div_ceil(2),
+        _ => return None,
+    }
+    (simpler != *what).then_some(simpler)
+}
+
+/// A crash that happens once.
+fn once(what: &What) -> Option<What> {
+    match what {
+        What::Crash(crash) if crash.times > 1 => Some(What::Crash(Crash { times: 1, up: 0, ..crash.clone() })),
+        _ => None,
+    }
+}
+
+/// A crash at any moment; a plain one instead of a power cut.
+fn no_point(what: &What) -> Option<What> {
+    match what {
+        What::Crash(crash) if crash.power => Some(What::Crash(Crash { power: false, ..crash.clone() })),
+        What::Crash(crash) if crash.point.is_some() => Some(What::Crash(Crash { point: None, ..crash.clone() })),
+        _ => None,
+    }
+}
+
+fn usual_rooms(what: &What) -> Option<What> {
+    match what {
+        What::Crash(crash) if !crash.rooms.is_empty() => {
+            Some(What::Crash(Crash { rooms: Vec::new(), ..crash.clone() }))
+        }
+        _ => None,
+    }
+}
+
+fn half_the_time(what: &What) -> Option<What> {
+    let mut simpler = what.clone();
+    match &mut simpler {
+        What::Freeze { time, .. }
+        | What::Disk { time, .. }
+        | What::Screen { time, .. }
+        | What::Block { time, .. }
+        | What::Delay { time, .. }
+        | What::Lose { time, .. }
+            if *time > SHORT =>
+        {
+            *time /= 2;
+        }
+        _ => return None,
+    }
+    Some(simpler)
+}
+
+fn half_the_absence(what: &What) -> Option<What> {
+    let mut simpler = what.clone();
+    match &mut simpler {
+        What::Crash(Crash { back: Some(back), .. })
+        | What::Quit { back: Some(back), .. }
+        | What::BrokerCrash { back, .. }
+            if *back > SHORT =>
+        {
+            *back /= 2;
+        }
+        _ => return None,
+    }
+    Some(simpler)
+}
