@@ -150,7 +150,7 @@ mod tests {
         assert!(share(&|plan| plan.servers.iter().any(|server| server.memory)) > 5);
         assert!(share(&|plan| plan.servers.len() == 2) > 5);
         assert!(share(&|plan| plan.servers.is_empty()) > 2);
-        assert!(share(&|plan| plan.broker.cluster) > 20);
+        assert!(share(&|plan| plan.broker.cluster.nodes > 1) > 20);
         assert!(share(&|plan| plan.broker.queue == 10) > 50);
         for kind in [ClientKind::Json, ClientKind::Library, ClientKind::Sender, ClientKind::Original] {
             assert!(share(&|plan| plan.clients.iter().any(|client| client.kind == kind)) > 20, "{kind:?}");

@@ -9,6 +9,9 @@ pub mod text;
 
 pub use step::*;
 
+use super::broker::manners::Manners;
+use super::network::Latency;
+
 /// Milliseconds since the run began.
 pub type Ms = u64;
 
@@ -17,14 +20,19 @@ pub type Name = String;
 
 pub const BROKER: &str = "broker";
 
+/// MQTT's keep alive as the programs have it by themselves.
+pub const KEEP_ALIVE_S: u32 = 30;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// What a kept plan once found: comment lines, without their `#`.
     pub notes: Vec<String>,
     /// Decides what the plan leaves to chance, such as latencies and identifiers.
     pub seed: u64,
-    pub broker: BrokerTraits,
-    pub network: NetworkTraits,
+    pub broker: Manners,
+    pub latency: Latency,
+    /// Of every connection, in seconds.
+    pub keep_alive_s: u32,
     /// The first one is the chat's; others are rivals.
     pub servers: Vec<ServerTraits>,
     pub clients: Vec<ClientTraits>,
@@ -34,43 +42,6 @@ pub struct Plan {
     pub heal: Ms,
     /// The run is over; what it did is judged.
     pub end: Ms,
-}
-
-/// What the broker is like.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BrokerTraits {
-    pub version: MqttVersion,
-    /// Messages that wait for a session beyond those in flight; more are acknowledged and dropped.
-    pub queue: u32,
-    pub in_flight: u32,
-    /// Whether sessions survive a restart that saves at all.
-    pub keeps_sessions: bool,
-    /// The same of retained messages.
-    pub keeps_retained: bool,
-    /// How long a will waits after its connection was lost.
-    pub will_delay: Ms,
-    /// Per cent of the deliveries that come twice.
-    pub duplicates: u32,
-    /// Per thousand of the messages that are lost on a connection that stays up.
-    pub losses: u32,
-    /// A larger packet closes its connection; 0: none is too large.
-    pub max_packet: u32,
-    /// Nodes: a retained message, a will and a live message may overtake each other.
-    pub cluster: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MqttVersion {
-    V311,
-    V5,
-}
-
-/// What every connection is like.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NetworkTraits {
-    /// One way, at least and at most.
-    pub latency: (Ms, Ms),
-    pub keep_alive_s: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,30 +122,6 @@ impl ClientKind {
     /// Whether what others say is shown there.
     pub fn listens(self) -> bool {
         self != ClientKind::Sender
-    }
-}
-
-impl Default for BrokerTraits {
-    /// A broker that behaves.
-    fn default() -> BrokerTraits {
-        BrokerTraits {
-            version: MqttVersion::V5,
-            queue: 1_000,
-            in_flight: 20,
-            keeps_sessions: true,
-            keeps_retained: true,
-            will_delay: 0,
-            duplicates: 0,
-            losses: 0,
-            max_packet: 0,
-            cluster: false,
-        }
-    }
-}
-
-impl Default for NetworkTraits {
-    fn default() -> NetworkTraits {
-        NetworkTraits { latency: (1, 5), keep_alive_s: 30 }
     }
 }
 

@@ -2,11 +2,14 @@
 //! of runs; its times are drawn around those that matter.
 
 use super::stage::{LOBBY, ROOMS};
+use crate::simulation::broker::Recovery;
+use crate::simulation::broker::manners::Cluster;
 use crate::simulation::plan::{
-    BROKER, ClientKind, ClientTraits, Crash, CrashPoint, Direction, DiskTrouble, Knowing, Ms, Name, Plan, SaidTo,
-    Saved, What,
+    BROKER, ClientKind, ClientTraits, Crash, CrashPoint, Direction, DiskTrouble, KEEP_ALIVE_S, Knowing, Ms, Name, Plan,
+    SaidTo, What,
 };
 use crate::simulation::rng::Rng;
+use crate::simulation::world::MS;
 
 type Combination = fn(&mut Rng, &mut Scene);
 
@@ -83,7 +86,7 @@ fn lobby() -> SaidTo {
 /// What the server says when it comes back is dropped: the queue for the client that stands still is full.
 fn freeze_restart_burst(rng: &mut Rng, scene: &mut Scene) {
     scene.plan.broker.queue = 10;
-    scene.plan.network.keep_alive_s = 30;
+    scene.plan.keep_alive_s = KEEP_ALIVE_S;
     let (speaker, still) = scene.pair(rng);
     let server = scene.server();
     scene.freeze(0, &still, rng.range(4_000, 8_000));
@@ -116,13 +119,15 @@ fn one_direct_message_under_delays(rng: &mut Rng, scene: &mut Scene) {
         let (by, time) = (rng.range(50, 900), rng.range(2_000, 8_000));
         scene.push(0, What::Delay { who: who.clone(), by, time });
     }
-    scene.plan.broker.cluster |= rng.chance(50);
+    if rng.chance(50) {
+        scene.plan.broker.cluster = Cluster { nodes: 3, delay: 100 * MS, reorders_topics: true };
+    }
     scene.say(rng.range(0, 1_500), &from, &SaidTo::Client(to), 1);
 }
 
 /// More wait than the broker holds, and one is under way.
 fn many_directs_to_somebody_away(rng: &mut Rng, scene: &mut Scene) {
-    (scene.plan.broker.queue, scene.plan.broker.in_flight) = (10, 1);
+    (scene.plan.broker.queue, scene.plan.broker.window) = (10, 1);
     let (from, to) = scene.pair(rng);
     scene.push(0, What::Quit { who: to.clone(), back: Some(rng.range(3_000, 12_000)) });
     scene.say(rng.range(500, 2_000), &from, &SaidTo::Client(to.clone()), 217);
@@ -194,7 +199,7 @@ fn broker_forgets_while_clients_are_away(rng: &mut Rng, scene: &mut Scene) {
     let (speaker, still) = scene.pair(rng);
     scene.say(0, &speaker, &lobby(), rng.range(1, 40));
     scene.freeze(10, &still, rng.range(1_000, 7_000));
-    let keeps = *rng.pick(&[Saved::Nothing, Saved::Snapshot]);
+    let keeps = *rng.pick(&[Recovery::Nothing, Recovery::Saved]);
     scene.push(rng.range(20, 900), What::BrokerCrash { keeps, back: rng.range(50, 2_000) });
     scene.say(rng.range(1_000, 5_000), &speaker, &lobby(), rng.range(1, 40));
 }

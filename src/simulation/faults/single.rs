@@ -1,8 +1,9 @@
 //! Single faults, and what people do beside talking: each drawn alone, at a time that is given.
 
 use super::stage::{LOBBY, ROOMS};
+use crate::simulation::broker::Recovery;
 use crate::simulation::plan::{
-    BROKER, Crash, CrashPoint, Direction, DiskTrouble, Knowing, Ms, Name, Plan, Saved, Stray, What,
+    BROKER, Crash, CrashPoint, Direction, DiskTrouble, Knowing, Ms, Name, Plan, Stray, What,
 };
 use crate::simulation::rng::Rng;
 
@@ -81,8 +82,8 @@ pub fn draw(rng: &mut Rng, plan: &mut Plan, class: FaultClass, at: Ms) {
         FaultClass::PowerLoss => What::Crash(Crash { power: true, ..crash(rng, who) }),
         FaultClass::Quit => What::Quit { who, back: Some(away(rng)) },
         FaultClass::BrokerCrash => {
-            let keeps = *rng.pick(&[Saved::Everything, Saved::Snapshot, Saved::Snapshot, Saved::Nothing]);
-            if keeps == Saved::Snapshot {
+            let keeps = *rng.pick(&[Recovery::Everything, Recovery::Saved, Recovery::Saved, Recovery::Nothing]);
+            if keeps == Recovery::Saved {
                 plan.push(at.saturating_sub(rng.range(0, 1_000)), What::Save);
             }
             What::BrokerCrash { keeps, back: away(rng) }

@@ -1,9 +1,10 @@
 //! The stage of a drawn plan: who takes part, and what broker and network are like.
 
-use crate::simulation::plan::{
-    BrokerTraits, ClientKind, ClientTraits, MqttVersion, Ms, NetworkTraits, Plan, ServerTraits,
-};
+use crate::simulation::broker::manners::{Cluster, Manners, Speaks};
+use crate::simulation::network::Latency;
+use crate::simulation::plan::{ClientKind, ClientTraits, KEEP_ALIVE_S, Ms, Plan, ServerTraits};
 use crate::simulation::rng::Rng;
+use crate::simulation::world::{MS, S};
 
 /// The room that everybody is in.
 pub const LOBBY: &str = "lobby";
@@ -18,7 +19,8 @@ pub fn draw(rng: &mut Rng, seed: u64, heal: Ms, end: Ms) -> Plan {
         notes: Vec::new(),
         seed,
         broker: broker(rng),
-        network: network(rng),
+        latency: latency(rng),
+        keep_alive_s: *rng.pick(&[5, 5, KEEP_ALIVE_S]),
         servers: servers(rng),
         clients: clients(rng),
         steps: Vec::new(),
@@ -27,27 +29,45 @@ pub fn draw(rng: &mut Rng, seed: u64, heal: Ms, end: Ms) -> Plan {
     }
 }
 
-fn broker(rng: &mut Rng) -> BrokerTraits {
-    BrokerTraits {
-        version: if rng.chance(70) { MqttVersion::V5 } else { MqttVersion::V311 },
+fn broker(rng: &mut Rng) -> Manners {
+    let speaks = *rng.pick(&[
+        Speaks::Both,
+        Speaks::Both,
+        Speaks::Both,
+        Speaks::Both,
+        Speaks::Refuses5(132),
+        Speaks::Closes5,
+        Speaks::Ignores5,
+    ]);
+    let cluster = match rng.chance(20) {
+        true => Cluster { nodes: rng.range(2, 3), delay: rng.range(1, 100) * MS, reorders_topics: rng.chance(70) },
+        false => Manners::good().cluster,
+    };
+    Manners {
+        speaks,
         queue: *rng.pick(&[10, 10, 30, 100, 1_000]),
-        in_flight: *rng.pick(&[1, 20, 20, 20, 100]),
+        window: *rng.pick(&[1, 20, 20, 20, 100]),
         keeps_sessions: rng.chance(75),
         keeps_retained: rng.chance(75),
-        will_delay: *rng.pick(&[0, 0, 0, 500, 3_000]),
-        duplicates: *rng.pick(&[0, 0, 0, 1, 5]),
+        will_delay: *rng.pick(&[0, 0, 0, 500 * MS, 6 * S]),
+        wills_outlast_return: rng.chance(20),
+        wills_after_restart: rng.chance(20),
+        lost_wills: *rng.pick(&[0, 0, 5, 50]),
+        duplicates: *rng.pick(&[0, 0, 0, 1, 10]),
         losses: *rng.pick(&[0, 0, 0, 0, 2, 10]),
-        // The largest pages of this chat are smaller than 60 KiB.
-        max_packet: *rng.pick(&[0, 0, 0, 65_536]),
-        cluster: rng.chance(20),
+        repeats_overlaps: rng.chance(30),
+        early_retained: *rng.pick(&[0, 0, 50]),
+        // No payload of this chat is larger than 64 KiB; names and headers come on top.
+        max_packet: *rng.pick(&[0, 0, 0, 70_000]),
+        cluster,
+        ..Manners::good()
     }
 }
 
-fn network(rng: &mut Rng) -> NetworkTraits {
-    NetworkTraits {
-        latency: *rng.pick(&[(1, 2), (1, 5), (1, 40), (20, 80), (1, 300)]),
-        keep_alive_s: *rng.pick(&[5, 5, 30]),
-    }
+fn latency(rng: &mut Rng) -> Latency {
+    let (least, most) =
+        *rng.pick(&[(80, 700), (80, 700), (MS, 5 * MS), (MS, 40 * MS), (20 * MS, 80 * MS), (MS, 300 * MS)]);
+    Latency { least, most, hiccups: *rng.pick(&[0, 2, 10]) }
 }
 
 fn servers(rng: &mut Rng) -> Vec<ServerTraits> {

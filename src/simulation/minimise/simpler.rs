@@ -1,7 +1,9 @@
 //! What makes a plan simpler without leaving a step out: a more harmless broker, a more usual cast, shorter times, smaller
 //! bursts. Each function gives `None` if there is nothing left for it to do.
 
-use crate::simulation::plan::{BrokerTraits, ClientTraits, Crash, Ms, NetworkTraits, Plan, ServerTraits, What};
+use crate::simulation::broker::manners::Manners;
+use crate::simulation::network::Latency;
+use crate::simulation::plan::{ClientTraits, Crash, KEEP_ALIVE_S, Ms, Plan, ServerTraits, What};
 
 /// Of a whole plan.
 pub type Simpler = Box<dyn Fn(&Plan) -> Option<Plan>>;
@@ -12,20 +14,24 @@ const SHORT: Ms = 100;
 /// All for this plan, to be tried one after the other.
 pub fn of_the_whole(plan: &Plan) -> Vec<Simpler> {
     let mut all: Vec<Simpler> = vec![
-        Box::new(|plan| changed(plan, |plan| plan.broker = BrokerTraits::default())),
-        Box::new(|plan| changed(plan, |plan| plan.broker.cluster = false)),
-        Box::new(|plan| changed(plan, |plan| plan.broker.duplicates = 0)),
-        Box::new(|plan| changed(plan, |plan| plan.broker.losses = 0)),
-        Box::new(|plan| changed(plan, |plan| plan.broker.max_packet = 0)),
-        Box::new(|plan| changed(plan, |plan| plan.broker.will_delay = 0)),
-        Box::new(|plan| changed(plan, |plan| plan.broker.keeps_sessions = true)),
-        Box::new(|plan| changed(plan, |plan| plan.broker.keeps_retained = true)),
-        Box::new(|plan| changed(plan, |plan| plan.broker.version = BrokerTraits::default().version)),
-        Box::new(|plan| changed(plan, |plan| plan.broker.queue = BrokerTraits::default().queue)),
-        Box::new(|plan| changed(plan, |plan| plan.broker.in_flight = BrokerTraits::default().in_flight)),
-        Box::new(|plan| changed(plan, |plan| plan.network = NetworkTraits::default())),
-        Box::new(|plan| changed(plan, |plan| plan.network.latency = NetworkTraits::default().latency)),
-        Box::new(|plan| changed(plan, |plan| plan.network.keep_alive_s = NetworkTraits::default().keep_alive_s)),
+        Box::new(|plan| changed(plan, |plan| plan.broker = Manners::good())),
+        usual_manner(|it, usual| it.speaks = usual.speaks),
+        usual_manner(|it, usual| it.queue = usual.queue),
+        usual_manner(|it, usual| it.window = usual.window),
+        usual_manner(|it, usual| it.keeps_sessions = usual.keeps_sessions),
+        usual_manner(|it, usual| it.keeps_retained = usual.keeps_retained),
+        usual_manner(|it, usual| it.will_delay = usual.will_delay),
+        usual_manner(|it, usual| it.wills_outlast_return = usual.wills_outlast_return),
+        usual_manner(|it, usual| it.wills_after_restart = usual.wills_after_restart),
+        usual_manner(|it, usual| it.lost_wills = usual.lost_wills),
+        usual_manner(|it, usual| it.duplicates = usual.duplicates),
+        usual_manner(|it, usual| it.losses = usual.losses),
+        usual_manner(|it, usual| it.repeats_overlaps = usual.repeats_overlaps),
+        usual_manner(|it, usual| it.early_retained = usual.early_retained),
+        usual_manner(|it, usual| it.max_packet = usual.max_packet),
+        usual_manner(|it, usual| it.cluster = usual.cluster),
+        Box::new(|plan| changed(plan, |plan| plan.latency = Latency::LOCAL)),
+        Box::new(|plan| changed(plan, |plan| plan.keep_alive_s = KEEP_ALIVE_S)),
         Box::new(sooner_over),
         Box::new(sooner_begun),
     ];
@@ -48,6 +54,11 @@ pub fn of_the_whole(plan: &Plan) -> Vec<Simpler> {
         all.push(Box::new(move |plan| changed(plan, |plan| usual(plan, |client| client.rooms.clear()))));
     }
     all
+}
+
+/// The broker with one habit of a good one.
+fn usual_manner(change: fn(&mut Manners, Manners)) -> Simpler {
+    Box::new(move |plan| changed(plan, |plan| change(&mut plan.broker, Manners::good())))
 }
 
 fn changed(plan: &Plan, change: impl FnOnce(&mut Plan)) -> Option<Plan> {

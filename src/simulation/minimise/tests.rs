@@ -1,9 +1,10 @@
 //! Plans that are said to fail for a known reason: what is left is that reason.
 
 use super::*;
+use crate::simulation::broker::manners::Manners;
 use crate::simulation::faults;
+use crate::simulation::plan::Crash;
 use crate::simulation::plan::text::parse;
-use crate::simulation::plan::{BrokerTraits, Crash};
 use Promise::{InOrder, NothingLost};
 
 fn violation(promise: Promise) -> Vec<Violation> {
@@ -48,7 +49,7 @@ fn only_the_steps_that_matter_are_left() {
     let left = &minimised.plan;
     assert_eq!(left.events(), 2, "{left}");
     assert!(left.clients.len() <= 1, "only who is frozen may be left: {left}");
-    assert_eq!(left.broker, BrokerTraits::default());
+    assert_eq!(left.broker, Manners::good());
     assert_eq!(left.heal, left.steps[1].at + 1_000);
     assert_eq!(left.end - left.heal, plan.end - plan.heal, "the quiet phase is as long as before");
     assert_eq!(parse(&left.to_string()).as_ref(), Ok(left));

@@ -1,7 +1,9 @@
 //! One line of a plan, read and written by the same description: `line.word(…)` and `line.key(…)` take what stands there into
 //! a value, or put the value there. What is as usual is not written.
 
-use crate::simulation::plan::{ClientKind, CrashPoint, Direction, DiskTrouble, Knowing, MqttVersion, Ms, Saved, Stray};
+use crate::simulation::broker::Recovery;
+use crate::simulation::broker::manners::Speaks;
+use crate::simulation::plan::{ClientKind, CrashPoint, Direction, DiskTrouble, Knowing, Stray};
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
@@ -136,7 +138,7 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(u32, u64, i64);
+numbers!(u32, u64, i64, usize);
 
 macro_rules! names {
     ($($type:ident { $($variant:ident = $name:literal),* })*) => {$(
@@ -159,13 +161,12 @@ macro_rules! names {
 }
 
 names! {
-    MqttVersion { V311 = "3.1.1", V5 = "5" }
     ClientKind { Member = "member", Json = "json", Library = "library", Sender = "sender", Original = "original" }
     CrashPoint {
         BeforePrint = "before-print", BeforeRemember = "before-remember", BeforeReceipt = "before-receipt",
         BeforeKeep = "before-keep", BeforeCommit = "before-commit", BeforeTell = "before-tell"
     }
-    Saved { Everything = "everything", Snapshot = "snapshot", Nothing = "nothing" }
+    Recovery { Everything = "everything", Saved = "saved", Nothing = "nothing" }
     DiskTrouble { Full = "full", Slow = "slow" }
     Direction { In = "in", Out = "out", Both = "both" }
     Knowing { Broker = "broker", Program = "program" }
@@ -186,6 +187,27 @@ impl Word for bool {
     }
 }
 
+/// `both`, `refuses-5:132`
+impl Word for Speaks {
+    fn read(text: &str) -> Option<Speaks> {
+        match text {
+            "both" => Some(Speaks::Both),
+            "closes-5" => Some(Speaks::Closes5),
+            "ignores-5" => Some(Speaks::Ignores5),
+            _ => text.strip_prefix("refuses-5:")?.parse().ok().map(Speaks::Refuses5),
+        }
+    }
+
+    fn write(&self) -> String {
+        match self {
+            Speaks::Both => "both".to_owned(),
+            Speaks::Closes5 => "closes-5".to_owned(),
+            Speaks::Ignores5 => "ignores-5".to_owned(),
+            Speaks::Refuses5(code) => format!("refuses-5:{code}"),
+        }
+    }
+}
+
 impl Word for String {
     fn read(text: &str) -> Option<String> {
         Some(text.to_owned())
@@ -193,19 +215,6 @@ impl Word for String {
 
     fn write(&self) -> String {
         self.clone()
-    }
-}
-
-/// `1..5`
-impl Word for (Ms, Ms) {
-    fn read(text: &str) -> Option<(Ms, Ms)> {
-        let (least, most) = text.split_once("..")?;
-        let range: (Ms, Ms) = (least.parse().ok()?, most.parse().ok()?);
-        (range.0 <= range.1).then_some(range)
-    }
-
-    fn write(&self) -> String {
-        format!("{}..{}", self.0, self.1)
     }
 }
 

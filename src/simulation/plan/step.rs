@@ -1,6 +1,7 @@
 //! What happens in a plan, and when: what people do, and faults.
 
 use super::{BROKER, Ms, Name};
+use crate::simulation::broker::Recovery;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanStep {
@@ -53,7 +54,7 @@ pub enum What {
     /// The broker writes down what it would come back with.
     Save,
     BrokerCrash {
-        keeps: Saved,
+        keeps: Recovery,
         back: Ms,
     },
     Freeze {
@@ -155,15 +156,6 @@ pub enum CrashPoint {
     BeforeCommit,
     /// It is on the disk, and nobody is told.
     BeforeTell,
-}
-
-/// What a broker comes back with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Saved {
-    Everything,
-    /// What it wrote down last.
-    Snapshot,
-    Nothing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 use super::text::parse;
 use super::*;
+use crate::simulation::broker::Recovery;
+use crate::simulation::broker::manners::Speaks;
 use crate::simulation::faults;
 use proptest::prelude::*;
 
@@ -32,8 +34,8 @@ fn a_plan_that_people_wrote() {
 # Twice.
 seed 7
 
-broker queue=10 version=3.1.1 cluster=yes
-network latency=2..40 keep-alive=5
+broker queue=10 speaks=refuses-5:132 nodes=3 reorders-topics=yes
+network least=2000 most=40000 keep-alive=5
 server main timeout=20
 server other memory=yes starts=no
 client ann rooms=red,blue
@@ -46,8 +48,8 @@ at 90000 end
     let plan = parse(text).unwrap();
     assert_eq!(plan.notes, ["Found: nobody asked again.", "", "Twice."]);
     assert_eq!((plan.seed, plan.heal, plan.end), (7, 30_000, 90_000));
-    assert_eq!((plan.broker.queue, plan.broker.version, plan.broker.cluster), (10, MqttVersion::V311, true));
-    assert_eq!((plan.network.latency, plan.network.keep_alive_s), ((2, 40), 5));
+    assert_eq!((plan.broker.queue, plan.broker.speaks, plan.broker.cluster.nodes), (10, Speaks::Refuses5(132), 3));
+    assert_eq!((plan.latency, plan.keep_alive_s), (Latency { least: 2_000, most: 40_000, hiccups: 2 }, 5));
     assert_eq!(plan.server("main").unwrap().timeout_s, 20);
     assert!(plan.server("other").is_some_and(|server| server.memory && !server.starts));
     assert_eq!(plan.client("ann").unwrap().rooms, ["red", "blue"]);
@@ -76,7 +78,7 @@ fn every_step_has_a_line() {
     let crash = Crash { power: true, back: Some(40), times: 3, up: 200, rooms: vec![room()], ..Crash::of("ann") };
     check_step("power-loss ann back=40 times=3 up=200 rooms=red", What::Crash(crash));
     check_step("broker-saves", What::Save);
-    check_step("broker-crash keeps=snapshot back=70", What::BrokerCrash { keeps: Saved::Snapshot, back: 70 });
+    check_step("broker-crash keeps=saved back=70", What::BrokerCrash { keeps: Recovery::Saved, back: 70 });
     check_step("freeze broker for=6", What::Freeze { who: who(BROKER), time: 6 });
     check_step("clock bob by=-3600", What::Clock { who: who("bob"), by_s: -3600 });
     check_step("disk main slow for=9", What::Disk { who: who("main"), trouble: DiskTrouble::Slow, time: 9 });
@@ -103,7 +105,7 @@ fn what_is_wrong_is_told_with_its_line() {
     check_wrong("broker wings=2\n", "\"wings=2\" does not belong there");
     check_wrong("broker queue=many\n", "queue cannot be \"many\"");
     check_wrong("broker queue=1 queue=2\n", "queue is given twice");
-    check_wrong("network latency=5..1\n", "latency cannot be");
+    check_wrong("broker speaks=3\n", "speaks cannot be");
     check_wrong(STAGE, "a plan has a line `at MS heal`");
     check_wrong(&format!("{STAGE}at 9 heal\nat 5 end\n"), "a plan has a line `at MS heal`");
     check_wrong(&format!("{STAGE}client ann\nat 5 heal\nat 9 end\n"), "two called \"ann\"");

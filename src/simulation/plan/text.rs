@@ -16,9 +16,12 @@
 
 use super::line::{Line, Word};
 use super::{
-    BROKER, BrokerTraits, ClientKind, ClientTraits, Crash, Direction, DiskTrouble, Knowing, Ms, NetworkTraits, Plan,
-    PlanStep, SaidTo, Saved, ServerTraits, Stray, What,
+    BROKER, ClientKind, ClientTraits, Crash, Direction, DiskTrouble, KEEP_ALIVE_S, Knowing, Ms, Plan, PlanStep, SaidTo,
+    ServerTraits, Stray, What,
 };
+use crate::simulation::broker::Recovery;
+use crate::simulation::broker::manners::Manners;
+use crate::simulation::network::Latency;
 use std::fmt::{self, Display};
 
 impl Display for Plan {
@@ -33,7 +36,7 @@ impl Display for Plan {
             writeln!(f, "{}", format!("{head} {}", line.into_text()).trim_end())
         };
         put("broker", &mut |line| broker(line, &mut self.broker.clone()))?;
-        put("network", &mut |line| network(line, &mut self.network.clone()))?;
+        put("network", &mut |line| network(line, &mut self.latency.clone(), &mut self.keep_alive_s.clone()))?;
         for one in &self.servers {
             put("server", &mut |line| server(line, &mut one.clone()))?;
         }
@@ -56,8 +59,9 @@ pub fn parse(text: &str) -> Result<Plan, String> {
     let mut plan = Plan {
         notes: Vec::new(),
         seed: 0,
-        broker: BrokerTraits::default(),
-        network: NetworkTraits::default(),
+        broker: Manners::good(),
+        latency: Latency::LOCAL,
+        keep_alive_s: KEEP_ALIVE_S,
         servers: Vec::new(),
         clients: Vec::new(),
         steps: Vec::new(),
@@ -83,7 +87,7 @@ fn read(plan: &mut Plan, text: &str) -> Result<(), String> {
         "" => {}
         "seed" => line.word(&mut plan.seed),
         "broker" => broker(&mut line, &mut plan.broker),
-        "network" => network(&mut line, &mut plan.network),
+        "network" => network(&mut line, &mut plan.latency, &mut plan.keep_alive_s),
         "server" => {
             let mut one = ServerTraits::new("");
             server(&mut line, &mut one);
@@ -136,24 +140,36 @@ fn check(plan: &Plan) -> Result<(), String> {
     Ok(())
 }
 
-fn broker(line: &mut Line, it: &mut BrokerTraits) {
-    let usual = BrokerTraits::default();
-    line.key("version", &mut it.version, &usual.version);
+/// Times are in microseconds here: they are the broker's and the network's own.
+fn broker(line: &mut Line, it: &mut Manners) {
+    let usual = Manners::good();
+    line.key("speaks", &mut it.speaks, &usual.speaks);
     line.key("queue", &mut it.queue, &usual.queue);
-    line.key("in-flight", &mut it.in_flight, &usual.in_flight);
+    line.key("window", &mut it.window, &usual.window);
     line.key("keeps-sessions", &mut it.keeps_sessions, &usual.keeps_sessions);
     line.key("keeps-retained", &mut it.keeps_retained, &usual.keeps_retained);
     line.key("will-delay", &mut it.will_delay, &usual.will_delay);
+    line.key("wills-outlast-return", &mut it.wills_outlast_return, &usual.wills_outlast_return);
+    line.key("wills-after-restart", &mut it.wills_after_restart, &usual.wills_after_restart);
+    line.key("lost-wills", &mut it.lost_wills, &usual.lost_wills);
     line.key("duplicates", &mut it.duplicates, &usual.duplicates);
     line.key("losses", &mut it.losses, &usual.losses);
+    line.key("repeats-overlaps", &mut it.repeats_overlaps, &usual.repeats_overlaps);
+    line.key("early-retained", &mut it.early_retained, &usual.early_retained);
     line.key("max-packet", &mut it.max_packet, &usual.max_packet);
-    line.key("cluster", &mut it.cluster, &usual.cluster);
+    line.key("closed-filters", &mut it.closed_filters, &usual.closed_filters);
+    line.key("closed-topics", &mut it.closed_topics, &usual.closed_topics);
+    line.key("nodes", &mut it.cluster.nodes, &usual.cluster.nodes);
+    line.key("node-delay", &mut it.cluster.delay, &usual.cluster.delay);
+    line.key("reorders-topics", &mut it.cluster.reorders_topics, &usual.cluster.reorders_topics);
 }
 
-fn network(line: &mut Line, it: &mut NetworkTraits) {
-    let usual = NetworkTraits::default();
-    line.key("latency", &mut it.latency, &usual.latency);
-    line.key("keep-alive", &mut it.keep_alive_s, &usual.keep_alive_s);
+fn network(line: &mut Line, latency: &mut Latency, keep_alive_s: &mut u32) {
+    let usual = Latency::LOCAL;
+    line.key("least", &mut latency.least, &usual.least);
+    line.key("most", &mut latency.most, &usual.most);
+    line.key("hiccups", &mut latency.hiccups, &usual.hiccups);
+    line.key("keep-alive", keep_alive_s, &KEEP_ALIVE_S);
 }
 
 fn server(line: &mut Line, it: &mut ServerTraits) {
@@ -228,7 +244,7 @@ fn blank(verb: &str) -> Option<What> {
         "crash" => What::Crash(Crash { back: None, ..Crash::of("") }),
         "power-loss" => What::Crash(Crash { power: true, back: None, ..Crash::of("") }),
         "broker-saves" => What::Save,
-        "broker-crash" => What::BrokerCrash { keeps: Saved::Everything, back: time },
+        "broker-crash" => What::BrokerCrash { keeps: Recovery::Everything, back: time },
         "freeze" => What::Freeze { who, time },
         "clock" => What::Clock { who, by_s: 0 },
         "disk" => What::Disk { who, trouble: DiskTrouble::Full, time },
@@ -281,7 +297,7 @@ fn what(line: &mut Line, it: &mut What) {
         }
         What::Save => {}
         What::BrokerCrash { keeps, back } => {
-            line.key("keeps", keeps, &Saved::Everything);
+            line.key("keeps", keeps, &Recovery::Everything);
             line.key("back", back, &0);
         }
         What::Freeze { who, time } | What::Screen { who, time } => timed(line, who, time),
