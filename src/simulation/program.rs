@@ -1,0 +1,169 @@
+//! The program `simulate`: runs plans of seeds or files, tells what they break, and reduces those that break something.
+
+mod arguments;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use super::faults;
+use super::minimise::{describe, minimise};
+use super::plan::Plan;
+use super::plan::text::parse;
+use super::verdict::{Promise, Violation, judge};
+use super::{RunOutcome, rng::Rng};
+use crate::random::Random;
+use arguments::{Source, Task};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use tally::Tally;
+
+/// What carries a plan out.
+pub type Runner = fn(&Plan, bool) -> Result<RunOutcome, String>;
+
+/// Runs of a plan that is being reduced.
+const MOST_RUNS: usize = 3_000;
+/// Violations of a run that are printed; the others follow from them, as a rule.
+const TOLD: usize = 5;
+/// Steps of the loop that says how fast the machine is.
+const CALIBRATION: u64 = 20_000_000;
+
+const USAGE: &str = "\
+usage: simulate                       new seeds, for MINUTES (1), or the one seed SEED
+       simulate seeds FROM COUNT      these seeds
+       simulate plan FILE...          plans that were kept
+       simulate minimise SEED|FILE    print a small plan that breaks the same promise
+       simulate same SEED             run it twice: both must be equal
+       simulate show SEED             print its plan
+TRACE=1 prints everything that happens.";
+
+/// Does what the arguments and the environment say.
+pub fn run(runner: Runner) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let task = match arguments::task(&arguments, environment) {
+        Ok(task) => task,
+        Err(error) => {
+            eprintln!("simulate: {error}\n{USAGE}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let trace = environment("TRACE").is_some_and(|value| value != "0");
+    match carry_out(task, trace, runner) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("simulate: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all promises were kept.
+fn carry_out(task: Task, trace: bool, runner: Runner) -> Result<bool, String> {
+    match task {
+        Task::New { minutes } => {
+            let mut rng = Rng::new(u64::from(Random::of_the_system().number()));
+            let until = Instant::now() + Duration::from_secs(60 * minutes);
+            // Short numbers are easier to type.
+            let seeds = std::iter::from_fn(|| (Instant::now() < until).then(|| rng.below(1_000_000_000)));
+            all(seeds, trace, runner)
+        }
+        Task::Seeds { from, count } => all(from..from.saturating_add(count), trace, runner),
+        Task::Plans(files) => {
+            let mut kept = true;
+            for file in files {
+                let (_, violations) = execute(&read(&file)?, trace, runner)?;
+                tell(&file, &violations);
+                kept &= violations.is_empty();
+            }
+            Ok(kept)
+        }
+        Task::Minimise(source) => reduce(&plan_of(&source)?, runner),
+        Task::Same(seed) => {
+            let plan = faults::draw(seed);
+            let (first, second) = (execute(&plan, trace, runner)?.0, execute(&plan, false, runner)?.0);
+            println!("{:016x} {:016x}", first.hash, second.hash);
+            Ok(first.hash == second.hash)
+        }
+        Task::Show(seed) => {
+            print!("{}", faults::draw(seed));
+            Ok(true)
+        }
+    }
+}
+
+fn all(seeds: impl Iterator<Item = u64>, trace: bool, runner: Runner) -> Result<bool, String> {
+    let begun = Instant::now();
+    let mut tally = Tally::default();
+    for seed in seeds {
+        let (outcome, violations) = execute(&faults::draw(seed), trace, runner)?;
+        if !violations.is_empty() {
+            tell(&format!("seed {seed}"), &violations);
+            println!("    to reduce it: simulate minimise {seed}");
+        }
+        tally.add(seed, &outcome, &violations);
+    }
+    print!("{}", tally.report(begun.elapsed(), calibrate()));
+    Ok(tally.is_clean())
+}
+
+/// Carries a plan out and judges it. A program that panics has fallen.
+fn execute(plan: &Plan, trace: bool, runner: Runner) -> Result<(RunOutcome, Vec<Violation>), String> {
+    match catch_unwind(AssertUnwindSafe(|| runner(plan, trace))) {
+        Ok(Ok(outcome)) => {
+            let violations = judge(plan, &outcome.ledger);
+            Ok((outcome, violations))
+        }
+        Ok(Err(error)) => Err(error),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+            let text = format!("it panicked: {text}");
+            Ok((RunOutcome::default(), vec![Violation { promise: Promise::NobodyFalls, number: None, text }]))
+        }
+    }
+}
+
+fn reduce(plan: &Plan, runner: Runner) -> Result<bool, String> {
+    let (_, violations) = execute(plan, false, runner)?;
+    let Some(first) = violations.first() else {
+        eprintln!("it breaks no promise");
+        return Ok(true);
+    };
+    tell("before", &violations);
+    let run = |plan: &Plan| execute(plan, false, runner).map_or(Vec::new(), |(_, violations)| violations);
+    let minimised = minimise(plan, first.promise, MOST_RUNS, run);
+    let notes = describe(&minimised).into_iter().chain(plan.notes.iter().cloned()).collect();
+    print!("{}", Plan { notes, ..minimised.plan });
+    Ok(false)
+}
+
+fn plan_of(source: &Source) -> Result<Plan, String> {
+    match source {
+        Source::Seed(seed) => Ok(faults::draw(*seed)),
+        Source::File(file) => read(file),
+    }
+}
+
+fn read(file: &str) -> Result<Plan, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    parse(&text).map_err(|error| format!("{file}: {error}"))
+}
+
+/// To standard error: a reduced plan goes to standard output, alone.
+fn tell(what: &str, violations: &[Violation]) {
+    eprintln!("{what}: {} violations", violations.len());
+    for violation in violations.iter().take(TOLD) {
+        eprintln!("    {violation}");
+    }
+}
+
+/// Millions of steps per second of a loop that uses nothing but the processor, to compare machines by.
+fn calibrate() -> f64 {
+    let begun = Instant::now();
+    let mut rng = Rng::new(1);
+    let sum = (0..CALIBRATION).fold(0, |sum: u64, _| sum ^ rng.draw());
+    std::hint::black_box(sum);
+    CALIBRATION as f64 / 1e6 / begun.elapsed().as_secs_f64()
+}

@@ -1,0 +1,89 @@
+//! What the arguments and the environment ask for.
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// New seeds, for so long.
+    New {
+        minutes: u64,
+    },
+    Seeds {
+        from: u64,
+        count: u64,
+    },
+    /// Of these files.
+    Plans(Vec<String>),
+    Minimise(Source),
+    Same(u64),
+    Show(u64),
+}
+
+/// Where a plan comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    Seed(u64),
+    File(String),
+}
+
+/// # Errors
+/// If something is missing, too much, or no number.
+pub fn task(arguments: &[String], environment: impl Fn(&str) -> Option<String>) -> Result<Task, String> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        [] | ["simulate"] => from_environment(environment),
+        ["seeds", from, count] => Ok(Task::Seeds { from: number(from)?, count: number(count)? }),
+        ["plan", _, ..] => Ok(Task::Plans(arguments[1..].to_vec())),
+        ["minimise", source] => {
+            Ok(Task::Minimise(number(source).map_or_else(|_| Source::File(source.to_owned()), Source::Seed)))
+        }
+        ["same", seed] => Ok(Task::Same(number(seed)?)),
+        ["show", seed] => Ok(Task::Show(number(seed)?)),
+        _ => Err(format!("what is {:?}?", arguments.join(" "))),
+    }
+}
+
+fn from_environment(environment: impl Fn(&str) -> Option<String>) -> Result<Task, String> {
+    match environment("SEED") {
+        Some(seed) => Ok(Task::Seeds { from: number(&seed)?, count: 1 }),
+        None => Ok(Task::New { minutes: environment("MINUTES").map_or(Ok(1), |minutes| number(&minutes))? }),
+    }
+}
+
+fn number(word: &str) -> Result<u64, String> {
+    word.parse().map_err(|_| format!("{word:?} is no number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, variables: &[(&str, &str)], expected: Result<Task, &str>) {
+        let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let environment = |name: &str| {
+            let variable = variables.iter().find(|(known, _)| *known == name);
+            variable.map(|(_, value)| (*value).to_owned())
+        };
+        match (task(&arguments, environment), expected) {
+            (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
+            (task, expected) => assert_eq!(task, expected.map_err(str::to_owned), "{line}"),
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_done() {
+        check("", &[], Ok(Task::New { minutes: 1 }));
+        check("", &[("MINUTES", "7")], Ok(Task::New { minutes: 7 }));
+        check("", &[("SEED", "12"), ("MINUTES", "7")], Ok(Task::Seeds { from: 12, count: 1 }));
+        check("seeds 5 100", &[("SEED", "12")], Ok(Task::Seeds { from: 5, count: 100 }));
+        check("plan a.plan b.plan", &[], Ok(Task::Plans(vec!["a.plan".to_owned(), "b.plan".to_owned()])));
+        check("minimise 7", &[], Ok(Task::Minimise(Source::Seed(7))));
+        check("minimise a.plan", &[], Ok(Task::Minimise(Source::File("a.plan".to_owned()))));
+        check("same 7", &[], Ok(Task::Same(7)));
+        check("show 7", &[], Ok(Task::Show(7)));
+        check("same x", &[], Err("\"x\" is no number"));
+        check("", &[("SEED", "x")], Err("\"x\" is no number"));
+        check("plan", &[], Err("what is \"plan\"?"));
+        check("fly 7", &[], Err("what is \"fly 7\"?"));
+    }
+}

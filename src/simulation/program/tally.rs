@@ -1,0 +1,99 @@
+//! The sum of many runs, and how fast they were.
+
+use crate::simulation::RunOutcome;
+use crate::simulation::verdict::{Promise, Violation};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Seeds that are named for each promise.
+const NAMED: usize = 10;
+
+#[derive(Debug, Default)]
+pub struct Tally {
+    plans: u64,
+    faults: u64,
+    messages: u64,
+    events: u64,
+    virtual_time: Duration,
+    /// The seeds that broke each promise.
+    broken: BTreeMap<Promise, Vec<u64>>,
+}
+
+impl Tally {
+    pub fn add(&mut self, seed: u64, outcome: &RunOutcome, violations: &[Violation]) {
+        self.plans += 1;
+        self.faults += outcome.faults;
+        self.messages += outcome.messages;
+        self.events += outcome.events;
+        self.virtual_time += outcome.virtual_time;
+        for violation in violations {
+            let seeds = self.broken.entry(violation.promise).or_default();
+            if seeds.last() != Some(&seed) {
+                seeds.push(seed);
+            }
+        }
+    }
+
+    pub fn is_clean(&self) -> bool {
+        self.broken.is_empty()
+    }
+
+    /// `calibration`: millions of steps of the calibration loop per second.
+    pub fn report(&self, real: Duration, calibration: f64) -> String {
+        let seconds = real.as_secs_f64().max(1e-9);
+        let per_second = |count: u64| count as f64 / seconds;
+        let mut report = String::new();
+        let mut line = |text: String| _ = writeln!(report, "{text}");
+        line(format!(
+            "{} plans, {} faults, {} messages, {} events, {:.1} virtual hours in {seconds:.1} s",
+            self.plans,
+            self.faults,
+            self.messages,
+            self.events,
+            self.virtual_time.as_secs_f64() / 3_600.0
+        ));
+        line(format!(
+            "per second: {:.0} faults, {:.0} messages, {:.0} events, {:.0} virtual s; calibration: {calibration:.0} M/s",
+            per_second(self.faults),
+            per_second(self.messages),
+            per_second(self.events),
+            self.virtual_time.as_secs_f64() / seconds
+        ));
+        for (promise, seeds) in &self.broken {
+            let named: Vec<String> = seeds.iter().take(NAMED).map(u64::to_string).collect();
+            line(format!("{promise}: broken by {} seeds: {}", seeds.len(), named.join(", ")));
+        }
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_and_speed() {
+        let mut tally = Tally::default();
+        let outcome = RunOutcome {
+            faults: 50,
+            messages: 300,
+            events: 9_000,
+            virtual_time: Duration::from_secs(1_800),
+            ..RunOutcome::default()
+        };
+        let broken = |promise| Violation { promise, number: None, text: String::new() };
+        tally.add(1, &outcome, &[]);
+        assert!(tally.is_clean());
+        tally.add(2, &outcome, &[broken(Promise::InOrder), broken(Promise::InOrder), broken(Promise::NothingLost)]);
+        tally.add(3, &outcome, &[broken(Promise::InOrder)]);
+        assert!(!tally.is_clean());
+        let expected = "\
+3 plans, 150 faults, 900 messages, 27000 events, 1.5 virtual hours in 0.5 s
+per second: 300 faults, 1800 messages, 54000 events, 10800 virtual s; calibration: 700 M/s
+nothing lost: broken by 1 seeds: 2
+in order: broken by 2 seeds: 2, 3
+";
+        assert_eq!(tally.report(Duration::from_millis(500), 700.0), expected);
+    }
+}
