@@ -144,9 +144,9 @@ fn clock_set_back_between_two_runs(rng: &mut Rng, scene: &mut Scene) {
     if rng.chance(50) {
         scene.push(0, What::Disk { who: server, trouble: DiskTrouble::Slow, time: rng.range(500, 5_000) });
     }
-    let down = rng.range(200, 1_500);
-    scene.crash(rng.range(5, 400), &who, down);
-    scene.push(420, What::Clock { who: who.clone(), by_s: -(rng.range(301, 7_200) as i64) });
+    let (crash, down) = (rng.range(5, 400), rng.range(200, 1_500));
+    scene.crash(crash, &who, down);
+    scene.push(crash + 10, What::Clock { who: who.clone(), by_s: -(rng.range(301, 7_200) as i64) });
     scene.say(2_500 + down, &who, &lobby(), rng.range(1, 30));
 }
 

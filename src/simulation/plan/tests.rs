@@ -121,6 +121,20 @@ fn each_crash_counts_as_a_fault() {
     assert_eq!((plan.faults(), plan.events()), (5, 3));
 }
 
+/// Each says what it once found.
+#[test]
+fn all_kept_plans_can_be_read() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/plans");
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 5, "the plans were found");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let plan = parse(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert!(plan.notes.first().is_some_and(|note| note.starts_with("Found: ")), "{}", file.display());
+        assert_eq!(parse(&plan.to_string()), Ok(plan));
+    }
+}
+
 proptest! {
     #[test]
     fn what_was_printed_reads_back(seed: u64, note in "[a-z]{1,9}( [a-z,.=#]{1,9}){0,4}") {
