@@ -91,7 +91,7 @@ pub enum Fact {
     SentAgain { number: Number },
     /// Its sender was told something of it, in that run.
     Told { run: RunNumber, number: Number, news: SenderNews },
-    /// It was printed.
+    /// It was printed; to its own sender too.
     Shown { run: RunNumber, number: Number, how: Showing },
     /// Something was printed as a message that nobody was given.
     ShownStrange { run: RunNumber, text: String },

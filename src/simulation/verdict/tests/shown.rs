@@ -55,6 +55,17 @@ fn a_run_shows_everything_once() {
     check(&[], again(Showing { late: false, asked: true }));
 }
 
+#[test]
+fn what_an_earlier_run_of_its_own_said_is_no_repetition() {
+    let own = |run| show(run, 2, Showing::default());
+    check(&[ShownOnce], |_, ledger| (0..2).for_each(|_| ledger.note(at(9_000), own(ANN))));
+    check(&[], |_, ledger| {
+        ledger.note(at(given(2)), own(ANN));
+        let next = restart_in_room(ledger, ANN, 9_000, RunEnd::Quit);
+        ledger.note(at(10_000), own(next));
+    });
+}
+
 /// Bob was shown message 2 some 10 ms after it was given.
 fn next_run_shows_it_again(ledger: &mut Ledger, run: RunNumber, ends: u64, how: RunEnd) {
     let next = restart_in_room(ledger, run, ends, how);
