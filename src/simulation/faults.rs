@@ -1,6 +1,6 @@
-//! Draws plans. Each run is another swarm: a random cast and broker, a random subset of the faults, each run with an
-//! intensity of its own; and often a combination of faults that independent draws would almost never bring together. Every
-//! plan ends with a heal and a quiet phase that is long enough for back-off, time-outs and catching up.
+//! Draws plans by swarm testing: each run has a random cast and broker, and enables a random subset of the faults at a random
+//! intensity. Many runs add a combination of faults that independent draws would almost never bring together. Every plan ends
+//! with a heal and a quiet phase that is long enough for back-off, time-outs and catching up.
 
 mod combined;
 mod single;
@@ -12,22 +12,22 @@ use single::FaultClass;
 
 pub use stage::{LOBBY, ROOMS};
 
-/// Everybody connects and joins meanwhile.
+/// Time for everybody to connect and join before the first fault.
 const WARM_UP: Ms = 12_000;
-/// The longest part of a run in which faults happen.
+/// The longest time during which faults happen.
 const LONGEST_TROUBLE: Ms = 200_000;
-/// What a quiet phase takes at least: a time-out of presence and the longest wait before a message is sent again.
+/// The shortest quiet phase: a presence time-out and the longest wait before a message is sent again.
 const SHORTEST_QUIET: Ms = 130_000;
-/// The stream of randomness that plans are drawn from.
+/// The random stream that plans are drawn from.
 const STREAM: u64 = 0x706c_616e;
 
-/// The plan of a seed.
+/// Draws the plan of a seed.
 pub fn draw(seed: u64) -> Plan {
     let mut rng = Rng::stream(seed, STREAM);
     let trouble = *rng.pick(&[20_000, 40_000, 80_000, LONGEST_TROUBLE]);
     let trouble = rng.range(trouble / 2, trouble);
     let heal = WARM_UP + trouble;
-    // A back-off grows with the time for which there was trouble.
+    // Back-off grows with the length of the trouble.
     let end = heal + SHORTEST_QUIET + trouble / 2;
     let mut plan = stage::draw(&mut rng, seed, heal, end);
     let combines = rng.chance(40);
@@ -35,7 +35,7 @@ pub fn draw(seed: u64) -> Plan {
         let at = WARM_UP + rng.range(0, trouble / 3);
         combined::draw(&mut rng, &mut plan, at);
     }
-    // A combination alone is easier to read when it finds something.
+    // A combination on its own is easier to read when it finds something.
     if !combines || rng.chance(60) {
         swarm(&mut rng, &mut plan);
     }
@@ -45,7 +45,7 @@ pub fn draw(seed: u64) -> Plan {
     plan
 }
 
-/// Faults of a random subset of all classes.
+/// Adds faults of a random subset of the classes.
 fn swarm(rng: &mut Rng, plan: &mut Plan) {
     let share = rng.range(15, 85);
     let mut classes: Vec<FaultClass> = FaultClass::ALL.iter().copied().filter(|_| rng.chance(share)).collect();
@@ -64,7 +64,7 @@ fn swarm(rng: &mut Rng, plan: &mut Plan) {
     }
 }
 
-/// What people say meanwhile, at a pace of this run.
+/// Adds messages, at a random pace.
 fn talk(rng: &mut Rng, plan: &mut Plan) {
     let gap = *rng.pick(&[100, 300, 800, 1_500]);
     let (direct, bursts) = (*rng.pick(&[0, 10, 30, 80]), *rng.pick(&[0, 2, 4]));
@@ -93,8 +93,8 @@ fn said_to(rng: &mut Rng, plan: &Plan, from: &str, direct: u64) -> SaidTo {
     if original { SaidTo::Room(LOBBY.to_owned()) } else { SaidTo::Room((*rng.pick(ROOMS)).to_owned()) }
 }
 
-/// After the heal everybody says something, and half of the time everybody comes once more: what was shown is not shown
-/// again then.
+/// After the heal everybody says something. In half of the plans everybody also quits and starts once more, which must not
+/// show anything a second time.
 fn epilogue(rng: &mut Rng, plan: &mut Plan) {
     let again = rng.chance(50);
     for (number, client) in plan.clients.clone().into_iter().enumerate() {
@@ -130,7 +130,7 @@ mod tests {
             let late: Vec<_> = plan.steps.iter().filter(|step| step.at >= plan.heal).collect();
             let is_quiet = |what: &What| matches!(what, What::Say { .. } | What::Quit { back: Some(_), .. });
             assert!(late.iter().all(|step| is_quiet(&step.what)), "seed {seed} has faults after the heal");
-            // That all names are known is checked by reading.
+            // Reading checks that all names are known.
             assert_eq!(parse(&plan.to_string()), Ok(plan));
         }
     }

@@ -1,7 +1,7 @@
-//! What happened in a run, as facts in their order: who was given, told and shown what, who fell, what is on which disk; and
-//! how things are at the end. The run fills it, the verdict reads it; it judges nothing itself.
+//! What happened in a run, as facts in order: what each client took, told and showed, how each run ended, what each server
+//! committed; and the state at the end. The run fills the ledger, the verdict reads it; the ledger judges nothing.
 //!
-//! Times are those since the run began. Participants are numbers: the position in the plan's cast.
+//! Times count from the beginning of the run. A participant is its position in the plan's cast.
 
 mod traffic;
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// A message's number in the run. A sender's later messages have higher ones.
 pub type Number = usize;
-/// A run of a program, counted over all of them.
+/// A program's run from start to end, counted over all programs.
 pub type RunNumber = usize;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,18 +24,18 @@ pub enum Party {
     Client(usize),
 }
 
-/// What the verdict is made from.
+/// All that the verdict judges.
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub messages: Vec<MessageRecord>,
     pub runs: Vec<RunRecord>,
-    /// In the order in which they came about; of equal times too.
+    /// In the order in which they happened, also at equal times.
     pub facts: Vec<(Duration, Fact)>,
     pub traffic: Traffic,
     pub end: EndState,
 }
 
-/// A message that a client was given to send.
+/// A message that a client was told to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageRecord {
     /// Of [`super::plan::Plan::clients`].
@@ -48,7 +48,7 @@ pub struct MessageRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Addressed {
     Room(String),
-    /// A client, by the nick that it had then.
+    /// A direct message to a client, under the nick that it had then.
     Client {
         client: usize,
         nick: String,
@@ -61,7 +61,7 @@ pub struct RunRecord {
     pub party: Party,
     pub started: Duration,
     pub ended: Option<(Duration, RunEnd)>,
-    /// While it stood still: it was frozen, nobody read what it printed, or it could not write down what it had shown.
+    /// While it was frozen, its output blocked, or its memory file not writable.
     pub stops: Vec<(Duration, Option<Duration>)>,
 }
 
@@ -69,59 +69,59 @@ pub struct RunRecord {
 pub enum RunEnd {
     /// `kill -9`.
     Crashed,
-    /// And what was not fsynced is gone.
+    /// A power loss: what was not fsynced is gone.
     PowerLost,
-    /// It was asked to.
+    /// A clean end on request.
     Quit,
-    /// By itself: its nick belongs to somebody else.
+    /// The client ended because its nick is in use.
     NickInUse,
-    /// By itself: there was no broker at its start.
+    /// The client ended because it found no broker at its start.
     NoBroker,
-    /// A server: there is another one.
+    /// The server ended because there is another one.
     Rival,
-    /// By itself, for a reason that is none.
+    /// It ended by itself for any other reason.
     Fell(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
-    /// The sender's outbox has it. Before that, what a client was given dies with it.
+    /// The sender's outbox holds it. Before that, it is lost if the client dies.
     Taken { number: Number },
-    /// It was published once more: by its sender, or, if it is a direct one, by the server.
+    /// It was published again: by its sender, or by the server if it is a direct message.
     SentAgain { number: Number },
-    /// Its sender was told something of it, in that run.
+    /// A run of its sender gave news about it.
     Told { run: RunNumber, number: Number, news: SenderNews },
-    /// It was printed; to its own sender too.
+    /// It was printed, by a receiver or by its sender.
     Shown { run: RunNumber, number: Number, how: Showing },
-    /// Something was printed as a message that nobody was given.
+    /// A run printed a message that no client was told to send.
     ShownStrange { run: RunNumber, text: String },
-    /// From now on it may miss nothing there: it has a cursor.
+    /// It has a cursor in the room: from now on it must not miss anything there.
     InRoom { run: RunNumber, room: String },
-    /// It left the room because it was asked to.
+    /// It left the room on request.
     LeftRoom { run: RunNumber, room: String },
-    /// It was told that something is missing there for ever.
+    /// It reported a gap in the room.
     Gap { run: RunNumber, room: String },
-    /// It is called so from now on.
+    /// Its nick from now on.
     Nick { run: RunNumber, nick: String },
     /// The wall clock was set.
     ClockSet { party: Party, by_s: i64 },
-    /// It is in a server's history, after fsync; with `--memory` after what stands for that.
+    /// A server committed it to its history, with fsync unless it has `--memory`.
     Synced { server: usize, number: Number },
-    /// `stored` left the server.
+    /// A server published `stored` for it.
     StoredSaid { server: usize, number: Number },
-    /// Its time or its room in a server's history is over.
+    /// A server removed it by retention or `--max-size`.
     Removed { server: usize, number: Number },
     /// A step of the plan was carried out.
     Step { what: String },
 }
 
-/// What a sender hears about a message.
+/// News that a sender gives about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SenderNews {
     Stored,
     Delivered,
     Waiting,
-    /// The server will not take it.
+    /// The server refused it.
     Refused,
 }
 
@@ -129,24 +129,24 @@ pub enum SenderNews {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Showing {
     pub late: bool,
-    /// Somebody asked for a page or for what was found: it may have been shown before.
+    /// In answer to `/history` or a search, so that it may have been shown before.
     pub asked: bool,
 }
 
-/// How things are when the run is over.
+/// The state at the end of the run.
 #[derive(Debug, Default)]
 pub struct EndState {
-    /// The runs that go on.
+    /// The runs that have not ended.
     pub running: Vec<RunNumber>,
     pub histories: Vec<HistoryRecord>,
-    /// Who is present, as far as somebody knows: nicks.
+    /// The nicks that each server and client believes present.
     pub rosters: Vec<(Party, Vec<String>)>,
-    /// How many messages are in the outbox of a client that runs.
+    /// The number of messages in the outbox of each running client.
     pub unsettled: Vec<(usize, usize)>,
     pub sizes: Vec<StateSize>,
 }
 
-/// A room's history at a server, in its order.
+/// A room's history with a server, by position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryRecord {
     pub server: usize,
@@ -162,7 +162,7 @@ pub struct HistoryEntry {
     pub late: bool,
 }
 
-/// How large a piece of state was at its largest, and how large what it stands for allows it to be.
+/// The largest size of a piece of state, and the bound that follows from what it represents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateSize {
     pub party: Party,
@@ -176,7 +176,7 @@ impl Ledger {
         self.facts.push((at, fact));
     }
 
-    /// The text of a message of that number, with a word that a search can find. `filler`: characters to make it long.
+    /// The text of a message: its number as a word that a search can find, and `filler` more characters.
     pub fn text(number: Number, filler: usize) -> String {
         let mut text = format!("m{number}");
         if filler > 0 {
@@ -186,14 +186,14 @@ impl Ledger {
         text
     }
 
-    /// The number of the message with that text, if somebody was given one.
+    /// The number of the message with this text, if there is one.
     pub fn number(&self, text: &str) -> Option<Number> {
         let word = text.split(' ').next()?;
         let number = word.strip_prefix('m')?.parse().ok()?;
         (number < self.messages.len()).then_some(number)
     }
 
-    /// A client is given a message.
+    /// A client is told to send a message.
     pub fn give(&mut self, at: Duration, from: usize, run: RunNumber, to: Addressed) -> Number {
         self.messages.push(MessageRecord { from, run, to, given: at });
         self.messages.len() - 1
@@ -209,7 +209,7 @@ impl Ledger {
         self.runs[run].ended = Some((at, end));
     }
 
-    /// While it stands still already this changes nothing.
+    /// Changes nothing if it stands still already.
     pub fn run_stands_still(&mut self, at: Duration, run: RunNumber) {
         let stops = &mut self.runs[run].stops;
         if stops.last().is_none_or(|(_, end)| end.is_some()) {
@@ -246,7 +246,7 @@ impl Ledger {
 }
 
 impl RunRecord {
-    /// How long it ran from `from` to `to`, not counting while it stood still.
+    /// How long it ran between `from` and `to`, without the time for which it stood still.
     pub fn ran(&self, from: Duration, to: Duration) -> Duration {
         let stood = self.stops.iter().map(|(begin, end)| {
             let (begin, end) = ((*begin).max(from), end.unwrap_or(to).min(to));

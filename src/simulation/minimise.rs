@@ -1,5 +1,5 @@
-//! Reduces a plan that breaks a promise to a small one that still breaks it. Each candidate is a plan of its own and is run;
-//! a run that breaks another promise only does not count.
+//! Reduces a plan that breaks a promise to a small one that still breaks the same promise. Each candidate is run; one that
+//! breaks only another promise is rejected.
 
 mod simpler;
 #[cfg(test)]
@@ -8,35 +8,36 @@ mod tests;
 use super::plan::{Plan, PlanStep, What};
 use super::verdict::{Promise, Violation};
 
-/// Messages of one sender to one target may become one burst if they are no further apart.
+/// The longest time over which messages are merged into a burst, in milliseconds.
 const MERGED_WITHIN: u64 = 10_000;
 
-/// What came of it.
+/// The result of a reduction.
 #[derive(Debug)]
 pub struct Minimised {
     pub plan: Plan,
-    /// What the reduced plan breaks; empty if the plan did not break that promise in the first place.
+    /// Of the reduced plan; empty if the original plan did not break the promise.
     pub violations: Vec<Violation>,
-    /// How many plans were run.
+    /// The number of plans that were run.
     pub runs: usize,
 }
 
-/// Reduces `plan` as long as a run of it breaks `promise`, in `most_runs` runs at most.
+/// Reduces `plan` as long as it breaks `promise`, with at most `most_runs` runs.
 pub fn minimise(
     plan: &Plan,
     promise: Promise,
     most_runs: usize,
     run: impl FnMut(&Plan) -> Vec<Violation>,
 ) -> Minimised {
-    let mut search = Search { plan: plan.clone(), violations: Vec::new(), promise, left: most_runs, runs: 0, run };
-    if search.attempt(plan.clone()) {
-        while search.pass() {}
+    let mut reduction =
+        Reduction { plan: plan.clone(), violations: Vec::new(), promise, left: most_runs, runs: 0, run };
+    if reduction.attempt(plan.clone()) {
+        while reduction.pass() {}
     }
-    Minimised { plan: search.plan, violations: search.violations, runs: search.runs }
+    Minimised { plan: reduction.plan, violations: reduction.violations, runs: reduction.runs }
 }
 
-/// The smallest plan so far, and what it takes to find a smaller one.
-struct Search<R> {
+/// The smallest plan so far, and how to run a smaller one.
+struct Reduction<R> {
     plan: Plan,
     violations: Vec<Violation>,
     promise: Promise,
@@ -45,8 +46,8 @@ struct Search<R> {
     run: R,
 }
 
-impl<R: FnMut(&Plan) -> Vec<Violation>> Search<R> {
-    /// Runs a candidate, and takes it if it breaks the promise.
+impl<R: FnMut(&Plan) -> Vec<Violation>> Reduction<R> {
+    /// Runs a candidate and adopts it if it breaks the promise.
     fn attempt(&mut self, candidate: Plan) -> bool {
         if self.left == 0 {
             return false;
@@ -62,7 +63,7 @@ impl<R: FnMut(&Plan) -> Vec<Violation>> Search<R> {
         breaks
     }
 
-    /// Tries everything once. Whether something of it succeeded.
+    /// Tries every kind of reduction once; returns whether the plan changed.
     fn pass(&mut self) -> bool {
         let before = self.plan.clone();
         self.drop_steps();
@@ -72,11 +73,11 @@ impl<R: FnMut(&Plan) -> Vec<Violation>> Search<R> {
         self.plan != before
     }
 
-    /// Leaves out steps: halves of all, then smaller and smaller parts, down to single ones.
+    /// Removes steps: first halves, then ever smaller parts, at last single ones.
     fn drop_steps(&mut self) {
         let mut size = self.plan.steps.len().div_ceil(2);
         while size >= 1 {
-            // From the end: what comes after the violation goes first.
+            // From the end, because what follows the violation is never needed.
             let mut end = self.plan.steps.len();
             while end > 0 {
                 let start = end.saturating_sub(size);
@@ -92,7 +93,7 @@ impl<R: FnMut(&Plan) -> Vec<Violation>> Search<R> {
         }
     }
 
-    /// Leaves out clients and rivals, with the steps that are about them.
+    /// Removes clients and rivals together with their steps.
     fn drop_cast(&mut self) {
         for name in self.plan.clients.iter().map(|client| client.name.clone()).collect::<Vec<_>>() {
             let mut less = self.plan.clone();
@@ -108,7 +109,7 @@ impl<R: FnMut(&Plan) -> Vec<Violation>> Search<R> {
         }
     }
 
-    /// Makes one burst of messages that follow each other: one line to read instead of dozens.
+    /// Merges messages of one sender to one target into a burst, which is one line to read instead of dozens.
     fn merge_messages(&mut self) {
         let mut at = 0;
         while at < self.plan.steps.len() {
@@ -119,17 +120,16 @@ impl<R: FnMut(&Plan) -> Vec<Violation>> Search<R> {
         }
     }
 
-    /// Makes times, counts, cast and broker simpler, one by one.
+    /// Simplifies broker, cast, times and counts, one by one.
     fn simplify(&mut self) {
         for simpler in simpler::of_the_whole(&self.plan) {
-            // Each is made from the plan as it is by then.
             if let Some(candidate) = simpler(&self.plan) {
                 self.attempt(candidate);
             }
         }
         for at in 0..self.plan.steps.len() {
             for simpler in simpler::OF_A_STEP {
-                // Halving goes on as long as it succeeds.
+                // Halve again as long as it succeeds.
                 while let Some(what) = simpler(&self.plan.steps[at].what) {
                     let mut candidate = self.plan.clone();
                     candidate.steps[at].what = what;
@@ -142,7 +142,7 @@ impl<R: FnMut(&Plan) -> Vec<Violation>> Search<R> {
     }
 }
 
-/// The plan with the message at that place, and those like it that follow, as one burst.
+/// The plan with the message at `at` and the similar ones that follow as one burst.
 fn merged(plan: &Plan, at: usize) -> Option<Plan> {
     let first = &plan.steps[at];
     let like_it = |step: &PlanStep| match (&first.what, &step.what) {
@@ -172,7 +172,7 @@ fn merged(plan: &Plan, at: usize) -> Option<Plan> {
     Some(merged)
 }
 
-/// A word on what is left, for the first lines of a plan that is kept.
+/// Comment lines for a plan that is kept.
 pub fn describe(minimised: &Minimised) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for violation in minimised.violations.iter().take(3) {

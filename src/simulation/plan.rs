@@ -1,5 +1,5 @@
-//! A plan: who takes part in a run of the simulation, how nasty the broker is, and what happens when. Plain data with a
-//! text form ([`text`]) that people read, edit and keep in `tests/plans`. The faults draw plans, the run carries them out.
+//! A plan: the cast of a simulated run, the broker's manners, and timed steps. It is plain data with a text form ([`text`])
+//! that people read, edit and keep in `tests/plans`. `faults` draws plans; the run carries them out.
 
 mod line;
 mod step;
@@ -15,19 +15,19 @@ use super::network::Latency;
 /// Milliseconds since the run began.
 pub type Ms = u64;
 
-/// The name of a participant in its plan, one word. The broker is always called [`BROKER`].
+/// A participant's name in the plan, one word. The broker is always called [`BROKER`].
 pub type Name = String;
 
 pub const BROKER: &str = "broker";
 
-/// MQTT's keep alive as the programs have it by themselves.
+/// The programs' default keep alive, in seconds.
 pub const KEEP_ALIVE_S: u32 = 30;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// What a kept plan once found: comment lines, without their `#`.
     pub notes: Vec<String>,
-    /// Decides what the plan leaves to chance, such as latencies and identifiers.
+    /// Seeds what the plan leaves to chance, such as latencies and identifiers.
     pub seed: u64,
     pub broker: Manners,
     pub latency: Latency,
@@ -38,9 +38,9 @@ pub struct Plan {
     pub clients: Vec<ClientTraits>,
     /// In the order of their times.
     pub steps: Vec<PlanStep>,
-    /// All faults end and everybody who is away by a fault comes back.
+    /// All faults end, and every program that a fault ended starts again.
     pub heal: Ms,
-    /// The run is over; what it did is judged.
+    /// The run ends and is judged.
     pub end: Ms,
 }
 
@@ -50,11 +50,11 @@ pub struct ServerTraits {
     /// `--memory`.
     pub memory: bool,
     pub timeout_s: u32,
-    /// Seconds after which messages are forgotten; 0: never.
+    /// `--retention` in seconds; 0: unlimited.
     pub retention_s: u32,
-    /// Of the database; 0: no limit.
+    /// `--max-size`; 0: unlimited.
     pub max_size_kb: u32,
-    /// It runs from the beginning on; else a step starts it.
+    /// Whether it runs from the beginning; otherwise a step starts it.
     pub starts: bool,
 }
 
@@ -64,13 +64,13 @@ pub struct ClientTraits {
     /// Two clients with one nick are two devices of one person.
     pub nick: String,
     pub kind: ClientKind,
-    /// It remembers what it has shown over restarts.
+    /// Whether it has a memory file of what it has shown.
     pub memory: bool,
-    /// `--outbox`.
+    /// Whether it has an `--outbox` file.
     pub outbox: bool,
-    /// `--no-history` is absent.
+    /// False with `--no-history`.
     pub history: bool,
-    /// Beside the lobby, in the order in which they are given.
+    /// The values of `--room`, in order; the lobby is always joined.
     pub rooms: Vec<String>,
     pub starts: bool,
 }
@@ -98,7 +98,7 @@ impl Plan {
         self.clients.iter().find(|client| client.name == name)
     }
 
-    /// Puts the steps into the order of their times; of equal ones it keeps the order.
+    /// Sorts the steps by time. Steps at the same time keep their order.
     pub fn sort(&mut self) {
         self.steps.sort_by_key(|step| step.at);
     }
@@ -107,19 +107,19 @@ impl Plan {
         self.steps.push(PlanStep { at, what });
     }
 
-    /// How many of the steps are faults.
+    /// The number of faults.
     pub fn faults(&self) -> usize {
         self.steps.iter().map(|step| step.what.faults()).sum()
     }
 
-    /// What a reader of a reduced plan has to follow.
+    /// The number of steps, which is what a reader of the plan has to follow.
     pub fn events(&self) -> usize {
         self.steps.len()
     }
 }
 
 impl ClientKind {
-    /// Whether what others say is shown there.
+    /// Whether it shows what others say.
     pub fn listens(self) -> bool {
         self != ClientKind::Sender
     }
@@ -139,7 +139,7 @@ impl ServerTraits {
 }
 
 impl ClientTraits {
-    /// A member with everything, in the lobby.
+    /// A member with memory, outbox and history, in the lobby.
     pub fn new(name: &str) -> ClientTraits {
         ClientTraits {
             name: name.to_owned(),

@@ -1,9 +1,9 @@
-//! The program `simulate`: runs plans of seeds or files, tells what they break, and reduces those that break something.
+//! The program `simulate`: runs plans from seeds or files, prints their violations, and reduces plans that have some.
 
 mod arguments;
-mod tally;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 use super::faults;
 use super::minimise::{describe, minimise};
@@ -16,16 +16,16 @@ use arguments::{Source, Task};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use tally::Tally;
+use totals::Totals;
 
-/// What carries a plan out.
+/// Carries a plan out.
 pub type Runner = fn(&Plan, bool) -> Result<RunOutcome, String>;
 
-/// Runs of a plan that is being reduced.
+/// The most runs of a reduction.
 const MOST_RUNS: usize = 3_000;
-/// Violations of a run that are printed; the others follow from them, as a rule.
+/// How many violations of a run are printed.
 const TOLD: usize = 5;
-/// Steps of the loop that says how fast the machine is.
+/// Steps of the calibration loop.
 const CALIBRATION: u64 = 20_000_000;
 
 const USAGE: &str = "\
@@ -37,7 +37,7 @@ usage: simulate                       new seeds, for MINUTES (1), or the one see
        simulate show SEED             print its plan
 TRACE=1 prints everything that happens.";
 
-/// Does what the arguments and the environment say.
+/// Does what the arguments and the environment ask for.
 pub fn run(runner: Runner) -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -59,13 +59,13 @@ pub fn run(runner: Runner) -> ExitCode {
     }
 }
 
-/// Whether all promises were kept.
+/// Returns whether all promises were kept.
 fn carry_out(task: Task, trace: bool, runner: Runner) -> Result<bool, String> {
     match task {
         Task::New { minutes } => {
             let mut rng = Rng::new(u64::from(Random::of_the_system().number()));
             let until = Instant::now() + Duration::from_secs(60 * minutes);
-            // Short numbers are easier to type.
+            // Short seeds are easier to type.
             let seeds = std::iter::from_fn(|| (Instant::now() < until).then(|| rng.below(1_000_000_000)));
             all(seeds, trace, runner)
         }
@@ -95,20 +95,20 @@ fn carry_out(task: Task, trace: bool, runner: Runner) -> Result<bool, String> {
 
 fn all(seeds: impl Iterator<Item = u64>, trace: bool, runner: Runner) -> Result<bool, String> {
     let begun = Instant::now();
-    let mut tally = Tally::default();
+    let mut totals = Totals::default();
     for seed in seeds {
         let (outcome, violations) = execute(&faults::draw(seed), trace, runner)?;
         if !violations.is_empty() {
             tell(&format!("seed {seed}"), &violations);
             println!("    to reduce it: simulate minimise {seed}");
         }
-        tally.add(seed, &outcome, &violations);
+        totals.add(seed, &outcome, &violations);
     }
-    print!("{}", tally.report(begun.elapsed(), calibrate()));
-    Ok(tally.is_clean())
+    print!("{}", totals.report(begun.elapsed(), calibrate()));
+    Ok(totals.is_clean())
 }
 
-/// Carries a plan out and judges it. A program that panics has fallen.
+/// Carries a plan out and judges it. A panic is a violation.
 fn execute(plan: &Plan, trace: bool, runner: Runner) -> Result<(RunOutcome, Vec<Violation>), String> {
     match catch_unwind(AssertUnwindSafe(|| runner(plan, trace))) {
         Ok(Ok(outcome)) => {
@@ -151,7 +151,7 @@ fn read(file: &str) -> Result<Plan, String> {
     parse(&text).map_err(|error| format!("{file}: {error}"))
 }
 
-/// To standard error: a reduced plan goes to standard output, alone.
+/// Prints to standard error; standard output is for reduced plans and figures.
 fn tell(what: &str, violations: &[Violation]) {
     eprintln!("{what}: {} violations", violations.len());
     for violation in violations.iter().take(TOLD) {
@@ -159,7 +159,7 @@ fn tell(what: &str, violations: &[Violation]) {
     }
 }
 
-/// Millions of steps per second of a loop that uses nothing but the processor, to compare machines by.
+/// Millions of steps per second of a loop that needs only the processor: machines are compared by it.
 fn calibrate() -> f64 {
     let begun = Instant::now();
     let mut rng = Rng::new(1);

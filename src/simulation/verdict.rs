@@ -1,6 +1,6 @@
-//! Judges a ledger by the promises of docs/reliability.md, and by what nobody has to promise: presence that is right at the
-//! end, programs that come to rest, state that does not grow. What the document does not promise is excused in [`case`].
-//! Each rule is one function; each finds everything that breaks it.
+//! Judges a ledger by the promises of docs/reliability.md and by what goes without saying: correct presence at the end,
+//! programs that come to rest, bounded state. [`case`] excuses what the document does not promise. Each rule is one function
+//! and finds every violation of its promise.
 
 mod case;
 mod order;
@@ -26,43 +26,43 @@ pub struct Violation {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Promise {
-    /// What a sender was told is stored is in the history, what an outbox took gets there; a direct one to its addressee.
+    /// What was told stored, or is in an outbox, gets into the history; a direct message gets to its addressee.
     NothingLost,
-    /// Once.
+    /// A message is in the history once.
     StoredOnce,
-    /// `stored` is said after fsync.
+    /// The server says `stored` only after fsync.
     StoredAfterSync,
-    /// The sender is told, once in a run.
+    /// The sender is told of each outcome, once in a run.
     SenderTold,
-    /// Nothing waits in an outbox for ever.
+    /// Outboxes are empty at the end.
     OutboxEmpties,
-    /// Everybody who was in the room has it.
+    /// Everybody who was in the room is shown a message.
     EverybodyHasIt,
-    /// Once in a run, and again only after `kill -9`, of what its last second showed.
+    /// A run shows a message once; a later run repeats only the last second before a `kill -9`.
     ShownOnce,
-    /// Nobody is shown what is not for them, and nothing that nobody said is shown or stored.
+    /// Nobody is shown a message for somebody else, and nothing unknown is shown or stored.
     NothingStrange,
-    /// `delivered` is told after the addressee was shown it.
+    /// *Delivered* is told only after the addressee was shown the message.
     DeliveredAfterShown,
-    /// A client is told of a gap only if something was removed.
+    /// A client reports a gap only if something was removed.
     GapWithReason,
-    /// Of each sender in order, but for what is marked late.
+    /// Each sender's messages come in order, except those marked late.
     InOrder,
-    /// Late is only what was sent again or comes after a later one.
+    /// A message is marked late only if it was sent again or follows a later one.
     LateWithReason,
-    /// Who is present at the end is known to be, and nobody else.
+    /// At the end everybody knows who is present.
     Presence,
-    /// Traffic ends when nothing happens any more.
+    /// Traffic ends in the quiet phase.
     TrafficEnds,
-    /// Nobody wakes up again and again for nothing.
+    /// No program wakes up again and again without an input.
     NoBusyLoop,
-    /// No state outgrows what it stands for.
+    /// No state outgrows what it represents.
     StateBounded,
-    /// No program ends by itself without a reason.
+    /// No program ends by itself without a documented reason.
     NobodyFalls,
 }
 
-/// Everything that is wrong with a run.
+/// Finds every violation of a run.
 pub fn judge(plan: &Plan, ledger: &Ledger) -> Vec<Violation> {
     let case = Case::new(plan, ledger);
     let mut found = Vec::new();

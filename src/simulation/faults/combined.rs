@@ -1,5 +1,5 @@
-//! Faults that meet. Each combination once found, or would find, what independent draws did not bring together in hundreds
-//! of runs; its times are drawn around those that matter.
+//! Combinations of faults that independent draws did not bring together in hundreds of runs. Times are drawn around those
+//! that matter.
 
 use super::stage::{LOBBY, ROOMS};
 use crate::simulation::broker::Recovery;
@@ -30,7 +30,7 @@ const ALL: &[Combination] = &[
     rooms_change_while_answers_are_slow,
 ];
 
-/// Adds one combination that begins at about `at`. Some change the stage to what they need.
+/// Adds one combination that begins at `at`. Some change the broker or the cast to what they need.
 pub fn draw(rng: &mut Rng, plan: &mut Plan, at: Ms) {
     if plan.servers.is_empty() {
         return;
@@ -40,7 +40,7 @@ pub fn draw(rng: &mut Rng, plan: &mut Plan, at: Ms) {
     plan.steps.retain(|step| step.at < plan.heal);
 }
 
-/// Where a combination puts its steps.
+/// Where a combination adds its steps.
 struct Scene<'a> {
     plan: &'a mut Plan,
     at: Ms,
@@ -51,7 +51,7 @@ impl Scene<'_> {
         self.plan.servers[0].name.clone()
     }
 
-    /// The two clients that have everything.
+    /// The two clients that have everything, in random order.
     fn pair(&self, rng: &mut Rng) -> (Name, Name) {
         let (one, other) = (self.plan.clients[0].name.clone(), self.plan.clients[1].name.clone());
         if rng.chance(50) { (one, other) } else { (other, one) }
@@ -61,7 +61,7 @@ impl Scene<'_> {
         self.plan.clients.iter_mut().find(|client| client.name == who)
     }
 
-    /// `after` milliseconds after the beginning.
+    /// Adds a step, `after` milliseconds after the beginning.
     fn push(&mut self, after: Ms, what: What) {
         self.plan.push(self.at + after, what);
     }
@@ -83,7 +83,7 @@ fn lobby() -> SaidTo {
     SaidTo::Room(LOBBY.to_owned())
 }
 
-/// What the server says when it comes back is dropped: the queue for the client that stands still is full.
+/// The broker drops what the restarted server says, because the frozen client's queue is full.
 fn freeze_restart_burst(rng: &mut Rng, scene: &mut Scene) {
     scene.plan.broker.queue = 10;
     scene.plan.keep_alive_s = KEEP_ALIVE_S;
@@ -98,7 +98,7 @@ fn freeze_restart_burst(rng: &mut Rng, scene: &mut Scene) {
     scene.say(30_000, &still, &lobby(), 1);
 }
 
-/// Replies to an earlier run arrive in the next one, which has its rooms in another order.
+/// Replies to an earlier run reach the next one, which has its rooms in another order.
 fn slow_answers_while_a_client_restarts(rng: &mut Rng, scene: &mut Scene) {
     let (who, other) = scene.pair(rng);
     let server = scene.server();
@@ -111,7 +111,7 @@ fn slow_answers_while_a_client_restarts(rng: &mut Rng, scene: &mut Scene) {
     scene.push(again, What::Crash(Crash { back: Some(back), rooms, ..Crash::of(&who) }));
 }
 
-/// The receipt can overtake its message on the way to the server.
+/// The receipt can reach the server before its message.
 fn one_direct_message_under_delays(rng: &mut Rng, scene: &mut Scene) {
     let (from, to) = scene.pair(rng);
     let server = scene.server();
@@ -125,7 +125,7 @@ fn one_direct_message_under_delays(rng: &mut Rng, scene: &mut Scene) {
     scene.say(rng.range(0, 1_500), &from, &SaidTo::Client(to), 1);
 }
 
-/// More wait than the broker holds, and one is under way.
+/// More direct messages wait than the broker queues, and its window is 1.
 fn many_directs_to_somebody_away(rng: &mut Rng, scene: &mut Scene) {
     (scene.plan.broker.queue, scene.plan.broker.window) = (10, 1);
     let (from, to) = scene.pair(rng);
@@ -136,7 +136,7 @@ fn many_directs_to_somebody_away(rng: &mut Rng, scene: &mut Scene) {
     }
 }
 
-/// Which of two runs' messages is later, the clock tells wrongly.
+/// The wall clock gives the wrong order of two runs' messages.
 fn clock_set_back_between_two_runs(rng: &mut Rng, scene: &mut Scene) {
     let (who, _) = scene.pair(rng);
     let server = scene.server();
@@ -150,7 +150,7 @@ fn clock_set_back_between_two_runs(rng: &mut Rng, scene: &mut Scene) {
     scene.say(2_500 + down, &who, &lobby(), rng.range(1, 30));
 }
 
-/// A will that comes late, or never, meets the run that follows.
+/// A will arrives late, in the next run, or never.
 fn will_around_a_restart(rng: &mut Rng, scene: &mut Scene) {
     let who = if rng.chance(40) { scene.server() } else { scene.pair(rng).0 };
     let late = rng.chance(75).then(|| rng.range(200, 6_000));
@@ -161,7 +161,7 @@ fn will_around_a_restart(rng: &mut Rng, scene: &mut Scene) {
     }
 }
 
-/// It falls in the midst of fetching what it missed.
+/// The client crashes while it fetches what it missed.
 fn crash_during_catch_up(rng: &mut Rng, scene: &mut Scene) {
     let (speaker, who) = scene.pair(rng);
     let away = rng.range(2_000, 5_000);
@@ -173,7 +173,7 @@ fn crash_during_catch_up(rng: &mut Rng, scene: &mut Scene) {
     scene.push(away + rng.range(20, 900), What::Crash(crash));
 }
 
-/// What was told stored has to be on the disk by then.
+/// What the server called stored must be on the disk.
 fn power_loss_after_a_burst(rng: &mut Rng, scene: &mut Scene) {
     let (speaker, _) = scene.pair(rng);
     let server = scene.server();
@@ -183,7 +183,7 @@ fn power_loss_after_a_burst(rng: &mut Rng, scene: &mut Scene) {
     scene.push(rng.range(20, 400), What::Crash(crash));
 }
 
-/// It falls while nothing can be written, and starts while that still is so.
+/// The server crashes while its disk is full, and restarts while it may still be full.
 fn full_disk_and_crash(rng: &mut Rng, scene: &mut Scene) {
     let (speaker, other) = scene.pair(rng);
     let server = scene.server();
@@ -194,7 +194,7 @@ fn full_disk_and_crash(rng: &mut Rng, scene: &mut Scene) {
     scene.crash(rng.range(100, time), &server, rng.range(50, 1_000));
 }
 
-/// It comes back without sessions and retained messages while those who had them are not there.
+/// The broker loses sessions and retained messages while a client is frozen.
 fn broker_forgets_while_clients_are_away(rng: &mut Rng, scene: &mut Scene) {
     let (speaker, still) = scene.pair(rng);
     scene.say(0, &speaker, &lobby(), rng.range(1, 40));
@@ -204,7 +204,7 @@ fn broker_forgets_while_clients_are_away(rng: &mut Rng, scene: &mut Scene) {
     scene.say(rng.range(1_000, 5_000), &speaker, &lobby(), rng.range(1, 40));
 }
 
-/// The broker believes in a connection that its program has left, and takes what it sends there for delivered.
+/// One end keeps sending into a connection that the other end has left.
 fn half_open_and_return(rng: &mut Rng, scene: &mut Scene) {
     let (speaker, who) = scene.pair(rng);
     let known_to = *rng.pick(&[Knowing::Program, Knowing::Broker]);
@@ -225,7 +225,7 @@ fn quick_restarts_of_both_ends(rng: &mut Rng, scene: &mut Scene) {
     (0..20).for_each(|n| scene.say(n * 150, &speaker, &lobby(), 1));
 }
 
-/// What is not confirmed goes out under the new nick.
+/// Unconfirmed messages go out under the new nick.
 fn nick_change_while_the_server_is_away(rng: &mut Rng, scene: &mut Scene) {
     let (who, other) = scene.pair(rng);
     let server = scene.server();
@@ -236,7 +236,7 @@ fn nick_change_while_the_server_is_away(rng: &mut Rng, scene: &mut Scene) {
     scene.say(rng.range(2_000, 6_000), &who, &lobby(), 3);
 }
 
-/// A room is left and joined again while the answers to the first time are still under way.
+/// A room is left and joined again while the replies to the first join are still under way.
 fn rooms_change_while_answers_are_slow(rng: &mut Rng, scene: &mut Scene) {
     let (who, other) = scene.pair(rng);
     let server = scene.server();

@@ -1,4 +1,4 @@
-//! Single faults, and what people do beside talking: each drawn alone, at a time that is given.
+//! Single faults, and commands other than messages. Each is drawn on its own.
 
 use super::stage::{LOBBY, ROOMS};
 use crate::simulation::broker::Recovery;
@@ -7,7 +7,7 @@ use crate::simulation::plan::{
 };
 use crate::simulation::rng::Rng;
 
-/// What a swarm enables or leaves out as a whole.
+/// A class of faults that a run enables or leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultClass {
     Crash,
@@ -67,7 +67,7 @@ impl FaultClass {
 const CLIENT_POINTS: &[CrashPoint] = &[CrashPoint::BeforePrint, CrashPoint::BeforeRemember, CrashPoint::BeforeReceipt];
 const SERVER_POINTS: &[CrashPoint] = &[CrashPoint::BeforeKeep, CrashPoint::BeforeCommit, CrashPoint::BeforeTell];
 
-/// Adds one of that class to the plan; nothing where the cast has nobody for it.
+/// Adds one fault of this class; nothing if the cast has no participant for it.
 pub fn draw(rng: &mut Rng, plan: &mut Plan, class: FaultClass, at: Ms) {
     let who = somebody(rng, plan);
     let what = match class {
@@ -146,7 +146,7 @@ pub fn draw(rng: &mut Rng, plan: &mut Plan, class: FaultClass, at: Ms) {
     plan.push(at, what);
 }
 
-/// At once, and back after a while.
+/// A crash at once, with a restart after a random time.
 fn crash(rng: &mut Rng, who: Name) -> Crash {
     Crash { back: Some(away(rng)), ..Crash::of(&who) }
 }
@@ -155,7 +155,7 @@ fn start(who: Name) -> What {
     What::Start { who, rooms: Vec::new() }
 }
 
-/// Everything rests on the server, so it is hit more often than a client.
+/// The server with 35 %: everything depends on it.
 fn somebody(rng: &mut Rng, plan: &Plan) -> Name {
     match server(plan) {
         Some(server) if rng.chance(35) => server,
@@ -171,12 +171,12 @@ fn client(rng: &mut Rng, plan: &Plan) -> Name {
     rng.pick(&plan.clients).name.clone()
 }
 
-/// How long somebody who fell stays away.
+/// How long a program stays away.
 fn away(rng: &mut Rng) -> Ms {
     if rng.chance(10) { rng.range(8_000, 40_000) } else { rng.range(50, 3_000) }
 }
 
-/// Mostly short, at times beyond a short keep alive, at times beyond everything.
+/// Mostly short, sometimes longer than a keep alive of 5 s, rarely longer than every time-out.
 fn standstill(rng: &mut Rng) -> Ms {
     match rng.below(12) {
         0 => rng.range(20_000, 90_000),

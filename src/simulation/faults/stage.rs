@@ -1,4 +1,4 @@
-//! The stage of a drawn plan: who takes part, and what broker and network are like.
+//! The cast, broker and network of a drawn plan.
 
 use crate::simulation::broker::manners::{Cluster, Manners, Speaks};
 use crate::simulation::network::Latency;
@@ -94,7 +94,7 @@ fn clients(rng: &mut Rng) -> Vec<ClientTraits> {
     let mut clients: Vec<ClientTraits> = Vec::new();
     let count = rng.range(2, NAMES.len() as u64) as usize;
     for name in &NAMES[..count] {
-        // Two at least have everything, so that there is somebody to whom everything is promised.
+        // The first two have everything, so that every promise applies to somebody.
         let kind =
             if clients.len() < 2 { Member } else { *rng.pick(&[Member, Member, Json, Library, Sender, Original]) };
         let full = clients.len() < 2;

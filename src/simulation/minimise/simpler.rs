@@ -1,17 +1,17 @@
-//! What makes a plan simpler without leaving a step out: a more harmless broker, a more usual cast, shorter times, smaller
-//! bursts. Each function gives `None` if there is nothing left for it to do.
+//! Simplifications that keep every step: a better broker, a default cast, shorter times, smaller bursts. Each function
+//! returns `None` if it would change nothing.
 
 use crate::simulation::broker::manners::Manners;
 use crate::simulation::network::Latency;
 use crate::simulation::plan::{ClientTraits, Crash, KEEP_ALIVE_S, Ms, Plan, ServerTraits, What};
 
-/// Of a whole plan.
+/// A simplification of a whole plan.
 pub type Simpler = Box<dyn Fn(&Plan) -> Option<Plan>>;
 
-/// Steps of shorter times than this are not worth being shortened.
+/// Times up to this are not shortened further.
 const SHORT: Ms = 100;
 
-/// All for this plan, to be tried one after the other.
+/// All simplifications for this plan. Each applies to the plan that the ones before it left.
 pub fn of_the_whole(plan: &Plan) -> Vec<Simpler> {
     let mut all: Vec<Simpler> = vec![
         Box::new(|plan| changed(plan, |plan| plan.broker = Manners::good())),
@@ -41,7 +41,6 @@ pub fn of_the_whole(plan: &Plan) -> Vec<Simpler> {
         }));
     }
     for at in 0..plan.clients.len() {
-        // A client may have become another one's place meanwhile.
         let usual = move |plan: &mut Plan, change: fn(&mut ClientTraits)| plan.clients.get_mut(at).map_or((), change);
         all.push(Box::new(move |plan| {
             changed(plan, |plan| usual(plan, |client| *client = ClientTraits::new(&client.name.clone())))
@@ -56,7 +55,7 @@ pub fn of_the_whole(plan: &Plan) -> Vec<Simpler> {
     all
 }
 
-/// The broker with one habit of a good one.
+/// Gives the broker one habit of a good one.
 fn usual_manner(change: fn(&mut Manners, Manners)) -> Simpler {
     Box::new(move |plan| changed(plan, |plan| change(&mut plan.broker, Manners::good())))
 }
@@ -67,7 +66,7 @@ fn changed(plan: &Plan, change: impl FnOnce(&mut Plan)) -> Option<Plan> {
     (candidate != *plan).then_some(candidate)
 }
 
-/// The heal follows the last fault; the quiet phase stays as long as it was.
+/// Heals right after the last fault. The quiet phase keeps its length.
 fn sooner_over(plan: &Plan) -> Option<Plan> {
     let last = plan.steps.iter().filter(|step| step.at < plan.heal).map(|step| step.at).max()?;
     let earlier = plan.heal.checked_sub(last + 1_000).filter(|earlier| *earlier > 0)?;
@@ -80,7 +79,7 @@ fn sooner_over(plan: &Plan) -> Option<Plan> {
     Some(candidate)
 }
 
-/// What happens begins soon after everybody is there.
+/// Begins right after the warm-up.
 fn sooner_begun(plan: &Plan) -> Option<Plan> {
     /// The warm-up of drawn plans.
     const BEGIN: Ms = 12_000;
@@ -93,7 +92,7 @@ fn sooner_begun(plan: &Plan) -> Option<Plan> {
     Some(candidate)
 }
 
-/// Of one step.
+/// All simplifications of one step.
 pub const OF_A_STEP: &[fn(&What) -> Option<What>] =
     &[one_message, half_the_messages, once, no_point, usual_rooms, half_the_time, half_the_absence];
 
@@ -115,7 +114,7 @@ fn half_the_messages(what: &What) -> Option<What> {
     (simpler != *what).then_some(simpler)
 }
 
-/// A crash that happens once.
+/// One crash instead of several.
 fn once(what: &What) -> Option<What> {
     match what {
         What::Crash(crash) if crash.times > 1 => Some(What::Crash(Crash { times: 1, up: 0, ..crash.clone() })),
@@ -123,7 +122,7 @@ fn once(what: &What) -> Option<What> {
     }
 }
 
-/// A crash at any moment; a plain one instead of a power cut.
+/// A crash at once; `kill -9` instead of a power loss.
 fn no_point(what: &What) -> Option<What> {
     match what {
         What::Crash(crash) if crash.power => Some(What::Crash(Crash { power: false, ..crash.clone() })),

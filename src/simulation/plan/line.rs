@@ -1,5 +1,5 @@
-//! One line of a plan, read and written by the same description: `line.word(…)` and `line.key(…)` take what stands there into
-//! a value, or put the value there. What is as usual is not written.
+//! One line of a plan, read and written by the same description: `line.word(…)` and `line.key(…)` either read a value from
+//! the line or write it there. Defaults are not written.
 
 use crate::simulation::broker::Recovery;
 use crate::simulation::broker::manners::Speaks;
@@ -8,31 +8,31 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
 /// A line that is being read or written.
-pub struct Line<'a> {
-    /// `None`: it is written.
-    read: Option<Words<'a>>,
+pub struct PlanLine<'a> {
+    /// `None` when writing.
+    read: Option<LineWords<'a>>,
     written: String,
     trouble: Option<String>,
 }
 
-struct Words<'a> {
+struct LineWords<'a> {
     plain: VecDeque<&'a str>,
     keyed: BTreeMap<&'a str, &'a str>,
 }
 
-/// What stands in a plan as one word.
+/// A value that is one word in a plan.
 pub trait Word: Sized {
     fn read(text: &str) -> Option<Self>;
     fn write(&self) -> String;
 }
 
-impl<'a> Line<'a> {
-    pub fn to_write() -> Line<'a> {
-        Line { read: None, written: String::new(), trouble: None }
+impl<'a> PlanLine<'a> {
+    pub fn to_write() -> PlanLine<'a> {
+        PlanLine { read: None, written: String::new(), trouble: None }
     }
 
-    pub fn to_read(text: &'a str) -> Line<'a> {
-        let mut words = Words { plain: VecDeque::new(), keyed: BTreeMap::new() };
+    pub fn to_read(text: &'a str) -> PlanLine<'a> {
+        let mut words = LineWords { plain: VecDeque::new(), keyed: BTreeMap::new() };
         let mut trouble = None;
         for word in text.split_whitespace() {
             match word.split_once('=') {
@@ -44,10 +44,10 @@ impl<'a> Line<'a> {
                 }
             }
         }
-        Line { read: Some(words), written: String::new(), trouble }
+        PlanLine { read: Some(words), written: String::new(), trouble }
     }
 
-    /// The next word, which has to be there.
+    /// The next positional word; it must be there.
     pub fn word<T: Word>(&mut self, value: &mut T) {
         match &mut self.read {
             None => self.put(&value.write()),
@@ -61,7 +61,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// `name=value`, which may be absent where it is as usual.
+    /// `name=value`; absent if the value is `usual`.
     pub fn key<T: Word + PartialEq>(&mut self, name: &str, value: &mut T, usual: &T) {
         match &mut self.read {
             None if value == usual => {}
@@ -77,7 +77,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// `name=value`, or nothing.
+    /// `name=value`; absent if there is no value.
     pub fn maybe<T: Word>(&mut self, name: &str, value: &mut Option<T>) {
         match (&mut self.read, &value) {
             (None, None) => {}
@@ -104,13 +104,13 @@ impl<'a> Line<'a> {
         self.trouble.get_or_insert(trouble);
     }
 
-    /// What was written.
+    /// The written line.
     pub fn into_text(self) -> String {
         self.written
     }
 
     /// # Errors
-    /// If something was missing, ill-formed, or more than expected.
+    /// If a word is missing, invalid or unexpected.
     pub fn finish(self) -> Result<(), String> {
         let left = self.read.and_then(|words| {
             let keyed = words.keyed.first_key_value().map(|(key, value)| format!("{key}={value}"));

@@ -12,7 +12,7 @@ pub struct PlanStep {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     // What people do.
-    /// So many messages at once.
+    /// `count` messages at once.
     Say {
         who: Name,
         to: SaidTo,
@@ -39,19 +39,19 @@ pub enum What {
         who: Name,
         word: String,
     },
-    /// A clean end, of a client or a server, and a start so long after; without `back` a step starts it again.
+    /// Ends a client or a server cleanly, and starts it again after `back`. Without `back`, a later step starts it.
     Quit {
         who: Name,
         back: Option<Ms>,
     },
-    /// Starts who does not run; with other rooms if some are given.
+    /// Starts a program that does not run; `rooms` replaces its rooms unless it is empty.
     Start {
         who: Name,
         rooms: Vec<String>,
     },
     // Faults.
     Crash(Crash),
-    /// The broker writes down what it would come back with.
+    /// The broker saves its sessions and retained messages.
     Save,
     BrokerCrash {
         keeps: Recovery,
@@ -61,7 +61,7 @@ pub enum What {
         who: Name,
         time: Ms,
     },
-    /// The wall clock of this machine jumps.
+    /// The wall clock of its machine jumps.
     Clock {
         who: Name,
         by_s: i64,
@@ -71,12 +71,12 @@ pub enum What {
         trouble: DiskTrouble,
         time: Ms,
     },
-    /// Nobody reads what it prints.
+    /// Nothing reads its output.
     Screen {
         who: Name,
         time: Ms,
     },
-    /// The connection is reset; both ends learn of it.
+    /// Resets the connection; both ends learn of it.
     Cut {
         who: Name,
     },
@@ -85,33 +85,33 @@ pub enum What {
         direction: Direction,
         time: Ms,
     },
-    /// The connection is gone, and only that end knows.
+    /// Ends the connection; only one end learns of it.
     HalfOpen {
         who: Name,
         known_to: Knowing,
     },
-    /// What is sent comes so much later.
+    /// Everything sent in either direction arrives `by` later.
     Delay {
         who: Name,
         by: Ms,
         time: Ms,
     },
-    /// So many per cent of what is sent never come, on a connection that stays up.
+    /// Drops `percent` of what the broker sends, on a connection that stays up.
     Lose {
         who: Name,
         percent: u32,
         time: Ms,
     },
-    /// The next will of that participant comes so late, or not at all.
+    /// Delays the next will of this program; `None`: drops it.
     Will {
         who: Name,
         late: Option<Ms>,
     },
-    /// A stranger connects with its client identifier.
+    /// A stranger connects with this program's client identifier.
     Takeover {
         who: Name,
     },
-    /// A stranger publishes something.
+    /// A stranger publishes.
     Stray(Stray),
 }
 
@@ -119,58 +119,58 @@ pub enum What {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SaidTo {
     Room(String),
-    /// Whoever of the cast this is, under the nick of that moment.
+    /// A direct message, to the nick that this client has at that moment.
     Client(Name),
 }
 
-/// `kill -9` or a power cut, and how it comes back.
+/// `kill -9` or a power loss, and the restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Crash {
     pub who: Name,
-    /// It ends the next time it comes to that point; else at once.
+    /// Crashes the next time the program reaches this point; `None`: at once.
     pub point: Option<CrashPoint>,
-    /// What was not fsynced is gone.
+    /// Power loss: what was not fsynced is gone.
     pub power: bool,
-    /// It starts so long after; without, a step or the end of all faults starts it.
+    /// Restarts after this time; `None`: a later step or the heal restarts it.
     pub back: Option<Ms>,
-    /// It falls so many times, at least once, each time `up` after its start.
+    /// The number of crashes, at least 1; each but the first comes `up` after the restart.
     pub times: u32,
     pub up: Ms,
-    /// It comes back with its rooms in this order; none: as before.
+    /// Replaces its rooms at the restart unless it is empty.
     pub rooms: Vec<String>,
 }
 
-/// Between two steps of a program.
+/// A point between two steps of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CrashPoint {
     // A client.
     BeforePrint,
-    /// It is shown, but that is not written down.
+    /// The message is shown, but not yet remembered.
     BeforeRemember,
-    /// It is remembered, but no receipt is sent.
+    /// The message is remembered, but no receipt is sent yet.
     BeforeReceipt,
     // A server.
-    /// A message has arrived and is in no batch.
+    /// A message has arrived and is not in a batch yet.
     BeforeKeep,
-    /// It is in the transaction.
+    /// The batch is written, but not committed.
     BeforeCommit,
-    /// It is on the disk, and nobody is told.
+    /// The batch is committed, but nobody is told yet.
     BeforeTell,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiskTrouble {
-    /// Nothing can be written.
+    /// Every write fails.
     Full,
-    /// Everything takes long.
+    /// Every write takes long.
     Slow,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// From the broker to it.
+    /// From the broker to the program.
     In,
-    /// From it to the broker.
+    /// From the program to the broker.
     Out,
     Both,
 }
@@ -181,26 +181,25 @@ pub enum Knowing {
     Program,
 }
 
-/// What a stranger publishes. None of it may end a program, or be stored or shown as what it is not.
+/// What a stranger publishes. None of it may end a program, be stored, or be shown as somebody's message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stray {
-    /// No JSON, on each topic of the chat.
+    /// Something other than JSON, on each topic of the chat.
     Garbage,
-    /// More than 64 KiB.
+    /// A payload of more than 64 KiB.
     TooLarge,
-    /// The payload names another sender than the topic.
+    /// A message whose payload names another sender than its topic.
     WrongSender,
-    /// A late will of an earlier server: `chat/server` turns offline.
+    /// A retained `offline` on `chat/server`, as an earlier server's late will would be.
     Offline,
 }
 
 impl What {
-    /// How many faults it is: a crash counts each time.
+    /// The number of faults; repeated crashes count each time.
     pub fn faults(&self) -> usize {
         use What::*;
         match self {
             Say { .. } | Nick { .. } | Join { .. } | Part { .. } | Page { .. } | Search { .. } | Start { .. } => 0,
-            // A clean end is none either, unless somebody has to do without it meanwhile: it counts as one.
             Quit { .. } => 1,
             Save => 0,
             Crash(crash) => crash.times as usize,
@@ -208,7 +207,7 @@ impl What {
         }
     }
 
-    /// Who of the cast it is about.
+    /// The participants that it is about.
     pub fn names(&self) -> Vec<&str> {
         use What::*;
         match self {
@@ -244,7 +243,7 @@ impl What {
 }
 
 impl Crash {
-    /// At once, and back after a second.
+    /// A `kill -9` at once, with a restart after a second.
     pub fn of(who: &str) -> Crash {
         Crash { who: who.to_owned(), point: None, power: false, back: Some(1_000), times: 1, up: 0, rooms: Vec::new() }
     }

@@ -1,4 +1,4 @@
-//! The text form of a plan: comments, a line for each part of the stage, a line for each step. What is as usual is left out.
+//! The text form of a plan: comments, a line for each participant, a line for each step. Defaults are left out.
 //!
 //! ```text
 //! # Found: a receiver that stood still while the server restarted never asked for what it had missed.
@@ -14,7 +14,7 @@
 //! at 90000 end
 //! ```
 
-use super::line::{Line, Word};
+use super::line::{PlanLine, Word};
 use super::{
     BROKER, ClientKind, ClientTraits, Crash, Direction, DiskTrouble, KEEP_ALIVE_S, Knowing, Ms, Plan, PlanStep, SaidTo,
     ServerTraits, Stray, What,
@@ -30,8 +30,8 @@ impl Display for Plan {
             writeln!(f, "{}", format!("# {note}").trim_end())?;
         }
         writeln!(f, "seed {}", self.seed)?;
-        let mut put = |head: &str, describe: &mut dyn FnMut(&mut Line)| {
-            let mut line = Line::to_write();
+        let mut put = |head: &str, describe: &mut dyn FnMut(&mut PlanLine)| {
+            let mut line = PlanLine::to_write();
             describe(&mut line);
             writeln!(f, "{}", format!("{head} {}", line.into_text()).trim_end())
         };
@@ -54,7 +54,7 @@ impl Display for Plan {
 /// Reads a plan.
 ///
 /// # Errors
-/// With the number of the line that is wrong.
+/// Names the line that is wrong, and why.
 pub fn parse(text: &str) -> Result<Plan, String> {
     let mut plan = Plan {
         notes: Vec::new(),
@@ -82,7 +82,7 @@ fn read(plan: &mut Plan, text: &str) -> Result<(), String> {
         return Ok(());
     }
     let (head, rest) = text.split_once(' ').unwrap_or((text, ""));
-    let mut line = Line::to_read(rest);
+    let mut line = PlanLine::to_read(rest);
     match head {
         "" => {}
         "seed" => line.word(&mut plan.seed),
@@ -109,7 +109,7 @@ fn read(plan: &mut Plan, text: &str) -> Result<(), String> {
                     what(&mut line, &mut step);
                     plan.push(at, step);
                 }
-                // Too few words are told of below.
+                // The missing word is reported below.
                 ("", None) => {}
                 (_, None) => return Err(format!("there is no step {verb:?}")),
             }
@@ -119,7 +119,7 @@ fn read(plan: &mut Plan, text: &str) -> Result<(), String> {
     line.finish()
 }
 
-/// What no single line tells.
+/// Checks what no single line shows: times, unique names, known names.
 fn check(plan: &Plan) -> Result<(), String> {
     if plan.heal > plan.end {
         return Err("a plan has a line `at MS heal`, and after it one `at MS end`".to_owned());
@@ -140,8 +140,8 @@ fn check(plan: &Plan) -> Result<(), String> {
     Ok(())
 }
 
-/// Times are in microseconds here: they are the broker's and the network's own.
-fn broker(line: &mut Line, it: &mut Manners) {
+/// Times are in microseconds here, as in [`Manners`] and [`Latency`].
+fn broker(line: &mut PlanLine, it: &mut Manners) {
     let usual = Manners::good();
     line.key("speaks", &mut it.speaks, &usual.speaks);
     line.key("queue", &mut it.queue, &usual.queue);
@@ -164,7 +164,7 @@ fn broker(line: &mut Line, it: &mut Manners) {
     line.key("reorders-topics", &mut it.cluster.reorders_topics, &usual.cluster.reorders_topics);
 }
 
-fn network(line: &mut Line, latency: &mut Latency, keep_alive_s: &mut u32) {
+fn network(line: &mut PlanLine, latency: &mut Latency, keep_alive_s: &mut u32) {
     let usual = Latency::LOCAL;
     line.key("least", &mut latency.least, &usual.least);
     line.key("most", &mut latency.most, &usual.most);
@@ -172,7 +172,7 @@ fn network(line: &mut Line, latency: &mut Latency, keep_alive_s: &mut u32) {
     line.key("keep-alive", keep_alive_s, &KEEP_ALIVE_S);
 }
 
-fn server(line: &mut Line, it: &mut ServerTraits) {
+fn server(line: &mut PlanLine, it: &mut ServerTraits) {
     let usual = ServerTraits::new("");
     line.word(&mut it.name);
     line.key("memory", &mut it.memory, &usual.memory);
@@ -182,7 +182,7 @@ fn server(line: &mut Line, it: &mut ServerTraits) {
     line.key("starts", &mut it.starts, &usual.starts);
 }
 
-fn client(line: &mut Line, it: &mut ClientTraits) {
+fn client(line: &mut PlanLine, it: &mut ClientTraits) {
     line.word(&mut it.name);
     let usual = ClientTraits::new(&it.name);
     if it.nick.is_empty() {
@@ -227,7 +227,7 @@ fn verb(what: &What) -> &'static str {
     }
 }
 
-/// A step of that verb, to be filled.
+/// A step of this verb with empty fields.
 fn blank(verb: &str) -> Option<What> {
     let who = String::new();
     let (time, room) = (0, String::new());
@@ -261,7 +261,7 @@ fn blank(verb: &str) -> Option<What> {
     })
 }
 
-fn what(line: &mut Line, it: &mut What) {
+fn what(line: &mut PlanLine, it: &mut What) {
     match it {
         What::Say { who, to, count } => {
             line.word(who);
@@ -328,21 +328,21 @@ fn what(line: &mut Line, it: &mut What) {
     }
 }
 
-fn timed(line: &mut Line, who: &mut String, time: &mut Ms) {
+fn timed(line: &mut PlanLine, who: &mut String, time: &mut Ms) {
     line.word(who);
     line.key("for", time, &0);
 }
 
-fn kind_of<T: Word>(line: &mut Line, who: &mut String, kind: &mut T, time: &mut Ms) {
+fn kind_of<T: Word>(line: &mut PlanLine, who: &mut String, kind: &mut T, time: &mut Ms) {
     line.word(who);
     line.word(kind);
     line.key("for", time, &0);
 }
 
-/// A step as its line in the text, without its time.
+/// The step's line, without its time.
 impl Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = Line::to_write();
+        let mut line = PlanLine::to_write();
         what(&mut line, &mut self.clone());
         f.write_str(format!("{} {}", verb(self), line.into_text()).trim_end())
     }

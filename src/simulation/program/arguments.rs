@@ -1,9 +1,9 @@
-//! What the arguments and the environment ask for.
+//! The command line of `simulate`.
 
-/// What is to be done.
+/// What the program is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// New seeds, for so long.
+    /// New seeds, for this time.
     New {
         minutes: u64,
     },
@@ -11,7 +11,7 @@ pub enum Task {
         from: u64,
         count: u64,
     },
-    /// Of these files.
+    /// The plans in these files.
     Plans(Vec<String>),
     Minimise(Source),
     Same(u64),
@@ -26,7 +26,7 @@ pub enum Source {
 }
 
 /// # Errors
-/// If something is missing, too much, or no number.
+/// If the words make no command, or a number is invalid.
 pub fn task(arguments: &[String], environment: impl Fn(&str) -> Option<String>) -> Result<Task, String> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
@@ -38,7 +38,7 @@ pub fn task(arguments: &[String], environment: impl Fn(&str) -> Option<String>) 
         }
         ["same", seed] => Ok(Task::Same(number(seed)?)),
         ["show", seed] => Ok(Task::Show(number(seed)?)),
-        _ => Err(format!("what is {:?}?", arguments.join(" "))),
+        _ => Err(format!("unknown command {:?}", arguments.join(" "))),
     }
 }
 
@@ -50,7 +50,7 @@ fn from_environment(environment: impl Fn(&str) -> Option<String>) -> Result<Task
 }
 
 fn number(word: &str) -> Result<u64, String> {
-    word.parse().map_err(|_| format!("{word:?} is no number"))
+    word.parse().map_err(|_| format!("{word:?} is not a number"))
 }
 
 #[cfg(test)]
@@ -81,9 +81,9 @@ mod tests {
         check("minimise a.plan", &[], Ok(Task::Minimise(Source::File("a.plan".to_owned()))));
         check("same 7", &[], Ok(Task::Same(7)));
         check("show 7", &[], Ok(Task::Show(7)));
-        check("same x", &[], Err("\"x\" is no number"));
-        check("", &[("SEED", "x")], Err("\"x\" is no number"));
-        check("plan", &[], Err("what is \"plan\"?"));
-        check("fly 7", &[], Err("what is \"fly 7\"?"));
+        check("same x", &[], Err("\"x\" is not a number"));
+        check("", &[("SEED", "x")], Err("\"x\" is not a number"));
+        check("plan", &[], Err("unknown command \"plan\""));
+        check("fly 7", &[], Err("unknown command \"fly 7\""));
     }
 }

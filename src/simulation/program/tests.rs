@@ -1,4 +1,4 @@
-//! Tasks with runners that only pretend.
+//! Tasks with fake runners.
 
 use super::*;
 use crate::simulation::ledger::{Fact, Party};
@@ -7,7 +7,7 @@ fn empty(_: &Plan, _: bool) -> Result<RunOutcome, String> {
     Ok(RunOutcome { hash: 7, ..RunOutcome::default() })
 }
 
-/// Somebody shows what nobody said, if the plan has faults.
+/// A client shows an unknown message if the plan has faults.
 fn strange(plan: &Plan, _: bool) -> Result<RunOutcome, String> {
     let mut outcome = RunOutcome::default();
     if plan.faults() > 0 {

@@ -1,4 +1,5 @@
-//! The ledger as the rules look at it: the way of each message, who is where, and what the document excuses.
+//! The ledger, indexed for the rules: what happened to each message, who is in which room, and what docs/reliability.md
+//! excuses.
 
 use crate::simulation::ledger::{
     Addressed, Fact, Ledger, MessageRecord, Number, Party, RunEnd, RunNumber, SenderNews, Showing,
@@ -11,30 +12,30 @@ pub struct Case<'a> {
     pub plan: &'a Plan,
     pub ledger: &'a Ledger,
     /// By message.
-    ways: Vec<Way<'a>>,
-    /// By client: its nicks, each with the fact that gave it.
+    trails: Vec<Trail<'a>>,
+    /// By client: its nicks, each with the position of its fact.
     nicks: Vec<Vec<(usize, &'a str)>>,
-    /// By client: its rooms, and since when it may miss nothing there.
+    /// By client: its rooms, and since when it must not miss anything there.
     rooms: Vec<BTreeMap<&'a str, Stay>>,
     clocks: Vec<(usize, Party)>,
-    /// By client: all that it was ever called, in lower case.
+    /// By client: all its nicks, in lower case.
     called: Vec<BTreeSet<String>>,
-    /// By client: another one was called the same at some time.
+    /// By client: whether another client had one of its nicks.
     shared: Vec<bool>,
 }
 
-/// What happened to one message. Facts are named by their place in the ledger.
+/// What happened to one message. Facts are given by their position in the ledger.
 #[derive(Debug, Default)]
-pub struct Way<'a> {
+pub struct Trail<'a> {
     pub taken: Option<(usize, Duration)>,
     pub sent_again: Option<usize>,
     pub told: Vec<(usize, RunNumber, SenderNews)>,
     pub shown: Vec<Sight>,
-    /// With the server.
+    /// Fact, time, server.
     pub synced: Vec<(usize, Duration, usize)>,
     pub stored_said: Vec<(usize, usize)>,
     pub removed: bool,
-    /// Where it is at the end: server, room, whether it is marked late there.
+    /// Where it is at the end: server, room, whether the entry is late.
     pub places: Vec<(usize, &'a str, bool)>,
 }
 
@@ -58,7 +59,7 @@ impl<'a> Case<'a> {
         let mut case = Case {
             plan,
             ledger,
-            ways: ledger.messages.iter().map(|_| Way::default()).collect(),
+            trails: ledger.messages.iter().map(|_| Trail::default()).collect(),
             nicks: plan.clients.iter().map(|client| vec![(0, client.nick.as_str())]).collect(),
             rooms: vec![BTreeMap::new(); plan.clients.len()],
             clocks: Vec::new(),
@@ -71,7 +72,7 @@ impl<'a> Case<'a> {
         for history in &ledger.end.histories {
             for entry in &history.entries {
                 if let Some(number) = ledger.number(&entry.text) {
-                    case.ways[number].places.push((history.server, &history.room, entry.late));
+                    case.trails[number].places.push((history.server, &history.room, entry.late));
                 }
             }
         }
@@ -85,18 +86,18 @@ impl<'a> Case<'a> {
 
     fn take(&mut self, place: usize, at: Duration, fact: &'a Fact) {
         match fact {
-            Fact::Taken { number } => _ = self.ways[*number].taken.get_or_insert((place, at)),
-            Fact::SentAgain { number } => _ = self.ways[*number].sent_again.get_or_insert(place),
-            Fact::Told { run, number, news } => self.ways[*number].told.push((place, *run, *news)),
+            Fact::Taken { number } => _ = self.trails[*number].taken.get_or_insert((place, at)),
+            Fact::SentAgain { number } => _ = self.trails[*number].sent_again.get_or_insert(place),
+            Fact::Told { run, number, news } => self.trails[*number].told.push((place, *run, *news)),
             Fact::Shown { run, number, how } => {
                 if let Some(client) = self.client_of(*run) {
                     let sight = Sight { fact: place, at, run: *run, client, how: *how };
-                    self.ways[*number].shown.push(sight);
+                    self.trails[*number].shown.push(sight);
                 }
             }
-            Fact::Synced { server, number } => self.ways[*number].synced.push((place, at, *server)),
-            Fact::StoredSaid { server, number } => self.ways[*number].stored_said.push((place, *server)),
-            Fact::Removed { number, .. } => self.ways[*number].removed = true,
+            Fact::Synced { server, number } => self.trails[*number].synced.push((place, at, *server)),
+            Fact::StoredSaid { server, number } => self.trails[*number].stored_said.push((place, *server)),
+            Fact::Removed { number, .. } => self.trails[*number].removed = true,
             Fact::InRoom { run, room } => self.comes(*run, room, at),
             Fact::LeftRoom { run, room } => {
                 if let Some(client) = self.client_of(*run) {
@@ -113,7 +114,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Who comes back without its cursor has only what comes from now on.
+    /// A client that returns without its cursor is owed only what follows.
     fn comes(&mut self, run: RunNumber, room: &'a str, at: Duration) {
         let Some(client) = self.client_of(run) else { return };
         let traits = &self.plan.clients[client];
@@ -134,12 +135,12 @@ impl<'a> Case<'a> {
         &self.ledger.messages[number]
     }
 
-    pub fn ways(&self) -> impl Iterator<Item = (Number, &'a MessageRecord, &Way<'a>)> {
-        self.ways.iter().enumerate().map(|(number, way)| (number, self.message(number), way))
+    pub fn trails(&self) -> impl Iterator<Item = (Number, &'a MessageRecord, &Trail<'a>)> {
+        self.trails.iter().enumerate().map(|(number, trail)| (number, self.message(number), trail))
     }
 
-    pub fn way(&self, number: Number) -> &Way<'a> {
-        &self.ways[number]
+    pub fn trail(&self, number: Number) -> &Trail<'a> {
+        &self.trails[number]
     }
 
     pub fn client_of(&self, run: RunNumber) -> Option<usize> {
@@ -157,7 +158,7 @@ impl<'a> Case<'a> {
         self.client(client).kind == ClientKind::Original
     }
 
-    /// The run of that participant that goes on at the end.
+    /// The participant's run that has not ended.
     pub fn running(&self, party: Party) -> Option<RunNumber> {
         self.ledger.end.running.iter().copied().find(|run| self.ledger.runs[*run].party == party)
     }
@@ -170,22 +171,22 @@ impl<'a> Case<'a> {
         self.servers_at_end().next().is_some()
     }
 
-    /// What it is called at the end, in lower case: nicks that differ in case only are the same.
+    /// Its last nick, in lower case.
     pub fn last_nick(&self, client: usize) -> String {
         self.nicks[client].last().map_or_else(String::new, |(_, nick)| nick.to_lowercase())
     }
 
-    /// Whether it was ever called so; `nick` is in lower case.
+    /// Whether it ever had this nick, which is in lower case.
     pub fn was_called(&self, client: usize, nick: &str) -> bool {
         self.called[client].contains(nick)
     }
 
-    /// Another client of the cast had one of its nicks.
+    /// Whether another client had one of its nicks.
     pub fn shares_nick(&self, client: usize) -> bool {
         self.shared[client]
     }
 
-    /// Since when it may miss nothing in that room, where it is in it now.
+    /// Since when it must not miss anything in the room; `None` if it is not in the room at the end.
     pub fn in_room_since(&self, client: usize, room: &str) -> Option<Duration> {
         let stay = self.rooms[client].get(room)?;
         (self.running(Party::Client(client)) == Some(stay.run)).then_some(stay.since)
@@ -199,46 +200,46 @@ impl<'a> Case<'a> {
 
     // ---- what is excused ----
 
-    /// Nobody promised that it gets into a history.
+    /// Whether it need not get into a history.
     pub fn may_be_lost(&self, number: Number) -> bool {
-        let (message, way) = (self.message(number), self.way(number));
-        let Some((_, taken)) = way.taken else { return true };
+        let (message, trail) = (self.message(number), self.trail(number));
+        let Some((_, taken)) = trail.taken else { return true };
         let from = message.from;
         let sender = self.client(from);
         let outlived = self.ledger.runs[message.run].ended.is_some() && !sender.outbox;
         self.is_original(from)
             || !self.has_server()
             || self.running(Party::Client(from)).is_none()
-            || way.told.iter().any(|(.., news)| *news == SenderNews::Refused)
+            || trail.told.iter().any(|(.., news)| *news == SenderNews::Refused)
             || outlived
             || self.lost_power(from, taken, Duration::MAX)
     }
 
-    /// The history that it was in has ended, or it was removed from it.
+    /// Whether its history has ended, or removed it.
     pub fn left_history(&self, number: Number) -> bool {
-        let way = self.way(number);
-        let began = way.synced.first().map(|(_, at, _)| *at).or(way.taken.map(|(_, at)| at)).unwrap_or_default();
+        let trail = self.trail(number);
+        let began = trail.synced.first().map(|(_, at, _)| *at).or(trail.taken.map(|(_, at)| at)).unwrap_or_default();
         let ended = self.ledger.runs.iter().any(|run| {
             matches!(run.party, Party::Server(server) if self.plan.servers[server].memory)
                 && run.ended.as_ref().is_some_and(|(at, _)| *at >= began)
         });
-        // Of two servers only one goes on.
-        let stays_behind = way.synced.iter().all(|(.., server)| self.running(Party::Server(*server)).is_none());
-        way.removed || ended || (self.plan.servers.len() > 1 && !way.synced.is_empty() && stays_behind)
+        // Its server gave way to a rival.
+        let stays_behind = trail.synced.iter().all(|(.., server)| self.running(Party::Server(*server)).is_none());
+        trail.removed || ended || (self.plan.servers.len() > 1 && !trail.synced.is_empty() && stays_behind)
     }
 
-    /// Two servers answered at once when it was given, or later.
+    /// Whether a second server ran when it was given, or later.
     pub fn had_rival(&self, message: &MessageRecord) -> bool {
         let rivals = self.ledger.runs.iter().filter(|run| matches!(run.party, Party::Server(server) if server > 0));
         let mut until = rivals.map(|run| run.ended.as_ref().map_or(Duration::MAX, |(at, _)| *at));
         until.any(|until| message.given <= until)
     }
 
-    /// Its sender got another nick before it knew that it was stored: it may go out under both.
+    /// Whether its sender changed its nick before it knew that the message is stored: it may go out under both nicks.
     pub fn is_renamed(&self, number: Number) -> bool {
-        let way = self.way(number);
-        let Some((taken, _)) = way.taken else { return false };
-        let stored = way.told.iter().find(|(.., news)| *news == SenderNews::Stored);
+        let trail = self.trail(number);
+        let Some((taken, _)) = trail.taken else { return false };
+        let stored = trail.told.iter().find(|(.., news)| *news == SenderNews::Stored);
         let stored = stored.map_or(usize::MAX, |(place, ..)| *place);
         let changes = self.nicks[self.message(number).from].windows(2);
         changes.into_iter().any(|pair| {
@@ -247,13 +248,13 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// The clock of the sender, or of a server, was set before that fact.
+    /// Whether the clock of the sender or of a server was set before this fact.
     pub fn clocks_tell_nothing(&self, sender: usize, before: usize) -> bool {
         let matters = |party: &Party| matches!(party, Party::Server(_)) || *party == Party::Client(sender);
         self.clocks.iter().any(|(place, party)| *place < before && matters(party))
     }
 
-    /// To whom a direct message has to come, where anything is promised: the client is there at the end, under that nick.
+    /// The client that must be shown this direct message; `None` if it does not run at the end under that nick.
     pub fn addressee(&self, message: &MessageRecord) -> Option<usize> {
         let Addressed::Client { client, nick } = &message.to else { return None };
         let is_there = self.running(Party::Client(*client)).is_some()

@@ -1,4 +1,4 @@
-//! What is said of order: each sender's messages come as they were given, and what is marked late has a reason.
+//! Order: each sender's messages come in the order in which they were given, and late marks have a reason.
 
 use super::case::{Case, Sight};
 use super::{Promise, Violation};
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
     let mut sights: Vec<(Number, &Sight)> =
-        case.ways().flat_map(|(number, _, way)| way.shown.iter().map(move |sight| (number, sight))).collect();
+        case.trails().flat_map(|(number, _, trail)| trail.shown.iter().map(move |sight| (number, sight))).collect();
     sights.retain(|(_, sight)| !sight.how.asked && !case.is_original(sight.client));
     sights.sort_by_key(|(_, sight)| sight.fact);
     shown_in_order(case, &sights, found);
@@ -15,16 +15,16 @@ pub fn judge(case: &Case, found: &mut Vec<Violation>) {
     stored_in_order(case, found);
 }
 
-/// A sender's messages to one target, as one run or one client was shown them.
-type Line = (usize, usize, String);
+/// Run or client, sender, target: what has an order.
+type Strand = (usize, usize, String);
 
-/// Originals number nothing; what goes out under two nicks belongs to two lines.
+/// Originals do not number their messages; a renamed message may come twice.
 fn has_order(case: &Case, number: Number) -> bool {
     !case.is_original(case.message(number).from) && !case.is_renamed(number)
 }
 
 fn shown_in_order(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Violation>) {
-    let mut newest: BTreeMap<Line, Number> = BTreeMap::new();
+    let mut newest: BTreeMap<Strand, Number> = BTreeMap::new();
     for (number, sight) in sights.iter().filter(|(number, sight)| !sight.how.late && has_order(case, *number)) {
         let message = case.message(*number);
         if message.from == sight.client {
@@ -43,7 +43,7 @@ fn shown_in_order(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Viol
     }
 }
 
-/// Of two runs of a sender the clocks may decide, and a clock that was set decides wrongly.
+/// Clocks may decide the order of a sender's two runs, and a clock that was set decides wrongly.
 fn excused(case: &Case, one: Number, other: Number, before: usize) -> bool {
     let (one, other) = (case.message(one), case.message(other));
     one.run != other.run && case.clocks_tell_nothing(one.from, before)
@@ -57,11 +57,11 @@ fn target(to: &Addressed) -> String {
 }
 
 fn late_with_reason(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Violation>) {
-    let mut newest: BTreeMap<Line, Number> = BTreeMap::new();
+    let mut newest: BTreeMap<Strand, Number> = BTreeMap::new();
     for (number, sight) in sights.iter().filter(|(number, _)| has_order(case, *number)) {
         let message = case.message(*number);
         let last = newest.entry((sight.client, message.from, target(&message.to))).or_insert(*number);
-        let sent_again = case.way(*number).sent_again.is_some_and(|again| again < sight.fact);
+        let sent_again = case.trail(*number).sent_again.is_some_and(|again| again < sight.fact);
         let has_reason = sent_again || *last > *number || case.clocks_tell_nothing(message.from, sight.fact);
         if sight.how.late && !has_reason && message.from != sight.client {
             let text = format!("{} in run {} was shown it late", case.client(sight.client).name, sight.run);

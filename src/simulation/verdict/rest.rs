@@ -1,4 +1,4 @@
-//! What has to hold when all is quiet: presence is right, programs rest, state is small, and nobody fell.
+//! The end of a run: presence is correct, programs rest, state is bounded, and no program ended by itself.
 
 use super::case::Case;
 use super::{Promise, Violation};
@@ -6,15 +6,15 @@ use crate::simulation::ledger::{Party, RunEnd};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The last part of the quiet phase, in which nothing but heartbeats is expected.
+/// The last part of the quiet phase. Little but heartbeats is expected.
 const WATCHED: Duration = Duration::from_secs(30);
-/// Publications in it that need no reason: marks, lists and statistics that follow what was said before.
+/// Publications besides heartbeats: marks, lists and statistics.
 const LEFT_OVER: u64 = 20;
-/// Wake-ups of one program in it.
+/// The most wake-ups of a program in [`WATCHED`].
 const WAKE_UPS: u64 = 30 * 20;
-/// Wake-ups of one program in any one second.
+/// The most wake-ups of a program in any second.
 const WAKE_UPS_AT_ONCE: u64 = 2_000;
-/// A nick is free so long after its time-out at the latest.
+/// How long after its time-out a nick is free at the latest.
 const FREE_AFTER: Duration = Duration::from_secs(30);
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
@@ -108,7 +108,7 @@ fn fallen(case: &Case, found: &mut Vec<Violation>) {
     }
 }
 
-/// An earlier run of its own may hold it, until that times out.
+/// Until the time-out, an earlier run of the client may hold the nick.
 fn nick_may_be_taken(case: &Case, client: usize, at: Duration) -> bool {
     let timeout = case.plan.servers.iter().map(|server| u64::from(server.timeout_s)).max().unwrap_or(60);
     let free = Duration::from_millis(case.plan.heal) + Duration::from_secs(timeout) + FREE_AFTER;

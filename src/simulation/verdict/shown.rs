@@ -1,6 +1,6 @@
-//! What is said of screens: everybody has it, once, nobody has what is not for them, and *delivered* is true.
+//! Screens: everybody concerned is shown each message once, nobody else is, and *delivered* is true.
 
-use super::case::{Case, Sight, Way};
+use super::case::{Case, Sight, Trail};
 use super::{Promise, Violation};
 use crate::simulation::faults::LOBBY;
 use crate::simulation::ledger::{Addressed, Fact, MessageRecord, Number, RunEnd, SenderNews};
@@ -8,25 +8,25 @@ use crate::simulation::plan::What;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What the last second of a killed receiver showed may be shown again.
+/// What a killed receiver showed within this time before its end may be shown again.
 const LAST_SECOND: Duration = Duration::from_secs(1);
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
-    for (number, message, way) in case.ways() {
-        missed(case, number, message, way, found);
-        repeated(case, number, message, way, found);
-        misdirected(case, number, message, way, found);
-        found.extend(delivered_too_early(case, number, message, way));
+    for (number, message, trail) in case.trails() {
+        missed(case, number, message, trail, found);
+        repeated(case, number, message, trail, found);
+        misdirected(case, number, message, trail, found);
+        found.extend(delivered_too_early(case, number, message, trail));
     }
     strange(case, found);
     gaps(case, found);
 }
 
-fn missed(case: &Case, number: Number, message: &MessageRecord, way: &Way, found: &mut Vec<Violation>) {
+fn missed(case: &Case, number: Number, message: &MessageRecord, trail: &Trail, found: &mut Vec<Violation>) {
     let Addressed::Room(room) = &message.to else { return };
     let is_kept =
-        way.places.iter().any(|(server, place, _)| place == room && case.servers_at_end().any(|s| s == *server));
-    if !is_kept || way.removed || case.had_rival(message) {
+        trail.places.iter().any(|(server, place, _)| place == room && case.servers_at_end().any(|s| s == *server));
+    if !is_kept || trail.removed || case.had_rival(message) {
         return;
     }
     for client in 0..case.plan.clients.len() {
@@ -35,20 +35,20 @@ fn missed(case: &Case, number: Number, message: &MessageRecord, way: &Way, found
             && !case.is_original(client)
             && !case.shares_nick(client)
             && case.in_room_since(client, room).is_some_and(|since| since < message.given);
-        if must && !way.shown.iter().any(|sight| sight.client == client) {
+        if must && !trail.shown.iter().any(|sight| sight.client == client) {
             let text = format!("{} was in {room} and was never shown it", case.client(client).name);
             found.push(Violation::of(Promise::EverybodyHasIt, number, text));
         }
     }
 }
 
-fn repeated(case: &Case, number: Number, message: &MessageRecord, way: &Way, found: &mut Vec<Violation>) {
-    // What has no id, or two, cannot be told from another message; nor can originals as receivers.
+fn repeated(case: &Case, number: Number, message: &MessageRecord, trail: &Trail, found: &mut Vec<Violation>) {
+    // Nobody can recognise a message without an id, or with two.
     if case.is_original(message.from) || case.is_renamed(number) {
         return;
     }
     let mut last: BTreeMap<usize, &Sight> = BTreeMap::new();
-    for sight in way.shown.iter().filter(|sight| !sight.how.asked && !case.is_original(sight.client)) {
+    for sight in trail.shown.iter().filter(|sight| !sight.how.asked && !case.is_original(sight.client)) {
         let Some(before) = last.insert(sight.client, sight) else { continue };
         let name = &case.client(sight.client).name;
         if before.run == sight.run {
@@ -70,15 +70,15 @@ fn may_repeat(case: &Case, before: &Sight, again: &Sight) -> bool {
     killed || !case.client(before.client).memory || case.lost_power(before.client, before.at, again.at)
 }
 
-fn misdirected(case: &Case, number: Number, message: &MessageRecord, way: &Way, found: &mut Vec<Violation>) {
-    for sight in &way.shown {
+fn misdirected(case: &Case, number: Number, message: &MessageRecord, trail: &Trail, found: &mut Vec<Violation>) {
+    for sight in &trail.shown {
         let is_for_it = match &message.to {
             Addressed::Room(room) => may_be_in(case, sight.client, room),
             Addressed::Client { client, nick } => {
                 *client == sight.client || case.was_called(sight.client, &nick.to_lowercase())
             }
         };
-        // Its own line is shown to its sender.
+        // A sender is shown its own messages.
         if !is_for_it && sight.client != message.from {
             let text = format!("{} was shown it, and it is for {:?}", case.client(sight.client).name, message.to);
             found.push(Violation::of(Promise::NothingStrange, number, text));
@@ -86,7 +86,7 @@ fn misdirected(case: &Case, number: Number, message: &MessageRecord, way: &Way, 
     }
 }
 
-/// By its options, or by what a step of the plan asks it to do.
+/// By its options, or by a step of the plan.
 fn may_be_in(case: &Case, client: usize, room: &str) -> bool {
     let traits = case.client(client);
     let is_asked_to = || {
@@ -101,14 +101,14 @@ fn may_be_in(case: &Case, client: usize, room: &str) -> bool {
     room == LOBBY || traits.rooms.iter().any(|other| other == room) || is_asked_to()
 }
 
-fn delivered_too_early(case: &Case, number: Number, message: &MessageRecord, way: &Way) -> Option<Violation> {
-    let (told, ..) = way.told.iter().find(|(.., news)| *news == SenderNews::Delivered)?;
+fn delivered_too_early(case: &Case, number: Number, message: &MessageRecord, trail: &Trail) -> Option<Violation> {
+    let (told, ..) = trail.told.iter().find(|(.., news)| *news == SenderNews::Delivered)?;
     let Addressed::Client { client, .. } = message.to else {
         return Some(Violation::of(Promise::DeliveredAfterShown, number, "a message to a room was told delivered"));
     };
-    // The server answers for originals; of two devices either may have it.
+    // The server sends receipts for originals; with a shared nick, either client may be shown it.
     let is_excused = case.is_original(client) || case.shares_nick(client);
-    let is_shown = way.shown.iter().any(|sight| sight.client == client && sight.fact < *told);
+    let is_shown = trail.shown.iter().any(|sight| sight.client == client && sight.fact < *told);
     (!is_shown && !is_excused).then(|| {
         let text = format!("delivered was told before {} was shown it", case.client(client).name);
         Violation::of(Promise::DeliveredAfterShown, number, text)
@@ -146,7 +146,7 @@ fn strange(case: &Case, found: &mut Vec<Violation>) {
 
 fn gaps(case: &Case, found: &mut Vec<Violation>) {
     let servers = &case.plan.servers;
-    // Another history, or one from which messages are removed, is a reason.
+    // A new history, or removed messages, are a reason.
     let may_be = servers.len() > 1
         || servers.iter().any(|server| server.memory || server.retention_s > 0 || server.max_size_kb > 0);
     for (_, fact) in case.ledger.facts.iter().filter(|_| !may_be) {

@@ -1,37 +1,37 @@
-//! What is said of history and senders: nothing is lost, everything is stored once, and only what is on the disk is told.
+//! History and senders: nothing is lost, everything is stored once, and `stored` is said only of what is on the disk.
 
-use super::case::{Case, Way};
+use super::case::{Case, Trail};
 use super::{Promise, Violation};
 use crate::simulation::ledger::{Addressed, MessageRecord, Number, Party, SenderNews};
 use std::collections::BTreeMap;
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
-    for (number, message, way) in case.ways() {
-        found.extend(lost(case, number, message, way));
-        found.extend(doubled(case, number, way));
-        found.extend(stored_before_sync(number, way));
-        found.extend(untold(case, number, message, way));
-        found.extend(told_twice(case, number, way));
+    for (number, message, trail) in case.trails() {
+        found.extend(lost(case, number, message, trail));
+        found.extend(doubled(case, number, trail));
+        found.extend(stored_before_sync(number, trail));
+        found.extend(untold(case, number, message, trail));
+        found.extend(told_twice(case, number, trail));
     }
     unsettled(case, found);
 }
 
-fn is_told_stored(way: &Way) -> bool {
-    way.told.iter().any(|(.., news)| *news == SenderNews::Stored)
+fn is_told_stored(trail: &Trail) -> bool {
+    trail.told.iter().any(|(.., news)| *news == SenderNews::Stored)
 }
 
-fn lost(case: &Case, number: Number, message: &MessageRecord, way: &Way) -> Option<Violation> {
+fn lost(case: &Case, number: Number, message: &MessageRecord, trail: &Trail) -> Option<Violation> {
     let is_there = match &message.to {
-        Addressed::Room(_) => !way.places.is_empty(),
-        // It is kept only until it is delivered; without an addressee it waits.
+        Addressed::Room(_) => !trail.places.is_empty(),
+        // The server keeps it only until it is delivered. Without an addressee it waits.
         Addressed::Client { .. } => {
-            case.addressee(message).is_none_or(|client| way.shown.iter().any(|sight| sight.client == client))
+            case.addressee(message).is_none_or(|client| trail.shown.iter().any(|sight| sight.client == client))
         }
     };
     if is_there || case.left_history(number) {
         return None;
     }
-    if is_told_stored(way) {
+    if is_told_stored(trail) {
         return Some(Violation::of(
             Promise::NothingLost,
             number,
@@ -42,39 +42,39 @@ fn lost(case: &Case, number: Number, message: &MessageRecord, way: &Way) -> Opti
         .then(|| Violation::of(Promise::NothingLost, number, "an outbox took it, and it came nowhere"))
 }
 
-fn doubled(case: &Case, number: Number, way: &Way) -> Option<Violation> {
-    // Without an id nobody can tell a message that comes twice from two.
+fn doubled(case: &Case, number: Number, trail: &Trail) -> Option<Violation> {
+    // Nobody can recognise a message without an id, or with two.
     if case.is_original(case.message(number).from) || case.is_renamed(number) {
         return None;
     }
     let mut counts = BTreeMap::new();
-    for (server, ..) in &way.places {
+    for (server, ..) in &trail.places {
         *counts.entry(*server).or_insert(0) += 1;
     }
     let (server, count) = counts.into_iter().find(|(_, count)| *count > 1)?;
     Some(Violation::of(Promise::StoredOnce, number, format!("it is {count} times in the history of server {server}")))
 }
 
-fn stored_before_sync(number: Number, way: &Way) -> Option<Violation> {
-    let too_early = way.stored_said.iter().find(|(said, server)| {
-        let mut synced = way.synced.iter().filter(|(.., by)| by == server);
+fn stored_before_sync(number: Number, trail: &Trail) -> Option<Violation> {
+    let too_early = trail.stored_said.iter().find(|(said, server)| {
+        let mut synced = trail.synced.iter().filter(|(.., by)| by == server);
         !synced.any(|(synced, ..)| synced < said)
     })?;
     let text = format!("server {} said that it is stored before its fsync", too_early.1);
     Some(Violation::of(Promise::StoredAfterSync, number, text))
 }
 
-fn untold(case: &Case, number: Number, message: &MessageRecord, way: &Way) -> Option<Violation> {
+fn untold(case: &Case, number: Number, message: &MessageRecord, trail: &Trail) -> Option<Violation> {
     let goes_on = case.ledger.end.running.contains(&message.run);
-    // A run that ended may have known without living to tell.
-    let must_be_told = way.taken.is_some() && goes_on && case.has_server() && !case.is_original(message.from);
-    let is_told = way.told.iter().any(|(.., news)| matches!(news, SenderNews::Stored | SenderNews::Refused));
+    // A run that ended may have known it without having told it.
+    let must_be_told = trail.taken.is_some() && goes_on && case.has_server() && !case.is_original(message.from);
+    let is_told = trail.told.iter().any(|(.., news)| matches!(news, SenderNews::Stored | SenderNews::Refused));
     (must_be_told && !is_told)
         .then(|| Violation::of(Promise::SenderTold, number, "its sender was never told what became of it"))
 }
 
-fn told_twice(case: &Case, number: Number, way: &Way) -> Option<Violation> {
-    let mut heard: Vec<_> = way.told.iter().map(|(_, run, news)| (*run, *news)).collect();
+fn told_twice(case: &Case, number: Number, trail: &Trail) -> Option<Violation> {
+    let mut heard: Vec<_> = trail.told.iter().map(|(_, run, news)| (*run, *news)).collect();
     heard.retain(|(_, news)| matches!(news, SenderNews::Stored | SenderNews::Delivered));
     heard.sort_unstable();
     let twice = heard.windows(2).find(|pair| pair[0] == pair[1])?[0];

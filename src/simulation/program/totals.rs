@@ -1,4 +1,4 @@
-//! The sum of many runs, and how fast they were.
+//! The totals of many runs, and their speed.
 
 use crate::simulation::RunOutcome;
 use crate::simulation::verdict::{Promise, Violation};
@@ -6,21 +6,21 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Seeds that are named for each promise.
+/// The most seeds that are listed for a promise.
 const NAMED: usize = 10;
 
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct Totals {
     plans: u64,
     faults: u64,
     messages: u64,
     events: u64,
     virtual_time: Duration,
-    /// The seeds that broke each promise.
+    /// Seeds by the promise that they broke.
     broken: BTreeMap<Promise, Vec<u64>>,
 }
 
-impl Tally {
+impl Totals {
     pub fn add(&mut self, seed: u64, outcome: &RunOutcome, violations: &[Violation]) {
         self.plans += 1;
         self.faults += outcome.faults;
@@ -39,7 +39,7 @@ impl Tally {
         self.broken.is_empty()
     }
 
-    /// `calibration`: millions of steps of the calibration loop per second.
+    /// `calibration`: the speed of the calibration loop, in millions of steps per second.
     pub fn report(&self, real: Duration, calibration: f64) -> String {
         let seconds = real.as_secs_f64().max(1e-9);
         let per_second = |count: u64| count as f64 / seconds;
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn sums_and_speed() {
-        let mut tally = Tally::default();
+        let mut totals = Totals::default();
         let outcome = RunOutcome {
             faults: 50,
             messages: 300,
@@ -83,17 +83,17 @@ mod tests {
             ..RunOutcome::default()
         };
         let broken = |promise| Violation { promise, number: None, text: String::new() };
-        tally.add(1, &outcome, &[]);
-        assert!(tally.is_clean());
-        tally.add(2, &outcome, &[broken(Promise::InOrder), broken(Promise::InOrder), broken(Promise::NothingLost)]);
-        tally.add(3, &outcome, &[broken(Promise::InOrder)]);
-        assert!(!tally.is_clean());
+        totals.add(1, &outcome, &[]);
+        assert!(totals.is_clean());
+        totals.add(2, &outcome, &[broken(Promise::InOrder), broken(Promise::InOrder), broken(Promise::NothingLost)]);
+        totals.add(3, &outcome, &[broken(Promise::InOrder)]);
+        assert!(!totals.is_clean());
         let expected = "\
 3 plans, 150 faults, 900 messages, 27000 events, 1.5 virtual hours in 0.5 s
 per second: 300 faults, 1800 messages, 54000 events, 10800 virtual s; calibration: 700 M/s
 nothing lost: broken by 1 seeds: 2
 in order: broken by 2 seeds: 2, 3
 ";
-        assert_eq!(tally.report(Duration::from_millis(500), 700.0), expected);
+        assert_eq!(totals.report(Duration::from_millis(500), 700.0), expected);
     }
 }
