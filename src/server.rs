@@ -1,10 +1,10 @@
-//! `mqttchat server`: keeps presence and history for a chat. The shell around the pure [`chat`]: it owns the threads,
-//! the clock, the connection and the database.
+//! `mqttchat server`: keeps presence and history for a chat. It sets up the threads, the connection and the database around
+//! the pure [`core`].
 //!
 //! ```text
 //! paho callback ─ door ─ event (unbounded) ──┐
 //! "sweep" thread ── tick ────────────────────┤
-//! "store" thread ── what is committed ───────┼─► main thread: next_event, chat.handle ─► link.publish, store jobs
+//! "store" thread ── what is committed ───────┼─► main thread: service.handle ─► link.publish, store jobs
 //! "reader" thread ── pages, search ──────────┤
 //! "signals" thread ──────────────────────────┘
 //! ```
@@ -16,14 +16,16 @@ pub mod store;
 use self::core::chat::{self, Chat};
 use self::core::record::Retention;
 use self::core::rival::Rivals;
+use self::core::service::{self, Exit, Service};
 use self::io::door::{Admission, Door};
 use self::io::folder;
 use self::io::shell::{self, Inboxes};
 use self::store::sqlite::{self, History};
-use crate::link::{self, Link, Qos, Subscription, canonical_host};
+use crate::link::{self, Link, canonical_host};
 use crate::now::Now;
 use crate::options::ServerOptions;
-use crate::protocol::{Status, Topic, Topics};
+use crate::protocol::{Status, Topics};
+use crate::random::Random;
 use crate::terminal::{self, NoAnswer, Terminal};
 use crate::{logging, random, signals};
 use crossbeam_channel::{Receiver, bounded, unbounded};
@@ -103,7 +105,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
         epoch: history.epoch().clone(),
         durable: options.data_dir.is_some(),
     };
-    let mut chat = Chat::new(config, kept, rooms, Now::read());
+    let chat = Chat::new(config, kept, rooms, Now::read());
 
     let thread = |error: std::io::Error| format!("no thread could be started: {error}");
     let (jobs, job_inbox) = unbounded();
@@ -138,13 +140,18 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     let link = Link::open(link_config, on_event).map_err(thread)?;
 
     let inboxes = Inboxes { link: link_inbox, store: store_inbox, ticks, stop, door };
-    let code = shell::main_loop(&mut chat, link, jobs, &inboxes, &connection.settings);
+    let service = Service::new(chat, Random::of_the_system());
+    let exit = shell::main_loop(service, link, jobs, inboxes, connection.settings.clone());
     // It ends when nobody can give it jobs any more.
     if store.join().is_err() {
         return Err("the store ended by a fault of its own".to_owned());
     }
     info!("server stopped");
-    Ok(code)
+    Ok(match exit {
+        Exit::Stopped => ExitCode::SUCCESS,
+        Exit::AnotherServer => ExitCode::from(ANOTHER_SERVER),
+        Exit::LinkEnded { code } => ExitCode::from(code),
+    })
 }
 
 /// A file that may not grow is an error of the write, as a full disk is, and not the end of the server.
@@ -162,17 +169,7 @@ fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Ch
         // A history that is gone with the process has no use for what comes in its absence.
         persistent: options.data_dir.is_some(),
         will: Some(Box::new(move |_| will.clone())),
-        subscriptions: vec![
-            Subscription::new(topics.all_messages(), connection.qos),
-            Subscription::new(topics.all_rooms(), connection.qos),
-            // Its own words to clients go by topics of the same form.
-            Subscription { no_local: true, ..Subscription::new(topics.all_private(), Qos::AtLeastOnce) },
-            // Queued heartbeats would push messages out of the queue of a server that is away.
-            Subscription::new(topics.all_presence(), Qos::AtMostOnce),
-            Subscription::new(topics.all_requests(), Qos::AtLeastOnce),
-            // To hear when an earlier server's will says that this one is offline.
-            Subscription::new(topics.name(&Topic::Server), Qos::AtLeastOnce),
-        ],
+        subscriptions: service::subscriptions(topics, connection.qos),
         patient: true,
         longest_wait: LONGEST_WAIT,
         lookout: Some(Box::new(Rivals::new(topics.clone(), chat.instance().to_owned()))),

@@ -10,4 +10,5 @@ mod notices;
 pub mod record;
 pub mod rival;
 pub mod roster;
+pub mod service;
 mod stats;

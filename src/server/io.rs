@@ -1,7 +1,6 @@
 //! What the server touches of the world outside: each module owns one resource and decides nothing.
 
 pub mod door;
-pub mod farewell;
 pub mod folder;
 pub mod shell;
 pub mod store;

@@ -1,0 +1,172 @@
+//! A clean stop: everything that the broker was told has arrived is stored, and its senders are told so. That takes a
+//! second connection, one without subscriptions: over the first, more would arrive while the answers go out.
+//!
+//! ```text
+//!   leave ─► calling ─── up ──► switching ─── hung up ──► telling ─── settled ──► hanging up ─── hung up ──► storing
+//!     │         └─ failed, 2 s ──────────────────────────► ▲  └─ 10 s, 2nd stop ──► ▲  └─ not settled: exit     │
+//!     └─ not connected ────────────────────────────────────┘                                settled, 10 s: exit ─┘
+//! ```
+//!
+//! If the broker lets no second one in, the first carries the last words. What arrives meanwhile is stored too, and its
+//! senders are told when they send it again.
+
+use super::{Effect, Exit, Service};
+use crate::now::Now;
+use crate::protocol::Status;
+use crate::server::core::chat::Input;
+use crate::server::core::record::StoreTask;
+use log::{info, warn};
+use std::time::{Duration, Instant};
+
+/// How long the broker may take to let the second connection in.
+const SECOND_CONNECTION: Duration = Duration::from_secs(2);
+/// How long it may take to commit all that arrived, so that a full disk does not keep the server from stopping.
+const TIME: Duration = Duration::from_secs(10);
+/// How long each connection's last words may take.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, Copy)]
+pub struct CleanStop {
+    exit: Exit,
+    step: StopStep,
+    /// When it is over at the latest, apart from last words.
+    deadline: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StopStep {
+    /// The second connection is being made, until then.
+    Calling {
+        until: Instant,
+    },
+    /// The first connection is being closed.
+    Switching,
+    /// All that arrived is being committed, and told to its senders.
+    Telling,
+    /// The last connection is being closed. `settled`: everything was committed in time.
+    HangingUp {
+        settled: bool,
+    },
+    /// What arrived while the last connection was closed is being committed.
+    Storing,
+    Over,
+}
+
+impl CleanStop {
+    pub fn next_due(&self) -> Instant {
+        match self.step {
+            StopStep::Calling { until } => until.min(self.deadline),
+            _ => self.deadline,
+        }
+    }
+}
+
+impl Service {
+    /// A signal came. The second one asks to stop at once.
+    pub(super) fn stop(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        match &mut self.leaving {
+            None => self.leave(now, Exit::Stopped, effects),
+            Some(leaving) => leaving.deadline = now.instant,
+        }
+    }
+
+    pub(super) fn leave(&mut self, now: Now, exit: Exit, effects: &mut Vec<Effect>) {
+        let until = now.instant + SECOND_CONNECTION;
+        let (step, deadline) = (StopStep::Calling { until }, now.instant + TIME);
+        self.leaving = Some(CleanStop { exit, step, deadline });
+        if self.chat.is_connected() {
+            let client_id = format!("mqttchat-{}", self.random.word());
+            effects.push(Effect::OpenSecond { client_id, will: self.chat.server_info(Status::Offline) });
+        } else {
+            self.settle(StopStep::Telling, effects);
+        }
+    }
+
+    pub(super) fn second(&mut self, result: Result<(), String>, effects: &mut Vec<Effect>) {
+        if !matches!(self.step(), Some(StopStep::Calling { .. })) {
+            return;
+        }
+        match result {
+            Ok(()) => {
+                self.set_step(StopStep::Switching);
+                effects.push(Effect::HangUp { last: None, within: LAST_WORDS });
+            }
+            Err(why) => {
+                info!("no second connection, the last words go over the first: {why}");
+                effects.push(Effect::DropSecond);
+                self.settle(StopStep::Telling, effects);
+            }
+        }
+    }
+
+    pub(super) fn hung_up(&mut self, effects: &mut Vec<Effect>) {
+        match self.step() {
+            Some(StopStep::Switching) => self.settle(StopStep::Telling, effects),
+            Some(StopStep::HangingUp { settled: true }) => self.settle(StopStep::Storing, effects),
+            Some(StopStep::HangingUp { settled: false }) => self.exit(false, effects),
+            _ => {}
+        }
+    }
+
+    /// Everything before [`StoreTask::Settle`] is committed.
+    pub(super) fn settled(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        match self.step() {
+            Some(StopStep::Telling) => {
+                self.chat(now, Input::Leaving, effects);
+                self.hang_up(true, effects);
+            }
+            Some(StopStep::Storing) => self.exit(true, effects),
+            _ => {}
+        }
+    }
+
+    /// Goes on if what it waits for takes too long.
+    pub(super) fn leave_in_time(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let Some(CleanStop { step, deadline, .. }) = self.leaving else { return };
+        match step {
+            _ if now.instant < deadline => {
+                if matches!(step, StopStep::Calling { until } if now.instant >= until) {
+                    self.second(Err("the broker does not answer in time".to_owned()), effects);
+                }
+            }
+            StopStep::Calling { .. } => {
+                effects.push(Effect::DropSecond);
+                self.hang_up(false, effects);
+            }
+            StopStep::Telling => self.hang_up(false, effects),
+            StopStep::Storing => self.exit(false, effects),
+            StopStep::Switching | StopStep::HangingUp { .. } | StopStep::Over => {}
+        }
+    }
+
+    /// Has everything committed that arrived so far.
+    fn settle(&mut self, step: StopStep, effects: &mut Vec<Effect>) {
+        self.set_step(step);
+        self.give_seats(effects);
+        effects.push(Effect::Store(StoreTask::Settle));
+    }
+
+    fn hang_up(&mut self, settled: bool, effects: &mut Vec<Effect>) {
+        self.set_step(StopStep::HangingUp { settled });
+        let last = Some(self.chat.server_info(Status::Offline));
+        effects.push(Effect::HangUp { last, within: LAST_WORDS });
+    }
+
+    fn exit(&mut self, settled: bool, effects: &mut Vec<Effect>) {
+        self.set_step(StopStep::Over);
+        if !settled {
+            warn!("stopping although not everything that arrived is stored");
+        }
+        effects.extend(self.leaving.as_ref().map(|leaving| Effect::Exit(leaving.exit)));
+    }
+
+    fn step(&self) -> Option<StopStep> {
+        self.leaving.as_ref().map(|leaving| leaving.step)
+    }
+
+    fn set_step(&mut self, step: StopStep) {
+        if let Some(leaving) = &mut self.leaving {
+            leaving.step = step;
+        }
+    }
+}
