@@ -40,8 +40,6 @@ const USERS_INTERVAL: Duration = Duration::from_secs(30);
 const ONLINE_INTERVAL: Duration = Duration::from_secs(60);
 /// The retained counters are published this often.
 const STATS_INTERVAL: Duration = Duration::from_secs(10);
-/// When the database learns who was heard meanwhile: often enough for people, seldom enough for an SD card.
-const HEARD_INTERVAL: Duration = Duration::from_secs(30);
 /// A tick that comes so late says that the server itself stood still, and that nobody's silence counts.
 const LATE_TICK: Duration = Duration::from_secs(5);
 /// Messages that are turned away within this time of the last one are of the same episode.
@@ -72,7 +70,6 @@ pub struct Chat {
     users_published: Option<Instant>,
     online_published: Option<Instant>,
     stats_published: Option<Instant>,
-    heard_kept: Instant,
     last_tick: Instant,
     /// When messages were turned away last.
     turned_away: Option<Instant>,
@@ -109,7 +106,6 @@ impl Chat {
             users_published: None,
             online_published: None,
             stats_published: None,
-            heard_kept: now.instant,
             last_tick: now.instant,
             turned_away: None,
             warned: HashSet::new(),
@@ -134,7 +130,7 @@ impl Chat {
             }
         }
         self.tell_what_is_stored(now, &mut outputs);
-        let changes = self.roster.take_changes(now, false);
+        let changes = self.roster.take_changes();
         if !changes.is_empty() {
             outputs.push(Output::Seats(changes));
         }
@@ -246,13 +242,6 @@ impl Chat {
             let json = self.stats.take_json(self.roster.online(), &self.started, now);
             let publication = self.publication(&Topic::Stats, json, true);
             outputs.push(Output::Publish(Publication { qos: Qos::AtMostOnce, ..publication }));
-        }
-        if due(Some(self.heard_kept), HEARD_INTERVAL) {
-            self.heard_kept = now.instant;
-            let heard = self.roster.take_changes(now, true);
-            if !heard.is_empty() {
-                outputs.push(Output::Seats(heard));
-            }
         }
     }
 

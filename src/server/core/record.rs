@@ -123,8 +123,6 @@ pub struct KeptSeat {
     pub session: Option<Session>,
     pub conn: u32,
     pub rooms: Vec<RoomName>,
-    /// When it was last heard, in Unix milliseconds.
-    pub heard: i64,
 }
 
 /// The presences of one person, in place of those that the database has. Empty when the person is gone.

@@ -12,7 +12,6 @@
 #[cfg(test)]
 mod tests;
 
-use crate::now::Now;
 use crate::protocol::limits::WILL_DELAY;
 use crate::protocol::{Action, Nick, NickKey, NoticeKind, Presence, RoomName, Session};
 use crate::server::core::record::{KeptSeat, SeatChange};
@@ -57,19 +56,17 @@ pub struct Roster {
     timeout: Duration,
     /// Whose seats are not yet as the database has them.
     changed: BTreeSet<NickKey>,
-    /// Who was heard since the database was told when.
-    heard: BTreeSet<NickKey>,
 }
 
 impl Roster {
     /// `timeout`: the silence after which somebody is taken for gone.
     pub fn new(timeout: Duration) -> Roster {
-        Roster { people: BTreeMap::new(), timeout, changed: BTreeSet::new(), heard: BTreeSet::new() }
+        Roster { people: BTreeMap::new(), timeout, changed: BTreeSet::new() }
     }
 
     /// Takes back what the database kept, as if everybody had been heard just now: a grace of one time-out.
     pub fn restore(&mut self, kept: Vec<KeptSeat>, now: Instant) {
-        for KeptSeat { nick, session, conn, rooms, .. } in kept {
+        for KeptSeat { nick, session, conn, rooms } in kept {
             let person = self.people.entry(nick.key().clone()).or_insert(Person { nick, seats: Vec::new() });
             person.seats.push(Seat { session, conn, rooms, heard: now, doubted_until: None });
         }
@@ -98,7 +95,6 @@ impl Roster {
                 return Arrival::Known;
             }
             known.heard = now;
-            self.heard.insert(key.clone());
             let joins = presence.action == Action::Join;
             // A will comes after everything else of its connection but what was still under way: only a later
             // connection, or a new join of one that does not count its connections, shows that the run goes on.
@@ -210,17 +206,13 @@ impl Roster {
         members
     }
 
-    /// What the database is to be told: the presences that changed, and with `heard` also when the others were heard.
-    pub fn take_changes(&mut self, now: Now, heard: bool) -> Vec<SeatChange> {
-        let mut keys = std::mem::take(&mut self.changed);
-        if heard {
-            keys.append(&mut self.heard);
-        }
+    /// The presences that changed since this was called last, for the database.
+    pub fn take_changes(&mut self) -> Vec<SeatChange> {
         let change = |key: NickKey| {
-            let seats = self.people.get(&key).map_or(Vec::new(), |person| person.kept(now));
+            let seats = self.people.get(&key).map_or(Vec::new(), Person::kept);
             SeatChange { key, seats }
         };
-        keys.into_iter().map(change).collect()
+        std::mem::take(&mut self.changed).into_iter().map(change).collect()
     }
 
     fn remove_seats(&mut self, key: &NickKey, gone: impl Fn(&Seat) -> bool) -> bool {
@@ -239,16 +231,12 @@ impl Roster {
 }
 
 impl Person {
-    fn kept(&self, now: Now) -> Vec<KeptSeat> {
-        let kept = |seat: &Seat| {
-            let silent = now.instant.saturating_duration_since(seat.heard);
-            KeptSeat {
-                nick: self.nick.clone(),
-                session: seat.session.clone(),
-                conn: seat.conn,
-                rooms: seat.rooms.clone(),
-                heard: now.wall.timestamp_millis() - silent.as_millis() as i64,
-            }
+    fn kept(&self) -> Vec<KeptSeat> {
+        let kept = |seat: &Seat| KeptSeat {
+            nick: self.nick.clone(),
+            session: seat.session.clone(),
+            conn: seat.conn,
+            rooms: seat.rooms.clone(),
         };
         self.seats.iter().map(kept).collect()
     }

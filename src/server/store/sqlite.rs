@@ -97,7 +97,7 @@ impl History {
 
     /// The roster as it was kept; a row that cannot be read is left out.
     pub fn roster(&self) -> Result<Vec<KeptSeat>, Error> {
-        let mut statement = self.own.sql.prepare("SELECT nick, session, conn, rooms, heard FROM roster")?;
+        let mut statement = self.own.sql.prepare("SELECT nick, session, conn, rooms FROM roster")?;
         let rows = statement.query_map([], rows::kept)?;
         Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }

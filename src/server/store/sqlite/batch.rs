@@ -258,7 +258,7 @@ impl<'a> Batch<'a> {
             self.state.present.remove(weight?);
         }
         let insert = format!(
-            "INSERT INTO roster (key, session, nick, conn, rooms, heard) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO roster (key, session, nick, conn, rooms, heard) VALUES (?1, ?2, ?3, ?4, ?5, 0)
              RETURNING {ROSTER_WEIGHT}"
         );
         let mut insert = self.sql.prepare_cached(&insert)?;
@@ -266,7 +266,7 @@ impl<'a> Batch<'a> {
         for seat in &change.seats {
             let rooms: Vec<&str> = seat.rooms.iter().map(RoomName::as_str).collect();
             let session = seat.session.as_ref().map_or("", Session::as_str);
-            let values = params![key, session, seat.nick.as_str(), seat.conn, rooms.join(" "), seat.heard];
+            let values = params![key, session, seat.nick.as_str(), seat.conn, rooms.join(" ")];
             let weight = insert.query_row(values, |row| unsigned(row, 0))?;
             self.state.present.add(weight);
             if !self.state.present.has_room(self.sql, share::PRESENT)? {

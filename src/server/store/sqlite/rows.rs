@@ -71,6 +71,5 @@ pub fn kept(row: &Row) -> rusqlite::Result<Option<KeptSeat>> {
         session: Session::parse(&row.get::<_, String>(1)?),
         conn: row.get(2)?,
         rooms: rooms.split(' ').filter_map(|room| RoomName::parse(room).ok()).collect(),
-        heard: row.get(4)?,
     }))
 }

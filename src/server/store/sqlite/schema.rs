@@ -16,7 +16,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More statements than are in use at a time.
 const STATEMENTS: usize = 64;
 
-/// What version 1 had.
+/// What version 1 had. `roster.heard` is 0 in all new rows and nobody reads it: without the column, earlier servers could
+/// not open the database.
 pub const FIRST: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE rooms (

@@ -74,7 +74,7 @@ fn a_room_that_takes_nothing_holds_up_no_other() {
 fn who_is_present_holds_up_no_message() {
     let mut desk = Desk::new("seats");
     desk.sql("CREATE TRIGGER never BEFORE INSERT ON roster BEGIN SELECT RAISE(ABORT, 'never'); END");
-    let seat = KeptSeat { nick: Nick::parse("a").unwrap(), session: None, conn: 1, rooms: Vec::new(), heard: 0 };
+    let seat = KeptSeat { nick: Nick::parse("a").unwrap(), session: None, conn: 1, rooms: Vec::new() };
     let change = || SeatChange { key: key(), seats: vec![seat.clone()] };
     for seq in 1..=2 {
         desk.give(StoreTask::Seats(vec![change()]));

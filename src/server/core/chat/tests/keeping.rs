@@ -229,7 +229,6 @@ fn a_server_that_starts_again_goes_on_where_it_was() {
         session: Session::parse(SESSION),
         conn: 1,
         rooms: Vec::new(),
-        heard: 0,
     };
     let rooms = vec![(RoomName::lobby(), 7)];
     let (mut desk, outputs) = Desk::after(vec![seat("Bob"), seat("carol")], rooms);

@@ -31,13 +31,8 @@ fn after(history: &History, name: &str, pos: u64) -> Span {
 
 /// Somebody is in these rooms; in none: has left.
 fn seat(history: &mut History, rooms: &[&str]) {
-    let kept = KeptSeat {
-        nick: nick("bob"),
-        session: None,
-        conn: 0,
-        rooms: rooms.iter().map(|name| room(name)).collect(),
-        heard: 0,
-    };
+    let kept =
+        KeptSeat { nick: nick("bob"), session: None, conn: 0, rooms: rooms.iter().map(|name| room(name)).collect() };
     let seats = if rooms.is_empty() { Vec::new() } else { vec![kept] };
     history.commit(&[], &[SeatChange { key: nick("bob").key().clone(), seats }]).unwrap();
 }

@@ -26,7 +26,7 @@ fn present_counted(history: &History) -> u64 {
 fn present(n: u64, bytes: usize) -> SeatChange {
     let nick = nick(&format!("somebody-{n}"));
     let rooms = (0..bytes / 33).map(|room| RoomName::parse(&format!("{room:032}")).unwrap()).collect();
-    let seat = KeptSeat { nick: nick.clone(), session: Some(id((1, 1)).session), conn: 1, rooms, heard: START };
+    let seat = KeptSeat { nick: nick.clone(), session: Some(id((1, 1)).session), conn: 1, rooms };
     SeatChange { key: nick.key().clone(), seats: vec![seat] }
 }
 
