@@ -27,7 +27,7 @@ use crate::options::ServerOptions;
 use crate::protocol::{Status, Topics};
 use crate::random::Random;
 use crate::terminal::{self, NoAnswer, Terminal};
-use crate::{logging, random, signals};
+use crate::{logging, signals};
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use log::{error, info, warn};
 use std::fs::File;
@@ -42,9 +42,6 @@ const ANOTHER_SERVER: u8 = 75;
 const TICK: Duration = Duration::from_millis(500);
 /// The longest wait before the next attempt to connect: there is one server, and everybody misses it.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// A server that starts says again how far the rooms of so many of the newest messages have come: more than the one
-/// before can have committed without saying so, at the rates that are seen.
-const RESUMED: usize = 500;
 /// The longest client identifier that every MQTT 3.1.1 broker takes.
 const CLIENT_ID_BYTES: usize = 23;
 
@@ -94,18 +91,16 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     };
     claim(&history, &options)?;
     let secret = history.secret().map_err(|error| format!("the database cannot be read: {error}"))?;
-    let kept = history.roster().map_err(|error| format!("the database cannot be read: {error}"))?;
-    let rooms = history.questions().newest_rooms(RESUMED);
-    let rooms = rooms.map_err(|error| format!("the database cannot be read: {error}"))?;
+    let earlier = history.earlier_run().map_err(|error| format!("the database cannot be read: {error}"))?;
+    let mut random = Random::of_the_system();
     let config = chat::Config {
         topics: topics.clone(),
         timeout: options.timeout,
         history_limit: options.history_limit,
-        instance: random::word(),
-        epoch: history.epoch().clone(),
+        instance: random.word(),
         durable: options.data_dir.is_some(),
     };
-    let chat = Chat::new(config, kept, rooms, Now::read());
+    let chat = Chat::new(config, earlier, Now::read());
 
     let thread = |error: std::io::Error| format!("no thread could be started: {error}");
     let (jobs, job_inbox) = unbounded();
@@ -140,7 +135,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     let link = Link::open(link_config, on_event).map_err(thread)?;
 
     let inboxes = Inboxes { link: link_inbox, store: store_inbox, ticks, stop, door };
-    let service = Service::new(chat, Random::of_the_system());
+    let service = Service::new(chat, random);
     let exit = shell::main_loop(service, link, jobs, inboxes, connection.settings.clone());
     // It ends when nobody can give it jobs any more.
     if store.join().is_err() {
@@ -225,7 +220,8 @@ enum Opened {
 
 fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
     let Some(dir) = data_dir else {
-        let history = History::in_memory().map_err(|error| format!("no database in memory: {error}"))?;
+        let history =
+            History::in_memory(Random::of_the_system()).map_err(|error| format!("no database in memory: {error}"))?;
         return Ok(Opened::Ours(None, Box::new(history)));
     };
     let path = folder::database(dir, root);
@@ -234,7 +230,7 @@ fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
     if folder::is_locked(&file) {
         return Ok(Opened::AnothersOf(path));
     }
-    let history = History::open(&path).map_err(unusable)?;
+    let history = History::open(&path, Random::of_the_system()).map_err(unusable)?;
     Ok(Opened::Ours(Some(file), Box::new(history)))
 }
 

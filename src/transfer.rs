@@ -5,6 +5,7 @@ mod core;
 
 use self::core::line;
 use crate::options::{ExportOptions, ExportSince, ImportOptions};
+use crate::random::Random;
 use crate::server::io::folder;
 use crate::server::store::sqlite::{Error, History, Imported, Nameless, Reader, Record};
 use chrono::{Local, NaiveDateTime, TimeDelta, TimeZone};
@@ -102,7 +103,7 @@ fn read(options: &ImportOptions) -> Result<(), TransferError> {
     let path = folder::database(&options.data_dir, &options.topic_root);
     drop(folder::make(&options.data_dir, &path).map_err(TransferError::Told)?);
     let unusable = unusable(&path);
-    let mut history = History::open(&path).map_err(&unusable)?;
+    let mut history = History::open(&path, Random::of_the_system()).map_err(&unusable)?;
     let mut lines = Lines { name, input, number: 0 };
     let (mut imported, mut nameless) = (Imported::default(), Nameless::default());
     loop {

@@ -82,6 +82,7 @@ impl Acks {
     pub fn hurry(&mut self) {
         let waiting = self.senders.iter().filter(|(_, told)| !told.seq.is_empty());
         self.ready.extend(waiting.map(|(sender, _)| sender.clone()));
+        self.ready.sort();
     }
 
     /// When [`Acks::due`] has something to tell, where time alone makes it so.

@@ -16,7 +16,7 @@ use super::clearing::Clearing;
 use super::direct::Directs;
 use super::marks::Marks;
 use super::notices::Notices;
-use super::record::{Arrived, Direct, Keep, KeptSeat, StoreAnswer};
+use super::record::{Arrived, Direct, EarlierRun, Keep, StoreAnswer};
 use super::roster::Roster;
 use super::stats::Stats;
 use crate::link::{Publication, Qos};
@@ -80,12 +80,11 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// `kept`: the roster of an earlier run. `rooms`: how far those have come whose last marks it may not have said.
-    pub fn new(config: Config, kept: Vec<KeptSeat>, rooms: Vec<(RoomName, u64)>, now: Now) -> Chat {
+    pub fn new(config: Config, earlier: EarlierRun, now: Now) -> Chat {
         let mut roster = Roster::new(config.timeout);
-        roster.restore(kept, now.instant);
-        let mut marks = Marks::new(config.epoch.clone());
-        for (room, pos) in rooms {
+        roster.restore(earlier.seats, now.instant);
+        let mut marks = Marks::new(earlier.epoch);
+        for (room, pos) in earlier.rooms {
             marks.resume(room, pos, now.instant);
         }
         Chat {

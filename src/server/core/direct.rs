@@ -19,7 +19,7 @@ mod tests;
 use crate::protocol::{Nick, NickKey, Private, SentId};
 use crate::server::core::record::Direct;
 use addressee::{Addressee, UnderWay, Way};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 pub use pace::MOST as UNDER_WAY;
@@ -64,7 +64,7 @@ pub type Received = (NickKey, NickKey, SentId);
 #[derive(Debug, Default)]
 pub struct Directs {
     /// Those who are present and to whom something is under way, or may wait.
-    addressees: HashMap<NickKey, Addressee>,
+    addressees: BTreeMap<NickKey, Addressee>,
     /// Nothing is due before.
     next: Option<Instant>,
     /// What was received, and the database does not know it yet: a receipt may be faster than a commit.

@@ -3,7 +3,7 @@
 use crate::protocol::history::Span;
 use crate::protocol::text::visible;
 use crate::protocol::{
-    Chat, Cursor, Entry, Found, Nick, NickKey, Private, RoomName, SearchQuery, SentId, Session, Timestamp, Token,
+    Chat, Cursor, Entry, Epoch, Found, Nick, NickKey, Private, RoomName, SearchQuery, SentId, Session, Timestamp, Token,
 };
 use std::time::{Duration, Instant};
 
@@ -130,6 +130,16 @@ pub struct KeptSeat {
 pub struct SeatChange {
     pub key: NickKey,
     pub seats: Vec<KeptSeat>,
+}
+
+/// What an earlier run of the server left in the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierRun {
+    /// The history's.
+    pub epoch: Epoch,
+    pub seats: Vec<KeptSeat>,
+    /// The rooms whose last marks may not have been published, and the positions of their newest messages.
+    pub rooms: Vec<(RoomName, u64)>,
 }
 
 /// What the store is told to do, in order.

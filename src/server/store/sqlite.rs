@@ -27,39 +27,47 @@ pub use reader::Reader;
 pub use transfer::{Imported, Nameless, Record};
 
 use crate::protocol::Epoch;
-use crate::server::core::record::{Committed, Keep, KeptSeat, SeatChange};
+use crate::random::Random;
+use crate::server::core::record::{Committed, EarlierRun, Keep, KeptSeat, SeatChange};
 use batch::{Batch, State};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
+
+/// [`EarlierRun::rooms`] are those of so many of the newest messages: more than a server commits at the highest measured
+/// rates without announcing how far the rooms have come.
+const RESUMED: usize = 500;
 
 /// The database, to write to.
 pub struct History {
     own: Reader,
     state: State,
-    /// `None`: in memory.
+    /// `None`: no other connection can be opened.
     path: Option<PathBuf>,
+    random: Random,
 }
 
 impl History {
-    /// Opens the database, makes it where there is none, and brings one of an earlier version to this one.
+    /// Opens the database. Creates it if there is none, and brings one of an earlier version to this one.
     ///
     /// # Errors
-    /// Where it cannot be read or written, is damaged, or is not this program's.
-    pub fn open(path: &Path) -> Result<History, Error> {
-        History::prepare(Connection::open(path)?, Some(path.to_owned()))
+    /// It cannot be read or written, is damaged, or belongs to another program.
+    pub fn open(path: &Path, random: Random) -> Result<History, Error> {
+        Ok(History { path: Some(path.to_owned()), ..History::over(Connection::open(path)?, random)? })
     }
 
     /// A history that is gone with the process.
-    pub fn in_memory() -> Result<History, Error> {
-        History::prepare(Connection::open_in_memory()?, None)
+    pub fn in_memory(random: Random) -> Result<History, Error> {
+        History::over(Connection::open_in_memory()?, random)
     }
 
-    fn prepare(mut sql: Connection, path: Option<PathBuf>) -> Result<History, Error> {
-        schema::prepare(&mut sql)?;
-        Ok(History { own: Reader::over(sql)?, state: State::default(), path })
+    /// As [`History::open`], over a connection to any database, which [`History::reader`] cannot open again. The simulation
+    /// decides through its file system what of this database survives a crash.
+    pub fn over(mut sql: Connection, mut random: Random) -> Result<History, Error> {
+        schema::prepare(&mut sql, &mut random)?;
+        Ok(History { own: Reader::over(sql)?, state: State::default(), path: None, random })
     }
 
-    /// Another connection to the same database, for questions that hold up no commit; `None` in memory.
+    /// Another connection to the same database, so that questions hold up no commit; `None` without a path.
     pub fn reader(&self) -> Result<Option<Reader>, Error> {
         self.path.as_deref().map(Reader::open).transpose()
     }
@@ -95,8 +103,14 @@ impl History {
         Ok(())
     }
 
-    /// The roster as it was kept; a row that cannot be read is left out.
-    pub fn roster(&self) -> Result<Vec<KeptSeat>, Error> {
+    /// What the last run of the server left.
+    pub fn earlier_run(&self) -> Result<EarlierRun, Error> {
+        let rooms = self.own.newest_rooms(RESUMED)?;
+        Ok(EarlierRun { epoch: self.epoch().clone(), seats: self.roster()?, rooms })
+    }
+
+    /// The presences as they were kept. A row that cannot be read is left out.
+    fn roster(&self) -> Result<Vec<KeptSeat>, Error> {
         let mut statement = self.own.sql.prepare("SELECT nick, session, conn, rooms FROM roster")?;
         let rows = statement.query_map([], rows::kept)?;
         Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)

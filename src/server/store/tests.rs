@@ -4,6 +4,7 @@ mod unwritable;
 
 use super::*;
 use crate::protocol::{Chat, Nick, Private, RoomName, SentId, Session, Timestamp};
+use crate::random::Random;
 use crate::server::core::record::ReplyTo;
 use crate::server::core::record::{Arrived, ArrivedDirect, PagePlace, PageQuery};
 use crate::server::store::sqlite::History;
@@ -22,7 +23,7 @@ impl Desk {
     fn new(name: &str) -> Desk {
         let folder = std::env::temp_dir().join(format!("mqttchat-store-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        Desk::over(History::open(&folder.join("chat.db")).unwrap(), folder)
+        Desk::over(History::open(&folder.join("chat.db"), Random::of_the_system()).unwrap(), folder)
     }
 
     fn over(history: History, folder: PathBuf) -> Desk {
@@ -208,7 +209,7 @@ fn direct_messages_wait_for_the_receipt_of_their_addressee() {
 
 #[test]
 fn questions_have_no_commits_of_their_own() {
-    let mut desk = Desk::over(History::in_memory().unwrap(), PathBuf::new());
+    let mut desk = Desk::over(History::in_memory(Random::of_the_system()).unwrap(), PathBuf::new());
     for seq in 1..=100 {
         desk.chat(seq);
         desk.ask(newest());
@@ -221,7 +222,7 @@ fn questions_have_no_commits_of_their_own() {
 
 #[test]
 fn questions_wait_for_no_try_of_a_commit_that_failed() {
-    let mut desk = Desk::over(History::in_memory().unwrap(), PathBuf::new());
+    let mut desk = Desk::over(History::in_memory(Random::of_the_system()).unwrap(), PathBuf::new());
     desk.store.as_mut().unwrap().retry = Some(desk.now);
     desk.chat(1);
     desk.ask(newest());
@@ -250,7 +251,7 @@ fn it_says_when_everything_before_is_committed() {
 fn with_a_reader_questions_go_to_it_once_what_came_before_is_committed() {
     let (retention, now) = (Retention::default(), Instant::now());
     let settings = StoreSettings { retention, search_time: Duration::from_secs(30), has_reader: true };
-    let mut store = Store::new(History::in_memory().unwrap(), settings, now);
+    let mut store = Store::new(History::in_memory(Random::of_the_system()).unwrap(), settings, now);
     let job = |task| Job { task, pass: None };
     let jobs = [job(StoreTask::Ask(newest())), job(StoreTask::Keep(Keep::Chat(arrived(1))))];
     let mut told = Vec::new();

@@ -1,7 +1,7 @@
 //! Pure: what the chat is told and what it has done: plain values between it, its shell and the store.
 
 use crate::link::Publication;
-use crate::protocol::{Epoch, Topics};
+use crate::protocol::Topics;
 use crate::server::core::record::{Keep, SeatChange, StoreAnswer, StoreQuestion};
 use std::time::Duration;
 
@@ -15,8 +15,6 @@ pub struct Config {
     pub history_limit: usize,
     /// Random per run.
     pub instance: String,
-    /// The history's.
-    pub epoch: Epoch,
     /// The history outlives the server.
     pub durable: bool,
 }

@@ -4,7 +4,9 @@ mod keeping;
 
 use super::*;
 use crate::protocol::{Epoch, MessageId, Private, SentId, Session, Token, Topics};
-use crate::server::core::record::{Committed, Page, Progress, Refusal, Refused, ReplyTo, StoreQuestion};
+use crate::server::core::record::{
+    Committed, EarlierRun, KeptSeat, Page, Progress, Refusal, Refused, ReplyTo, StoreQuestion,
+};
 use chrono::DateTime;
 use serde_json::{Value, json};
 
@@ -24,10 +26,12 @@ impl Desk {
             timeout: Duration::from_secs(60),
             history_limit: 50,
             instance: "i".to_owned(),
-            epoch: Epoch::from_random([0; 12]),
             durable: true,
         };
-        let mut desk = Desk { chat: Chat::new(config, kept, rooms, now), now };
+        let mut desk = Desk {
+            chat: Chat::new(config, EarlierRun { epoch: Epoch::from_random([0; 12]), seats: kept, rooms }, now),
+            now,
+        };
         let outputs = desk.chat.handle(now, Input::Connected);
         (desk, outputs)
     }

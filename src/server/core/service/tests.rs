@@ -4,7 +4,7 @@ use super::*;
 use crate::link::{Event, Failure, FailureKind, Message, Version};
 use crate::protocol::{Epoch, Topics};
 use crate::server::core::chat::Config;
-use crate::server::core::record::{Committed, Keep, ReplyTo, SearchPage};
+use crate::server::core::record::{Committed, EarlierRun, Keep, ReplyTo, SearchPage};
 use chrono::DateTime;
 use serde_json::{Value, json};
 
@@ -23,10 +23,10 @@ impl Desk {
             timeout: Duration::from_secs(60),
             history_limit: 50,
             instance: "i".to_owned(),
-            epoch: Epoch::from_random([0; 12]),
             durable: true,
         };
-        let chat = Chat::new(config, Vec::new(), Vec::new(), now);
+        let earlier = EarlierRun { epoch: Epoch::from_random([0; 12]), seats: Vec::new(), rooms: Vec::new() };
+        let chat = Chat::new(config, earlier, now);
         Desk { service: Service::new(chat, Random::new(|bytes| bytes.fill(7))), now }
     }
 

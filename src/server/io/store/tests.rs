@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::protocol::{Chat, Nick, RoomName, Timestamp};
+use crate::random::Random;
 use crate::server::core::record::{Arrived, Keep, PagePlace, PageQuery, ReplyTo, StoreTask};
 use crate::server::store::sqlite::{History, Reader};
 use std::time::Duration;
@@ -41,7 +42,7 @@ fn check(history: History, reader: Option<Reader>) {
 fn the_reader_answers_and_the_database_is_closed_in_order() {
     let folder = std::env::temp_dir().join(format!("mqttchat-threads-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let history = History::open(&folder.join("chat.db")).unwrap();
+    let history = History::open(&folder.join("chat.db"), Random::of_the_system()).unwrap();
     let reader = history.reader().unwrap();
     assert!(reader.is_some());
     check(history, reader);
@@ -51,5 +52,5 @@ fn the_reader_answers_and_the_database_is_closed_in_order() {
 
 #[test]
 fn a_history_in_memory_answers_by_itself() {
-    check(History::in_memory().unwrap(), None);
+    check(History::in_memory(Random::of_the_system()).unwrap(), None);
 }

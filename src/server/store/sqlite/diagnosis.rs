@@ -3,7 +3,7 @@
 use super::batch::{Batch, State};
 use super::{Error, History, words};
 use crate::protocol::{Chat, Nick, RoomName, SentId, Timestamp};
-use crate::random;
+use crate::random::Random;
 use crate::server::core::record::{Arrived, Keep};
 use crate::server::store::engine::Diagnosis;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -18,7 +18,7 @@ impl History {
             Some(keep) if self.try_to_keep(keep, begin_part).is_ok() => return Diagnosis::Words,
             _ => {}
         }
-        let Some(nobodys) = message() else { return Diagnosis::Database };
+        let Some(nobodys) = message(&mut self.random) else { return Diagnosis::Database };
         if self.try_to_keep(&nobodys, as_it_is).is_ok() {
             Diagnosis::Message
         } else if self.try_to_keep(&nobodys, begin_part).is_ok() {
@@ -66,13 +66,13 @@ fn begin_part(sql: &Connection) -> rusqlite::Result<()> {
 }
 
 /// One of nobody in a room of nobody. `None` never: these are valid names.
-fn message() -> Option<Keep> {
-    let word = random::word();
+fn message(random: &mut Random) -> Option<Keep> {
+    let word = random.word();
     let chat = Chat {
         nick: Nick::parse(&word).ok()?,
         text: word.clone(),
         timestamp: None,
-        id: SentId::new(random::session(), 1),
+        id: SentId::new(random.session(), 1),
         room: RoomName::parse(&word).ok()?,
         action: false,
         late: false,

@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::words::Words;
-use crate::random;
+use crate::random::Random;
 use log::info;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::time::Duration;
@@ -104,7 +104,7 @@ const THIRD: &str = "
 ";
 
 /// Makes a new connection one to a history of this version, which it makes where there is none.
-pub fn prepare(sql: &mut Connection) -> Result<(), Error> {
+pub fn prepare(sql: &mut Connection, random: &mut Random) -> Result<(), Error> {
     sql.busy_timeout(BUSY_TIMEOUT)?;
     match identity(sql)? {
         (APPLICATION_ID, 1..=VERSION) => {}
@@ -118,7 +118,7 @@ pub fn prepare(sql: &mut Connection) -> Result<(), Error> {
     // The code keeps what refers to what; a look for each message would cost more than it finds.
     sql.pragma_update(None, "foreign_keys", false)?;
     sql.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(bring_to_version(sql)?)
+    Ok(bring_to_version(sql, random)?)
 }
 
 /// As [`prepare`], for a connection that only reads.
@@ -156,14 +156,14 @@ fn is_empty(sql: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Another program may be about to do the same: the one that comes second finds it done.
-fn bring_to_version(sql: &mut Connection) -> rusqlite::Result<()> {
+fn bring_to_version(sql: &mut Connection, random: &mut Random) -> rusqlite::Result<()> {
     if identity(sql)?.1 == VERSION {
         return Ok(());
     }
     let transaction = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match identity(&transaction)?.1 {
         VERSION => return Ok(()),
-        0 => create(&transaction)?,
+        0 => create(&transaction, random)?,
         version => {
             if version == 1 {
                 info!("the words of the history are indexed, once: about 10 s for a million messages");
@@ -177,11 +177,11 @@ fn bring_to_version(sql: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-fn create(sql: &Transaction) -> rusqlite::Result<()> {
+fn create(sql: &Transaction, random: &mut Random) -> rusqlite::Result<()> {
     sql.execute_batch(FIRST)?;
     sql.execute_batch(SECOND)?;
     sql.execute_batch(THIRD)?;
-    for (name, value) in [("epoch", random::word()), ("secret", random::word())] {
+    for (name, value) in [("epoch", random.word()), ("secret", random.word())] {
         sql.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", [name, &value])?;
     }
     sql.pragma_update(None, "application_id", APPLICATION_ID)

@@ -15,6 +15,7 @@ use super::*;
 use crate::protocol::history::Span;
 use crate::protocol::limits::LISTED_ROOMS;
 use crate::protocol::{Chat, Cursor, Nick, Private, RoomName, SentId, Session, Timestamp};
+use crate::random::Random;
 use crate::server::core::record::*;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -118,7 +119,7 @@ impl TempFile {
     }
 
     fn open(&self) -> History {
-        History::open(&self.0).unwrap()
+        History::open(&self.0, Random::of_the_system()).unwrap()
     }
 }
 

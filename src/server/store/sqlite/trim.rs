@@ -9,7 +9,7 @@ use super::{Error, History, removed, rooms, words};
 use crate::protocol::{NickKey, Ranges, Session};
 use crate::server::core::record::{Retention, Trimmed};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Rows that one step takes at most: a few milliseconds.
 const STEP: usize = 500;
@@ -100,7 +100,7 @@ fn take_messages(
 ) -> rusqlite::Result<usize> {
     let part_end = words::second_part(sql)?.unwrap_or(i64::MAX);
     let mut gone = Gone::default();
-    let mut rooms: HashMap<i64, (u64, u64)> = HashMap::new();
+    let mut rooms: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
     let mut rows_gone: Vec<i64> = Vec::new();
     let mut select = sql.prepare_cached(
         "SELECT row, key, session, seq, received, room, pos, octet_length(text) FROM messages ORDER BY row LIMIT ?1",

@@ -39,7 +39,7 @@ fn seat(history: &mut History, rooms: &[&str]) {
 
 #[test]
 fn those_that_are_empty_for_long_are() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     for (n, name) in ["lobby", "dev", "den", "ops"].iter().enumerate() {
         keep(&mut history, &numbered(name, [n as u64 + 1])).unwrap();
     }
@@ -88,7 +88,7 @@ fn one_that_comes_back_gives_out_no_position_twice() {
 
 #[test]
 fn no_more_than_so_many_empty_ones_are_known() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     let batch: Vec<Arrived> = (1..=10_100)
         .map(|n| Arrived { received: START + n, ..arrived(&format!("room-{n}"), "mallory", Some((1, n as u64)), "hi") })
         .collect();
@@ -107,7 +107,7 @@ fn no_more_than_so_many_empty_ones_are_known() {
 /// What the room's name costs at most.
 #[test]
 fn what_they_take_is_no_more_than_is_counted() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     let batch = |numbers: std::ops::RangeInclusive<u64>| -> Vec<Arrived> {
         let scattered = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         numbers.map(|n| arrived(&format!("{:016x}{:016x}", scattered(n), n), "m", Some((1, n)), "")).collect()
@@ -127,7 +127,7 @@ proptest! {
     #[test]
     fn nobody_misses_anything_unknowingly(steps in prop::collection::vec((0u8..5, 0usize..3), 1..60)) {
         let names = ["dev", "ops", "den"];
-        let mut history = History::in_memory().unwrap();
+        let mut history = History::in_memory(Random::of_the_system()).unwrap();
         let mut given_out: BTreeMap<(usize, u64), u64> = BTreeMap::new();
         let mut cursors = [None; 3];
         let mut unseen: [Vec<String>; 3] = Default::default();

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn each_id_is_kept_once_per_nick() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     let batch = [
         arrived("lobby", "alice", Some((1, 1)), "one"),
         arrived("lobby", "Alice", Some((1, 1)), "one again"),
@@ -22,7 +22,7 @@ fn each_id_is_kept_once_per_nick() {
 
 #[test]
 fn a_commit_tells_what_is_stored_and_what_is_new() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     let key = |text: &str| nick(text).key().clone();
     keep(&mut history, &[arrived("dev", "alice", Some((1, 1)), "one")]).unwrap();
     let batch = [
@@ -44,7 +44,7 @@ fn a_commit_tells_what_is_stored_and_what_is_new() {
 
 #[test]
 fn what_has_the_id_of_another_message_is_refused() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     let refused = |history: &mut History, keep: Keep| {
         let committed = history.commit(&[keep], &[]).unwrap();
         assert_eq!(committed.refused.len() + committed.stored.len(), 1);
@@ -67,7 +67,7 @@ fn what_has_the_id_of_another_message_is_refused() {
     assert_eq!(page(&history, "dev", 50, PagePlace::Newest).0, ["one"]);
     assert!(waiting(&history, "bob").is_empty());
 
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     assert!(!refused(&mut history, direct("alice", "bob", (1, 1), "one")));
     assert!(!refused(&mut history, direct("Alice", "Bob", (1, 1), "one")));
     for other in [direct("alice", "bob", (1, 1), "another"), direct("alice", "carol", (1, 1), "one")] {
@@ -84,7 +84,7 @@ fn what_has_the_id_of_another_message_is_refused() {
 
 #[test]
 fn a_direct_message_waits_until_it_is_delivered() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     let batch = [
         direct("alice", "Bob", (1, 1), "one"),
         direct("alice", "carol", (1, 2), "to another"),
@@ -171,7 +171,7 @@ fn what_is_gone_is_not_kept_again() {
 
 #[test]
 fn what_is_gone_is_remembered_in_runs_and_for_90_days() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     let count = |history: &History| -> i64 {
         history.own.sql.query_row("SELECT count(*) FROM removed", [], |row| row.get(0)).unwrap()
     };
@@ -190,7 +190,7 @@ fn what_is_gone_is_remembered_in_runs_and_for_90_days() {
 
 #[test]
 fn what_could_not_be_kept_leaves_nothing() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &[arrived("lobby", "alice", None, "one")]).unwrap();
     let full = "CREATE TEMP TRIGGER full BEFORE INSERT ON messages WHEN new.text = 'bad' BEGIN
         SELECT RAISE(ABORT, 'full'); END";
@@ -242,7 +242,7 @@ fn what_another_program_wrote_is_seen() {
 
 #[test]
 fn only_so_many_rooms_are_known_in_memory() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     for round in 1..=2 {
         for n in 0..11 {
             let batch: Vec<Arrived> =

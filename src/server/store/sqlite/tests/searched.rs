@@ -14,7 +14,7 @@ pub fn texts(history: &History, text: &str) -> Vec<String> {
 }
 
 fn example() -> History {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     let says = |second: i64, to: &str, from: &str, text: &str| Arrived {
         received: START + second * 1_000,
         ..arrived(to, from, None, text)
@@ -66,7 +66,7 @@ fn filters() {
     check(&history, &format!("pump before:{}", time(2)), &["the"]);
     check(&history, &format!("after:{} before:{}", time(2), time(4)), &["Wasserpumpe", "a"]);
     check(&history, "from:nobody", &[]);
-    check(&History::in_memory().unwrap(), "pump", &[]);
+    check(&History::in_memory(Random::of_the_system()).unwrap(), "pump", &[]);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn page_through(history: &History, text: &str, limit: usize, deadline: Duration)
 
 #[test]
 fn page_by_page_each_is_found_once() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=30)).unwrap();
     // Three parts of the index.
     for (times, numbers) in [(1, 31..=60), (2, 61..=90)] {
@@ -150,7 +150,7 @@ fn tedious(history: &mut History) -> Vec<String> {
 
 #[test]
 fn a_search_is_cut_within_a_part_too_and_goes_on() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     let expected = tedious(&mut history);
     // Not even the first that fits is found in no time.
     for (text, expected) in [("\"b b\"", expected.as_slice()), ("\"b b\" from:bob", &[]), ("\"c b b\"", &[])] {
@@ -181,7 +181,7 @@ fn a_few_texts_are_searched_as_the_index_is() {
 
 #[test]
 fn a_reply_holds_no_more_than_it_can() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     let batch: Vec<Arrived> =
         (1..=40).map(|n| arrived("dev", "alice", Some((1, n)), &format!("long {n} {}", "x".repeat(3_980)))).collect();
     keep(&mut history, &batch).unwrap();

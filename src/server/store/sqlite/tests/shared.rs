@@ -37,7 +37,7 @@ fn count(history: &History, table: &str) -> u64 {
 
 #[test]
 fn direct_messages_to_nobody_take_nothing_from_the_history() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     trim(&mut history, None, Some(SIZE));
     let before: Vec<Arrived> = numbered("dev", 10_001..=15_000);
     keep(&mut history, &before).unwrap();
@@ -70,7 +70,7 @@ fn for_nothing(numbers: std::ops::Range<u64>) -> Vec<Keep> {
 
 #[test]
 fn receipts_for_nothing_take_nothing_from_the_history() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     trim(&mut history, None, Some(SIZE));
     keep(&mut history, &numbered("dev", 10_001..=15_000)).unwrap();
     for n in 0..10 {
@@ -86,7 +86,7 @@ fn receipts_for_nothing_take_nothing_from_the_history() {
 #[test]
 fn what_ids_take_is_no_more_than_is_counted() {
     for receipts in [for_nothing(0..1_000), for_nothing(0..1_000).into_iter().rev().collect()] {
-        let mut history = History::in_memory().unwrap();
+        let mut history = History::in_memory(Random::of_the_system()).unwrap();
         let before = used(&history);
         history.commit(&receipts, &[]).unwrap();
         let taken = used(&history) - before;
@@ -97,7 +97,7 @@ fn what_ids_take_is_no_more_than_is_counted() {
 
 #[test]
 fn who_is_refused_is_named_and_there_is_room_again_after_a_receipt() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     trim(&mut history, None, Some(64 << 10));
     let long = "x".repeat(3_000);
     let messages = to_nobody(1..=2, &long);
@@ -118,7 +118,7 @@ fn who_is_refused_is_named_and_there_is_room_again_after_a_receipt() {
 
 #[test]
 fn a_smaller_size_takes_none_that_waits() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 10_001..=10_100)).unwrap();
     let long = "x".repeat(3_000);
     assert_eq!(history.commit(&to_nobody(1..=200, &long), &[]).unwrap().stored.len(), 200, "without a limit");
@@ -133,7 +133,7 @@ fn a_smaller_size_takes_none_that_waits() {
 #[test]
 fn what_they_take_is_no_more_than_is_counted() {
     for length in [1, 100, 1_000, 1_300, 2_000, 2_050, 3_000, 4_000, 6_000, 16_000] {
-        let mut history = History::in_memory().unwrap();
+        let mut history = History::in_memory(Random::of_the_system()).unwrap();
         let before = used(&history);
         history.commit(&to_nobody(1..=500, &"x".repeat(length)), &[]).unwrap();
         let (taken, counted) = (used(&history) - before, counted(&history));
@@ -143,7 +143,7 @@ fn what_they_take_is_no_more_than_is_counted() {
 
 #[test]
 fn who_is_present_takes_nothing_from_the_history() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     trim(&mut history, None, Some(SIZE));
     keep(&mut history, &numbered("dev", 10_001..=15_000)).unwrap();
     let crowd: Vec<SeatChange> = (1..=2_000).map(|n| present(n, 2_112)).collect();
@@ -163,7 +163,7 @@ fn who_is_present_takes_nothing_from_the_history() {
 #[test]
 fn what_those_who_are_present_take_is_no_more_than_is_counted() {
     for bytes in [0, 99, 495, 825, 924, 990, 1_320, 2_112] {
-        let mut history = History::in_memory().unwrap();
+        let mut history = History::in_memory(Random::of_the_system()).unwrap();
         let before = used(&history);
         history.commit(&[], &(0..1_000).map(|n| present(n, bytes)).collect::<Vec<_>>()).unwrap();
         let (taken, counted) = (used(&history) - before, present_counted(&history));

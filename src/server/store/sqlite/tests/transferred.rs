@@ -15,7 +15,7 @@ fn records(history: &History) -> Vec<Record> {
 
 #[test]
 fn what_goes_over_is_the_same_and_once() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     let mut batch = numbered("dev", 1..=1_200);
     // Two equal ones of an original client.
     batch.extend([arrived("lobby", "carol", None, "twice"), arrived("lobby", "carol", None, "twice")]);
@@ -23,7 +23,7 @@ fn what_goes_over_is_the_same_and_once() {
     history.commit(&[direct("alice", "Bob", (1, 1_300), "waits")], &[]).unwrap();
     let all = records(&history);
     assert_eq!(all.len(), 1_203);
-    let mut other = History::in_memory().unwrap();
+    let mut other = History::in_memory(Random::of_the_system()).unwrap();
     for (new, known) in [(1_203, 0), (0, 1_203)] {
         let imported = other.import(&all, &mut Nameless::default()).unwrap();
         assert_eq!(imported, Imported { new, known, ..Imported::default() });
@@ -35,7 +35,7 @@ fn what_goes_over_is_the_same_and_once() {
 
 #[test]
 fn some_of_it() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=10)).unwrap();
     keep(&mut history, &numbered("lobby", 11..=20)).unwrap();
     let count = |room: Option<&RoomName>, second: i64| {
@@ -46,7 +46,7 @@ fn some_of_it() {
 
 #[test]
 fn what_is_gone_stays_gone() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=10)).unwrap();
     let all = records(&history);
     trim(&mut history, Some(5), None);
@@ -56,7 +56,7 @@ fn what_is_gone_stays_gone() {
 
 #[test]
 fn what_has_the_id_of_another_is_left_out_and_counted() {
-    let mut history = History::in_memory().unwrap();
+    let mut history = History::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     let mut all = records(&history);
     let Record::Chat(second) = &mut all[1] else { panic!("a message") };
