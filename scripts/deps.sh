@@ -27,7 +27,7 @@ as_root() {
     "$@"
 }
 
-# version_at_least HAVE WANT: compares dotted numbers, 1.95.0 with 1.88.
+# version_at_least HAVE WANT: compares dotted numbers, 1.95.0 with 1.89.
 version_at_least() {
     awk -v have="$1" -v want="$2" 'BEGIN {
         split(have, h, "."); n = split(want, w, ".")

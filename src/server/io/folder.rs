@@ -1,8 +1,7 @@
-//! Where a history lies: its folder, its file, and the lock of the server that has it.
+//! Where a history is stored: its folder, its file, and the lock of the server that uses it.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +10,8 @@ pub fn database(dir: &Path, root: &str) -> PathBuf {
     dir.join(format!("{}.db", file_name(root)))
 }
 
-/// Makes the folder and the database's file where they are missing, for nobody else to read: people said what is there.
+/// Creates the folder and the database's file if they are missing. Only their owner may read them: they hold what people
+/// said.
 ///
 /// # Errors
 /// A line for whoever runs the program.
@@ -21,27 +21,24 @@ pub fn make(dir: &Path, database: &Path) -> Result<File, String> {
         .map_err(|error| format!("the database {} cannot be written: {error}", database.display()))
 }
 
-/// A topic root as a file's name: different ones stay different.
+/// The file name for a topic root. Different roots have different names.
 fn file_name(root: &str) -> String {
     root.replace('%', "%25").replace('/', "%2F")
 }
 
-/// What people said is nobody else's to read.
 fn make_private_folder(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// Also where the folder was there before; SQLite gives its other files the same rights.
+/// The folder may have been there before, with other rights. SQLite gives its other files the same rights as this one.
 fn make_private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
-/// Locks it for as long as it is open; true where another process has. SQLite's own locks are of another kind and let
-/// others read and write. A file system that knows no such locks leaves it unlocked.
+/// Locks the file for as long as it is open. True if another process holds the lock. SQLite's own locks are of another
+/// kind and let others read and write. A file system without such locks leaves the file unlocked.
 pub fn is_locked(file: &File) -> bool {
-    // SAFETY: flock takes plain numbers, and the file is open.
-    let result = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
-    result != 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 
 #[cfg(test)]
