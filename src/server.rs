@@ -17,10 +17,10 @@ use self::core::chat::{self, Chat};
 use self::core::record::Retention;
 use self::core::rival::Rivals;
 use self::core::service::{self, Exit, Service};
-use self::io::door::{Admission, Door};
+use self::io::door::{Admission, StoreDoor};
 use self::io::folder;
 use self::io::shell::{self, Inboxes};
-use self::store::sqlite::{self, History};
+use self::store::sqlite::{self, Database};
 use crate::link::{self, Link, canonical_host};
 use crate::now::Now;
 use crate::options::ServerOptions;
@@ -120,7 +120,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     if let Some(age) = options.retention {
         info!("messages are removed when they are {} days old", age.as_secs() / 86_400);
     }
-    let door = Arc::new(Door::new(topics.clone()));
+    let door = Arc::new(StoreDoor::new(topics.clone()));
     let doorkeeper = door.clone();
     let on_event = move |event| {
         let pass = match &event {
@@ -183,7 +183,7 @@ fn client_id(root: &str, secret: &str) -> String {
 
 /// Takes the history for that of the options' broker, so that what was said on one broker is not told on another. A
 /// folder that somebody chose is obeyed: brokers move.
-fn claim(history: &History, options: &ServerOptions) -> Result<(), String> {
+fn claim(history: &Database, options: &ServerOptions) -> Result<(), String> {
     let unusable = |error: sqlite::Error| format!("the database cannot be used: {error}");
     let broker = options.connection.settings.address.to_string();
     match history.broker().map_err(unusable)? {
@@ -213,7 +213,7 @@ fn canonical(address: &str) -> String {
 
 enum Opened {
     /// With its file, locked, where it has one.
-    Ours(Option<File>, Box<History>),
+    Ours(Option<File>, Box<Database>),
     /// Another server has this file, be it on another broker: two would give out the same positions.
     AnothersOf(PathBuf),
 }
@@ -221,7 +221,7 @@ enum Opened {
 fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
     let Some(dir) = data_dir else {
         let history =
-            History::in_memory(Random::of_the_system()).map_err(|error| format!("no database in memory: {error}"))?;
+            Database::in_memory(Random::of_the_system()).map_err(|error| format!("no database in memory: {error}"))?;
         return Ok(Opened::Ours(None, Box::new(history)));
     };
     let path = folder::database(dir, root);
@@ -230,7 +230,7 @@ fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
     if folder::is_locked(&file) {
         return Ok(Opened::AnothersOf(path));
     }
-    let history = History::open(&path, Random::of_the_system()).map_err(unusable)?;
+    let history = Database::open(&path, Random::of_the_system()).map_err(unusable)?;
     Ok(Opened::Ours(Some(file), Box::new(history)))
 }
 

@@ -7,7 +7,7 @@ use self::core::line;
 use crate::options::{ExportOptions, ExportSince, ImportOptions};
 use crate::random::Random;
 use crate::server::io::folder;
-use crate::server::store::sqlite::{Error, History, Imported, Nameless, Reader, Record};
+use crate::server::store::sqlite::{Database, Error, HistoryReader, Imported, NamelessCounts, Record};
 use chrono::{Local, NaiveDateTime, TimeDelta, TimeZone};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -55,7 +55,7 @@ fn print(options: &ExportOptions, output: impl Write) -> Result<(), TransferErro
         )));
     }
     let unusable = unusable(&path);
-    let reader = Reader::open(&path).map_err(&unusable)?;
+    let reader = HistoryReader::open(&path).map_err(&unusable)?;
     let since = options.since.map_or(i64::MIN, milliseconds);
     let mut output = BufWriter::new(output);
     let mut all = |next: &dyn Fn(i64) -> Result<(Vec<Record>, Option<i64>), Error>| {
@@ -103,9 +103,9 @@ fn read(options: &ImportOptions) -> Result<(), TransferError> {
     let path = folder::database(&options.data_dir, &options.topic_root);
     drop(folder::make(&options.data_dir, &path).map_err(TransferError::Told)?);
     let unusable = unusable(&path);
-    let mut history = History::open(&path, Random::of_the_system()).map_err(&unusable)?;
+    let mut history = Database::open(&path, Random::of_the_system()).map_err(&unusable)?;
     let mut lines = Lines { name, input, number: 0 };
-    let (mut imported, mut nameless) = (Imported::default(), Nameless::default());
+    let (mut imported, mut nameless) = (Imported::default(), NamelessCounts::default());
     loop {
         let so_far = match lines.number {
             0 => "nothing was imported".to_owned(),

@@ -11,7 +11,7 @@ pub mod queue;
 pub mod sqlite;
 
 use super::core::record::{
-    Committed, Keep, Refusal, Refused, Retention, SeatChange, StoreAnswer, StoreQuestion, StoreTask, Trimmed,
+    Committed, Keep, Refused, Retention, SeatChange, StoreAnswer, StoreQuestion, StoreRefusal, StoreTask, Trimmed,
 };
 use crate::gauge::Held;
 use crate::protocol::{NickKey, SentId};
@@ -35,7 +35,7 @@ const BARE_TRIM_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Something for the store to do.
 #[derive(Debug)]
-pub struct Job {
+pub struct StoreJob {
     pub task: StoreTask,
     /// `None`: the server's own message, or memory is not counted.
     pub pass: Option<Pass>,
@@ -119,13 +119,13 @@ impl<E: Engine> Store<E> {
     /// clock, in Unix milliseconds. `out` gets each output as soon as it is known: a turn may commit several batches.
     pub fn turn(
         &mut self,
-        jobs: impl IntoIterator<Item = Job>,
+        jobs: impl IntoIterator<Item = StoreJob>,
         now: Instant,
         wall: i64,
         out: &mut impl FnMut(StoreOutput),
     ) {
         let mut questions = Vec::new();
-        for Job { task, pass } in jobs {
+        for StoreJob { task, pass } in jobs {
             match task {
                 StoreTask::Keep(keep) => self.take(keep, pass),
                 StoreTask::Seats(changes) => {
@@ -278,7 +278,7 @@ impl<E: Engine> Store<E> {
             let refused = |(sender, id): (&NickKey, &SentId)| Refused {
                 sender: sender.clone(),
                 id: id.clone(),
-                why: Refusal::Unwritable,
+                why: StoreRefusal::Unwritable,
             };
             // The sender of a receipt waits for nothing.
             committed.refused.extend(id.filter(|_| !matches!(keep, Keep::Delivered { .. })).map(refused));

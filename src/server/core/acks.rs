@@ -19,7 +19,7 @@ type Sender = (NickKey, Session);
 #[derive(Debug, Default)]
 pub struct Acks {
     /// Those that wait, or were told within the last [`INTERVAL`].
-    senders: HashMap<Sender, Told>,
+    senders: HashMap<Sender, SenderAcks>,
     /// When each of them may be told again, in order. Of a sender only the latest entry counts.
     times: VecDeque<(Instant, Sender)>,
     /// How many of `senders` wait.
@@ -31,7 +31,7 @@ pub struct Acks {
 }
 
 #[derive(Debug)]
-struct Told {
+struct SenderAcks {
     /// When it may be told again.
     next: Option<Instant>,
     seq: Ranges,
@@ -43,7 +43,7 @@ impl Acks {
     pub fn add(&mut self, key: NickKey, id: SentId) {
         let sender = (key, id.session);
         if !self.senders.contains_key(&sender) {
-            self.senders.insert(sender.clone(), Told { next: None, seq: Ranges::default(), count: 0 });
+            self.senders.insert(sender.clone(), SenderAcks { next: None, seq: Ranges::default(), count: 0 });
         }
         let Some(told) = self.senders.get_mut(&sender) else { return };
         let first = told.seq.is_empty();

@@ -14,9 +14,9 @@ mod tests;
 use super::acks::Acks;
 use super::clearing::Clearing;
 use super::direct::Directs;
-use super::marks::Marks;
+use super::marks::RoomMarks;
 use super::notices::Notices;
-use super::record::{Arrived, Direct, EarlierRun, Keep, StoreAnswer};
+use super::record::{Arrived, EarlierRun, Keep, StoreAnswer, WaitingDirect};
 use super::roster::Roster;
 use super::stats::Stats;
 use crate::link::{Publication, Qos};
@@ -54,11 +54,11 @@ pub struct Chat {
     roster: Roster,
     notices: Notices,
     acks: Acks,
-    marks: Marks,
+    marks: RoomMarks,
     directs: Directs,
     clearing: Clearing,
     /// Direct messages that were stored while the broker was away.
-    unserved: Vec<Direct>,
+    unserved: Vec<WaitingDirect>,
     /// Rooms that were forgotten, whose last marks the broker still has.
     forgotten: Vec<RoomName>,
     stats: Stats,
@@ -83,7 +83,7 @@ impl Chat {
     pub fn new(config: Config, earlier: EarlierRun, now: Now) -> Chat {
         let mut roster = Roster::new(config.timeout);
         roster.restore(earlier.seats, now.instant);
-        let mut marks = Marks::new(earlier.epoch);
+        let mut marks = RoomMarks::new(earlier.epoch);
         for (room, pos) in earlier.rooms {
             marks.resume(room, pos, now.instant);
         }

@@ -17,7 +17,7 @@ mod pace;
 mod tests;
 
 use crate::protocol::{Nick, NickKey, Private, SentId};
-use crate::server::core::record::Direct;
+use crate::server::core::record::WaitingDirect;
 use addressee::{Addressee, UnderWay, Way};
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ pub enum Seating {
 
 /// What is to be done.
 #[derive(Debug, PartialEq)]
-pub enum Step {
+pub enum DirectStep {
     /// Look which messages wait for `to` above this row, [`UNDER_WAY`] at most, and give them to [`Directs::found`].
     Ask { to: NickKey, after: i64 },
     /// Send it to its addressee's client.
@@ -73,7 +73,7 @@ pub struct Directs {
 
 impl Directs {
     /// Somebody joined, or came back: all that waits for them is sent.
-    pub fn joined(&mut self, to: &NickKey, now: Instant) -> Vec<Step> {
+    pub fn joined(&mut self, to: &NickKey, now: Instant) -> Vec<DirectStep> {
         let addressee = self.addressees.entry(to.clone()).or_default();
         if addressee.asked.as_ref().is_some_and(|asked| asked.after == 0 && !asked.is_lost(now)) {
             return Vec::new();
@@ -90,25 +90,25 @@ impl Directs {
     }
 
     /// Nobody is present under this nick any more.
-    pub fn gone(&mut self, to: &NickKey) -> Vec<Step> {
+    pub fn gone(&mut self, to: &NickKey) -> Vec<DirectStep> {
         let addressee = self.addressees.remove(to).unwrap_or_default();
         let mut live = addressee.were_live;
         live.extend(addressee.under_way.into_iter().filter(|(_, message)| message.live));
         live.into_values()
-            .map(|message| Step::Waits { sender: message.sender.key().clone(), id: message.id, to: message.to })
+            .map(|message| DirectStep::Waits { sender: message.sender.key().clone(), id: message.id, to: message.to })
             .collect()
     }
 
     /// A message is in the database and has no receipt yet; also one that was sent again.
-    pub fn stored(&mut self, direct: Direct, seating: Seating, now: Instant) -> Vec<Step> {
-        let Direct { private, row } = direct;
+    pub fn stored(&mut self, direct: WaitingDirect, seating: Seating, now: Instant) -> Vec<DirectStep> {
+        let WaitingDirect { private, row } = direct;
         let Some(id) = private.id.clone() else { return Vec::new() };
         let (to, sender) = (private.to.key().clone(), private.nick.key().clone());
         if self.received.contains(&(to.clone(), sender.clone(), id.clone())) {
             return Vec::new();
         }
         if seating == Seating::Away {
-            return vec![Step::Waits { sender, id, to: private.to }];
+            return vec![DirectStep::Waits { sender, id, to: private.to }];
         }
         let addressee = self.addressees.entry(to).or_default();
         if addressee.under_way.contains_key(&row) {
@@ -129,11 +129,18 @@ impl Directs {
         addressee.under_way.insert(row, UnderWay { live: true, ..UnderWay::new(&private, id, way, now) });
         let due = now + addressee.pace.wait();
         self.wake(due);
-        if seating == Seating::Original { vec![Step::Flatten(private)] } else { Vec::new() }
+        if seating == Seating::Original { vec![DirectStep::Flatten(private)] } else { Vec::new() }
     }
 
-    /// The answer to [`Step::Ask`].
-    pub fn found(&mut self, to: &NickKey, after: i64, found: Vec<Direct>, seating: Seating, now: Instant) -> Vec<Step> {
+    /// The answer to [`DirectStep::Ask`].
+    pub fn found(
+        &mut self,
+        to: &NickKey,
+        after: i64,
+        found: Vec<WaitingDirect>,
+        seating: Seating,
+        now: Instant,
+    ) -> Vec<DirectStep> {
         let Some(addressee) = self.addressees.get_mut(to) else { return Vec::new() };
         let Some(asked) = addressee.asked.take_if(|asked| asked.after == after) else { return Vec::new() };
         let all = found.len() < UNDER_WAY;
@@ -145,7 +152,7 @@ impl Directs {
         }
         addressee.forget_missing(&asked, &found, all);
         let mut steps = Vec::new();
-        for Direct { private, row } in found {
+        for WaitingDirect { private, row } in found {
             let Some(id) = private.id.clone() else { continue };
             let receipt = (to.clone(), private.nick.key().clone(), id.clone());
             let is_received = asked.received.contains(&row) || self.received.contains(&receipt);
@@ -174,7 +181,7 @@ impl Directs {
     }
 
     /// The addressee's receipt for a message of `sender`.
-    pub fn received(&mut self, to: &NickKey, sender: &NickKey, id: &SentId, now: Instant) -> Vec<Step> {
+    pub fn received(&mut self, to: &NickKey, sender: &NickKey, id: &SentId, now: Instant) -> Vec<DirectStep> {
         self.remember((to.clone(), sender.clone(), id.clone()));
         let Some(addressee) = self.addressees.get_mut(to) else { return Vec::new() };
         let is_it = |(_, message): &(&i64, &UnderWay)| message.sender.key() == sender && message.id == *id;
@@ -189,7 +196,7 @@ impl Directs {
     }
 
     /// An original client was heard.
-    pub fn heard_original(&mut self, to: &NickKey, now: Instant) -> Vec<Step> {
+    pub fn heard_original(&mut self, to: &NickKey, now: Instant) -> Vec<DirectStep> {
         let Some(addressee) = self.addressees.get_mut(to) else { return Vec::new() };
         let has_it = |message: &UnderWay| message.way == Way::Flat && now >= message.since + SURVIVED;
         let rows = addressee.under_way.iter().filter(|(_, message)| has_it(message)).map(|(row, _)| *row);
@@ -199,7 +206,7 @@ impl Directs {
         let mut steps = Vec::new();
         for UnderWay { sender, id, to: nick, .. } in messages {
             self.remember((to.clone(), sender.key().clone(), id.clone()));
-            steps.push(Step::Delivered { sender, id, to: nick });
+            steps.push(DirectStep::Delivered { sender, id, to: nick });
         }
         steps.extend(more);
         self.settle(to, now);
@@ -214,7 +221,7 @@ impl Directs {
     }
 
     /// What is to be looked for again, because no receipt came.
-    pub fn due(&mut self, now: Instant) -> Vec<Step> {
+    pub fn due(&mut self, now: Instant) -> Vec<DirectStep> {
         if self.next.is_none_or(|next| now < next) {
             return Vec::new();
         }

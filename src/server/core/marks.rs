@@ -15,16 +15,16 @@ const REPEATS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(50)
 const MESSAGES: u64 = 10_000;
 
 #[derive(Debug)]
-pub struct Marks {
+pub struct RoomMarks {
     epoch: Epoch,
     /// Those with something to say, now or later.
-    rooms: HashMap<RoomName, Room>,
+    rooms: HashMap<RoomName, MarkedRoom>,
     /// When each of them has.
     times: BTreeSet<(Instant, RoomName)>,
 }
 
 #[derive(Debug)]
-struct Room {
+struct MarkedRoom {
     /// When it has something to say.
     at: Instant,
     /// When its last mark is old enough for another one.
@@ -38,21 +38,21 @@ struct Room {
     repeated: Option<usize>,
 }
 
-impl Marks {
-    pub fn new(epoch: Epoch) -> Marks {
-        Marks { epoch, rooms: HashMap::new(), times: BTreeSet::new() }
+impl RoomMarks {
+    pub fn new(epoch: Epoch) -> RoomMarks {
+        RoomMarks { epoch, rooms: HashMap::new(), times: BTreeSet::new() }
     }
 
     /// An earlier run of the server brought the room as far as this, and may not have said so.
     pub fn resume(&mut self, name: RoomName, pos: u64, now: Instant) {
-        let room = Room { at: now, next: now, from: pos, to: pos, ids: Some(BTreeMap::new()), repeated: None };
+        let room = MarkedRoom { at: now, next: now, from: pos, to: pos, ids: Some(BTreeMap::new()), repeated: None };
         self.times.insert((now, name.clone()));
         self.rooms.insert(name, room);
     }
 
     /// What these sent is in the database, at the positions `from` + 1 to `to` of the room.
     pub fn add(&mut self, name: RoomName, from: u64, to: u64, ids: Vec<(NickKey, Option<SentId>)>, now: Instant) {
-        let new = || Room { at: now, next: now, from, to: from, ids: Some(BTreeMap::new()), repeated: None };
+        let new = || MarkedRoom { at: now, next: now, from, to: from, ids: Some(BTreeMap::new()), repeated: None };
         let room = self.rooms.entry(name.clone()).or_insert_with(new);
         // Where another program put messages between, it is not known whose they are.
         if room.to != from || to - room.from > MESSAGES {
@@ -109,13 +109,13 @@ impl Marks {
         }
     }
 
-    /// When [`Marks::due`] has something to publish.
+    /// When [`RoomMarks::due`] has something to publish.
     pub fn next_due(&self) -> Option<Instant> {
         self.times.first().map(|(at, _)| *at)
     }
 }
 
-impl Room {
+impl MarkedRoom {
     /// What is new; or once more, without names, how far the room has come.
     fn mark(&mut self, name: &RoomName, epoch: &Epoch) -> Mark {
         self.repeated = Some(self.repeated.map_or(0, |repeated| repeated + 1));
@@ -136,7 +136,7 @@ mod tests {
     use crate::protocol::{Nick, Session};
 
     struct Desk {
-        marks: Marks,
+        marks: RoomMarks,
         start: Instant,
         /// How far each room has come.
         pos: HashMap<&'static str, u64>,
@@ -145,7 +145,7 @@ mod tests {
     impl Desk {
         fn new() -> Desk {
             let epoch = Epoch::from_random([0; 12]);
-            Desk { marks: Marks::new(epoch), start: Instant::now(), pos: HashMap::new() }
+            Desk { marks: RoomMarks::new(epoch), start: Instant::now(), pos: HashMap::new() }
         }
 
         fn at(&self, millis: u64) -> Instant {

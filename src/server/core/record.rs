@@ -71,9 +71,9 @@ pub struct Committed {
     /// Messages that are in the database now, or were before. Their senders are told. In order of arrival.
     pub stored: Vec<(NickKey, SentId)>,
     /// The new messages by room.
-    pub progress: Vec<Progress>,
+    pub progress: Vec<RoomProgress>,
     /// The direct messages among `stored` that wait: new ones, and repeated ones that still do.
-    pub direct: Vec<Direct>,
+    pub direct: Vec<WaitingDirect>,
     /// Messages that are not in the database. Their senders are told why.
     pub refused: Vec<Refused>,
     /// Receipts that were kept: addressee, sender and id.
@@ -85,11 +85,11 @@ pub struct Committed {
 pub struct Refused {
     pub sender: NickKey,
     pub id: SentId,
-    pub why: Refusal,
+    pub why: StoreRefusal,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
+pub enum StoreRefusal {
     /// Waiting direct messages fill their share of the database.
     NoRoom { to: Nick },
     /// Another message of this sender has the id.
@@ -100,7 +100,7 @@ pub enum Refusal {
 
 /// The new messages of a room, at the positions `from` + 1 to `to`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
+pub struct RoomProgress {
     pub room: RoomName,
     pub from: u64,
     pub to: u64,
@@ -110,7 +110,7 @@ pub struct Progress {
 
 /// A direct message that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Direct {
+pub struct WaitingDirect {
     pub private: Private,
     /// Ascends in order of arrival.
     pub row: i64,
@@ -175,7 +175,7 @@ pub enum StoreAnswer {
     /// The answer to [`StoreQuestion::Search`].
     Found { found: SearchPage, reply: ReplyTo },
     /// The answer to [`StoreQuestion::Waiting`], oldest first.
-    Waiting { to: NickKey, after: i64, found: Vec<Direct> },
+    Waiting { to: NickKey, after: i64, found: Vec<WaitingDirect> },
     /// A question gets no answer: another search took its place, or the database cannot be read. Whoever asked asks again.
     Unanswered { is_search: bool },
     /// Retention removed the last trace of these rooms, which had been empty for long.

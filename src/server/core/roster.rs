@@ -38,7 +38,7 @@ struct Person {
 
 /// What a join or a heartbeat did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
+pub enum PresenceOutcome {
     /// Somebody who was absent is present now.
     New,
     /// On a later connection of a session that is present, or with another session beside it, or in the place of one
@@ -74,7 +74,7 @@ impl Roster {
 
     /// A join, or a heartbeat, which counts as one from somebody absent. An open chat has one session per nick; a
     /// presence without a session cannot be told so, and stands beside it.
-    pub fn arrive(&mut self, presence: &Presence, now: Instant) -> Arrival {
+    pub fn arrive(&mut self, presence: &Presence, now: Instant) -> PresenceOutcome {
         let seat = || Seat {
             session: presence.session.clone(),
             conn: presence.conn,
@@ -86,13 +86,13 @@ impl Roster {
         let Some(person) = self.people.get_mut(key) else {
             self.people.insert(key.clone(), Person { nick: presence.nick.clone(), seats: vec![seat()] });
             self.changed.insert(key.clone());
-            return Arrival::New;
+            return PresenceOutcome::New;
         };
         if let Some(known) = person.seats.iter_mut().find(|seat| seat.session == presence.session) {
             let conn = presence.conn_or(known.conn);
             // What an earlier connection of the run still had under way changes nothing.
             if conn < known.conn {
-                return Arrival::Known;
+                return PresenceOutcome::Known;
             }
             known.heard = now;
             let joins = presence.action == Action::Join;
@@ -109,7 +109,7 @@ impl Roster {
                 person.nick.clone_from(&presence.nick);
                 self.changed.insert(key.clone());
             }
-            let arrival = if conn > known.conn { Arrival::Back } else { Arrival::Known };
+            let arrival = if conn > known.conn { PresenceOutcome::Back } else { PresenceOutcome::Known };
             known.conn = conn;
             if joins {
                 known.rooms.clone_from(&presence.rooms);
@@ -118,13 +118,13 @@ impl Roster {
         }
         if presence.session.is_some() {
             if person.seats.iter().any(|seat| seat.doubted_until.is_none()) {
-                return Arrival::NickInUse;
+                return PresenceOutcome::NickInUse;
             }
             person.seats.clear();
         }
         person.seats.push(seat());
         self.changed.insert(key.clone());
-        Arrival::Back
+        PresenceOutcome::Back
     }
 
     /// A leave ends only its own session. True where nobody is left under that nick.

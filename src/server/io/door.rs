@@ -19,15 +19,15 @@ pub enum Admission {
 }
 
 /// Stands in the connection's callback, before the channel to the main thread.
-pub struct Door {
+pub struct StoreDoor {
     topics: Topics,
     gauge: Gauge,
     refused: AtomicU64,
 }
 
-impl Door {
-    pub fn new(topics: Topics) -> Door {
-        Door { topics, gauge: Gauge::default(), refused: AtomicU64::new(0) }
+impl StoreDoor {
+    pub fn new(topics: Topics) -> StoreDoor {
+        StoreDoor { topics, gauge: Gauge::default(), refused: AtomicU64::new(0) }
     }
 
     /// Presence and requests always pass: they do not stay.
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn messages_are_turned_away_while_too_many_wait() {
-        let door = Door::new(Topics::new("chat"));
+        let door = StoreDoor::new(Topics::new("chat"));
         let mut held = Vec::new();
         while let Admission::Passes(Some(weight)) =
             door.enter(&message("chat/rooms/dev/alice", 1 << 20), Instant::now())

@@ -1,11 +1,11 @@
 //! The main thread's loop: waits for whatever happens, gives it to the service, and does what the service says.
 
-use super::door::Door;
+use super::door::StoreDoor;
 use crate::link::{self, Config, LONGEST_WAIT, Link, Publication, Settings};
 use crate::now::Now;
 use crate::server::core::record::{StoreAnswer, StoreTask};
 use crate::server::core::service::{Effect, Exit, Service, ServiceEvent};
-use crate::server::store::{Job, Pass};
+use crate::server::store::{Pass, StoreJob};
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,11 +19,17 @@ pub struct Inboxes {
     pub store: Receiver<StoreAnswer>,
     pub ticks: Receiver<()>,
     pub stop: Receiver<i32>,
-    pub door: Arc<Door>,
+    pub door: Arc<StoreDoor>,
 }
 
 /// Runs until the service is done. The store ends after this, when it gets no more jobs.
-pub fn main_loop(mut service: Service, link: Link, jobs: Sender<Job>, inboxes: Inboxes, settings: Settings) -> Exit {
+pub fn main_loop(
+    mut service: Service,
+    link: Link,
+    jobs: Sender<StoreJob>,
+    inboxes: Inboxes,
+    settings: Settings,
+) -> Exit {
     let (second_events, second_inbox) = unbounded();
     let mut shell = ServerShell {
         inboxes,
@@ -54,7 +60,7 @@ struct ServerShell {
     second_inbox: Receiver<Result<(), String>>,
     /// A connection was closed, and the service does not know it yet.
     has_hung_up: bool,
-    jobs: Sender<Job>,
+    jobs: Sender<StoreJob>,
     settings: Settings,
 }
 
@@ -104,7 +110,7 @@ impl ServerShell {
                 Effect::Store(task) => {
                     let pass = if matches!(task, StoreTask::Keep(_)) { pass.take() } else { None };
                     // The store lives until this sender is dropped.
-                    let _ = self.jobs.send(Job { task, pass });
+                    let _ = self.jobs.send(StoreJob { task, pass });
                 }
                 Effect::OpenSecond { client_id, will } => self.open_second(client_id, will),
                 Effect::DropSecond => self.second = None,

@@ -5,7 +5,7 @@ use crate::now::Now;
 use crate::server::core::record::{Retention, StoreAnswer, StoreQuestion};
 use crate::server::store::engine::{Answering, Engine};
 use crate::server::store::queue::{ReaderQueue, SEARCH_TIME};
-use crate::server::store::{BATCH, Job, Store, StoreOutput, StoreSettings};
+use crate::server::store::{BATCH, Store, StoreJob, StoreOutput, StoreSettings};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use log::error;
 use std::io;
@@ -18,7 +18,7 @@ pub fn start(
     engine: impl Engine + Send + 'static,
     reader: Option<impl Answering + Send + 'static>,
     retention: Retention,
-    jobs: Receiver<Job>,
+    jobs: Receiver<StoreJob>,
     answers: Sender<StoreAnswer>,
 ) -> io::Result<JoinHandle<()>> {
     let settings = StoreSettings { retention, search_time: SEARCH_TIME, has_reader: reader.is_some() };
@@ -47,7 +47,7 @@ pub fn start(
     })
 }
 
-fn write<E: Engine>(mut store: Store<E>, jobs: &Receiver<Job>, mut out: impl FnMut(StoreOutput)) -> E {
+fn write<E: Engine>(mut store: Store<E>, jobs: &Receiver<StoreJob>, mut out: impl FnMut(StoreOutput)) -> E {
     loop {
         let first = match jobs.recv_deadline(store.next_due()) {
             Ok(first) => Some(first),

@@ -1,7 +1,7 @@
 //! The server's SQL, all of it: messages by room and position, direct messages that wait, the words of all texts, the
 //! roster between runs, and who this server is.
 //!
-//! One SQLite database, on disk or in memory. [`History`] writes and is owned by the store thread; a [`Reader`] answers
+//! One SQLite database, on disk or in memory. [`Database`] writes and is owned by the store thread; a [`HistoryReader`] answers
 //! questions over a connection of its own. Nothing here knows of threads. Another program (`mqttchat import`) may write
 //! to the same file: what is known of it in memory is read again when it did.
 
@@ -23,13 +23,13 @@ mod trim;
 mod words;
 
 pub use error::Error;
-pub use reader::Reader;
-pub use transfer::{Imported, Nameless, Record};
+pub use reader::HistoryReader;
+pub use transfer::{Imported, NamelessCounts, Record};
 
 use crate::protocol::Epoch;
 use crate::random::Random;
 use crate::server::core::record::{Committed, EarlierRun, Keep, KeptSeat, SeatChange};
-use batch::{Batch, State};
+use batch::{BatchWriter, KnownState};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 
@@ -38,42 +38,42 @@ use std::path::{Path, PathBuf};
 const RESUMED: usize = 500;
 
 /// The database, to write to.
-pub struct History {
-    own: Reader,
-    state: State,
+pub struct Database {
+    own: HistoryReader,
+    state: KnownState,
     /// `None`: no other connection can be opened.
     path: Option<PathBuf>,
     random: Random,
 }
 
-impl History {
+impl Database {
     /// Opens the database. Creates it if there is none, and brings one of an earlier version to this one.
     ///
     /// # Errors
     /// It cannot be read or written, is damaged, or belongs to another program.
-    pub fn open(path: &Path, random: Random) -> Result<History, Error> {
-        Ok(History { path: Some(path.to_owned()), ..History::over(Connection::open(path)?, random)? })
+    pub fn open(path: &Path, random: Random) -> Result<Database, Error> {
+        Ok(Database { path: Some(path.to_owned()), ..Database::over(Connection::open(path)?, random)? })
     }
 
     /// A history that is gone with the process.
-    pub fn in_memory(random: Random) -> Result<History, Error> {
-        History::over(Connection::open_in_memory()?, random)
+    pub fn in_memory(random: Random) -> Result<Database, Error> {
+        Database::over(Connection::open_in_memory()?, random)
     }
 
-    /// As [`History::open`], over a connection to any database, which [`History::reader`] cannot open again. The simulation
+    /// As [`Database::open`], over a connection to any database, which [`Database::reader`] cannot open again. The simulation
     /// decides through its file system what of this database survives a crash.
-    pub fn over(mut sql: Connection, mut random: Random) -> Result<History, Error> {
+    pub fn over(mut sql: Connection, mut random: Random) -> Result<Database, Error> {
         schema::prepare(&mut sql, &mut random)?;
-        Ok(History { own: Reader::over(sql)?, state: State::default(), path: None, random })
+        Ok(Database { own: HistoryReader::over(sql)?, state: KnownState::default(), path: None, random })
     }
 
     /// Another connection to the same database, so that questions hold up no commit; `None` without a path.
-    pub fn reader(&self) -> Result<Option<Reader>, Error> {
-        self.path.as_deref().map(Reader::open).transpose()
+    pub fn reader(&self) -> Result<Option<HistoryReader>, Error> {
+        self.path.as_deref().map(HistoryReader::open).transpose()
     }
 
     /// The same questions, over this connection.
-    pub fn questions(&self) -> &Reader {
+    pub fn questions(&self) -> &HistoryReader {
         &self.own
     }
 
@@ -86,7 +86,7 @@ impl History {
         Ok(schema::meta(&self.own.sql, "secret")?)
     }
 
-    /// The broker whose chat this is, as [`History::set_broker`] was told.
+    /// The broker whose chat this is, as [`Database::set_broker`] was told.
     pub fn broker(&self) -> Result<Option<String>, Error> {
         Ok(schema::meta(&self.own.sql, "broker").optional()?)
     }
@@ -121,7 +121,7 @@ impl History {
     /// id of another message that is still there is refused.
     pub fn commit(&mut self, keeps: &[Keep], seats: &[SeatChange]) -> Result<Committed, Error> {
         self.transact(|sql, state| {
-            let mut batch = Batch::begin(sql, state)?;
+            let mut batch = BatchWriter::begin(sql, state)?;
             for keep in keeps {
                 batch.keep(keep)?;
             }
@@ -133,8 +133,11 @@ impl History {
     }
 
     /// The write lock is taken before anything is read, so that what another program wrote is seen.
-    fn transact<T>(&mut self, work: impl FnOnce(&Transaction, &mut State) -> rusqlite::Result<T>) -> Result<T, Error> {
-        let run = |sql: &mut Connection, state: &mut State| {
+    fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction, &mut KnownState) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        let run = |sql: &mut Connection, state: &mut KnownState| {
             let transaction = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
             state.refresh(&transaction)?;
             let done = work(&transaction, state)?;
@@ -144,7 +147,7 @@ impl History {
         let result = run(&mut self.own.sql, &mut self.state);
         if result.is_err() {
             // It may know of what the database does not have.
-            self.state = State::default();
+            self.state = KnownState::default();
         }
         result.map_err(Error::Sql)
     }

@@ -7,13 +7,13 @@ use crate::protocol::{Chat, Nick, Private, RoomName, SentId, Session, Timestamp}
 use crate::random::Random;
 use crate::server::core::record::ReplyTo;
 use crate::server::core::record::{Arrived, ArrivedDirect, PagePlace, PageQuery};
-use crate::server::store::sqlite::History;
+use crate::server::store::sqlite::Database;
 use std::path::PathBuf;
 
 /// The store over a database in a file, with a clock that moves when there is nothing else to do.
 struct Desk {
-    store: Option<Store<History>>,
-    jobs: Vec<Job>,
+    store: Option<Store<Database>>,
+    jobs: Vec<StoreJob>,
     answers: VecDeque<StoreAnswer>,
     now: Instant,
     folder: PathBuf,
@@ -23,10 +23,10 @@ impl Desk {
     fn new(name: &str) -> Desk {
         let folder = std::env::temp_dir().join(format!("mqttchat-store-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        Desk::over(History::open(&folder.join("chat.db"), Random::of_the_system()).unwrap(), folder)
+        Desk::over(Database::open(&folder.join("chat.db"), Random::of_the_system()).unwrap(), folder)
     }
 
-    fn over(history: History, folder: PathBuf) -> Desk {
+    fn over(history: Database, folder: PathBuf) -> Desk {
         let (retention, now) = (Retention::default(), Instant::now());
         let settings = StoreSettings { retention, search_time: Duration::from_secs(30), has_reader: false };
         let store = Some(Store::new(history, settings, now));
@@ -34,11 +34,11 @@ impl Desk {
     }
 
     fn give(&mut self, task: StoreTask) {
-        self.jobs.push(Job { task, pass: None });
+        self.jobs.push(StoreJob { task, pass: None });
     }
 
     fn give_held(&mut self, keep: Keep, held: Held) {
-        self.jobs.push(Job { task: StoreTask::Keep(keep), pass: Some(Pass { arrived: self.now, held }) });
+        self.jobs.push(StoreJob { task: StoreTask::Keep(keep), pass: Some(Pass { arrived: self.now, held }) });
     }
 
     fn chat(&mut self, seq: u64) {
@@ -209,7 +209,7 @@ fn direct_messages_wait_for_the_receipt_of_their_addressee() {
 
 #[test]
 fn questions_have_no_commits_of_their_own() {
-    let mut desk = Desk::over(History::in_memory(Random::of_the_system()).unwrap(), PathBuf::new());
+    let mut desk = Desk::over(Database::in_memory(Random::of_the_system()).unwrap(), PathBuf::new());
     for seq in 1..=100 {
         desk.chat(seq);
         desk.ask(newest());
@@ -222,7 +222,7 @@ fn questions_have_no_commits_of_their_own() {
 
 #[test]
 fn questions_wait_for_no_try_of_a_commit_that_failed() {
-    let mut desk = Desk::over(History::in_memory(Random::of_the_system()).unwrap(), PathBuf::new());
+    let mut desk = Desk::over(Database::in_memory(Random::of_the_system()).unwrap(), PathBuf::new());
     desk.store.as_mut().unwrap().retry = Some(desk.now);
     desk.chat(1);
     desk.ask(newest());
@@ -251,8 +251,8 @@ fn it_says_when_everything_before_is_committed() {
 fn with_a_reader_questions_go_to_it_once_what_came_before_is_committed() {
     let (retention, now) = (Retention::default(), Instant::now());
     let settings = StoreSettings { retention, search_time: Duration::from_secs(30), has_reader: true };
-    let mut store = Store::new(History::in_memory(Random::of_the_system()).unwrap(), settings, now);
-    let job = |task| Job { task, pass: None };
+    let mut store = Store::new(Database::in_memory(Random::of_the_system()).unwrap(), settings, now);
+    let job = |task| StoreJob { task, pass: None };
     let jobs = [job(StoreTask::Ask(newest())), job(StoreTask::Keep(Keep::Chat(arrived(1))))];
     let mut told = Vec::new();
     store.turn(jobs, now, 0, &mut |output| told.push(output));

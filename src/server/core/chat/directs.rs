@@ -6,8 +6,8 @@ use crate::now::Now;
 use crate::protocol::{
     Entry, Invalid, MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Timestamp, Topic, Waiting,
 };
-use crate::server::core::direct::{Seating, Step, UNDER_WAY};
-use crate::server::core::record::{ArrivedDirect, Direct, Keep, StoreQuestion};
+use crate::server::core::direct::{DirectStep, Seating, UNDER_WAY};
+use crate::server::core::record::{ArrivedDirect, Keep, StoreQuestion, WaitingDirect};
 use log::info;
 
 impl Chat {
@@ -74,7 +74,7 @@ impl Chat {
     }
 
     /// One that waits for its receipt is in the database. While the broker is away nobody can be told or served.
-    pub(super) fn stored_direct(&mut self, now: Now, direct: Direct, outputs: &mut Vec<Output>) {
+    pub(super) fn stored_direct(&mut self, now: Now, direct: WaitingDirect, outputs: &mut Vec<Output>) {
         if !self.connected {
             self.unserved.push(direct);
             return;
@@ -98,7 +98,7 @@ impl Chat {
         now: Now,
         to: &NickKey,
         after: i64,
-        found: Vec<Direct>,
+        found: Vec<WaitingDirect>,
         outputs: &mut Vec<Output>,
     ) {
         // Then it is asked again.
@@ -110,16 +110,16 @@ impl Chat {
         self.take_steps(now, steps, outputs);
     }
 
-    pub(super) fn take_steps(&self, now: Now, steps: Vec<Step>, outputs: &mut Vec<Output>) {
+    pub(super) fn take_steps(&self, now: Now, steps: Vec<DirectStep>, outputs: &mut Vec<Output>) {
         for step in steps {
             match step {
-                Step::Ask { to, after } => {
+                DirectStep::Ask { to, after } => {
                     outputs.push(Output::Ask(StoreQuestion::Waiting { to, after, limit: UNDER_WAY }));
                 }
-                Step::Deliver(private) => self.to_client(private.to.key(), private.to_json(), outputs),
-                Step::Flatten(private) => self.flatten(now, private, outputs),
-                Step::Delivered { sender, id, to } => self.delivered(now, (sender, id, to), outputs),
-                Step::Waits { sender, id, to } => {
+                DirectStep::Deliver(private) => self.to_client(private.to.key(), private.to_json(), outputs),
+                DirectStep::Flatten(private) => self.flatten(now, private, outputs),
+                DirectStep::Delivered { sender, id, to } => self.delivered(now, (sender, id, to), outputs),
+                DirectStep::Waits { sender, id, to } => {
                     let waiting = Waiting { of: MessageId::Sent(id), to };
                     self.to_client(&sender, waiting.to_json(), outputs);
                 }

@@ -8,7 +8,7 @@ use crate::protocol::{
 };
 use crate::server::core::notices::Telling;
 use crate::server::core::record::ReplyTo;
-use crate::server::core::roster::Arrival;
+use crate::server::core::roster::PresenceOutcome;
 use log::info;
 
 impl Chat {
@@ -38,7 +38,7 @@ impl Chat {
         let arrival = self.roster.arrive(&presence, now.instant);
         let key = presence.nick.key().clone();
         let joined = presence.action == Action::Join;
-        if arrival == Arrival::New {
+        if arrival == PresenceOutcome::New {
             self.stats.joins_total += 1;
             self.users_stale = true;
             info!("joined nick={} online={}", shown(&presence.nick), self.roster.online());
@@ -47,7 +47,7 @@ impl Chat {
             }
         }
         match (arrival, &presence.session) {
-            (Arrival::NickInUse, Some(session)) => {
+            (PresenceOutcome::NickInUse, Some(session)) => {
                 let error = ErrorReply {
                     code: ErrorCode::NickInUse,
                     message: format!("{} is in use", presence.nick),
@@ -72,7 +72,7 @@ impl Chat {
             _ => {}
         }
         // A join that is only repeated would have all that is under way sent once more.
-        if matches!(arrival, Arrival::New | Arrival::Back) {
+        if matches!(arrival, PresenceOutcome::New | PresenceOutcome::Back) {
             let steps = self.directs.joined(&key, now.instant);
             self.take_steps(now, steps, outputs);
         } else if presence.session.is_none() {

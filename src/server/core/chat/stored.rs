@@ -4,7 +4,7 @@ use super::{Chat, EPISODE, Output};
 use crate::now::Now;
 use crate::protocol::text::visible;
 use crate::protocol::{ErrorCode, ErrorReply, MessageId, RoomName, Topic};
-use crate::server::core::record::{Committed, Refusal, Refused};
+use crate::server::core::record::{Committed, Refused, StoreRefusal};
 use log::warn;
 
 /// Rooms whose marks wait for the broker at most. Beyond it they stay there, which costs the broker some memory.
@@ -33,21 +33,23 @@ impl Chat {
     fn refuse(&mut self, refused: Refused, outputs: &mut Vec<Output>) {
         let Refused { sender, id, why } = refused;
         let (code, message) = match why {
-            Refusal::NoRoom { to } => {
+            StoreRefusal::NoRoom { to } => {
                 self.warn_once("waiting message", None, || {
                     "waiting direct messages fill their share of --max-size: senders are told that further ones are not kept"
                         .to_owned()
                 });
                 (ErrorCode::Full, format!("no room for more waiting direct messages: this one is not kept for {to}"))
             }
-            Refusal::IdTaken => {
+            StoreRefusal::IdTaken => {
                 self.warn_once("id", Some(sender.clone()), || {
                     format!("not stored: another message of {} has the id {id}", visible(sender.as_str()))
                 });
                 (ErrorCode::IdTaken, "another message has this id".to_owned())
             }
             // The log has it from the store, with the reason.
-            Refusal::Unwritable => (ErrorCode::NotStored, "the server's history cannot take this message".to_owned()),
+            StoreRefusal::Unwritable => {
+                (ErrorCode::NotStored, "the server's history cannot take this message".to_owned())
+            }
         };
         let (session, of) = (Some(id.session.clone()), Some(MessageId::Sent(id)));
         let error = ErrorReply { code, message, session, request: None, of };

@@ -5,7 +5,7 @@ mod keeping;
 use super::*;
 use crate::protocol::{Epoch, MessageId, Private, SentId, Session, Token, Topics};
 use crate::server::core::record::{
-    Committed, EarlierRun, KeptSeat, Page, Progress, Refusal, Refused, ReplyTo, StoreQuestion,
+    Committed, EarlierRun, KeptSeat, Page, Refused, ReplyTo, RoomProgress, StoreQuestion, StoreRefusal,
 };
 use chrono::DateTime;
 use serde_json::{Value, json};

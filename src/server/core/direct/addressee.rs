@@ -1,14 +1,14 @@
 //! Pure: what is under way to one addressee, and what of it is lost.
 
-use super::pace::Pace;
-use super::{Direct, LOST, Seating, Step, UNDER_WAY};
+use super::pace::DirectPace;
+use super::{DirectStep, LOST, Seating, UNDER_WAY, WaitingDirect};
 use crate::protocol::{Nick, NickKey, Private, SentId};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 #[derive(Debug, Default)]
 pub struct Addressee {
-    pub pace: Pace,
+    pub pace: DirectPace,
     pub asked: Option<Asked>,
     /// By row, which is their order.
     pub under_way: BTreeMap<i64, UnderWay>,
@@ -60,14 +60,14 @@ pub enum Way {
 }
 
 impl Addressee {
-    pub fn ask(&mut self, to: &NickKey, after: i64, now: Instant) -> Step {
+    pub fn ask(&mut self, to: &NickKey, after: i64, now: Instant) -> DirectStep {
         let last = self.under_way.last_key_value().map_or(0, |(row, _)| *row);
         self.asked = Some(Asked { at: now, after, last, received: Vec::new(), more: false });
-        Step::Ask { to: to.clone(), after }
+        DirectStep::Ask { to: to.clone(), after }
     }
 
     /// Once there is room: first for what is lost.
-    pub fn ask_for_more(&mut self, to: &NickKey, now: Instant) -> Option<Step> {
+    pub fn ask_for_more(&mut self, to: &NickKey, now: Instant) -> Option<DirectStep> {
         if self.asked.is_some() || !self.pace.has_room(self.sent()) {
             return None;
         }
@@ -88,7 +88,7 @@ impl Addressee {
     }
 
     /// Sends what has its turn.
-    pub fn send(&mut self, row: i64, private: Private, seating: Seating, now: Instant) -> Option<Step> {
+    pub fn send(&mut self, row: i64, private: Private, seating: Seating, now: Instant) -> Option<DirectStep> {
         let has_place = self.has_place(seating);
         let message = self.under_way.get_mut(&row)?;
         if seating == Seating::Original {
@@ -96,14 +96,14 @@ impl Addressee {
                 return None;
             }
             (message.way, message.since) = (Way::Flat, now);
-            return Some(Step::Flatten(private));
+            return Some(DirectStep::Flatten(private));
         }
         if !has_place || !matches!(message.way, Way::Lost { again } if again <= now) {
             return None;
         }
         (message.way, message.since) = (Way::Sent(self.pace.send()), now);
         message.times += 1;
-        Some(Step::Deliver(Private { late: true, ..private }))
+        Some(DirectStep::Deliver(Private { late: true, ..private }))
     }
 
     pub fn take(&mut self, row: i64) -> Option<UnderWay> {
@@ -132,7 +132,7 @@ impl Addressee {
                 _ => false,
             };
             if was_dropped {
-                let again = message.since + Pace::before_again(message.times);
+                let again = message.since + DirectPace::before_again(message.times);
                 message.way = Way::Lost { again: again.max(now) };
             }
         }
@@ -153,7 +153,7 @@ impl Addressee {
     }
 
     /// What the answer should hold and does not was received, or is gone with its age.
-    pub fn forget_missing(&mut self, asked: &Asked, found: &[Direct], all: bool) {
+    pub fn forget_missing(&mut self, asked: &Asked, found: &[WaitingDirect], all: bool) {
         let end = match found.last() {
             Some(last) if !all => asked.last.min(last.row),
             _ => asked.last,

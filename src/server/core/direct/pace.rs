@@ -22,7 +22,7 @@ const DROPPED_TWICE: Duration = Duration::from_millis(250);
 const DROPPED_OFTEN: Duration = Duration::from_secs(4);
 
 #[derive(Debug)]
-pub struct Pace {
+pub struct DirectPace {
     window: usize,
     /// Receipts since it grew: with each as many as it is wide, it grows by one.
     receipts: usize,
@@ -35,14 +35,14 @@ pub struct Pace {
     silent_since: Option<Instant>,
 }
 
-impl Default for Pace {
-    fn default() -> Pace {
+impl Default for DirectPace {
+    fn default() -> DirectPace {
         let (receipts, sent, shrunk_at) = (0, 0, 0);
-        Pace { window: FIRST, receipts, sent, shrunk_at, round_trip: None, wait: FIRST_WAIT, silent_since: None }
+        DirectPace { window: FIRST, receipts, sent, shrunk_at, round_trip: None, wait: FIRST_WAIT, silent_since: None }
     }
 }
 
-impl Pace {
+impl DirectPace {
     /// How many may follow, where so many are under way.
     pub fn room(&self, under_way: usize) -> usize {
         self.window.saturating_sub(under_way)
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn receipts_let_more_follow_and_losses_fewer() {
-        let mut pace = Pace::default();
+        let mut pace = DirectPace::default();
         assert_eq!((pace.room(0), pace.room(8), pace.has_room(4), pace.has_room(5)), (8, 0, true, false));
         assert_eq!((0..20).map(|_| pace.send()).last(), Some(20));
         (0..8 + 9).for_each(|_| pace.received(None));
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_wait_follows_the_round_trips() {
-        let mut pace = Pace::default();
+        let mut pace = DirectPace::default();
         let mut after = |milliseconds: u64| {
             pace.received(Some(Duration::from_millis(milliseconds)));
             pace.wait().as_millis()
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_silence_doubles_the_wait_until_a_receipt_comes() {
-        let mut pace = Pace::default();
+        let mut pace = DirectPace::default();
         let start = Instant::now();
         let mut now = start;
         for seconds in [10, 20, 40, 80, 160, 300, 300] {
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn what_is_dropped_again_and_again_goes_out_more_and_more_seldom() {
-        let waits = [0, 1, 2, 3, 4, 5, 50].map(|times| Pace::before_again(times).as_millis());
+        let waits = [0, 1, 2, 3, 4, 5, 50].map(|times| DirectPace::before_again(times).as_millis());
         assert_eq!(waits, [0, 0, 250, 500, 1_000, 2_000, 4_000]);
     }
 }

@@ -23,28 +23,28 @@ fn id(row: i64) -> SentId {
 }
 
 /// Alice's message to Bob in this row; its number is the row.
-fn direct(row: i64) -> Direct {
+fn direct(row: i64) -> WaitingDirect {
     let nick = |nick| Nick::parse(nick).unwrap();
     let (text, id) = (row.to_string(), Some(id(row)));
     let private =
         Private { nick: nick("Alice"), to: nick("Bob"), text, timestamp: None, id, action: false, late: false };
-    Direct { private, row }
+    WaitingDirect { private, row }
 }
 
 /// Steps in short: `ask 7`, `send 8 late`, `flat 8`, `delivered 8`, `waits 8`.
-fn short(steps: Vec<Step>) -> Vec<String> {
+fn short(steps: Vec<DirectStep>) -> Vec<String> {
     let short = |step| match step {
-        Step::Ask { to, after } => {
+        DirectStep::Ask { to, after } => {
             assert_eq!(to, key("bob"));
             format!("ask {after}")
         }
-        Step::Deliver(private) => format!("send {}{}", private.text, if private.late { " late" } else { "" }),
-        Step::Flatten(private) => format!("flat {}", private.text),
-        Step::Delivered { sender, id, to } => {
+        DirectStep::Deliver(private) => format!("send {}{}", private.text, if private.late { " late" } else { "" }),
+        DirectStep::Flatten(private) => format!("flat {}", private.text),
+        DirectStep::Delivered { sender, id, to } => {
             assert_eq!((sender.as_str(), to.as_str()), ("Alice", "Bob"));
             format!("delivered {}", id.seq)
         }
-        Step::Waits { sender, id, to } => {
+        DirectStep::Waits { sender, id, to } => {
             assert_eq!((sender, to.as_str()), (key("alice"), "Bob"));
             format!("waits {}", id.seq)
         }

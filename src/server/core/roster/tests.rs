@@ -41,9 +41,9 @@ fn gone(roster: &mut Roster, now: Instant) -> Vec<(NoticeKind, String)> {
 #[test]
 fn silence_of_one_timeout_ends_a_presence() {
     let (mut roster, mut clock) = start();
-    assert_eq!(roster.arrive(&of("Alice", 1, 1), clock.0), Arrival::New);
-    assert_eq!(roster.arrive(&of("bob", 0, 0), clock.0), Arrival::New);
-    assert_eq!(roster.arrive(&of("bob", 0, 0), clock.pass(30.0)), Arrival::Known);
+    assert_eq!(roster.arrive(&of("Alice", 1, 1), clock.0), PresenceOutcome::New);
+    assert_eq!(roster.arrive(&of("bob", 0, 0), clock.0), PresenceOutcome::New);
+    assert_eq!(roster.arrive(&of("bob", 0, 0), clock.pass(30.0)), PresenceOutcome::Known);
     assert_eq!(gone(&mut roster, clock.pass(29.9)), []);
     assert_eq!(gone(&mut roster, clock.pass(0.1)), [(NoticeKind::Timeout, "Alice".to_owned())]);
     assert_eq!(gone(&mut roster, clock.pass(30.0)), [(NoticeKind::Timeout, "bob".to_owned())]);
@@ -55,9 +55,9 @@ fn who_takes_another_spelling_is_listed_with_it() {
     let (mut roster, clock) = start();
     roster.arrive(&of("alice", 1, 1), clock.0);
     let names = |roster: &Roster| roster.nicks().map(Nick::to_string).collect::<Vec<_>>();
-    assert_eq!(roster.arrive(&heartbeat("ALICE", 1, 2), clock.0), Arrival::Back);
+    assert_eq!(roster.arrive(&heartbeat("ALICE", 1, 2), clock.0), PresenceOutcome::Back);
     assert_eq!(names(&roster), ["alice"], "which may come late");
-    assert_eq!(roster.arrive(&of("ALICE", 1, 3), clock.0), Arrival::Back);
+    assert_eq!(roster.arrive(&of("ALICE", 1, 3), clock.0), PresenceOutcome::Back);
     assert_eq!(names(&roster), ["ALICE"]);
 }
 
@@ -78,7 +78,7 @@ fn a_short_drop_is_no_leave_whichever_comes_first() {
         if will_first {
             roster.doubt(&of("alice", 1, 1), clock.0);
         }
-        assert_eq!(roster.arrive(&of("alice", 1, 2), clock.pass(1.0)), Arrival::Back);
+        assert_eq!(roster.arrive(&of("alice", 1, 2), clock.pass(1.0)), PresenceOutcome::Back);
         if !will_first {
             roster.doubt(&of("alice", 1, 1), clock.0);
         }
@@ -130,7 +130,7 @@ fn killed_and_started_again_at_once_is_no_leave_and_no_join() {
     let (mut roster, mut clock) = start();
     roster.arrive(&of("alice", 1, 1), clock.0);
     roster.doubt(&of("alice", 1, 1), clock.0);
-    assert_eq!(roster.arrive(&of("Alice", 2, 1), clock.pass(0.5)), Arrival::Back);
+    assert_eq!(roster.arrive(&of("Alice", 2, 1), clock.pass(0.5)), PresenceOutcome::Back);
     assert_eq!(gone(&mut roster, clock.pass(5.0)), []);
     roster.doubt(&of("alice", 1, 1), clock.0);
     assert!(!roster.leave(&of("alice", 1, 1)));
@@ -141,10 +141,10 @@ fn killed_and_started_again_at_once_is_no_leave_and_no_join() {
 fn one_session_per_nick() {
     let (mut roster, clock) = start();
     roster.arrive(&of("alice", 1, 1), clock.0);
-    assert_eq!(roster.arrive(&of("ALICE", 2, 1), clock.0), Arrival::NickInUse);
-    assert_eq!(roster.arrive(&of("alice", 0, 0), clock.0), Arrival::Back);
+    assert_eq!(roster.arrive(&of("ALICE", 2, 1), clock.0), PresenceOutcome::NickInUse);
+    assert_eq!(roster.arrive(&of("alice", 0, 0), clock.0), PresenceOutcome::Back);
     roster.arrive(&of("bob", 0, 0), clock.0);
-    assert_eq!(roster.arrive(&of("bob", 3, 1), clock.0), Arrival::NickInUse);
+    assert_eq!(roster.arrive(&of("bob", 3, 1), clock.0), PresenceOutcome::NickInUse);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn what_the_database_keeps_comes_back() {
     again.restore(changes.into_iter().flat_map(|change| change.seats).collect(), clock.0);
     assert_eq!(again.members(), roster.members());
     assert_eq!(again.nicks().collect::<Vec<_>>(), roster.nicks().collect::<Vec<_>>());
-    assert_eq!(again.arrive(&presence, clock.0), Arrival::Known);
+    assert_eq!(again.arrive(&presence, clock.0), PresenceOutcome::Known);
     assert_eq!(again.take_changes(), []);
     assert!(roster.leave(&of("bob", 0, 0)));
     let left = SeatChange { key: Nick::parse("bob").unwrap().key().clone(), seats: Vec::new() };
@@ -201,10 +201,10 @@ fn an_absent_conn_counts_as_the_present_one() {
     // A join changes rooms, a heartbeat is a sign of life, a will is believed, a leave counts.
     let rooms = vec![RoomName::parse("dev").unwrap()];
     let mut roster = joined();
-    assert_eq!(roster.arrive(&Presence { rooms: rooms.clone(), ..of("alice", 1, 0) }, now), Arrival::Known);
+    assert_eq!(roster.arrive(&Presence { rooms: rooms.clone(), ..of("alice", 1, 0) }, now), PresenceOutcome::Known);
     assert_eq!(roster.members().get(&rooms[0]), Some(&1));
     let later = now + TIMEOUT / 2;
-    assert_eq!(roster.arrive(&heartbeat("alice", 1, 0), later), Arrival::Known);
+    assert_eq!(roster.arrive(&heartbeat("alice", 1, 0), later), PresenceOutcome::Known);
     assert_eq!(gone(&mut roster, now + TIMEOUT), []);
     roster.doubt(&of("alice", 1, 0), later);
     assert_eq!(gone(&mut roster, later + WILL_DELAY), [(NoticeKind::Leave, "alice".to_owned())]);

@@ -4,28 +4,28 @@ use super::*;
 use crate::protocol::{Chat, Nick, RoomName, Timestamp};
 use crate::random::Random;
 use crate::server::core::record::{Arrived, Keep, PagePlace, PageQuery, ReplyTo, StoreTask};
-use crate::server::store::sqlite::{History, Reader};
+use crate::server::store::sqlite::{Database, HistoryReader};
 use std::time::Duration;
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn chat(seq: u64) -> Job {
+fn chat(seq: u64) -> StoreJob {
     let text = format!(r#"{{"type":"chat","username":"a","message":"x","session":"k3v9x2m1q8f0","seq":{seq}}}"#);
     let chat = Chat::parse(text.as_bytes(), RoomName::lobby()).unwrap().unwrap();
     let timestamp = Timestamp::parse("2026-11-22T19:11:34").unwrap();
-    Job { task: StoreTask::Keep(Keep::Chat(Arrived { chat, timestamp, received: 0 })), pass: None }
+    StoreJob { task: StoreTask::Keep(Keep::Chat(Arrived { chat, timestamp, received: 0 })), pass: None }
 }
 
-fn newest() -> Job {
+fn newest() -> StoreJob {
     let reply = ReplyTo { requester: Nick::parse("a").unwrap(), session: None, token: None };
     let query = PageQuery { room: RoomName::lobby(), limit: 500, place: PagePlace::Newest };
-    Job { task: StoreTask::Ask(StoreQuestion::Page { query, reply }), pass: None }
+    StoreJob { task: StoreTask::Ask(StoreQuestion::Page { query, reply }), pass: None }
 }
 
 /// Stores a message and asks for it.
 #[track_caller]
-fn check(history: History, reader: Option<Reader>) {
+fn check(history: Database, reader: Option<HistoryReader>) {
     let ((jobs, inbox), (answer, answers)) = (unbounded(), unbounded());
     let thread = start(history, reader, Retention::default(), inbox, answer).unwrap();
     jobs.send(chat(1)).unwrap();
@@ -42,7 +42,7 @@ fn check(history: History, reader: Option<Reader>) {
 fn the_reader_answers_and_the_database_is_closed_in_order() {
     let folder = std::env::temp_dir().join(format!("mqttchat-threads-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let history = History::open(&folder.join("chat.db"), Random::of_the_system()).unwrap();
+    let history = Database::open(&folder.join("chat.db"), Random::of_the_system()).unwrap();
     let reader = history.reader().unwrap();
     assert!(reader.is_some());
     check(history, reader);
@@ -52,5 +52,5 @@ fn the_reader_answers_and_the_database_is_closed_in_order() {
 
 #[test]
 fn a_history_in_memory_answers_by_itself() {
-    check(History::in_memory(Random::of_the_system()).unwrap(), None);
+    check(Database::in_memory(Random::of_the_system()).unwrap(), None);
 }

@@ -1,13 +1,13 @@
 //! One transaction's writing: messages, direct messages, receipts, seats.
 
 use super::removed::{self, Removed};
-use super::rooms::{self, Room};
+use super::rooms::{self, RoomRow};
 use super::rows::unsigned;
 use super::share::{self, DIRECT_WEIGHT, ROSTER_WEIGHT, Tally};
 use super::words::Words;
 use crate::protocol::{NickKey, Private, RoomName, SentId, Session};
 use crate::server::core::record::{
-    Arrived, ArrivedDirect, Committed, Direct, Keep, Progress, Refusal, Refused, SeatChange,
+    Arrived, ArrivedDirect, Committed, Keep, Refused, RoomProgress, SeatChange, StoreRefusal, WaitingDirect,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 use std::collections::HashMap;
@@ -17,11 +17,11 @@ pub const ROOMS: usize = 10_000;
 
 /// What is known of the database in memory, as of the last transaction.
 #[derive(Debug)]
-pub struct State {
+pub struct KnownState {
     /// `PRAGMA data_version`, which changes when another connection writes; `None` where nothing is known.
     data_version: Option<i64>,
     /// Those that were written to of late.
-    rooms: HashMap<RoomName, Room>,
+    rooms: HashMap<RoomName, RoomRow>,
     pub removed: Removed,
     pub words: Words,
     pub waiting: Tally,
@@ -30,9 +30,9 @@ pub struct State {
     pub untrimmed: usize,
 }
 
-impl Default for State {
-    fn default() -> State {
-        State {
+impl Default for KnownState {
+    fn default() -> KnownState {
+        KnownState {
             data_version: None,
             rooms: HashMap::new(),
             removed: Removed::default(),
@@ -44,12 +44,12 @@ impl Default for State {
     }
 }
 
-impl State {
+impl KnownState {
     /// Reads again what another connection may have changed. To be called with the write lock held.
     pub fn refresh(&mut self, sql: &Connection) -> rusqlite::Result<()> {
         let version = sql.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if self.data_version != Some(version) {
-            *self = State { data_version: Some(version), untrimmed: self.untrimmed, ..State::default() };
+            *self = KnownState { data_version: Some(version), untrimmed: self.untrimmed, ..KnownState::default() };
         }
         // Not within a batch, which writes down at its end how far they have come.
         if self.rooms.len() >= ROOMS {
@@ -70,9 +70,9 @@ impl State {
 }
 
 /// The writing of one transaction.
-pub struct Batch<'a> {
+pub struct BatchWriter<'a> {
     sql: &'a Connection,
-    state: &'a mut State,
+    state: &'a mut KnownState,
     insert: CachedStatement<'a>,
     /// Whether a direct message that waits has an id.
     direct_has: CachedStatement<'a>,
@@ -81,8 +81,8 @@ pub struct Batch<'a> {
     committed: Committed,
 }
 
-impl<'a> Batch<'a> {
-    pub fn begin(sql: &'a Transaction, state: &'a mut State) -> rusqlite::Result<Batch<'a>> {
+impl<'a> BatchWriter<'a> {
+    pub fn begin(sql: &'a Transaction, state: &'a mut KnownState) -> rusqlite::Result<BatchWriter<'a>> {
         let insert = sql.prepare_cached(
             "INSERT INTO messages (room, pos, key, nick, session, seq, text, timestamp, action, late, received)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
@@ -90,7 +90,7 @@ impl<'a> Batch<'a> {
         )?;
         let direct_has =
             sql.prepare_cached("SELECT EXISTS (SELECT 1 FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3)")?;
-        Ok(Batch { sql, state, insert, direct_has, places: HashMap::new(), committed: Committed::default() })
+        Ok(BatchWriter { sql, state, insert, direct_has, places: HashMap::new(), committed: Committed::default() })
     }
 
     pub fn keep(&mut self, keep: &Keep) -> rusqlite::Result<()> {
@@ -113,7 +113,7 @@ impl<'a> Batch<'a> {
             // As a part of the INSERT it would cost five times as much as all else.
             let values = params![key.as_str(), id.session.as_str(), id.seq as i64];
             if self.direct_has.query_row(values, |row| row.get(0))? {
-                self.refuse(key, id, Refusal::IdTaken);
+                self.refuse(key, id, StoreRefusal::IdTaken);
                 return Ok(false);
             }
         }
@@ -136,7 +136,7 @@ impl<'a> Batch<'a> {
         ])? == 1;
         if let Some(id) = &chat.id {
             if !new && !is_there(self.sql, message, room.id, id)? {
-                self.refuse(key, id, Refusal::IdTaken);
+                self.refuse(key, id, StoreRefusal::IdTaken);
                 return Ok(false);
             }
             self.committed.stored.push((key.clone(), id.clone()));
@@ -150,7 +150,12 @@ impl<'a> Batch<'a> {
                 None => {
                     let from = room.last_pos - 1;
                     self.places.insert(chat.room.clone(), self.committed.progress.len());
-                    self.committed.progress.push(Progress { room: chat.room.clone(), from, to: from, ids: Vec::new() });
+                    self.committed.progress.push(RoomProgress {
+                        room: chat.room.clone(),
+                        from,
+                        to: from,
+                        ids: Vec::new(),
+                    });
                     self.committed.progress.len() - 1
                 }
             };
@@ -174,7 +179,7 @@ impl<'a> Batch<'a> {
         let messages_have = "SELECT EXISTS (SELECT 1 FROM messages WHERE key = ?1 AND session = ?2 AND seq = ?3)";
         let values = params![key.as_str(), id.session.as_str(), id.seq as i64];
         if self.sql.prepare_cached(messages_have)?.query_row(values, |row| row.get(0))? {
-            self.refuse(key, id, Refusal::IdTaken);
+            self.refuse(key, id, StoreRefusal::IdTaken);
             return Ok(false);
         }
         let mut insert = self.sql.prepare_cached(&format!(
@@ -201,7 +206,7 @@ impl<'a> Batch<'a> {
             if !self.state.waiting.has_room(self.sql, share::DIRECT)? {
                 self.sql.prepare_cached("DELETE FROM direct WHERE row = ?1")?.execute([row])?;
                 self.state.waiting.remove(weight);
-                self.refuse(key, id, Refusal::NoRoom { to: private.to.clone() });
+                self.refuse(key, id, StoreRefusal::NoRoom { to: private.to.clone() });
                 return Ok(false);
             }
         }
@@ -210,7 +215,7 @@ impl<'a> Batch<'a> {
             None => match row_of(self.sql, private, id)? {
                 Some(row) => row,
                 None => {
-                    self.refuse(key, id, Refusal::IdTaken);
+                    self.refuse(key, id, StoreRefusal::IdTaken);
                     return Ok(false);
                 }
             },
@@ -218,12 +223,12 @@ impl<'a> Batch<'a> {
         self.committed.stored.push((key.clone(), id.clone()));
         if new.is_some() || self.committed.direct.iter().all(|direct| direct.row != row) {
             let private = Private { timestamp: Some(message.timestamp.clone()), ..private.clone() };
-            self.committed.direct.push(Direct { private, row });
+            self.committed.direct.push(WaitingDirect { private, row });
         }
         Ok(new.is_some())
     }
 
-    fn refuse(&mut self, sender: &NickKey, id: &SentId, why: Refusal) {
+    fn refuse(&mut self, sender: &NickKey, id: &SentId, why: StoreRefusal) {
         self.committed.refused.push(Refused { sender: sender.clone(), id: id.clone(), why });
     }
 
@@ -310,9 +315,9 @@ fn row_of(sql: &Connection, private: &Private, id: &SentId) -> rusqlite::Result<
 /// The room as the database has it, made where there is none.
 fn load_room<'a>(
     sql: &Connection,
-    known: &'a mut HashMap<RoomName, Room>,
+    known: &'a mut HashMap<RoomName, RoomRow>,
     name: &RoomName,
-) -> rusqlite::Result<&'a mut Room> {
+) -> rusqlite::Result<&'a mut RoomRow> {
     let room = match rooms::find(sql, name)? {
         Some(room) => room,
         None => rooms::create(sql, name)?,

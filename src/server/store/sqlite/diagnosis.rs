@@ -1,14 +1,14 @@
 //! What is at fault where a message cannot be written: it alone, the index of the words, or the database.
 
-use super::batch::{Batch, State};
-use super::{Error, History, words};
+use super::batch::{BatchWriter, KnownState};
+use super::{Database, Error, words};
 use crate::protocol::{Chat, Nick, RoomName, SentId, Timestamp};
 use crate::random::Random;
 use crate::server::core::record::{Arrived, Keep};
 use crate::server::store::engine::Diagnosis;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-impl History {
+impl Database {
     /// To be asked after a failure that does not pass, of this message or of something else. It writes nothing.
     pub fn diagnose(&mut self, failed: Option<&Keep>) -> Diagnosis {
         let as_it_is = |_: &Connection| Ok(());
@@ -32,7 +32,7 @@ impl History {
     pub fn begin_part_of_words(&mut self) -> Result<(), Error> {
         self.transact(|sql, _| begin_part(sql))?;
         // It knows the part before.
-        self.state = State::default();
+        self.state = KnownState::default();
         Ok(())
     }
 
@@ -44,9 +44,9 @@ impl History {
     ) -> Result<(), Error> {
         let sql = self.own.sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
         before(&sql)?;
-        let mut state = State::default();
+        let mut state = KnownState::default();
         state.refresh(&sql)?;
-        let mut batch = Batch::begin(&sql, &mut state)?;
+        let mut batch = BatchWriter::begin(&sql, &mut state)?;
         batch.keep(keep)?;
         batch.finish()?;
         write_words(&sql)?;

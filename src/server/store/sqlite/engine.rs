@@ -1,11 +1,11 @@
 //! The history as the engine of the store.
 
-use super::{Error, History, Reader};
+use super::{Database, Error, HistoryReader};
 use crate::server::core::record::{Committed, Keep, Retention, SeatChange, StoreAnswer, StoreQuestion, Trimmed};
 use crate::server::store::engine::{Answering, Diagnosis, Engine, EngineFailure};
 use std::time::Duration;
 
-impl Answering for Reader {
+impl Answering for HistoryReader {
     fn answer(&self, question: StoreQuestion, search_time: Duration) -> Result<StoreAnswer, EngineFailure> {
         Ok(match question {
             StoreQuestion::Page { query, reply } => StoreAnswer::Page { page: self.page(&query)?, reply },
@@ -21,23 +21,23 @@ impl Answering for Reader {
     }
 }
 
-impl Answering for History {
+impl Answering for Database {
     fn answer(&self, question: StoreQuestion, search_time: Duration) -> Result<StoreAnswer, EngineFailure> {
         self.questions().answer(question, search_time)
     }
 }
 
-impl Engine for History {
+impl Engine for Database {
     fn commit(&mut self, keeps: &[Keep], seats: &[SeatChange]) -> Result<Committed, EngineFailure> {
-        Ok(History::commit(self, keeps, seats)?)
+        Ok(Database::commit(self, keeps, seats)?)
     }
 
     fn trim(&mut self, retention: &Retention, now: i64) -> Result<Trimmed, EngineFailure> {
-        Ok(History::trim(self, retention, now)?)
+        Ok(Database::trim(self, retention, now)?)
     }
 
     fn diagnose(&mut self, failed: Option<&Keep>) -> Diagnosis {
-        History::diagnose(self, failed)
+        Database::diagnose(self, failed)
     }
 
     fn renew_words(&mut self) -> Result<(), EngineFailure> {

@@ -1,23 +1,23 @@
 //! Questions: pages of a room, the rooms, direct messages that wait. Each sees the database as it is at one moment.
 
-use super::rooms::{self, Room};
+use super::rooms::{self, RoomRow};
 use super::rows::{self, unsigned};
 use super::{Error, schema};
 use crate::protocol::history::{Span, fitting};
 use crate::protocol::limits::LISTED_ROOMS;
 use crate::protocol::{Cursor, Entry, Epoch, NickKey, RoomName};
-use crate::server::core::record::{Direct, Page, PagePlace, PageQuery};
+use crate::server::core::record::{Page, PagePlace, PageQuery, WaitingDirect};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::Path;
 
 /// The database, to ask.
-pub struct Reader {
+pub struct HistoryReader {
     pub(super) sql: Connection,
     epoch: Epoch,
 }
 
 /// Some messages of a room, in the order that was asked for.
-struct Run {
+struct PageRun {
     messages: Vec<Entry>,
     /// The position of the last row, be it one that cannot be read.
     end: Option<u64>,
@@ -25,22 +25,22 @@ struct Run {
     more: bool,
 }
 
-impl Reader {
+impl HistoryReader {
     /// Opens the database of a server, which may run meanwhile. Nothing is changed.
     ///
     /// # Errors
     /// Where there is none, where it cannot be read, is damaged, or is not this program's.
-    pub fn open(path: &Path) -> Result<Reader, Error> {
+    pub fn open(path: &Path) -> Result<HistoryReader, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let sql = Connection::open_with_flags(path, flags)?;
         schema::prepare_to_read(&sql)?;
-        Reader::over(sql)
+        HistoryReader::over(sql)
     }
 
-    pub(super) fn over(sql: Connection) -> Result<Reader, Error> {
+    pub(super) fn over(sql: Connection) -> Result<HistoryReader, Error> {
         let epoch = schema::meta(&sql, "epoch").optional()?.as_deref().and_then(Epoch::parse);
         let epoch = epoch.ok_or_else(|| Error::Foreign("its epoch is damaged; move it away".to_owned()))?;
-        Ok(Reader { sql, epoch })
+        Ok(HistoryReader { sql, epoch })
     }
 
     pub fn epoch(&self) -> &Epoch {
@@ -75,10 +75,10 @@ impl Reader {
         }
     }
 
-    fn page_before(&self, query: &PageQuery, room: Room, end: u64, gap: bool) -> Result<Page, Error> {
+    fn page_before(&self, query: &PageQuery, room: RoomRow, end: u64, gap: bool) -> Result<Page, Error> {
         let select =
             format!("SELECT {} FROM messages m WHERE room = ?1 AND pos <= ?2 ORDER BY pos DESC LIMIT ?3", rows::ENTRY);
-        let Run { mut messages, end: oldest, more } = self.run(&select, room, end, query.limit)?;
+        let PageRun { mut messages, end: oldest, more } = self.run(&select, room, end, query.limit)?;
         let fits = fitting(messages.iter());
         let complete = !more && fits >= messages.len();
         let oldest = match fits < messages.len() {
@@ -91,10 +91,10 @@ impl Reader {
         Ok(self.paged(query, messages, (from, end), complete, gap))
     }
 
-    fn page_after(&self, query: &PageQuery, room: Room, start: u64) -> Result<Page, Error> {
+    fn page_after(&self, query: &PageQuery, room: RoomRow, start: u64) -> Result<Page, Error> {
         let select =
             format!("SELECT {} FROM messages m WHERE room = ?1 AND pos > ?2 ORDER BY pos LIMIT ?3", rows::ENTRY);
-        let Run { mut messages, end, more } = self.run(&select, room, start, query.limit)?;
+        let PageRun { mut messages, end, more } = self.run(&select, room, start, query.limit)?;
         let fits = fitting(messages.iter());
         let complete = !more && fits >= messages.len();
         let to = match fits < messages.len() {
@@ -126,10 +126,10 @@ impl Reader {
     }
 
     /// One row more than is asked for tells whether there is more.
-    fn run(&self, select: &str, room: Room, pos: u64, limit: usize) -> Result<Run, Error> {
+    fn run(&self, select: &str, room: RoomRow, pos: u64, limit: usize) -> Result<PageRun, Error> {
         let mut statement = self.sql.prepare_cached(select)?;
         let mut rows = statement.query(params![room.id, pos as i64, limit as i64 + 1])?;
-        let mut run = Run { messages: Vec::with_capacity(limit), end: None, more: false };
+        let mut run = PageRun { messages: Vec::with_capacity(limit), end: None, more: false };
         let mut count = 0;
         while let Some(row) = rows.next()? {
             if count == limit {
@@ -166,7 +166,7 @@ impl Reader {
     }
 
     /// The direct messages to somebody that wait, after that row (0: all), oldest first.
-    pub fn waiting_for(&self, to: &NickKey, after_row: i64, limit: usize) -> Result<Vec<Direct>, Error> {
+    pub fn waiting_for(&self, to: &NickKey, after_row: i64, limit: usize) -> Result<Vec<WaitingDirect>, Error> {
         let select =
             format!("SELECT {} FROM direct WHERE to_key = ?1 AND row > ?2 ORDER BY row LIMIT ?3", rows::DIRECT);
         let mut statement = self.sql.prepare_cached(&select)?;

@@ -4,7 +4,7 @@
 //! No position of a room is given out twice, for clients keep cursors. A room that comes back begins above all that
 //! rooms had which are forgotten, at the *floor*, and so does one that is new: nobody knows which of the two it is.
 
-use super::batch::State;
+use super::batch::KnownState;
 use super::rows::unsigned;
 use super::{removed, share};
 use crate::protocol::RoomName;
@@ -26,7 +26,7 @@ const FLOOR_STEP: u64 = 1 << 20;
 const ARE_EMPTY: &str = "messages = 0 AND name <> 'lobby'";
 
 #[derive(Debug, Clone, Copy)]
-pub struct Room {
+pub struct RoomRow {
     pub id: i64,
     /// The position of its newest message, be it trimmed; the floor where it never had one.
     pub last_pos: u64,
@@ -34,25 +34,25 @@ pub struct Room {
     pub trimmed: u64,
 }
 
-pub fn find(sql: &Connection, name: &RoomName) -> rusqlite::Result<Option<Room>> {
+pub fn find(sql: &Connection, name: &RoomName) -> rusqlite::Result<Option<RoomRow>> {
     let mut select = sql.prepare_cached("SELECT id, last_pos, trimmed FROM rooms WHERE name = ?1")?;
     let room = select.query_row([name.as_str()], |row| {
-        Ok(Room { id: row.get(0)?, last_pos: unsigned(row, 1)?, trimmed: unsigned(row, 2)? })
+        Ok(RoomRow { id: row.get(0)?, last_pos: unsigned(row, 1)?, trimmed: unsigned(row, 2)? })
     });
     room.optional()
 }
 
 /// One that the database does not know: it was never there, or is forgotten.
-pub fn unknown(sql: &Connection) -> rusqlite::Result<Room> {
+pub fn unknown(sql: &Connection) -> rusqlite::Result<RoomRow> {
     let floor = floor(sql)?;
-    Ok(Room { id: 0, last_pos: floor, trimmed: floor })
+    Ok(RoomRow { id: 0, last_pos: floor, trimmed: floor })
 }
 
-pub fn create(sql: &Connection, name: &RoomName) -> rusqlite::Result<Room> {
+pub fn create(sql: &Connection, name: &RoomName) -> rusqlite::Result<RoomRow> {
     let room = unknown(sql)?;
     let insert = "INSERT INTO rooms (name, last_pos, messages, trimmed) VALUES (?1, ?2, 0, ?2)";
     sql.prepare_cached(insert)?.execute(params![name.as_str(), room.last_pos as i64])?;
-    Ok(Room { id: sql.last_insert_rowid(), ..room })
+    Ok(RoomRow { id: sql.last_insert_rowid(), ..room })
 }
 
 /// Above this, no room that is forgotten ever had a message.
@@ -72,7 +72,7 @@ pub fn is_due(sql: &Connection, size: Option<u64>, now: i64) -> rusqlite::Result
 /// Forgets rooms, so many at most. Returns how many it looked at, and those that are forgotten.
 pub fn forget(
     sql: &Connection,
-    state: &mut State,
+    state: &mut KnownState,
     size: Option<u64>,
     now: i64,
     step: usize,

@@ -1,7 +1,7 @@
 //! Rows of the tables as values. A row that nobody could have written is left out, not an error.
 
 use crate::protocol::{Entry, MessageId, Nick, Private, RoomName, SentId, Session, Timestamp};
-use crate::server::core::record::{Direct, KeptSeat};
+use crate::server::core::record::{KeptSeat, WaitingDirect};
 use chrono::DateTime;
 use rusqlite::Row;
 
@@ -35,7 +35,7 @@ pub fn received(milliseconds: i64) -> Option<Timestamp> {
 /// The columns that [`direct`] reads, first of a row.
 pub const DIRECT: &str = "row, nick, to_nick, session, seq, text, timestamp, action, late";
 
-pub fn direct(row: &Row) -> rusqlite::Result<Option<Direct>> {
+pub fn direct(row: &Row) -> rusqlite::Result<Option<WaitingDirect>> {
     let nick = Nick::parse(row.get_ref(1)?.as_str()?);
     let to = Nick::parse(row.get_ref(2)?.as_str()?);
     let (Ok(nick), Ok(to), Some(id)) = (nick, to, sent_id(row, 3)?) else { return Ok(None) };
@@ -48,7 +48,7 @@ pub fn direct(row: &Row) -> rusqlite::Result<Option<Direct>> {
         action: row.get(7)?,
         late: row.get(8)?,
     };
-    Ok(Some(Direct { private, row: row.get(0)? }))
+    Ok(Some(WaitingDirect { private, row: row.get(0)? }))
 }
 
 /// The id in two columns, session and number.

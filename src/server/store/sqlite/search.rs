@@ -5,7 +5,7 @@
 //! came to nothing in half of the time, be it because it has not found the first message yet, some messages are indexed
 //! by themselves: they say for certain what fits among them, so that whoever goes on comes to an end.
 
-use super::reader::Reader;
+use super::reader::HistoryReader;
 use super::{Error, rows, words};
 use crate::protocol::search::{Term, fitting};
 use crate::protocol::{Cursor, Found, RoomName, SearchQuery};
@@ -22,7 +22,7 @@ const INSTRUCTIONS: i32 = 100;
 const FEW_MESSAGES: usize = 512;
 const FEW_BYTES: usize = 64 << 10;
 
-impl Reader {
+impl HistoryReader {
     /// The newest messages that fit, `limit` at most and as many as a reply holds, from `before` (the `next` of an
     /// earlier page) on back. It ends about `deadline` after its begin.
     pub fn search(

@@ -77,31 +77,31 @@ fn direct(from: &str, to: &str, sent: (u8, u64), text: &str) -> Keep {
 }
 
 /// Keeps them; how many were new.
-fn keep(history: &mut History, messages: &[Arrived]) -> Result<u64, Error> {
+fn keep(history: &mut Database, messages: &[Arrived]) -> Result<u64, Error> {
     let keeps: Vec<Keep> = messages.iter().cloned().map(Keep::Chat).collect();
     let committed = history.commit(&keeps, &[])?;
     Ok(committed.progress.iter().map(|progress| progress.to - progress.from).sum())
 }
 
-fn page(history: &History, name: &str, limit: usize, place: PagePlace) -> (Vec<String>, Span) {
+fn page(history: &Database, name: &str, limit: usize, place: PagePlace) -> (Vec<String>, Span) {
     let page = history.questions().page(&PageQuery { room: room(name), limit, place }).unwrap();
     (page.messages.into_iter().map(|entry| entry.text).collect(), page.span)
 }
 
-fn waiting(history: &History, to: &str) -> Vec<String> {
+fn waiting(history: &Database, to: &str) -> Vec<String> {
     let direct = history.questions().waiting_for(nick(to).key(), 0, 100).unwrap();
     direct.into_iter().map(|direct| direct.private.text).collect()
 }
 
 /// Takes what was received before that second, or what is above that size.
-fn trim(history: &mut History, second: Option<i64>, size: Option<u64>) {
+fn trim(history: &mut Database, second: Option<i64>, size: Option<u64>) {
     let age = second.map(|_| Duration::from_secs(3_600));
     let now = START + second.unwrap_or(0) * 1_000 + 3_600_000;
     while history.trim(&Retention { age, size }, now).unwrap().more {}
 }
 
 /// The bytes of the pages that are in use.
-fn used(history: &History) -> u64 {
+fn used(history: &Database) -> u64 {
     let pragma = |name: &str| -> i64 { history.own.sql.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
     ((pragma("page_count") - pragma("freelist_count")) * pragma("page_size")) as u64
 }
@@ -118,8 +118,8 @@ impl TempFile {
         TempFile(folder.join("chat.db"))
     }
 
-    fn open(&self) -> History {
-        History::open(&self.0, Random::of_the_system()).unwrap()
+    fn open(&self) -> Database {
+        Database::open(&self.0, Random::of_the_system()).unwrap()
     }
 }
 

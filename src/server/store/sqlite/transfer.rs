@@ -1,9 +1,9 @@
 //! What goes out of one history and into another: whole messages, in the order in which they came.
 
-use super::batch::Batch;
-use super::{Error, History, Reader, rows};
+use super::batch::BatchWriter;
+use super::{Database, Error, HistoryReader, rows};
 use crate::protocol::{Chat, MessageId, NickKey, RoomName};
-use crate::server::core::record::{Arrived, ArrivedDirect, Refusal};
+use crate::server::core::record::{Arrived, ArrivedDirect, StoreRefusal};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 
@@ -35,9 +35,9 @@ pub struct Imported {
 /// How often each message without an id was read of late: what is in a file twice is to be in the history twice, however
 /// often the file is read.
 #[derive(Debug, Default)]
-pub struct Nameless(HashMap<(RoomName, NickKey, String, String, i64), u64>);
+pub struct NamelessCounts(HashMap<(RoomName, NickKey, String, String, i64), u64>);
 
-impl Reader {
+impl HistoryReader {
     /// The messages after that row (0: from the first), some at a time; and the row to go on after, where there may be
     /// more. Those of one room only, or received at that time (Unix milliseconds) or later.
     pub fn messages_after(
@@ -105,12 +105,12 @@ impl Reader {
     }
 }
 
-impl History {
+impl Database {
     /// Keeps these records in one transaction: all of them, or none where it fails. What is there, or was there once, is
     /// not kept again: by sender and id, else by all that it says.
-    pub fn import(&mut self, records: &[Record], nameless: &mut Nameless) -> Result<Imported, Error> {
+    pub fn import(&mut self, records: &[Record], nameless: &mut NamelessCounts) -> Result<Imported, Error> {
         self.transact(|sql, state| {
-            let mut batch = Batch::begin(sql, state)?;
+            let mut batch = BatchWriter::begin(sql, state)?;
             let mut imported = Imported::default();
             for record in records {
                 let is_new = match record {
@@ -123,10 +123,10 @@ impl History {
             }
             for refused in batch.finish()?.refused {
                 let count = match refused.why {
-                    Refusal::NoRoom { .. } => &mut imported.no_room,
-                    Refusal::IdTaken => &mut imported.taken,
+                    StoreRefusal::NoRoom { .. } => &mut imported.no_room,
+                    StoreRefusal::IdTaken => &mut imported.taken,
                     // Only the store says so.
-                    Refusal::Unwritable => continue,
+                    StoreRefusal::Unwritable => continue,
                 };
                 *count += 1;
                 imported.known -= 1;
@@ -136,7 +136,7 @@ impl History {
     }
 }
 
-impl Nameless {
+impl NamelessCounts {
     /// Whether the history has this message as often as it was read, this time included.
     fn is_there(&mut self, sql: &Connection, message: &Arrived) -> rusqlite::Result<bool> {
         if self.0.len() >= NAMELESS {

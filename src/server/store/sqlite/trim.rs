@@ -2,10 +2,10 @@
 //! is not old enough. So what is gone of a room is all that was up to some position, and a message that bears an old
 //! stamp (of an import, or of a clock that was wrong) waits for its turn.
 
-use super::batch::State;
+use super::batch::KnownState;
 use super::rows::{sent_id, unsigned};
 use super::share::{self, DIRECT_WEIGHT, excess};
-use super::{Error, History, removed, rooms, words};
+use super::{Database, Error, removed, rooms, words};
 use crate::protocol::{NickKey, Ranges, Session};
 use crate::server::core::record::{Retention, Trimmed};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -21,12 +21,12 @@ const BLOCKS: usize = 500;
 /// Bytes of messages that are taken beyond what is too many, so that not each new one makes a step necessary.
 const SPARE: u64 = 64 << 10;
 
-impl History {
+impl Database {
     /// One step of retention. `now`: Unix milliseconds.
     pub fn trim(&mut self, limits: &Retention, now: i64) -> Result<Trimmed, Error> {
         let oldest = limits.age.map_or(i64::MIN, |age| now.saturating_sub(age.as_millis() as i64));
         let forgotten = now - removed::KEPT.as_millis() as i64;
-        let is_due = |sql: &Connection, state: &mut State| -> rusqlite::Result<bool> {
+        let is_due = |sql: &Connection, state: &mut KnownState| -> rusqlite::Result<bool> {
             let is_large = excess(sql, &mut state.waiting, limits.size)? > 0;
             let is_due = is_large || is_old(sql, oldest)? || words::empty_part(sql, is_large)?.is_some();
             Ok(is_due || removed::has_older(sql, forgotten)? || rooms::is_due(sql, limits.size, now)?)
@@ -74,7 +74,7 @@ impl History {
 }
 
 /// How many bytes the ids of what is gone take beyond their share.
-fn removed_excess(sql: &Connection, state: &mut State, size: Option<u64>) -> rusqlite::Result<u64> {
+fn removed_excess(sql: &Connection, state: &mut KnownState, size: Option<u64>) -> rusqlite::Result<u64> {
     let Some(size) = size else { return Ok(0) };
     Ok(state.removed.bytes(sql)?.saturating_sub(size / share::REMOVED))
 }
@@ -93,7 +93,7 @@ fn is_old(sql: &Connection, before: i64) -> rusqlite::Result<bool> {
 /// but of one part of the index only: what that takes shows when it is gone too. Returns how many.
 fn take_messages(
     sql: &Connection,
-    state: &mut State,
+    state: &mut KnownState,
     (before, mut large): (i64, u64),
     step: usize,
     now: i64,
@@ -134,7 +134,13 @@ fn take_messages(
 }
 
 /// The same for direct messages that wait.
-fn take_direct(sql: &Connection, state: &mut State, before: i64, step: usize, now: i64) -> rusqlite::Result<usize> {
+fn take_direct(
+    sql: &Connection,
+    state: &mut KnownState,
+    before: i64,
+    step: usize,
+    now: i64,
+) -> rusqlite::Result<usize> {
     let mut gone = Gone::default();
     let mut rows_gone = Vec::new();
     let select = format!("SELECT row, key, session, seq, received, {DIRECT_WEIGHT} FROM direct ORDER BY row LIMIT ?1");
@@ -170,7 +176,7 @@ impl Gone {
         Ok(())
     }
 
-    fn remember(&self, sql: &Connection, state: &mut State, now: i64) -> rusqlite::Result<()> {
+    fn remember(&self, sql: &Connection, state: &mut KnownState, now: i64) -> rusqlite::Result<()> {
         for ((key, session), ranges) in &self.0 {
             for range in ranges.ranges() {
                 state.removed.add(sql, key.as_str(), session, *range, now)?;

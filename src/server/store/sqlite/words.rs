@@ -31,14 +31,14 @@ pub fn table(part: i64) -> String {
 #[derive(Debug, Default)]
 pub struct Words {
     /// The newest part; `None`: not looked for yet, or there is none.
-    open: Option<Open>,
+    open: Option<OpenPart>,
     /// More was put in than the database tells.
     changed: bool,
 }
 
 /// The part that is written to.
 #[derive(Debug)]
-pub struct Open {
+pub struct OpenPart {
     part: i64,
     /// Bytes of its messages, and how many there may be.
     weight: u64,
@@ -92,20 +92,20 @@ impl Words {
     }
 }
 
-fn newest(sql: &Connection) -> rusqlite::Result<Option<Open>> {
+fn newest(sql: &Connection) -> rusqlite::Result<Option<OpenPart>> {
     let select = "SELECT part, weight FROM word_parts WHERE NOT gone ORDER BY part DESC LIMIT 1";
     let newest: Option<(i64, i64)> =
         sql.prepare_cached(select)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     newest.map(|(part, weight)| open(sql, part, weight as u64)).transpose()
 }
 
-fn open(sql: &Connection, part: i64, weight: u64) -> rusqlite::Result<Open> {
+fn open(sql: &Connection, part: i64, weight: u64) -> rusqlite::Result<OpenPart> {
     let limit = size_limit(sql)?.map_or(WEIGHT, |size| (size / SHARE).clamp(LEAST_WEIGHT, WEIGHT));
-    Ok(Open { part, weight, limit, insert: format!("INSERT INTO {} (rowid, text) VALUES (?1, ?2)", table(part)) })
+    Ok(OpenPart { part, weight, limit, insert: format!("INSERT INTO {} (rowid, text) VALUES (?1, ?2)", table(part)) })
 }
 
 /// Makes a part that begins with this row; it is the newest then.
-pub fn create(sql: &Connection, part: i64) -> rusqlite::Result<Open> {
+pub fn create(sql: &Connection, part: i64) -> rusqlite::Result<OpenPart> {
     sql.execute("INSERT INTO word_parts (part, weight) VALUES (?1, 0)", [part])?;
     let table = table(part);
     create_table(sql, &table)?;

@@ -20,7 +20,7 @@ impl Desk {
             let StoreAnswer::Committed { committed, .. } = self.answer() else { continue };
             stored.extend(committed.stored.iter().map(|(_, id)| id.seq));
             for Refused { sender, id, why } in committed.refused {
-                assert_eq!((sender, why), (key(), Refusal::Unwritable));
+                assert_eq!((sender, why), (key(), StoreRefusal::Unwritable));
                 refused.push(id.seq);
             }
         }
@@ -87,7 +87,7 @@ fn who_is_present_holds_up_no_message() {
     desk.sql("DROP TRIGGER never");
     desk.give(StoreTask::Seats(vec![change()]));
     desk.stop();
-    let history = History::open(&desk.folder.join("chat.db"), Random::of_the_system()).unwrap();
+    let history = Database::open(&desk.folder.join("chat.db"), Random::of_the_system()).unwrap();
     assert_eq!(history.earlier_run().unwrap().seats.len(), 1);
 }
 

@@ -20,8 +20,8 @@ fn direct(seq: u64) -> Private {
     Private { nick: nick("Alice"), to: nick("Bob"), text, timestamp: None, id, action: false, late: false }
 }
 
-fn waits(row: i64) -> Direct {
-    Direct { private: direct(row as u64), row }
+fn waits(row: i64) -> WaitingDirect {
+    WaitingDirect { private: direct(row as u64), row }
 }
 
 impl Desk {
@@ -76,7 +76,7 @@ fn rooms_are_told_how_far_they_have_come() {
     let mut desk = Desk::new();
     let progress = |from, to| {
         let ids = (from..to).map(|pos| (key("alice"), Some(id(pos + 1)))).collect();
-        let progress = vec![Progress { room: RoomName::lobby(), from, to, ids }];
+        let progress = vec![RoomProgress { room: RoomName::lobby(), from, to, ids }];
         committed(Committed { progress, ..Committed::default() })
     };
     let outputs = desk.chat.handle(desk.now, progress(0, 2));
@@ -109,7 +109,7 @@ fn the_marks_of_forgotten_rooms_go_when_the_broker_is_there() {
     let mut desk = Desk::new();
     let dev = || RoomName::parse("dev").unwrap();
     let said = || {
-        let progress = vec![Progress { room: dev(), from: 0, to: 1, ids: vec![(key("alice"), Some(id(1)))] }];
+        let progress = vec![RoomProgress { room: dev(), from: 0, to: 1, ids: vec![(key("alice"), Some(id(1)))] }];
         committed(Committed { progress, ..Committed::default() })
     };
     let topic = "chat/marks/dev".to_owned();
@@ -140,7 +140,7 @@ fn the_marks_of_forgotten_rooms_go_when_the_broker_is_there() {
 fn who_is_refused_is_told_when_the_broker_is_there() {
     let mut desk = Desk::new();
     let refused = || {
-        let why = Refusal::NoRoom { to: Nick::parse("Bob").unwrap() };
+        let why = StoreRefusal::NoRoom { to: Nick::parse("Bob").unwrap() };
         let refused = vec![Refused { sender: key("alice"), id: id(7), why }];
         committed(Committed { refused, ..Committed::default() })
     };
@@ -254,7 +254,7 @@ fn an_original_client_gets_a_direct_message_as_a_history() {
     let mut desk = Desk::new();
     desk.message("chat/presence", json!({"action": "join", "username": "BOB"}));
     let timestamp = Timestamp::parse("2026-11-22t20:30:00z");
-    let direct = vec![Direct { private: Private { timestamp, ..direct(1) }, row: 1 }];
+    let direct = vec![WaitingDirect { private: Private { timestamp, ..direct(1) }, row: 1 }];
     let outputs = desk.chat.handle(desk.now, committed(Committed { direct, ..Committed::default() }));
     assert!(!outputs.iter().any(|output| matches!(output, Output::Keep(_))), "it may be dead");
     let sent = published(outputs);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::server::store::engine::Diagnosis;
 
-impl History {
+impl Database {
     fn sql(&self, text: &str) {
         self.own.sql.execute_batch(text).unwrap();
     }
@@ -19,7 +19,7 @@ impl History {
 
 #[test]
 fn one_message_or_all_of_them() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     history.sql("CREATE TRIGGER one BEFORE INSERT ON messages WHEN NEW.seq = 4 BEGIN SELECT RAISE(ABORT, 'no'); END");
     assert_eq!((history.fails(4), history.diagnose(None)), (Diagnosis::Message, Diagnosis::Message));
@@ -36,7 +36,7 @@ fn one_message_or_all_of_them() {
 
 #[test]
 fn a_damaged_index_of_words_is_gone_on_with_in_a_new_part() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     history.sql("UPDATE words_1_data SET block = x'ffffffffffffffffffff' WHERE id = 10");
     assert_eq!(history.fails(4), Diagnosis::Words);
@@ -48,7 +48,7 @@ fn a_damaged_index_of_words_is_gone_on_with_in_a_new_part() {
 
 #[test]
 fn where_no_new_part_can_be_made_either_it_is_the_database() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     history.sql("UPDATE words_1_data SET block = x'ffffffffffffffffffff' WHERE id = 10; DROP TABLE word_parts");
     assert_eq!(history.fails(4), Diagnosis::Database);

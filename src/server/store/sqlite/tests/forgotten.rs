@@ -9,7 +9,7 @@ const DAY: i64 = 86_400_000;
 const ABOVE: u64 = (1 << 20) + 1;
 
 /// Takes all messages, at so many days after the start. The rooms that are forgotten.
-fn trim_all(history: &mut History, day: i64, size: Option<u64>) -> Vec<String> {
+fn trim_all(history: &mut Database, day: i64, size: Option<u64>) -> Vec<String> {
     let limits = Retention { age: Some(Duration::ZERO), size };
     let mut rooms = Vec::new();
     loop {
@@ -21,16 +21,16 @@ fn trim_all(history: &mut History, day: i64, size: Option<u64>) -> Vec<String> {
     }
 }
 
-fn known(history: &History) -> Vec<String> {
+fn known(history: &Database) -> Vec<String> {
     history.questions().rooms().unwrap().into_iter().map(|(name, _)| name.to_string()).collect()
 }
 
-fn after(history: &History, name: &str, pos: u64) -> Span {
+fn after(history: &Database, name: &str, pos: u64) -> Span {
     page(history, name, 50, PagePlace::After(Cursor { epoch: history.epoch().clone(), pos })).1
 }
 
 /// Somebody is in these rooms; in none: has left.
-fn seat(history: &mut History, rooms: &[&str]) {
+fn seat(history: &mut Database, rooms: &[&str]) {
     let kept =
         KeptSeat { nick: nick("bob"), session: None, conn: 0, rooms: rooms.iter().map(|name| room(name)).collect() };
     let seats = if rooms.is_empty() { Vec::new() } else { vec![kept] };
@@ -39,7 +39,7 @@ fn seat(history: &mut History, rooms: &[&str]) {
 
 #[test]
 fn those_that_are_empty_for_long_are() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     for (n, name) in ["lobby", "dev", "den", "ops"].iter().enumerate() {
         keep(&mut history, &numbered(name, [n as u64 + 1])).unwrap();
     }
@@ -88,7 +88,7 @@ fn one_that_comes_back_gives_out_no_position_twice() {
 
 #[test]
 fn no_more_than_so_many_empty_ones_are_known() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let batch: Vec<Arrived> = (1..=10_100)
         .map(|n| Arrived { received: START + n, ..arrived(&format!("room-{n}"), "mallory", Some((1, n as u64)), "hi") })
         .collect();
@@ -107,7 +107,7 @@ fn no_more_than_so_many_empty_ones_are_known() {
 /// What the room's name costs at most.
 #[test]
 fn what_they_take_is_no_more_than_is_counted() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let batch = |numbers: std::ops::RangeInclusive<u64>| -> Vec<Arrived> {
         let scattered = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         numbers.map(|n| arrived(&format!("{:016x}{:016x}", scattered(n), n), "m", Some((1, n)), "")).collect()
@@ -127,7 +127,7 @@ proptest! {
     #[test]
     fn nobody_misses_anything_unknowingly(steps in prop::collection::vec((0u8..5, 0usize..3), 1..60)) {
         let names = ["dev", "ops", "den"];
-        let mut history = History::in_memory(Random::of_the_system()).unwrap();
+        let mut history = Database::in_memory(Random::of_the_system()).unwrap();
         let mut given_out: BTreeMap<(usize, u64), u64> = BTreeMap::new();
         let mut cursors = [None; 3];
         let mut unseen: [Vec<String>; 3] = Default::default();

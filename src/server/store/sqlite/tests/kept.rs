@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn each_id_is_kept_once_per_nick() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let batch = [
         arrived("lobby", "alice", Some((1, 1)), "one"),
         arrived("lobby", "Alice", Some((1, 1)), "one again"),
@@ -22,7 +22,7 @@ fn each_id_is_kept_once_per_nick() {
 
 #[test]
 fn a_commit_tells_what_is_stored_and_what_is_new() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let key = |text: &str| nick(text).key().clone();
     keep(&mut history, &[arrived("dev", "alice", Some((1, 1)), "one")]).unwrap();
     let batch = [
@@ -35,21 +35,22 @@ fn a_commit_tells_what_is_stored_and_what_is_new() {
     let committed = history.commit(&batch, &[]).unwrap();
     let stored = [(key("alice"), id((1, 1))), (key("bob"), id((2, 1))), (key("alice"), id((1, 2)))];
     assert_eq!(committed.stored, stored);
-    let progress = |name: &str, from, to, ids| Progress { room: room(name), from, to, ids };
+    let progress = |name: &str, from, to, ids| RoomProgress { room: room(name), from, to, ids };
     let dev = progress("dev", 1, 3, vec![(key("bob"), Some(id((2, 1)))), (key("carol"), None)]);
     assert_eq!(committed.progress, [dev, progress("lobby", 0, 1, vec![(key("carol"), None)])]);
-    let [Direct { private, row: 1 }] = &committed.direct[..] else { panic!("{:?}", committed.direct) };
+    let [WaitingDirect { private, row: 1 }] = &committed.direct[..] else { panic!("{:?}", committed.direct) };
     assert_eq!((private.text.as_str(), private.timestamp.is_some()), ("five", true));
 }
 
 #[test]
 fn what_has_the_id_of_another_message_is_refused() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
-    let refused = |history: &mut History, keep: Keep| {
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let refused = |history: &mut Database, keep: Keep| {
         let committed = history.commit(&[keep], &[]).unwrap();
         assert_eq!(committed.refused.len() + committed.stored.len(), 1);
         assert!(committed.refused.is_empty() || committed.progress.is_empty() && committed.direct.is_empty());
-        committed.refused == [Refused { sender: nick("alice").key().clone(), id: id((1, 1)), why: Refusal::IdTaken }]
+        committed.refused
+            == [Refused { sender: nick("alice").key().clone(), id: id((1, 1)), why: StoreRefusal::IdTaken }]
     };
     let chat = |to: &str, text: &str| arrived(to, "alice", Some((1, 1)), text);
     assert!(!refused(&mut history, Keep::Chat(chat("dev", "one"))));
@@ -67,7 +68,7 @@ fn what_has_the_id_of_another_message_is_refused() {
     assert_eq!(page(&history, "dev", 50, PagePlace::Newest).0, ["one"]);
     assert!(waiting(&history, "bob").is_empty());
 
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     assert!(!refused(&mut history, direct("alice", "bob", (1, 1), "one")));
     assert!(!refused(&mut history, direct("Alice", "Bob", (1, 1), "one")));
     for other in [direct("alice", "bob", (1, 1), "another"), direct("alice", "carol", (1, 1), "one")] {
@@ -84,7 +85,7 @@ fn what_has_the_id_of_another_message_is_refused() {
 
 #[test]
 fn a_direct_message_waits_until_it_is_delivered() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let batch = [
         direct("alice", "Bob", (1, 1), "one"),
         direct("alice", "carol", (1, 2), "to another"),
@@ -142,7 +143,7 @@ fn a_receipt_that_overtakes_its_message_counts_for_its_addressee_alone() {
     }
     assert_eq!(waiting(&history, "bob").len() + waiting(&history, "carol").len(), 2);
     // A receipt that comes again is no news.
-    let bytes = |history: &mut History| history.state.removed.bytes(&history.own.sql).unwrap();
+    let bytes = |history: &mut Database| history.state.removed.bytes(&history.own.sql).unwrap();
     history.commit(&[receipt("bob", 2)], &[]).unwrap();
     let before = bytes(&mut history);
     history.commit(&[receipt("bob", 2)], &[]).unwrap();
@@ -155,7 +156,7 @@ fn what_is_gone_is_not_kept_again() {
     let mut history = file.open();
     keep(&mut history, &numbered("dev", 1..=10)).unwrap();
     trim(&mut history, Some(5), None);
-    let again = |history: &mut History| {
+    let again = |history: &mut Database| {
         let keeps: Vec<Keep> = numbered("dev", 1..=10).into_iter().map(Keep::Chat).collect();
         let committed = history.commit(&keeps, &[]).unwrap();
         assert_eq!((committed.stored.len(), committed.progress.len()), (10, 0));
@@ -171,8 +172,8 @@ fn what_is_gone_is_not_kept_again() {
 
 #[test]
 fn what_is_gone_is_remembered_in_runs_and_for_90_days() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
-    let count = |history: &History| -> i64 {
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let count = |history: &Database| -> i64 {
         history.own.sql.query_row("SELECT count(*) FROM removed", [], |row| row.get(0)).unwrap()
     };
     keep(&mut history, &numbered("dev", (1..=20).filter(|n| n % 2 == 1))).unwrap();
@@ -190,7 +191,7 @@ fn what_is_gone_is_remembered_in_runs_and_for_90_days() {
 
 #[test]
 fn what_could_not_be_kept_leaves_nothing() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &[arrived("lobby", "alice", None, "one")]).unwrap();
     let full = "CREATE TEMP TRIGGER full BEFORE INSERT ON messages WHEN new.text = 'bad' BEGIN
         SELECT RAISE(ABORT, 'full'); END";
@@ -242,7 +243,7 @@ fn what_another_program_wrote_is_seen() {
 
 #[test]
 fn only_so_many_rooms_are_known_in_memory() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     for round in 1..=2 {
         for n in 0..11 {
             let batch: Vec<Arrived> =

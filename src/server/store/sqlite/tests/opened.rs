@@ -7,12 +7,12 @@ fn another_programs_database_is_left_alone() {
     let file = TempFile::new();
     Connection::open(&file.0).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
     let before = std::fs::read(&file.0).unwrap();
-    assert!(matches!(History::open(&file.0, Random::of_the_system()), Err(Error::Foreign(_))));
+    assert!(matches!(Database::open(&file.0, Random::of_the_system()), Err(Error::Foreign(_))));
     assert!(std::fs::read(&file.0).unwrap() == before);
     let sql = Connection::open_in_memory().unwrap();
     sql.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
     sql.pragma_update(None, "user_version", schema::VERSION + 1).unwrap();
-    assert!(matches!(History::over(sql, Random::of_the_system()), Err(Error::Foreign(_))));
+    assert!(matches!(Database::over(sql, Random::of_the_system()), Err(Error::Foreign(_))));
 }
 
 #[track_caller]
@@ -21,7 +21,7 @@ fn check(content: &[u8], part: &str) {
     std::fs::write(&file.0, content).unwrap();
     let told = |error: Option<Error>| error.map_or("no error".to_owned(), |error| error.to_string());
     let (writer, reader) =
-        (told(History::open(&file.0, Random::of_the_system()).err()), told(Reader::open(&file.0).err()));
+        (told(Database::open(&file.0, Random::of_the_system()).err()), told(HistoryReader::open(&file.0).err()));
     assert!(writer.contains(part), "{writer}");
     assert!(reader.contains(part), "{reader}");
     assert!(!writer.contains('\n'));
@@ -44,7 +44,7 @@ fn a_damaged_file_is_told_as_such() {
 #[test]
 fn nothing_is_read_where_there_is_nothing() {
     let file = TempFile::new();
-    let error = Reader::open(&file.0).err().unwrap().to_string();
+    let error = HistoryReader::open(&file.0).err().unwrap().to_string();
     assert!(error.contains("cannot be opened"), "{error}");
     assert!(!file.0.exists());
 }
@@ -71,7 +71,7 @@ fn first_version(file: &TempFile) {
 fn the_first_version_is_brought_over() {
     let file = TempFile::new();
     first_version(&file);
-    let error = Reader::open(&file.0).err().unwrap().to_string();
+    let error = HistoryReader::open(&file.0).err().unwrap().to_string();
     assert!(error.contains("earlier version 1"), "{error}");
     for _ in 0..2 {
         let mut history = file.open();
@@ -117,7 +117,7 @@ fn what_could_not_be_brought_over_stays_as_it_was() {
     first_version(&file);
     let sql = Connection::open(&file.0).unwrap();
     sql.execute_batch("CREATE TABLE removed (x)").unwrap();
-    assert!(History::open(&file.0, Random::of_the_system()).is_err());
+    assert!(Database::open(&file.0, Random::of_the_system()).is_err());
     let version: i32 = sql.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     let trimmed = sql.prepare("SELECT trimmed FROM rooms").is_ok();
     assert_eq!((version, trimmed), (1, false));
@@ -135,5 +135,5 @@ fn a_reader_answers_beside_a_writer() {
     let query = PageQuery { room: room("dev"), limit: 50, place: PagePlace::Newest };
     assert_eq!(reader.page(&query).unwrap().messages.len(), 3);
     assert!(reader.sql.execute("DELETE FROM messages", []).is_err());
-    assert!(History::in_memory(Random::of_the_system()).unwrap().reader().unwrap().is_none());
+    assert!(Database::in_memory(Random::of_the_system()).unwrap().reader().unwrap().is_none());
 }

@@ -3,19 +3,19 @@
 use super::*;
 
 #[track_caller]
-fn check(history: &History, limit: usize, place: PagePlace, texts: &[&str], span: (u64, u64, bool, bool)) {
+fn check(history: &Database, limit: usize, place: PagePlace, texts: &[&str], span: (u64, u64, bool, bool)) {
     let (found, is) = page(history, "dev", limit, place);
     assert_eq!(found, texts);
     assert_eq!((is.from, is.to, is.complete, is.gap), span);
 }
 
-fn at(history: &History, pos: u64) -> Cursor {
+fn at(history: &Database, pos: u64) -> Cursor {
     Cursor { epoch: history.epoch().clone(), pos }
 }
 
 #[test]
 fn they_meet_in_both_directions() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let batch: Vec<Arrived> = (1..=10).map(|n| arrived("dev", "alice", Some((1, n)), &n.to_string())).collect();
     keep(&mut history, &batch).unwrap();
     keep(&mut history, &[arrived("lobby", "alice", Some((1, 11)), "elsewhere")]).unwrap();
@@ -31,7 +31,7 @@ fn they_meet_in_both_directions() {
 
 #[test]
 fn a_limit_of_nothing_tells_where_the_history_ends() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     check(&history, 0, PagePlace::Newest, &[], (0, 0, true, false));
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     check(&history, 0, PagePlace::Newest, &[], (3, 3, false, false));
@@ -41,7 +41,7 @@ fn a_limit_of_nothing_tells_where_the_history_ends() {
 
 #[test]
 fn a_foreign_cursor_gets_the_newest_page_and_is_told_of_the_gap() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     let foreign = || Cursor { epoch: Epoch::from_random([9; 12]), pos: 0 };
     check(&history, 2, PagePlace::After(foreign()), &["number 2", "number 3"], (1, 3, true, true));
@@ -51,7 +51,7 @@ fn a_foreign_cursor_gets_the_newest_page_and_is_told_of_the_gap() {
 
 #[test]
 fn over_trimmed_positions_they_go_on_where_there_is_something() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=10)).unwrap();
     trim(&mut history, Some(5), None);
     check(&history, 2, PagePlace::After(at(&history, 2)), &["number 5", "number 6"], (4, 6, false, true));
@@ -70,13 +70,13 @@ fn over_trimmed_positions_they_go_on_where_there_is_something() {
 
 #[test]
 fn an_empty_room_has_an_empty_one() {
-    let history = History::in_memory(Random::of_the_system()).unwrap();
+    let history = Database::in_memory(Random::of_the_system()).unwrap();
     check(&history, 50, PagePlace::Newest, &[], (0, 0, true, false));
 }
 
 #[test]
 fn one_is_cut_at_the_size_of_a_reply() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let batch: Vec<Arrived> =
         (1..=40).map(|n| arrived("dev", "alice", Some((1, n)), &format!("{n}{}", "x".repeat(3_990)))).collect();
     keep(&mut history, &batch).unwrap();
@@ -90,7 +90,7 @@ fn one_is_cut_at_the_size_of_a_reply() {
 
 #[test]
 fn of_many_rooms_the_first_by_name_are_listed() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let batch: Vec<Arrived> = (0..600).rev().map(|n| arrived(&format!("r{n:03}"), "alice", None, "hi")).collect();
     keep(&mut history, &batch).unwrap();
     let rooms = history.questions().rooms().unwrap();
@@ -99,8 +99,8 @@ fn of_many_rooms_the_first_by_name_are_listed() {
 
 #[test]
 fn the_rooms_of_the_newest_messages() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
-    let rooms = |history: &History, messages| {
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let rooms = |history: &Database, messages| {
         let mut rooms = history.questions().newest_rooms(messages).unwrap();
         rooms.sort();
         rooms.into_iter().map(|(room, pos)| (room.to_string(), pos)).collect::<Vec<_>>()

@@ -6,15 +6,15 @@ use proptest::prelude::*;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub fn texts(history: &History, text: &str) -> Vec<String> {
+pub fn texts(history: &Database, text: &str) -> Vec<String> {
     let query = SearchQuery::parse(text).unwrap();
     let page = history.questions().search(&query, 50, None, PATIENCE).unwrap();
     assert!(page.next.is_none() && !page.cut);
     page.found.into_iter().map(|found| found.entry.text).collect()
 }
 
-fn example() -> History {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+fn example() -> Database {
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let says = |second: i64, to: &str, from: &str, text: &str| Arrived {
         received: START + second * 1_000,
         ..arrived(to, from, None, text)
@@ -31,7 +31,7 @@ fn example() -> History {
 }
 
 #[track_caller]
-fn check(history: &History, text: &str, expected: &[&str]) {
+fn check(history: &Database, text: &str, expected: &[&str]) {
     let found = texts(history, text);
     let starts: Vec<&str> = found.iter().map(|text| text.split(' ').next().unwrap()).collect();
     assert_eq!(starts, expected, "{text}");
@@ -66,7 +66,7 @@ fn filters() {
     check(&history, &format!("pump before:{}", time(2)), &["the"]);
     check(&history, &format!("after:{} before:{}", time(2), time(4)), &["Wasserpumpe", "a"]);
     check(&history, "from:nobody", &[]);
-    check(&History::in_memory(Random::of_the_system()).unwrap(), "pump", &[]);
+    check(&Database::in_memory(Random::of_the_system()).unwrap(), "pump", &[]);
 }
 
 #[test]
@@ -94,13 +94,13 @@ fn found_messages_say_where_they_were_said() {
 }
 
 /// As if there had been so many times as many messages as one part of the index holds: the next one begins a part.
-pub fn jump(history: &History, times: i64) {
+pub fn jump(history: &Database, times: i64) {
     let update = "UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'messages'";
     history.own.sql.execute(update, [times * words::ROWS]).unwrap();
 }
 
 /// Reads page by page; how many there were, and all texts.
-fn page_through(history: &History, text: &str, limit: usize, deadline: Duration) -> (usize, Vec<String>) {
+fn page_through(history: &Database, text: &str, limit: usize, deadline: Duration) -> (usize, Vec<String>) {
     let query = SearchQuery::parse(text).unwrap();
     let (mut pages, mut all, mut next) = (0, Vec::new(), None);
     loop {
@@ -117,7 +117,7 @@ fn page_through(history: &History, text: &str, limit: usize, deadline: Duration)
 
 #[test]
 fn page_by_page_each_is_found_once() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=30)).unwrap();
     // Three parts of the index.
     for (times, numbers) in [(1, 31..=60), (2, 61..=90)] {
@@ -141,7 +141,7 @@ fn page_by_page_each_is_found_once() {
 }
 
 /// Messages that all hold the words of "b a" but the phrase in every 250th only, in one part of the index.
-fn tedious(history: &mut History) -> Vec<String> {
+fn tedious(history: &mut Database) -> Vec<String> {
     let text = |n: u64| format!("{n} {} {}", "a b ".repeat(400), if n.is_multiple_of(250) { "b b" } else { "c" });
     let batch: Vec<Arrived> = (1..=1_000).map(|n| arrived("dev", "alice", Some((1, n)), &text(n))).collect();
     keep(history, &batch).unwrap();
@@ -150,7 +150,7 @@ fn tedious(history: &mut History) -> Vec<String> {
 
 #[test]
 fn a_search_is_cut_within_a_part_too_and_goes_on() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let expected = tedious(&mut history);
     // Not even the first that fits is found in no time.
     for (text, expected) in [("\"b b\"", expected.as_slice()), ("\"b b\" from:bob", &[]), ("\"c b b\"", &[])] {
@@ -181,7 +181,7 @@ fn a_few_texts_are_searched_as_the_index_is() {
 
 #[test]
 fn a_reply_holds_no_more_than_it_can() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let batch: Vec<Arrived> =
         (1..=40).map(|n| arrived("dev", "alice", Some((1, n)), &format!("long {n} {}", "x".repeat(3_980)))).collect();
     keep(&mut history, &batch).unwrap();

@@ -13,12 +13,12 @@ fn to_nobody(numbers: std::ops::RangeInclusive<u64>, text: &str) -> Vec<Keep> {
 }
 
 /// What those that wait take, counted anew.
-fn counted(history: &History) -> u64 {
+fn counted(history: &Database) -> u64 {
     Tally::of("direct", DIRECT_WEIGHT).bytes(&history.own.sql).unwrap()
 }
 
 /// And who is present.
-fn present_counted(history: &History) -> u64 {
+fn present_counted(history: &Database) -> u64 {
     Tally::of("roster", ROSTER_WEIGHT).bytes(&history.own.sql).unwrap()
 }
 
@@ -30,14 +30,14 @@ fn present(n: u64, bytes: usize) -> SeatChange {
     SeatChange { key: nick.key().clone(), seats: vec![seat] }
 }
 
-fn count(history: &History, table: &str) -> u64 {
+fn count(history: &Database, table: &str) -> u64 {
     let select = format!("SELECT count(*) FROM {table}");
     history.own.sql.query_row(&select, [], |row| row.get::<_, i64>(0)).unwrap() as u64
 }
 
 #[test]
 fn direct_messages_to_nobody_take_nothing_from_the_history() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     trim(&mut history, None, Some(SIZE));
     let before: Vec<Arrived> = numbered("dev", 10_001..=15_000);
     keep(&mut history, &before).unwrap();
@@ -70,7 +70,7 @@ fn for_nothing(numbers: std::ops::Range<u64>) -> Vec<Keep> {
 
 #[test]
 fn receipts_for_nothing_take_nothing_from_the_history() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     trim(&mut history, None, Some(SIZE));
     keep(&mut history, &numbered("dev", 10_001..=15_000)).unwrap();
     for n in 0..10 {
@@ -86,7 +86,7 @@ fn receipts_for_nothing_take_nothing_from_the_history() {
 #[test]
 fn what_ids_take_is_no_more_than_is_counted() {
     for receipts in [for_nothing(0..1_000), for_nothing(0..1_000).into_iter().rev().collect()] {
-        let mut history = History::in_memory(Random::of_the_system()).unwrap();
+        let mut history = Database::in_memory(Random::of_the_system()).unwrap();
         let before = used(&history);
         history.commit(&receipts, &[]).unwrap();
         let taken = used(&history) - before;
@@ -97,13 +97,13 @@ fn what_ids_take_is_no_more_than_is_counted() {
 
 #[test]
 fn who_is_refused_is_named_and_there_is_room_again_after_a_receipt() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     trim(&mut history, None, Some(64 << 10));
     let long = "x".repeat(3_000);
     let messages = to_nobody(1..=2, &long);
     let committed = history.commit(&messages, &[]).unwrap();
     assert_eq!((committed.stored.len(), committed.direct.len()), (1, 1));
-    let why = Refusal::NoRoom { to: nick("nobody-2") };
+    let why = StoreRefusal::NoRoom { to: nick("nobody-2") };
     let refused = [Refused { sender: nick("alice").key().clone(), id: id((1, 2)), why }];
     assert_eq!(committed.refused, refused);
     // One that waits already is stored, however often it comes; and a smaller one may have room.
@@ -118,7 +118,7 @@ fn who_is_refused_is_named_and_there_is_room_again_after_a_receipt() {
 
 #[test]
 fn a_smaller_size_takes_none_that_waits() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 10_001..=10_100)).unwrap();
     let long = "x".repeat(3_000);
     assert_eq!(history.commit(&to_nobody(1..=200, &long), &[]).unwrap().stored.len(), 200, "without a limit");
@@ -133,7 +133,7 @@ fn a_smaller_size_takes_none_that_waits() {
 #[test]
 fn what_they_take_is_no_more_than_is_counted() {
     for length in [1, 100, 1_000, 1_300, 2_000, 2_050, 3_000, 4_000, 6_000, 16_000] {
-        let mut history = History::in_memory(Random::of_the_system()).unwrap();
+        let mut history = Database::in_memory(Random::of_the_system()).unwrap();
         let before = used(&history);
         history.commit(&to_nobody(1..=500, &"x".repeat(length)), &[]).unwrap();
         let (taken, counted) = (used(&history) - before, counted(&history));
@@ -143,7 +143,7 @@ fn what_they_take_is_no_more_than_is_counted() {
 
 #[test]
 fn who_is_present_takes_nothing_from_the_history() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     trim(&mut history, None, Some(SIZE));
     keep(&mut history, &numbered("dev", 10_001..=15_000)).unwrap();
     let crowd: Vec<SeatChange> = (1..=2_000).map(|n| present(n, 2_112)).collect();
@@ -163,7 +163,7 @@ fn who_is_present_takes_nothing_from_the_history() {
 #[test]
 fn what_those_who_are_present_take_is_no_more_than_is_counted() {
     for bytes in [0, 99, 495, 825, 924, 990, 1_320, 2_112] {
-        let mut history = History::in_memory(Random::of_the_system()).unwrap();
+        let mut history = Database::in_memory(Random::of_the_system()).unwrap();
         let before = used(&history);
         history.commit(&[], &(0..1_000).map(|n| present(n, bytes)).collect::<Vec<_>>()).unwrap();
         let (taken, counted) = (used(&history) - before, present_counted(&history));
@@ -183,7 +183,7 @@ fn an_import_leaves_out_those_without_room() {
             _ => None,
         })
         .collect();
-    let mut nameless = Nameless::default();
+    let mut nameless = NamelessCounts::default();
     let imported = file.open().import(&records, &mut nameless).unwrap();
     assert_eq!(imported, Imported { new: 1, no_room: 2, ..Imported::default() });
     let imported = file.open().import(&records, &mut nameless).unwrap();

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn records(history: &History) -> Vec<Record> {
+fn records(history: &Database) -> Vec<Record> {
     let (mut all, mut after) = (Vec::new(), Some(0));
     while let Some(row) = after {
         let (records, next) = history.questions().messages_after(row, None, 0).unwrap();
@@ -15,7 +15,7 @@ fn records(history: &History) -> Vec<Record> {
 
 #[test]
 fn what_goes_over_is_the_same_and_once() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let mut batch = numbered("dev", 1..=1_200);
     // Two equal ones of an original client.
     batch.extend([arrived("lobby", "carol", None, "twice"), arrived("lobby", "carol", None, "twice")]);
@@ -23,19 +23,19 @@ fn what_goes_over_is_the_same_and_once() {
     history.commit(&[direct("alice", "Bob", (1, 1_300), "waits")], &[]).unwrap();
     let all = records(&history);
     assert_eq!(all.len(), 1_203);
-    let mut other = History::in_memory(Random::of_the_system()).unwrap();
+    let mut other = Database::in_memory(Random::of_the_system()).unwrap();
     for (new, known) in [(1_203, 0), (0, 1_203)] {
-        let imported = other.import(&all, &mut Nameless::default()).unwrap();
+        let imported = other.import(&all, &mut NamelessCounts::default()).unwrap();
         assert_eq!(imported, Imported { new, known, ..Imported::default() });
         assert_eq!(records(&other), all);
     }
     assert_eq!(waiting(&other, "bob"), ["waits"]);
-    assert_eq!(history.import(&all, &mut Nameless::default()).unwrap().new, 0);
+    assert_eq!(history.import(&all, &mut NamelessCounts::default()).unwrap().new, 0);
 }
 
 #[test]
 fn some_of_it() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=10)).unwrap();
     keep(&mut history, &numbered("lobby", 11..=20)).unwrap();
     let count = |room: Option<&RoomName>, second: i64| {
@@ -46,21 +46,21 @@ fn some_of_it() {
 
 #[test]
 fn what_is_gone_stays_gone() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=10)).unwrap();
     let all = records(&history);
     trim(&mut history, Some(5), None);
-    let imported = history.import(&all, &mut Nameless::default()).unwrap();
+    let imported = history.import(&all, &mut NamelessCounts::default()).unwrap();
     assert_eq!(imported, Imported { known: 10, ..Imported::default() });
 }
 
 #[test]
 fn what_has_the_id_of_another_is_left_out_and_counted() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     let mut all = records(&history);
     let Record::Chat(second) = &mut all[1] else { panic!("a message") };
     second.chat.text = "another".to_owned();
-    let imported = history.import(&all, &mut Nameless::default()).unwrap();
+    let imported = history.import(&all, &mut NamelessCounts::default()).unwrap();
     assert_eq!(imported, Imported { known: 2, taken: 1, ..Imported::default() });
 }

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn by_age_what_was_received_before_goes() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let mut batch = numbered("dev", 1..=10);
     batch.extend(numbered("lobby", 11..=20));
     keep(&mut history, &batch).unwrap();
@@ -17,14 +17,14 @@ fn by_age_what_was_received_before_goes() {
 
 #[test]
 fn an_old_stamp_waits_for_its_turn() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     // Ten imported from long ago, or received while the clock was wrong, amid ten that are not.
     let mut batch = numbered("dev", 1..=5);
     batch.extend((11..=20).map(|n| Arrived { received: n, ..arrived("dev", "bob", Some((2, n as u64)), "old") }));
     batch.extend(numbered("dev", 6..=10));
     keep(&mut history, &batch).unwrap();
     history.commit(&[direct("alice", "bob", (1, 77), "one")], &[]).unwrap();
-    let span = |history: &History, pos| {
+    let span = |history: &Database, pos| {
         let cursor = Cursor { epoch: history.epoch().clone(), pos };
         let (texts, span) = page(history, "dev", 50, PagePlace::After(cursor));
         (texts.len(), span.gap)
@@ -42,10 +42,10 @@ fn an_old_stamp_waits_for_its_turn() {
 
 #[test]
 fn it_goes_in_steps() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=1_200)).unwrap();
     let limits = Retention { age: Some(Duration::from_secs(1)), size: None };
-    let left = |history: &History| history.questions().rooms().unwrap()[0].1;
+    let left = |history: &Database| history.questions().rooms().unwrap()[0].1;
     let now = START + 10_000_000;
     assert!(!history.trim(&Retention::default(), now).unwrap().more);
     assert_eq!(left(&history), 1_200);
@@ -59,7 +59,7 @@ fn it_goes_in_steps() {
 
 #[test]
 fn direct_messages_that_wait_go_by_age_too() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let batch = [direct("alice", "bob", (1, 1), "one")];
     history.commit(&batch, &[]).unwrap();
     trim(&mut history, Some(0), None);
@@ -91,7 +91,7 @@ fn talk(numbers: std::ops::RangeInclusive<u64>, words: u64) -> Vec<Arrived> {
 
 #[test]
 fn by_size_the_oldest_go_until_it_is_small_enough() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let size = 2 << 20;
     for (words, first) in [(30, 0), (5, 10_000), (300, 40_000)] {
         history.commit(&[direct("alice", "bob", (3, first + 1), "waits")], &[]).unwrap();
@@ -125,7 +125,7 @@ fn by_size_the_oldest_go_until_it_is_small_enough() {
 
 #[test]
 fn a_part_that_is_too_large_goes_with_its_last_message() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     // Before anybody told it a size.
     keep(&mut history, &talk(1..=2_000, 30)).unwrap();
     let size = 1 << 20;
@@ -143,7 +143,7 @@ fn another_program_keeps_to_the_size_too() {
     let mut history = file.open();
     trim(&mut history, None, Some(1 << 20));
     keep(&mut file.open(), &talk(1..=2_000, 10)).unwrap();
-    let parts = |history: &History| -> i64 {
+    let parts = |history: &Database| -> i64 {
         history.own.sql.query_row("SELECT count(*) FROM word_parts", [], |row| row.get(0)).unwrap()
     };
     assert!((3..=10).contains(&parts(&history)), "{}", parts(&history));
@@ -161,7 +161,7 @@ fn another_program_keeps_to_the_size_too() {
 
 #[test]
 fn more_goes_at_a_time_where_more_came() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let size = 1 << 20;
     trim(&mut history, None, Some(size));
     // One step after each batch keeps up.
@@ -175,7 +175,7 @@ fn more_goes_at_a_time_where_more_came() {
 
 #[test]
 fn ids_of_what_is_gone_take_a_small_part_of_a_limited_size() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let size = 1 << 20;
     for n in 0..60 {
         // No two of them are neighbours.
@@ -193,13 +193,13 @@ fn ids_of_what_is_gone_take_a_small_part_of_a_limited_size() {
 
 #[test]
 fn the_index_of_what_is_gone_is_dropped() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=2)).unwrap();
     // As if there had been many.
     searched::jump(&history, 3);
     keep(&mut history, &numbered("dev", 3..=4)).unwrap();
     assert_eq!(searched::texts(&history, "number"), ["number 4", "number 3", "number 2", "number 1"]);
-    let tables = |history: &History| -> Vec<String> {
+    let tables = |history: &Database| -> Vec<String> {
         let select = "SELECT name FROM sqlite_schema WHERE sql LIKE '%VIRTUAL%' ORDER BY name";
         let mut statement = history.own.sql.prepare(select).unwrap();
         statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
@@ -217,7 +217,7 @@ fn the_index_of_what_is_gone_is_dropped() {
 
 #[test]
 fn a_large_index_goes_in_steps_and_is_not_looked_into_meanwhile() {
-    let mut history = History::in_memory(Random::of_the_system()).unwrap();
+    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     // Each word once: an index of some thousand blocks.
     let text = |n: u64| (0..500).map(|word| format!("{:x}", n * 1_000 + word)).collect::<Vec<_>>().join(" ");
     let batch: Vec<Arrived> = (1..=800)
