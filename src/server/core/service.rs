@@ -135,7 +135,7 @@ impl Service {
 
     /// When [`ServiceEvent::Due`] is due, if nothing else happens.
     pub fn next_due(&self) -> Option<Instant> {
-        let leaving = self.leaving.as_ref().map(CleanStop::next_due);
+        let leaving = self.leaving.as_ref().and_then(CleanStop::next_due);
         [self.chat.next_due(), leaving].into_iter().flatten().min()
     }
 

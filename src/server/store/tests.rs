@@ -1,5 +1,6 @@
 //! The store over a database in a file, which another connection breaks and mends.
 
+mod one_thread;
 mod unwritable;
 
 use super::*;

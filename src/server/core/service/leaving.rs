@@ -53,10 +53,12 @@ enum StopStep {
 }
 
 impl CleanStop {
-    pub fn next_due(&self) -> Instant {
+    /// When the step takes too long; `None` while a connection is being closed, which has a time of its own.
+    pub fn next_due(&self) -> Option<Instant> {
         match self.step {
-            StopStep::Calling { until } => until.min(self.deadline),
-            _ => self.deadline,
+            StopStep::Calling { until } => Some(until.min(self.deadline)),
+            StopStep::Telling | StopStep::Storing => Some(self.deadline),
+            StopStep::Switching | StopStep::HangingUp { .. } | StopStep::Over => None,
         }
     }
 }
