@@ -1,45 +1,45 @@
-//! Pure: which senders are told what of theirs is stored, and when. The first of a session is told at once; what
-//! follows within [`INTERVAL`] is told together, or as soon as [`ENOUGH`] wait, so that whoever sends thousands a
-//! second never waits for room in its window.
+//! Pure: which senders are told which of their messages are stored, and when. The first message of a session is told at
+//! once. What follows within [`INTERVAL`] is told together, or as soon as [`ENOUGH`] messages wait, so that nobody who
+//! sends thousands a second waits for room in its window.
 
 use crate::protocol::{NickKey, Ranges, SentId, Session, Stored};
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// A session is told at most so often, while few of its messages wait.
+/// The shortest time between two payloads to a session, while few of its messages wait.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// So many messages are told of at once: a quarter of what a client has under way.
+/// With this many messages a payload is due at once: a quarter of what a client may have under way.
 const ENOUGH: u64 = 256;
-/// Ranges in one payload at most: 10 KiB of the longest numbers.
+/// The most ranges in one payload: 10 KiB of the longest numbers.
 const RANGES: usize = 256;
 
-/// Who sent: the same session under another nick is another sender.
+/// A sender. The same session under another nick is another sender.
 type Sender = (NickKey, Session);
 
 #[derive(Debug, Default)]
 pub struct Acks {
-    /// Those that wait, or were told within the last [`INTERVAL`].
+    /// Senders that wait, or were told within the last [`INTERVAL`].
     senders: HashMap<Sender, SenderAcks>,
-    /// When each of them may be told again, in order. Of a sender only the latest entry counts.
+    /// When each of them may be told again, in order. Only the latest entry of a sender counts.
     times: VecDeque<(Instant, Sender)>,
     /// How many of `senders` wait.
     waiting: usize,
-    /// Those that need not wait for their time.
+    /// Senders that are due now.
     ready: Vec<Sender>,
-    /// What one payload could not hold.
+    /// Payloads that are full and due now.
     overflow: Vec<(NickKey, Stored)>,
 }
 
 #[derive(Debug)]
 struct SenderAcks {
-    /// When it may be told again.
+    /// When the sender may be told again.
     next: Option<Instant>,
     seq: Ranges,
     count: u64,
 }
 
 impl Acks {
-    /// This message is in the database.
+    /// A message is in the database.
     pub fn add(&mut self, key: NickKey, id: SentId) {
         let sender = (key, id.session);
         if !self.senders.contains_key(&sender) {
@@ -61,7 +61,7 @@ impl Acks {
         }
     }
 
-    /// Whom to tell what now.
+    /// Who is to be told what now.
     pub fn due(&mut self, now: Instant) -> Vec<(NickKey, Stored)> {
         let mut due = std::mem::take(&mut self.overflow);
         for sender in std::mem::take(&mut self.ready) {
@@ -78,14 +78,14 @@ impl Acks {
         due
     }
 
-    /// Nobody is to wait for another time: all that is to be told is due now.
+    /// Makes everything due now.
     pub fn hurry(&mut self) {
         let waiting = self.senders.iter().filter(|(_, told)| !told.seq.is_empty());
         self.ready.extend(waiting.map(|(sender, _)| sender.clone()));
         self.ready.sort();
     }
 
-    /// When [`Acks::due`] has something to tell, where time alone makes it so.
+    /// When [`Acks::due`] has something to tell because time passed.
     pub fn next_due(&self) -> Option<Instant> {
         (self.waiting > 0).then(|| self.times.front().map(|(at, _)| *at)).flatten()
     }
@@ -93,7 +93,7 @@ impl Acks {
     fn tell(&mut self, sender: Sender, now: Instant) -> Option<(NickKey, Stored)> {
         let told = self.senders.get_mut(&sender)?;
         if told.seq.is_empty() {
-            // All of it overflowed. Where no time of its own stands in `times`, nothing else would remove it.
+            // Everything overflowed. Without an entry in `times`, nothing else would remove the sender.
             if told.next.is_none() {
                 self.senders.remove(&sender);
             }

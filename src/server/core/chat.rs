@@ -1,5 +1,5 @@
-//! Pure: the chat as the server knows it. Everything that happens comes in as an [`Input`], everything to be done goes
-//! out as [`Output`]s; the shell (`server.rs`) has the threads, the clock and the sockets.
+//! Pure: the chat as the server knows it. Everything that happens comes in as an [`Input`], everything to do goes out
+//! as [`Output`]s. The service carries them on.
 
 mod directs;
 mod exchange;
@@ -33,18 +33,18 @@ use std::time::{Duration, Instant};
 
 pub use exchange::{Config, Input, Output};
 
-/// The retained user list is published at most this often: originals print the whole of it each time.
+/// The shortest time between two retained user lists: originals print the whole list each time.
 const USERS_INTERVAL: Duration = Duration::from_secs(30);
-/// chat/server is said again this often: an earlier connection's will may have said `offline` since, which the broker may
-/// have dropped before it reached this server.
+/// How often the server repeats on chat/server that it is online. The will of an earlier connection may have said
+/// `offline` since, and the broker may have dropped it before it reached this server.
 const ONLINE_INTERVAL: Duration = Duration::from_secs(60);
-/// The retained counters are published this often.
+/// How often the retained counters are published.
 const STATS_INTERVAL: Duration = Duration::from_secs(10);
-/// A tick that comes so late says that the server itself stood still, and that nobody's silence counts.
+/// A tick this late means that the server itself stood still. Then nobody's silence counts.
 const LATE_TICK: Duration = Duration::from_secs(5);
-/// Messages that are turned away within this time of the last one are of the same episode.
+/// Messages turned away within this time of the last one belong to the same episode, which is logged once.
 const EPISODE: Duration = Duration::from_secs(10);
-/// Senders that were warned of are remembered up to this many; then it starts over.
+/// The most senders that are remembered as logged. Then the list starts over.
 const WARNED: usize = 1_000;
 
 #[derive(Debug)]
@@ -59,11 +59,11 @@ pub struct Chat {
     clearing: Clearing,
     /// Direct messages that were stored while the broker was away.
     unserved: Vec<WaitingDirect>,
-    /// Rooms that were forgotten, whose last marks the broker still has.
+    /// Forgotten rooms whose last marks are still retained by the broker.
     forgotten: Vec<RoomName>,
     stats: Stats,
     connected: bool,
-    /// Those of an earlier run's roster were given what waits for them.
+    /// People from an earlier run's roster were sent what waits for them.
     resumed: bool,
     /// Somebody came or went since the retained list was published.
     users_stale: bool,
@@ -71,11 +71,11 @@ pub struct Chat {
     online_published: Option<Instant>,
     stats_published: Option<Instant>,
     last_tick: Instant,
-    /// When messages were turned away last.
+    /// When messages were last turned away.
     turned_away: Option<Instant>,
-    /// What was warned of: the kind of payload and its sender.
+    /// What was logged as invalid: the kind of payload and its sender.
     warned: HashSet<(&'static str, Option<NickKey>)>,
-    /// The names that cannot be nicks among them.
+    /// Logged names that cannot be nicks.
     no_nicks: HashSet<String>,
 }
 
@@ -136,10 +136,10 @@ impl Chat {
         outputs
     }
 
-    /// When there is something to do by time alone, finer than the ticks; [`Input::Due`] then.
+    /// When there is something to do by time alone, with a finer resolution than ticks. [`Input::Due`] is due then.
     pub fn next_due(&self) -> Option<Instant> {
         let next = [self.acks.next_due(), self.marks.next_due()].into_iter().flatten().min();
-        // While nobody can be told, it waits.
+        // Without a connection nobody can be told.
         next.filter(|_| self.connected)
     }
 
@@ -152,7 +152,7 @@ impl Chat {
         self.connected
     }
 
-    /// What the server says of itself, retained; `Offline` is its will, and its last word at a clean stop.
+    /// What the server says about itself, retained. `Offline` is its will, and its last word at a clean stop.
     pub fn server_info(&self, status: Status) -> Publication {
         let info = ServerInfo {
             status,
@@ -193,7 +193,7 @@ impl Chat {
         self.roster.grace(now.instant);
         self.last_tick = now.instant;
         self.publish_online(now, outputs);
-        // A broker without persistence has forgotten what it retained.
+        // A broker without persistence has lost its retained messages.
         self.publish_users(now, outputs);
         self.rooms_forgotten(Vec::new(), outputs);
         self.marks.hurry(now.instant);
@@ -247,13 +247,13 @@ impl Chat {
     // ---- what arrives ----
 
     fn message(&mut self, now: Now, topic: &str, payload: &[u8], outputs: &mut Vec<Output>) {
-        // A topic of a later version, or one with a level that no nick or room can have.
+        // A topic of a later version, or one with a level that is neither a nick nor a room.
         let Some(parsed) = self.config.topics.parse(topic) else {
             self.stats.invalid_total += 1;
             self.warn_once("topic", None, || format!("ignored a message on topic {}", visible(topic)));
             return;
         };
-        // Something retained was cleared, by this server most often.
+        // A retained message was cleared, usually by this server.
         if payload.is_empty() {
             return;
         }
@@ -280,7 +280,7 @@ impl Chat {
                 ("request", sender, judged)
             }
             Topic::Server => return self.server_says(payload, outputs),
-            // Its own word, or not subscribed to.
+            // The server's own message, or a topic that it does not subscribe to.
             _ => return,
         };
         if let Err(invalid) = judged {
@@ -305,7 +305,7 @@ impl Chat {
             shown(&chat.nick),
             chat.id.as_ref().map_or("-".to_owned(), ToString::to_string),
             chat.text.chars().count(),
-            // It may be here already.
+            // It may be stored already.
             if chat.late { " late" } else { "" },
             if log::log_enabled!(log::Level::Debug) {
                 format!(" text={:?}", visible(&chat.text))
@@ -319,7 +319,7 @@ impl Chat {
         Ok(())
     }
 
-    /// Of what people say nothing is to be retained: an empty retained message takes it off the broker.
+    /// Nothing that people say may be retained. An empty retained message removes it from the broker.
     fn retained(&mut self, now: Now, topic: &str, outputs: &mut Vec<Output>) {
         use Topic::{Messages, Private, PrivateServer, Room};
         let parsed = self.config.topics.parse(topic);
@@ -334,13 +334,14 @@ impl Chat {
         }
     }
 
-    /// What `chat/server` says while this server is connected.
+    /// Handles what arrives on `chat/server` while this server is connected.
     fn server_says(&mut self, payload: &[u8], outputs: &mut Vec<Output>) {
         let Ok(FromServer::Server(info)) = FromServer::parse(payload) else { return };
         match info.status {
-            // The will of an earlier one, whose connection ended only now.
+            // The will of an earlier server, whose connection ended only now.
             Status::Offline => outputs.push(Output::Publish(self.server_info(Status::Online))),
-            // It found none when it started, so this one stood still then. Only a line: anybody can forge this.
+            // It found no other server when it started, so this one stood still then. It is only logged: anybody can
+            // forge this.
             Status::Online if info.instance != self.config.instance => self.warn_once("server", None, || {
                 format!(
                     "another server came online on chat/server (instance {}), and this one goes on: two servers keep two \
@@ -353,7 +354,7 @@ impl Chat {
     }
 }
 
-/// A nick in a log line: quoted where it holds a blank, and harmless.
+/// A nick for a log line: without control characters, quoted if it holds a blank.
 fn shown(nick: &Nick) -> String {
     let text = visible(nick.as_str());
     if text.contains([' ', '"', '=']) { format!("{text:?}") } else { text.into_owned() }

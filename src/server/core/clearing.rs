@@ -1,16 +1,16 @@
-//! Pure: which retained messages the server takes off the broker. Clients would be shown them at every start, as if they
-//! had been said just now.
+//! Pure: which retained messages the server clears. Clients would be shown them at every start, as if they had just
+//! been said.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-/// No topic is cleared twice within this time: a broker may close the connection of a server that its access rules do
-/// not let write there, and what retained the message may do so again.
+/// No topic is cleared twice within this time. If access rules do not let the server write there, the broker may close
+/// its connection; and whatever retained the message may do so again.
 const PAUSE: Duration = Duration::from_secs(600);
-/// Topics cleared within a pause at most: anybody can retain messages on any number of topics.
+/// The most topics that are cleared within a pause: anybody can retain messages on any number of topics.
 const TOPICS: usize = 1_000;
 
-/// What was cleared lately.
+/// The topics that were cleared lately.
 #[derive(Debug, Default)]
 pub struct Clearing {
     topics: HashSet<String>,
@@ -18,7 +18,7 @@ pub struct Clearing {
 }
 
 impl Clearing {
-    /// Whether the retained message on this topic is to be cleared now.
+    /// Whether to clear the retained message on this topic now.
     pub fn is_due(&mut self, topic: &str, now: Instant) -> bool {
         if self.since.is_none_or(|since| now.saturating_duration_since(since) >= PAUSE) {
             self.topics.clear();

@@ -1,13 +1,13 @@
-//! Pure: how long messages waited from their arrival to their commit, as the statistics tell it.
+//! Pure: how long messages waited from their arrival to their commit, for the statistics.
 
 use std::time::Duration;
 
-/// Times are counted in classes, each a tenth wider than the one before: precise enough for people, and a fixed size
-/// whatever arrives.
+/// Times are counted in classes, each a tenth wider than the one before. That is precise enough for people, and takes
+/// the same memory whatever arrives.
 const GROWTH: f64 = 1.1;
 /// The end of the first class.
 const SHORTEST: Duration = Duration::from_micros(10);
-/// Up to half a minute; what takes longer counts as that.
+/// They reach to half a minute. Longer times are counted in the last one.
 const CLASSES: usize = 160;
 
 #[derive(Debug, Clone)]
@@ -28,7 +28,8 @@ impl Delays {
         self.counts[class.min(CLASSES - 1)] += 1;
     }
 
-    /// The time that this share (0 to 1) of all waited at most, to a tenth of it; `None` where nothing waited.
+    /// The time within which this share (0 to 1) of all messages was committed, to a tenth of it; `None` if there were
+    /// none.
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         let total: u64 = self.counts.iter().copied().map(u64::from).sum();
         let wanted = ((total as f64 * share).ceil() as u64).max(1);

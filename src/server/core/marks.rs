@@ -1,40 +1,40 @@
-//! Pure: the marks of each room, which say how far its history has come, and when each is published. The first is
-//! published at once, what follows within [`INTERVAL`] in one. Later it is said again how far the room has come, for
-//! whoever missed the last mark.
+//! Pure: the marks of each room, which say how far its history reaches, and when they are published. The first is
+//! published at once, and what follows within [`INTERVAL`] in one. Later a mark is repeated, for those who missed the
+//! last one.
 
 use crate::protocol::limits::REPLY_BYTES;
 use crate::protocol::{Epoch, Mark, MarkIds, NickKey, RoomName, SentId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-/// Between two marks of a room.
+/// The shortest time between two marks of a room.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// When it is said again, each after what was said before: 10 s and 60 s after the last mark.
+/// When a mark is repeated, each time counted from the one before: 10 s and 60 s after the last news.
 const REPEATS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(50)];
-/// A mark of more messages does not say whose they are: no receiver remembers more of what it has shown.
+/// A mark of more messages does not name their senders: no receiver remembers more messages.
 const MESSAGES: u64 = 10_000;
 
 #[derive(Debug)]
 pub struct RoomMarks {
     epoch: Epoch,
-    /// Those with something to say, now or later.
+    /// Rooms with a mark to publish, now or later.
     rooms: HashMap<RoomName, MarkedRoom>,
-    /// When each of them has.
+    /// When each of them is due.
     times: BTreeSet<(Instant, RoomName)>,
 }
 
 #[derive(Debug)]
 struct MarkedRoom {
-    /// When it has something to say.
+    /// When its next mark is due.
     at: Instant,
     /// When its last mark is old enough for another one.
     next: Instant,
-    /// The positions `from` + 1 to `to` are not told of yet.
+    /// The positions `from` + 1 to `to` are not announced yet.
     from: u64,
     to: u64,
-    /// Whose they are; `None` where that is not told.
+    /// Who sent them; `None` if the mark does not say.
     ids: Option<BTreeMap<NickKey, MarkIds>>,
-    /// How often it was said again since there was news, or a new connection; `None`: it is to be said first.
+    /// How often the mark was repeated since the last news or connection; `None`: it is not published yet.
     repeated: Option<usize>,
 }
 
@@ -43,18 +43,18 @@ impl RoomMarks {
         RoomMarks { epoch, rooms: HashMap::new(), times: BTreeSet::new() }
     }
 
-    /// An earlier run of the server brought the room as far as this, and may not have said so.
+    /// An earlier run of the server brought the room up to this position, and may not have announced it.
     pub fn resume(&mut self, name: RoomName, pos: u64, now: Instant) {
         let room = MarkedRoom { at: now, next: now, from: pos, to: pos, ids: Some(BTreeMap::new()), repeated: None };
         self.times.insert((now, name.clone()));
         self.rooms.insert(name, room);
     }
 
-    /// What these sent is in the database, at the positions `from` + 1 to `to` of the room.
+    /// Messages of these senders are in the database, at the positions `from` + 1 to `to` of the room.
     pub fn add(&mut self, name: RoomName, from: u64, to: u64, ids: Vec<(NickKey, Option<SentId>)>, now: Instant) {
         let new = || MarkedRoom { at: now, next: now, from, to: from, ids: Some(BTreeMap::new()), repeated: None };
         let room = self.rooms.entry(name.clone()).or_insert_with(new);
-        // Where another program put messages between, it is not known whose they are.
+        // If another program added messages between, their senders are unknown.
         if room.to != from || to - room.from > MESSAGES {
             room.ids = None;
         }
@@ -74,14 +74,14 @@ impl RoomMarks {
         self.times.insert((room.at, name));
     }
 
-    /// Nothing is known of the room any more.
+    /// Forgets the room.
     pub fn forget(&mut self, name: &RoomName) {
         if let Some(room) = self.rooms.remove(name) {
             self.times.remove(&(room.at, name.clone()));
         }
     }
 
-    /// What to publish now.
+    /// The marks to publish now.
     pub fn due(&mut self, now: Instant) -> Vec<Mark> {
         let mut due = Vec::new();
         while self.times.first().is_some_and(|(at, _)| *at <= now) {
@@ -100,7 +100,7 @@ impl RoomMarks {
         due
     }
 
-    /// The last marks may have reached nobody: all that is to be said again is due now, and again after that.
+    /// The last marks may have reached nobody: all rooms that would repeat theirs do so now, and again after that.
     pub fn hurry(&mut self, now: Instant) {
         self.times.clear();
         for (name, room) in &mut self.rooms {
@@ -116,7 +116,7 @@ impl RoomMarks {
 }
 
 impl MarkedRoom {
-    /// What is new; or once more, without names, how far the room has come.
+    /// The mark of what is new, or a repeated one without names.
     fn mark(&mut self, name: &RoomName, epoch: &Epoch) -> Mark {
         self.repeated = Some(self.repeated.map_or(0, |repeated| repeated + 1));
         let mark = |from, ids| Mark { room: name.clone(), epoch: epoch.clone(), from, to: self.to, ids };

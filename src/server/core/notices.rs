@@ -1,12 +1,12 @@
-//! Pure: who is told of joins and leaves, and how often. In a storm several are told in one notice, so that what
-//! everybody receives per second stays bounded however many come and go.
+//! Pure: when joins and leaves are announced. In a storm several are merged into one notice, so that what everybody
+//! receives per second stays bounded however many people come and go.
 
 use crate::protocol::limits::{NOTICE_NAMES, NOTICE_USERS};
 use crate::protocol::{Nick, Notice, NoticeKind, Timestamp};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-/// Notices told one by one within [`WINDOW`]; more than these are merged.
+/// The most single notices within [`WINDOW`]. Further ones are merged.
 const SINGLY: u32 = 5;
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -17,7 +17,7 @@ pub struct Notices {
     held: Vec<(NoticeKind, Nick)>,
 }
 
-/// Somebody to tell of; several where they are merged.
+/// People to announce; several if they are merged.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Telling {
     pub kind: NoticeKind,
@@ -26,9 +26,9 @@ pub struct Telling {
 }
 
 impl Notices {
-    /// What to tell now of this event.
+    /// What to announce now because of this event.
     pub fn add(&mut self, kind: NoticeKind, nick: Nick, now: Instant) -> Option<Telling> {
-        // What is held goes out when its window ends: a steady flow must not put that off for ever.
+        // What is held is announced when its window ends: a steady flow must not delay that for ever.
         if !self.held.is_empty() {
             self.held.push((kind, nick));
             return None;

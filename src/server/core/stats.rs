@@ -1,5 +1,5 @@
-//! Pure: what the server counts. Names end in their unit; counters run from the start of the server, the times of
-//! commits from the last time that they were told.
+//! Pure: what the server counts. Names end in their unit. Counters run from the start of the server, commit times from
+//! when they were last published.
 
 use super::delays::Delays;
 use crate::now::Now;
@@ -17,7 +17,7 @@ pub struct Stats {
     pub leaves_total: u64,
     pub timeouts_total: u64,
     pub invalid_total: u64,
-    /// Messages that were turned away, because too many waited to be stored.
+    /// Messages turned away because too many waited to be stored.
     pub dropped_total: u64,
     #[serde(skip)]
     delays: Delays,

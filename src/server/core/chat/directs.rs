@@ -1,4 +1,4 @@
-//! Direct messages as the chat takes them: each is kept until its receipt passes, and sent to whoever missed it.
+//! Direct messages: each is kept until its receipt arrives, and sent to an addressee who missed it.
 
 use super::invalid::agree;
 use super::{Chat, Output, replies, shown};
@@ -11,8 +11,8 @@ use crate::server::core::record::{ArrivedDirect, Keep, StoreQuestion, WaitingDir
 use log::info;
 
 impl Chat {
-    /// What came by the topic of a direct message: one, or a receipt. With the kind that it is, to be told where it is
-    /// not valid.
+    /// Handles a direct message or a receipt, which have the same topic. Returns the kind, for the log, and whether it
+    /// is valid.
     pub(super) fn private(
         &mut self,
         now: Now,
@@ -41,7 +41,7 @@ impl Chat {
             return Err(Invalid::WrongAddressee);
         }
         self.stats.directs_total += 1;
-        // Without an id nobody could say that it was received: it is for those who are there.
+        // Without an id nobody could confirm it: it only reaches whoever is present.
         let Some(id) = &private.id else { return Ok(()) };
         let length = private.text.chars().count();
         info!("direct nick={} to={} id={id} length={length}", shown(&private.nick), shown(&private.to));
@@ -51,7 +51,7 @@ impl Chat {
         Ok(())
     }
 
-    /// It counts only from the addressee of the message: the database looks whether it is.
+    /// A receipt counts only if the message's addressee sent it. The database checks that.
     fn receipt(
         &mut self,
         now: Now,
@@ -73,7 +73,8 @@ impl Chat {
         Ok(())
     }
 
-    /// One that waits for its receipt is in the database. While the broker is away nobody can be told or served.
+    /// A direct message that waits for its receipt is in the database. While the broker is away, nobody can be told or
+    /// served.
     pub(super) fn stored_direct(&mut self, now: Now, direct: WaitingDirect, outputs: &mut Vec<Output>) {
         if !self.connected {
             self.unserved.push(direct);
@@ -84,7 +85,8 @@ impl Chat {
         self.take_steps(now, steps, outputs);
     }
 
-    /// Whoever was present in an earlier run may be waiting for what that one had under way, and need not join again.
+    /// People who were present in an earlier run may wait for messages that it had under way, and they need not join
+    /// again.
     pub(super) fn resume_directs(&mut self, now: Now, outputs: &mut Vec<Output>) {
         let keys: Vec<NickKey> = self.roster.nicks().map(|nick| nick.key().clone()).collect();
         for key in keys {
@@ -101,7 +103,7 @@ impl Chat {
         found: Vec<WaitingDirect>,
         outputs: &mut Vec<Output>,
     ) {
-        // Then it is asked again.
+        // The question is asked again after the connection is back.
         if !self.connected {
             return;
         }
@@ -127,9 +129,9 @@ impl Chat {
         }
     }
 
-    /// An original client shows history and lists, and nothing else that is for it alone.
+    /// An original client shows only histories and lists of what is sent to it alone.
     fn flatten(&self, now: Now, private: Private, outputs: &mut Vec<Output>) {
-        // As its owner typed it: that is what the client subscribes to.
+        // The nick as its owner typed it: the client subscribes to that.
         let to = self.roster.seats(private.to.key()).map_or(&private.to, |(nick, _)| nick);
         let topic = Topic::PrivateFlat { to: to.clone() };
         let entry = Entry {
@@ -146,7 +148,7 @@ impl Chat {
         outputs.push(Output::Publish(self.publication(&topic, page.to_json(), false)));
     }
 
-    /// An original client cannot say that it got something: the server sends the receipt in its name.
+    /// An original client sends no receipts, so the server sends this one in its name.
     fn delivered(&self, now: Now, (sender, id, to): (Nick, SentId, Nick), outputs: &mut Vec<Output>) {
         let (key, to_key) = (sender.key().clone(), to.key().clone());
         let of = ReceiptOf { nick: sender, id: MessageId::Sent(id.clone()) };
@@ -156,7 +158,7 @@ impl Chat {
         outputs.push(Output::Keep(Keep::Delivered { to: to_key, sender: key, id, at }));
     }
 
-    /// An original client was heard; after a join, on a new connection, on which it has got nothing yet.
+    /// An original client was heard. After a join it is on a new connection, on which it has received nothing yet.
     pub(super) fn original_is_there(&mut self, now: Now, key: &NickKey, joined: bool, outputs: &mut Vec<Output>) {
         if self.seating(key) == Seating::Original {
             let steps = match joined {

@@ -1,17 +1,17 @@
-//! Pure: what the chat is told and what it has done: plain values between it, its shell and the store.
+//! What the chat is told and what it wants done: plain values.
 
 use crate::link::Publication;
 use crate::protocol::Topics;
 use crate::server::core::record::{Keep, SeatChange, StoreAnswer, StoreQuestion};
 use std::time::Duration;
 
-/// How this chat is run.
+/// How the chat is run.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub topics: Topics,
-    /// The silence after which somebody is taken for gone.
+    /// After this much silence somebody counts as gone.
     pub timeout: Duration,
-    /// Messages that a joiner gets.
+    /// How many messages a page has if the request does not say.
     pub history_limit: usize,
     /// Random per run.
     pub instance: String,
@@ -22,29 +22,30 @@ pub struct Config {
 /// What happens to the chat.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// The broker can be reached, for the first time or again.
+    /// The connection to the broker is up, for the first time or again.
     Connected,
     Lost,
     Message {
         topic: &'a str,
         payload: &'a [u8],
     },
-    /// The broker holds a message on this topic. It is not heard: it would be counted again with every connection.
+    /// The broker holds a retained message on this topic. It is not handled as a message: it would be counted again
+    /// with every connection.
     Retained {
         topic: &'a str,
     },
     /// What the store says.
     Store(StoreAnswer),
-    /// So many messages were turned away unread, because too much waits to be committed.
+    /// This many messages were turned away unread, because too much waits to be committed.
     TurnedAway(u64),
     Tick,
     /// It is [`Chat::next_due`].
     Due,
-    /// The server is about to stop: what is to be told is told now.
+    /// The server is about to stop: everything that is to be told is told now.
     Leaving,
 }
 
-/// What is to be done.
+/// What the chat wants done, in this order.
 #[derive(Debug, Clone)]
 pub enum Output {
     Publish(Publication),
@@ -52,6 +53,6 @@ pub enum Output {
     Keep(Keep),
     /// Keep these presences.
     Seats(Vec<SeatChange>),
-    /// Answer this from the database, after what was to be kept before.
+    /// Answer this from the database, after everything before is committed.
     Ask(StoreQuestion),
 }

@@ -1,4 +1,4 @@
-//! What is not valid: counted, told in the log once per sender and kind, and answered where there is somebody to answer.
+//! Invalid payloads: they are counted, logged once per sender and kind, and answered if there is somebody to answer.
 
 use super::{Chat, Output, WARNED, replies, shown};
 use crate::link::{Publication, Qos};
@@ -7,9 +7,9 @@ use crate::protocol::text::visible;
 use crate::protocol::{Claim, Entry, ErrorCode, ErrorReply, Invalid, MessageId, NameError, Nick, NickKey, Timestamp};
 use log::warn;
 
-/// Characters of a name that cannot be a nick by which it is known again.
+/// How many characters of a name that cannot be a nick are logged and remembered.
 const NAME_LOGGED: usize = 64;
-/// As whom the server speaks in a history.
+/// The nick under which the server appears in a history.
 const SPEAKER: &str = "chat-server";
 
 impl Chat {
@@ -35,8 +35,8 @@ impl Chat {
         }
         // An original client does not know what an error is.
         let Some(nick) = claim.nick.filter(|_| claim.has_session) else { return };
-        // Whom the topic names: an answer to the payload's nick would let anybody have others told that their messages
-        // were not taken.
+        // The topic's sender is told. If the payload's nick were, anybody could have others told that their messages
+        // were refused.
         let to = sender.unwrap_or_else(|| nick.key().clone());
         let code = match (kind, invalid) {
             (_, Invalid::TextTooLong | Invalid::TooLarge) => ErrorCode::TooLarge,
@@ -54,7 +54,7 @@ impl Chat {
         self.to_client(&to, error.to_json(), outputs);
     }
 
-    /// Once for each name, whatever it sends.
+    /// Logs each name once, whatever it sends.
     fn warn_of_name(&mut self, name: &str, why: NameError) {
         let begin: String = name.chars().take(NAME_LOGGED).collect();
         if self.no_nicks.len() >= WARNED {
@@ -66,8 +66,8 @@ impl Chat {
         }
     }
 
-    /// An original client joins under any name, and hears of no error. But it asks for the history when it comes, and
-    /// shows the page: the one message in it says that nobody takes notice of it, and why.
+    /// An original client joins under any name and understands no errors. But it asks for the history when it joins and
+    /// shows the page, so a page with one message explains why it is ignored.
     pub(super) fn explain_no_nick(&self, now: Now, payload: &[u8], outputs: &mut Vec<Output>) {
         let Claim { no_nick: Some((name, why)), has_session: false, .. } = Claim::read(payload) else { return };
         let (Some(topic), Ok(nick)) = (self.config.topics.flat_private(&name), Nick::parse(SPEAKER)) else { return };

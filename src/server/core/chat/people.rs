@@ -1,4 +1,4 @@
-//! Presence as the chat takes it: who comes, who goes, and who is told.
+//! Presence: who joins, who leaves, and who is told.
 
 use super::invalid::agree;
 use super::{Chat, Output, shown};
@@ -71,7 +71,7 @@ impl Chat {
             }
             _ => {}
         }
-        // A join that is only repeated would have all that is under way sent once more.
+        // After a repeated join, everything under way would be sent once more.
         if matches!(arrival, PresenceOutcome::New | PresenceOutcome::Back) {
             let steps = self.directs.joined(&key, now.instant);
             self.take_steps(now, steps, outputs);

@@ -1,4 +1,4 @@
-//! What the chat answers and publishes: lists, pages, rooms, and where each reply goes.
+//! Replies and lists, and the topics that they are published on.
 
 use super::{Chat, Output};
 use crate::link::{Publication, Qos};
@@ -108,8 +108,8 @@ impl Chat {
     }
 }
 
-/// A page with the original's four fields per message, each of which its client can read. It fails at a time that it
-/// cannot, and shows nothing of what follows.
+/// A page with the original's four fields per message, all of which its client can read. A timestamp that it cannot
+/// read makes it fail, and it shows nothing of what follows.
 pub(super) fn for_originals(messages: Vec<Entry>, now: Timestamp) -> History {
     let for_originals = |entry: Entry| {
         let own = entry.timestamp.as_ref().and_then(Timestamp::for_originals);
@@ -120,7 +120,7 @@ pub(super) fn for_originals(messages: Vec<Entry>, now: Timestamp) -> History {
     History { messages, timestamp: Some(now), request: None, span: None }
 }
 
-/// As many elements of a list, from its start, as a reply can hold within [`REPLY_BYTES`].
+/// The first elements of a list, as many as a reply can hold within [`REPLY_BYTES`].
 fn fitting<T: Serialize>(elements: impl Iterator<Item = T>) -> Vec<T> {
     /// Room for a reply's own fields.
     const FRAME_BYTES: usize = 512;

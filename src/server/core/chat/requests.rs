@@ -1,4 +1,4 @@
-//! What the chat is asked: from memory it answers at once, for the rest it asks the database.
+//! Requests: some are answered from memory, the others by the database.
 
 use super::invalid::agree;
 use super::{Chat, Output};

@@ -1,4 +1,4 @@
-//! What became of messages: who is told what is stored, and which rooms how far they have come.
+//! What became of messages: senders are told what is stored, and rooms how far their history reaches.
 
 use super::{Chat, EPISODE, Output};
 use crate::now::Now;
@@ -7,7 +7,8 @@ use crate::protocol::{ErrorCode, ErrorReply, MessageId, RoomName, Topic};
 use crate::server::core::record::{Committed, Refused, StoreRefusal};
 use log::warn;
 
-/// Rooms whose marks wait for the broker at most. Beyond it they stay there, which costs the broker some memory.
+/// The most forgotten rooms whose marks wait for the broker. The marks of further ones stay retained and cost it some
+/// memory.
 const FORGOTTEN: usize = 10_000;
 
 impl Chat {
@@ -19,7 +20,7 @@ impl Chat {
             self.marks.add(progress.room, progress.from, progress.to, progress.ids, now.instant);
         }
         self.directs.kept(&committed.delivered);
-        // First that it is stored, then that it waits.
+        // A sender is told first that a message is stored, then that it waits.
         self.tell_what_is_stored(now, outputs);
         for direct in committed.direct {
             self.stored_direct(now, direct, outputs);
@@ -29,7 +30,7 @@ impl Chat {
         }
     }
 
-    /// While the broker is away nobody can be told: the sender sends it again, and is told then.
+    /// While the broker is away nobody can be told. The sender sends it again, and is told then.
     fn refuse(&mut self, refused: Refused, outputs: &mut Vec<Output>) {
         let Refused { sender, id, why } = refused;
         let (code, message) = match why {
@@ -46,7 +47,7 @@ impl Chat {
                 });
                 (ErrorCode::IdTaken, "another message has this id".to_owned())
             }
-            // The log has it from the store, with the reason.
+            // The store has logged it, with the reason.
             StoreRefusal::Unwritable => {
                 (ErrorCode::NotStored, "the server's history cannot take this message".to_owned())
             }
@@ -71,7 +72,7 @@ impl Chat {
         }
     }
 
-    /// Takes the last marks of rooms off the broker, when it is there.
+    /// Clears the retained marks of forgotten rooms, if there is a connection.
     pub(super) fn rooms_forgotten(&mut self, rooms: Vec<RoomName>, outputs: &mut Vec<Output>) {
         rooms.iter().for_each(|room| self.marks.forget(room));
         self.forgotten.extend(rooms);
@@ -83,7 +84,7 @@ impl Chat {
         self.forgotten.truncate(FORGOTTEN);
     }
 
-    /// They come again from senders that wait for `stored`.
+    /// Senders that wait for `stored` send them again.
     pub(super) fn turned_away(&mut self, now: Now, count: u64) {
         self.stats.dropped_total += count;
         let last = self.turned_away.replace(now.instant);
