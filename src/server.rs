@@ -1,5 +1,5 @@
-//! `mqttchat server`: keeps presence and history for a chat. It sets up the threads, the connection and the database around
-//! the pure [`core`].
+//! `mqttchat server`: keeps presence and history for a chat. It sets up the threads, the connection and the database
+//! around the pure [`core`].
 //!
 //! ```text
 //! paho callback ─ door ─ event (unbounded) ──┐
@@ -38,14 +38,16 @@ use std::time::{Duration, Instant};
 
 /// The exit code of a server that found another one serving the chat (EX_TEMPFAIL: try again later).
 const ANOTHER_SERVER: u8 = 75;
-/// How often the chat looks for who is gone; fine enough for a will to be believed within half a second of its time.
+/// How often the chat looks for people who are gone: often enough for a will to be believed within half a second of its
+/// time.
 const TICK: Duration = Duration::from_millis(500);
-/// The longest wait before the next attempt to connect: there is one server, and everybody misses it.
+/// The longest wait before the next attempt to connect. It is short because there is one server, and everybody misses
+/// it.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// The longest client identifier that every MQTT 3.1.1 broker takes.
+/// The longest client identifier that every MQTT 3.1.1 broker accepts.
 const CLIENT_ID_BYTES: usize = 23;
 
-/// Runs until a signal ends it, or something that cannot mend itself.
+/// Runs until a signal ends it, or a failure that cannot mend itself.
 pub fn run(options: ServerOptions) -> ExitCode {
     logging::start(match (options.connection.verbose, options.connection.quiet) {
         (true, _) => "mqttchat=debug",
@@ -77,7 +79,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     outlive_file_limits();
     let connection = &options.connection;
     let topics = Topics::new(&connection.topic_root);
-    // Held to the end: dropped after the history, which the store owns, is closed.
+    // Held to the end. It is dropped after the store has closed the history.
     let (_lock, history) = match open_history(options.data_dir.as_deref(), topics.root())? {
         Opened::Ours(lock, history) => (lock, *history),
         Opened::AnothersOf(path) => {
@@ -137,7 +139,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     let inboxes = Inboxes { link: link_inbox, store: store_inbox, ticks, stop, door };
     let service = Service::new(chat, random);
     let exit = shell::main_loop(service, link, jobs, inboxes, connection.settings.clone());
-    // It ends when nobody can give it jobs any more.
+    // It ends when the last sender of jobs is gone.
     if store.join().is_err() {
         return Err("the store ended by a fault of its own".to_owned());
     }
@@ -149,7 +151,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     })
 }
 
-/// A file that may not grow is an error of the write, as a full disk is, and not the end of the server.
+/// Makes a file size limit an error of the write, like a full disk, instead of the end of the server.
 fn outlive_file_limits() {
     // SAFETY: no handler is installed: the signal is ignored. There is no other thread yet that could do the same.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
@@ -161,7 +163,7 @@ fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Ch
     link::Config {
         settings: connection.settings.clone(),
         client_id: connection.client_id.clone().unwrap_or_else(|| client_id(topics.root(), secret)),
-        // A history that is gone with the process has no use for what comes in its absence.
+        // A history in memory has no use for what arrives in its absence.
         persistent: options.data_dir.is_some(),
         will: Some(Box::new(move |_| will.clone())),
         subscriptions: service::subscriptions(topics, connection.qos),
@@ -171,7 +173,7 @@ fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Ch
     }
 }
 
-/// `{root}-server-{secret}`, so that only servers over one database share it; cut to what every broker takes.
+/// `{root}-server-{secret}`, so that only servers over one database share it, cut to what every broker accepts.
 fn client_id(root: &str, secret: &str) -> String {
     const MIDDLE: &str = "-server-";
     const ROOT_BYTES: usize = 4;
@@ -181,14 +183,14 @@ fn client_id(root: &str, secret: &str) -> String {
     id
 }
 
-/// Takes the history for that of the options' broker, so that what was said on one broker is not told on another. A
-/// folder that somebody chose is obeyed: brokers move.
+/// Claims the history for the options' broker, so that what was said on one broker is not told on another. A folder
+/// that somebody chose is accepted: brokers move.
 fn claim(history: &Database, options: &ServerOptions) -> Result<(), String> {
     let unusable = |error: sqlite::Error| format!("the database cannot be used: {error}");
     let broker = options.connection.settings.address.to_string();
     match history.broker().map_err(unusable)? {
         Some(known) if canonical(&known) == canonical(&broker) => return Ok(()),
-        // That server has heard nobody, perhaps never reached its broker.
+        // That server heard nobody. It may never have reached its broker.
         Some(_) if history.is_empty().map_err(unusable)? => {}
         Some(known) if !options.data_dir_is_chosen => {
             let folder = options.data_dir.as_deref().unwrap_or(Path::new("")).display();
@@ -203,7 +205,7 @@ fn claim(history: &Database, options: &ServerOptions) -> Result<(), String> {
     history.set_broker(&broker).map_err(unusable)
 }
 
-/// `host:port` with the host's one name.
+/// `host:port` with the canonical name of the host.
 fn canonical(address: &str) -> String {
     let Some((host, port)) = address.rsplit_once(':') else {
         return address.to_owned();
@@ -212,9 +214,9 @@ fn canonical(address: &str) -> String {
 }
 
 enum Opened {
-    /// With its file, locked, where it has one.
+    /// With its locked file, if it has one.
     Ours(Option<File>, Box<Database>),
-    /// Another server has this file, be it on another broker: two would give out the same positions.
+    /// Another server uses this file, perhaps on another broker: the two would use the same positions twice.
     AnothersOf(PathBuf),
 }
 
@@ -234,7 +236,7 @@ fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
     Ok(Opened::Ours(Some(file), Box::new(history)))
 }
 
-/// The "sweep" thread: ticks, and never more than one that waits.
+/// The "sweep" thread: sends ticks, of which at most one waits.
 fn sweep() -> std::io::Result<Receiver<()>> {
     let (sender, ticks) = bounded(1);
     std::thread::Builder::new().name("sweep".to_owned()).spawn(move || {

@@ -1,5 +1,5 @@
-//! The store: commits what is to be kept, in batches, and then says what is in the database. Questions are answered after
-//! what came before them is committed. Between batches it takes steps of retention.
+//! The store: commits what is to be kept, in batches, and then says what is in the database. Questions are answered
+//! after what came before them is committed. Between batches it takes steps of retention.
 //!
 //! It knows no thread, channel or clock: [`Store::turn`] takes the jobs and the time. The "store" thread drives it
 //! (`io/store.rs`), and so does the simulation.
@@ -22,7 +22,8 @@ use log::{error, info, warn};
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-/// The most jobs that one turn should take, and the most messages in one transaction. It bounds how long a question waits.
+/// The most jobs that one turn should take, and the most messages in one transaction. It bounds how long a question
+/// waits.
 pub const BATCH: usize = 4_096;
 /// How long after a failed commit the next attempt follows.
 const RETRY: Duration = Duration::from_secs(1);
@@ -69,8 +70,8 @@ pub struct StoreSettings {
 pub struct Store<E> {
     engine: E,
     settings: StoreSettings,
-    /// What is to be committed next, at most [`BATCH`] messages in each. The queue grows only while commits fail, and only
-    /// as far as the door lets it.
+    /// What is to be committed next, at most [`BATCH`] messages in each. The queue grows only while commits fail, and
+    /// only as far as the door lets it.
     batches: VecDeque<CommitBatch>,
     /// The latest presences of each person.
     seats: BTreeMap<NickKey, SeatChange>,
@@ -177,8 +178,8 @@ impl<E: Engine> Store<E> {
     }
 
     /// Commits all that waits. If that fails in a way that may pass (the disk is full, another program holds the
-    /// database), it goes on waiting. The log has the first failure and the end. One message that cannot be written does
-    /// not keep others from being written.
+    /// database), it goes on waiting. The log has the first failure and the end. One message that cannot be written
+    /// does not keep others from being written.
     fn commit(&mut self, now: Instant, out: &mut impl FnMut(StoreOutput)) {
         while !(self.batches.is_empty() && self.seats.is_empty()) {
             let batch = self.batches.pop_front().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Pure: direct messages that wait for their receipt. What is kept of each is in the database; here is only who is
-//! being served, what is under way to them, and when it is sent again. `pace` says how many at a time.
+//! Pure: direct messages that wait for their receipt. The messages are in the database. This knows only who is being
+//! served, what is under way to them, and when it is sent again. `pace` limits how many are under way at a time.
 //!
 //! ```text
 //!              addressee joins: ask ─► found ─► sent ──────┐
@@ -24,14 +24,15 @@ use std::time::{Duration, Instant};
 
 pub use pace::MOST as UNDER_WAY;
 
-/// A question that was not answered within this time was lost.
+/// A question without an answer after this time was lost.
 const LOST: Duration = Duration::from_secs(60);
-/// Receipts that the database does not know of yet: more than commits of a second. Beyond it they start over.
+/// The most receipts that the database does not know yet: more than are committed in a second. Then the list starts
+/// over.
 const RECEIPTS: usize = 10_000;
-/// Of those to whom nobody was told that they wait, so many are remembered for one addressee.
+/// The most messages of one addressee that are remembered as live, so that their senders can be told that they wait.
 const WERE_LIVE: usize = 1_000;
-/// An original client that is heard this long after it was sent something has got it: what it said earlier may have been
-/// under way when it died.
+/// An original client that is heard this long after something was sent to it has received it. What it said earlier may
+/// have been under way when it died.
 const SURVIVED: Duration = Duration::from_secs(1);
 
 /// How somebody is present.
@@ -43,36 +44,36 @@ pub enum Seating {
     Ours,
 }
 
-/// What is to be done.
+/// What is to be done for direct messages.
 #[derive(Debug, PartialEq)]
 pub enum DirectStep {
-    /// Look which messages wait for `to` above this row, [`UNDER_WAY`] at most, and give them to [`Directs::found`].
+    /// Ask which messages wait for `to` above this row, [`UNDER_WAY`] at most, and give them to [`Directs::found`].
     Ask { to: NickKey, after: i64 },
     /// Send it to its addressee's client.
     Deliver(Private),
     /// Send it to its addressee's original client.
     Flatten(Private),
-    /// An original client has got it: tell its sender, and keep it no longer.
+    /// An original client has received it: tell its sender, and stop keeping it.
     Delivered { sender: Nick, id: SentId, to: Nick },
     /// Tell its sender that it waits.
     Waits { sender: NickKey, id: SentId, to: Nick },
 }
 
-/// A message to somebody, from somebody.
+/// A receipt: addressee, sender and id.
 pub type Received = (NickKey, NickKey, SentId);
 
 #[derive(Debug, Default)]
 pub struct Directs {
-    /// Those who are present and to whom something is under way, or may wait.
+    /// Present people to whom something is under way, or may wait.
     addressees: BTreeMap<NickKey, Addressee>,
-    /// Nothing is due before.
+    /// Nothing is due before this.
     next: Option<Instant>,
-    /// What was received, and the database does not know it yet: a receipt may be faster than a commit.
+    /// Receipts that the database does not know yet: a receipt may be faster than a commit.
     received: HashSet<Received>,
 }
 
 impl Directs {
-    /// Somebody joined, or came back: all that waits for them is sent.
+    /// Somebody joined or came back: everything that waits for them is sent.
     pub fn joined(&mut self, to: &NickKey, now: Instant) -> Vec<DirectStep> {
         let addressee = self.addressees.entry(to.clone()).or_default();
         if addressee.asked.as_ref().is_some_and(|asked| asked.after == 0 && !asked.is_lost(now)) {
@@ -99,7 +100,7 @@ impl Directs {
             .collect()
     }
 
-    /// A message is in the database and has no receipt yet; also one that was sent again.
+    /// A message, new or repeated, is in the database and has no receipt yet.
     pub fn stored(&mut self, direct: WaitingDirect, seating: Seating, now: Instant) -> Vec<DirectStep> {
         let WaitingDirect { private, row } = direct;
         let Some(id) = private.id.clone() else { return Vec::new() };
@@ -144,8 +145,8 @@ impl Directs {
         let Some(addressee) = self.addressees.get_mut(to) else { return Vec::new() };
         let Some(asked) = addressee.asked.take_if(|asked| asked.after == after) else { return Vec::new() };
         let all = found.len() < UNDER_WAY;
-        // A question that began above it was about what is under way there: there may be more between the two, even if
-        // there is nothing beyond.
+        // A question that began above `seen` was about what is under way there. There may be more messages between the
+        // two, even if there is nothing beyond.
         let goes_on = after <= addressee.seen;
         if goes_on {
             addressee.more = asked.more || !all;
@@ -158,7 +159,7 @@ impl Directs {
             let is_received = asked.received.contains(&row) || self.received.contains(&receipt);
             let is_known = addressee.under_way.contains_key(&row);
             if !is_known && !goes_on {
-                // Its turn comes after those between.
+                // It is sent after those between.
                 continue;
             }
             if !is_known && !is_received {
@@ -213,14 +214,14 @@ impl Directs {
         steps
     }
 
-    /// The database knows of these.
+    /// The database knows these receipts.
     pub fn kept(&mut self, delivered: &[Received]) {
         for receipt in delivered {
             self.received.remove(receipt);
         }
     }
 
-    /// What is to be looked for again, because no receipt came.
+    /// What to do because no receipt or answer came in time.
     pub fn due(&mut self, now: Instant) -> Vec<DirectStep> {
         if self.next.is_none_or(|next| now < next) {
             return Vec::new();
@@ -244,7 +245,7 @@ impl Directs {
         self.received.insert(receipt);
     }
 
-    /// Forgets an addressee for whom there is nothing more to do.
+    /// Forgets the addressee if there is nothing more to do for them.
     fn settle(&mut self, to: &NickKey, now: Instant) {
         let Some(addressee) = self.addressees.get(to) else { return };
         if addressee.asked.is_none() && addressee.under_way.is_empty() {

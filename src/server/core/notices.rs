@@ -53,7 +53,8 @@ impl Notices {
         self.window = Some(now);
         self.told = SINGLY;
         let mut held = std::mem::take(&mut self.held);
-        // Of whom several things happened the last one counts: kinds are told in another order than they came.
+        // If several things happened to one person, the last one counts: kinds are announced in another order than they
+        // happened.
         let mut seen = HashSet::new();
         held.reverse();
         held.retain(|(_, nick)| seen.insert(nick.key().clone()));
@@ -68,7 +69,7 @@ impl Notices {
 }
 
 impl Telling {
-    /// The notice with the state of the chat after it: `online` is everybody present, by key.
+    /// The notice, with the state of the chat after it. `online`: everybody present, by key.
     pub fn notice<'a>(self, online: impl ExactSizeIterator<Item = &'a Nick>, timestamp: Timestamp) -> Notice {
         let several = self.nicks.len() > 1;
         let first = self.nicks[0].clone();

@@ -176,7 +176,8 @@ pub enum StoreAnswer {
     Found { found: SearchPage, reply: ReplyTo },
     /// The answer to [`StoreQuestion::Waiting`], oldest first.
     Waiting { to: NickKey, after: i64, found: Vec<WaitingDirect> },
-    /// A question gets no answer: another search took its place, or the database cannot be read. Whoever asked asks again.
+    /// A question gets no answer: another search took its place, or the database cannot be read. Whoever asked asks
+    /// again.
     Unanswered { is_search: bool },
     /// Retention removed the last trace of these rooms, which had been empty for long.
     RoomsForgotten(Vec<RoomName>),
@@ -264,8 +265,8 @@ pub struct SearchPage {
 pub struct Retention {
     /// Messages received longer ago are removed, and so are direct messages that wait so long.
     pub age: Option<Duration>,
-    /// Bytes of the database that may be in use. Above this, the oldest messages are removed. Waiting direct messages have
-    /// their own share, and none of them is removed. The file does not shrink: free pages are used again.
+    /// Bytes of the database that may be in use. Above this, the oldest messages are removed. Waiting direct messages
+    /// have their own share, and none of them is removed. The file does not shrink: free pages are used again.
     pub size: Option<u64>,
 }
 

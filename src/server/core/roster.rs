@@ -1,4 +1,4 @@
-//! Pure: who is present in which sessions and rooms, when they were last heard, and who goes.
+//! Pure: who is present, in which sessions and rooms, when they were last heard, and when they leave.
 //!
 //! ```text
 //!                 join, heartbeat                       leave ─► gone
@@ -18,15 +18,15 @@ use crate::server::core::record::{KeptSeat, SeatChange};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// One presence of somebody: a run of our client, or that of an original client, which names no session.
+/// One presence of a person: a run of our client, or an original client, which names no session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seat {
     pub session: Option<Session>,
-    /// The number of the connection that was heard last; 0 where it is not told.
+    /// The number of the connection that was heard last; 0 if it is unknown.
     pub conn: u32,
     pub rooms: Vec<RoomName>,
     pub heard: Instant,
-    /// When the will that came for it is believed.
+    /// When its will is believed, if one arrived.
     doubted_until: Option<Instant>,
 }
 
@@ -39,12 +39,12 @@ struct Person {
 /// What a join or a heartbeat did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PresenceOutcome {
-    /// Somebody who was absent is present now.
+    /// The person was absent before.
     New,
-    /// On a later connection of a session that is present, or with another session beside it, or in the place of one
-    /// that is doubted.
+    /// A later connection of a session that was present, another session next to it, or one in the place of a doubted
+    /// session.
     Back,
-    /// The same session was present on this connection.
+    /// The same session was already present on this connection.
     Known,
     /// Another session holds the nick.
     NickInUse,
@@ -54,17 +54,17 @@ pub enum PresenceOutcome {
 pub struct Roster {
     people: BTreeMap<NickKey, Person>,
     timeout: Duration,
-    /// Whose seats are not yet as the database has them.
+    /// People whose seats differ from those in the database.
     changed: BTreeSet<NickKey>,
 }
 
 impl Roster {
-    /// `timeout`: the silence after which somebody is taken for gone.
+    /// `timeout`: after this much silence somebody counts as gone.
     pub fn new(timeout: Duration) -> Roster {
         Roster { people: BTreeMap::new(), timeout, changed: BTreeSet::new() }
     }
 
-    /// Takes back what the database kept, as if everybody had been heard just now: a grace of one time-out.
+    /// Restores what the database kept. Everybody counts as just heard, which gives them a grace of one time-out.
     pub fn restore(&mut self, kept: Vec<KeptSeat>, now: Instant) {
         for KeptSeat { nick, session, conn, rooms } in kept {
             let person = self.people.entry(nick.key().clone()).or_insert(Person { nick, seats: Vec::new() });
@@ -72,8 +72,8 @@ impl Roster {
         }
     }
 
-    /// A join, or a heartbeat, which counts as one from somebody absent. An open chat has one session per nick; a
-    /// presence without a session cannot be told so, and stands beside it.
+    /// Handles a join or a heartbeat. The heartbeat of an absent person counts as a join. An open chat has one session
+    /// per nick; a presence without a session cannot be told so, and is kept next to it.
     pub fn arrive(&mut self, presence: &Presence, now: Instant) -> PresenceOutcome {
         let seat = || Seat {
             session: presence.session.clone(),
@@ -90,21 +90,21 @@ impl Roster {
         };
         if let Some(known) = person.seats.iter_mut().find(|seat| seat.session == presence.session) {
             let conn = presence.conn_or(known.conn);
-            // What an earlier connection of the run still had under way changes nothing.
+            // What an earlier connection of the run had under way changes nothing.
             if conn < known.conn {
                 return PresenceOutcome::Known;
             }
             known.heard = now;
             let joins = presence.action == Action::Join;
-            // A will comes after everything else of its connection but what was still under way: only a later
-            // connection, or a new join of one that does not count its connections, shows that the run goes on.
+            // A will comes after everything else of its connection except for what was still under way. So only a later
+            // connection, or a new join of a run that does not count its connections, shows that the run goes on.
             if conn > known.conn || joins {
                 known.doubted_until = None;
             }
             if conn > known.conn || (joins && presence.rooms != known.rooms) {
                 self.changed.insert(key.clone());
             }
-            // In another spelling it is the same person.
+            // Another spelling is the same person.
             if joins && presence.nick != person.nick {
                 person.nick.clone_from(&presence.nick);
                 self.changed.insert(key.clone());
@@ -127,15 +127,15 @@ impl Roster {
         PresenceOutcome::Back
     }
 
-    /// A leave ends only its own session. True where nobody is left under that nick.
+    /// Handles a leave, which ends only its own session. True if nobody is left under that nick.
     pub fn leave(&mut self, presence: &Presence) -> bool {
         self.remove_seats(presence.nick.key(), |seat| {
             seat.session == presence.session && presence.conn_or(seat.conn) >= seat.conn
         })
     }
 
-    /// A will is believed 1.5 s later, unless a later connection of its session is heard before; one of an earlier
-    /// connection than the present one says nothing.
+    /// Handles a will. It is believed 1.5 s later, unless a later connection of its session is heard before. The will
+    /// of an earlier connection than the present one means nothing.
     pub fn doubt(&mut self, presence: &Presence, now: Instant) {
         if let Some(person) = self.people.get_mut(presence.nick.key())
             && let Some(seat) = person.seats.iter_mut().find(|seat| seat.session == presence.session)
@@ -145,7 +145,7 @@ impl Roster {
         }
     }
 
-    /// Those whose will is believed now, and those who were silent for too long; they are gone from the roster.
+    /// Removes those whose will is believed now and those who were silent for too long.
     pub fn sweep(&mut self, now: Instant) -> Vec<(NoticeKind, Nick)> {
         let timeout = self.timeout;
         let mut gone = Vec::new();
@@ -169,7 +169,7 @@ impl Roster {
         gone
     }
 
-    /// After an outage of the server's own: everybody counts as heard just now, and wills that came are forgotten.
+    /// After an outage of the server everybody counts as just heard, and wills are forgotten.
     pub fn grace(&mut self, now: Instant) {
         for seat in self.people.values_mut().flat_map(|person| &mut person.seats) {
             seat.heard = now;
@@ -187,12 +187,12 @@ impl Roster {
         self.people.values().map(|person| &person.nick)
     }
 
-    /// The nick as it was typed, and the sessions; `None` where nobody is present under it.
+    /// The nick as it was typed, and the sessions; `None` if nobody is present under it.
     pub fn seats(&self, key: &NickKey) -> Option<(&Nick, &[Seat])> {
         self.people.get(key).map(|person| (&person.nick, person.seats.as_slice()))
     }
 
-    /// How many people are in each room, the lobby (everybody) not counted.
+    /// How many people are in each room. The lobby, where everybody is, is left out.
     pub fn members(&self) -> BTreeMap<RoomName, u64> {
         let mut members = BTreeMap::new();
         for person in self.people.values() {

@@ -1,5 +1,5 @@
-//! Pure: what the server's main thread does. The chat decides what is said and kept. Around it, the service limits what is
-//! under way to the store, logs what becomes of the connection, and ends the run (`leaving.rs`).
+//! Pure: what the server's main thread does. The chat decides what is said and kept. Around it, the service limits what
+//! is under way to the store, logs what becomes of the connection, and ends the run (`leaving.rs`).
 
 mod contact;
 mod leaving;
@@ -56,8 +56,8 @@ pub enum Effect {
     },
     /// Give up the second connection.
     DropSecond,
-    /// Close the connection in use, with these last words, and wait for so long at most. If a second one is up, it is in use
-    /// from now on. Handle all that arrived on the closed one, then [`ServiceEvent::HungUp`].
+    /// Close the connection in use, with these last words, and wait for so long at most. If a second one is up, it is
+    /// in use from now on. Handle all that arrived on the closed one, then [`ServiceEvent::HungUp`].
     HangUp {
         last: Option<Publication>,
         within: Duration,

@@ -1,4 +1,4 @@
-//! The door: how much of what arrived may be held in memory until it is committed.
+//! The door: limits how much memory messages hold from their arrival until they are committed.
 
 use crate::gauge::{Gauge, weight};
 use crate::link::Message;
@@ -7,18 +7,18 @@ use crate::server::store::Pass;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Chat and direct messages that arrived and are not committed may hold this much, in bytes.
+/// The most bytes that chat and direct messages may hold until they are committed.
 const DOOR_BYTES: usize = 64 * 1024 * 1024;
 
-/// What becomes of a message at the door.
+/// Whether a message is admitted.
 pub enum Admission {
     /// It may pass. Whatever keeps it holds this.
     Passes(Option<Pass>),
-    /// It is turned away.
+    /// There is no room for it.
     Refused,
 }
 
-/// Stands in the connection's callback, before the channel to the main thread.
+/// Used in the connection's callback, before the channel to the main thread.
 pub struct StoreDoor {
     topics: Topics,
     gauge: Gauge,
@@ -30,7 +30,7 @@ impl StoreDoor {
         StoreDoor { topics, gauge: Gauge::default(), refused: AtomicU64::new(0) }
     }
 
-    /// Presence and requests always pass: they do not stay.
+    /// Presence and requests are always admitted: they do not stay in memory.
     pub fn enter(&self, message: &Message, now: Instant) -> Admission {
         if !self.topics.carries_messages(&message.topic) {
             return Admission::Passes(None);
@@ -44,7 +44,7 @@ impl StoreDoor {
         }
     }
 
-    /// How many messages were turned away since this was asked last.
+    /// How many messages were turned away since the last call.
     pub fn take_refused(&self) -> u64 {
         self.refused.swap(0, Ordering::Relaxed)
     }

@@ -10,8 +10,8 @@ pub fn database(dir: &Path, root: &str) -> PathBuf {
     dir.join(format!("{}.db", file_name(root)))
 }
 
-/// Creates the folder and the database's file if they are missing. Only their owner may read them: they hold what people
-/// said.
+/// Creates the folder and the database's file if they are missing. Only their owner may read them: they hold what
+/// people said.
 ///
 /// # Errors
 /// A line for whoever runs the program.

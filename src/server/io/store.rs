@@ -1,5 +1,5 @@
-//! The threads of the history. "store" owns the engine and writes; "reader" answers questions over a connection of its own,
-//! so that no question holds up a commit.
+//! The threads of the history. "store" owns the engine and writes; "reader" answers questions over a connection of its
+//! own, so that no question holds up a commit.
 
 use crate::now::Now;
 use crate::server::core::record::{Retention, StoreAnswer, StoreQuestion};
@@ -12,8 +12,9 @@ use std::io;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-/// Starts the threads. They end when the sender of the jobs is dropped; by then everything is committed and the database
-/// is closed. `reader`: another connection to the same database. Without one, the engine answers questions itself.
+/// Starts the threads. They end when the sender of the jobs is dropped; by then everything is committed and the
+/// database is closed. `reader`: another connection to the same database. Without one, the engine answers questions
+/// itself.
 pub fn start(
     engine: impl Engine + Send + 'static,
     reader: Option<impl Answering + Send + 'static>,

@@ -1,16 +1,16 @@
-//! The time by which retention goes: the system's clock, but a wrong one shall not delete a history. From one look to
-//! the next it advances no faster than time passes; a system's clock that jumps ahead is followed by the next run only.
-//! Pure: whoever looks brings both clocks.
+//! Pure: the clock of retention. It follows the system's clock, but a wrong one must not delete a history: from one
+//! look to the next it advances no faster than time passes. If the system's clock jumps ahead, only the next run
+//! follows it.
 
 use log::warn;
 use std::time::{Duration, Instant};
 
-/// The beginning of 2026, in Unix milliseconds: a clock that is behind the program has not been set yet.
+/// The beginning of 2026, in Unix milliseconds. A clock that is older than this program has not been set yet.
 const UNSET_BEFORE: i64 = 1_767_225_600_000;
-/// A smaller step is what setting a clock by the network makes now and then.
+/// Smaller steps are usual when the network sets a clock.
 const JUMP: Duration = Duration::from_secs(60);
 
-/// What it was at the last look.
+/// The clock of retention, as of the last look.
 #[derive(Debug, Default)]
 pub struct Clock {
     last: Option<(i64, Instant)>,
@@ -18,11 +18,11 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The time in Unix milliseconds. `wall`: the system's clock, in the same.
+    /// The time in Unix milliseconds. `wall`: the system's clock, in Unix milliseconds, too.
     pub fn look(&mut self, wall: i64, instant: Instant) -> i64 {
         let wall = wall.max(UNSET_BEFORE);
         let now = match self.last {
-            // Until the clock is set there is none that could jump.
+            // A clock that is not set yet cannot jump.
             Some((last, at)) if last > UNSET_BEFORE => {
                 let fair = last.saturating_add(instant.saturating_duration_since(at).as_millis() as i64);
                 if wall.saturating_sub(fair) > JUMP.as_millis() as i64 && !self.has_warned {

@@ -19,8 +19,8 @@ pub trait Engine: Answering {
     /// Takes one step of retention. `now`: Unix milliseconds.
     fn trim(&mut self, retention: &Retention, now: i64) -> Result<Trimmed, EngineFailure>;
 
-    /// Finds out why a commit failed that will not succeed by itself. `failed`: a message of it, if there was one. Nothing
-    /// is written.
+    /// Finds out why a commit failed that will not succeed by itself. `failed`: a message of it, if there was one.
+    /// Nothing is written.
     fn diagnose(&mut self, failed: Option<&Keep>) -> Diagnosis;
 
     /// Goes on with a new part of the words' index, after [`Diagnosis::Words`].

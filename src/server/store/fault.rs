@@ -1,5 +1,5 @@
-//! Pure: what to do after a transaction failed. A failure that will not pass is searched for by halves, until one message
-//! is left. That one is set aside, unless the database takes nothing at all.
+//! Pure: what to do after a transaction failed. If the failure will not pass, halving the batch finds the message that
+//! causes it. That message is set aside, unless the database takes nothing at all.
 
 use super::engine::Diagnosis;
 

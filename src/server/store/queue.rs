@@ -19,8 +19,8 @@ pub struct ReaderQueue {
 }
 
 impl ReaderQueue {
-    /// Adds a question. Returns the one that will not be answered because of it: an earlier search by the same requester,
-    /// for which nobody waits any more, or this one if too many searches wait.
+    /// Adds a question. Returns the one that will not be answered because of it: an earlier search by the same
+    /// requester, for which nobody waits any more, or this one if too many searches wait.
     pub fn put(&mut self, question: StoreQuestion) -> Option<StoreQuestion> {
         let Some(requester) = searcher(&question) else {
             self.questions.push_back(question);

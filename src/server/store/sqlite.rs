@@ -1,9 +1,9 @@
-//! The server's SQL, all of it: messages by room and position, direct messages that wait, the words of all texts, the
-//! roster between runs, and who this server is.
+//! The server's SQL, all of it: messages by room and position, direct messages that wait, the index of words, the
+//! roster between runs, and the server's identity.
 //!
-//! One SQLite database, on disk or in memory. [`Database`] writes and is owned by the store thread; a [`HistoryReader`] answers
-//! questions over a connection of its own. Nothing here knows of threads. Another program (`mqttchat import`) may write
-//! to the same file: what is known of it in memory is read again when it did.
+//! One SQLite database, on disk or in memory. [`Database`] writes; a [`HistoryReader`] answers questions over a
+//! connection of its own. Another program (`mqttchat import`) may write to the same file. Then everything that is
+//! cached from it in memory is read again.
 
 mod batch;
 mod diagnosis;
@@ -33,11 +33,11 @@ use batch::{BatchWriter, KnownState};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 
-/// [`EarlierRun::rooms`] are those of so many of the newest messages: more than a server commits at the highest measured
-/// rates without announcing how far the rooms have come.
+/// [`EarlierRun::rooms`] are the rooms of this many of the newest messages: more than a server commits at the highest
+/// measured rates without announcing how far the rooms have come.
 const RESUMED: usize = 500;
 
-/// The database, to write to.
+/// The database, for writing.
 pub struct Database {
     own: HistoryReader,
     state: KnownState,
@@ -60,8 +60,8 @@ impl Database {
         Database::over(Connection::open_in_memory()?, random)
     }
 
-    /// As [`Database::open`], over a connection to any database, which [`Database::reader`] cannot open again. The simulation
-    /// decides through its file system what of this database survives a crash.
+    /// As [`Database::open`], over any connection; [`Database::reader`] cannot open another one. The simulation decides
+    /// through its file system what of this database survives a crash.
     pub fn over(mut sql: Connection, mut random: Random) -> Result<Database, Error> {
         schema::prepare(&mut sql, &mut random)?;
         Ok(Database { own: HistoryReader::over(sql)?, state: KnownState::default(), path: None, random })
@@ -81,17 +81,17 @@ impl Database {
         self.own.epoch()
     }
 
-    /// What only servers over this database know: part of their client identifier.
+    /// A secret of the servers over this database: part of their client identifier.
     pub fn secret(&self) -> Result<String, Error> {
         Ok(schema::meta(&self.own.sql, "secret")?)
     }
 
-    /// The broker whose chat this is, as [`Database::set_broker`] was told.
+    /// The broker whose chat this is, as set by [`Database::set_broker`].
     pub fn broker(&self) -> Result<Option<String>, Error> {
         Ok(schema::meta(&self.own.sql, "broker").optional()?)
     }
 
-    /// Whether nobody was ever heard: no message, none that waits, nobody present.
+    /// Whether nobody was ever heard: there are no messages and nobody is present.
     pub fn is_empty(&self) -> Result<bool, Error> {
         let somebody = "SELECT EXISTS (SELECT 1 FROM rooms WHERE last_pos > 0) OR EXISTS (SELECT 1 FROM direct) \
                         OR EXISTS (SELECT 1 FROM roster) OR EXISTS (SELECT 1 FROM removed)";
@@ -116,9 +116,9 @@ impl Database {
         Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
 
-    /// Keeps these messages and roster changes in one transaction: all of them, or none where it fails. What was kept
-    /// before, by its sender's key and id, is kept once, also where it is gone since (delivered, or trimmed). What has the
-    /// id of another message that is still there is refused.
+    /// Keeps these messages and presences in one transaction: all of them, or none if it fails. A message that was kept
+    /// before, by its sender's key and id, is not kept again, even if it is gone since (delivered, or trimmed). A
+    /// message with the id of another one that is still there is refused.
     pub fn commit(&mut self, keeps: &[Keep], seats: &[SeatChange]) -> Result<Committed, Error> {
         self.transact(|sql, state| {
             let mut batch = BatchWriter::begin(sql, state)?;
@@ -132,7 +132,7 @@ impl Database {
         })
     }
 
-    /// The write lock is taken before anything is read, so that what another program wrote is seen.
+    /// Takes the write lock before it reads anything, so that it sees what another program wrote.
     fn transact<T>(
         &mut self,
         work: impl FnOnce(&Transaction, &mut KnownState) -> rusqlite::Result<T>,
@@ -146,7 +146,7 @@ impl Database {
         };
         let result = run(&mut self.own.sql, &mut self.state);
         if result.is_err() {
-            // It may know of what the database does not have.
+            // The cache may know what the database does not have.
             self.state = KnownState::default();
         }
         result.map_err(Error::Sql)

@@ -1,4 +1,4 @@
-//! Pure: what is under way to one addressee, and what of it is lost.
+//! What is under way to one addressee, and which of it is lost.
 
 use super::pace::DirectPace;
 use super::{DirectStep, LOST, Seating, UNDER_WAY, WaitingDirect};
@@ -10,14 +10,14 @@ use std::time::Instant;
 pub struct Addressee {
     pub pace: DirectPace,
     pub asked: Option<Asked>,
-    /// By row, which is their order.
+    /// By row, which is the order of arrival.
     pub under_way: BTreeMap<i64, UnderWay>,
-    /// What the store has up to this row was looked at.
+    /// Everything in the database up to this row was looked at.
     pub seen: i64,
-    /// Above it there may be more.
+    /// There may be more above it.
     pub more: bool,
-    /// Those that were live before their addressee joined again, and were not fetched since: nobody was told that they
-    /// wait. By row.
+    /// Messages that were live before their addressee joined again and that were not fetched since, by row. Their
+    /// senders were not told that they wait.
     pub were_live: BTreeMap<i64, UnderWay>,
 }
 
@@ -25,11 +25,11 @@ pub struct Addressee {
 pub struct Asked {
     pub at: Instant,
     pub after: i64,
-    /// The last of those under way at that time.
+    /// The last row that was under way when it was asked.
     pub last: i64,
     /// Rows whose receipt came since.
     pub received: Vec<i64>,
-    /// One came since that there was no room for.
+    /// A message was stored since that there was no room for.
     pub more: bool,
 }
 
@@ -39,23 +39,23 @@ pub struct UnderWay {
     pub id: SentId,
     pub to: Nick,
     pub way: Way,
-    /// Since when it goes this way.
+    /// When it was sent this way.
     pub since: Instant,
     /// How often it was sent from here.
     pub times: u32,
-    /// It went from its sender to a present addressee, and nobody was told that it waits.
+    /// Its sender's client sent it to a present addressee, and its sender was not told that it waits.
     pub live: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// From its sender's client to its addressee's.
+    /// The sender's client sent it to the addressee's.
     Live,
-    /// From here; the number counts what was sent to this addressee.
+    /// The server sent it; the number counts what it sent to this addressee.
     Sent(u64),
-    /// From here to an original client.
+    /// The server sent it to an original client.
     Flat,
-    /// It did not arrive: it is sent when there is room, but not before `again`.
+    /// It did not arrive. It is sent when there is room, but not before `again`.
     Lost { again: Instant },
 }
 
@@ -66,7 +66,7 @@ impl Addressee {
         DirectStep::Ask { to: to.clone(), after }
     }
 
-    /// Once there is room: first for what is lost.
+    /// Asks for messages to send if there is room: first for lost ones.
     pub fn ask_for_more(&mut self, to: &NickKey, now: Instant) -> Option<DirectStep> {
         if self.asked.is_some() || !self.pace.has_room(self.sent()) {
             return None;
@@ -77,17 +77,18 @@ impl Addressee {
         lost.or(more).map(|after| self.ask(to, after, now))
     }
 
-    /// How many of those under way were sent from here, one after the other.
+    /// How many of those under way the server sent one after the other.
     pub fn sent(&self) -> usize {
         self.under_way.values().filter(|message| matches!(message.way, Way::Sent(_))).count()
     }
 
-    /// Whether one more may go out. An original client's receipts come only with its heartbeats: they pace nothing.
+    /// Whether one more may be sent. Receipts of an original client come only with its heartbeats, so they limit
+    /// nothing.
     pub fn has_place(&self, seating: Seating) -> bool {
         seating == Seating::Original || self.pace.room(self.sent()) > 0
     }
 
-    /// Sends what has its turn.
+    /// Sends the message of this row if it is its turn.
     pub fn send(&mut self, row: i64, private: Private, seating: Seating, now: Instant) -> Option<DirectStep> {
         let has_place = self.has_place(seating);
         let message = self.under_way.get_mut(&row)?;
@@ -114,8 +115,8 @@ impl Addressee {
         self.under_way.remove(&row)
     }
 
-    /// This one arrived. Brokers keep the order of what one client sends: what it sent before, and was not received, was
-    /// dropped.
+    /// A receipt arrived. Brokers keep the order of what one client sends, so what was sent before this message and has
+    /// no receipt was dropped.
     pub fn arrived(&mut self, arrived: &UnderWay, now: Instant) {
         let was_sent_once = arrived.times == 1 && matches!(arrived.way, Way::Sent(_));
         self.pace.received(was_sent_once.then(|| now.saturating_duration_since(arrived.since)));
@@ -138,7 +139,7 @@ impl Addressee {
         }
     }
 
-    /// Those whose receipt takes too long.
+    /// Counts messages as lost whose receipt takes too long.
     pub fn lose_late_ones(&mut self, now: Instant) {
         let mut is_silent = false;
         for message in self.under_way.values_mut() {
@@ -152,7 +153,7 @@ impl Addressee {
         }
     }
 
-    /// What the answer should hold and does not was received, or is gone with its age.
+    /// Forgets what the answer should contain and does not: it was received, or retention removed it.
     pub fn forget_missing(&mut self, asked: &Asked, found: &[WaitingDirect], all: bool) {
         let end = match found.last() {
             Some(last) if !all => asked.last.min(last.row),
@@ -161,12 +162,12 @@ impl Addressee {
         let missing =
             |row: &i64, end| *row > asked.after && *row <= end && !found.iter().any(|direct| direct.row == *row);
         self.under_way.retain(|row, _| !missing(row, end));
-        // All of these were stored before it was asked.
+        // All of them were stored before the question.
         let end = found.last().filter(|_| !all).map_or(i64::MAX, |last| last.row);
         self.were_live.retain(|row, _| !missing(row, end));
     }
 
-    /// When there is something to do for it; `None`: never.
+    /// When there is something to do by time alone; `None`: never.
     pub fn next(&self) -> Option<Instant> {
         if let Some(asked) = &self.asked {
             return Some(asked.at + LOST);

@@ -1,35 +1,35 @@
-//! Pure: how many messages may be under way to one addressee at a time, and how long a receipt may take. A broker keeps
-//! only so many messages for each of its clients and drops the others without a word. So receipts let more follow, and
-//! what was dropped lets fewer, as TCP does it.
+//! How many messages may be under way to one addressee at a time, and how long a receipt may take. A broker keeps only
+//! so many messages for each client and drops further ones silently. So receipts widen the window and drops narrow it,
+//! as in TCP.
 
 use std::time::{Duration, Instant};
 
-/// Under way to one addressee at most.
+/// The most messages under way to one addressee.
 pub const MOST: usize = 100;
-/// At first: brokers that keep few messages for a client keep about ten.
+/// The window at first: brokers that keep few messages for a client keep about ten.
 const FIRST: usize = 8;
-/// After a silence: more than one, so that one that is never received holds up no others.
+/// The window after a silence: more than one, so that a message that is never received does not hold up others.
 const AFTER_SILENCE: usize = 4;
-/// How long a receipt may take before any has come, and at most while others come; doubled while none comes at all.
+/// How long a receipt may take before any came, and at most while others come. It doubles while none comes at all.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
-/// Once some have come, so many times as long as they took, but no less than this.
+/// Once receipts came, one may take this many round trips, but no less than this time.
 const ROUND_TRIPS: u32 = 8;
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-/// The wait before a message that was dropped twice goes out again; doubled each time, up to the other. A client that
-/// cannot read one message, and receives all others, is not sent that one with each of them.
+/// The wait before a message that was dropped twice is sent again. It doubles each time, up to the other. A client that
+/// cannot read one message but receives all others is not sent that one after each of them.
 const DROPPED_TWICE: Duration = Duration::from_millis(250);
 const DROPPED_OFTEN: Duration = Duration::from_secs(4);
 
 #[derive(Debug)]
 pub struct DirectPace {
     window: usize,
-    /// Receipts since it grew: with each as many as it is wide, it grows by one.
+    /// Receipts since the window grew. It grows by one after as many as it is wide.
     receipts: usize,
     /// The number of the last message that was sent, and of the last one when the window shrank.
     sent: u64,
     shrunk_at: u64,
-    /// From a message to its receipt, at the most of late.
+    /// The longest recent time from a message to its receipt.
     round_trip: Option<Duration>,
     wait: Duration,
     silent_since: Option<Instant>,
@@ -43,23 +43,23 @@ impl Default for DirectPace {
 }
 
 impl DirectPace {
-    /// How many may follow, where so many are under way.
+    /// How many more may be sent while this many are under way.
     pub fn room(&self, under_way: usize) -> usize {
         self.window.saturating_sub(under_way)
     }
 
-    /// Whether it is time to look for those that follow: each look costs a question of the database.
+    /// Whether it is time to ask for more: each time costs a question to the database.
     pub fn has_room(&self, under_way: usize) -> bool {
         2 * self.room(under_way) >= self.window
     }
 
-    /// One is sent: its number.
+    /// A message is sent. Returns its number.
     pub fn send(&mut self) -> u64 {
         self.sent += 1;
         self.sent
     }
 
-    /// A receipt came; after so long, if its message was sent from here once.
+    /// A receipt came. `after`: the time since the message was sent, if it was sent only once.
     pub fn received(&mut self, after: Option<Duration>) {
         self.receipts += 1;
         if self.receipts >= self.window {
@@ -74,7 +74,7 @@ impl DirectPace {
         self.wait = wait.map_or(FIRST_WAIT, |wait| wait.clamp(SHORTEST_WAIT, FIRST_WAIT));
     }
 
-    /// The broker dropped the one of this number. Those that were under way with it tell nothing new.
+    /// The broker dropped the message with this number. Drops among those that were under way with it mean nothing new.
     pub fn dropped(&mut self, number: u64) {
         if number > self.shrunk_at {
             self.window = (self.window / 2).max(1);
@@ -82,7 +82,7 @@ impl DirectPace {
         }
     }
 
-    /// A receipt did not come in time. Of several at about that time it is the first that counts.
+    /// A receipt did not come in time. Of several at about the same time, only the first counts.
     pub fn silent(&mut self, now: Instant) {
         if self.silent_since.is_none_or(|since| now.saturating_duration_since(since) >= self.wait) {
             self.silent_since = Some(now);
@@ -97,7 +97,7 @@ impl DirectPace {
         self.wait
     }
 
-    /// How long after it was sent for the last time one that the broker dropped may go out again.
+    /// How long after its last sending a dropped message may be sent again.
     pub fn before_again(times: u32) -> Duration {
         let doubled = times.checked_sub(2).map(|beyond| DROPPED_TWICE * (1 << beyond.min(4)));
         doubled.map_or(Duration::ZERO, |wait| wait.min(DROPPED_OFTEN))

@@ -1,4 +1,4 @@
-//! One transaction's writing: messages, direct messages, receipts, seats.
+//! Writes one transaction: messages, direct messages, receipts and presences.
 
 use super::removed::{self, Removed};
 use super::rooms::{self, RoomRow};
@@ -12,15 +12,15 @@ use crate::server::core::record::{
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 use std::collections::HashMap;
 
-/// Rooms that are known in memory; then it starts over.
+/// The most rooms that are cached. Then the cache starts over.
 pub const ROOMS: usize = 10_000;
 
-/// What is known of the database in memory, as of the last transaction.
+/// What is cached of the database, as of the last transaction.
 #[derive(Debug)]
 pub struct KnownState {
-    /// `PRAGMA data_version`, which changes when another connection writes; `None` where nothing is known.
+    /// `PRAGMA data_version`, which changes when another connection writes; `None` if nothing is cached.
     data_version: Option<i64>,
-    /// Those that were written to of late.
+    /// Rooms that were written to lately.
     rooms: HashMap<RoomName, RoomRow>,
     pub removed: Removed,
     pub words: Words,
@@ -45,20 +45,20 @@ impl Default for KnownState {
 }
 
 impl KnownState {
-    /// Reads again what another connection may have changed. To be called with the write lock held.
+    /// Discards what another connection may have changed. The caller holds the write lock.
     pub fn refresh(&mut self, sql: &Connection) -> rusqlite::Result<()> {
         let version = sql.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if self.data_version != Some(version) {
             *self = KnownState { data_version: Some(version), untrimmed: self.untrimmed, ..KnownState::default() };
         }
-        // Not within a batch, which writes down at its end how far they have come.
+        // Not within a batch, which updates at its end how far its rooms have come.
         if self.rooms.len() >= ROOMS {
             self.rooms.clear();
         }
         Ok(())
     }
 
-    /// It is not in the database any more.
+    /// The room is not in the database any more.
     pub fn forget_room(&mut self, name: &RoomName) {
         self.rooms.remove(name);
     }
@@ -69,14 +69,14 @@ impl KnownState {
     }
 }
 
-/// The writing of one transaction.
+/// Writes one transaction.
 pub struct BatchWriter<'a> {
     sql: &'a Connection,
     state: &'a mut KnownState,
     insert: CachedStatement<'a>,
-    /// Whether a direct message that waits has an id.
+    /// Selects whether a direct message that waits has an id.
     direct_has: CachedStatement<'a>,
-    /// Where a room's progress is in `committed`.
+    /// The index of a room's progress in `committed`.
     places: HashMap<RoomName, usize>,
     committed: Committed,
 }
@@ -101,7 +101,7 @@ impl<'a> BatchWriter<'a> {
         }
     }
 
-    /// True where it was not there before.
+    /// True if it was not there before.
     pub fn chat(&mut self, message: &Arrived) -> rusqlite::Result<bool> {
         let chat = &message.chat;
         let key = chat.nick.key();
@@ -110,7 +110,7 @@ impl<'a> BatchWriter<'a> {
                 self.committed.stored.push((key.clone(), id.clone()));
                 return Ok(false);
             }
-            // As a part of the INSERT it would cost five times as much as all else.
+            // As a part of the INSERT it would cost five times as much as everything else.
             let values = params![key.as_str(), id.session.as_str(), id.seq as i64];
             if self.direct_has.query_row(values, |row| row.get(0))? {
                 self.refuse(key, id, StoreRefusal::IdTaken);
@@ -166,7 +166,7 @@ impl<'a> BatchWriter<'a> {
         Ok(new)
     }
 
-    /// True where it was not there before, and there is room for it.
+    /// True if it was not there before and there is room for it.
     pub fn direct(&mut self, message: &ArrivedDirect) -> rusqlite::Result<bool> {
         let private = &message.private;
         let Some(id) = &private.id else { return Ok(false) };
@@ -232,8 +232,8 @@ impl<'a> BatchWriter<'a> {
         self.committed.refused.push(Refused { sender: sender.clone(), id: id.clone(), why });
     }
 
-    /// A receipt may overtake its message, which has another publisher. Then it is kept for that one, should it come, and
-    /// for no other: anybody can publish a receipt, but only `to` can spare itself a message.
+    /// A receipt may overtake its message, which has another publisher. Then it is kept in case the message comes, and
+    /// counts for no other addressee: anybody can publish a receipt, but only `to` can spare itself a message.
     fn delivered(&mut self, to: &NickKey, sender: &NickKey, id: &SentId, at: i64) -> rusqlite::Result<()> {
         let delete = format!(
             "DELETE FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3 AND to_key = ?4
@@ -255,7 +255,7 @@ impl<'a> BatchWriter<'a> {
         Ok(())
     }
 
-    /// Anybody may be present under any number of nicks: those for whom there is no room are not kept.
+    /// Anybody may be present under any number of nicks, so those that exceed their share are not kept.
     pub fn seats(&mut self, change: &SeatChange) -> rusqlite::Result<()> {
         let key = change.key.as_str();
         let delete = format!("DELETE FROM roster WHERE key = ?1 RETURNING {ROSTER_WEIGHT}");
@@ -282,7 +282,7 @@ impl<'a> BatchWriter<'a> {
         Ok(())
     }
 
-    /// Writes down how far the rooms and the words' index have come.
+    /// Updates how far the rooms and the words' index have come.
     pub fn finish(self) -> rusqlite::Result<Committed> {
         self.state.words.finish(self.sql)?;
         let mut update =
@@ -294,7 +294,7 @@ impl<'a> BatchWriter<'a> {
     }
 }
 
-/// Whether what has this id is this message, perhaps sent again with another time.
+/// Whether the message with this id is this one, perhaps sent again with another time.
 fn is_there(sql: &Connection, message: &Arrived, room: i64, id: &SentId) -> rusqlite::Result<bool> {
     let chat = &message.chat;
     let select = "SELECT EXISTS (SELECT 1 FROM messages WHERE key = ?1 AND session = ?2 AND seq = ?3
@@ -303,7 +303,7 @@ fn is_there(sql: &Connection, message: &Arrived, room: i64, id: &SentId) -> rusq
     sql.prepare_cached(select)?.query_row(values, |row| row.get(0))
 }
 
-/// The same for a direct message that waits: its row.
+/// The row of this direct message, if it waits.
 fn row_of(sql: &Connection, private: &Private, id: &SentId) -> rusqlite::Result<Option<i64>> {
     let select = "SELECT row FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3
         AND to_key = ?4 AND text = ?5 AND action = ?6";
@@ -312,7 +312,7 @@ fn row_of(sql: &Connection, private: &Private, id: &SentId) -> rusqlite::Result<
     sql.prepare_cached(select)?.query_row(values, |row| row.get(0)).optional()
 }
 
-/// The room as the database has it, made where there is none.
+/// Loads the room from the database, or creates it.
 fn load_room<'a>(
     sql: &Connection,
     known: &'a mut HashMap<RoomName, RoomRow>,

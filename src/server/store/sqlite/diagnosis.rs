@@ -1,4 +1,4 @@
-//! What is at fault where a message cannot be written: it alone, the index of the words, or the database.
+//! Finds out why a message cannot be written: because of the message, the index of the words, or the database.
 
 use super::batch::{BatchWriter, KnownState};
 use super::{Database, Error, words};
@@ -9,11 +9,11 @@ use crate::server::store::engine::Diagnosis;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 impl Database {
-    /// To be asked after a failure that does not pass, of this message or of something else. It writes nothing.
+    /// To be called after a failure that will not pass, of this message or of something else. It writes nothing.
     pub fn diagnose(&mut self, failed: Option<&Keep>) -> Diagnosis {
         let as_it_is = |_: &Connection| Ok(());
         match failed {
-            // It fails only when it is committed, or failed just that once.
+            // It fails only when it is committed, or failed only that once.
             Some(keep) if self.try_to_keep(keep, as_it_is).is_ok() => return Diagnosis::Database,
             Some(keep) if self.try_to_keep(keep, begin_part).is_ok() => return Diagnosis::Words,
             _ => {}
@@ -28,15 +28,15 @@ impl Database {
         }
     }
 
-    /// From now on words go into a new part of their index. What is in the one before may not be found any more.
+    /// Starts a new part of the words' index. What is in the one before may not be found any more.
     pub fn begin_part_of_words(&mut self) -> Result<(), Error> {
         self.transact(|sql, _| begin_part(sql))?;
-        // It knows the part before.
+        // The cache knows the part before.
         self.state = KnownState::default();
         Ok(())
     }
 
-    /// Writes it, after that, and takes it back.
+    /// Writes the message after doing `before`, and rolls both back.
     fn try_to_keep(
         &mut self,
         keep: &Keep,
@@ -54,7 +54,7 @@ impl Database {
     }
 }
 
-/// The words' index holds back what it has to write until the transaction is committed, or has a part of its own.
+/// The words' index buffers its writes until the transaction is committed or a savepoint begins.
 fn write_words(sql: &Transaction) -> rusqlite::Result<()> {
     sql.execute_batch("SAVEPOINT words; RELEASE words")
 }
@@ -65,7 +65,7 @@ fn begin_part(sql: &Connection) -> rusqlite::Result<()> {
     words::create(sql, row).map(drop)
 }
 
-/// One of nobody in a room of nobody. `None` never: these are valid names.
+/// A message by a random nick in a random room. Never `None`: these are valid names.
 fn message(random: &mut Random) -> Option<Keep> {
     let word = random.word();
     let chat = Chat {

@@ -1,4 +1,4 @@
-//! The history as the engine of the store.
+//! The database as the engine of the store.
 
 use super::{Database, Error, HistoryReader};
 use crate::server::core::record::{Committed, Keep, Retention, SeatChange, StoreAnswer, StoreQuestion, Trimmed};

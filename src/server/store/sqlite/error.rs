@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Debug)]
 pub enum Error {
     Sql(rusqlite::Error),
-    /// Another program's file, or one of another version of this one.
+    /// The file of another program or of another version of this one.
     Foreign(String),
 }
 
@@ -37,8 +37,8 @@ impl From<rusqlite::Error> for Error {
 }
 
 impl Error {
-    /// The same may succeed later: a disk that is full or was away, another program's lock. Everything else comes again with
-    /// each try.
+    /// The same may succeed later: the disk was full or away, or another program held a lock. Every other failure would
+    /// come again.
     pub fn may_pass(&self) -> bool {
         let Error::Sql(error) = self else { return false };
         matches!(

@@ -10,26 +10,26 @@ use crate::server::core::record::{Page, PagePlace, PageQuery, WaitingDirect};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::Path;
 
-/// The database, to ask.
+/// The database, for questions.
 pub struct HistoryReader {
     pub(super) sql: Connection,
     epoch: Epoch,
 }
 
-/// Some messages of a room, in the order that was asked for.
+/// Some messages of a room, in the order of the query.
 struct PageRun {
     messages: Vec<Entry>,
-    /// The position of the last row, be it one that cannot be read.
+    /// The position of the last row, even if it cannot be read.
     end: Option<u64>,
     /// There is more in this direction.
     more: bool,
 }
 
 impl HistoryReader {
-    /// Opens the database of a server, which may run meanwhile. Nothing is changed.
+    /// Opens the database of a server, which may be running. Nothing is changed.
     ///
     /// # Errors
-    /// Where there is none, where it cannot be read, is damaged, or is not this program's.
+    /// There is no database, or it cannot be read, is damaged, or belongs to another program.
     pub fn open(path: &Path) -> Result<HistoryReader, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let sql = Connection::open_with_flags(path, flags)?;
@@ -47,10 +47,11 @@ impl HistoryReader {
         &self.epoch
     }
 
-    /// A page within the size that a reply may have.
+    /// A page that fits into a reply.
     ///
-    /// A cursor of another history, or beyond the room's end, gets the newest page, with `gap`; one before what
-    /// retention took gets, where newer ones are asked for, the oldest that there is after it, with `gap` too.
+    /// A cursor of another history, or beyond the room's end, gets the newest page, with `gap`. If the cursor is before
+    /// what retention removed, and newer messages are asked for, the page has the oldest that there are after it, with
+    /// `gap`, too.
     pub fn page(&self, query: &PageQuery) -> Result<Page, Error> {
         let snapshot = self.sql.unchecked_transaction()?;
         let room = match rooms::find(&snapshot, &query.room)? {
@@ -125,7 +126,7 @@ impl HistoryReader {
         Page { messages, span }
     }
 
-    /// One row more than is asked for tells whether there is more.
+    /// Selects one row more than the limit, to know whether there is more.
     fn run(&self, select: &str, room: RoomRow, pos: u64, limit: usize) -> Result<PageRun, Error> {
         let mut statement = self.sql.prepare_cached(select)?;
         let mut rows = statement.query(params![room.id, pos as i64, limit as i64 + 1])?;
@@ -143,7 +144,8 @@ impl HistoryReader {
         Ok(run)
     }
 
-    /// The first rooms by name that had a message and are not forgotten, as many as are listed, with the number of their messages.
+    /// The first rooms by name, as many as are listed, and how many messages they have. Rooms that never had a message
+    /// or are forgotten are left out.
     pub fn rooms(&self) -> Result<Vec<(RoomName, u64)>, Error> {
         let mut statement = self.sql.prepare_cached("SELECT name, messages FROM rooms ORDER BY name LIMIT ?1")?;
         let rows = statement.query_map([LISTED_ROOMS as i64], |row| {
@@ -153,7 +155,7 @@ impl HistoryReader {
         Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
 
-    /// The rooms of the newest messages, so many of these, and how far each has come.
+    /// The rooms of this many of the newest messages, and how far each has come.
     pub fn newest_rooms(&self, messages: usize) -> Result<Vec<(RoomName, u64)>, Error> {
         let select = "SELECT name, last_pos FROM rooms
             WHERE id IN (SELECT room FROM (SELECT room FROM messages ORDER BY row DESC LIMIT ?1))";
@@ -165,7 +167,7 @@ impl HistoryReader {
         Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
 
-    /// The direct messages to somebody that wait, after that row (0: all), oldest first.
+    /// The direct messages that wait for somebody above that row (0: all), oldest first.
     pub fn waiting_for(&self, to: &NickKey, after_row: i64, limit: usize) -> Result<Vec<WaitingDirect>, Error> {
         let select =
             format!("SELECT {} FROM direct WHERE to_key = ?1 AND row > ?2 ORDER BY row LIMIT ?3", rows::DIRECT);

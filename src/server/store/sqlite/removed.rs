@@ -1,5 +1,5 @@
-//! Ids of what was kept once and is gone, or was received before it could be: so that what is sent again then is told to
-//! be stored, and not kept twice.
+//! Ids of messages that were kept and are gone, or were received before they could be kept. When such a message is sent
+//! again, its sender is told that it is stored, and it is not kept twice.
 
 use super::rows::unsigned;
 use crate::protocol::{NickKey, SentId, Session};
@@ -7,22 +7,22 @@ use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How long they are remembered: longer than anybody sends again.
+/// How long they are remembered: longer than anybody sends a message again.
 pub const KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
-/// What a row takes with its entry in the index, in bytes: so much, and so often its key. That is in both of them, in pages
-/// that may be half full (measured: 0.47 to 0.95 of this).
+/// The bytes that a row takes with its entry in the index: this many, and its key this many times. The key is in both
+/// of them, in pages that may be half full (measured: 0.47 to 0.95 of this).
 const ROW_BYTES: u64 = 65;
 const KEYS: u64 = 5;
-/// Sessions whose highest removed number is known in memory; then it starts over.
+/// The most sessions whose highest removed number is cached. Then the cache starts over.
 const SESSIONS: usize = 4_096;
 
-/// What is known of the table, so that most messages cost no look into it.
+/// What is cached of the table, so that most messages need no look into it.
 #[derive(Debug, Default)]
 pub struct Removed {
-    /// The highest number; 0 where there is none.
+    /// The highest number; 0 if there is none.
     highest: HashMap<Box<str>, HashMap<Session, u64>>,
     sessions: usize,
-    /// What all its rows take; `None`: nobody has asked.
+    /// The bytes of all rows; `None` if they were not counted yet.
     bytes: Option<u64>,
 }
 
@@ -66,7 +66,7 @@ impl Removed {
         }
     }
 
-    /// Puts in the numbers `first` to `last`; `at`: now, in Unix milliseconds.
+    /// Adds the numbers `first` to `last`. `at`: now, in Unix milliseconds.
     pub fn add(
         &mut self,
         sql: &Connection,
@@ -98,7 +98,7 @@ impl Removed {
         let mut delete = sql.prepare_cached("DELETE FROM removed WHERE key = ?1 AND session = ?2 AND first = ?3")?;
         let weight = weight(key.len() as u64);
         self.bytes = self.bytes.map(|bytes| (bytes + weight).saturating_sub(touching.len() as u64 * weight));
-        // Those that touch the new one become part of it.
+        // Ranges that touch the new one become part of it.
         for (its_first, its_last) in touching {
             delete.execute(params![key, session.as_str(), its_first])?;
             first = first.min(its_first);
@@ -110,7 +110,7 @@ impl Removed {
         Ok(())
     }
 
-    /// Forgets what was removed before then, some rows of it. Returns how many.
+    /// Forgets at most this many rows that were removed before then. Returns how many.
     pub fn forget(&mut self, sql: &Connection, before: i64, rows: usize) -> rusqlite::Result<usize> {
         let mut statement = sql.prepare_cached(
             "DELETE FROM removed WHERE (key, session, first) IN
@@ -118,12 +118,12 @@ impl Removed {
         )?;
         let weights = statement.query_map(params![before, rows as i64], |row| Ok(weight(unsigned(row, 0)?)))?;
         let weights = weights.collect::<rusqlite::Result<Vec<u64>>>()?;
-        // What else is known in memory errs on the safe side: it looks where nothing is any more.
+        // The rest of the cache errs on the safe side: it makes `has` look for rows that are gone.
         self.bytes = self.bytes.map(|bytes| bytes.saturating_sub(weights.iter().sum()));
         Ok(weights.len())
     }
 
-    /// How many bytes of the database it takes at most.
+    /// The most bytes of the database that it takes.
     pub fn bytes(&mut self, sql: &Connection) -> rusqlite::Result<u64> {
         let bytes = match self.bytes {
             Some(bytes) => bytes,
@@ -141,13 +141,13 @@ fn weight(key_bytes: u64) -> u64 {
     ROW_BYTES + KEYS * key_bytes
 }
 
-/// In the place of a sender's key, it stands for those of its messages that are for one addressee and were received before
-/// they were kept. No key holds a slash.
+/// Takes the place of a sender's key for messages to one addressee that were received before they were kept. No key
+/// contains a slash.
 pub fn to_one(sender: &NickKey, to: &NickKey) -> String {
     format!("{sender}/{to}")
 }
 
-/// Whether anything was removed before then.
+/// Whether any of them was removed before then.
 pub fn has_older(sql: &Connection, before: i64) -> rusqlite::Result<bool> {
     let select = "SELECT EXISTS (SELECT 1 FROM removed WHERE at < ?1)";
     sql.prepare_cached(select)?.query_row([before], |row| row.get(0))

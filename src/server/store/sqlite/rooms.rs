@@ -1,8 +1,8 @@
-//! Rooms as the database has them, and which of them it forgets: those without messages and members for long, and the
-//! longest empty ones where there are more than anybody talks in.
+//! Rooms in the database, and which of them it forgets: those without messages and members for long, and the longest
+//! empty ones if there are too many.
 //!
-//! No position of a room is given out twice, for clients keep cursors. A room that comes back begins above all that
-//! rooms had which are forgotten, at the *floor*, and so does one that is new: nobody knows which of the two it is.
+//! No position of a room is used twice, because clients keep cursors. A room that comes back begins at the *floor*,
+//! above all positions of forgotten rooms, and so does a new one: nobody knows which of the two it is.
 
 use super::batch::KnownState;
 use super::rows::unsigned;
@@ -12,25 +12,25 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// How long a room is known after its last message is gone: as long as the ids of its messages, for the same people may
-/// come back to it.
+/// How long a room is known after its last message is gone: as long as the ids of its messages, because the same people
+/// may come back to it.
 const KEPT: Duration = removed::KEPT;
-/// Rooms without messages that are known at most: somebody may name a new one with each message.
+/// The most rooms without messages that are known: somebody may name a new one with each message.
 const EMPTY: u64 = 10_000;
-/// What one of them takes, with its entries in the indexes and the longest name.
+/// The bytes that one of them takes, with its entries in the indexes and the longest name.
 const ROW_BYTES: u64 = 150;
-/// The floor rises by so much, and therefore seldom: each time, those who wait in a room where nothing was said yet are
-/// told that they may have missed something.
+/// The floor rises in steps of this size, so that it rises seldom: each time, people who wait in a room where nothing
+/// was said yet are told that they may have missed something.
 const FLOOR_STEP: u64 = 1 << 20;
-/// Those without messages, as the index `rooms_empty` has them. Everybody is in the lobby.
+/// Selects the rooms without messages, like the index `rooms_empty`. Everybody is in the lobby.
 const ARE_EMPTY: &str = "messages = 0 AND name <> 'lobby'";
 
 #[derive(Debug, Clone, Copy)]
 pub struct RoomRow {
     pub id: i64,
-    /// The position of its newest message, be it trimmed; the floor where it never had one.
+    /// The position of its newest message, even if that is trimmed; the floor if it never had one.
     pub last_pos: u64,
-    /// The highest position that retention took.
+    /// The highest position that retention removed.
     pub trimmed: u64,
 }
 
@@ -42,7 +42,7 @@ pub fn find(sql: &Connection, name: &RoomName) -> rusqlite::Result<Option<RoomRo
     room.optional()
 }
 
-/// One that the database does not know: it was never there, or is forgotten.
+/// A room that the database does not know: it was never there, or is forgotten.
 pub fn unknown(sql: &Connection) -> rusqlite::Result<RoomRow> {
     let floor = floor(sql)?;
     Ok(RoomRow { id: 0, last_pos: floor, trimmed: floor })
@@ -55,7 +55,7 @@ pub fn create(sql: &Connection, name: &RoomName) -> rusqlite::Result<RoomRow> {
     Ok(RoomRow { id: sql.last_insert_rowid(), ..room })
 }
 
-/// Above this, no room that is forgotten ever had a message.
+/// No forgotten room ever had a message above this position.
 fn floor(sql: &Connection) -> rusqlite::Result<u64> {
     let select = "SELECT value FROM meta WHERE name = 'pos_floor'";
     let floor: Option<String> = sql.prepare_cached(select)?.query_row([], |row| row.get(0)).optional()?;
@@ -69,7 +69,7 @@ pub fn is_due(sql: &Connection, size: Option<u64>, now: i64) -> rusqlite::Result
     Ok(first.is_some_and(|first| first < forgotten(now)) || too_many(sql, size)? > 0)
 }
 
-/// Forgets rooms, so many at most. Returns how many it looked at, and those that are forgotten.
+/// Forgets rooms, `step` at most. Returns how many it looked at, and the forgotten ones.
 pub fn forget(
     sql: &Connection,
     state: &mut KnownState,
@@ -101,7 +101,7 @@ pub fn forget(
         gone.push((id, name));
     }
     drop(rows);
-    // Somebody is there: they are looked at again when all others were.
+    // These have members. They are looked at again after all others.
     let mut update = sql.prepare_cached("UPDATE rooms SET trimmed_at = ?2 WHERE id = ?1")?;
     for id in &stay {
         update.execute([*id, now])?;
@@ -125,7 +125,7 @@ fn raise_floor(sql: &Connection, to: u64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// How many rooms without messages are more than there may be.
+/// How many rooms without messages exceed the limit.
 fn too_many(sql: &Connection, size: Option<u64>) -> rusqlite::Result<u64> {
     let most = size.map_or(EMPTY, |size| EMPTY.min(size / share::ROOMS / ROW_BYTES));
     let count = format!("SELECT count(*) FROM rooms WHERE {ARE_EMPTY}");
@@ -133,7 +133,7 @@ fn too_many(sql: &Connection, size: Option<u64>) -> rusqlite::Result<u64> {
     Ok(count.saturating_sub(most))
 }
 
-/// The rooms that somebody is in.
+/// The rooms with members.
 fn members(sql: &Connection) -> rusqlite::Result<HashSet<String>> {
     let mut select = sql.prepare_cached("SELECT rooms FROM roster WHERE rooms <> ''")?;
     let mut rows = select.query([])?;

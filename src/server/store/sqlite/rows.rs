@@ -1,14 +1,14 @@
-//! Rows of the tables as values. A row that nobody could have written is left out, not an error.
+//! Rows of the tables as values. A row that this program cannot have written is left out and is no error.
 
 use crate::protocol::{Entry, MessageId, Nick, Private, RoomName, SentId, Session, Timestamp};
 use crate::server::core::record::{KeptSeat, WaitingDirect};
 use chrono::DateTime;
 use rusqlite::Row;
 
-/// The columns that [`entry`] reads, first of a row.
+/// The columns that [`entry`] reads, at the beginning of a row.
 pub const ENTRY: &str = "m.row, m.pos, m.nick, m.session, m.seq, m.text, m.timestamp, m.action, m.late, m.received";
 
-/// A row that begins with [`ENTRY`].
+/// Reads a row that begins with [`ENTRY`].
 pub fn entry(row: &Row) -> rusqlite::Result<Option<Entry>> {
     let Ok(nick) = Nick::parse(row.get_ref(2)?.as_str()?) else { return Ok(None) };
     let id = match sent_id(row, 3)? {
@@ -27,12 +27,12 @@ pub fn entry(row: &Row) -> rusqlite::Result<Option<Entry>> {
     }))
 }
 
-/// A moment as it is kept, in Unix milliseconds.
+/// A time as it is kept, in Unix milliseconds.
 pub fn received(milliseconds: i64) -> Option<Timestamp> {
     DateTime::from_timestamp_millis(milliseconds).map(|at| Timestamp::new(at.fixed_offset()))
 }
 
-/// The columns that [`direct`] reads, first of a row.
+/// The columns that [`direct`] reads, at the beginning of a row.
 pub const DIRECT: &str = "row, nick, to_nick, session, seq, text, timestamp, action, late";
 
 pub fn direct(row: &Row) -> rusqlite::Result<Option<WaitingDirect>> {

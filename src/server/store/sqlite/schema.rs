@@ -1,4 +1,4 @@
-//! The tables, and how a database comes to have them: made, taken as it is, or brought over from an earlier version.
+//! The tables, and how a database gets them: it is created, used as it is, or brought over from an earlier version.
 
 use super::Error;
 use super::words::Words;
@@ -7,17 +7,17 @@ use log::info;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::time::Duration;
 
-/// Says to whom the file belongs (`PRAGMA application_id`): "mqch".
+/// Marks the file as this program's (`PRAGMA application_id`): "mqch".
 pub const APPLICATION_ID: i32 = 0x6d71_6368;
 /// The schema's version (`PRAGMA user_version`).
 pub const VERSION: i32 = 3;
-/// How long one waits for another program's transaction.
+/// How long to wait for another program's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// More statements than are in use at a time.
+/// Prepared statements that are cached: more than are in use.
 const STATEMENTS: usize = 64;
 
-/// What version 1 had. `roster.heard` is 0 in all new rows and nobody reads it: without the column, earlier servers could
-/// not open the database.
+/// What version 1 had. `roster.heard` is 0 in all new rows and nobody reads it: without the column, earlier servers
+/// could not open the database.
 pub const FIRST: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE rooms (
@@ -54,14 +54,14 @@ pub const FIRST: &str = "
 ";
 
 /// What version 2 added.
-/// - `rooms.trimmed`: the highest position that retention took; `rooms.messages` counts what is there.
+/// - `rooms.trimmed`: the highest position that retention removed; `rooms.messages` counts what is there.
 /// - `direct`: messages that wait for their receipt.
-/// - `removed`: ids of what was kept once and is gone from `messages` and `direct`, as ranges of numbers. With the key
-///   `sender/addressee`: of direct messages whose receipt came before them.
-/// - `word_parts`: which parts of the words' index there are, the bytes of the messages in each, and which are about to
-///   go (`words.rs`).
-/// - `messages_nameless`: to find the messages without an id that an import reads again.
-/// - In `meta`, `max_size` where the server was told one.
+/// - `removed`: ids of messages that were kept and are gone from `messages` and `direct`, as ranges of numbers. With
+///   the key `sender/addressee`: direct messages whose receipt came before them.
+/// - `word_parts`: the parts of the words' index, the bytes of the messages in each, and whether a part is being
+///   removed (`words.rs`).
+/// - `messages_nameless`: finds the messages without an id that an import reads again.
+/// - In `meta`, `max_size` if the server was given one.
 pub const SECOND: &str = "
     ALTER TABLE rooms ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX messages_nameless ON messages (received) WHERE session IS NULL;
@@ -94,16 +94,16 @@ pub const SECOND: &str = "
 ";
 
 /// What version 3 added.
-/// - `rooms.trimmed_at`: when retention took of it last, in Unix milliseconds.
-/// - `rooms_empty`: to find the rooms that are to be forgotten (`rooms.rs`).
-/// - In `meta`, `pos_floor` where rooms were forgotten.
+/// - `rooms.trimmed_at`: when retention last removed a message of it, in Unix milliseconds.
+/// - `rooms_empty`: finds the rooms that are to be forgotten (`rooms.rs`).
+/// - In `meta`, `pos_floor` if rooms were forgotten.
 const THIRD: &str = "
     ALTER TABLE rooms ADD COLUMN trimmed_at INTEGER NOT NULL DEFAULT 0;
     UPDATE rooms SET trimmed_at = 1000 * strftime('%s') WHERE messages = 0;
     CREATE INDEX rooms_empty ON rooms (trimmed_at) WHERE messages = 0 AND name <> 'lobby';
 ";
 
-/// Makes a new connection one to a history of this version, which it makes where there is none.
+/// Prepares a new connection. Creates the tables if there are none, and brings those of an earlier version to this one.
 pub fn prepare(sql: &mut Connection, random: &mut Random) -> Result<(), Error> {
     sql.busy_timeout(BUSY_TIMEOUT)?;
     match identity(sql)? {
@@ -115,7 +115,7 @@ pub fn prepare(sql: &mut Connection, random: &mut Random) -> Result<(), Error> {
     // WAL with FULL: a commit is on the disk before it returns.
     sql.pragma_update(None, "journal_mode", "WAL")?;
     sql.pragma_update(None, "synchronous", "FULL")?;
-    // The code keeps what refers to what; a look for each message would cost more than it finds.
+    // The code keeps references valid; checking each message would cost more than it finds.
     sql.pragma_update(None, "foreign_keys", false)?;
     sql.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(bring_to_version(sql, random)?)
@@ -155,7 +155,7 @@ fn is_empty(sql: &Connection) -> rusqlite::Result<bool> {
     sql.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
 }
 
-/// Another program may be about to do the same: the one that comes second finds it done.
+/// Another program may be doing the same. The second one finds it done.
 fn bring_to_version(sql: &mut Connection, random: &mut Random) -> rusqlite::Result<()> {
     if identity(sql)?.1 == VERSION {
         return Ok(());

@@ -1,9 +1,9 @@
-//! Search: through the index of words where there are any, else through the messages themselves, newest first.
+//! Search: through the index of words if the query has any, else through the messages themselves, newest first.
 //!
-//! What is typed never becomes SQL, and each term is quoted for FTS5, whose operators it then cannot be. No search takes
-//! for ever: SQLite is interrupted when the time is over, and the search says from where it can go on. Where the index
-//! came to nothing in half of the time, be it because it has not found the first message yet, some messages are indexed
-//! by themselves: they say for certain what fits among them, so that whoever goes on comes to an end.
+//! What is typed never becomes SQL, and each term is quoted for FTS5, so that it cannot be an operator. No search runs
+//! for ever: SQLite is interrupted when the time is over, and the search says where it can go on. If the index yields
+//! nothing in half of the time, perhaps because the first match takes long to find, some messages are indexed
+//! separately. They say for certain which of them match, so that a repeated search comes to an end.
 
 use super::reader::HistoryReader;
 use super::{Error, rows, words};
@@ -13,18 +13,18 @@ use crate::server::core::record::SearchPage;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row, params};
 use std::time::{Duration, Instant};
 
-/// Messages in one step where there are no words to find them by.
+/// Messages in one step if there are no words to find them by.
 const STEP: i64 = 16_384;
-/// Instructions of SQLite between two looks at the clock: microseconds. Few, for FTS5 needs but some for a block of its
-/// own.
+/// Instructions of SQLite between two looks at the clock: microseconds. Few, because FTS5 needs only some for a block
+/// of its own.
 const INSTRUCTIONS: i32 = 100;
-/// Messages that are indexed by themselves at a time, and about how many bytes of them: some 10 ms.
+/// Messages that are indexed separately at a time, and about how many bytes of them: some 10 ms.
 const FEW_MESSAGES: usize = 512;
 const FEW_BYTES: usize = 64 << 10;
 
 impl HistoryReader {
-    /// The newest messages that fit, `limit` at most and as many as a reply holds, from `before` (the `next` of an
-    /// earlier page) on back. It ends about `deadline` after its begin.
+    /// The newest messages that match, `limit` at most and as many as a reply holds, going back from `before` (the
+    /// `next` of an earlier page). It ends about `deadline` after it begins.
     pub fn search(
         &self,
         query: &SearchQuery,
@@ -53,7 +53,7 @@ impl HistoryReader {
                 (Some(words), None) => {
                     let until = if looked.end == start { half } else { whole };
                     let part = in_part(&snapshot, words, &filters, &mut looked, oldest, until);
-                    // Of a damaged part the texts tell what its words were.
+                    // If the part is damaged, the texts say what its words were.
                     if is_damaged(&part) || is_interrupted(part)? && looked.end == start {
                         few = Some(words::Few::new()?);
                         continue;
@@ -83,7 +83,7 @@ impl HistoryReader {
 
 /// How far a search has come.
 struct Looked {
-    /// Rows before this one are to be looked at.
+    /// Rows before this one are not searched yet.
     end: i64,
     found: Vec<(i64, Found)>,
     enough: usize,
@@ -94,8 +94,8 @@ impl Looked {
         self.found.len() >= self.enough
     }
 
-    /// Looks at what a statement gives: messages in descending order, of which some fit. False where it stopped early:
-    /// there are enough, or it is that time.
+    /// Reads what a statement returns: messages in descending order, some of which match. False if it stopped early,
+    /// because there are enough or the time is over.
     fn through(
         &mut self,
         statement: &mut rusqlite::Statement,
@@ -116,7 +116,7 @@ impl Looked {
     }
 }
 
-/// Interrupts what a connection does at some time, until it is dropped.
+/// Interrupts a connection at some time, unless dropped before.
 struct Alarm<'a>(&'a Connection);
 
 impl Alarm<'_> {
@@ -128,7 +128,7 @@ impl Alarm<'_> {
 
 impl Drop for Alarm<'_> {
     fn drop(&mut self) {
-        // It fails only for connections that are not ours to change.
+        // It fails only for connections that this program does not own.
         let _ = self.0.progress_handler(0, None::<fn() -> bool>);
     }
 }
@@ -145,7 +145,7 @@ fn is_interrupted(result: rusqlite::Result<()>) -> rusqlite::Result<bool> {
     }
 }
 
-/// What a message must be beside holding the words.
+/// What a message must be, besides containing the words.
 struct Filters<'a> {
     room: Option<i64>,
     from: Option<&'a str>,
@@ -155,11 +155,11 @@ struct Filters<'a> {
 }
 
 impl Filters<'_> {
-    /// Whether a message `m` is; the first four parameters.
+    /// Whether a message `m` passes; uses the first four parameters.
     const SQL: &'static str = "(?1 IS NULL OR m.room = ?1) AND (?2 IS NULL OR m.key = ?2)
         AND (?3 IS NULL OR m.received >= ?3) AND (?4 IS NULL OR m.received < ?4)";
 
-    /// `None`: in that room nobody ever said anything.
+    /// `None`: nobody ever said anything in that room.
     fn of<'a>(sql: &Connection, query: &'a SearchQuery) -> rusqlite::Result<Option<Filters<'a>>> {
         let room = match &query.room {
             None => None,
@@ -181,15 +181,15 @@ impl Filters<'_> {
     }
 }
 
-/// The rows that there are, first and last.
+/// The first and the last row.
 fn span(sql: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
     let select = "SELECT (SELECT min(row) FROM messages), (SELECT max(row) FROM messages)";
     sql.prepare_cached(select)?.query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get(1)?)))
 }
 
-/// The terms as FTS5 reads them; `None` where there are none.
+/// The terms as FTS5 reads them; `None` if there are none.
 fn matching(terms: &[Term]) -> Option<String> {
-    // A string of FTS5 cannot hold U+0000, and has no escapes but the doubled quote.
+    // A string of FTS5 cannot contain U+0000, and has no escapes but the doubled quote.
     let quoted = |text: &str| format!("\"{}\"", text.replace('\0', " ").replace('"', "\"\""));
     let terms: Vec<String> = terms
         .iter()
@@ -201,7 +201,7 @@ fn matching(terms: &[Term]) -> Option<String> {
     (!terms.is_empty()).then(|| terms.join(" AND "))
 }
 
-/// Looks at the newest part of the index that is not looked at yet. It is an error where it was interrupted.
+/// Searches the newest part of the index that was not searched yet. Interruption is an error.
 fn in_part(
     sql: &Connection,
     words: &str,
@@ -215,7 +215,7 @@ fn in_part(
         return Ok(());
     };
     let table = words::table(part);
-    // The order of this join: the words first.
+    // CROSS JOIN fixes the order of the join: the words first.
     let select = format!(
         "SELECT {}, r.name, {} FROM {table} w CROSS JOIN messages m ON m.row = w.rowid
          CROSS JOIN rooms r ON r.id = m.room
@@ -233,7 +233,7 @@ fn in_part(
     Ok(())
 }
 
-/// Looks at the messages of one step.
+/// Searches the messages of one step.
 fn in_rows(sql: &Connection, filters: &Filters, looked: &mut Looked, until: Instant) -> rusqlite::Result<()> {
     let select = format!(
         "SELECT {}, r.name, {} FROM messages m NOT INDEXED CROSS JOIN rooms r ON r.id = m.room
@@ -250,7 +250,7 @@ fn in_rows(sql: &Connection, filters: &Filters, looked: &mut Looked, until: Inst
     Ok(())
 }
 
-/// Looks at some messages without the parts.
+/// Searches some messages without the parts of the index.
 fn in_few(
     sql: &Connection,
     few: &words::Few,

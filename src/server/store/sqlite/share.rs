@@ -1,40 +1,39 @@
-//! Shares of a limited size: what is in the database beside the messages of rooms takes so much and no more, however
-//! much of it comes.
+//! Shares of a limited size: whatever is in the database besides the messages of rooms is kept within its share.
 
 use super::rows::unsigned;
 use super::words;
 use rusqlite::Connection;
 
-/// Which part of a limited size the ids of what is gone may take.
+/// The share of ids of removed messages, as a divisor of the size.
 pub const REMOVED: u64 = 8;
-/// And rooms without messages.
+/// The share of rooms without messages.
 pub const ROOMS: u64 = 16;
-/// And who is present; beyond it somebody is, but a restart of the server does not know it.
+/// The share of presences. People beyond it are present, but a restart of the server does not know them.
 pub const PRESENT: u64 = 16;
-/// Which part is for direct messages that wait, and for nothing else: the messages of rooms have the rest, so that none of
-/// them goes for the sake of one that waits.
+/// The share of direct messages that wait. It is theirs alone: the messages of rooms have the rest, so that none of
+/// them is removed for one that waits.
 pub const DIRECT: u64 = 8;
 
-/// The bytes that a direct message which waits may take, as a column of `direct`: twice what it holds, since pages are
+/// The bytes that a waiting direct message may take, as a column of `direct`: twice its content, because pages are
 /// seldom full (measured: 0.47 to 0.95 of this), and its entries in the indexes.
 pub const DIRECT_WEIGHT: &str = "2 * (octet_length(text) + octet_length(key) + octet_length(nick) + \
                                  octet_length(to_key) + octet_length(to_nick)) + 250";
 
-/// The same for somebody who is present, as a column of `roster`. Of more than 1,000 bytes the rest has a page of its own.
+/// The same for a presence, as a column of `roster`. If it has more than 1,000 bytes, the rest has a page of its own.
 pub const ROSTER_WEIGHT: &str =
     "5 * (octet_length(key) + octet_length(session) + octet_length(nick) + octet_length(rooms)) + 100";
 
-/// How much the rows of a table take.
+/// How many bytes the rows of a table take.
 #[derive(Debug)]
 pub struct Tally {
     table: &'static str,
     weight: &'static str,
-    /// `None`: nobody has asked.
+    /// `None`: not counted yet.
     bytes: Option<u64>,
 }
 
 impl Tally {
-    /// `weight`: of a row, as a column.
+    /// `weight`: the bytes of a row, as a column.
     pub const fn of(table: &'static str, weight: &'static str) -> Tally {
         Tally { table, weight, bytes: None }
     }
@@ -51,7 +50,7 @@ impl Tally {
         Ok(bytes)
     }
 
-    /// Whether what was just put in leaves them within that part of a limited size.
+    /// Whether the rows, with one that was just added, stay within that share of a limited size.
     pub fn has_room(&mut self, sql: &Connection, part: u64) -> rusqlite::Result<bool> {
         Ok(match words::size_limit(sql)? {
             Some(limit) => self.bytes(sql)? <= limit / part,
@@ -59,18 +58,18 @@ impl Tally {
         })
     }
 
-    /// One came that takes so much.
+    /// A row of this weight was added.
     pub fn add(&mut self, weight: u64) {
         self.bytes = self.bytes.map(|bytes| bytes + weight);
     }
 
-    /// And one went.
+    /// A row of this weight was removed.
     pub fn remove(&mut self, weight: u64) {
         self.bytes = self.bytes.map(|bytes| bytes.saturating_sub(weight));
     }
 }
 
-/// How many bytes the messages of rooms, and what belongs to them, take beyond their part of that size.
+/// How many bytes the messages of rooms, and what belongs to them, take beyond their share of that size.
 pub fn excess(sql: &Connection, waiting: &mut Tally, limit: Option<u64>) -> rusqlite::Result<u64> {
     let Some(limit) = limit else { return Ok(0) };
     let pragma =

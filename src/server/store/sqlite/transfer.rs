@@ -1,4 +1,4 @@
-//! What goes out of one history and into another: whole messages, in the order in which they came.
+//! Export and import: whole messages, in order of arrival.
 
 use super::batch::BatchWriter;
 use super::{Database, Error, HistoryReader, rows};
@@ -7,16 +7,16 @@ use crate::server::core::record::{Arrived, ArrivedDirect, StoreRefusal};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 
-/// Messages that are read at a time, so that nobody else is held up.
+/// Messages that are read at a time, so that nobody else has to wait.
 const STEP: usize = 500;
-/// Different messages without an id that are remembered; then it starts over.
+/// The most different messages without an id that are remembered. Then the counts start over.
 const NAMELESS: usize = 10_000;
 
-/// A message on its way.
+/// An exported message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     Chat(Arrived),
-    /// One that waits. It has an id.
+    /// A direct message that waits. It has an id.
     Direct(ArrivedDirect),
 }
 
@@ -24,22 +24,22 @@ pub enum Record {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Imported {
     pub new: u64,
-    /// They were there before, or once.
+    /// They were there before, or are gone since.
     pub known: u64,
-    /// Direct messages for which there is no room.
+    /// Direct messages for which there was no room.
     pub no_room: u64,
     /// Another message of the same sender has their id.
     pub taken: u64,
 }
 
-/// How often each message without an id was read of late: what is in a file twice is to be in the history twice, however
-/// often the file is read.
+/// How often each message without an id was read lately: a message that is in a file twice must be in the history
+/// twice, however often the file is read.
 #[derive(Debug, Default)]
 pub struct NamelessCounts(HashMap<(RoomName, NickKey, String, String, i64), u64>);
 
 impl HistoryReader {
-    /// The messages after that row (0: from the first), some at a time; and the row to go on after, where there may be
-    /// more. Those of one room only, or received at that time (Unix milliseconds) or later.
+    /// Some messages after that row (0: from the first), and the row to go on after if there may be more. Only those of
+    /// `room`, if given, that were received at `since` (Unix milliseconds) or later.
     pub fn messages_after(
         &self,
         row: i64,
@@ -106,8 +106,8 @@ impl HistoryReader {
 }
 
 impl Database {
-    /// Keeps these records in one transaction: all of them, or none where it fails. What is there, or was there once, is
-    /// not kept again: by sender and id, else by all that it says.
+    /// Keeps these records in one transaction: all of them, or none if it fails. A message that is or was there is not
+    /// kept again; it is known by sender and id, or without an id by its whole content.
     pub fn import(&mut self, records: &[Record], nameless: &mut NamelessCounts) -> Result<Imported, Error> {
         self.transact(|sql, state| {
             let mut batch = BatchWriter::begin(sql, state)?;
@@ -137,7 +137,7 @@ impl Database {
 }
 
 impl NamelessCounts {
-    /// Whether the history has this message as often as it was read, this time included.
+    /// Whether the history has this message as often as it was read, including this time.
     fn is_there(&mut self, sql: &Connection, message: &Arrived) -> rusqlite::Result<bool> {
         if self.0.len() >= NAMELESS {
             self.0.clear();

@@ -1,6 +1,6 @@
-//! Retention: takes the oldest messages in small steps, strictly in the order in which they came: up to the first that
-//! is not old enough. So what is gone of a room is all that was up to some position, and a message that bears an old
-//! stamp (of an import, or of a clock that was wrong) waits for its turn.
+//! Retention: removes the oldest messages in small steps, strictly in order of arrival, up to the first that is not old
+//! enough. So everything up to some position of a room is gone, and a message with an old time (from an import, or a
+//! wrong clock) waits for its turn.
 
 use super::batch::KnownState;
 use super::rows::{sent_id, unsigned};
@@ -11,18 +11,19 @@ use crate::server::core::record::{Retention, Trimmed};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 
-/// Rows that one step takes at most: a few milliseconds.
+/// The most rows that one step removes: a few milliseconds.
 const STEP: usize = 500;
-/// The same where more than that came since the last step: twice of those, so that it keeps up, and no more than so many.
+/// The same if more messages came since the last step: a step removes twice as many as came, so that it keeps up, but
+/// no more than this.
 const LARGE_STEP: usize = 8_192;
 
-/// The same of blocks of the words' index, of 4 KB each.
+/// The most blocks of the words' index that one step removes, 4 KB each.
 const BLOCKS: usize = 500;
-/// Bytes of messages that are taken beyond what is too many, so that not each new one makes a step necessary.
+/// Bytes of messages that are removed beyond the excess, so that not every new message needs a step.
 const SPARE: u64 = 64 << 10;
 
 impl Database {
-    /// One step of retention. `now`: Unix milliseconds.
+    /// Takes one step of retention. `now`: Unix milliseconds.
     pub fn trim(&mut self, limits: &Retention, now: i64) -> Result<Trimmed, Error> {
         let oldest = limits.age.map_or(i64::MIN, |age| now.saturating_sub(age.as_millis() as i64));
         let forgotten = now - removed::KEPT.as_millis() as i64;
@@ -31,7 +32,7 @@ impl Database {
             let is_due = is_large || is_old(sql, oldest)? || words::empty_part(sql, is_large)?.is_some();
             Ok(is_due || removed::has_older(sql, forgotten)? || rooms::is_due(sql, limits.size, now)?)
         };
-        // The look before the step takes no lock.
+        // Looking whether a step is due takes no lock.
         let has_limit = words::size_limit(&self.own.sql)? == limits.size;
         if has_limit && !is_due(&self.own.sql, &mut self.state)? {
             self.state.untrimmed = 0;
@@ -43,14 +44,14 @@ impl Database {
                 state.words = words::Words::default();
             }
             let step = (2 * std::mem::take(&mut state.untrimmed)).clamp(STEP, LARGE_STEP);
-            // Each message that is a run of its own leaves a row, and so does each receipt without a message.
+            // Each message in a session of its own leaves a row, and so does each receipt without a message.
             let mut forgotten_early = 0;
             if removed_excess(sql, state, limits.size)? > 0 {
                 forgotten_early = state.removed.forget(sql, i64::MAX, step)?;
             }
             let (mut blocks, mut gone) = (0, 0);
             while blocks < BLOCKS && gone < step {
-                // What still is too much of these goes with the next steps, and no message goes for it.
+                // The excess of these is removed by the next steps, and no message is removed for it.
                 let crowd = removed_excess(sql, state, limits.size)?;
                 let excess = excess(sql, &mut state.waiting, limits.size)?.saturating_sub(crowd);
                 if let Some(part) = words::empty_part(sql, excess > 0)? {
@@ -73,13 +74,13 @@ impl Database {
     }
 }
 
-/// How many bytes the ids of what is gone take beyond their share.
+/// How many bytes the ids of removed messages take beyond their share.
 fn removed_excess(sql: &Connection, state: &mut KnownState, size: Option<u64>) -> rusqlite::Result<u64> {
     let Some(size) = size else { return Ok(0) };
     Ok(state.removed.bytes(sql)?.saturating_sub(size / share::REMOVED))
 }
 
-/// Whether the first message, or the first direct message that waits, was received before then.
+/// Whether the first message, or the first direct message that waits, was received before that time.
 fn is_old(sql: &Connection, before: i64) -> rusqlite::Result<bool> {
     let first = |select: &str| -> rusqlite::Result<Option<i64>> {
         sql.prepare_cached(select)?.query_row([], |row| row.get(0)).optional()
@@ -89,8 +90,8 @@ fn is_old(sql: &Connection, before: i64) -> rusqlite::Result<bool> {
         || is_old(first("SELECT received FROM direct ORDER BY row LIMIT 1")?))
 }
 
-/// Takes a step's messages up to the first that was received at that time or later; before, those of about so many bytes,
-/// but of one part of the index only: what that takes shows when it is gone too. Returns how many.
+/// Removes up to `step` messages: those received before `before`, and before that those of about `large` bytes, but
+/// only within one part of the index, because what a part takes shows only when it is gone, too. Returns how many.
 fn take_messages(
     sql: &Connection,
     state: &mut KnownState,
@@ -163,12 +164,12 @@ fn take_direct(
     Ok(rows_gone.len())
 }
 
-/// Whose messages are gone.
+/// The ids of messages that are removed.
 #[derive(Default)]
 struct Gone(BTreeMap<(NickKey, Session), Ranges>);
 
 impl Gone {
-    /// A row with key, session and number from its second column on. One without an id cannot be sent again.
+    /// Adds a row with key, session and number from its second column on. A message without an id cannot be sent again.
     fn add(&mut self, row: &rusqlite::Row) -> rusqlite::Result<()> {
         if let (Ok(key), Some(id)) = (NickKey::parse(row.get_ref(1)?.as_str()?), sent_id(row, 2)?) {
             self.0.entry((key, id.session)).or_default().insert(id.seq);

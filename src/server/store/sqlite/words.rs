@@ -1,25 +1,25 @@
-//! The index of the words of all messages: FTS5 tables without content, each for some messages that came one after
-//! another. A part is named by the row of its first message and reaches to the next part's.
+//! The index of the words of all messages: FTS5 tables without content, each for consecutive messages. A part is named
+//! by the row of its first message and reaches to the next part.
 //!
-//! In parts, so that a search looks at the newest messages first and can stop between two; that the index of what
-//! retention took is dropped as a whole, where taking words out of one large index costs more than putting them in; and
-//! that putting words in costs the same however much there is. A row that is gone is passed over by whoever searches,
-//! for the message is not there.
+//! The parts have three reasons. A search looks at the newest messages first and can stop between two parts. The index
+//! of removed messages is dropped as a whole, while removing words from one large index costs more than adding them.
+//! And adding words costs the same however many there are. A search ignores rows that are gone, because their messages
+//! are not there.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Most messages in one part: the more, the faster is a search for rare words (0.15 ms a part), and the longer a step of
-/// one for frequent words (50 ms).
+/// The most messages in one part. With more, a search for rare words is faster (0.15 ms a part), and a step of one for
+/// frequent words takes longer (50 ms).
 pub const ROWS: i64 = 131_072;
-/// Most bytes of messages in one part: 131,072 of the usual length have fewer. It bounds what a search for the beginnings
-/// of words, which are all put together first, takes of time and memory.
+/// The most bytes of messages in one part; 131,072 of the usual length have fewer. It limits the time and memory of a
+/// search for prefixes, which are all put together first.
 const WEIGHT: u64 = 32 << 20;
-/// Where the database's size is limited, which part of it the messages of one part may take: their index is gone only
-/// when the last of them is, and shall not crowd out the others'.
+/// If the database's size is limited, the share of it that the messages of one part may take: their index is gone only
+/// when the last of them is, and must not crowd out others.
 const SHARE: u64 = 32;
-/// Fewest bytes at which a part is closed: an empty one takes 16 KB itself.
+/// The fewest bytes at which a part is closed: an empty one takes 16 KB itself.
 const LEAST_WEIGHT: u64 = 64 << 10;
-/// What a message takes beside its text: about so many bytes.
+/// About how many bytes a message takes besides its text.
 pub const ROW_WEIGHT: u64 = 128;
 
 /// The name of a part's table.
@@ -27,20 +27,20 @@ pub fn table(part: i64) -> String {
     format!("words_{part}")
 }
 
-/// Puts words in.
+/// Adds words.
 #[derive(Debug, Default)]
 pub struct Words {
-    /// The newest part; `None`: not looked for yet, or there is none.
+    /// The newest part; `None`: not looked up yet, or there is none.
     open: Option<OpenPart>,
-    /// More was put in than the database tells.
+    /// The weight in the database is not up to date.
     changed: bool,
 }
 
-/// The part that is written to.
+/// The part that words are added to.
 #[derive(Debug)]
 pub struct OpenPart {
     part: i64,
-    /// Bytes of its messages, and how many there may be.
+    /// The bytes of its messages, and the most that there may be.
     weight: u64,
     limit: u64,
     insert: String,
@@ -63,7 +63,7 @@ impl Words {
         Ok(())
     }
 
-    /// Writes down how full the newest part is. To be called before the transaction ends.
+    /// Updates the weight of the newest part. To be called before the transaction ends.
     pub fn finish(&mut self, sql: &Connection) -> rusqlite::Result<()> {
         if let Some(open) = self.open.as_ref().filter(|_| self.changed) {
             let update = "UPDATE word_parts SET weight = ?2 WHERE part = ?1";
@@ -73,15 +73,15 @@ impl Words {
         Ok(())
     }
 
-    /// Takes at most so many blocks of a part, which nobody looks into any more; in the end the part itself. Returns how
-    /// many there were to take.
+    /// Removes at most this many blocks of a part that is not searched any more, and finally the part itself. Returns
+    /// how many there were to remove.
     pub fn take(&mut self, sql: &Connection, part: i64, blocks: usize) -> rusqlite::Result<usize> {
         if self.open.as_ref().is_some_and(|open| open.part == part) {
             *self = Words::default();
         }
         sql.prepare_cached("UPDATE word_parts SET gone = 1 WHERE part = ?1")?.execute([part])?;
         let table = table(part);
-        // A table of any size would be dropped at once, and hold up what is to be kept meanwhile.
+        // Dropping a table takes time in proportion to its size, and delays what is to be kept meanwhile.
         let delete = format!("DELETE FROM {table}_data WHERE id IN (SELECT id FROM {table}_data LIMIT ?1)");
         let taken = sql.execute(&delete, [blocks as i64])?;
         if taken < blocks {
@@ -104,17 +104,17 @@ fn open(sql: &Connection, part: i64, weight: u64) -> rusqlite::Result<OpenPart> 
     Ok(OpenPart { part, weight, limit, insert: format!("INSERT INTO {} (rowid, text) VALUES (?1, ?2)", table(part)) })
 }
 
-/// Makes a part that begins with this row; it is the newest then.
+/// Creates a part that begins with this row. It is the newest then.
 pub fn create(sql: &Connection, part: i64) -> rusqlite::Result<OpenPart> {
     sql.execute("INSERT INTO word_parts (part, weight) VALUES (?1, 0)", [part])?;
     let table = table(part);
     create_table(sql, &table)?;
-    // Twice the usual, so that less is merged while messages come; a part is small anyway.
+    // Twice the default, so that less is merged while messages come. A part is small anyway.
     sql.execute_batch(&format!("INSERT INTO {table} ({table}, rank) VALUES ('automerge', 8)"))?;
     open(sql, part, 0)
 }
 
-/// `prefix`: so that the beginning of a word is found as fast as a word. Without `columnsize`, which only ranking needs.
+/// `prefix` makes prefixes as fast to find as words. `columnsize` is only for ranking.
 fn create_table(sql: &Connection, table: &str) -> rusqlite::Result<()> {
     sql.execute_batch(&format!(
         "CREATE VIRTUAL TABLE {table} USING fts5 (
@@ -123,14 +123,14 @@ fn create_table(sql: &Connection, table: &str) -> rusqlite::Result<()> {
     ))
 }
 
-/// The bytes that the database may have, as the server that writes it was told.
+/// The most bytes that the database may have, as given to the server that writes it.
 pub fn size_limit(sql: &Connection) -> rusqlite::Result<Option<u64>> {
     let select = "SELECT value FROM meta WHERE name = 'max_size'";
     let limit: Option<String> = sql.prepare_cached(select)?.query_row([], |row| row.get(0)).optional()?;
     Ok(limit.and_then(|limit| limit.parse().ok()))
 }
 
-/// In the database, so that another program that writes to it keeps to it too.
+/// Kept in the database, so that another program that writes to it respects it, too.
 pub fn set_size_limit(sql: &Connection, limit: Option<u64>) -> rusqlite::Result<()> {
     match limit {
         Some(limit) => {
@@ -153,7 +153,8 @@ pub fn second_part(sql: &Connection) -> rusqlite::Result<Option<i64>> {
     sql.prepare_cached(select)?.query_row([], |row| row.get(0)).optional()
 }
 
-/// The oldest part where no message of it is left. The newest, which is written to, only where that is asked for.
+/// The oldest part, if none of its messages is left. The newest part, which is written to, counts only with
+/// `or_newest`.
 pub fn empty_part(sql: &Connection, or_newest: bool) -> rusqlite::Result<Option<i64>> {
     let select = "SELECT part, gone, (SELECT min(part) FROM word_parts WHERE part > oldest.part),
         (SELECT min(row) FROM messages) FROM word_parts oldest ORDER BY part LIMIT 1";
@@ -169,7 +170,7 @@ pub fn empty_part(sql: &Connection, or_newest: bool) -> rusqlite::Result<Option<
     Ok(oldest.optional()?.flatten())
 }
 
-/// An index of a few texts, in memory: what a search looks into where a whole part would take it too long.
+/// An index of a few texts, in memory: a search uses it if a whole part would take too long.
 pub struct Few(Connection);
 
 impl Few {
@@ -179,7 +180,7 @@ impl Few {
         Ok(Few(sql))
     }
 
-    /// The rows whose text fits, in ascending order.
+    /// The rows whose text matches, in ascending order.
     pub fn fitting(&self, texts: &[(i64, String)], words: &str) -> rusqlite::Result<Vec<i64>> {
         let transaction = self.0.unchecked_transaction()?;
         let mut insert = transaction.prepare_cached("INSERT INTO few (rowid, text) VALUES (?1, ?2)")?;
@@ -188,7 +189,7 @@ impl Few {
         }
         let mut select = transaction.prepare_cached("SELECT rowid FROM few WHERE few MATCH ?1 ORDER BY rowid")?;
         let rows = select.query_map([words], |row| row.get(0))?.collect();
-        // The next ones find it empty: nothing of this is committed.
+        // Nothing of this is committed, so the next texts find the index empty.
         rows
     }
 }
