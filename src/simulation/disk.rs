@@ -1,9 +1,12 @@
-//! The disk of a simulated machine, in memory, on which the real databases run: a power loss takes exactly what was not
-//! synced. A program on the machine has a [`Disk`], which opens databases until [`Disk::kill`] ends the program in the
-//! middle of whatever it does; what its connections do after that fails, and changes nothing.
+//! The disk of a simulated machine, in memory. The real databases run on it, and a power loss takes exactly what was not
+//! synced.
 //!
-//! Names of files are journalled in order, as on ext4 and XFS: with the sync of one file, every file made or deleted before
-//! is so for good. A write is torn between sectors of 512 bytes, never within one.
+//! Each program on the machine has a [`Disk`], with which it opens its databases. [`Disk::kill`] ends the program in the
+//! middle of whatever it does. Connections that it leaves behind can be dropped at any time: all their calls fail and change
+//! nothing.
+//!
+//! Directory changes are journalled in order, as on ext4 and XFS: a sync of any file makes every earlier creation and
+//! deletion durable. A power loss can tear a write between sectors of 512 bytes, never within one.
 
 mod files;
 mod image;
@@ -19,13 +22,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use vfs::Vfs;
 
-/// What a power loss takes of that which was not synced.
+/// Which of the unsynced changes a power loss takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
     Everything,
-    /// All changes from some moment on.
+    /// All changes after a random moment.
     TheLast,
-    /// Any sectors of any changes.
+    /// A random choice of sectors, in any order.
     Any,
 }
 
@@ -40,17 +43,17 @@ pub enum Health {
     Fails,
 }
 
-/// What a real disk would have needed time for. Reads are not counted: a machine has read its database before.
+/// Work for which a real disk needs time. Reads are not counted: a machine has its database in the page cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cost {
     /// In bytes.
     pub written: u64,
     pub syncs: u64,
-    /// Microseconds that SQLite wanted to wait for somebody's lock.
+    /// Microseconds that SQLite wanted to wait for locks. It did not wait.
     pub slept: u64,
 }
 
-/// The disk, as one program has it. Clones belong to the same program.
+/// The disk as one program has it. Clones belong to the same program.
 #[derive(Clone)]
 pub struct Disk {
     files: Arc<Mutex<Files>>,
@@ -91,26 +94,27 @@ impl Disk {
 
     // ---- death ----
 
-    /// The program dies. What it wrote stays, be it synced or not. Whatever is opened from now on, the next run opens.
+    /// The program dies. What it wrote stays, whether synced or not. Databases opened from now on belong to its next run.
     pub fn kill(&self) {
         if let Some(vfs) = self.vfs().take() {
             self.files().kill(vfs.pid());
         }
     }
 
-    /// The running program dies instead of making one more change after so many: a write, a sync, a new or a deleted file.
-    /// Then its calls fail; see [`Disk::is_dead`].
+    /// The program dies when it has made this many more changes and tries another: a write, a truncation, a sync, a new or a
+    /// deleted file. From then on its calls fail; see [`Disk::is_dead`].
     pub fn kill_after(&self, changes: u64) {
         let pid = self.vfs().get_or_insert_with(|| Vfs::register(&self.files)).pid();
         self.files().kill_after(pid, changes);
     }
 
-    /// Whether the program has died by itself, or with the power, and was not taken note of with [`Disk::kill`] yet.
+    /// Whether the program died of [`Disk::kill_after`], or of a power loss that another program's `Disk` was told of. It stays
+    /// dead until [`Disk::kill`].
     pub fn is_dead(&self) -> bool {
         self.vfs().as_ref().is_some_and(|vfs| !self.files().lives(vfs.pid()))
     }
 
-    /// All programs of this machine die, and what was not synced is lost: all of it, or, if the disk is in the mood, some.
+    /// All programs of this machine die, and unsynced changes are lost: which of them, `rng` decides.
     pub fn power_loss(&self, rng: &mut Rng) {
         self.lose_power(*rng.pick(&[Loss::Everything, Loss::TheLast, Loss::Any]), rng);
     }
@@ -122,7 +126,7 @@ impl Disk {
 
     // ---- faults ----
 
-    /// There is room for so many bytes more; `None`: for any number.
+    /// Files can grow by this many bytes in all before the disk is full; `None`: it is never full.
     pub fn set_room(&self, bytes: Option<u64>) {
         self.files().set_room(bytes);
     }
@@ -145,12 +149,12 @@ impl Disk {
 
     // ---- facts ----
 
-    /// How many bytes of a database a power loss might take, of its WAL and its journal too.
+    /// How many bytes of a database, its WAL and its journal a power loss can take.
     pub fn unsynced_bytes(&self, path: &str) -> u64 {
         ["", "-wal", "-journal"].iter().map(|suffix| self.files().unsynced(&format!("{path}{suffix}"))).sum()
     }
 
-    /// What is in a file, be it synced or not; `None` if there is none.
+    /// What is in a file, whether synced or not; `None` if there is no such file.
     pub fn content(&self, path: &str) -> Option<Vec<u8>> {
         self.files().content(path).map(<[u8]>::to_vec)
     }

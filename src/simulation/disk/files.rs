@@ -1,5 +1,5 @@
-//! The files of one machine, in safe code: their names, who has them open, what is wrong with the disk. Every call comes from
-//! a process of that machine; a dead one gets an error and changes nothing.
+//! The files of one machine: their names, who has them open, the disk's faults. A call of a dead process fails and changes
+//! nothing.
 
 use super::image::Image;
 use super::locks::{Lock, Locks, Region};
@@ -17,17 +17,17 @@ type Inode = u64;
 /// Why a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallError {
-    /// The caller does not live any more.
+    /// The calling process is dead.
     Dead,
     /// There is no such file.
     Missing,
-    /// It was to be made, but is there.
+    /// A new file was wanted, but it exists.
     There,
     /// The disk has no room.
     Full,
-    /// The disk does not work, or cannot be written.
+    /// The disk fails, or is read-only.
     Broken,
-    /// Somebody else has the lock.
+    /// Another handle has a lock that is in the way.
     Busy,
 }
 
@@ -44,7 +44,7 @@ pub struct How {
 struct OpenFile {
     pid: Pid,
     inode: Inode,
-    /// SQLite has pointers to them until it closes the file or unmaps them, also in a dead process.
+    /// SQLite has pointers to these until it unmaps them or closes the file, in a dead process too.
     regions: Vec<Region>,
 }
 
@@ -56,17 +56,17 @@ struct Stored {
 
 #[derive(Debug, Default)]
 pub struct Files {
-    /// The last number given to a process, handle, file or change.
+    /// The last number given to a process, a handle, a file or a change.
     last: u64,
     stored: BTreeMap<Inode, Stored>,
     names: BTreeMap<String, Inode>,
-    /// As a power loss leaves them.
+    /// What a power loss leaves of `names`.
     synced_names: BTreeMap<String, Inode>,
     handles: BTreeMap<Handle, OpenFile>,
-    /// Who lives, and after how many changes it dies.
+    /// The living processes, and after how many changes each dies.
     living: BTreeMap<Pid, Option<u64>>,
     pub health: Health,
-    /// How many bytes there may be in all files.
+    /// The bytes for which there is room on the disk.
     size: Option<u64>,
     pub cost: Cost,
     /// Milliseconds since 1970.
@@ -91,7 +91,7 @@ impl Files {
         self.living.contains_key(&pid)
     }
 
-    /// The process dies instead of making one more change after so many.
+    /// The process dies when it has made this many changes and tries another.
     pub fn kill_after(&mut self, pid: Pid, changes: u64) {
         if let Some(left) = self.living.get_mut(&pid) {
             *left = Some(changes);
@@ -107,7 +107,7 @@ impl Files {
         self.tidy();
     }
 
-    /// Everybody dies, and what was not synced is gone, as far as `loss` says.
+    /// Every process dies, and `loss` decides which unsynced changes are gone.
     pub fn lose_power(&mut self, loss: Loss, rng: &mut Rng) {
         self.living.keys().copied().collect::<Vec<_>>().into_iter().for_each(|pid| self.kill(pid));
         match loss != Loss::Everything && rng.chance(50) {
@@ -138,7 +138,7 @@ impl Files {
 
     // ---- the disk ----
 
-    /// How many bytes more there is room for; `None`: any number.
+    /// Room for this many more bytes; `None`: for any number.
     pub fn set_room(&mut self, room: Option<u64>) {
         self.size = room.map(|room| self.used() + room);
     }
@@ -160,7 +160,7 @@ impl Files {
         self.names.get(name).and_then(|inode| self.stored.get(inode)).map_or(0, |stored| stored.image.unsynced())
     }
 
-    /// Names are journalled in order, as on ext4 and XFS: whoever syncs a file, syncs every name given or taken before.
+    /// The directory's journal is in order: a sync of any file makes every earlier name and deletion durable.
     fn sync_names(&mut self) {
         if self.names != self.synced_names {
             self.synced_names.clone_from(&self.names);
@@ -168,7 +168,7 @@ impl Files {
         }
     }
 
-    /// Counts a change that a process is about to make.
+    /// Numbers a change that a process is about to make.
     fn change(&mut self, pid: Pid) -> Result<u64, CallError> {
         match self.living.get_mut(&pid) {
             None => return Err(CallError::Dead),
@@ -210,7 +210,7 @@ impl Files {
         Ok(())
     }
 
-    /// Without a name, the file is gone when it is closed. The flag: it can only be read.
+    /// A file without a name is gone when it is closed. True if the file can only be read.
     pub fn open(&mut self, pid: Pid, name: Option<&str>, how: How) -> Result<(Handle, bool), CallError> {
         self.look(pid)?;
         let there = name.and_then(|name| self.names.get(name)).copied();
@@ -277,7 +277,7 @@ impl Files {
         Ok(self.image(handle)?.written().len())
     }
 
-    /// On a full disk, what there is room for is written.
+    /// On a full disk, as much is written as there is room for.
     pub fn write(&mut self, handle: Handle, offset: usize, bytes: &[u8]) -> Result<(), CallError> {
         let number = self.change_by(handle)?;
         let growth = (offset + bytes.len()).saturating_sub(self.image(handle)?.written().len()) as u64;
@@ -300,7 +300,7 @@ impl Files {
         Ok(())
     }
 
-    /// After a failure the next sync may succeed, with everything since the last one that did.
+    /// A sync after a failed one makes everything durable that is not yet.
     pub fn sync(&mut self, handle: Handle) -> Result<(), CallError> {
         self.change_by(handle)?;
         if self.health == Health::SyncFails {
@@ -342,7 +342,7 @@ impl Files {
         Ok(region)
     }
 
-    /// SQLite has no pointer to shared memory of this handle any more.
+    /// SQLite no longer has pointers to shared memory by this handle.
     pub fn unmap(&mut self, handle: Handle) -> Result<(), CallError> {
         if let Some(opened) = self.handles.get_mut(&handle) {
             opened.regions.clear();

@@ -1,8 +1,8 @@
-//! The content of one file: as programs see it, as the disk has it, and what lies between the two.
+//! The content of one file: as programs see it, as it is on the disk, and the changes between the two.
 
 use std::mem;
 
-/// What a disk writes as a whole, or not at all.
+/// A disk writes this many bytes as a whole or not at all.
 const SECTOR: usize = 512;
 
 #[derive(Debug)]
@@ -15,7 +15,7 @@ enum Change {
 pub struct Image {
     written: Vec<u8>,
     synced: Vec<u8>,
-    /// Since the last sync, numbered in the order in which they happened on this machine.
+    /// Those since the last sync, with numbers in the order in which they happened on this machine.
     changes: Vec<(u64, Change)>,
 }
 
@@ -24,7 +24,7 @@ impl Image {
         &self.written
     }
 
-    /// Fills `into`, with zeros beyond the end of the file. True if all of it was there.
+    /// Fills `into`, with zeros beyond the end of the file. True if the file does not end before.
     pub fn read(&self, offset: usize, into: &mut [u8]) -> bool {
         let there = self.written.get(offset..).unwrap_or_default();
         let count = there.len().min(into.len());
@@ -61,8 +61,8 @@ impl Image {
         self.changes.iter().map(|(number, _)| *number)
     }
 
-    /// Of the changes since the last sync, keeps the sectors for which `keeps` is true. It is asked for each sector, and for
-    /// each change of the size, with the number of the change.
+    /// Keeps a part of the changes since the last sync. `keeps` decides for each sector of a write, and for each change of the
+    /// size; it gets the number of the change.
     pub fn lose(&mut self, mut keeps: impl FnMut(u64) -> bool) {
         let mut is_whole = true;
         for (number, change) in mem::take(&mut self.changes) {
@@ -95,7 +95,7 @@ fn put(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
     content[offset..end].copy_from_slice(bytes);
 }
 
-/// The parts of a write that lie in one sector each, and where.
+/// The parts of a write that lie in one sector each, with their offsets.
 fn sectors(mut offset: usize, mut bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     std::iter::from_fn(move || {
         let (sector, rest) = bytes.split_at(bytes.len().min(SECTOR - offset % SECTOR));

@@ -1,4 +1,4 @@
-//! What connections to one file agree upon: its locks, and the memory that they share in WAL mode.
+//! How connections to one file coordinate: its locks, and the memory that they share in WAL mode.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub struct Locks {
 #[derive(Debug, Default)]
 struct Held {
     lock: Lock,
-    /// It takes part in the shared memory.
+    /// It uses the shared memory.
     shares: bool,
     /// Its locks on the shared memory, as bits.
     shared: u8,
@@ -44,7 +44,7 @@ impl Locks {
         self.holders.iter().filter(move |(other, _)| **other != holder).map(|(_, held)| held)
     }
 
-    /// Takes a lock at least as strong as this. False if others are in the way.
+    /// Strengthens the lock to this one, if it is weaker. False if other locks are in the way.
     pub fn lock(&mut self, holder: u64, to: Lock) -> bool {
         if self.own(holder).lock >= to {
             return true;
@@ -54,7 +54,7 @@ impl Locks {
             Lock::None | Lock::Shared if strongest < Lock::Pending => to,
             Lock::Reserved if strongest < Lock::Reserved => to,
             Lock::Pending | Lock::Exclusive if strongest == Lock::None => to,
-            // The readers may finish, but no new ones come.
+            // Readers can finish, but no new ones start.
             Lock::Pending | Lock::Exclusive if strongest == Lock::Shared => Lock::Pending,
             _ => return false,
         };
@@ -67,12 +67,12 @@ impl Locks {
         own.lock = own.lock.min(to);
     }
 
-    /// Whether somebody is about to write to the file.
+    /// Whether any holder is about to write to the file.
     pub fn is_reserved(&self) -> bool {
         self.holders.values().any(|held| held.lock > Lock::Shared)
     }
 
-    /// The region with this number, if there is one.
+    /// The region with this number, if it exists.
     pub fn map(&mut self, holder: u64, at: usize) -> Option<Region> {
         self.own(holder).shares = true;
         self.regions.get(at).cloned()
@@ -83,7 +83,7 @@ impl Locks {
         self.regions.len()
     }
 
-    /// Adds so many regions of zeros, each of so many bytes.
+    /// Adds `count` regions of zeros, of `bytes` each.
     pub fn grow(&mut self, count: usize, bytes: usize) {
         let region = || (0..bytes / size_of::<AtomicU64>()).map(|_| AtomicU64::new(0)).collect();
         self.regions.extend(std::iter::repeat_with(region).take(count));
@@ -94,14 +94,14 @@ impl Locks {
         self.regions.iter().map(|region| size_of_val(region.as_ref())).sum()
     }
 
-    /// Takes no part in the shared memory any more. It is gone with the last who does.
+    /// The holder no longer uses the shared memory, which goes with its last user.
     pub fn unmap(&mut self, holder: u64) {
         let own = self.own(holder);
         *own = Held { lock: own.lock, ..Held::default() };
         self.tidy();
     }
 
-    /// Takes locks on the shared memory; `bits`: which. False if others are in the way.
+    /// Takes the locks `bits` on the shared memory. False if other locks are in the way.
     pub fn take(&mut self, holder: u64, bits: u8, is_exclusive: bool) -> bool {
         let in_the_way = |other: &Held| bits & (other.exclusive | if is_exclusive { other.shared } else { 0 }) != 0;
         if self.others(holder).any(in_the_way) {
@@ -118,7 +118,7 @@ impl Locks {
         own.shared &= !bits;
     }
 
-    /// It has closed the file, or is dead.
+    /// The holder has closed the file, or is dead.
     pub fn leave(&mut self, holder: u64) {
         self.holders.remove(&holder);
         self.tidy();

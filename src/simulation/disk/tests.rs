@@ -1,5 +1,6 @@
 //! Databases on simulated disks.
 
+mod calls;
 mod crashes;
 mod faults;
 mod programs;

@@ -1,9 +1,8 @@
-//! The files of one machine as SQLite wants them: a VFS (sqlite.org/vfs.html). Nothing is decided here; this is all the
-//! unsafe code of the simulation. Each process has a VFS of its own, so that every call tells who makes it, also those
-//! that have only a name: a connection that outlives its process can no more delete a file than write to one.
+//! SQLite's interface to the files of one machine, a VFS (sqlite.org/vfs.html). It decides nothing. All unsafe code of the
+//! simulation is here and in `vfs/file.rs`.
 //!
-//! The device promises what SQLite's own VFS for Unix promises, so that the databases take the same steps: a write changes
-//! nothing around it, and parts of a page can be read. No write is atomic.
+//! Each process has a VFS of its own, so that the caller is known even if a call has only a name of a file: a connection
+//! that outlives its process cannot delete anything either.
 
 mod file;
 
@@ -23,7 +22,7 @@ const PATH: usize = 512;
 /// 1970 in milliseconds of the Julian day.
 const UNIX_EPOCH: i64 = 210_866_760_000_000;
 
-/// A registered VFS. Its connections keep it alive.
+/// A registered VFS, which its connections keep alive.
 pub struct Vfs {
     name: CString,
     caller: NonNull<Caller>,
@@ -119,7 +118,7 @@ impl Drop for Vfs {
     }
 }
 
-/// A function of SQL that returns NULL, for its destructor's sake: that runs when the connection has closed its files.
+/// An SQL function that returns NULL. It exists for its destructor, which runs after the connection has closed its files.
 extern "C" fn nothing(_: *mut ffi::sqlite3_context, _: c_int, _: *mut *mut ffi::sqlite3_value) {}
 
 unsafe extern "C" fn let_go(own: *mut c_void) {
@@ -128,8 +127,8 @@ unsafe extern "C" fn let_go(own: *mut c_void) {
 }
 
 // ---- the VFS ----
-// Of all functions from here on, SQLite is the caller: the pointers are valid as its documentation says, and the results are
-// written to where it says (sqlite.org/c3ref/vfs.html).
+// SQLite calls all functions from here on: the pointers are valid as its documentation says (sqlite.org/c3ref/vfs.html), and
+// results are written to where it says.
 
 /// # Safety
 /// `vfs` is one that `register` made and that is not dropped.
@@ -198,7 +197,7 @@ unsafe extern "C" fn access(
     code(result, ffi::SQLITE_IOERR_ACCESS)
 }
 
-/// Every path is a full one.
+/// There is one folder: every path is complete.
 unsafe extern "C" fn full_path(_: *mut ffi::sqlite3_vfs, name: *const c_char, room: c_int, full: *mut c_char) -> c_int {
     // SAFETY: see above.
     let name = unsafe { CStr::from_ptr(name) }.to_bytes_with_nul();
@@ -210,8 +209,8 @@ unsafe extern "C" fn full_path(_: *mut ffi::sqlite3_vfs, name: *const c_char, ro
     ffi::SQLITE_OK
 }
 
-/// Zeros. SQLite asks the default VFS only, once for the whole process: the numbers that mark the parts of a WAL file and of
-/// a journal differ between runs, and nothing else depends on them.
+/// Zeros; SQLite asks only the default VFS, once in the life of the whole process. So the salts in a WAL file and in a journal
+/// differ between runs with the same seed. Nothing else depends on them.
 unsafe extern "C" fn randomness(_: *mut ffi::sqlite3_vfs, count: c_int, bytes: *mut c_char) -> c_int {
     // SAFETY: see above.
     unsafe { bytes.write_bytes(0, count as usize) };

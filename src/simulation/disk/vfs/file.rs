@@ -1,5 +1,5 @@
-//! An open file as SQLite wants it. Of all functions of this table, SQLite is the caller: the pointers are valid as its
-//! documentation says (sqlite.org/c3ref/io_methods.html), and the results are written to where it says.
+//! SQLite's interface to an open file. SQLite calls all functions in the table: the pointers are valid as its documentation
+//! says (sqlite.org/c3ref/io_methods.html), and results are written to where it says.
 
 use super::super::files::{CallError, Files, Handle, Pid};
 use super::super::locks::{Lock, Region};
@@ -10,7 +10,7 @@ use std::slice;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// As SQLite's own VFS for Unix has it.
+/// The sector size that SQLite's own VFS for Unix states.
 const SECTOR: c_int = 4_096;
 
 /// Who makes a call.
@@ -19,7 +19,7 @@ pub struct Caller {
     pub pid: Pid,
 }
 
-/// What SQLite has of an open file. It has no destructor: SQLite frees the memory after `close`.
+/// SQLite's part of an open file. It has no destructor: SQLite frees the memory after `close`.
 #[repr(C)]
 pub struct File {
     base: ffi::sqlite3_file,
@@ -28,7 +28,7 @@ pub struct File {
 }
 
 impl File {
-    /// Without a handle SQLite takes it for one that could not be opened.
+    /// SQLite takes a file without a handle for one that could not be opened.
     pub fn new(caller: &Caller, handle: Option<Handle>) -> File {
         let methods = if handle.is_some() { &raw const METHODS } else { ptr::null() };
         let base = ffi::sqlite3_file { pMethods: methods };
@@ -165,7 +165,7 @@ unsafe extern "C" fn check_reserved_lock(file: *mut ffi::sqlite3_file, is_reserv
     code(result, ffi::SQLITE_IOERR_CHECKRESERVEDLOCK)
 }
 
-/// Nothing but the defaults, all of which SQLite can do without an answer.
+/// SQLite does without an answer to any of these.
 extern "C" fn control(_: *mut ffi::sqlite3_file, _operation: c_int, _: *mut c_void) -> c_int {
     ffi::SQLITE_NOTFOUND
 }
@@ -174,6 +174,8 @@ extern "C" fn sector_size(_: *mut ffi::sqlite3_file) -> c_int {
     SECTOR
 }
 
+/// The promises of SQLite's own VFS for Unix, so that databases take the same steps as on a real disk: a write changes no
+/// bytes around it, and a part of a page can be read. No write is atomic.
 extern "C" fn characteristics(_: *mut ffi::sqlite3_file) -> c_int {
     ffi::SQLITE_IOCAP_POWERSAFE_OVERWRITE | ffi::SQLITE_IOCAP_SUBPAGE_READ
 }
