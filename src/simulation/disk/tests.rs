@@ -3,6 +3,7 @@
 mod calls;
 mod crashes;
 mod faults;
+mod history;
 mod programs;
 
 use super::*;

@@ -1,0 +1,57 @@
+//! The server's history, as it is, on a simulated disk.
+
+use super::*;
+use crate::protocol::{Chat, Nick, RoomName, SentId, Session, Timestamp};
+use crate::server::core::record::{Arrived, Keep};
+use crate::server::store::sqlite::{Database, Error};
+
+fn open(disk: &Disk) -> Result<Database, Error> {
+    Database::over(connect(disk)?, Rng::new(1).random())
+}
+
+fn keep(number: u64) -> Keep {
+    let chat = Chat {
+        nick: Nick::parse("alice").unwrap(),
+        text: format!("message number {number}"),
+        timestamp: None,
+        id: SentId::new(Session::from_random([1; 12]), number),
+        room: RoomName::parse("lobby").unwrap(),
+        action: false,
+        late: false,
+    };
+    let timestamp = Timestamp::parse("2026-11-22T20:30:00.000+00:00").unwrap();
+    Keep::Chat(Arrived { chat, timestamp, received: 1_795_374_000_000 + number as i64 })
+}
+
+/// How many messages there are in the room.
+fn stored(history: &Database) -> u64 {
+    history.questions().rooms().unwrap().iter().map(|(_, messages)| messages).sum()
+}
+
+#[test]
+fn no_message_that_was_committed_is_lost() {
+    for changes in (0..).step_by(3) {
+        let disk = Disk::new();
+        disk.kill_after(changes);
+        let mut committed = 0;
+        let result = open(&disk).and_then(|mut history| {
+            (1..=15).try_for_each(|number| {
+                history.commit(&[keep(number)], &[])?;
+                committed = number;
+                assert_eq!(disk.unsynced_bytes("chat.db"), 0);
+                Ok(())
+            })
+        });
+        let is_dead = disk.is_dead();
+        assert!(is_dead || result.is_ok(), "{result:?}");
+        disk.power_loss(&mut Rng::new(changes));
+        let mut history = open(&disk).unwrap();
+        let left = stored(&history);
+        assert!(left == committed || left == committed + 1, "{left} of {committed} are left");
+        history.commit(&[keep(left + 1)], &[]).unwrap();
+        assert_eq!(stored(&history), left + 1);
+        if !is_dead {
+            return;
+        }
+    }
+}
