@@ -18,7 +18,7 @@ use crate::client::ui::reading::Reading;
 use crate::client::ui::view::alert::Notify;
 use crate::client::ui::view::{Reader, View};
 use crate::options::{ClientOptions, Color};
-use crate::random;
+use crate::random::Random;
 use crate::terminal::{self, Terminal};
 use crate::{logging, signals};
 use chrono::Local;
@@ -174,12 +174,7 @@ fn begin(
     remembered.outbox = earlier;
     let typed = std::mem::take(&mut remembered.typed);
     let config = start::config(options, nick, rooms, role, mode == Mode::Chat, remembered);
-    Ok(Begun {
-        conversation: Conversation::new(config, Box::new(random::token), Box::new(random::session)),
-        memory,
-        outbox_file,
-        typed,
-    })
+    Ok(Begun { conversation: Conversation::new(config, Random::of_the_system()), memory, outbox_file, typed })
 }
 
 fn broken(what: &str, error: io::Error) -> Refusal {

@@ -28,7 +28,7 @@ use crate::client::io::uplink::{Heard, Uplink};
 use crate::now::Now;
 use crate::options::{ClientOptions, Connection};
 use crate::protocol::{Nick, RoomName, Topics};
-use crate::random;
+use crate::random::Random;
 use crossbeam_channel::{Receiver, Sender, at, never, select, unbounded};
 use std::collections::VecDeque;
 use std::fmt;
@@ -81,7 +81,7 @@ impl Member {
         let (commands, orders) = unbounded();
         let (teller, news) = unbounded();
         let connection = options.connection;
-        let conversation = Conversation::new(config, Box::new(random::token), Box::new(random::session));
+        let conversation = Conversation::new(config, Random::of_the_system());
         let uplink = Uplink::new(connection.qos, &connection.topic_root);
         let topics = Topics::new(&connection.topic_root);
         let (leave_by, now) = (None, Instant::now());

@@ -11,7 +11,6 @@ use crate::client::ui::view::Format;
 use crate::options::ClientOptions;
 use crate::protocol::limits::ROOMS_PER_SESSION;
 use crate::protocol::{Nick, RoomName, Topics};
-use crate::random;
 use crate::terminal::Terminal;
 use chrono::{DateTime, FixedOffset, Local, NaiveDateTime};
 use crossbeam_channel::Receiver;
@@ -20,9 +19,6 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use super::setup::Refusal;
-
-/// How long the clients of a server that has just started spread their joins over, at most.
-const JITTER: Duration = Duration::from_millis(500);
 
 /// How the client is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,13 +88,11 @@ pub fn config(
         nick,
         role,
         rooms,
-        session: random::session(),
         topics: Topics::new(&options.connection.topic_root),
         broker: format!("{}{tls}", settings.address),
         history: options.history,
         on_terminal,
         verbose: options.connection.verbose,
-        jitter: JITTER.mul_f64(f64::from(random::bytes()[0]) / 255.0),
         local,
         remembered,
         keeps_outbox: options.outbox.is_some(),

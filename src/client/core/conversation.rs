@@ -15,7 +15,6 @@
 //! it, `due` when time alone changes something; `requests`, `cursors`, `seen`, `people` and `search` are state of their own.
 
 mod arrivals;
-mod asking;
 mod direct;
 mod due;
 mod exchange;
@@ -28,6 +27,7 @@ mod outputs;
 mod pages;
 mod people;
 mod presence;
+mod publications;
 mod replies;
 mod requests;
 mod rooms;
@@ -39,27 +39,27 @@ use super::command::Names;
 use super::memo::Remembered;
 use super::outbox::{Kept, Message, Outbox};
 use crate::now::Now;
-use crate::protocol::{Nick, Private, RoomName, ServerInfo};
+use crate::protocol::{Nick, Private, RoomName, ServerInfo, Session};
+use crate::random::Random;
 use direct::Undelivered;
 use naming::{Greeting, Renaming};
 use outputs::Outputs;
 use people::People;
+use publications::Author;
 use requests::Requests;
-use requests::search::Search;
 use rooms::catch_up::Cursors;
 use rooms::seen::Seen;
 use sending::Delay;
-use serde_json::Value;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-pub use exchange::{Config, Input, Kind, Output, Publication, Role, Up};
+pub use exchange::{Config, Input, Kind, Local, Output, Publication, Role, Up};
 pub use lookout::NO_SERVER;
-pub use requests::Tokens;
-pub use sending::Sessions;
 
 /// How often heartbeats go out where no server says otherwise: the original's.
 const HEARTBEAT: Duration = Duration::from_secs(30);
+/// How long the clients of a server that has just started spread their joins over, at most.
+const JITTER: Duration = Duration::from_millis(500);
 /// The ticket of pings: no message has this number.
 const PING_TICKET: u64 = u64::MAX;
 
@@ -120,7 +120,6 @@ pub struct Conversation {
     greeting: Greeting,
     connection_is_up: bool,
     connected_before: bool,
-    told_users: bool,
     /// The last failure to connect that was told, and whether "trying again" was told after it.
     told_failure: Option<String>,
     told_retry: bool,
@@ -132,7 +131,6 @@ pub struct Conversation {
     seen_direct: Seen,
     cursors: Cursors,
     undelivered: Undelivered,
-    search: Search,
     people: People,
     /// Messages of others in rooms that one does not talk in, since one last did.
     unread: HashMap<RoomName, u64>,
@@ -143,21 +141,24 @@ pub struct Conversation {
     /// Nicks or rooms may be others than at the last [`Conversation::new_names`].
     names_changed: bool,
     outbox: Outbox,
-    sessions: Sessions,
     requests: Requests,
+    random: Random,
+    /// Of this run.
+    session: Session,
+    /// How long it waits before it joins a server that has just started, so that not all clients do so at once.
+    jitter: Duration,
     /// Whoever is told does not take it: no pages are asked for.
     is_full: bool,
     /// Topics whose invalid payloads were told of.
     warned: HashSet<String>,
-    /// When pings went out that the broker has not acknowledged, with the `ref` of a program: it does so in their order.
-    pings: VecDeque<(Instant, Option<Value>)>,
     out: Outputs,
 }
 
 impl Conversation {
-    /// `tokens`: random ones, so that no reply to another request, or to an earlier run, is taken for one's own.
-    /// `sessions`: random ones too, for messages whose ids turn out to be taken.
-    pub fn new(mut config: Config, tokens: Tokens, sessions: Sessions) -> Conversation {
+    /// `random` gives this run its session, its requests their tokens, and its joins their jitter.
+    pub fn new(mut config: Config, mut random: Random) -> Conversation {
+        let session = random.session();
+        let jitter = JITTER.mul_f64(f64::from(random.bytes::<1>()[0]) / 255.0);
         let mut remembered = std::mem::take(&mut config.remembered);
         config.remembered.server_seen = remembered.server_seen;
         let earlier = std::mem::take(&mut remembered.outbox);
@@ -197,7 +198,6 @@ impl Conversation {
             greeting: Greeting::Welcome,
             connection_is_up: false,
             connected_before: false,
-            told_users: false,
             told_failure: None,
             told_retry: false,
             told_long_retry: false,
@@ -207,18 +207,18 @@ impl Conversation {
             seen_direct: Seen::of_direct_messages(),
             cursors: Cursors::new(&HashMap::new(), config.history),
             undelivered,
-            search: Search::default(),
             people: People::new(ignored),
             unread: HashMap::new(),
             other_rooms: Vec::new(),
             joined_lately: Vec::new(),
             names_changed: true,
-            outbox: Outbox::new(config.session.clone(), earlier),
-            sessions,
-            requests: Requests::new(tokens),
+            outbox: Outbox::new(session.clone(), earlier),
+            requests: Requests::new(config.local),
+            random,
+            session,
+            jitter,
             is_full: false,
             warned: HashSet::new(),
-            pings: VecDeque::new(),
             out: Outputs::new(config.on_terminal),
             config,
         };
@@ -291,6 +291,17 @@ impl Conversation {
             rooms,
             ignored: self.people.ignored(),
         })
+    }
+
+    fn author(&self) -> Author<'_> {
+        Author {
+            topics: &self.config.topics,
+            nick: &self.nick,
+            session: &self.session,
+            conn: self.conn,
+            rooms: &self.rooms,
+            server_is_known: self.server.is_some(),
+        }
     }
 
     /// Whether [`Conversation::new_names`] has something to tell.

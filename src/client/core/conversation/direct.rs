@@ -1,10 +1,10 @@
 //! Direct messages: those to us, each confirmed to its sender, and those of ours, of which we wait to hear that.
 
-use super::{Conversation, Kind, Output, Publication, Role};
+use super::{Conversation, Output, Role};
 use crate::client::core::memo::{Memo, Series};
 use crate::client::core::news::{News, Place, Said};
 use crate::now::Now;
-use crate::protocol::{MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Timestamp, Topic, Waiting};
+use crate::protocol::{MessageId, Nick, NickKey, Private, Receipt, SentId, Waiting};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 
@@ -18,7 +18,9 @@ impl Conversation {
             return;
         }
         let (key, id) = (private.nick.key(), private.id.as_ref());
-        let receipt = id.map(|id| self.receipt(now, private.nick.clone(), MessageId::Sent(id.clone())));
+        let receipt = id.map(|id| {
+            Output::PublishWhenShown(self.author().receipt(now, private.nick.clone(), MessageId::Sent(id.clone())))
+        });
         if id.is_some_and(|id| !self.seen_direct.is_new(key, id)) {
             // Its receipt did not arrive, or its sender has not heard of it yet.
             self.out.extend(receipt);
@@ -37,22 +39,6 @@ impl Conversation {
         self.out.tell(News::Said(Said { id, action: private.action, late: private.late || overtaken, ..said }));
         self.out.extend(memo.map(Output::Remember));
         self.out.extend(receipt);
-    }
-
-    /// Says that a direct message was shown, once it was.
-    fn receipt(&self, now: Now, sender: Nick, id: MessageId) -> Output {
-        let topic = Topic::Private { to: sender.key().clone(), sender: self.nick.key().clone() };
-        let receipt = Receipt {
-            nick: self.nick.clone(),
-            of: ReceiptOf { nick: sender, id },
-            timestamp: Some(Timestamp::new(now.wall)),
-        };
-        Output::PublishWhenShown(Publication {
-            topic: self.config.topics.name(&topic),
-            payload: receipt.to_json(),
-            kind: Kind::Control,
-            ticket: None,
-        })
     }
 
     /// At a terminal it is told that a message may reach nobody, where no server will say more of it.

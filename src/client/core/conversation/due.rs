@@ -13,18 +13,21 @@ impl Conversation {
         };
         let renaming = self.renaming.as_ref().map(|renaming| renaming.until);
         let waits = [joining, self.silence_at, self.server_due(), self.hold_until, self.undecided_until, renaming];
-        let all = waits.into_iter().chain([self.outbox_due(now), self.delay_due(now)]).chain(self.presence_due(now));
+        let all = waits
+            .into_iter()
+            .chain([self.outbox_due(now), self.delay_due(now), self.requests.due()])
+            .chain(self.presence_due(now));
         all.flatten().min()
     }
 
     /// What matters only to somebody who is there.
-    fn presence_due(&self, now: Instant) -> [Option<Instant>; 4] {
+    fn presence_due(&self, now: Instant) -> [Option<Instant>; 3] {
         if !self.is_joined() {
-            return [None; 4];
+            return [None; 3];
         }
         let join_again = self.join_again_at.filter(|_| self.join == Join::Asked);
         let holes = self.server.as_ref().filter(|_| !self.is_full).and_then(|_| self.cursors.due(now));
-        [join_again, self.heartbeat_at, holes, self.requests.next_due(now)]
+        [join_again, self.heartbeat_at, holes]
     }
 
     fn outbox_due(&self, now: Instant) -> Option<Instant> {

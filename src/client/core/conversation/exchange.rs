@@ -1,13 +1,16 @@
 //! Pure: what a conversation is told and what it has done: plain values between it and its shell.
 
-use super::requests::search::Local;
 use crate::client::core::command::{Command, TypedLine};
 use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::news::News;
 use crate::client::core::outbox::Kept;
-use crate::protocol::{Nick, RoomName, SentId, Session, Topics};
+use crate::protocol::{Nick, RoomName, SentId, Topics};
+use chrono::{DateTime, FixedOffset, NaiveDateTime};
 use serde_json::Value;
 use std::time::Duration;
+
+/// The moment that a time of the reader's clocks means.
+pub type Local = fn(NaiveDateTime) -> Option<DateTime<FixedOffset>>;
 
 /// What a conversation is told when it begins.
 pub struct Config {
@@ -15,7 +18,6 @@ pub struct Config {
     pub role: Role,
     /// Rooms to be in beside the lobby. The first is talked in.
     pub rooms: Vec<RoomName>,
-    pub session: Session,
     pub topics: Topics,
     /// Where the broker is, for people.
     pub broker: String,
@@ -25,8 +27,6 @@ pub struct Config {
     pub on_terminal: bool,
     /// Tell what is not valid, too.
     pub verbose: bool,
-    /// How long to wait before joining a server that has just started, so that not all clients do so at once.
-    pub jitter: Duration,
     /// The moment that a time of the reader's clocks means: their zone, which is not the same in summer and winter.
     pub local: Local,
     /// What earlier runs left behind.

@@ -1,13 +1,14 @@
 //! Coming, being there and going: connections, the steps of joining, heartbeats, and what is asked again.
 
 use super::lookout::LISTEN;
-use super::requests::{Open, PATIENCE, Question};
+use super::requests::{Inquiry, PATIENCE, Reach};
 use super::rooms::seen::Seen;
-use super::{Conversation, Join, Kind, Output, PING_TICKET, Publication, Role, Up};
+use super::{Conversation, Join, Role, Up};
 use crate::client::core::news::News;
 use crate::now::Now;
 use crate::protocol::presence::Action;
-use crate::protocol::{Request, RequestKind, RoomName, Timestamp, Topic};
+use crate::protocol::{RequestKind, RoomName};
+use serde_json::Value;
 use std::time::Duration;
 
 /// A wait for the next attempt of which it is time to say that they are long now.
@@ -31,6 +32,7 @@ impl Conversation {
             self.subscription_refused(&filter);
         }
         if self.config.role == Role::Member && !self.choosing_nick {
+            self.requests.pause();
             // A retained chat/server that came first left a join that is due.
             self.join = match self.server {
                 Some(_) => Join::Due { at: now.instant },
@@ -82,8 +84,7 @@ impl Conversation {
         self.heartbeat_at = None;
         self.silence_at = None;
         self.hold_until = None;
-        self.pings.clear();
-        self.requests.forget_own_pings();
+        self.requests.lost();
         self.cursors.lost();
     }
 
@@ -124,12 +125,12 @@ impl Conversation {
         }
         if self.join == Join::Asked && self.join_again_at.is_some_and(|at| now.instant >= at) {
             self.join_again_at = Some(now.instant + self.heartbeat_period());
-            let join = self.presence(now, Action::Join);
+            let join = self.author().presence(now, Action::Join);
             self.out.publish(join);
         }
         if self.heartbeat_at.is_some_and(|at| now.instant >= at) {
             self.heartbeat_at = Some(now.instant + self.heartbeat_period());
-            let heartbeat = self.presence(now, Action::Heartbeat);
+            let heartbeat = self.author().presence(now, Action::Heartbeat);
             self.out.publish(heartbeat);
         }
         self.look_for_holes(now);
@@ -152,11 +153,11 @@ impl Conversation {
             self.hear_flat_replies();
             self.let_in();
         }
-        let join = self.presence(now, Action::Join);
+        let join = self.author().presence(now, Action::Join);
         self.out.publish(join);
         self.flush(now);
         self.requests.again();
-        self.requests.open_of_our_own(Question::of(RequestKind::Users));
+        self.requests.open_own(Inquiry::of(RequestKind::Users), &mut self.random);
         for room in self.own_rooms() {
             self.ask_history(room);
         }
@@ -166,14 +167,14 @@ impl Conversation {
     /// What was said in a room and was not shown; or, for somebody new there, of its past.
     pub(super) fn ask_history(&mut self, room: RoomName) {
         let history = self.cursors.join(&room);
-        self.requests.open_of_our_own(Question::page(history));
+        self.requests.open_own(Inquiry::page(history), &mut self.random);
     }
 
     /// Asks for what marks tell of and nobody has seen. An original server knows no marks.
     pub(super) fn look_for_holes(&mut self, now: Now) {
         if self.is_joined() && self.server.is_some() && !self.is_full {
             for history in self.cursors.holes(now.instant) {
-                self.requests.open_of_our_own(Question::page(history));
+                self.requests.open_own(Inquiry::page(history), &mut self.random);
             }
             self.send_requests(now);
         }
@@ -187,41 +188,23 @@ impl Conversation {
     }
 
     pub(super) fn send_due_requests(&mut self, now: Now) {
-        let (due, unanswered) = self.requests.due(now.instant);
+        let (due, unanswered) = self.requests.take_due(now.instant);
         for open in due {
-            self.send_request(now, &open);
+            if self.server.is_some() || !open.inquiry.misleads_originals() {
+                let request = self.author().request(now, &open);
+                self.out.publish(request);
+            }
         }
-        for question in unanswered {
-            self.tell_unanswered(question);
-        }
+        unanswered.into_iter().for_each(|unanswered| unanswered.tell(&mut self.out));
     }
 
-    fn send_request(&mut self, now: Now, open: &Open) {
-        let Question { kind, history, search } = &open.question;
-        // An original server knows the lobby only, and would answer with that and with a page.
-        let is_beyond_it = !history.room.is_lobby() || history.limit == Some(0);
-        if self.server.is_none() && *kind == RequestKind::History && is_beyond_it {
-            return;
-        }
-        let request = Request {
-            requester: self.nick.clone(),
-            timestamp: Some(Timestamp::new(now.wall)),
-            session: Some(self.config.session.clone()),
-            token: Some(open.token.clone()),
-            history: history.clone(),
-            search: search.clone(),
-        };
-        let sender = self.server.as_ref().map(|_| self.nick.key().clone());
-        let is_ping = *kind == RequestKind::Ping;
-        if is_ping {
-            self.pings.push_back((now.instant, open.origin.clone().into_reference()));
-        }
-        self.out.push(Output::Publish(Publication {
-            topic: self.config.topics.name(&Topic::Request { what: *kind, sender }),
-            payload: request.to_json(*kind),
-            kind: Kind::Control,
-            // The broker's acknowledgement of the request is its own round trip.
-            ticket: is_ping.then_some(PING_TICKET),
-        }));
+    pub(super) fn reach(&self) -> Reach {
+        Reach { is_connected: self.connection_is_up, is_silent: self.told_silence, is_original: self.is_original }
+    }
+
+    /// A question of the user.
+    pub(super) fn ask(&mut self, now: Now, inquiry: Inquiry, reference: Option<Value>) {
+        self.requests.ask(inquiry, reference, self.reach(), &mut self.random, &mut self.out);
+        self.send_requests(now);
     }
 }

@@ -48,12 +48,13 @@ impl Conversation {
             (Status::Offline, None) => return self.look_for_an_original(now),
             (Status::Online, _) => {
                 self.outbox.server_came(now.instant);
+                self.requests.pause();
                 self.join = match self.join {
                     Join::Away => Join::Away,
                     Join::Listening { .. } => Join::Due { at: now.instant },
                     // A server that comes again and again puts it off no further.
                     Join::Due { at } => Join::Due { at },
-                    _ => Join::Due { at: now.instant + self.config.jitter },
+                    _ => Join::Due { at: now.instant + self.jitter },
                 };
             }
             // It may only be starting anew.

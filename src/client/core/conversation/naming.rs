@@ -126,6 +126,7 @@ impl Conversation {
         self.join = Join::Away;
         self.may_send = false;
         self.hold_until = None;
+        self.requests.pause();
         if !self.out.is_on_terminal() {
             self.out.push(Output::NickInUse);
             return;

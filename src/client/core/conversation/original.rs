@@ -1,10 +1,9 @@
 //! An original server: how it is known, what it cannot do, and that it is told so at once, not after a wait.
 
-use super::requests::Question;
+use super::requests::Inquiry;
 use super::{Conversation, Output, Role};
 use crate::now::Now;
 use crate::protocol::{Nick, RequestKind, Topic};
-use serde_json::Value;
 
 impl Conversation {
     /// An original server answers to the nick as typed.
@@ -23,9 +22,7 @@ impl Conversation {
         }
         self.settle_acknowledged();
         self.flush(now);
-        for (question, reference) in self.requests.take_of_user(|question| original_lacks(question).is_some()) {
-            self.refuse_of_original(&question, reference);
-        }
+        self.requests.refuse_of_original(&mut self.out);
     }
 
     /// The will goes to a topic to which an original server does not listen, and is fixed for the connection: another one is
@@ -38,16 +35,6 @@ impl Conversation {
             self.connects_anew = true;
             self.out.push(Output::Reconnect);
         }
-    }
-
-    /// Says that an original server has no such thing. True if that is so.
-    pub(super) fn refuse_of_original(&mut self, question: &Question, reference: Option<Value>) -> bool {
-        let lacks = original_lacks(question).filter(|_| self.is_original);
-        if let Some(what) = lacks {
-            self.out
-                .error(format!("not asked: the chat server here is an original one, which has no {what}"), reference);
-        }
-        lacks.is_some()
     }
 
     /// At a terminal it is told, once, what becomes of direct messages in a chat of originals.
@@ -66,18 +53,10 @@ impl Conversation {
         if self.config.role == Role::Sender && self.awaits_a_server() && !self.is_original {
             let to = self.nick.clone();
             self.out.push(Output::Subscribe(self.config.topics.name(&Topic::PrivateFlat { to })));
-            self.requests.open_of_our_own(Question::of(RequestKind::Users));
+            self.requests.open_own(Inquiry::of(RequestKind::Users), &mut self.random);
             self.send_due_requests(now);
+            // It asks once.
+            self.requests.pause();
         }
-    }
-}
-
-/// What an original server has not, of which this asks.
-fn original_lacks(question: &Question) -> Option<&'static str> {
-    match question.kind {
-        RequestKind::Rooms => Some("rooms"),
-        RequestKind::History if !question.history.room.is_lobby() => Some("rooms"),
-        RequestKind::Search => Some("search"),
-        RequestKind::History | RequestKind::Users | RequestKind::Ping => None,
     }
 }

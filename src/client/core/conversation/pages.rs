@@ -1,7 +1,7 @@
 //! Pages of history: told, remembered, and what they make of a room's cursor.
 
 use super::Conversation;
-use super::requests::{Open, Origin, Question};
+use super::requests::{Inquiry, OpenRequest, Origin};
 use super::rooms::seen::Was;
 use crate::client::core::memo::Memo;
 use crate::client::core::news::{News, Place, Said};
@@ -30,8 +30,8 @@ impl Conversation {
     }
 
     /// A page that the user wanted to see, or one that fills what was missed.
-    pub(super) fn page(&mut self, now: Now, open: Open, page: History) {
-        let (asked, room) = (&open.question.history, &open.question.history.room);
+    pub(super) fn page(&mut self, now: Now, open: OpenRequest, page: History) {
+        let (asked, room) = (&open.inquiry.history, &open.inquiry.history.room);
         let by_user = matches!(open.origin, Origin::User { .. });
         let span = page.span.clone();
         // It begins somewhere: what an earlier connection brought may end before that.
@@ -58,7 +58,7 @@ impl Conversation {
                 seen.forget_nameless(filled.nameless);
             }
             if let Some(next) = filled.next.filter(|_| !self.is_full) {
-                self.requests.open_of_our_own(Question::page(next));
+                self.requests.open_own(Inquiry::page(next), &mut self.random);
                 self.send_requests(now);
             }
         }
@@ -109,7 +109,7 @@ impl Conversation {
     }
 
     fn is_own(&self, nick: &Nick, id: Option<&MessageId>) -> bool {
-        let is_of_this_run = |session: &Session| *session == self.config.session || self.outbox.is_of_this_run(session);
+        let is_of_this_run = |session: &Session| *session == self.session || self.outbox.is_of_this_run(session);
         matches!(id, Some(MessageId::Sent(SentId { session, .. })) if is_of_this_run(session))
             && nick.key() == self.nick.key()
     }

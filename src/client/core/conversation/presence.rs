@@ -1,9 +1,9 @@
 //! What one hears, and what one says of oneself: subscriptions, join, heartbeat, leave and the will.
 
-use super::{Conversation, HEARTBEAT, Kind, Publication, Role};
+use super::{Conversation, HEARTBEAT, Publication, Role};
 use crate::now::Now;
 use crate::protocol::presence::Action;
-use crate::protocol::{Presence, RoomName, Timestamp, Topic};
+use crate::protocol::{RoomName, Topic};
 use std::time::Duration;
 
 impl Conversation {
@@ -34,47 +34,16 @@ impl Conversation {
     /// What the broker is to publish when the connection of this number breaks; `None` for a sender. It is fixed before it
     /// is known which server there is: where that is found to be an original one, another connection is made.
     pub fn will(&self) -> Option<impl Fn(u32) -> (String, Vec<u8>) + Send + use<>> {
-        let sender = (!self.is_original).then(|| self.nick.key().clone());
-        let topic = self.config.topics.name(&Topic::Presence { sender });
-        let will = Presence {
-            action: Action::Leave,
-            nick: self.nick.clone(),
-            timestamp: None,
-            session: Some(self.config.session.clone()),
-            conn: 0,
-            will: true,
-            rooms: Vec::new(),
-        };
-        (self.config.role == Role::Member)
-            .then_some(move |conn| (topic.clone(), Presence { conn, ..will.clone() }.to_json()))
+        (self.config.role == Role::Member).then(|| self.author().will(self.is_original))
     }
 
     /// The last word before a clean end; `None` where nobody knows that we are here.
     pub fn leave(&self, now: Now) -> Option<Publication> {
-        self.is_joined().then(|| self.presence(now, Action::Leave))
+        self.is_joined().then(|| self.author().presence(now, Action::Leave))
     }
 
     pub(super) fn heartbeat_period(&self) -> Duration {
         let announced = self.server.as_ref().and_then(|server| server.heartbeat_seconds);
         announced.map_or(HEARTBEAT, |seconds| Duration::from_secs(seconds.clamp(1, 3_600)))
-    }
-
-    pub(super) fn presence(&self, now: Now, action: Action) -> Publication {
-        let presence = Presence {
-            action,
-            nick: self.nick.clone(),
-            timestamp: Some(Timestamp::new(now.wall)),
-            session: Some(self.config.session.clone()),
-            conn: self.conn,
-            will: false,
-            rooms: if action == Action::Leave { Vec::new() } else { self.rooms.clone() },
-        };
-        let sender = self.server.as_ref().map(|_| self.nick.key().clone());
-        Publication {
-            topic: self.config.topics.name(&Topic::Presence { sender }),
-            payload: presence.to_json(),
-            kind: Kind::Control,
-            ticket: None,
-        }
     }
 }

@@ -3,7 +3,7 @@
 pub mod catch_up;
 pub mod seen;
 
-use super::requests::{Origin, Question};
+use super::requests::{Inquiry, Origin};
 use super::{Conversation, Output};
 use crate::client::core::news::News;
 use crate::nearest::nearest;
@@ -45,7 +45,7 @@ impl Conversation {
     fn wonder_about(&mut self, room: &RoomName) {
         if self.out.is_on_terminal() && self.server.is_some() {
             self.joined_lately.push(room.clone());
-            self.requests.open_of_our_own(Question::of(RequestKind::Rooms));
+            self.requests.open_own(Inquiry::of(RequestKind::Rooms), &mut self.random);
         }
     }
 
@@ -78,7 +78,7 @@ impl Conversation {
     /// A join of somebody who is there replaces the rooms, without a notice.
     fn tell_rooms(&mut self, now: Now) {
         if self.is_joined() {
-            let join = self.presence(now, Action::Join);
+            let join = self.author().presence(now, Action::Join);
             self.out.publish(join);
         }
     }
@@ -105,7 +105,7 @@ impl Conversation {
         if self.out.is_on_terminal() && (!self.connection_is_up || self.told_silence || self.is_original) {
             return self.list_rooms(&[]);
         }
-        self.ask(now, Question::of(RequestKind::Rooms), reference);
+        self.ask(now, Inquiry::of(RequestKind::Rooms), reference);
     }
 
     pub(super) fn rooms_are(&mut self, list: Rooms, origin: Origin) {

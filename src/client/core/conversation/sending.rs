@@ -5,7 +5,7 @@ use crate::client::core::memo::Memo;
 use crate::client::core::news::{News, Obstacle};
 use crate::client::core::outbox::{GivenUp, Message, Progress, Renewed};
 use crate::now::Now;
-use crate::protocol::{ErrorCode, ErrorReply, MessageId, ServerInfo, Session, Stored};
+use crate::protocol::{ErrorCode, ErrorReply, MessageId, ServerInfo, Stored};
 use std::time::{Duration, Instant};
 
 /// How long a message may take before that is worth a word.
@@ -15,9 +15,6 @@ const BEGIN: usize = 40;
 /// Messages a second that a sender publishes before it knows how many the server takes: that takes a moment, and most
 /// senders have only one.
 const BEFORE_A_WORD: u64 = 10;
-
-/// Gives messages whose ids are taken a session that no other message had.
-pub type Sessions = Box<dyn FnMut() -> Session + Send>;
 
 /// What has become of messages since it was told that they take longer than usual.
 #[derive(Debug, Default)]
@@ -110,10 +107,7 @@ impl Conversation {
 
     pub(super) fn published(&mut self, now: Now, ticket: u64) {
         if ticket == PING_TICKET {
-            if let Some((sent, reference)) = self.pings.pop_front() {
-                let time = now.instant.saturating_duration_since(sent);
-                self.out.tell(News::BrokerRoundTrip { time, reference });
-            }
+            self.requests.ping_published(now.instant, &mut self.out);
         } else if let Some(progress) = self.outbox.acknowledge(now.instant, ticket, self.acknowledgement_is_the_end()) {
             self.progressed(&progress);
             self.flush(now);
@@ -122,9 +116,7 @@ impl Conversation {
 
     pub(super) fn rejected(&mut self, now: Now, ticket: u64, reason: &str) {
         if ticket == PING_TICKET {
-            // That it takes none is the server's silence to whoever asked.
-            self.pings.pop_front();
-            return;
+            return self.requests.ping_rejected();
         }
         if let Some(progress) = self.outbox.reject(ticket) {
             self.failed_for_good(&progress);
@@ -157,7 +149,7 @@ impl Conversation {
         if !self.outbox.has(id) {
             return true;
         }
-        let Some(Renewed { kept, old_id }) = self.outbox.renew(now.instant, id, &mut self.sessions) else {
+        let Some(Renewed { kept, old_id }) = self.outbox.renew(now.instant, id, || self.random.session()) else {
             return false;
         };
         if let (Message::Private(private), Some(id)) = (&kept.message, kept.message.id()) {

@@ -1,7 +1,7 @@
 //! What `/status` says: the connection, who one is, the rooms, what waits in the outbox, the chat's server.
 
 use super::Conversation;
-use super::requests::Question;
+use super::requests::Inquiry;
 use crate::now::Now;
 use crate::protocol::RequestKind;
 use std::time::Duration;
@@ -11,7 +11,7 @@ impl Conversation {
         let rooms = self.own_rooms().iter().map(|room| format!("#{room}")).collect::<Vec<_>>();
         let mut lines = vec![
             format!("broker       {}", self.connection(now)),
-            format!("you          {}, session {}", self.nick, self.config.session),
+            format!("you          {}, session {}", self.nick, self.session),
             format!("rooms        {}; you talk in #{}", rooms.join(" "), self.here),
             format!("outbox       {}", self.outbox_in_words(now)),
             format!("chat server  {}", self.server_in_words(now)),
@@ -20,7 +20,7 @@ impl Conversation {
         lines.into_iter().for_each(|line| self.out.answer(line));
         if self.connection_is_up {
             // What it takes now, not what it took once.
-            self.requests.open_of_our_own(Question::of(RequestKind::Ping));
+            self.requests.open_own(Inquiry::of(RequestKind::Ping), &mut self.random);
             self.send_requests(now);
         }
     }

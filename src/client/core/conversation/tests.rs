@@ -15,10 +15,13 @@ use super::*;
 use crate::client::core::command::{Command, TypedLine};
 use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::news::News;
-use crate::protocol::{MessageId, SentId, Session, Topics};
+use crate::protocol::{MessageId, SentId, Session, Token, Topics};
+use crate::random::Random;
 use chrono::DateTime;
 
 const SESSION: &str = "k3v9x2m1q8f0";
+/// The random bytes that make it.
+const SESSION_BYTES: [u8; 12] = [19, 3, 27, 9, 29, 2, 20, 1, 23, 8, 15, 0];
 const ONLINE: &str = r#"{"type":"server","status":"online","instance":"one","started":"2026-11-22T19:00:00Z","version":"1","heartbeat_seconds":10}"#;
 const WELCOME: &str = r#"{"type":"welcome","session":"k3v9x2m1q8f0","online_users":1}"#;
 
@@ -35,25 +38,18 @@ impl Stage {
             nick: Nick::parse("Alice").unwrap(),
             role: Role::Member,
             rooms: Vec::new(),
-            session: Session::parse(SESSION).unwrap(),
             topics: Topics::new("chat"),
             broker: "localhost:1883".to_owned(),
             history: true,
             on_terminal: false,
             verbose: false,
-            jitter: Duration::from_millis(300),
             local: |naive| naive.and_local_timezone(chrono::FixedOffset::east_opt(3_600)?).single(),
             remembered: Remembered::default(),
             keeps_outbox: false,
         };
         change(&mut config);
         let wall = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
-        let mut sessions = 0;
-        let session = move || {
-            sessions += 1;
-            Session::from_random([sessions; 12])
-        };
-        let conversation = Conversation::new(config, requests::numbered(), Box::new(session));
+        let conversation = Conversation::new(config, random());
         Stage { conversation, now: Now { instant: Instant::now(), wall }, out: Vec::new() }
     }
 
@@ -127,6 +123,41 @@ impl Stage {
     }
 }
 
+/// Random bytes that make the tokens `000000000001`, `000000000002` and so on.
+pub fn counting() -> Random {
+    let mut last = 0_u64;
+    Random::new(move |bytes| {
+        last += 1;
+        write(last, bytes);
+    })
+}
+
+fn write(number: u64, bytes: &mut [u8]) {
+    bytes.iter_mut().rev().enumerate().for_each(|(at, byte)| *byte = (number / 32_u64.pow(at as u32) % 32) as u8);
+}
+
+/// The token of this number.
+pub fn token(number: u64) -> Token {
+    let mut bytes = [0; 12];
+    write(number, &mut bytes);
+    Token::from_random(bytes)
+}
+
+/// [`SESSION`], a jitter of 300 ms, and then [`counting`].
+fn random() -> Random {
+    const JITTER: u8 = 153;
+    let mut counting = counting();
+    let mut drawn = 0;
+    Random::new(move |bytes| {
+        drawn += 1;
+        match drawn {
+            1 => bytes.copy_from_slice(&SESSION_BYTES),
+            2 => bytes.fill(JITTER),
+            _ => bytes.copy_from_slice(&counting.bytes::<12>()),
+        }
+    })
+}
+
 fn published(out: &Output) -> Option<Vec<u8>> {
     match out {
         Output::Publish(publication) => Some(publication.payload.clone()),
@@ -160,10 +191,10 @@ fn a_page_fills_what_was_missed() {
 #[test]
 fn heartbeats_come_as_often_as_the_server_says() {
     let mut stage = Stage::welcomed();
-    stage.arrives("chat/private/alice/server", r#"{"type":"online_users","users":[],"request":"r1"}"#);
+    stage.arrives("chat/private/alice/server", r#"{"type":"online_users","users":[],"request":"000000000001"}"#);
     stage.arrives(
         "chat/private/alice/server",
-        r#"{"type":"history","messages":[],"request":"r2","room":"lobby","epoch":"rkrxc5f0sqnm","from":0,"to":0}"#,
+        r#"{"type":"history","messages":[],"request":"000000000002","room":"lobby","epoch":"rkrxc5f0sqnm","from":0,"to":0}"#,
     );
     stage.out.clear();
     stage.after(9_999);

@@ -1,15 +1,15 @@
 //! What the user wants: lines typed, and commands.
 
-use super::requests::Question;
+use super::requests::Inquiry;
 use super::rooms::seen::Seen;
 use super::{Conversation, Output, Role};
-use crate::client::core::command::{self, Command, Target, TypedLine};
+use crate::client::core::command::{self, Command, PageRequest, Target, TypedLine};
 use crate::client::core::memo::{Memo, Series};
 use crate::client::core::news::{News, Place, Said};
 use crate::client::core::outbox::{Kept, Message};
 use crate::now::Now;
 use crate::protocol::limits::TEXT_CHARS;
-use crate::protocol::{Chat, MessageId, Nick, Private, RequestKind, RoomName, Timestamp, text};
+use crate::protocol::{Chat, HistoryRequest, MessageId, Nick, Private, RequestKind, RoomName, Timestamp, text};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -38,16 +38,23 @@ impl Conversation {
             Command::Say { text, to, action } => self.say(now, &text, to, action, reference),
             // The line editor names who is answered, if somebody had written. Whoever has written since is not meant.
             Command::Reply(_) => self.out.error("not sent: nobody to reply to; use /msg NICK TEXT", reference),
-            Command::Users => self.ask(now, Question::of(RequestKind::Users), reference),
+            Command::Users => self.ask(now, Inquiry::of(RequestKind::Users), reference),
             Command::Rooms => self.ask_rooms(now, reference),
-            Command::Ping => self.ask(now, Question::of(RequestKind::Ping), reference),
+            Command::Ping => self.ask(now, Inquiry::of(RequestKind::Ping), reference),
             Command::Nick(nick) => self.take_nick(now, nick),
             Command::Ignore(Some(nick)) => self.people.ignore(nick, &self.nick, &mut self.out),
             Command::Ignore(None) => self.people.list_ignored(&mut self.out),
             Command::Unignore(nick) => self.people.unignore(&nick, &mut self.out),
             Command::Quiet => self.people.toggle_quiet(&mut self.out),
-            Command::History(page) => self.ask_page(now, page, reference),
-            Command::Search(search) => self.ask_search(now, search, reference),
+            Command::History(PageRequest { room, limit, before, after }) => {
+                let room = room.unwrap_or_else(|| self.here.clone());
+                self.ask(now, Inquiry::page(HistoryRequest { room, limit, before, after }), reference);
+            }
+            Command::Search(search) => {
+                if let Some(inquiry) = self.requests.search(search, &reference, &mut self.out) {
+                    self.ask(now, inquiry, reference);
+                }
+            }
             Command::Join(room) => self.join_room(now, room, reference),
             Command::Part(room) => self.part(now, room, reference),
             Command::Room(room) if self.is_in(&room) => self.talk_in(room),

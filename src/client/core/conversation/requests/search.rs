@@ -1,26 +1,29 @@
-//! Pure: what the user searched for last, so that it can go on; and the reader's dates in a search as moments.
+//! What the user searched for last, so that `/search` can go on, and the reader's dates in a search as moments.
 
+use crate::client::core::conversation::Local;
 use crate::protocol::search::{SearchError, with_times};
 use crate::protocol::{SearchQuery, SearchRequest, SearchResult};
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 
-/// The moment that a time of the reader's clocks means.
-pub type Local = fn(NaiveDateTime) -> Option<DateTime<FixedOffset>>;
-
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Search {
+    local: Local,
     last: Option<SearchRequest>,
-    /// What to ask to go on from its answer.
+    /// What to ask for older messages than its answer had.
     next: Option<SearchRequest>,
 }
 
 impl Search {
-    /// Reads what the user wants to find: what is asked carries RFC 3339 in place of the reader's dates.
+    pub fn new(local: Local) -> Search {
+        Search { local, last: None, next: None }
+    }
+
+    /// Begins a search. What is asked carries RFC 3339 in place of the reader's dates.
     ///
     /// # Errors
-    /// A text that no server could search for.
-    pub fn begin(&mut self, mut request: SearchRequest, local: Local) -> Result<SearchRequest, SearchError> {
-        request.text = with_times(&request.text, |text| moment(text, local));
+    /// No server could search for that.
+    pub fn begin(&mut self, mut request: SearchRequest) -> Result<SearchRequest, SearchError> {
+        request.text = with_times(&request.text, |text| moment(text, self.local));
         SearchQuery::parse(&request.text)?;
         (self.last, self.next) = (Some(request.clone()), None);
         Ok(request)
@@ -29,7 +32,7 @@ impl Search {
     /// What to ask for older messages than the last answer had.
     ///
     /// # Errors
-    /// There was no search, or no answer to it, or everything was found.
+    /// There was no search, it was not answered, or it found everything.
     pub fn go_on(&mut self) -> Result<SearchRequest, &'static str> {
         match (&self.last, self.next.take()) {
             (_, Some(next)) => {
@@ -62,6 +65,7 @@ fn moment(text: &str, local: Local) -> Option<String> {
 mod tests {
     use super::*;
     use crate::protocol::Cursor;
+    use chrono::{DateTime, FixedOffset};
 
     fn search(text: &str) -> SearchRequest {
         SearchRequest { text: text.to_owned(), ..SearchRequest::default() }
@@ -75,7 +79,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Result<&str, &str>) {
-        let asked = Search::default().begin(search(text), local).map(|request| request.text);
+        let asked = Search::new(local).begin(search(text)).map(|request| request.text);
         match (&asked, expected) {
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
             _ => assert_eq!(asked, Ok(expected.unwrap().to_owned())),
@@ -106,9 +110,9 @@ mod tests {
             next: next.and_then(Cursor::parse),
             cut: false,
         };
-        let mut last = Search::default();
+        let mut last = Search::new(local);
         assert!(last.go_on().is_err());
-        let asked = last.begin(search("pump"), local).unwrap();
+        let asked = last.begin(search("pump")).unwrap();
         assert!(last.go_on().is_err(), "not answered");
         last.answered(&search("other"), &result(Some("rkrxc5f0sqnm:9")));
         assert!(last.go_on().is_err(), "not that one");

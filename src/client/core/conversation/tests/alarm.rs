@@ -105,15 +105,12 @@ fn input(happens: &Happens, conn: u32) -> Input {
             ours,
             format!(
                 r#"{{"type":"history","room":"lobby","messages":[],"request":"{}","epoch":"rkrxc5f0sqnm","from":0,"to":{to},"complete":true}}"#,
-                crate::protocol::Token::from_number(*token)
+                super::token(*token)
             ),
         ),
         Happens::PageRefused { token } => arrives(
             ours,
-            format!(
-                r#"{{"type":"error","code":"busy","message":"later","request":"{}"}}"#,
-                crate::protocol::Token::from_number(*token)
-            ),
+            format!(r#"{{"type":"error","code":"busy","message":"later","request":"{}"}}"#, super::token(*token)),
         ),
     }
 }
@@ -197,8 +194,8 @@ fn rarer_waits_are_not_slept_over_either() {
 fn an_idle_conversation_sleeps_until_its_heartbeat() {
     let mut stage = Stage::welcomed();
     // The list and the page that a join asks for.
-    for token in 1..=2 {
-        let token = crate::protocol::Token::from_number(token);
+    for number in 1..=2 {
+        let token = super::token(number);
         stage.arrives(
             "chat/private/alice/server",
             &format!(r#"{{"type":"online_users","users":[],"count":0,"request":"{token}"}}"#),

@@ -186,7 +186,7 @@ fn nothing_is_said_before_the_server_has_let_us_in() {
     stage.types("early");
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
-    stage.arrives("chat/private/alice/server", r#"{"type":"online_users","users":[],"request":"r1"}"#);
+    stage.arrives("chat/private/alice/server", r#"{"type":"online_users","users":[],"request":"000000000001"}"#);
     stage.out.clear();
     stage.after(4_999);
     stage.check_published(&[]);

@@ -13,24 +13,24 @@ fn a_message_whose_id_is_taken_is_sent_under_another() {
     stage.arrives("chat/private/alice/server", &taken(&format!("{EARLIER}-1")));
     assert_eq!(stage.out, [], "of another client with our nick");
     stage.arrives("chat/private/alice/server", &taken(&format!("{SESSION}-1")));
-    let queued = |out: &Output| matches!(out, Output::Queued(kept) if kept.message.id().unwrap().to_string() == "111111111111-1");
+    let queued = |out: &Output| matches!(out, Output::Queued(kept) if kept.message.id().unwrap().to_string() == "000000000003-1");
     let settled = |out: &Output| matches!(out, Output::Settled(id) if id.seq == 1 && id.session.as_str() == SESSION);
     assert!(stage.out.iter().position(queued).unwrap() < stage.out.iter().position(settled).unwrap());
     assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(_))), "{:?}", stage.out);
     stage.check_messages(&[("chat/messages/alice", "hi")]);
     // Its echo, and a page with it, are shown no more than the first.
-    let echo = r#"{"type":"chat","username":"Alice","message":"hi","session":"111111111111","seq":1,"late":true}"#;
+    let echo = r#"{"type":"chat","username":"Alice","message":"hi","session":"000000000003","seq":1,"late":true}"#;
     stage.arrives("chat/messages/alice", echo);
     assert_eq!(stage.out, []);
-    stage.stored("111111111111", "[[1,1]]");
-    let new_id = MessageId::parse("111111111111-1").unwrap();
+    stage.stored("000000000003", "[[1,1]]");
+    let new_id = MessageId::parse("000000000003-1").unwrap();
     let told = News::Stored { id: new_id, reference: Some("r".into()) };
     assert!(stage.out.contains(&Output::Tell(told)), "{:?}", stage.out);
     assert_eq!(stage.conversation.unsettled(), 0);
     stage.out.clear();
     // What comes next has an id of the new session.
     stage.types("next");
-    let published = |out: &Output| matches!(out, Output::Publish(p) if String::from_utf8_lossy(&p.payload).contains(r#""session":"111111111111","seq":2"#));
+    let published = |out: &Output| matches!(out, Output::Publish(p) if String::from_utf8_lossy(&p.payload).contains(r#""session":"000000000003","seq":2"#));
     assert!(stage.out.iter().any(published), "{:?}", stage.out);
 }
 
@@ -47,7 +47,7 @@ fn a_direct_message_under_another_id_is_delivered_as_that() {
         |id: &str| format!(r#"{{"type":"receipt","username":"bob","of":{{"username":"Alice","id":"{id}"}}}}"#);
     stage.arrives("chat/private/alice/bob", &receipt(&format!("{SESSION}-1")));
     assert_eq!(stage.out, []);
-    stage.arrives("chat/private/alice/bob", &receipt("111111111111-1"));
+    stage.arrives("chat/private/alice/bob", &receipt("000000000003-1"));
     assert!(matches!(&stage.out[..], [Output::Tell(News::Delivered { .. })]), "{:?}", stage.out);
 }
 
@@ -56,7 +56,7 @@ fn who_is_refused_every_id_is_told() {
     let mut stage = stored_chat(|_| {});
     stage.types("hi");
     stage.out.clear();
-    for session in [SESSION, "111111111111", "222222222222", "333333333333"] {
+    for session in [SESSION, "000000000003", "000000000004", "000000000005"] {
         assert_eq!(stage.conversation.unsettled(), 1);
         assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(_))), "{:?}", stage.out);
         let error =

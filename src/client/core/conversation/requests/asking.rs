@@ -1,0 +1,108 @@
+//! What the user asks the chat's server, and what is told when an answer does not come soon.
+
+use super::{CAPACITY, Inquiry, OpenRequest, Origin, Requests, Unanswered};
+use crate::client::core::conversation::outputs::Outputs;
+use crate::client::core::conversation::people::People;
+use crate::client::core::news::News;
+use crate::protocol::{RequestKind, SearchRequest, SearchResult};
+use crate::random::Random;
+use serde_json::Value;
+
+/// Who could answer now.
+#[derive(Debug, Clone, Copy)]
+pub struct Reach {
+    pub is_connected: bool,
+    /// The user was told that no server answers.
+    pub is_silent: bool,
+    /// The server is an original one.
+    pub is_original: bool,
+}
+
+impl Requests {
+    /// Notes a question of the user, to be sent with the next [`Requests::take_due`], and tells if that will take a while.
+    pub fn ask(
+        &mut self,
+        inquiry: Inquiry,
+        reference: Option<Value>,
+        reach: Reach,
+        random: &mut Random,
+        out: &mut Outputs,
+    ) {
+        if reach.is_original && inquiry.unknown_to_originals().is_some() {
+            return refuse_of_original(&inquiry, reference, out);
+        }
+        let (command, is_ping) = (inquiry.command(), inquiry.kind == RequestKind::Ping);
+        if out.is_on_terminal() && !reach.is_connected && is_ping {
+            return out.error("not connected: there is nothing to measure", reference);
+        }
+        if self.open.len() >= CAPACITY {
+            return out.error(format!("not asked: {CAPACITY} questions wait for an answer already"), reference);
+        }
+        self.open(inquiry, Origin::User { reference }, random);
+        if out.is_on_terminal() && (!reach.is_connected || reach.is_silent && !is_ping) {
+            // It is not told a second time that the answer takes longer.
+            self.open.iter_mut().next_back().into_iter().for_each(|open| open.is_late = true);
+            out.answer(match reach.is_connected {
+                true => format!("no chat server is answering: {command} waits for one"),
+                false => format!("not connected: {command} goes out as soon as there is a connection"),
+            });
+        }
+    }
+
+    /// What to search for. `None`: older messages than those that the last search found. Tells if nothing can be searched.
+    pub fn search(
+        &mut self,
+        search: Option<SearchRequest>,
+        reference: &Option<Value>,
+        out: &mut Outputs,
+    ) -> Option<Inquiry> {
+        let asked = match search {
+            Some(search) => self.search.begin(search).map_err(|error| error.to_string()),
+            None => self.search.go_on().map_err(str::to_owned),
+        };
+        asked.map(Inquiry::search).map_err(|text| out.error(text, reference.clone())).ok()
+    }
+
+    /// The messages that were searched for.
+    pub fn found(&mut self, mut result: SearchResult, open: OpenRequest, people: &People, out: &mut Outputs) {
+        self.search.answered(&open.inquiry.search, &result);
+        result.messages.retain(|found| !people.ignores(found.entry.nick.key()));
+        out.tell(News::Found { result, reference: open.origin.into_reference() });
+    }
+
+    /// The server has turned out to be an original one, which will not answer some of the user's questions.
+    pub fn refuse_of_original(&mut self, out: &mut Outputs) {
+        let is_refused =
+            |open: &mut OpenRequest| open.origin != Origin::Own && open.inquiry.unknown_to_originals().is_some();
+        for open in self.open.extract_if(.., is_refused) {
+            refuse_of_original(&open.inquiry, open.origin.into_reference(), out);
+        }
+    }
+}
+
+impl OpenRequest {
+    /// An answer that comes late follows a line that says what it answers: the question has scrolled away.
+    pub fn introduce(&self, out: &mut Outputs) {
+        if out.is_on_terminal() && self.is_late && self.origin != Origin::Own {
+            out.answer(format!("the answer to your {}:", self.inquiry.command()));
+        }
+    }
+}
+
+impl Unanswered {
+    pub fn tell(self, out: &mut Outputs) {
+        let Unanswered { inquiry, reference } = self;
+        let text = match (out.is_on_terminal(), inquiry.kind) {
+            (false, kind) => format!("no chat server answers the request for {}", kind.as_str()),
+            (true, RequestKind::Ping) => "no chat server answers /ping".to_owned(),
+            (true, _) => format!("no answer to {} yet: it will be shown when it comes", inquiry.command()),
+        };
+        out.error(text, reference);
+    }
+}
+
+fn refuse_of_original(inquiry: &Inquiry, reference: Option<Value>, out: &mut Outputs) {
+    if let Some(what) = inquiry.unknown_to_originals() {
+        out.error(format!("not asked: the chat server here is an original one, which has no {what}"), reference);
+    }
+}

@@ -1,0 +1,77 @@
+//! What is asked of the server, and which reply answers it.
+
+use crate::protocol::{History, HistoryRequest, RequestKind, SearchQuery, SearchRequest, SearchResult};
+
+/// One thing that is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inquiry {
+    pub kind: RequestKind,
+    /// For the kind `History`.
+    pub history: HistoryRequest,
+    /// For the kind `Search`.
+    pub search: SearchRequest,
+}
+
+impl Inquiry {
+    pub fn of(kind: RequestKind) -> Inquiry {
+        Inquiry { kind, history: HistoryRequest::default(), search: SearchRequest::default() }
+    }
+
+    pub fn page(history: HistoryRequest) -> Inquiry {
+        Inquiry { history, ..Inquiry::of(RequestKind::History) }
+    }
+
+    pub fn search(search: SearchRequest) -> Inquiry {
+        Inquiry { search, ..Inquiry::of(RequestKind::Search) }
+    }
+
+    /// Whether this can be the page that was asked for.
+    pub fn is_answered_by_page(&self, page: &History) -> bool {
+        let HistoryRequest { room, before, after, .. } = &self.history;
+        let fits = match (&page.span, after, before) {
+            // A page of an original server has neither token nor span.
+            (None, ..) => page.request.is_none(),
+            (Some(span), ..) if span.room != *room || span.from > span.to => false,
+            (Some(span), Some(after), _) => span.gap || (&span.epoch, span.from) == (&after.epoch, after.pos),
+            (Some(span), None, Some(before)) => span.gap || (&span.epoch, span.to) == (&before.epoch, before.pos),
+            (Some(_), None, None) => true,
+        };
+        self.kind == RequestKind::History && fits
+    }
+
+    /// Whether these can be the messages that were searched for.
+    pub fn is_answered_by_search(&self, result: &SearchResult) -> bool {
+        let typed = SearchQuery::parse(&self.search.text).ok().and_then(|query| query.room);
+        let room = typed.as_ref().or(self.search.room.as_ref());
+        self.kind == RequestKind::Search
+            && result.messages.iter().all(|found| room.is_none_or(|room| found.room == *room))
+    }
+
+    /// What an original server does not have, if this asks for it.
+    pub fn unknown_to_originals(&self) -> Option<&'static str> {
+        match self.kind {
+            RequestKind::Rooms => Some("rooms"),
+            RequestKind::History if !self.history.room.is_lobby() => Some("rooms"),
+            RequestKind::Search => Some("search"),
+            RequestKind::History | RequestKind::Users | RequestKind::Ping => None,
+        }
+    }
+
+    /// Whether an original server would answer this with something else: it knows the lobby only, and always sends a page.
+    pub fn misleads_originals(&self) -> bool {
+        let is_beyond_it = !self.history.room.is_lobby() || self.history.limit == Some(0);
+        self.kind == RequestKind::History && is_beyond_it
+    }
+
+    /// As it is typed.
+    pub fn command(&self) -> String {
+        match self.kind {
+            RequestKind::History => match self.history.limit {
+                Some(limit) => format!("/history {limit} of #{}", self.history.room),
+                None => format!("/history of #{}", self.history.room),
+            },
+            RequestKind::Search => format!("/search {}", self.search.text),
+            kind => format!("/{}", kind.as_str()),
+        }
+    }
+}
