@@ -1,8 +1,8 @@
-//! `mqttchat check`: tries on a broker, step by step, what a chat needs, and says what to do about what fails.
+//! `mqttchat check`: tests on a broker, step by step, what a chat needs, and says how to fix what fails.
 //!
-//! The shell: it connects, prints and goes on. What a result means is said in [`core::judge`], how it looks in [`core::report`].
-//! Identifiers and topics are its own, and nothing of it stays with the broker: what it retains is cleared (by a will,
-//! where it does not get that far), and its persistent session is ended.
+//! This part connects and prints. [`core::judge`] decides what a result means, [`core::report`] how it looks. The check
+//! uses its own identifiers and topics and leaves nothing at the broker: it clears the message that it retains (by a will,
+//! if it does not get that far) and ends its persistent session.
 
 mod chat_server;
 mod core;
@@ -23,13 +23,13 @@ use std::process::{self, ExitCode};
 use std::thread;
 use std::time::Duration;
 
-/// For another program with the same client identifier to come back after it was thrown off: most wait a second.
+/// How long to wait for another program with the same client identifier to reconnect; most wait a second.
 const CONFLICT_WATCH: Duration = Duration::from_secs(3);
 
 /// The exit code of a run that a signal ended, less the signal's number.
 const SIGNAL: i32 = 128;
 
-/// Tries everything and prints a line about each step. The exit code is 0 where all that a chat needs passes, else 1.
+/// Tries everything and prints a line per step. The exit code is 0 if everything that a chat needs passes, else 1.
 pub fn run(options: CheckOptions) -> ExitCode {
     let CheckOptions { mut connection, json } = options;
     for warning in &connection.warnings {
@@ -49,8 +49,8 @@ pub fn run(options: CheckOptions) -> ExitCode {
     }
 }
 
-/// Where a password is asked for, signals are caught meanwhile, so that the terminal's echo comes back; from then on
-/// they end the check as they would without.
+/// Asks for the password if needed. Signals are caught meanwhile, so that the terminal's echo is restored; afterwards they
+/// end the check as usual.
 fn ask_password(connection: &mut Connection) -> Result<(), ExitCode> {
     let ended_by = |signal: i32| (SIGNAL + signal) as u8;
     let Some(terminal) = Terminal::remember().filter(|_| connection.ask_password) else { return Ok(()) };
@@ -83,7 +83,7 @@ fn has_colors(color: Color) -> bool {
     }
 }
 
-/// A line at once, for whoever watches; whether anybody reads it changes nothing.
+/// Prints a line at once; it does not matter whether anybody reads it.
 fn print(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
@@ -93,16 +93,16 @@ fn print(line: &str) {
 struct Check<'a> {
     connection: &'a Connection,
     topics: Topics,
-    /// Who asks the chat server.
+    /// The nick that asks the chat server.
     nick: Option<Nick>,
-    /// All topics that are tried stand below this one: `{root}/check/{random}`.
+    /// All topics of the check are below this one: `{root}/check/{random}`.
     base: String,
     report: Report,
     main: Option<Peer>,
-    /// Once the identifier that was given proved to be another's, it is not used any more.
+    /// The given identifier; `None` once it has turned out to be in use.
     client_id: Option<String>,
     version: Version,
-    /// Why connections broke.
+    /// Why connections were lost.
     losses: Vec<String>,
 }
 
@@ -110,7 +110,7 @@ impl<'a> Check<'a> {
     fn new(connection: &'a Connection, report: Report) -> Check<'a> {
         let topics = Topics::new(&connection.topic_root);
         let word = random::word();
-        // Access rules may go by the user's name: with it the answers are for somebody who may read them.
+        // Access rules may depend on the user name, so the answers must go to a nick that this user may read.
         let nick = connection.settings.username.as_deref().and_then(|name| Nick::parse(name).ok());
         Check {
             base: format!("{}/check/{word}", topics.root()),
@@ -126,9 +126,8 @@ impl<'a> Check<'a> {
     }
 
     fn all(&mut self) {
-        match self.reach() {
-            Ok(()) => {}
-            Err((step, failure)) => return self.add(Finding::fail(step, failure.what, failure.cure)),
+        if let Err((step, failure)) = self.reach() {
+            return self.add(Finding::fail(step, failure.what, failure.cure));
         }
         let joined = match self.open_main() {
             Ok(joined) => joined,
@@ -142,26 +141,20 @@ impl<'a> Check<'a> {
         self.add(judge::subscriptions(count, &joined.refused, self.topics.root()));
 
         if self.messages_pass() {
-            let will = tries::will(self);
-            self.add(will);
-            let retained = tries::retained(self);
-            self.add(retained);
-            let qos = tries::exactly_once(self);
-            self.add(qos);
-            let session = tries::session(self);
-            self.add(session);
-            let round_trip = tries::round_trip(self);
-            self.add(round_trip);
+            self.try_on(tries::will);
+            self.try_on(tries::retained);
+            self.try_on(tries::exactly_once);
+            self.try_on(tries::session);
+            self.try_on(tries::round_trip);
         }
-        let server = chat_server::ask(self);
-        self.add(server);
+        self.try_on(chat_server::ask);
         self.add(judge::steady(&self.losses));
         if let Some(main) = self.main.take() {
             main.close();
         }
     }
 
-    /// The steps below MQTT, each on its own, so that each has its line.
+    /// The steps below MQTT, one by one, so that each has its line.
     fn reach(&mut self) -> Result<(), (Step, Failure)> {
         let settings = &self.connection.settings;
         let addresses = probe::resolve(&settings.address).map_err(|failure| (Step::Resolve, failure))?;
@@ -181,7 +174,7 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// QoS 0 and 1; where neither gets through, nothing that is built on messages can be told.
+    /// Tries QoS 0 and 1. If neither works, no step that needs messages can be tried.
     fn messages_pass(&mut self) -> bool {
         let mut passed = false;
         for qos in [Qos::AtMostOnce, Qos::AtLeastOnce] {
@@ -193,7 +186,7 @@ impl<'a> Check<'a> {
         passed
     }
 
-    /// With an identifier that was given: whether somebody else uses it too. If so, the rest is tried without it.
+    /// Checks whether another program uses the given identifier. If so, the other steps go without it.
     fn watch_client_id(&mut self) {
         let Some(id) = self.client_id.clone() else { return };
         let Some(mut main) = self.main.take() else { return };
@@ -211,13 +204,18 @@ impl<'a> Check<'a> {
         self.add(judge::client_id(&id, lost.as_deref()));
     }
 
+    fn try_on(&mut self, step: fn(&mut Check<'a>) -> Finding) {
+        let finding = step(self);
+        self.add(finding);
+    }
+
     fn add(&mut self, finding: Finding) {
         for line in self.report.add(&finding) {
             print(&line);
         }
     }
 
-    /// What a client subscribes to, and the topics that are tried.
+    /// What a client subscribes to, and the topics of the check.
     fn filters(&self) -> Vec<Subscription> {
         let chat = [Topic::System, Topic::Users, Topic::Server];
         let mut filters: Vec<String> = chat.iter().map(|topic| self.topics.name(topic)).collect();
@@ -234,7 +232,7 @@ impl<'a> Check<'a> {
         Ok(joined)
     }
 
-    /// Does something on the main connection, made again where it broke before.
+    /// Does something on the main connection, which is opened again if it was lost.
     fn on_main<T>(&mut self, act: impl FnOnce(&mut Peer) -> Result<T, Trouble>) -> Result<T, Trouble> {
         if self.main.is_none() {
             self.open_main()?;

@@ -1,5 +1,4 @@
-//! The terminal's settings: remembered and put back, and questions asked before anything else begins. The shells of
-//! server, client and check call it.
+//! The terminal's settings, saved and restored, and questions asked before anything else starts.
 
 mod mode;
 
@@ -12,19 +11,19 @@ use std::io::{self, BufRead, Write};
 use std::mem::MaybeUninit;
 
 const STDIN: libc::c_int = libc::STDIN_FILENO;
-/// How often a question looks whether a signal has come, in milliseconds.
+/// How often a question checks for a signal, in milliseconds.
 const LOOK_EVERY: libc::c_int = 100;
 
-/// The settings of the terminal at standard input as they were.
+/// The original settings of the terminal at standard input.
 pub struct Terminal {
     before: libc::termios,
-    /// Put them back on drop. Only where they are changed: a program in the background that sets a terminal is stopped.
+    /// Restore them on drop. Only if they were changed, because setting a terminal stops a program in the background.
     put_back: bool,
 }
 
 /// Why there is no answer.
 pub enum NoAnswer {
-    /// This signal came.
+    /// This signal arrived.
     Signal(i32),
     /// The input has ended.
     End,
@@ -32,21 +31,21 @@ pub enum NoAnswer {
 }
 
 impl Terminal {
-    /// `None` where standard input is no terminal.
+    /// `None` if standard input is no terminal.
     pub fn remember() -> Option<Terminal> {
         Some(Terminal { before: mode::get()?, put_back: false })
     }
 
-    /// From now on keys are a line editor's; everything is put back when this is dropped.
+    /// Prepares the terminal for a line editor; dropping this restores it.
     pub fn take_over(&mut self) {
         self.put_back = true;
         mode::take_over(self.before);
     }
 
-    /// Asks on standard error for a line. With `echo` off it is not shown while it is typed.
+    /// Asks on standard error for a line. Without `echo` the terminal does not show what is typed.
     pub fn ask(&self, question: &str, echo: bool, signals: &Receiver<i32>) -> Result<String, NoAnswer> {
         eprint!("{question}");
-        // Nobody reads it where it cannot be written.
+        // If it cannot be written, nobody reads it.
         let _ = io::stderr().flush();
         if !echo {
             let mut silent = self.before;
@@ -66,7 +65,7 @@ impl Terminal {
     }
 
     fn set(&self, settings: &libc::termios) {
-        // SAFETY: tcsetattr only reads the settings. Where it fails there is no terminal any more.
+        // SAFETY: tcsetattr only reads the settings. If it fails, the terminal is gone.
         unsafe { libc::tcsetattr(STDIN, libc::TCSADRAIN, settings) };
     }
 }
@@ -75,7 +74,7 @@ impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NoAnswer::Signal(signal) => write!(f, "ended by signal {signal}"),
-            NoAnswer::End => write!(f, "no answer, as the input has ended"),
+            NoAnswer::End => write!(f, "no answer because the input has ended"),
             NoAnswer::Failed(error) => write!(f, "cannot read the terminal: {error}"),
         }
     }
@@ -89,16 +88,16 @@ impl Drop for Terminal {
     }
 }
 
-/// How many columns the terminal at standard output has; as many as most have where it does not tell.
+/// The columns of the terminal at standard output; 80 if unknown.
 pub fn columns() -> usize {
     size().0
 }
 
-/// Columns and rows of the terminal at standard output.
+/// Columns and rows of the terminal at standard output; 80 and 24 if unknown.
 pub fn size() -> (usize, usize) {
     const USUAL: (usize, usize) = (80, 24);
     let mut size = MaybeUninit::<libc::winsize>::uninit();
-    // SAFETY: TIOCGWINSZ writes a whole winsize where it returns 0, and only then it is read.
+    // SAFETY: TIOCGWINSZ writes a whole winsize if it returns 0, and only then it is read.
     let size = unsafe {
         (libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, size.as_mut_ptr()) == 0).then(|| size.assume_init())
     };
@@ -106,7 +105,7 @@ pub fn size() -> (usize, usize) {
     if size.0 > 0 && size.1 > 0 { size } else { USUAL }
 }
 
-/// Asks for the password of the broker's log-in, where there is a user name without one and a terminal to ask on.
+/// Asks for the broker's password if there is a user name without one and a terminal.
 pub fn password(
     connection: &mut Connection,
     terminal: Option<&Terminal>,
@@ -119,7 +118,7 @@ pub fn password(
     Ok(())
 }
 
-/// A terminal gives one line at a time, so nothing that belongs to the chat is read ahead.
+/// Reads one line. A terminal returns one line at a time, so this reads nothing that belongs to the chat.
 fn read_line(signals: &Receiver<i32>) -> Result<String, NoAnswer> {
     loop {
         if let Ok(signal) = signals.try_recv() {

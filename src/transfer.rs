@@ -1,5 +1,5 @@
-//! `mqttchat export` and `mqttchat import`: a history as lines of JSON, out of a database and into one. A server may run
-//! on it meanwhile. The shell: files, the output, the reader's zone.
+//! `mqttchat export` and `mqttchat import`: a history as lines of JSON, from a database and into one. A server may be
+//! using it meanwhile.
 
 mod core;
 
@@ -14,14 +14,14 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Records in one transaction: short, for a server that waits.
+/// Records per transaction: few, because a running server waits.
 const BATCH: usize = 500;
 
-/// Why it ends early.
+/// Why an export or import fails.
 enum TransferError {
-    /// A line for whoever runs it.
+    /// With the line to print.
     Told(String),
-    /// Nobody reads what is printed any more.
+    /// Nobody reads the output any more.
     Unread,
 }
 
@@ -50,7 +50,7 @@ fn print(options: &ExportOptions, output: impl Write) -> Result<(), TransferErro
     let path = folder::database(&options.data_dir, &options.topic_root);
     if !path.exists() {
         return Err(TransferError::Told(format!(
-            "there is no history {}; another --data-dir or --topic-root?",
+            "there is no history {}; check --data-dir and --topic-root",
             path.display()
         )));
     }
@@ -87,7 +87,7 @@ fn unusable(path: &Path) -> impl Fn(Error) -> TransferError {
     move |error| TransferError::Told(format!("the database {} cannot be used: {error}", path.display()))
 }
 
-/// Unix milliseconds. Of a local time that there is twice the first, of one that there is not the hour after.
+/// In Unix milliseconds. A local time that occurs twice means the first; one that is skipped means an hour later.
 fn milliseconds(since: ExportSince) -> i64 {
     let first = |local: NaiveDateTime| Local.from_local_datetime(&local).earliest();
     match since {
@@ -109,7 +109,7 @@ fn read(options: &ImportOptions) -> Result<(), TransferError> {
     loop {
         let so_far = match lines.number {
             0 => "nothing was imported".to_owned(),
-            begun => format!("what stands in the lines to {begun} is imported"),
+            begun => format!("lines 1 to {begun} are imported"),
         };
         let batch = lines
             .batch()
@@ -129,20 +129,21 @@ fn read(options: &ImportOptions) -> Result<(), TransferError> {
         return Ok(());
     }
     let Imported { new, known, no_room, taken } = imported;
-    let mut told = format!("{new} messages are new in {}, {known} were there before", path.display());
+    let mut told = format!("{new} new messages in {}, {known} already there", path.display());
     if no_room > 0 {
-        told += &format!(", {no_room} direct messages are left out: those that wait have all their part of --max-size");
+        told +=
+            &format!(", {no_room} direct messages skipped: waiting messages already fill their share of --max-size");
     }
     if taken > 0 {
-        told += &format!(", {taken} are left out: another message of the same sender has their id");
+        told += &format!(", {taken} skipped: another message of the same sender has their id");
     }
     writeln!(io::stdout(), "{told}").map_err(unwritten)
 }
 
-/// What is read, and how an error names it.
+/// The input, and its name in errors.
 fn open(options: &ImportOptions) -> Result<(String, Box<dyn BufRead>), TransferError> {
     let Some(path) = &options.file else {
-        return Ok(("the input's".to_owned(), Box::new(io::stdin().lock())));
+        return Ok(("the input,".to_owned(), Box::new(io::stdin().lock())));
     };
     match File::open(path) {
         Ok(file) => Ok((format!("{}", path.display()), Box::new(BufReader::new(file)))),
@@ -153,7 +154,7 @@ fn open(options: &ImportOptions) -> Result<(String, Box<dyn BufRead>), TransferE
 struct Lines {
     name: String,
     input: Box<dyn BufRead>,
-    /// Of the line that was read last, from 1.
+    /// The number of the last line read, from 1.
     number: u64,
 }
 
@@ -161,7 +162,7 @@ impl Lines {
     /// The next records, at most [`BATCH`]; none at the end.
     ///
     /// # Errors
-    /// What is wrong with the line that was read last.
+    /// What is wrong with the last line read.
     fn batch(&mut self) -> Result<Vec<Record>, String> {
         let mut batch = Vec::new();
         let mut bytes = Vec::new();

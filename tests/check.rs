@@ -52,7 +52,7 @@ impl Checked {
             "{:#?}",
             self.lines
         );
-        self.has("fail", "chat server", &["none answers", "mqttchat server"]);
+        self.has("fail", "chat server", &["no answer", "mqttchat server"]);
         assert_eq!(self.code, 0);
     }
 }
@@ -152,7 +152,7 @@ fn passwords() {
     let wrong = login("guess");
     wrong.has("fail", "log-in", &["--username", "--password-file"]);
     assert_eq!((wrong.code, wrong.lines.len()), (1, 5), "{:#?}", wrong.lines);
-    assert_eq!(wrong.lines[4], "A chat cannot run on this broker yet; it fails at: log-in.");
+    assert_eq!(wrong.lines[4], "A chat cannot run on this broker yet. Failed: log-in.");
     login("secret").is_good();
     left_nothing(&broker);
 }
@@ -170,7 +170,7 @@ fn access_rules_that_forbid() {
         checked.has("fail", "QoS 1", &["access rules", "chat/#"]);
         assert_eq!(checked.code, 1);
         let verdict = checked.lines.last().expect("lines");
-        assert_eq!(verdict, "A chat cannot run on this broker yet; it fails at: QoS 0, QoS 1.");
+        assert_eq!(verdict, "A chat cannot run on this broker yet. Failed: QoS 0, QoS 1.");
     }
     // Another root, another rule.
     let checked = check(&[&broker.address(), "--topic-root", "attic/talk"]);
@@ -236,7 +236,7 @@ fn a_chat_server_answers_or_only_seems_to_be_there() {
     // Frozen, it is still what the broker describes.
     server.signal(libc::SIGSTOP);
     let checked = check(&[&broker.address()]);
-    checked.has("fail", "chat server", &["said to be online", "does not answer"]);
+    checked.has("fail", "chat server", &["announced as online", "no answer"]);
     server.kill();
     watcher.skip_messages_so_far();
     wait_until(PATIENCE, "the server's will", || {
@@ -256,5 +256,5 @@ fn an_original_server_answers_too() {
     let answer = r#"{"type":"online_users","users":["alice","bob"],"count":2,"timestamp":"2025-01-14T10:30:00"}"#;
     publish(&broker, &format!("chat/private/{nick}"), answer, 0, false);
     assert_eq!(program.exit_code(PATIENCE), 0);
-    program.wait_for_line(Stream::Out, "pass  chat server: one without a description", PATIENCE);
+    program.wait_for_line(Stream::Out, "pass  chat server: a server without a description", PATIENCE);
 }

@@ -72,8 +72,8 @@ fn what_is_exported_and_imported_is_the_same_and_once() {
     lines.push(direct.to_string());
     let file = write_lines(&folder, &lines);
     let below = first.join("a/b");
-    assert_eq!(import(&below, &file), "1203 messages are new in DIR/chat.db, 0 were there before");
-    assert_eq!(import(&below, &file), "0 messages are new in DIR/chat.db, 1203 were there before");
+    assert_eq!(import(&below, &file), "1203 new messages in DIR/chat.db, 0 already there");
+    assert_eq!(import(&below, &file), "0 new messages in DIR/chat.db, 1203 already there");
     let exported = export(&below, &[]);
     assert_eq!(values(&exported), values(&lines));
     import(second.path(), &write_lines(&folder, &exported));
@@ -134,20 +134,17 @@ fn a_bad_line_ends_an_import_before_its_batch() {
     lines[650] = "{\"type\":\"chat\"".to_owned();
     let file = write_lines(&folder, &lines);
     let mut program = Program::start(&["import", text(&file), "--data-dir", text(data.path())]);
-    check_failure(
-        &mut program,
-        &[text(&file), "line 651: not valid JSON at column", "what stands in the lines to 500 is imported"],
-    );
+    check_failure(&mut program, &[text(&file), "line 651: not valid JSON at column", "lines 1 to 500 are imported"]);
     assert_eq!(export(data.path(), &[]).len(), 500);
     lines[650] = line(651, "lobby");
     let told = import(data.path(), &write_lines(&folder, &lines));
-    assert_eq!(told, "200 messages are new in DIR/chat.db, 500 were there before");
+    assert_eq!(told, "200 new messages in DIR/chat.db, 500 already there");
 
     let mut program = Program::start(&["import", "--data-dir", text(data.path())]);
     program.send_line("");
     program.send_line("hello");
     program.close_stdin();
-    check_failure(&mut program, &["the input's line 2: not a JSON object", "nothing was imported"]);
+    check_failure(&mut program, &["the input, line 2: not a JSON object", "nothing was imported"]);
 }
 
 #[test]
@@ -168,7 +165,7 @@ fn a_database_that_fails_ends_an_import_and_it_says_how_far_it_came() {
     full("number 2");
     check_failure(&mut run(), &["chat.db cannot be written: ", "full; nothing was imported"]);
     full("number 1150");
-    check_failure(&mut run(), &["chat.db cannot be written: ", "full; what stands in the lines to 1000 is imported"]);
+    check_failure(&mut run(), &["chat.db cannot be written: ", "full; lines 1 to 1000 are imported"]);
     assert_eq!(export(data.path(), &[]).len(), 1_000);
 }
 

@@ -1,4 +1,4 @@
-//! Whether a chat server answers: what is retained proves nothing, an answer to a request does.
+//! Whether a chat server answers. Its retained description proves nothing; an answer to a request does.
 
 use super::Check;
 use super::core::judge::{self, Trouble};
@@ -12,16 +12,16 @@ use crate::protocol::{
 use crate::random;
 use std::time::Duration;
 
-/// The retained description follows the subscription, which is seconds old by now.
+/// The retained description arrives with the subscription, which is seconds old by now.
 const RETAINED_PATIENCE: Duration = Duration::from_secs(1);
-/// For an answer; a server that works answers at once.
+/// For an answer; a working server answers at once.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(3);
-/// Says which request an answer is for.
+/// Identifies the request in its answer.
 const TOKEN: &str = "check";
 
 pub fn ask(check: &mut Check) -> Finding {
     let Some(nick) = check.nick.clone() else {
-        return Finding::fail(Step::Server, "not asked: no nick to ask with", "give another --username");
+        return Finding::fail(Step::Server, "skipped: there is no valid nick to ask with", "give another --username");
     };
     let topic = check.topics.name(&Topic::Server);
     let known = check.on_main(|main| main.receive(RETAINED_PATIENCE, |message| message.topic == topic));
@@ -34,7 +34,7 @@ pub fn ask(check: &mut Check) -> Finding {
 }
 
 fn request(check: &mut Check, nick: &Nick, is_ours: bool) -> Result<OnlineUsers, Trouble> {
-    // An original server reads flat topics, and answers there too.
+    // An original server reads flat topics and answers on flat topics.
     let sender = is_ours.then(|| nick.key().clone());
     let topic = check.topics.name(&Topic::Request { what: RequestKind::Users, sender });
     let request = Request {
@@ -56,7 +56,7 @@ fn request(check: &mut Check, nick: &Nick, is_ours: bool) -> Result<OnlineUsers,
     })
 }
 
-/// An answer to this request; an original server does not say which one it answers.
+/// An answer to this request; an original server does not name the request.
 fn users(message: &Message) -> Option<OnlineUsers> {
     match FromServer::parse(&message.payload) {
         Ok(FromServer::OnlineUsers(users)) if users.request.as_ref().is_none_or(|token| token.as_str() == TOKEN) => {
@@ -73,16 +73,16 @@ fn finding(check: &Check, known: Option<&ServerInfo>, answer: Result<OnlineUsers
             let online = users.count.unwrap_or(users.users.len() as u64);
             let who = match known {
                 Some(info) => format!("mqttchat {}", info.version),
-                None => "one without a description, as the original's".to_owned(),
+                None => "a server without a description, such as the original's,".to_owned(),
             };
             Finding::pass(Step::Server, format!("{who} answers, {online} online")).with("online", online)
         }
         (Err(Trouble::Silent(within)), known) => {
             let within = within.as_secs();
             let detail = match known.map(|info| info.status) {
-                None => format!("none answers within {within} s"),
+                None => format!("no answer within {within} s"),
                 Some(Status::Offline) => "it is offline".to_owned(),
-                Some(Status::Online) => format!("said to be online, but does not answer within {within} s"),
+                Some(Status::Online) => format!("announced as online, but no answer within {within} s"),
             };
             Finding::fail(Step::Server, detail, CURE)
         }

@@ -1,4 +1,4 @@
-//! A connection for trying things on: [`Link`] with answers waited for, each wait with a deadline.
+//! A connection for the check: a [`Link`] whose answers are waited for, each with a deadline.
 
 use super::core::judge::Trouble;
 use crate::link::{Config, Event, Link, Message, Publication, Qos, Version};
@@ -6,21 +6,21 @@ use crossbeam_channel::{Receiver, unbounded};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// For the broker's answers and for messages to come round.
+/// For the broker's answers and for messages to come back.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-/// For a connection: above what the link takes to find out why there is none.
+/// For a connection: longer than the link takes to find out why there is none.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
 
-/// One connection; dropping it closes it. Its link never gets to connect again: after a loss it is to be dropped.
+/// One connection; dropping it closes it. Drop it after a loss, so that its link does not reconnect.
 pub struct Peer {
     link: Link,
     events: Receiver<Event>,
-    /// Came while something else was waited for.
+    /// Messages that arrived while something else was awaited.
     inbox: VecDeque<Message>,
     next_ticket: u64,
 }
 
-/// What a connection began with.
+/// How a connection began.
 #[derive(Debug)]
 pub struct Joined {
     pub version: Version,
@@ -62,7 +62,7 @@ impl Peer {
         }
     }
 
-    /// Publishes without waiting; gives the ticket.
+    /// Publishes without waiting; returns the ticket.
     pub fn send(&mut self, topic: &str, payload: &[u8], qos: Qos, retain: bool) -> u64 {
         self.next_ticket += 1;
         let ticket = Some(self.next_ticket);
@@ -74,7 +74,7 @@ impl Peer {
         self.link.subscribe(filter.to_owned(), qos);
     }
 
-    /// The first message that is wanted, come already or within `patience`.
+    /// The first message that is wanted, from the inbox or within `patience`.
     pub fn receive(&mut self, patience: Duration, wanted: impl Fn(&Message) -> bool) -> Result<Message, Trouble> {
         let until = Instant::now() + patience;
         let mut looked_at = 0;
@@ -95,25 +95,25 @@ impl Peer {
         }
     }
 
-    /// Publishes and waits until it has come round.
+    /// Publishes and waits until the message comes back.
     pub fn echo(&mut self, topic: &str, payload: &[u8], qos: Qos) -> Result<Message, Trouble> {
         self.publish(topic, payload, qos, false)?;
         self.receive(PATIENCE, |message| message.topic == topic && message.payload == payload)
     }
 
-    /// Does nothing for that long, but notices a loss.
+    /// Waits and notices a loss.
     pub fn idle(&mut self, time: Duration) -> Result<(), Trouble> {
         let until = Instant::now() + time;
         while self.next(until)?.is_some() {}
         Ok(())
     }
 
-    /// Ends with a DISCONNECT, once all is sent.
+    /// Ends with a DISCONNECT after everything is sent.
     pub fn close(self) {
         self.link.close(None, PATIENCE);
     }
 
-    /// The next event until then; a message goes into the inbox too. `Err` where the connection is gone.
+    /// The next event before the deadline; a message also goes into the inbox. `Err` if the connection is gone.
     fn next(&mut self, until: Instant) -> Result<Option<Event>, Trouble> {
         match self.events.recv_deadline(until) {
             Ok(Event::Failed(failure)) => Err(Trouble::Failed(failure)),

@@ -1,5 +1,5 @@
-//! What is tried on connections of its own beside the main one: will, retained message, QoS 2, persistent session;
-//! and the round trip.
+//! The steps that need connections besides the main one: will, retained message, QoS 2, persistent session. And the
+//! round trip.
 
 use super::Check;
 use super::core::judge::{self, SessionKept, Trouble};
@@ -10,7 +10,7 @@ use crate::link::{Config, Failure, LONGEST_WAIT, Publication, Qos, Settings, Sub
 use crate::random;
 use std::time::{Duration, Instant};
 
-/// Round trips that are measured, and for how long at most.
+/// How many round trips to measure, and for how long at most.
 const ROUND_TRIPS: u32 = 100;
 const ROUND_TRIP_TIME: Duration = Duration::from_secs(10);
 
@@ -33,7 +33,7 @@ pub fn config(check: &Check, client_id: String, subscriptions: Vec<Subscription>
     }
 }
 
-/// A connection broken off without a DISCONNECT, as a killed client's is. The link cannot do that, a probe can.
+/// Drops a connection without a DISCONNECT, like a killed client. The link cannot do that; a probe can.
 pub fn will(check: &mut Check) -> Finding {
     let topic = format!("{}/will", check.base);
     let result = match leave_a_will(check, &topic) {
@@ -41,7 +41,7 @@ pub fn will(check: &mut Check) -> Finding {
         Err(failure) => Err(Trouble::Failed(failure)),
     };
     match result {
-        Ok(_) => Finding::pass(Step::Will, "sent when a connection broke off"),
+        Ok(_) => Finding::pass(Step::Will, "sent when a connection was lost"),
         Err(why) => judge::trouble(Step::Will, &why, check.topics.root()),
     }
 }
@@ -73,7 +73,7 @@ fn retain(check: &Check) -> Result<(), Trouble> {
     let clear =
         Publication { topic: topic.clone(), payload: Vec::new(), qos: Qos::AtLeastOnce, retain: true, ticket: None };
     let mut config = config(check, new_id(), Vec::new());
-    // If this program is killed before it clears the message, the broker does.
+    // If this program is killed before it clears the message, the broker clears it.
     config.will = Some(Box::new(move |_| clear.clone()));
     let (mut peer, _) = Peer::open(config)?;
     peer.publish(&topic, b"kept", Qos::AtLeastOnce, true)?;
@@ -84,7 +84,7 @@ fn retain(check: &Check) -> Result<(), Trouble> {
     kept.map(|_| ())
 }
 
-/// QoS 2 on a connection of its own: brokers without it end the connection.
+/// QoS 2 on a separate connection: brokers without it close the connection.
 pub fn exactly_once(check: &mut Check) -> Finding {
     let topic = format!("{}/qos2", check.base);
     let echo = || {
@@ -100,7 +100,7 @@ pub fn exactly_once(check: &mut Check) -> Finding {
     judge::qos(Qos::ExactlyOnce, echo(), check.topics.root())
 }
 
-/// A session that stays while its client is away, with a message published meanwhile; ended in every case.
+/// A session that persists while its client is offline, with a message published meanwhile. It is ended in any case.
 pub fn session(check: &mut Check) -> Finding {
     let topic = format!("{}/session", check.base);
     let id = new_id();
@@ -125,14 +125,14 @@ pub fn session(check: &mut Check) -> Finding {
         Ok(kept)
     };
     let result = come_back(check);
-    // A connect with a clean session ends the one that was kept; where it fails there is nothing more to do.
+    // Connecting with a clean session ends the persistent one; if that fails, nothing more can be done.
     if let Ok((peer, _)) = Peer::open(config(check, false)) {
         peer.close();
     }
     judge::session(result, check.topics.root())
 }
 
-/// From a publication to its arrival here, one after the other, so that none waits behind another.
+/// Measures from publication to arrival, one at a time, so that none waits behind another.
 pub fn round_trip(check: &mut Check) -> Finding {
     let topic = format!("{}/trip", check.base);
     let mut times = Vec::new();

@@ -1,4 +1,4 @@
-//! Pure: from values to what a person or a program reads, and from keys and text to values.
+//! Pure: turns values into what a person or a program reads, and keys and text into values.
 
 pub mod cycle;
 pub mod json;

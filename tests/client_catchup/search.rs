@@ -44,7 +44,7 @@ fn on_a_terminal_older_ones_follow() {
     let mut alice = Pty::start(&["client", &chat.broker.address(), "--nick", "alice", "--no-history"]);
     alice.wait_for_line("2 online: alice, bob");
     alice.press("/search pump\r");
-    alice.wait_for_line("-- … older: /search");
+    alice.wait_for_line("-- … older messages: /search");
     alice.wait_for_line("#lobby bob: pump 6");
     alice.press("/search\r");
     alice.wait_for_line("#lobby bob: pump 1");

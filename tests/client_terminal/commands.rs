@@ -211,7 +211,7 @@ fn limits_are_said_and_words_of_other_chats_understood() {
         lines.iter().any(|line| line.starts_with("!! after:today is not a time such as 2026-11-22, 2026-11-22T20:30"))
     });
     types(&mut alice, "/exit", "!! there is no command /exit; did you mean /quit? (//exit sends it as text)");
-    types(&mut alice, "/help quiet", "-- /quiet: hide who comes and goes; again: show it");
+    types(&mut alice, "/help quiet", "-- /quiet: hide joins and leaves; again: show them");
     types(&mut alice, "the only one", "> alice: the only one");
     messages.wait_for("the text", |_, payload| String::from_utf8_lossy(payload).contains("the only one"));
     assert_eq!(texts(&mut messages), ["the only one"]);

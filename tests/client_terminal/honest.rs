@@ -19,7 +19,7 @@ fn a_broker_that_goes_and_comes_is_told_in_a_few_lines() {
     alice.wait_for_line("!! not connected: there is nothing to measure");
     alice.wait_for_line("-- not connected: /users goes out as soon as there is a connection");
     alice.wait_for_line("-- > #lobby");
-    alice.wait_for_line("-- not sent yet: it goes out as soon as there is a connection");
+    alice.wait_for_line("-- not sent yet: it will be sent when there is a connection");
     broker.start_again();
     alice.wait_for_line("-- connected again");
     alice.wait_for_line("-- all your messages are sent now");
@@ -73,7 +73,7 @@ fn who_is_interrupted_is_told_what_is_unconfirmed() {
         broker.stop();
         alice.wait_for_screen("the loss", |lines| lines.iter().any(|line| line.starts_with("-- connection lost")));
         alice.press("into the void\r");
-        alice.wait_for_line("-- not sent yet: it goes out as soon as there is a connection");
+        alice.wait_for_line("-- not sent yet: it will be sent when there is a connection");
         match signal {
             Some(signal) => alice.signal(signal),
             None => alice.press("\x03\x03"),

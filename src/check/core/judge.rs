@@ -1,4 +1,4 @@
-//! Pure: from what happened to a finding.
+//! What the result of each step means: from what happened to a finding.
 
 use super::report::Finding;
 use super::step::Step;
@@ -6,7 +6,7 @@ use crate::link::probe::TlsFacts;
 use crate::link::{Failure, FailureKind, Qos};
 use std::time::Duration;
 
-/// Above this a conversation drags.
+/// A longer round trip slows a conversation down.
 const SLOW: Duration = Duration::from_millis(500);
 
 /// Why something did not work on a connection.
@@ -16,38 +16,40 @@ pub enum Trouble {
     Failed(Failure),
     /// The broker does not grant this subscription.
     Refused(String),
-    /// The broker answered that it will not take a publication.
+    /// The broker rejected a publication.
     Rejected(String),
-    /// The connection broke.
+    /// The connection was lost.
     Lost(String),
-    /// Nothing came within this time.
+    /// Nothing arrived within this time.
     Silent(Duration),
 }
 
 /// A step that did not work. `root` is the chat's.
 pub fn trouble(step: Step, trouble: &Trouble, root: &str) -> Finding {
-    let rules = format!("let the broker's access rules give this account read and write on {root}/#");
+    let rules = format!("let the broker's access rules allow this account to read and write {root}/#");
     match trouble {
         Trouble::Failed(failure) => Finding::fail(step, failure.what.as_str(), failure.cure.as_str()),
-        Trouble::Refused(filter) => Finding::fail(step, format!("the broker refuses to subscribe to {filter}"), rules),
-        Trouble::Rejected(reason) => Finding::fail(step, format!("the broker refuses to take it: {reason}"), rules),
+        Trouble::Refused(filter) => {
+            Finding::fail(step, format!("the broker refuses the subscription to {filter}"), rules)
+        }
+        Trouble::Rejected(reason) => Finding::fail(step, format!("the broker rejects the message: {reason}"), rules),
         Trouble::Lost(reason) => {
-            Finding::fail(step, reason.as_str(), "see the broker's log for why it ended the connection")
+            Finding::fail(step, reason.as_str(), "the broker's log may say why it closed the connection")
         }
         Trouble::Silent(within) => Finding::fail(
             step,
             format!("nothing arrived within {} s", within.as_secs()),
-            format!("the broker may drop it without a word: {rules}"),
+            format!("the broker may drop messages silently: {rules}"),
         ),
     }
 }
 
-/// A retained message; `Ok`: it was kept for a later subscriber.
+/// A retained message; `Ok`: a later subscriber received it.
 pub fn retained(result: Result<(), Trouble>, root: &str) -> Finding {
-    /// MQTT 5's code for it; the will that is to clear the message is what is refused first.
+    /// MQTT 5's code; the first to be refused is the will that would clear the message.
     const RETAIN_NOT_SUPPORTED: u8 = 0x9A;
     match result {
-        Ok(()) => Finding::pass(Step::Retained, "kept for a later subscriber, and cleared"),
+        Ok(()) => Finding::pass(Step::Retained, "delivered to a later subscriber, and cleared"),
         Err(Trouble::Failed(failure)) if failure.kind == FailureKind::Connack(RETAIN_NOT_SUPPORTED) => Finding::fail(
             Step::Retained,
             "the broker keeps no retained messages",
@@ -79,10 +81,11 @@ pub fn tls(facts: &TlsFacts) -> Finding {
         .with("days_left", certificate.days_left)
 }
 
-/// A message published at `qos` came with the quality of service inside, or did not.
+/// A message published at `qos`, and the quality of service with which it arrived.
 pub fn qos(qos: Qos, result: Result<Qos, Trouble>, root: &str) -> Finding {
     let step = Step::Qos(qos as u8);
-    const COST: &str = "-q 2 cannot be had; QoS 1 is what a chat needs, since messages that come twice are shown once";
+    const COST: &str =
+        "-q 2 does not work; a chat only needs QoS 1, because a message that arrives twice is shown once";
     match result {
         Ok(delivered) if delivered >= qos => Finding::pass(step, "published and received"),
         Ok(delivered) if qos == Qos::ExactlyOnce => {
@@ -93,15 +96,15 @@ pub fn qos(qos: Qos, result: Result<Qos, Trouble>, root: &str) -> Finding {
             format!("delivered with QoS {}", delivered as u8),
             "see the broker's configuration for its highest QoS",
         ),
-        // Brokers without QoS 2 end the connection or say nothing.
+        // Brokers without QoS 2 close the connection or do not answer.
         Err(Trouble::Lost(_) | Trouble::Silent(_) | Trouble::Rejected(_)) if qos == Qos::ExactlyOnce => {
-            Finding::not_supported(step, "the broker takes no message with it", COST)
+            Finding::not_supported(step, "the broker accepts no message with it", COST)
         }
         Err(why) => trouble(step, &why, root),
     }
 }
 
-/// What became of a message published while a persistent session was away.
+/// What remains of a persistent session that was offline, and of a message published meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionKept {
     /// The session and the message in it.
@@ -111,9 +114,9 @@ pub enum SessionKept {
 }
 
 pub fn session(result: Result<SessionKept, Trouble>, root: &str) -> Finding {
-    const COST: &str = "what is said while the chat server is away does not get into the history";
+    const COST: &str = "messages sent while the chat server is offline do not get into the history";
     match result {
-        Ok(SessionKept::Both) => Finding::pass(Step::Session, "what was published meanwhile was waiting"),
+        Ok(SessionKept::Both) => Finding::pass(Step::Session, "a message published meanwhile was waiting"),
         Ok(SessionKept::SessionOnly) => {
             Finding::not_supported(Step::Session, "the session is kept, but no message waits in it", COST)
         }
@@ -122,10 +125,10 @@ pub fn session(result: Result<SessionKept, Trouble>, root: &str) -> Finding {
     }
 }
 
-/// Round trips; `None` where none was completed.
+/// The measured round trips; `None` if none was completed.
 pub fn round_trip(mut times: Vec<Duration>) -> Option<Finding> {
     times.sort();
-    // The nearest rank: the smallest time that so many per cent of them do not exceed.
+    // The nearest rank: the smallest time that this percentage of them does not exceed.
     let at = |percent: usize| times.get((times.len() * percent).div_ceil(100).saturating_sub(1)).copied();
     let (minimum, median, p99) = (at(0)?, at(50)?, at(99)?);
     let detail = format!("minimum {}, median {}, 99th percentile {}", shown(minimum), shown(median), shown(p99));
@@ -133,8 +136,8 @@ pub fn round_trip(mut times: Vec<Duration>) -> Option<Finding> {
         false => Finding::pass(Step::RoundTrip, detail),
         true => Finding::fail(
             Step::RoundTrip,
-            format!("{detail}: a high latency"),
-            "check the network and the broker's load; a broker nearer to the people who chat answers sooner",
+            format!("{detail}: high latency"),
+            "check the network and the broker's load; a broker closer to its users answers sooner",
         ),
     };
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -146,14 +149,14 @@ fn shown(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1_000.0)
 }
 
-/// Whether an identifier that was given stayed ours; inside, why the connection broke.
+/// Whether the given identifier is free; `lost`: why the connection was lost.
 pub fn client_id(id: &str, lost: Option<&str>) -> Finding {
     match lost {
-        None => Finding::pass(Step::ClientId, format!("no other program took {id} meanwhile")),
+        None => Finding::pass(Step::ClientId, format!("no other program connected as {id}")),
         Some(reason) => Finding::fail(
             Step::ClientId,
-            format!("another program connects as {id} and throws this one off ({reason})"),
-            "give each program an identifier of its own with --id, or leave out --id and MQTT_CLIENT_ID",
+            format!("another program connects as {id} and takes over the connection ({reason})"),
+            "give each program its own identifier with --id, or omit --id and MQTT_CLIENT_ID",
         ),
     }
 }
@@ -165,14 +168,14 @@ pub fn subscriptions(count: usize, refused: &[String], root: &str) -> Finding {
     }
 }
 
-/// The connections that broke while the steps were gone through.
+/// The connections that were lost during the steps.
 pub fn steady(losses: &[String]) -> Finding {
     match losses {
-        [] => Finding::pass(Step::Steady, "no connection broke"),
+        [] => Finding::pass(Step::Steady, "no connection was lost"),
         [first, ..] => Finding::fail(
             Step::Steady,
-            format!("connections broke {} times; first: {first}", losses.len()),
-            "see the broker's log; where the way drops idle connections, a shorter --keepalive helps",
+            format!("connections lost: {}; the first: {first}", losses.len()),
+            "see the broker's log; if the network drops idle connections, use a shorter --keepalive",
         ),
     }
 }
@@ -210,7 +213,7 @@ mod tests {
         let lost = || Err(Trouble::Lost("gone".to_owned()));
         check(qos(Qos::ExactlyOnce, Ok(Qos::ExactlyOnce), "chat"), "pass", "received");
         check(qos(Qos::ExactlyOnce, Ok(Qos::AtLeastOnce), "chat"), "not supported", "QoS 1");
-        check(qos(Qos::ExactlyOnce, lost(), "chat"), "not supported", "takes no message");
+        check(qos(Qos::ExactlyOnce, lost(), "chat"), "not supported", "accepts no message");
         check(qos(Qos::AtLeastOnce, Ok(Qos::AtMostOnce), "chat"), "fail", "QoS 0");
         check(qos(Qos::AtLeastOnce, lost(), "chat"), "fail", "gone");
         check(qos(Qos::ExactlyOnce, Err(Trouble::Refused("x/#".to_owned())), "chat"), "fail", "x/#");
@@ -221,7 +224,7 @@ mod tests {
         let silent = qos(Qos::AtMostOnce, Err(Trouble::Silent(Duration::from_secs(5))), "home/chat");
         assert!(matches!(&silent.outcome, Outcome::Fail(cure) if cure.contains("home/chat/#")), "{silent:?}");
         check(client_id("me", Some("broke")), "fail", "another program connects as me");
-        check(steady(&["first".to_owned(), "second".to_owned()]), "fail", "2 times; first: first");
+        check(steady(&["first".to_owned(), "second".to_owned()]), "fail", "lost: 2; the first: first");
         check(subscriptions(5, &["chat/system".to_owned()], "chat"), "fail", "chat/system");
         check(session(Ok(SessionKept::SessionOnly), "chat"), "not supported", "no message waits");
     }

@@ -1,16 +1,16 @@
-//! Pure: what a check found, as lines of text or JSON, and whether a chat can run.
+//! The findings of a check as lines of text or JSON, and the verdict.
 
 use super::step::Step;
 use crate::protocol::text::{visible, visible_json};
 use serde_json::{Map, Value, json};
 
-/// How a step came out.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Pass,
-    /// With what to do.
+    /// With the way to fix it.
     Fail(String),
-    /// The broker does not have it; with what that costs.
+    /// The broker lacks the feature; with the consequence.
     NotSupported(String),
 }
 
@@ -19,9 +19,9 @@ pub enum Outcome {
 pub struct Finding {
     pub step: Step,
     pub outcome: Outcome,
-    /// One line. May hold what a peer sent: it is made harmless here.
+    /// One line. May contain what a peer sent; it is made harmless when it is printed.
     pub detail: String,
-    /// The numbers and names behind the detail, for programs.
+    /// The numbers and names in the detail, for programs.
     pub facts: Map<String, Value>,
 }
 
@@ -51,7 +51,7 @@ impl Finding {
         }
     }
 
-    /// What to do, or what it costs.
+    /// The way to fix it, or the consequence.
     fn advice(&self) -> Option<&str> {
         match &self.outcome {
             Outcome::Pass => None,
@@ -63,10 +63,10 @@ impl Finding {
 /// How a report looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
-    /// An object a line.
+    /// One object per line.
     pub json: bool,
     pub colors: bool,
-    /// Passed steps are left out of the text.
+    /// The text omits passed steps.
     pub quiet: bool,
 }
 
@@ -75,18 +75,18 @@ pub struct Style {
 pub struct Report {
     style: Style,
     exactly_once: bool,
-    /// Steps that a chat needs and that did not pass.
+    /// Steps that a chat needs and that failed.
     missing: Vec<Step>,
     found: usize,
 }
 
 impl Report {
-    /// `exactly_once`: QoS 2 was asked for, so the chat needs it.
+    /// `exactly_once`: QoS 2 was requested, so the chat needs it.
     pub fn new(style: Style, exactly_once: bool) -> Report {
         Report { style, exactly_once, missing: Vec::new(), found: 0 }
     }
 
-    /// Takes a finding and gives the lines that tell of it.
+    /// Adds a finding and returns its lines.
     pub fn add(&mut self, finding: &Finding) -> Vec<String> {
         let is_needed = finding.step.is_needed(self.exactly_once);
         self.found += 1;
@@ -106,11 +106,11 @@ impl Report {
         match (self.style.json, self.is_good()) {
             (true, good) => json!({"verdict": if good { "pass" } else { "fail" }, "missing": names}).to_string(),
             (false, true) => "A chat can run on this broker.".to_owned(),
-            (false, false) => format!("A chat cannot run on this broker yet; it fails at: {}.", names.join(", ")),
+            (false, false) => format!("A chat cannot run on this broker yet. Failed: {}.", names.join(", ")),
         }
     }
 
-    /// All that a chat needs passes.
+    /// Everything that a chat needs passes.
     pub fn is_good(&self) -> bool {
         self.found > 0 && self.missing.is_empty()
     }
@@ -197,7 +197,7 @@ mod tests {
         };
         let tolerated = [Step::Qos(2), Step::Session, Step::RoundTrip, Step::Server];
         assert_eq!(verdict(false, &tolerated), (true, "A chat can run on this broker.".to_owned()));
-        let unfit = "A chat cannot run on this broker yet; it fails at: will, QoS 1.".to_owned();
+        let unfit = "A chat cannot run on this broker yet. Failed: will, QoS 1.".to_owned();
         assert_eq!(verdict(false, &[Step::Will, Step::Session, Step::Qos(1)]), (false, unfit));
         assert!(!verdict(true, &[Step::Qos(2)]).0, "QoS 2 was asked for");
         assert!(!Report::new(PLAIN, false).is_good(), "nothing was found out");

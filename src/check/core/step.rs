@@ -1,13 +1,13 @@
-//! Pure: the steps of a check, their names, and which of them a chat cannot do without.
+//! The steps of a check, and which of them a chat needs.
 
-/// One thing that is tried.
+/// One step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     Resolve,
     Tcp,
     Tls,
     LogIn,
-    /// Only with an identifier that was given.
+    /// Only with a given identifier.
     ClientId,
     Subscriptions,
     /// Publish and receive at this quality of service.
@@ -41,8 +41,8 @@ impl Step {
         }
     }
 
-    /// A chat cannot run without it. A persistent session keeps messages for an absent server, QoS 2 is a choice
-    /// (`exactly_once`), a slow chat is a chat, and one without a server only lacks history and the user list.
+    /// Whether a chat needs it. A persistent session only keeps messages for an absent server, QoS 2 is a choice
+    /// (`exactly_once`), a slow chat still works, and one without a server only lacks history and the user list.
     pub fn is_needed(self, exactly_once: bool) -> bool {
         match self {
             Step::Qos(2..) => exactly_once,

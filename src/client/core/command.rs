@@ -1,5 +1,4 @@
-//! Pure: what somebody types on the terminal → [`Command`], by one [`table`] that parser, `/help` and completion share.
-//! The conversation carries commands out; `input` asks for completions.
+//! A line typed on the terminal → [`Command`]. The parser, `/help` and the completion share one [`table`].
 
 mod addressee;
 mod completion;
@@ -21,55 +20,50 @@ pub enum Command {
     Say {
         text: String,
         to: Target,
-        /// /me: something done, not said.
+        /// /me: an action.
         action: bool,
     },
-    /// A reply that names nobody: the line editor turns it into a direct message if somebody has sent one.
+    /// A reply without an addressee. The line editor turns it into a direct message if somebody has sent one.
     Reply(String),
     Users,
     Rooms,
     Join(RoomName),
-    /// `None`: the room that is talked in.
+    /// `None`: the current room.
     Part(Option<RoomName>),
-    /// Talk in this room from now on.
+    /// Make this the current room.
     Room(RoomName),
     History(PageRequest),
-    /// `None`: go on with the last one.
+    /// `None`: continue the last search.
     Search(Option<SearchRequest>),
-    /// Be called so from now on.
+    /// Change the nick.
     Nick(Nick),
-    /// Hide what this one says; `None`: who is hidden?
+    /// Hide the messages of this nick; `None`: list who is hidden.
     Ignore(Option<Nick>),
     Unignore(Nick),
-    /// Hide who comes and goes, or show it again.
+    /// Hide joins and leaves, or show them again.
     Quiet,
     Ping,
     Status,
     Clear,
-    /// `None`: all commands; else the name of one.
+    /// `None`: all commands; otherwise the name of one.
     Help(Option<&'static str>),
     Quit,
 }
 
 impl Command {
-    /// It says something, or changes where that goes: such commands keep their order among each other.
+    /// Whether it sends something or changes where that goes. Such commands keep their order.
     pub fn keeps_its_turn(&self) -> bool {
-        match self {
-            Command::Say { .. } | Command::Reply(_) | Command::Join(_) | Command::Part(_) | Command::Room(_) => true,
-            Command::Nick(_) => true,
-            Command::Users | Command::Rooms | Command::History(_) | Command::Search(_) | Command::Ping => false,
-            Command::Ignore(_) | Command::Unignore(_) | Command::Quiet => false,
-            Command::Status | Command::Clear | Command::Help(_) | Command::Quit => false,
-        }
+        use Command::*;
+        matches!(self, Say { .. } | Reply(_) | Join(_) | Part(_) | Room(_) | Nick(_))
     }
 }
 
 /// Which past messages: the newest, or those `before` or `after` a cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PageRequest {
-    /// `None`: the room that is talked in.
+    /// `None`: the current room.
     pub room: Option<RoomName>,
-    /// `None`: as many as the server gives.
+    /// `None`: the server's default.
     pub limit: Option<usize>,
     pub before: Option<Cursor>,
     pub after: Option<Cursor>,
@@ -78,13 +72,13 @@ pub struct PageRequest {
 /// Where a message goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// The room that is talked in.
+    /// The current room.
     Here,
     Room(RoomName),
     Nick(Nick),
 }
 
-/// Why a line was not understood, for the one who typed it.
+/// Why a line was not understood; `Display` is for the person who typed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommandError {
     Unknown {
@@ -92,10 +86,10 @@ pub enum CommandError {
         /// What was probably meant.
         near: Vec<&'static str>,
     },
-    /// The command as the table writes it, and what its arguments may be.
+    /// The command with its arguments, and what these may be.
     Usage(String),
     Nick(NameError),
-    /// Of a nick for oneself.
+    /// Of the user's own new nick.
     OwnNick(NameError),
     Room(NameError),
 }
@@ -123,7 +117,7 @@ impl std::error::Error for CommandError {}
 /// A line typed on the terminal, parsed once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypedLine {
-    /// As it was typed: it may answer a question instead of being a command.
+    /// As typed: it may answer a question instead.
     pub text: String,
     pub command: Result<Command, CommandError>,
 }
@@ -137,7 +131,7 @@ impl TypedLine {
 /// Reads a typed line: text to say, `/command`, or `//text` for a text that begins with `/`.
 pub fn parse(line: &str) -> Result<Command, CommandError> {
     let say = |text: &str| Command::Say { text: text.to_owned(), to: Target::Here, action: false };
-    // A blank before it is a slip of who means a command, and a secret said to everybody if it were none.
+    // A blank before the slash is a typo; sending the command to everybody could reveal a secret.
     let Some(typed) = line.trim_start().strip_prefix('/') else { return Ok(say(line)) };
     if typed.starts_with('/') {
         return Ok(say(typed));
@@ -147,14 +141,14 @@ pub fn parse(line: &str) -> Result<Command, CommandError> {
     (entry.read)(rest.trim())?.ok_or_else(|| CommandError::Usage(entry.usage_with_limits()))
 }
 
-/// The command of this name, or the error that says what comes near.
+/// The command of this name, or the error with similar names.
 fn find(name: &str) -> Result<&'static CommandEntry, CommandError> {
     let lower = name.to_lowercase();
     let unknown = || CommandError::Unknown { typed: name.to_owned(), near: near(&lower) };
     TABLE.iter().find(|entry| entry.is_called(&lower)).ok_or_else(unknown)
 }
 
-/// What other chats call so, else the nearest by spelling.
+/// The command that other chats call so, else the one with the most similar name.
 fn near(name: &str) -> Vec<&'static str> {
     if let Some((_, meant)) = SYNONYMS.iter().find(|(words, _)| words.contains(&name)) {
         return meant.to_vec();
@@ -240,7 +234,7 @@ mod tests {
         check("/history 0", Err("usage: /history [N], where N is 1 to 500"));
         check("/history many", Err("usage: /history [N], where N is 1 to 500"));
         check("  /quiit", Err("there is no command /quiit; did you mean /quit? (//quiit sends it as text)"));
-        check("/quit now", Err("usage: /quit, with nothing behind it"));
+        check("/quit now", Err("usage: /quit, without arguments"));
         check("/nick a b", Err("not a nick: a name cannot contain a blank; choose letters, digits, - and _"));
         check("/nick", Err("usage: /nick NICK, where NICK is 1 to 32 letters, digits, - and _"));
         check("/unignore", Err("usage: /unignore NICK"));

@@ -1,19 +1,19 @@
-//! Pure: what a conversation wants remembered beyond this run, and what it is given at its start. `memory` keeps it.
+//! What a conversation remembers beyond this run, and gets back at its start. `memory` stores it.
 
 use super::outbox::Kept;
 use crate::protocol::{Cursor, Epoch, MessageId, Nick, NickKey, Ranges, RoomName, SentId, Session};
 use std::collections::HashMap;
 
-/// Ranges of one series that are remembered. A sender who talks in two rooms by turns leaves one for each message in
-/// either; past that the lowest are let go, and would be shown again.
+/// How many ranges of one series are remembered. A sender who alternates between two rooms leaves one per message in each.
+/// Above this, the lowest are forgotten, and their messages would be shown again.
 pub const RANGES: usize = 10_000;
 
-/// Messages that are counted together. Of a series mostly everything is shown, so that many are few ranges.
+/// Messages that are numbered together. Mostly all messages of a series are shown, so that many take few ranges.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Series {
-    /// Those of one run of a client, as it counts them.
+    /// Messages of one run of a client, numbered by the client.
     Sent(NickKey, Session),
-    /// Those that came without a number, as their history counts them.
+    /// Messages without a number, numbered by their history.
     Stored(Epoch),
 }
 
@@ -22,7 +22,7 @@ impl Series {
         Series::Sent(key.clone(), id.session.clone())
     }
 
-    /// The series of a message, and its number there. The server's number says nothing where its history is not known.
+    /// The series of a message, and its number there. The server's number is useless if its history is not known.
     pub fn of(key: &NickKey, id: &MessageId, history: Option<&Epoch>) -> Option<(Series, u64)> {
         match id {
             MessageId::Sent(id) => Some((Series::of_sent(key, id), id.seq)),
@@ -31,23 +31,23 @@ impl Series {
     }
 }
 
-/// Adds a message of a series to those that are remembered; `false` where it was there.
+/// Remembers a message of a series; `false` if it was remembered already.
 pub fn add(numbers: &mut Ranges, number: u64) -> bool {
     let is_new = numbers.insert(number);
     if numbers.ranges().len() > RANGES {
-        // Many at once: each time all others move.
+        // Many at once, because each removal moves all others.
         numbers.forget_lowest(RANGES / 10);
     }
     is_new
 }
 
-/// Lines typed that are remembered.
+/// How many typed lines are remembered.
 pub const LINES: usize = 500;
 
-/// One thing to remember, once what was told before it is printed.
+/// One thing to remember, after everything told before it is printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Memo {
-    /// Everything in this room's history up to here was shown.
+    /// Everything in this room's history up to this cursor was shown.
     Cursor {
         room: RoomName,
         cursor: Cursor,
@@ -58,21 +58,21 @@ pub enum Memo {
         series: Series,
         number: u64,
     },
-    /// This direct message to us was shown.
+    /// This direct message to the user was shown.
     ShownDirect {
         series: Series,
         number: u64,
     },
-    /// A chat server was there, which says what it has stored, on this broker and under this root.
+    /// A chat server that confirms what it stores was seen on this broker and under this root.
     ServerSeen,
-    /// This one's messages are hidden, in this chat, whatever one's own nick.
+    /// The messages of this nick are hidden in this chat, whatever the user's own nick.
     Ignored(Nick),
     Unignored(NickKey),
-    /// This line was typed, and is offered again in later runs.
+    /// This line was typed; later runs offer it again.
     Typed(String),
 }
 
-/// Series of which messages were shown, and which ones: the series that was longest not heard of first.
+/// The messages that were shown, by series; first the series not heard of for longest.
 pub type Shown = Vec<(Series, Ranges)>;
 
 /// What earlier runs left behind, for this broker, root and nick.
@@ -84,9 +84,9 @@ pub struct Remembered {
     pub server_seen: bool,
     /// Whose messages are hidden.
     pub ignored: Vec<Nick>,
-    /// Lines that were typed, the last one last.
+    /// Typed lines, oldest first.
     pub typed: Vec<String>,
-    /// What an `--outbox` still holds, in the order in which it was taken.
+    /// The messages in the `--outbox`, in the order in which they were added.
     pub outbox: Vec<Kept>,
 }
 

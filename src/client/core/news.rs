@@ -1,4 +1,4 @@
-//! What a conversation has to tell: plain values that `view` turns into lines of text and `json` into events.
+//! What a conversation tells the user: values that `view` turns into text and `json` into events.
 
 use crate::protocol::{
     ErrorReply, History, MessageId, Nick, Notice, OnlineUsers, Pong, RoomName, Rooms, SearchResult, ServerInfo,
@@ -8,7 +8,7 @@ use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
 use std::time::Duration;
 
-/// One thing to tell. `reference` is what the program that asked called its question.
+/// One piece of news. `reference` is the `ref` of the program's request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum News {
     Said(Said),
@@ -17,7 +17,7 @@ pub enum News {
     /// Who is online, in answer to a request.
     Users {
         list: OnlineUsers,
-        /// Somebody has asked for it.
+        /// The user asked for it.
         by_user: bool,
         reference: Option<Value>,
     },
@@ -25,13 +25,13 @@ pub enum News {
         list: Rooms,
         reference: Option<Value>,
     },
-    /// A page of history is told: all its messages came before, those that were known left out.
+    /// A page of history is complete: its messages were told before, except for known ones.
     Page {
         room: RoomName,
         page: History,
-        /// Somebody has asked for it.
+        /// The user asked for it.
         by_user: bool,
-        /// Another one follows.
+        /// Another page follows.
         more: bool,
         reference: Option<Value>,
     },
@@ -40,30 +40,30 @@ pub enum News {
         error: ErrorReply,
         reference: Option<Value>,
     },
-    /// Something is wrong with what was asked of us.
+    /// Something is wrong with a command.
     Error {
         text: String,
         reference: Option<Value>,
     },
-    /// The server told what it is.
+    /// The server's description.
     Server(ServerInfo),
-    /// How long the way to the broker and back takes.
+    /// The round-trip time to the broker.
     BrokerRoundTrip {
         time: Duration,
         reference: Option<Value>,
     },
-    /// And through the server.
+    /// The round-trip time to the server.
     ServerRoundTrip {
         pong: Pong,
         time: Duration,
         reference: Option<Value>,
     },
-    /// The first attempt begins. Only people want to know.
+    /// The first attempt begins. For people only.
     Connecting {
         broker: String,
     },
     Connected {
-        /// Where to, for people.
+        /// The broker's address, for people.
         broker: String,
         again: bool,
     },
@@ -73,68 +73,68 @@ pub enum News {
     Reconnecting {
         delay: Duration,
     },
-    /// The broker has a message of ours.
+    /// The broker has one of the user's messages.
     Sent {
         id: MessageId,
         reference: Option<Value>,
     },
-    /// The addressee of a direct message of ours has it.
+    /// The addressee has one of the user's direct messages.
     Delivered {
         id: MessageId,
         reference: Option<Value>,
     },
-    /// The addressee of a direct message of ours is away; the server keeps it.
+    /// The addressee of one of the user's direct messages is away; the server keeps the message.
     Waiting {
         id: MessageId,
         to: Nick,
         reference: Option<Value>,
     },
-    /// Between what was told and what follows something is missing that cannot be had any more.
+    /// Messages between what was told and what follows are missing for good.
     Gap {
         room: RoomName,
     },
-    /// What follows in this room was said since an earlier run. Only people want to know.
+    /// What follows in this room was said since an earlier run. For people only.
     Unread {
         room: RoomName,
     },
-    /// What was found, in answer to a request.
+    /// The result of a search.
     Found {
         result: SearchResult,
         reference: Option<Value>,
     },
-    /// The server has a message of ours in its history.
+    /// The server has stored one of the user's messages.
     Stored {
         id: MessageId,
         reference: Option<Value>,
     },
-    /// Messages of ours take longer than usual, told once, to people.
+    /// The user's messages take longer than usual. Told once, to people.
     Delayed(Obstacle),
-    /// And now none does any more: all are stored, or the broker has them if there never was a server.
+    /// After a delay, all messages are stored, or the broker has them if there has never been a server.
     AllArrived {
         stored: bool,
-        /// But for some that never will be, of which it was told.
+        /// Some failed, which was told.
         others_failed: bool,
     },
-    /// A line for people; programs may pass over it.
+    /// A line for people; programs may ignore it.
     Hint(String),
-    /// A line that somebody at a terminal has asked for.
+    /// A line that the user asked for.
     Answer(String),
 }
 
-/// What messages of ours wait for.
+/// What the user's messages wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {
-    /// There is no connection.
+    /// A connection.
     Connection,
-    /// The broker does not say that it has them.
+    /// The broker's confirmation.
     Broker,
-    /// The chat's server is away.
+    /// The chat server, which is away.
     Server,
-    /// It is there and does not say that it has stored them.
+    /// The chat server's confirmation, although it is online.
     Silence,
 }
 
-/// A message, in a room or to somebody.
+/// A message in a room, or a direct message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Said {
     pub nick: Nick,
@@ -142,22 +142,23 @@ pub struct Said {
     pub text: String,
     /// As the sender wrote it.
     pub timestamp: Option<Timestamp>,
-    /// The moment to show: the sender's, or where that is not told the server's or ours.
+    /// The time to show: the sender's, else the server's, else the client's.
     pub at: DateTime<FixedOffset>,
     pub id: Option<MessageId>,
     pub action: bool,
     pub late: bool,
-    /// It is from this run of the client.
+    /// This run of the client sent it.
     pub own: bool,
-    /// It was said before we came, or a page was asked for; what is fetched because it was missed is as good as live.
+    /// It was said before the user joined, or belongs to a requested page. What is fetched because it was missed counts as
+    /// live.
     pub history: bool,
-    /// Its place in the room's history, where a page tells it.
+    /// Its position in the room's history, if it came in a page.
     pub pos: Option<u64>,
     pub reference: Option<Value>,
 }
 
 impl Said {
-    /// A message that has just come. A time that is not told is `now`, when it came.
+    /// A message that has just been received, at `now`.
     pub fn live(
         now: DateTime<FixedOffset>,
         nick: Nick,

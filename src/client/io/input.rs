@@ -1,7 +1,7 @@
-//! The "input" thread: lines typed on a terminal, or lines of a pipe. The shell starts it. It waits for the shell at every
-//! line: at the terminal for the next prompt, in a pipe for a place in the channel.
+//! The "input" thread: reads lines from a terminal or a pipe. It waits for the shell at every line: on a terminal for the
+//! next prompt, in a pipe for room in the channel.
 //!
-//! It is not joined: nothing ends a read of standard input but its writer. The terminal is put back by the shell.
+//! It is not joined, because nothing can end a read of standard input. The shell restores the terminal.
 
 mod desk;
 mod editor;
@@ -17,14 +17,14 @@ use crossbeam_channel::Sender;
 use std::io::{self, BufRead, Read};
 use std::thread;
 
-/// Bytes of a piped line; a longer one is no message.
+/// The longest piped line in bytes; a longer one cannot be a message.
 const LINE_BYTES: u64 = 64 * 1024;
 
-/// Reads standard input line by line, no further ahead than `typed` has room. Without an input it is at its end.
+/// Reads standard input line by line, only as far ahead as `typed` has room. Without an input, reports its end.
 pub fn start_pipe(typed: Sender<Typed>, has_input: bool) -> io::Result<()> {
     let read = move || {
         let mut input = io::stdin().lock();
-        // A read error is the end of the input like any other.
+        // A read error ends the input.
         while has_input && let Ok(Some(line)) = read_line(&mut input) {
             if typed.send(line).is_err() {
                 return;
@@ -35,7 +35,7 @@ pub fn start_pipe(typed: Sender<Typed>, has_input: bool) -> io::Result<()> {
     thread::Builder::new().name("input".to_owned()).spawn(read).map(drop)
 }
 
-/// `None` at the end. Bytes that are no UTF-8 are replaced.
+/// `None` at the end. Replaces bytes that are not UTF-8.
 fn read_line(input: &mut impl BufRead) -> io::Result<Option<Typed>> {
     let mut line = Vec::new();
     if input.by_ref().take(LINE_BYTES).read_until(b'\n', &mut line)? == 0 {

@@ -1,8 +1,8 @@
-//! The client's files: the memory of what was shown, which all runs of a user share, and the `--outbox` of one run.
-//! All SQL of the client is here; the "memory" thread (`keeper`) owns the memory, the shell the outbox.
+//! The client's files: the memory of what was shown, which all runs of a user share, and the `--outbox` of one run. All SQL
+//! of the client is here. The "memory" thread (`keeper`) owns the memory, the shell the outbox.
 //!
-//! Both are SQLite databases in WAL mode with `synchronous=NORMAL`: what is committed survives the death of the process,
-//! and after a power cut the last moments may be missing, which then are shown, or sent, again.
+//! Both are SQLite databases in WAL mode with `synchronous=NORMAL`. What is committed survives the death of the process.
+//! After a power failure the last moments may be missing; then these messages are shown, or sent, again.
 
 mod ignored;
 mod outbox_file;
@@ -24,9 +24,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-/// Says to whom a file belongs (`PRAGMA application_id`): "mqcm".
+/// Marks the file as this program's (`PRAGMA application_id`): "mqcm".
 const APPLICATION_ID: i32 = 0x6d71_636d;
-/// How long another run may hold the file before this one goes on without it.
+/// How long another run may lock the file before this one continues without it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const SCHEMA: &str = "
@@ -52,20 +52,20 @@ const SCHEMA: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// What each version added: a file of an earlier one gets the rest when it is opened.
+/// What each version added. A file of an earlier version gets the rest when it is opened.
 const MIGRATIONS: &[Migration] = &[&[SCHEMA, shown::SCHEMA], &[ignored::SCHEMA], &[typed::SCHEMA]];
 
-/// The statements that lead from one version of a file (`PRAGMA user_version`) to the next.
+/// The statements from one version of a file (`PRAGMA user_version`) to the next.
 type Migration = &'static [&'static str];
 
-/// Why a file cannot be used. `Display` is for a line that names the file before it.
+/// Why a file cannot be used. `Display` goes into a line that names the file.
 #[derive(Debug)]
 pub enum Error {
     Sql(rusqlite::Error),
     Io(io::Error),
-    /// Another program's file, or one of another version of this one.
+    /// The file belongs to another program, or to another version of this one.
     Foreign(String),
-    /// Another run has it.
+    /// Another run uses it.
     InUse,
 }
 
@@ -73,8 +73,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Sql(error) => match error.sqlite_error_code() {
-                // Its own words name the path once more.
-                Some(rusqlite::ErrorCode::CannotOpen) => f.write_str("it cannot be opened or made"),
+                // SQLite's own text would repeat the path.
+                Some(rusqlite::ErrorCode::CannotOpen) => f.write_str("it cannot be opened or created"),
                 Some(rusqlite::ErrorCode::NotADatabase) => f.write_str("it is not a database"),
                 Some(rusqlite::ErrorCode::DatabaseCorrupt) => f.write_str("it is damaged"),
                 _ => error.fmt(f),
@@ -103,7 +103,7 @@ impl From<io::Error> for Error {
     }
 }
 
-/// Which chat it is, and as whom one is in it.
+/// To which chat and which user a file belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatOwner {
     /// The broker's address.
@@ -112,21 +112,21 @@ pub struct ChatOwner {
     pub key: NickKey,
 }
 
-/// What one user of one chat has seen. Several processes may have the same open.
+/// What one user of one chat has seen. Several processes may have it open.
 pub struct Memory {
     sql: Connection,
     chat: ChatOwner,
     place: i64,
     person: i64,
-    /// Messages added since it was looked for what is too much, by room.
+    /// Messages added per room since it was trimmed.
     added: HashMap<String, usize>,
 }
 
 impl Memory {
-    /// Opens the file, and makes it and its folder where there is none.
+    /// Opens the file; creates it and its folder if they do not exist.
     ///
     /// # Errors
-    /// Where it cannot be read or written, is damaged, or is not this program's.
+    /// The file cannot be read or written, is damaged, or is not this program's.
     pub fn open(path: &Path, chat: ChatOwner) -> Result<Memory, Error> {
         if let Some(folder) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -136,7 +136,7 @@ impl Memory {
         Memory::over(sql, chat)
     }
 
-    /// As [`Memory::open`], in a database that is open already and may be in memory.
+    /// As [`Memory::open`], with an open database, which may be in memory.
     pub fn over(mut sql: Connection, chat: ChatOwner) -> Result<Memory, Error> {
         prepare(&mut sql, APPLICATION_ID, MIGRATIONS)?;
         let mut memory = Memory { sql, place: 0, person: 0, chat, added: HashMap::new() };
@@ -144,7 +144,7 @@ impl Memory {
         Ok(memory)
     }
 
-    /// From now on it is about this person.
+    /// From now on it belongs to this nick.
     pub fn be(&mut self, key: NickKey) -> Result<(), Error> {
         self.chat.key = key;
         self.added.clear();
@@ -161,19 +161,19 @@ impl Memory {
         transaction.execute("INSERT OR IGNORE INTO people (place, key) VALUES (?1, ?2)", person)?;
         let select = "SELECT id FROM people WHERE place = ?1 AND key = ?2";
         self.person = transaction.query_row(select, params![self.place, key.as_str()], |row| row.get(0))?;
-        // Many short runs leave no more than a long one.
+        // Many short runs must not leave more than a long one.
         shown::trim_all(&transaction, self.person)?;
         transaction.commit()?;
         Ok(())
     }
 
-    /// Whether a chat server was there in any run, under any nick.
+    /// Whether any run, under any nick, has seen a chat server.
     pub fn server_seen(&self) -> Result<bool, Error> {
         let select = "SELECT server_seen FROM places WHERE id = ?1";
         Ok(self.sql.query_row(select, [self.place], |row| row.get(0)).optional()?.unwrap_or(false))
     }
 
-    /// Everything that earlier runs left; what cannot be read any more is left out.
+    /// Everything from earlier runs; skips what can no longer be read.
     pub fn recall(&self) -> Result<Remembered, Error> {
         let mut remembered = Remembered {
             server_seen: self.server_seen()?,
@@ -199,7 +199,7 @@ impl Memory {
         Ok(remembered)
     }
 
-    /// Commits these, all or none.
+    /// Commits all of these or none.
     pub fn keep(&mut self, memos: &[Memo]) -> Result<(), Error> {
         let transaction = self.sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut shown: Vec<(&str, &Series, Vec<u64>)> = Vec::new();
@@ -252,17 +252,17 @@ impl Memory {
     }
 }
 
-/// Opens a database that only its user may read.
+/// Opens a database that only its owner may read.
 fn open(path: &Path) -> Result<Connection, Error> {
-    // What is made here is SQLite's from the next line on; it gives its other files the same mode.
+    // SQLite gives its other files the mode of this one.
     drop(OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?);
     Ok(Connection::open(path)?)
 }
 
-/// Makes an empty database one of this kind, brings one of an earlier version up to date, and refuses all others.
+/// Initialises an empty database, updates one of an earlier version, and refuses all others.
 fn prepare(sql: &mut Connection, application_id: i32, steps: &[Migration]) -> Result<(), Error> {
     match sql.pragma_update(None, "journal_mode", "WAL").map_err(Error::from) {
-        // Another run is about to do the same.
+        // Another run is doing the same.
         Ok(()) | Err(Error::InUse) => {}
         Err(error) => return Err(error),
     }

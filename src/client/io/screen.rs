@@ -1,5 +1,5 @@
-//! The "screen" thread: it alone prints what the client has to say. On a terminal it prints above the line that is being
-//! typed, through the line editor. The shell starts it and feeds it.
+//! The "screen" thread prints the client's output. On a terminal it prints above the line being typed, through the line
+//! editor.
 
 use crate::client::ui::view::{Line, Stream};
 use crate::gauge::{Gauge, Held};
@@ -8,19 +8,19 @@ use std::io::{self, BufWriter, Write};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Lines that may wait for a reader who is slower than the chat; past that the shell takes in nothing that would make more.
+/// Lines that may wait for a slow reader. Above this, the shell accepts nothing that would add more.
 const BACKLOG: usize = 4_096;
-/// And their bytes. With what waits at the door it is 16 MiB.
+/// And their bytes. Together with what waits at the door this is 16 MiB.
 const BACKLOG_BYTES: usize = 4 * 1024 * 1024;
-/// Bytes that are printed at once above the line being typed: enough to draw that line seldom, and few enough to be drawn
-/// between two keys.
+/// Bytes printed at once above the line being typed: enough to redraw that line rarely, few enough to fit between two
+/// keys.
 const AT_ONCE: usize = 16 * 1024;
 
-/// A way to print above the line that is being typed.
+/// A way to print above the line being typed.
 pub struct Above {
-    /// Returns once it is printed; `false`: it cannot be any more.
+    /// Returns when the text is printed; `false` if it no longer can be.
     pub print: Box<dyn FnMut(String) -> bool + Send>,
-    /// To be called when the last line has been typed: what comes then is printed all the same.
+    /// Call this after the last line was typed: later texts are printed directly.
     pub finish: Box<dyn Fn() + Send>,
 }
 
@@ -33,15 +33,15 @@ pub struct Screen {
 }
 
 enum PrintOrder {
-    /// It holds a part of what may wait.
+    /// With its share of what may wait.
     Print(Line, Held),
     Clear,
-    /// To be called when everything before it is printed; dropped where it cannot be.
+    /// Call this when everything before it is printed; dropped if that is impossible.
     Then(Box<dyn FnOnce() + Send>),
 }
 
 impl Screen {
-    /// `above`: where there is a line editor. `on_closed` is called once where nobody reads standard output any more.
+    /// `above`: if there is a line editor. `on_closed` is called once if nobody reads standard output any more.
     pub fn start(above: Option<Above>, on_closed: impl FnOnce() + Send + 'static) -> io::Result<Screen> {
         let (orders, inbox) = crossbeam_channel::unbounded();
         let (finished, done) = crossbeam_channel::bounded(1);
@@ -53,7 +53,7 @@ impl Screen {
             };
             if !ended {
                 on_closed();
-                // What comes now is for nobody.
+                // Nobody reads what follows.
                 inbox.iter().for_each(drop);
             }
             let _ = finished.send(());
@@ -62,13 +62,13 @@ impl Screen {
         Ok(Screen { orders, waiting: Gauge::default(), done, thread, no_more_lines })
     }
 
-    /// Whether more may be given: printing never blocks, so that signals and heartbeats do not wait for a reader.
+    /// Whether it accepts more. Printing never blocks, so that signals and heartbeats do not wait for a reader.
     pub fn has_room(&self) -> bool {
         self.orders.len() < BACKLOG && self.waiting.held() < BACKLOG_BYTES
     }
 
     pub fn print(&self, line: Line) {
-        // The thread takes orders until all senders are gone.
+        // The thread accepts orders until all senders are gone.
         let held = self.waiting.hold(line.text.len());
         let _ = self.orders.send(PrintOrder::Print(line, held));
     }
@@ -77,13 +77,13 @@ impl Screen {
         let _ = self.orders.send(PrintOrder::Clear);
     }
 
-    /// Has this called, in the screen's thread, once what was given before is really printed. It must return at once.
+    /// Calls this in the screen's thread when everything before it is printed. It must return at once.
     pub fn then(&self, printed: impl FnOnce() + Send + 'static) {
         let _ = self.orders.send(PrintOrder::Then(Box::new(printed)));
     }
 
-    /// Prints what waits and ends. A reader or a line editor that has stopped reading could hold the thread for ever: after
-    /// this time it is left.
+    /// Prints what waits and ends. A reader that has stopped reading could block the thread for ever, so it is left running
+    /// after this time.
     pub fn finish(self, within: Duration) {
         drop(self.orders);
         self.no_more_lines.iter().for_each(|finish| finish());
@@ -95,7 +95,7 @@ impl Screen {
 
 /// `false`: the output is closed.
 fn print_above(inbox: &Receiver<PrintOrder>, mut above: impl FnMut(String) -> bool) -> bool {
-    // What is behind the lines that are printed at once.
+    // The order after the lines that are printed at once.
     let mut next = None;
     while let Some(order) = next.take().or_else(|| inbox.recv().ok()) {
         let printed = match order {
@@ -129,19 +129,19 @@ fn print_above(inbox: &Receiver<PrintOrder>, mut above: impl FnMut(String) -> bo
 
 /// `false`: the output is closed.
 fn print_out(inbox: &Receiver<PrintOrder>) -> bool {
-    // Not locked: where the terminal can do no more than print, the line editor prints its prompt there, too.
+    // Not locked: if the terminal can only print, the line editor prints its prompt there too.
     let mut out = BufWriter::new(io::stdout());
     for order in inbox {
         let written = match order {
             PrintOrder::Print(Line { stream: Stream::Out, text }, _held) => writeln!(out, "{text}"),
-            // In the order in which things happened, where both go to the same place.
+            // Keeps the order if both go to the same place.
             PrintOrder::Print(Line { stream: Stream::Err, text }, _held) => out.flush().map(|()| print_error(&text)),
             PrintOrder::Clear => Ok(()),
             PrintOrder::Then(call) => out.flush().map(|()| call()),
         };
         let flushed = written.and_then(|()| if inbox.is_empty() { out.flush() } else { Ok(()) });
         if flushed.is_err() {
-            // Dropping it would try to write once more.
+            // Dropping it would try to write again.
             let _ = out.into_parts();
             return false;
         }
@@ -149,7 +149,7 @@ fn print_out(inbox: &Receiver<PrintOrder>) -> bool {
     out.flush().is_ok()
 }
 
-/// Unlike `eprintln!` no reason to panic where nobody reads it.
+/// Unlike `eprintln!`, does not panic if nobody reads it.
 fn print_error(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

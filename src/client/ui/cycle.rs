@@ -1,17 +1,17 @@
-//! Pure: one key pressed again and again that offers one thing after the other in the place of what was typed.
+//! A key that offers one choice after another in place of what was typed, each time it is pressed.
 
-/// What is offered, and where.
+/// The choices, and where they go.
 #[derive(Debug, Clone)]
 pub struct Cycle {
     before: String,
     after: String,
-    /// What was typed is the last of them.
+    /// The last one is what was typed.
     choices: Vec<String>,
     chosen: usize,
 }
 
 impl Cycle {
-    /// Offers `choices` in the place of what stands in `line` from `start` to `end`. `None` where there are none.
+    /// Offers `choices` in place of `line[start..end]`. `None` if there is nothing to offer.
     pub fn new(line: &str, start: usize, end: usize, choices: Vec<String>) -> Option<Cycle> {
         let (before, typed, after) = (line.get(..start)?, line.get(start..end)?, line.get(end..)?);
         let chosen = choices.len();
@@ -22,17 +22,17 @@ impl Cycle {
         Some(Cycle { before: before.to_owned(), after: after.to_owned(), choices, chosen })
     }
 
-    /// There was but one thing to offer, and it is in its place.
+    /// There was only one choice, and it is in place.
     pub fn is_spent(&self) -> bool {
         self.choices.len() == 2 && self.chosen == 0
     }
 
-    /// Whether this is what it has offered.
+    /// Whether the line is what it offered last.
     pub fn shows(&self, line: &str, cursor: usize) -> bool {
         self.offer() == (line.to_owned(), cursor)
     }
 
-    /// The line with the next choice, or the one before, and its cursor.
+    /// The line with the next or the previous choice, and the cursor.
     pub fn turn(&mut self, forwards: bool) -> (String, usize) {
         let count = self.choices.len();
         self.chosen = if forwards { self.chosen + 1 } else { self.chosen + count - 1 } % count;
@@ -41,7 +41,7 @@ impl Cycle {
 
     fn offer(&self) -> (String, usize) {
         let choice = &self.choices[self.chosen];
-        // A blank that the choice brings may be there already.
+        // The choice may end with a blank that is already there.
         let after = match choice.ends_with(' ') {
             true => self.after.strip_prefix(' ').unwrap_or(&self.after),
             false => &self.after,

@@ -1,4 +1,4 @@
-//! Pure: the client for programs. A line of JSON → [`Command`], [`News`] → a line of JSON. The shell calls it in `--json` mode.
+//! The client for programs (`--json`): a line of JSON → [`Command`], [`News`] → a line of JSON.
 
 use crate::client::core::command::{Command, PageRequest, Target};
 use crate::client::core::news::{News, Place, Said};
@@ -8,7 +8,7 @@ use crate::protocol::{Cursor, ErrorCode, History, Nick, RoomName, SearchRequest,
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// A command and the `ref` that its answers are to carry; or what is wrong with the line, with its `ref` where it has one.
+/// A command and the `ref` that its answers carry; or what is wrong with the line, and its `ref` if it has one.
 pub type JsonLine = Result<(Command, Option<Value>), (String, Option<Value>)>;
 
 /// Reads `{"message","room"?,"to"?,"action"?,"ref"?}` or `{"command",…,"ref"?}`.
@@ -68,7 +68,7 @@ pub fn parse(line: &str) -> JsonLine {
     Ok((command, reference))
 }
 
-/// Writes an event, without a line end. `None`: news for people only.
+/// The event as a line, without its end. `None`: news for people only.
 pub fn event(news: &News) -> Option<String> {
     let (event, fields, reference) = match news {
         News::Said(said) => return Some(said_event(said)),
@@ -100,9 +100,9 @@ pub fn event(news: &News) -> Option<String> {
         News::Gap { room } => (Some("gap"), json!({"room": room}), None),
         News::Found { result, reference } => (Some("search_result"), value(result), reference.as_ref()),
         News::Stored { id, reference } => (Some("stored"), json!({"id": id}), reference.as_ref()),
-        // Nobody but people asks for it.
+        // Only people ask for it.
         News::Answer(_) | News::Connecting { .. } => return None,
-        // Told of each message already.
+        // Every message has its own events.
         News::Delayed(_) | News::AllArrived { .. } => return None,
         News::Hint(text) => (Some("notice"), json!({"message": text}), None),
     };
@@ -158,7 +158,7 @@ fn said_event(said: &Said) -> String {
     line(Some(event), fields, said.reference.as_ref())
 }
 
-/// `event` first; where it is `None` it is the `type` among the fields.
+/// `event` comes first; if it is `None`, the `type` among the fields takes its place.
 fn line(event: Option<&str>, fields: Value, reference: Option<&Value>) -> String {
     #[derive(Serialize)]
     struct Out<'a> {

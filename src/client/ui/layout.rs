@@ -1,42 +1,42 @@
-//! Pure: where a terminal puts what the line editor draws. It counts as the editor does, which keeps that to itself.
+//! Where a terminal puts what the line editor draws. It measures like the editor, which does not expose its own measuring.
 
 use rustyline::GraphemeClusterMode;
 use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// A place on the screen, counted from where the prompt begins.
+/// A position on the screen, counted from the beginning of the prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cell {
     pub row: usize,
     pub column: usize,
 }
 
-/// What was drawn last.
+/// The last drawing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawn {
     /// Prompt and line up to the cursor.
     pub before: String,
     /// Where the cursor is.
     pub cursor: Cell,
-    /// The end of the line and of what is hinted behind it.
+    /// The end of the line and of the hint behind it.
     pub end: Cell,
     pub columns: usize,
-    /// There is nothing behind the cursor.
+    /// Nothing follows the cursor.
     is_at_end: bool,
 }
 
 impl Drawn {
-    /// What is drawn on a terminal of so many columns; `before`: up to the cursor, `after`: the rest.
+    /// A drawing on a terminal with this many columns; `before`: up to the cursor, `after`: the rest.
     pub fn new(before: String, after: &str, columns: usize) -> Drawn {
         let cursor = end_of(&before, Cell::default(), columns);
         let end = end_of(after, cursor, columns);
         Drawn { before, cursor, end, columns, is_at_end: after.is_empty() }
     }
 
-    /// How many rows above the cursor the prompt begins, after a terminal that wraps its lines anew has become so wide.
+    /// How many rows above the cursor the prompt begins, after a terminal that rewraps its lines was resized to `columns`.
     pub fn rows_above(&self, columns: usize) -> usize {
         let row = end_of(&self.before, Cell::default(), columns).row;
-        // Behind a row that is just full the editor itself goes on to the next, and the terminal does not.
+        // After a row that is just full, the editor moves to the next row, but the terminal does not.
         let is_full = |columns| {
             let place = end_of(&self.before, Cell::default(), columns);
             self.is_at_end && place.column == 0 && place.row > 0 && !self.before.ends_with('\n')
@@ -49,8 +49,8 @@ impl Drawn {
     }
 }
 
-/// A line so that every terminal shows it as wide as it is counted: character by character. Terminals do not agree on the
-/// width of emoji that are made of several: here these stand beside each other. `start`: where the prompt ends.
+/// Changes a line so that every terminal shows it as wide as it is measured. Terminals disagree on the width of emoji that
+/// consist of several; here these stand side by side. `start`: the end of the prompt.
 pub fn as_counted(line: &str, start: Cell, columns: usize) -> Cow<'_, str> {
     if !line.contains(is_joining) {
         return Cow::Borrowed(line);
@@ -64,7 +64,7 @@ pub fn as_counted(line: &str, start: Cell, columns: usize) -> Cow<'_, str> {
             shown.push_str(grapheme);
             continue;
         }
-        // The editor does not part it between two rows: nor is the terminal to.
+        // The editor does not split it between two rows, so the terminal must not either.
         if place.row > before.row && place.column > 0 {
             shown.extend(std::iter::repeat_n(' ', columns - before.column));
         }
@@ -79,7 +79,7 @@ pub fn as_counted(line: &str, start: Cell, columns: usize) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The only way to count that does not depend on which terminal it is.
+/// The only measure that does not depend on the terminal.
 pub const COUNTED: GraphemeClusterMode = GraphemeClusterMode::WcWidth;
 
 const JOINER: char = '\u{200D}';
@@ -91,12 +91,12 @@ fn is_tone(c: char) -> bool {
     matches!(c, '\u{1F3FB}'..='\u{1F3FF}')
 }
 
-/// Makes, with what stands before it, one emoji in some terminals and two in others.
+/// A character that joins the one before it to one emoji in some terminals, but not in others.
 fn is_joining(c: char) -> bool {
     matches!(c, JOINER | AS_EMOJI) || is_tone(c)
 }
 
-/// Where a text ends that begins at `start`.
+/// The end of a text that begins at `start`.
 pub fn end_of(text: &str, start: Cell, columns: usize) -> Cell {
     let mut place = start;
     for grapheme in text.graphemes(true) {

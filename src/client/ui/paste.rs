@@ -1,17 +1,17 @@
-//! Pure: what is pasted, as it comes from the terminal key by key, and what is asked before several lines are sent.
+//! What is pasted, as it arrives from the terminal key by key, and the question before several lines are sent.
 
 use crate::protocol::limits::TEXT_CHARS;
 use crate::protocol::text;
 
-/// What a tab becomes: a line editor cannot show where one ends.
+/// Replaces a tab, whose width the line editor cannot show.
 const TAB: &str = "    ";
-/// Lines of a paste that are shown where it is too tall to be edited.
+/// How many lines are shown of a paste that is too tall to be edited.
 const SHOWN_AT_BEGINNING: usize = 4;
 const SHOWN_AT_END: usize = 1;
-/// Characters of such a line that are shown.
+/// How many characters of such a line are shown.
 const SHOWN_OF_A_LINE: usize = 60;
 
-/// A text being pasted.
+/// A text that is being pasted.
 #[derive(Debug, Default)]
 pub struct Paste {
     text: String,
@@ -19,7 +19,7 @@ pub struct Paste {
 }
 
 impl Paste {
-    /// Line ends come in all three ways; other control characters are no text.
+    /// Accepts all three kinds of line ends and drops other control characters.
     pub fn push(&mut self, c: char) {
         match c {
             '\n' if self.after_return => {}
@@ -36,18 +36,18 @@ impl Paste {
     }
 }
 
-/// Several lines of which is asked how they are to be sent.
+/// Several lines, with the question how to send them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
     pub text: String,
-    /// It is sent as it is, even where it looks like a command.
+    /// Send it as it is, even if it looks like a command.
     pub is_literal: bool,
-    /// It is not in the line being typed, which has no room for it.
+    /// It is not in the line being typed because it is too tall.
     pub is_apart: bool,
 }
 
 impl Offer {
-    /// What each line would be sent as; `None` where they belong to one command.
+    /// The messages if each line is one; `None` if the lines belong to one command.
     pub fn lines(&self) -> Option<Vec<String>> {
         let is_command = self.text.starts_with('/') && !self.is_literal;
         let lines = self.text.lines().map(str::trim_end).filter(|line| !line.is_empty());
@@ -58,12 +58,12 @@ impl Offer {
         text::fits(&text::clean(&self.text))
     }
 
-    /// Else it can only be shortened.
+    /// Otherwise the user must shorten it.
     pub fn can_be_sent(&self) -> bool {
         self.fits_one_message() || self.lines().is_some()
     }
 
-    /// What is shown below the line being typed.
+    /// Shown below the line being typed.
     pub fn question(&self) -> String {
         let shown = if self.is_apart { self.beginning_and_end() } else { String::new() };
         let question = match (self.fits_one_message(), self.lines()) {
@@ -74,7 +74,7 @@ impl Offer {
             (false, Some(lines)) => {
                 format!("-- too long for one message: send as {} lines (l), or not (n)?", lines.len())
             }
-            (false, None) => format!("-- too long: a message has at most {TEXT_CHARS} characters (any key goes on)"),
+            (false, None) => format!("-- too long: a message has at most {TEXT_CHARS} characters (press any key)"),
         };
         format!("\n{shown}{question}")
     }
@@ -119,7 +119,7 @@ mod tests {
         check("/msg bob one\ntwo", false, "send as one message (Enter), or not (n)?");
         let long = format!("{}\n", "x".repeat(99)).repeat(60);
         check(&long, false, "too long for one message: send as 60 lines (l), or not (n)?");
-        check(&"x".repeat(5_000), false, "too long: a message has at most 4000 characters (any key goes on)");
+        check(&"x".repeat(5_000), false, "too long: a message has at most 4000 characters (press any key)");
     }
 
     #[test]

@@ -1,6 +1,5 @@
-//! Pure: how a chat reads for somebody at a terminal, beyond single lines: days, headings over what is past, who comes and
-//! goes in one line, bursts left out, and what rings. The shell owns it, tells it the news and lets it know when time has
-//! passed; `view` makes the lines.
+//! How a chat reads on a terminal, beyond single lines: new days, headings over past messages, joins and leaves on one line,
+//! bursts reduced to a number, and the bell. `view` formats the lines.
 
 mod bursts;
 mod comings;
@@ -27,11 +26,11 @@ pub struct Reading {
     bursts: Bursts,
     sections: Sections,
     rings: Rings,
-    /// Of the last line with a time.
+    /// The day of the last line with a time.
     day: Option<NaiveDate>,
-    /// Somebody keeps what is left out here.
+    /// A server stores what is left out here.
     is_kept: bool,
-    /// It was told who is there.
+    /// The list of users was shown.
     is_introduced: bool,
 }
 
@@ -48,7 +47,7 @@ impl Reading {
         }
     }
 
-    /// What to print now.
+    /// What to print for this news.
     pub fn hear(&mut self, now: Now, news: &News, view: &View) -> Vec<Line> {
         let mut lines = Vec::new();
         match news {
@@ -60,7 +59,7 @@ impl Reading {
             }
             _ => {
                 if let Some(line) = view.line(now.wall, news) {
-                    // In the order in which things happened. Whoever came before the list is in it.
+                    // In order of events. Whoever joined before the list is in it.
                     match (self.is_introduced, news) {
                         (true, _) => self.tell_comings(now, view, &mut lines),
                         (false, News::Users { .. }) => drop(self.comings.take()),
@@ -88,7 +87,7 @@ impl Reading {
         lines
     }
 
-    /// What to print because time has passed.
+    /// What to print at this time.
     pub fn tick(&mut self, now: Now, view: &View) -> Vec<Line> {
         let mut lines = Vec::new();
         if self.comings.due().is_some_and(|due| now.instant >= due) {
@@ -105,7 +104,7 @@ impl Reading {
         self.comings.due().into_iter().chain(self.bursts.due()).min()
     }
 
-    /// What is still to be told at the end.
+    /// What to print at the end.
     pub fn finish(&mut self, now: Now, view: &View) -> Vec<Line> {
         let mut lines = Vec::new();
         self.tell_bursts(now, view, &mut lines);
@@ -130,8 +129,8 @@ impl Reading {
         if let Some(heading) = self.sections.heading(said) {
             lines.push(Line::out(view.notice(&heading)));
         }
-        // Of what is past the day is a line of its own. Who has just spoken and has another day has a wrong clock, or comes
-        // late: then the message carries it.
+        // A new day among past messages gets a line of its own. A live message of another day is late or its sender's clock
+        // is wrong; it carries its date itself.
         let day_of = if said.pos.is_some() || said.history { said.at } else { now.wall };
         self.tell_day(now, day_of, view, lines);
         if let Some(mut line) = view.line(day_of, news) {

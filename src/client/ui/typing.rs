@@ -1,5 +1,5 @@
-//! Pure: what the keys mean that are this chat's own. Each key comes with the line as it stands, and what is to be done
-//! about it goes back; all others are the line editor's.
+//! The keys with a meaning of their own in this chat. Each key comes with the current line; the answer says what to do. All
+//! other keys belong to the line editor.
 //!
 //! ```text
 //!            ┌── any key ◄── Enter, for several pasted lines ──┐
@@ -13,13 +13,13 @@ use crate::client::core::command::{self, Command, Names, Target, TypedLine};
 use crate::client::core::memo::LINES;
 use crate::protocol::{Nick, text};
 
-/// Pressed twice with nothing between, Ctrl-C quits.
+/// Ctrl-C pressed twice in a row quits.
 const QUITS: &str = "(Ctrl-C again quits)";
-/// Lines beyond these are not offered by the arrow keys: the line editor cannot show them.
+/// The arrow keys do not offer longer texts: the line editor cannot show them.
 const RECALLED_LINES: usize = 8;
 const RECALLED_CHARS: usize = 1_500;
 
-/// What the input brings.
+/// What the user typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed {
     /// On the terminal: text or a command.
@@ -30,7 +30,7 @@ pub enum Typed {
     Text(String),
     /// Pasted: each is a message of its own, never a command.
     Lines(Vec<String>),
-    /// A piped line longer than the input reads, passed over.
+    /// A piped line that was skipped because it is too long.
     TooLong,
     /// Ctrl-C.
     Interrupt,
@@ -57,17 +57,17 @@ pub enum Key {
     Other,
 }
 
-/// What the line editor has to do.
+/// What the line editor must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
-    /// What the key usually does.
+    /// The key's usual action.
     Usual,
     Nothing,
     /// Make this the line, with the cursor there.
     Set(String, usize),
-    /// Clear the line so that it can be taken back.
+    /// Clear the line so that the user can undo it.
     Kill,
-    /// Draw the line and its hint once more.
+    /// Redraw the line and its hint.
     Redraw,
     /// End the line.
     Accept(Typed),
@@ -76,16 +76,16 @@ pub enum Act {
 #[derive(Debug, Default)]
 pub struct Typing {
     names: Names,
-    /// Who wrote the direct message that was printed last.
+    /// The sender of the last direct message shown.
     correspondent: Option<Nick>,
-    /// Lines typed before, the last one last.
+    /// Lines typed before, oldest first.
     earlier: Vec<String>,
-    /// What goes on while this key is pressed.
+    /// The choices that this key steps through.
     cycle: Option<(Key, Cycle)>,
     paste: Option<Paste>,
-    /// Several lines may be in the line because of a paste; what it began with, if that was pasted.
+    /// Something was pasted into the line; the pasted beginning of the line, or empty.
     pasted: Option<String>,
-    /// Line breaks that were typed, by `\` and Enter.
+    /// Line breaks that were typed with `\` and Enter.
     breaks: usize,
     offer: Option<Offer>,
     interrupted: bool,
@@ -96,23 +96,23 @@ impl Typing {
         self.names = names;
     }
 
-    /// A direct message of this one is on the screen.
+    /// A direct message from this nick is on the screen.
     pub fn is_written_to_by(&mut self, correspondent: Nick) {
         self.correspondent = Some(correspondent);
     }
 
-    /// These were typed before.
+    /// Sets the lines typed in earlier runs.
     pub fn recall(&mut self, earlier: Vec<String>) {
         self.earlier = earlier;
     }
 
-    /// A new line begins.
+    /// Begins a new line.
     pub fn begin(&mut self) {
         let Typing { names, correspondent, earlier, .. } = std::mem::take(self);
         *self = Typing { names, correspondent, earlier, ..Typing::default() };
     }
 
-    /// A line is done. What the arrow keys are to offer of it; `None`: nothing, or it is the last one once more.
+    /// A line is done. Returns what the arrow keys offer of it; `None`: nothing, or the same as the last one.
     pub fn is_done(&mut self, typed: &Typed) -> Option<String> {
         let line = recalled(typed).filter(|line| self.earlier.last() != Some(line))?;
         self.earlier.push(line.clone());
@@ -121,7 +121,7 @@ impl Typing {
         Some(line)
     }
 
-    /// `cursor` is a byte position; a paste that makes it so tall is not put into the line.
+    /// `cursor` is a byte position. A paste for which `is_tall` is true does not go into the line.
     pub fn press(&mut self, key: Key, line: &str, cursor: usize, is_tall: impl FnOnce(&str) -> bool) -> Act {
         if let Some(paste) = &mut self.paste {
             match key {
@@ -171,25 +171,25 @@ impl Typing {
         }
     }
 
-    /// The line with whom its `/reply` goes to, before more is typed and before it is sent: who writes meanwhile is not
-    /// meant. `None`: there is no `/reply` in it, or nobody to answer.
+    /// The line with its `/reply` turned into `/msg NICK`. This happens early, because another nick may write before the line
+    /// is sent. `None`: there is no `/reply` in it, or nobody to answer.
     fn addressed(&self, line: &str, cursor: usize) -> Option<(String, usize)> {
         let correspondent =
             self.correspondent.as_ref().filter(|_| !self.is_asked_about(line) || !self.is_literal(line))?;
         command::address_reply(line, cursor, correspondent)
     }
 
-    /// Whether there are pasted lines in it.
+    /// Whether the line contains pasted line breaks.
     fn is_asked_about(&self, line: &str) -> bool {
         self.pasted.is_some() && line.matches('\n').count() > self.breaks
     }
 
-    /// Whether it is sent as it is, even if it looks like a command, where it is asked about.
+    /// Whether a text with pasted lines is sent as it is, even if it looks like a command.
     fn is_literal(&self, line: &str) -> bool {
         self.pasted.as_ref().is_some_and(|begin| !begin.is_empty() && line.starts_with(begin))
     }
 
-    /// What is shown behind the line, or below it.
+    /// Shown behind the line, or below it.
     pub fn hint(&self) -> Option<String> {
         match &self.offer {
             Some(offer) => Some(offer.question()),
@@ -206,7 +206,7 @@ impl Typing {
         begin: impl FnOnce(&Typing) -> Option<Cycle>,
     ) -> Act {
         let going_on = self.cycle.take().filter(|(key, cycle)| *key == begun_by && cycle.shows(line, cursor));
-        // A single command or argument is completed: what follows may be, too.
+        // After a single completed command or argument, the next word can be completed.
         let going_on = going_on.filter(|(_, cycle)| !(cycle.is_spent() && line.starts_with('/')));
         let Some((_, mut cycle)) = going_on.or_else(|| begin(self).map(|cycle| (begun_by, cycle))) else {
             return Act::Nothing;
@@ -222,7 +222,7 @@ impl Typing {
         act
     }
 
-    /// Earlier lines with this in them, the last one first, each once.
+    /// Earlier lines that contain this, newest first, each once.
     fn find(&self, part: &str) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         for line in self.earlier.iter().rev().filter(|line| line.contains(part) && *line != part) {
@@ -237,7 +237,7 @@ impl Typing {
         let mut text = self.paste.take().map(Paste::text).unwrap_or_default();
         let (before, after) = line.split_at_checked(cursor).unwrap_or((line, ""));
         if after.is_empty() {
-            // Whole lines were copied; the next one is not begun.
+            // Whole lines were copied; a trailing line break does not begin another line.
             text.truncate(text.trim_end_matches('\n').len());
         }
         let is_literal = before.is_empty();
@@ -264,7 +264,7 @@ impl Typing {
             return Act::Set(line.clone(), line.len());
         }
         let text = line.trim_end_matches('\n');
-        // Taken from earlier lines, or pasted: it is sent once it can be seen whom it goes to.
+        // From the history or a paste: show the addressee before it is sent.
         if let Some((line, cursor)) = self.addressed(text, text.len()) {
             return Act::Set(line, cursor);
         }
@@ -301,7 +301,7 @@ impl Typing {
             _ => {}
         }
         let offer_is_apart = offer.is_apart;
-        // What is in the line is there to be edited; what is apart would be gone with the question.
+        // A text in the line can be edited; a separate one would be lost with the question.
         let is_apart = offer_is_apart && offer.can_be_sent();
         if is_apart && !goes_on && !matches!(key, Key::Char('n' | 'N')) {
             self.offer = Some(offer);
@@ -314,7 +314,7 @@ impl Typing {
     }
 }
 
-/// What is too long to be sent stays to be shortened.
+/// Whether it is short enough to be sent; otherwise it stays in the line to be shortened.
 fn fits(line: &TypedLine) -> bool {
     match &line.command {
         Ok(Command::Say { text, .. } | Command::Reply(text)) => text::fits(&text::clean(text)),
@@ -322,7 +322,7 @@ fn fits(line: &TypedLine) -> bool {
     }
 }
 
-/// What the arrow keys offer of a line that was sent: what would send the same.
+/// What the arrow keys offer of a sent line: a line that would send the same.
 pub fn recalled(typed: &Typed) -> Option<String> {
     let line = match typed {
         Typed::Line(line) => line.text.clone(),

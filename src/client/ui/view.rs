@@ -1,5 +1,5 @@
-//! Pure: [`News`] → a line to print. On a terminal `reading` calls it, elsewhere the shell; they give the line to the
-//! screen. Everything that came from others passes through `text::visible` here, so that it drives no terminal.
+//! [`News`] → a line to print. Text from others passes through `text::visible` here, so that it cannot control the
+//! terminal.
 
 pub mod alert;
 mod colours;
@@ -15,16 +15,16 @@ use crate::protocol::{Nick, RoomName, text};
 use chrono::{DateTime, FixedOffset};
 use words::{is_wanted, notice, wrong};
 
-/// How news is told.
+/// How news is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// For people at a terminal; everything to standard output.
     Terminal,
-    /// A message a line on standard output, the rest on standard error.
+    /// One message per line on standard output, the rest on standard error.
     Lines,
-    /// An event a line on standard output.
+    /// One event per line on standard output.
     Json,
-    /// Only what is wrong, on standard error.
+    /// Only errors, on standard error.
     Silent,
 }
 
@@ -44,24 +44,24 @@ pub struct Line {
 pub struct View {
     pub format: Format,
     pub color: bool,
-    /// Tell only messages and what is wrong.
+    /// Print only messages and errors.
     pub quiet: bool,
-    /// Turns a time into the reader's.
+    /// Converts a time to the reader's zone.
     pub zone: fn(DateTime<FixedOffset>) -> DateTime<FixedOffset>,
     /// For people only.
     pub reader: Reader,
 }
 
-/// Who reads, and on what.
+/// The reader and the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reader {
-    /// Who is mentioned where this nick is.
+    /// A message with this nick mentions the reader.
     pub nick: Nick,
-    /// Where they talk.
+    /// The current room.
     pub here: RoomName,
-    /// They are in more rooms than the lobby: messages carry their room.
+    /// The reader is in more rooms than the lobby, so messages show their room.
     pub rooms_are_many: bool,
-    /// Of the terminal.
+    /// The terminal's width.
     pub columns: usize,
 }
 
@@ -72,7 +72,7 @@ impl Line {
 }
 
 impl View {
-    /// `None`: nothing to print in this format. `now`: a message of another day carries its date.
+    /// `None`: nothing to print in this format. A message of another day than `now` shows its date.
     pub fn line(&self, now: DateTime<FixedOffset>, news: &News) -> Option<Line> {
         match self.format {
             Format::Json => json::event(news).map(Line::out),

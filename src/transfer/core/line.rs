@@ -1,4 +1,4 @@
-//! A message as a line of JSON: what it was on the wire, and `received`, when the server had it. Pure.
+//! A message as a line of JSON: its payload on the wire, and `received`, the time at which the server received it.
 
 use crate::protocol::limits::PAYLOAD_BYTES;
 use crate::protocol::text::visible_json;
@@ -9,10 +9,10 @@ use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The longest line that is read: a payload and a little more.
+/// The longest line that is accepted: a payload and a little more.
 pub const MAX_BYTES: usize = PAYLOAD_BYTES + 100;
 
-/// The line, without its end. It drives no terminal.
+/// The line, without its end. It cannot control a terminal.
 pub fn write(record: &Record) -> String {
     let (json, received) = match record {
         Record::Chat(Arrived { chat, timestamp, received }) => {
@@ -25,12 +25,12 @@ pub fn write(record: &Record) -> String {
     let json = String::from_utf8_lossy(&json);
     let received = DateTime::from_timestamp_millis(*received).unwrap_or_default();
     let received = Timestamp::new(received.fixed_offset());
-    // An object that has fields already: one more before its end.
+    // Adds a field before the end of the object.
     let fields = json.strip_suffix('}').unwrap_or(&json);
     visible_json(format!("{fields},\"received\":\"{}\"}}", received.as_str()))
 }
 
-/// What is needed beside the message itself, or would be passed over in one from the wire.
+/// Fields that the message itself does not have, or whose form must be checked more strictly than on the wire.
 #[derive(Deserialize)]
 struct LineFields {
     r#type: String,
@@ -46,8 +46,8 @@ struct LineFields {
     seq: Option<Value>,
 }
 
-/// Reads a line. Other programs may have written it: without `received` its `timestamp` counts where that has an offset,
-/// and without a room it is for the lobby.
+/// Reads a line, which another program may have written. Without `received`, a `timestamp` with an offset counts; without a
+/// room, the message is for the lobby.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -61,29 +61,29 @@ pub fn read(line: &[u8]) -> Result<Record, String> {
     let fields: LineFields = serde_json::from_slice(line)
         .map_err(|error| format!("{} at column {}", in_own_words(&error), error.column()))?;
     let received = fields.received.as_ref().or(fields.timestamp.as_ref()).and_then(Timestamp::at);
-    let received = received.ok_or("it has no `received` that is a time with an offset")?;
+    let received = received.ok_or("no `received` that is a time with an offset")?;
     let timestamp = fields.timestamp.clone().unwrap_or_else(|| Timestamp::new(received));
     let received = received.timestamp_millis();
     let id_is_read = |id: &Option<SentId>| match id.is_some() == (fields.session.is_some() || fields.seq.is_some()) {
         true => Ok(()),
-        false => Err("its `session` and `seq` are no id".to_owned()),
+        false => Err("`session` and `seq` form no id".to_owned()),
     };
     match fields.r#type.as_str() {
         "chat" => {
             let room = fields.room.clone().unwrap_or_else(RoomName::lobby);
             let chat = Chat::parse(line, room).map_err(|error| error.to_string())?;
-            let chat = chat.ok_or("it is no message")?;
+            let chat = chat.ok_or("it is not a message")?;
             id_is_read(&chat.id)?;
             Ok(Record::Chat(Arrived { chat, timestamp, received }))
         }
         "private" => {
             let private = Private::parse(line).map_err(|error| error.to_string())?;
-            let private = private.ok_or("it is no message")?;
+            let private = private.ok_or("it is not a message")?;
             id_is_read(&private.id)?;
             private.id.as_ref().ok_or("a direct message needs a `session` and a `seq`")?;
             Ok(Record::Direct(ArrivedDirect { private, timestamp, received }))
         }
-        other => Err(format!("{other:?} is no type of message")),
+        other => Err(format!("{other:?} is not a type of message")),
     }
 }
 
@@ -121,19 +121,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn errors_say_what_is_wrong() {
         let line = |rest: &str| format!(r#"{{"type":"chat","username":"a","message":"x"{rest}}}"#);
         check("hello", Err("not a JSON object"));
         check("[1]", Err("not a JSON object"));
         check(r#"{"type":"chat""#, Err("not valid JSON at column 14"));
         check("{}", Err("`type` is missing at column 2"));
-        check(r#"{"type":"presence","received":"2026-11-22T19:30:00Z"}"#, Err("\"presence\" is no type of message"));
+        check(r#"{"type":"presence","received":"2026-11-22T19:30:00Z"}"#, Err("\"presence\" is not a type of message"));
         check(&line(""), Err("no `received`"));
         check(&line(r#","timestamp":"2026-11-22T19:30:00""#), Err("no `received`"));
         check(&line(r#","received":"yesterday""#), Err("a time must be as in RFC 3339 at column"));
         check(&line(r#","received":"2026-11-22T19:30:00Z","room":"Dev""#), Err("a name cannot contain D"));
         check(&line(r#","received":"2026-11-22T19:30:00Z","session":"short","seq":1"#), Err("`session` must be"));
-        check(&line(r#","received":"2026-11-22T19:30:00Z","session":"k3v9x2m1q8f0""#), Err("are no id"));
+        check(&line(r#","received":"2026-11-22T19:30:00Z","session":"k3v9x2m1q8f0""#), Err("form no id"));
         check(r#"{"type":"chat","message":"x","received":"2026-11-22T19:30:00Z"}"#, Err("no valid `username`"));
         let direct = r#"{"type":"private","username":"a","to":"b","message":"x","received":"2026-11-22T19:30:00Z"}"#;
         check(direct, Err("needs a `session`"));

@@ -1,9 +1,9 @@
-//! Pure: whom a direct message goes to, as it is typed: a nick, in quotes if it holds a blank, and `/reply` turned into it.
+//! The typed addressee of a direct message: a nick, in quotes if it contains a blank. And `/reply`, turned into `/msg`.
 
 use super::find;
 use crate::protocol::Nick;
 
-/// A nick as it is typed behind a command: in quotes if it would end too early, quotes in it doubled.
+/// A nick as it is typed after a command: in quotes if it contains a blank, with quotes in it doubled.
 pub(super) fn written(nick: &str) -> String {
     match nick.contains(char::is_whitespace) || nick.starts_with('"') {
         true => format!("\"{}\"", nick.replace('"', "\"\"")),
@@ -11,7 +11,7 @@ pub(super) fn written(nick: &str) -> String {
     }
 }
 
-/// A nick as [`written`], and what is behind it.
+/// A nick as [`written`], and what follows it.
 pub(super) fn split(typed: &str) -> (String, &str) {
     let (nick, rest) = quoted(typed).unwrap_or_else(|| {
         let (nick, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
@@ -34,8 +34,7 @@ fn quoted(typed: &str) -> Option<(String, &str)> {
     None
 }
 
-/// `/reply text` as the `/msg NICK text` that it stands for, and where the cursor is in it. `None`: it is no `/reply` with
-/// a blank behind it.
+/// Turns `/reply text` into `/msg NICK text`, and returns the new cursor. `None` unless it is `/reply` followed by a blank.
 pub fn address_reply(line: &str, cursor: usize, to: &Nick) -> Option<(String, usize)> {
     let (name, text) = line.trim_start().strip_prefix('/')?.split_once(char::is_whitespace)?;
     if find(name).ok()?.name != "reply" {

@@ -1,12 +1,12 @@
-//! Pure: what the word that is being typed may become.
+//! Completions of the word being typed.
 
 use super::addressee::written;
 use super::table::{Argument, TABLE};
 
-/// What narrows a search.
+/// The filters of a search.
 const FILTERS: [&str; 4] = ["from:", "room:", "after:", "before:"];
 
-/// Names that a completion can end in, the likeliest first.
+/// Names that can be completed, the likeliest first.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     pub nicks: Vec<String>,
@@ -15,7 +15,7 @@ pub struct Names {
     pub ignored: Vec<String>,
 }
 
-/// What the word before `end` (a byte position in `line`) may become: where it begins, and the candidates.
+/// Completions of the word before `end` (a byte position in `line`): where the word begins, and the candidates.
 pub fn complete(line: &str, end: usize, names: &Names) -> (usize, Vec<String>) {
     let typed = line.get(..end).unwrap_or(line);
     let start = quoted_nick(typed).or_else(|| Some(typed.rfind(char::is_whitespace)? + 1)).unwrap_or(0);
@@ -48,7 +48,7 @@ pub fn complete(line: &str, end: usize, names: &Names) -> (usize, Vec<String>) {
     (start, candidates)
 }
 
-/// Where a nick begins whose quotes are still open; blanks in it end no word.
+/// The beginning of a nick with open quotes; blanks in it do not end the word.
 fn quoted_nick(typed: &str) -> Option<usize> {
     let (command, rest) = typed.split_once(char::is_whitespace)?;
     let nick = rest.trim_start();
@@ -56,13 +56,13 @@ fn quoted_nick(typed: &str) -> Option<usize> {
     is_open.then(|| typed.len() - nick.len())
 }
 
-/// What the arguments of a typed command are.
+/// What the arguments of a command are.
 fn completes(command: &str) -> Option<Argument> {
     let name = command.strip_prefix('/')?;
     TABLE.iter().find(|entry| entry.is_called(name)).map(|entry| entry.completes)
 }
 
-/// A filter, or what it is followed by.
+/// Completes a filter, or its value.
 fn complete_search(word: &str, names: &Names) -> Vec<String> {
     let (filter, list, begin) = match (word.strip_prefix("from:"), word.strip_prefix("room:")) {
         (Some(begin), _) => ("from:", &names.nicks, begin),

@@ -1,21 +1,21 @@
-//! Pure: what `/help` says, by the table of commands.
+//! The texts of `/help`, from the table of commands.
 
 use super::table::{CommandEntry, TABLE};
 
-/// What `/help` shows, a line each.
+/// The lines of `/help`.
 pub fn help() -> Vec<String> {
     let lines = TABLE.iter().map(|entry| format!("{:<18}{}{}", entry.usage(), entry.help, also(entry)));
     let text = "//text            send text that begins with /";
     lines.chain([text.to_owned()]).collect()
 }
 
-/// Each command as it is typed, and what it does, for the manual page.
+/// Each command with its arguments, and what it does, for the manual page.
 pub fn list() -> Vec<(String, String)> {
     let entries = TABLE.iter().map(|entry| (entry.usage(), format!("{}{}", entry.help, also(entry))));
     entries.chain([("//text".to_owned(), "send text that begins with /".to_owned())]).collect()
 }
 
-/// What `/help COMMAND` shows of the command of this name.
+/// The lines of `/help COMMAND`.
 pub fn help_on(name: &str) -> Vec<String> {
     let Some(entry) = TABLE.iter().find(|entry| entry.name == name) else { return Vec::new() };
     let first = format!("{}: {}{}", entry.usage(), entry.help, also(entry));

@@ -1,4 +1,4 @@
-//! Pure: the table of commands, and the words by which other chats call them.
+//! The table of commands, and their names in other chats.
 
 use super::{Command, CommandError, PageRequest, Target, addressee, find};
 use crate::protocol::limits::PAGE_MESSAGES;
@@ -21,14 +21,14 @@ pub(super) struct CommandEntry {
     /// A shorter name; may be empty.
     pub alias: &'static str,
     pub arguments: &'static str,
-    /// What they may be, where an error should say so; may be empty.
+    /// What they may be, if an error should say so; may be empty.
     pub limits: &'static str,
     /// A line of `/help`.
     pub help: &'static str,
-    /// What `/help COMMAND` says beyond that, a line each.
+    /// Further lines of `/help COMMAND`.
     pub details: &'static [&'static str],
     pub completes: Argument,
-    /// Reads what follows the name, without blanks at its ends. `Ok(None)`: the arguments do not fit.
+    /// Reads the arguments, trimmed. `Ok(None)`: they do not fit.
     pub read: fn(&str) -> Result<Option<Command>, CommandError>,
 }
 
@@ -41,10 +41,10 @@ impl CommandEntry {
         format!("/{} {}", self.name, self.arguments).trim_end().to_owned()
     }
 
-    /// For whoever typed other arguments.
+    /// For an error about the arguments.
     pub fn usage_with_limits(&self) -> String {
         match (self.arguments, self.limits) {
-            ("", _) => format!("{}, with nothing behind it", self.usage()),
+            ("", _) => format!("{}, without arguments", self.usage()),
             (_, "") => self.usage(),
             (_, limits) => format!("{}, where {limits}", self.usage()),
         }
@@ -68,7 +68,7 @@ pub(super) const TABLE: &[CommandEntry] = &[
     CommandEntry {
         name: "help",
         arguments: "[COMMAND]",
-        help: "this list; more about one of them",
+        help: "this list, or more about one command",
         completes: Argument::Command,
         read: |rest| match some(rest) {
             None => Ok(Some(Command::Help(None))),
@@ -83,8 +83,8 @@ pub(super) const TABLE: &[CommandEntry] = &[
         alias: "q",
         help: "leave the chat",
         details: &[
-            "What is not stored yet gets 5 seconds for it; a line says how much is left",
-            "then. With --outbox it is kept for the next run. Ctrl-D does the same.",
+            "Waits up to 5 seconds for unstored messages, then says how many are left.",
+            "With --outbox they are kept for the next run. Ctrl-D does the same.",
         ],
         read: |rest| Ok(none(rest, Command::Quit)),
         ..NO_ARGUMENT
@@ -102,8 +102,8 @@ pub(super) const TABLE: &[CommandEntry] = &[
         arguments: "NICK TEXT",
         help: "a direct message",
         details: &[
-            "Nobody else sees it. Who is away gets it on return, and you are told so.",
-            "A nick with a blank in it stands in quotes.",
+            "Nobody else sees it. Whoever is away receives it on return.",
+            "Put a nick that contains a blank in quotes.",
         ],
         completes: Argument::Nick,
         read: |rest| {
@@ -119,8 +119,8 @@ pub(super) const TABLE: &[CommandEntry] = &[
         arguments: "TEXT",
         help: "answer the last direct message",
         details: &[
-            "A blank behind it turns it into /msg and the nick of who wrote to you last:",
-            "you see whom you answer, whoever writes meanwhile.",
+            "A blank after it turns it into /msg and the nick of the last sender,",
+            "so that you see whom you answer even if others write meanwhile.",
         ],
         read: |rest| Ok(some(rest).map(|text| Command::Reply(text.to_owned()))),
         ..NO_ARGUMENT
@@ -128,7 +128,7 @@ pub(super) const TABLE: &[CommandEntry] = &[
     CommandEntry {
         name: "me",
         arguments: "TEXT",
-        help: "say what you do: * alice waves",
+        help: "an action: * alice waves",
         read: |rest| Ok(some(rest).map(|text| Command::Say { text: text.to_owned(), to: Target::Here, action: true })),
         ..NO_ARGUMENT
     },
@@ -136,8 +136,8 @@ pub(super) const TABLE: &[CommandEntry] = &[
         name: "nick",
         arguments: "NICK",
         limits: "NICK is 1 to 32 letters, digits, - and _",
-        help: "be called NICK",
-        details: &["What is still to be sent goes along. A nick in use is not taken from anybody."],
+        help: "change your nick",
+        details: &["Unsent messages go out under the new nick. A nick in use is refused."],
         read: |rest| match some(rest) {
             None => Ok(None),
             Some(name) => Ok(Some(Command::Nick(Nick::choose(name).map_err(CommandError::OwnNick)?))),
@@ -149,7 +149,7 @@ pub(super) const TABLE: &[CommandEntry] = &[
         arguments: "ROOM",
         limits: ROOM,
         help: "join a room and talk there",
-        details: &["A room is there as soon as somebody is in it. You stay in the others."],
+        details: &["A room exists as soon as somebody is in it. You stay in your other rooms."],
         completes: Argument::Room,
         read: |rest| some(rest).map(|name| room(name).map(Command::Join)).transpose(),
         ..NO_ARGUMENT
@@ -158,8 +158,8 @@ pub(super) const TABLE: &[CommandEntry] = &[
         name: "part",
         arguments: "[ROOM]",
         limits: ROOM,
-        help: "leave a room, or the one you talk in",
-        details: &["Everybody is in the lobby, always."],
+        help: "leave a room (default: this one)",
+        details: &["Nobody can leave the lobby."],
         completes: Argument::Room,
         read: |rest| Ok(Some(Command::Part(some(rest).map(room).transpose()?))),
         ..NO_ARGUMENT
@@ -168,17 +168,17 @@ pub(super) const TABLE: &[CommandEntry] = &[
         name: "room",
         arguments: "ROOM",
         limits: ROOM,
-        help: "talk in ROOM; the lobby is the public one",
-        details: &["The room that you talk in stands before the line you type."],
+        help: "talk in ROOM; everybody is in the lobby",
+        details: &["The prompt shows the room that you talk in."],
         completes: Argument::Room,
         read: |rest| some(rest).map(|name| room(name).map(Command::Room)).transpose(),
         ..NO_ARGUMENT
     },
     CommandEntry {
         name: "rooms",
-        help: "which rooms there are, and what is unread",
+        help: "all rooms, and unread messages",
         details: &[
-            "> is before the room you talk in, + before others that you are in.",
+            "> marks the room you talk in, + the others that you are in.",
             "Unread: since you last talked there.",
         ],
         read: |rest| Ok(none(rest, Command::Rooms)),
@@ -202,11 +202,11 @@ pub(super) const TABLE: &[CommandEntry] = &[
     CommandEntry {
         name: "search",
         arguments: "[TEXT]",
-        help: "find messages; alone: go on with the last search",
+        help: "find messages; alone: continue the search",
         details: &[
-            "words, a \"phrase in quotes\", the beginning* of a word: all must match",
-            "from:NICK  room:ROOM  narrow it",
-            "after:2026-11-22  before:2026-11-22T20:30  too, in your own time",
+            "words, a \"phrase in quotes\", the beginning* of a word; all must match",
+            "from:NICK  room:ROOM  restrict it,",
+            "after:2026-11-22  before:2026-11-22T20:30  too, in your time zone",
         ],
         completes: Argument::Search,
         read: |rest| {
@@ -218,8 +218,8 @@ pub(super) const TABLE: &[CommandEntry] = &[
     CommandEntry {
         name: "ignore",
         arguments: "[NICK]",
-        help: "hide what NICK says; alone: who is hidden",
-        details: &["Direct messages too, now and in later runs. NICK does not learn of it."],
+        help: "hide messages of NICK; alone: list the hidden",
+        details: &["Direct messages too, in this and later runs. NICK is not told."],
         completes: Argument::Nick,
         read: |rest| Ok(Some(Command::Ignore(some(rest).map(nick_of).transpose()?))),
         ..NO_ARGUMENT
@@ -227,33 +227,38 @@ pub(super) const TABLE: &[CommandEntry] = &[
     CommandEntry {
         name: "unignore",
         arguments: "NICK",
-        help: "show again what NICK says",
+        help: "show messages of NICK again",
         completes: Argument::Ignored,
         read: |rest| some(rest).map(|name| nick_of(name).map(Command::Unignore)).transpose(),
         ..NO_ARGUMENT
     },
     CommandEntry {
         name: "quiet",
-        help: "hide who comes and goes; again: show it",
+        help: "hide joins and leaves; again: show them",
         read: |rest| Ok(none(rest, Command::Quiet)),
         ..NO_ARGUMENT
     },
     CommandEntry {
         name: "ping",
-        help: "round trips to the broker and the chat server",
+        help: "round-trip times to broker and chat server",
         read: |rest| Ok(none(rest, Command::Ping)),
         ..NO_ARGUMENT
     },
     CommandEntry {
         name: "status",
-        help: "connection, session, rooms, what is not stored yet",
+        help: "connection, session, rooms, unstored messages",
         read: |rest| Ok(none(rest, Command::Status)),
         ..NO_ARGUMENT
     },
-    CommandEntry { name: "clear", help: "an empty screen", read: |rest| Ok(none(rest, Command::Clear)), ..NO_ARGUMENT },
+    CommandEntry {
+        name: "clear",
+        help: "clear the screen",
+        read: |rest| Ok(none(rest, Command::Clear)),
+        ..NO_ARGUMENT
+    },
 ];
 
-/// Words of other chats, and the commands that they may mean here.
+/// Commands of other chats, and what they may mean here.
 pub(super) const SYNONYMS: &[(&[&str], &[&str])] = &[
     (&["exit", "bye", "logout", "disconnect", "stop"], &["quit"]),
     (&["leave", "close"], &["part", "quit"]),
@@ -282,12 +287,12 @@ fn some(rest: &str) -> Option<&str> {
     (!rest.is_empty()).then_some(rest)
 }
 
-/// Somebody else's: any that the wire can carry.
+/// Somebody else's nick: any that the wire allows.
 fn nick(text: &str) -> Result<Nick, CommandError> {
     Nick::parse(text).map_err(CommandError::Nick)
 }
 
-/// One that stands alone: in quotes or not, whatever it holds.
+/// A nick that is the only argument, with or without quotes.
 fn nick_of(text: &str) -> Result<Nick, CommandError> {
     match addressee::split(text) {
         (quoted, "") => nick(&quoted),
@@ -295,7 +300,7 @@ fn nick_of(text: &str) -> Result<Nick, CommandError> {
     }
 }
 
-/// A room as it is typed, with or without its `#`. There are none with capitals, so that nobody else can be meant.
+/// A typed room, with or without `#`. Rooms have no capitals, so capitals are converted.
 fn room(text: &str) -> Result<RoomName, CommandError> {
     let name = text.strip_prefix('#').unwrap_or(text).to_ascii_lowercase();
     RoomName::parse(&name).map_err(CommandError::Room)

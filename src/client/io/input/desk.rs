@@ -1,4 +1,4 @@
-//! What the line editor's keys and its drawing share.
+//! The state that the line editor's keys and its drawing share.
 
 use super::gate::PrintGate;
 use crate::client::core::command::Names;
@@ -10,10 +10,10 @@ use crate::terminal;
 use crossbeam_channel::Receiver;
 use std::sync::{Mutex, MutexGuard};
 
-/// All of it is the input thread's, but the gate.
+/// Used by the input thread only, except for the gate.
 pub struct Desk {
     names: Receiver<Names>,
-    /// Who wrote the direct messages that are on the screen.
+    /// The senders of the direct messages on the screen.
     correspondents: Receiver<Nick>,
     pub gate: PrintGate,
     work: Mutex<Work>,
@@ -25,14 +25,14 @@ pub struct Work {
     pub prompt: String,
     /// Prompt, line and hint as they are on the screen.
     pub shown: String,
-    /// The line as it was drawn last.
+    /// The line as last drawn.
     pub line: String,
     pub drawn: Option<Drawn>,
-    /// What the completion is to put in the place of the line, and where its cursor goes.
+    /// The line that the completion must set, and its cursor.
     pub put: Option<(String, usize)>,
-    /// What the line has become.
+    /// The accepted line.
     accepted: Option<Typed>,
-    /// It is drawn for the last time.
+    /// The line is being drawn for the last time.
     pub is_last: bool,
 }
 
@@ -59,7 +59,7 @@ impl Desk {
         })
     }
 
-    /// Prints a text above the line, which is where it was afterwards: the editor notices nothing.
+    /// Prints a text above the line and redraws the line below, without the editor.
     pub fn print_around(&self, text: &str) {
         let work = self.work();
         let (shown, Drawn { cursor, end, .. }) = match &work.drawn {
@@ -68,7 +68,7 @@ impl Desk {
         };
         let up = |rows: usize| if rows > 0 { format!("\x1b[{rows}A") } else { String::new() };
         let right = if cursor.column > 0 { format!("\x1b[{}C", cursor.column) } else { String::new() };
-        // Behind a row that is full the cursor goes on to the next only with what comes there.
+        // After a full row, the cursor moves to the next row only with the next character.
         let next = if end.row > 0 && end.column == 0 && !shown.ends_with('\n') { "\n" } else { "" };
         let (clear, back) = (up(cursor.row), up(end.row - cursor.row));
         terminal::write(&format!("{clear}\r\x1b[J{text}{shown}{next}{back}\r{right}"));
@@ -82,14 +82,14 @@ impl Desk {
         self.work().accepted = Some(typed);
     }
 
-    /// The shell has printed below the line, which is gone: makes room for what the editor clears before it draws.
+    /// The user's shell has printed over the line: makes room for what the editor clears before it draws.
     pub fn is_back_from_the_shell(&self) {
         let mut work = self.work();
         if let Some(drawn) = &mut work.drawn {
             make_room(drawn);
             let columns = terminal::columns();
             if std::mem::replace(&mut drawn.columns, columns) != columns {
-                // The editor learns of it at once, too.
+                // Tells the editor at once.
                 // SAFETY: it takes a plain number.
                 unsafe { libc::raise(libc::SIGWINCH) };
             }
@@ -103,7 +103,7 @@ impl Desk {
         *work = Work { typing, prompt: prompt.to_owned(), ..Work::default() };
     }
 
-    /// The same line is read on, where it was; this is what it was.
+    /// Continues with the same line in its place; returns it.
     pub fn goes_on(&self) -> String {
         let mut work = self.work();
         if let Some(drawn) = work.drawn.take() {
@@ -117,8 +117,8 @@ impl Desk {
         self.work().accepted.take()
     }
 
-    /// Where the terminal has wrapped the line anew, which the editor does not know: takes the line away, and leads the
-    /// cursor to where the editor thinks it is.
+    /// If the terminal has rewrapped the line, which the editor does not notice: removes the line and moves the cursor to
+    /// where the editor expects it.
     pub fn look_at_the_size(&self) {
         let mut work = self.work();
         let columns = terminal::columns();
@@ -130,13 +130,13 @@ impl Desk {
         make_room(&drawn);
     }
 
-    /// Nothing that is done under the lock panics.
+    /// Nothing under the lock panics.
     pub fn work(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
-/// From the first row of a line that is gone to where the editor has left the cursor, with all its rows there.
+/// Moves from the first row of a removed line to where the editor left the cursor, with all rows available.
 fn make_room(drawn: &Drawn) {
     let (rows, up) = (drawn.end.row, drawn.end.row.saturating_sub(drawn.cursor.row));
     if rows > 0 {
@@ -147,7 +147,7 @@ fn make_room(drawn: &Drawn) {
     }
 }
 
-/// Most terminals do; these say that they are others.
+/// Whether the terminal rewraps lines when it is resized; most do, except for these.
 fn wraps_anew() -> bool {
     std::env::var_os("XTERM_VERSION").is_none() && std::env::var_os("TERM").is_none_or(|term| term != "linux")
 }

@@ -1,5 +1,5 @@
-//! The line editor of a terminal: rustyline, with this chat's keys ([`typing`](super::typing)), its way of showing a line,
-//! and its patience with terminals that change their size.
+//! The line editor: rustyline with the keys of this chat, its way to show a line, and support for terminals that are
+//! resized.
 
 use super::desk::Desk;
 use super::keys::Keys;
@@ -28,14 +28,14 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-/// How long the rest of a key may take that begins with an escape, in milliseconds: until then nothing is printed.
+/// How long the rest of a key that begins with an escape may take, in milliseconds. Nothing is printed meanwhile.
 const REST_OF_A_KEY: u16 = 50;
 
-/// What the input thread is told by the shell.
+/// Asks the input thread for a line.
 #[derive(Debug)]
 pub struct Ask {
     pub prompt: String,
-    /// Lines typed before, the last one last, where they are others than so far.
+    /// Lines typed before, oldest first, if they have changed.
     pub earlier: Option<Vec<String>>,
 }
 
@@ -45,7 +45,7 @@ pub struct LineEditor {
 }
 
 impl LineEditor {
-    /// `names` brings what can be completed, `correspondents` who is answered by `/reply`, the newest last.
+    /// `names` receives what can be completed, `correspondents` whom `/reply` answers.
     pub fn new(
         names: Receiver<Names>,
         correspondents: Receiver<Nick>,
@@ -55,9 +55,9 @@ impl LineEditor {
             .behavior(Behavior::Stdio)
             .auto_add_history(false)
             .completion_type(CompletionType::List)
-            // Without it the assistant is not asked how the line looks; it colours nothing.
+            // Required for the assistant to be asked how the line looks; it adds no colours.
             .color_mode(ColorMode::Forced)
-            // It is on for the whole run: what is pasted between two lines is a paste, too.
+            // The program turns it on for the whole run, so that text pasted between two lines is a paste too.
             .bracketed_paste(false)
             .bell_style(BellStyle::None)
             .keyseq_timeout(Some(REST_OF_A_KEY))
@@ -72,7 +72,7 @@ impl LineEditor {
         Ok(LineEditor { editor, desk })
     }
 
-    /// A way to print above the line that is being typed; `None` where the terminal can do no more than print.
+    /// A way to print above the line being typed; `None` if the terminal can only print.
     pub fn above(&mut self) -> Option<Above> {
         let mut printer = self.editor.create_external_printer().ok()?;
         let (desk, same) = (Arc::clone(&self.desk), Arc::clone(&self.desk));
@@ -81,7 +81,7 @@ impl LineEditor {
         Some(Above { print: Box::new(print), finish: Box::new(move || same.gate.finish()) })
     }
 
-    /// Reads a line for every prompt.
+    /// Starts the thread, which reads a line for every prompt.
     pub fn start(mut self, asks: Receiver<Ask>, typed: Sender<Typed>) -> io::Result<()> {
         let read = move || {
             for Ask { prompt, earlier } in asks {
@@ -97,7 +97,7 @@ impl LineEditor {
     }
 
     fn recall(&mut self, earlier: Vec<String>) {
-        // It cannot fail: it is a list in memory.
+        // Cannot fail: it is a list in memory.
         let _ = self.editor.clear_history();
         earlier.iter().for_each(|line| drop(self.editor.add_history_entry(line)));
         self.desk.work().typing.recall(earlier);
@@ -106,7 +106,7 @@ impl LineEditor {
     fn read(&mut self, prompt: &str) -> Typed {
         self.desk.begin(prompt);
         let mut line = self.editor.readline(prompt);
-        // Bytes that are no text end no chat.
+        // Bytes that are no text must not end the chat.
         while let Err(ReadlineError::Io(error)) = &line
             && error.kind() == io::ErrorKind::InvalidData
         {
@@ -117,7 +117,7 @@ impl LineEditor {
         let typed = match line {
             Ok(line) => self.desk.accepted().unwrap_or_else(|| Typed::Line(TypedLine::parse(&line))),
             Err(ReadlineError::Interrupted) => Typed::Interrupt,
-            // A terminal that fails is one that is gone.
+            // If the terminal fails, it is gone.
             Err(_) => Typed::End,
         };
         if let Some(line) = self.desk.work().typing.is_done(&typed) {
@@ -133,7 +133,7 @@ struct Assistant {
     question: Question,
 }
 
-/// It is only shown.
+/// A hint that is only shown, never completed.
 struct ShownHint(String);
 
 impl Hint for ShownHint {
@@ -157,7 +157,7 @@ impl Hinter for Assistant {
     }
 }
 
-/// Completes nothing by itself: the keys have said what the line is to be.
+/// Completes nothing by itself: it sets the line that a key asked for.
 impl Completer for Assistant {
     type Candidate = String;
 
@@ -172,9 +172,9 @@ impl Completer for Assistant {
     }
 }
 
-/// Takes an accepted line from the screen, since the message it becomes is printed in its place: when the editor draws
-/// the line for the last time, with the cursor at its end, nothing is drawn, one row higher; the line break that the
-/// editor ends with leads back to where the line was.
+/// Removes an accepted line from the screen, because its message is printed in its place. When the editor draws the line
+/// for the last time, with the cursor at its end, this draws nothing, one row higher; the editor's final line break leads
+/// back to where the line was.
 impl Highlighter for Assistant {
     fn highlight<'l>(&self, line: &'l str, cursor: usize) -> Cow<'l, str> {
         terminal::wait_if_over();
@@ -188,7 +188,7 @@ impl Highlighter for Assistant {
         if work.is_last {
             work.drawn = None;
             terminal::line_is_drawn(0);
-            // Behind a row that is full it goes on to the next by itself.
+            // After a full row, the editor moves to the next row by itself.
             let is_full = drawn.end.row > 0 && drawn.end.column == 0 && !line.ends_with('\n');
             return Cow::Borrowed(if is_full { "\x1b[2A" } else { "\x1b[A" });
         }
@@ -201,7 +201,7 @@ impl Highlighter for Assistant {
     }
 
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, is_usual: bool) -> Cow<'b, str> {
-        // Another prompt asks for the rest of a number, and takes nothing else.
+        // Another prompt asks for the rest of a number and accepts nothing else.
         self.desk.gate.is_deaf(!is_usual);
         let mut work = self.desk.work();
         if work.is_last {
@@ -212,14 +212,14 @@ impl Highlighter for Assistant {
         shown
     }
 
-    /// Called before each drawing that is about a key, or about another size.
+    /// Called before each drawing that a key or a resize causes.
     fn highlight_char(&self, line: &str, cursor: usize, kind: CmdKind) -> bool {
         let is_last = kind == CmdKind::ForcedRefresh && cursor == line.len();
         self.desk.work().is_last = is_last;
         self.desk.gate.is_about_to_redraw();
         self.desk.gate.reads(!is_last);
         self.desk.look_at_the_size();
-        // Only an editor that highlights draws an accepted line once more.
+        // Only an editor that highlights draws an accepted line again.
         true
     }
 }

@@ -1,8 +1,8 @@
-//! Between the screen, which has something to print, and the line editor, which alone may print while it reads a line:
-//! one text at a time passes, and the screen knows when it is printed.
+//! Passes texts from the screen to the line editor, which alone may print while it reads a line. One text passes at a time,
+//! and the screen knows when it is printed.
 //!
-//! The line editor would keep one text back when a line ends, and print the next one before it: so none is given to it
-//! between two lines, when nobody could say which is printed first.
+//! When a line ends, the line editor would hold one text back and print the next one first. So it gets no text between two
+//! lines.
 
 use crate::terminal;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -15,31 +15,31 @@ pub struct PrintGate {
 
 #[derive(Debug, Default)]
 struct GateState {
-    /// The line editor reads a line, and takes a text whenever no key is pressed.
+    /// The line editor reads a line and accepts a text whenever no key is pressed.
     is_reading: bool,
-    /// It has one that is not printed yet.
+    /// It has a text that is not printed yet.
     is_given: bool,
-    /// What it draws next is drawn because of a key, not because of a text.
+    /// It draws next because of a key, not because of a text.
     is_redrawn: bool,
-    /// It waits for another key, and takes none.
+    /// It waits for another key and accepts no text.
     is_deaf: bool,
-    /// No further line is going to be read.
+    /// No more lines will be read.
     is_over: bool,
 }
 
 impl PrintGate {
-    /// Prints a text by `give`, which hands it to the line editor, or `around` it, where it takes none; returns once it is
-    /// printed. `false`: it cannot be.
+    /// Prints a text with `give`, which hands it to the line editor, or with `around` if the editor accepts none. Returns when
+    /// it is printed; `false` if that is impossible.
     pub fn print(&self, text: String, mut give: impl FnMut(String) -> bool, around: impl FnOnce(&str)) -> bool {
         let mut state = self.wait(self.lock(), |state| state.is_reading && !state.is_given);
         if state.is_reading && !state.is_given {
             if state.is_deaf {
-                // Under the lock: the editor draws nothing until it is done.
+                // Under the lock, so that the editor draws nothing meanwhile.
                 around(&text);
                 return true;
             }
             state.is_given = true;
-            // There is room for one: this does not block.
+            // Does not block: there is room for one.
             if !give(text.clone()) {
                 return false;
             }
@@ -54,29 +54,29 @@ impl PrintGate {
         true
     }
 
-    /// From now on what the line editor does not take is printed all the same.
+    /// From now on texts are printed without the line editor if it reads no line.
     pub fn finish(&self) {
         self.lock().is_over = true;
         self.changed.notify_all();
     }
 
-    /// The line editor begins or ends to read a line.
+    /// The line editor begins or stops reading a line.
     pub fn reads(&self, is_reading: bool) {
         self.lock().is_reading = is_reading;
         self.changed.notify_all();
     }
 
-    /// What the line editor draws now asks for another key, or no longer does.
+    /// The line editor waits for another key, or no longer does.
     pub fn is_deaf(&self, is_deaf: bool) {
         self.lock().is_deaf = is_deaf;
     }
 
-    /// A key has changed what the line editor draws next.
+    /// A key makes the line editor draw next.
     pub fn is_about_to_redraw(&self) {
         self.lock().is_redrawn = true;
     }
 
-    /// The line editor draws: without a key only below a text that it has just printed.
+    /// The line editor draws. Without a key, it draws only below a text that it has just printed.
     pub fn draws(&self) {
         let mut state = self.lock();
         if !std::mem::take(&mut state.is_redrawn) {
@@ -85,7 +85,7 @@ impl PrintGate {
         }
     }
 
-    /// Until it is so, or never will be.
+    /// Waits until the condition holds or never will.
     fn wait<'g>(
         &self,
         mut state: MutexGuard<'g, GateState>,
@@ -100,7 +100,7 @@ impl PrintGate {
         state
     }
 
-    /// Nothing that is done under the lock panics.
+    /// Nothing under the lock panics.
     fn lock(&self) -> MutexGuard<'_, GateState> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }

@@ -1,4 +1,4 @@
-//! From the line editor's keys to the chat's own, and back to what the editor does about them. It is asked at every key.
+//! Translates the line editor's keys to the chat's, and the chat's answers to the editor's commands.
 
 use super::desk::Desk;
 use crate::client::ui::typing::{Act, Key};
@@ -12,7 +12,7 @@ pub struct Keys {
     pub desk: Arc<Desk>,
 }
 
-/// Keys that would have the line editor wait for another one, deaf to what arrives.
+/// Keys after which the line editor would wait for another one and print nothing.
 const DEAF: [char; 5] = ['Q', 'S', 'V', 'X', ']'];
 
 impl ConditionalEventHandler for Keys {
@@ -44,7 +44,7 @@ impl Keys {
             Act::Usual | Act::Nothing => Cmd::Noop,
             Act::Kill => Cmd::Kill(Movement::WholeBuffer),
             Act::Redraw => Cmd::Repaint,
-            // The completion puts it there: nothing else can change the whole line and its cursor.
+            // Done by the completion: nothing else can set the whole line and its cursor.
             Act::Set(line, cursor) => {
                 self.desk.put(line, cursor);
                 Cmd::Complete

@@ -1,14 +1,14 @@
-//! A question that comes up while a line is typed: its words take the place of the prompt that stands there. The line
-//! editor has measured that prompt, so that they have to be as wide.
+//! A question that comes up while a line is typed. Its words replace the prompt and must be as wide, because the line editor
+//! has already measured the prompt.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The longest that fits is taken.
+/// The longest that fits is used.
 const WORDS: [&str; 4] = ["another nick: ", "your nick: ", "nick: ", "? "];
 
-/// Whether another nick is asked for: the shell says so, the input thread draws it.
+/// Whether the user is asked for another nick: set by the shell, drawn by the input thread.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
     is_asked: Arc<AtomicBool>,
@@ -19,7 +19,7 @@ impl Question {
         self.is_asked.store(is_asked, Ordering::Relaxed);
     }
 
-    /// What stands in the place of this prompt now.
+    /// What to show in place of this prompt.
     pub fn instead_of<'p>(&self, prompt: &'p str) -> Cow<'p, str> {
         let width = prompt.chars().count();
         let fitting = WORDS.iter().find(|words| words.len() <= width);

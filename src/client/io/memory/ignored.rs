@@ -1,4 +1,4 @@
-//! The memory's table of people whose messages are hidden: in one chat, whatever nick one has there.
+//! The memory's table of people whose messages are hidden, per chat, whatever the user's own nick.
 
 use super::Error;
 use crate::protocol::{Nick, NickKey};
@@ -13,7 +13,7 @@ pub const SCHEMA: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// By key; what cannot be read any more is left out.
+/// In order of keys; skips what can no longer be read.
 pub fn recall(sql: &Connection, place: i64) -> Result<Vec<Nick>, Error> {
     let mut statement = sql.prepare("SELECT nick FROM ignored WHERE place = ?1 ORDER BY key")?;
     let names: Vec<String> = statement.query_map([place], |row| row.get(0))?.collect::<Result<_, _>>()?;

@@ -1,5 +1,5 @@
-//! `--outbox FILE`: a copy of what the outbox holds, so that it outlives the client. One run has it at a time; it belongs to
-//! one nick in one chat.
+//! `--outbox FILE`: a copy of the outbox that outlives the client. One run uses it at a time; it belongs to one nick in one
+//! chat.
 
 use super::{ChatOwner, Error, open, prepare};
 use crate::client::core::outbox::{Kept, Message};
@@ -8,9 +8,9 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::path::Path;
 use std::time::Duration;
 
-/// Says to whom a file belongs (`PRAGMA application_id`): "mqco".
+/// Marks the file as this program's (`PRAGMA application_id`): "mqco".
 const APPLICATION_ID: i32 = 0x6d71_636f;
-/// How long one waits for a run that is just ending.
+/// How long to wait for a run that is just ending.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 const SCHEMA: &str = "
@@ -31,29 +31,29 @@ pub struct OutboxFile {
 }
 
 impl OutboxFile {
-    /// Opens the file, makes it where there is none, and holds it until it is dropped or the process ends.
+    /// Opens the file, creates it if it does not exist, and locks it until this is dropped or the process ends.
     ///
     /// # Errors
-    /// Where it cannot be read or written, is damaged, is not this program's, not this owner's, or in use.
+    /// The file cannot be read or written, is damaged or in use, or is not this program's or not this owner's.
     pub fn open(path: &Path, owner: &ChatOwner) -> Result<OutboxFile, Error> {
         let sql = open(path)?;
         sql.busy_timeout(PATIENCE)?;
-        // The locks that SQLite takes it keeps from now on; the system lets them go with the process.
+        // From now on SQLite keeps the locks that it takes; the system releases them with the process.
         sql.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         OutboxFile::over(sql, owner)
     }
 
-    /// As [`OutboxFile::open`], in a database that is open already and may be in memory.
+    /// As [`OutboxFile::open`], with an open database, which may be in memory.
     pub fn over(mut sql: Connection, owner: &ChatOwner) -> Result<OutboxFile, Error> {
         prepare(&mut sql, APPLICATION_ID, &[&[SCHEMA]])?;
-        // In WAL mode that lock is taken by whoever writes.
+        // In WAL mode, writing takes that lock.
         let transaction = sql.transaction()?;
         belong(&transaction, owner)?;
         transaction.commit()?;
         Ok(OutboxFile { sql })
     }
 
-    /// What is in it, in the order in which it was taken; what cannot be read any more is left out.
+    /// Its messages in the order in which they were added; skips what can no longer be read.
     pub fn messages(&self) -> Result<Vec<Kept>, Error> {
         let mut statement = self.sql.prepare("SELECT room, payload, reference FROM messages ORDER BY number")?;
         let mut rows = statement.query([])?;
@@ -72,7 +72,7 @@ impl OutboxFile {
         Ok(messages)
     }
 
-    /// Takes a message in; when it returns, it outlives this process.
+    /// Adds a message. When this returns, the message survives the process.
     pub fn add(&mut self, kept: &Kept) -> Result<(), Error> {
         let Some(id) = kept.message.id() else { return Ok(()) };
         let mut insert = self.sql.prepare_cached(
@@ -88,7 +88,7 @@ impl OutboxFile {
         Ok(())
     }
 
-    /// It and all that is in it is this nick's from now on, in the same chat.
+    /// From now on the file and its messages belong to this nick, in the same chat.
     pub fn be(&mut self, nick: &Nick) -> Result<(), Error> {
         let kept = self.messages()?;
         let transaction = self.sql.transaction()?;
@@ -104,7 +104,7 @@ impl OutboxFile {
         Ok(())
     }
 
-    /// Takes out what is settled.
+    /// Removes settled messages.
     pub fn remove(&mut self, ids: &[SentId]) -> Result<(), Error> {
         let transaction = self.sql.transaction()?;
         for id in ids {
@@ -116,7 +116,7 @@ impl OutboxFile {
     }
 }
 
-/// A new file becomes this owner's; another's is refused.
+/// Gives a new file to this owner, and refuses another owner's.
 fn belong(transaction: &Transaction, owner: &ChatOwner) -> Result<(), Error> {
     let ChatOwner { broker, root, key } = owner;
     let select = "SELECT broker, root, key FROM owner";
@@ -128,12 +128,12 @@ fn belong(transaction: &Transaction, owner: &ChatOwner) -> Result<(), Error> {
             transaction.execute(insert, params![broker, root, key.as_str()])?;
         }
         Some(found) if found == (broker.clone(), root.clone(), key.as_str().to_owned()) => {
-            // A write all the same: it takes the lock.
+            // Writes nevertheless, to take the lock.
             transaction.execute("UPDATE owner SET broker = broker", [])?;
         }
         Some((broker, root, nick)) => {
             return Err(Error::Foreign(format!(
-                "it belongs to {nick} at {broker} with the topic root {root}; give each its own file"
+                "it belongs to {nick} at {broker} with the topic root {root}; use another file"
             )));
         }
     }

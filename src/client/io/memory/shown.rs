@@ -1,5 +1,5 @@
-//! The memory's table of what was shown: a row for each series of messages of a room, with ranges of numbers. Many
-//! messages of one sender are one row; what is bounded is how many series there are, and what they take together.
+//! The memory's table of what was shown: a row per room and series of messages, with ranges of numbers. Many messages of one
+//! sender take one row. The number of series and their total size are bounded.
 
 use super::Error;
 use crate::client::core::memo::{self, Series, Shown};
@@ -7,19 +7,19 @@ use crate::protocol::{Epoch, NickKey, Ranges, Session};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::collections::HashMap;
 
-/// The name under which direct messages are kept: no room has it.
+/// The room name of direct messages; no room has it.
 pub const DIRECT: &str = "";
-/// And that of a history among the senders.
+/// The sender key of a history's series.
 const HISTORY: &str = "";
-/// Series of a room, and of direct messages, that are remembered.
+/// How many series are remembered per room, and of direct messages.
 pub const SERIES: usize = 10_000;
 const SERIES_DIRECT: usize = 1_000;
-/// Bytes of ranges of a room: that of a few whose numbers are full of holes.
+/// Bytes of all ranges of a room: enough for a few series full of holes.
 const SIZE: i64 = 2_000_000;
-/// Messages that are added before the oldest series are looked for.
+/// How many messages are added before the oldest series are trimmed.
 pub const SLACK: usize = 10_000;
 
-/// `touched`: counts what happens in a room, so that the series with the lowest was longest not heard of.
+/// `touched` counts the changes in a room; the series with the lowest value is the one not heard of for longest.
 pub const SCHEMA: &str = "
     CREATE TABLE shown (
         person INTEGER NOT NULL REFERENCES people (id),
@@ -33,7 +33,7 @@ pub const SCHEMA: &str = "
     CREATE INDEX shown_order ON shown (person, room, touched);
 ";
 
-/// By room; what cannot be read any more is left out.
+/// By room; skips what can no longer be read.
 pub fn recall(sql: &Connection, person: i64) -> Result<HashMap<String, Shown>, Error> {
     let mut shown: HashMap<String, Shown> = HashMap::new();
     let select = "SELECT room, key, session, numbers FROM shown WHERE person = ?1 ORDER BY touched";
@@ -49,7 +49,7 @@ pub fn recall(sql: &Connection, person: i64) -> Result<HashMap<String, Shown>, E
     Ok(shown)
 }
 
-/// Adds messages of one series.
+/// Adds messages of a series.
 pub fn add(sql: &Transaction, person: i64, room: &str, series: &Series, numbers: &[u64]) -> Result<(), Error> {
     let (key, session) = columns(series);
     let select = "SELECT numbers FROM shown WHERE person = ?1 AND room = ?2 AND key = ?3 AND session = ?4";
@@ -62,13 +62,13 @@ pub fn add(sql: &Transaction, person: i64, room: &str, series: &Series, numbers:
     let insert =
         "INSERT OR REPLACE INTO shown (person, room, key, session, numbers, touched) VALUES (?1, ?2, ?3, ?4, ?5,
          (SELECT ifnull(max(touched), 0) + 1 FROM shown WHERE person = ?1 AND room = ?2))";
-    // Numbers in a list have nothing that could not be written.
+    // A list of numbers can always be written.
     let shown = serde_json::to_string(&shown).unwrap_or_default();
     sql.prepare_cached(insert)?.execute(params![person, room, key, session, shown])?;
     Ok(())
 }
 
-/// Lets go of the series of a room that are too many.
+/// Removes the oldest series of a room above the limits.
 pub fn trim(sql: &Transaction, person: i64, room: &str) -> Result<(), Error> {
     let keep = if room == DIRECT { SERIES_DIRECT } else { SERIES };
     let delete = "DELETE FROM shown WHERE person = ?1 AND room = ?2 AND touched <= (
@@ -80,7 +80,7 @@ pub fn trim(sql: &Transaction, person: i64, room: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Lets go of what is too much in any room.
+/// Trims every room.
 pub fn trim_all(sql: &Transaction, person: i64) -> Result<(), Error> {
     let mut statement = sql.prepare("SELECT DISTINCT room FROM shown WHERE person = ?1")?;
     let rooms: Vec<String> = statement.query_map([person], |row| row.get(0))?.collect::<Result<_, _>>()?;

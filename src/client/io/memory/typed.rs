@@ -1,4 +1,4 @@
-//! In the memory: the lines that somebody typed, to be found again with the arrow keys.
+//! The memory's table of typed lines, for the arrow keys.
 
 use super::Error;
 use crate::client::core::memo::LINES;
@@ -13,14 +13,14 @@ pub const SCHEMA: &str = "
     CREATE INDEX typed_order ON typed (person, number);
 ";
 
-/// The last ones, the last one last.
+/// Oldest first.
 pub fn recall(sql: &Connection, person: i64) -> Result<Vec<String>, Error> {
     let mut statement = sql.prepare("SELECT line FROM typed WHERE person = ?1 ORDER BY number")?;
     let lines = statement.query_map([person], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(lines)
 }
 
-/// Adds a line, unless it is the last one once more, and lets go of the oldest.
+/// Adds a line, unless it repeats the last one, and removes the oldest.
 pub fn add(sql: &Transaction, person: i64, line: &str) -> Result<(), Error> {
     let last = "SELECT line FROM typed WHERE person = ?1 ORDER BY number DESC LIMIT 1";
     let last: Option<String> = sql.prepare_cached(last)?.query_row([person], |row| row.get(0)).optional()?;

@@ -1,49 +1,49 @@
-//! Pure: more than anybody can read is left out, room by room, and told as a number. What is left out is in the history.
+//! Replaces more messages than anybody can read by their number, room by room. The messages are in the history.
 
 use crate::protocol::RoomName;
 use crate::protocol::limits::PAGE_MESSAGES;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// Messages that may come at once: more than a screen of them.
+/// Messages that may arrive at once: more than a screen.
 const AT_ONCE: f64 = 50.0;
-/// Messages a second that can be followed for a while.
+/// Messages per second that a reader can follow for a while.
 const RATE: f64 = 10.0;
-/// A burst is over when there is room for so many again, so that it does not flicker.
+/// A burst ends when there is room for this many messages again, so that it does not flicker.
 const CALM: f64 = 20.0;
-/// How often it is told how many were left out: at first, and in the end where it goes on and on.
+/// How often the number is shown: at first, and at most after a long burst.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 const TELL_AT_LEAST_EVERY: Duration = Duration::from_secs(8);
 
 #[derive(Debug, Default)]
 pub struct Bursts {
     rooms: HashMap<RoomName, RoomBurst>,
-    /// When the next number is told, and how long that is after the one before.
+    /// When the next number is shown, and the interval since the one before.
     tell_at: Option<Instant>,
     pace: Duration,
 }
 
 #[derive(Debug)]
 struct RoomBurst {
-    /// How many may come, at this moment.
+    /// How many messages may arrive now.
     allowed: f64,
     at: Instant,
     is_burst: bool,
-    /// Left out and not told.
+    /// Left out since the last number.
     left_out: u64,
     /// Left out in this burst.
     in_all: u64,
 }
 
 impl Bursts {
-    /// Whether a message is to be shown.
+    /// Whether to show a message.
     pub fn admit(&mut self, now: Instant, name: &RoomName) -> bool {
         let fresh = RoomBurst { allowed: AT_ONCE, at: now, is_burst: false, left_out: 0, in_all: 0 };
         let room = self.rooms.entry(name.clone()).or_insert(fresh);
         room.refill(now);
         let begins = !room.is_burst && room.allowed < 1.0;
         if begins && room.left_out == 0 {
-            // The last one was told to its end.
+            // The number of the last burst was shown.
             room.in_all = 0;
         }
         room.is_burst |= begins;
@@ -59,7 +59,7 @@ impl Bursts {
         false
     }
 
-    /// Whether a burst is over there and not all of it is told.
+    /// Whether a burst in this room is over and its last number was not shown.
     pub fn has_ended_in(&self, name: &RoomName) -> bool {
         self.rooms.get(name).is_some_and(|room| !room.is_burst && room.left_out > 0)
     }
@@ -70,7 +70,7 @@ impl Bursts {
         Some(self.tell_at.map_or(calm, |at| at.min(calm)))
     }
 
-    /// A line for each room of which something was left out. `here`: the room whose history `/history` shows.
+    /// A line for each room in which messages were left out. `here`: the room whose history `/history` shows.
     pub fn take(&mut self, now: Instant, here: &RoomName, rooms_are_many: bool) -> Vec<String> {
         let mut lines = Vec::new();
         for (name, room) in &mut self.rooms {
@@ -104,9 +104,9 @@ impl RoomBurst {
         self.is_burst &= self.allowed < CALM;
     }
 
-    /// When the burst is over if nothing more comes.
+    /// When the burst ends if nothing more arrives.
     fn calm_at(&self) -> Instant {
-        // A millisecond more than it takes, which rounding could.
+        // A millisecond more, against rounding.
         let wait = Duration::from_secs_f64(((CALM - self.allowed) / RATE).max(0.0));
         self.at + wait + Duration::from_millis(1)
     }

@@ -1,12 +1,12 @@
-//! Pure: who comes and goes, gathered into one line: `+ alice, bob  − carol  (12 online)`. Who comes and goes within that
-//! time, or the other way round, is not worth a word.
+//! Joins and leaves, gathered into one line: `+ alice, bob  − carol  (12 online)`. Whoever joins and leaves within that
+//! time, or the other way round, is not mentioned.
 
 use crate::protocol::{Nick, Notice, NoticeKind, text};
 use std::time::{Duration, Instant};
 
-/// How long it is gathered. Who speaks in the meantime has their coming told first.
+/// How long to gather. If somebody who joined speaks meanwhile, the line comes first.
 const GATHER: Duration = Duration::from_secs(3);
-/// Names on either side; the others are counted.
+/// Names on each side; the others are counted.
 const NAMES: usize = 10;
 
 #[derive(Debug, Default)]
@@ -14,16 +14,16 @@ pub struct Comings {
     since: Option<Instant>,
     came: Side,
     went: Side,
-    /// As the last notice says.
+    /// From the last notice.
     online: Option<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Side {
     nicks: Vec<Nick>,
-    /// Those of them that timed out.
+    /// Those who timed out.
     lost: Vec<Nick>,
-    /// Whom no notice names.
+    /// How many were not named.
     more: u64,
 }
 
@@ -45,12 +45,12 @@ impl Comings {
                 side.lost.push(nick.clone());
             }
         }
-        // Anybody can put any number in.
+        // The number may be forged.
         side.more = side.more.saturating_add(notice.count.unwrap_or(1).saturating_sub(named.len() as u64));
         self.online = notice.online_users.or(self.online);
     }
 
-    /// Whether it is going to tell of somebody.
+    /// Whether the line will name this nick.
     pub fn name(&self, nick: &Nick) -> bool {
         self.came.has(nick) || self.went.has(nick)
     }
@@ -59,7 +59,7 @@ impl Comings {
         self.since.map(|since| since + GATHER)
     }
 
-    /// The line, if there is one to tell; after it, it begins anew.
+    /// The line, if there is one; then it starts again.
     pub fn take(&mut self) -> Option<String> {
         let Comings { came, went, online, .. } = std::mem::take(self);
         let sides: Vec<String> = [came.text('+'), went.text('−')].into_iter().flatten().collect();
@@ -73,7 +73,7 @@ impl Side {
         self.nicks.iter().any(|known| known.key() == nick.key())
     }
 
-    /// `false`: it was not there.
+    /// `false` if it was not there.
     fn remove(&mut self, nick: &Nick) -> bool {
         let was = self.has(nick);
         self.nicks.retain(|known| known.key() != nick.key());

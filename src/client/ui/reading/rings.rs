@@ -1,4 +1,4 @@
-//! Pure: what makes the terminal ring, and how often.
+//! Which messages ring the terminal's bell, and how often.
 
 use crate::client::core::news::{Place, Said};
 use crate::client::ui::view::View;
@@ -6,7 +6,7 @@ use crate::client::ui::view::alert::Notify;
 use crate::options::Bell;
 use std::time::{Duration, Instant};
 
-/// Between two: a ring is a ring, and one that does not end is none.
+/// The shortest time between two rings.
 const REST: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
@@ -21,13 +21,13 @@ impl Rings {
         Rings { bell, notify, rest_until: None }
     }
 
-    /// What to print before a message that has just come.
+    /// What to print before a new message.
     pub fn ring(&mut self, now: Instant, said: &Said, is_mention: bool, view: &View) -> String {
         let is_ours = said.own || said.nick.key() == view.reader.nick.key();
         if is_ours || said.history || self.rest_until.is_some_and(|until| now < until) {
             return String::new();
         }
-        // The least bell that rings for it.
+        // The lowest setting that rings for it.
         let least = match said.place {
             _ if is_mention => Bell::Mention,
             Place::Direct(_) => Bell::Direct,
@@ -37,7 +37,7 @@ impl Rings {
         if self.bell >= least {
             printed.push('\x07');
         }
-        // Who wants it silent may still want to see it.
+        // With the bell off, a notification may still be wanted.
         if let Some(notify) = self.notify.filter(|_| self.bell.max(Bell::Direct) >= least) {
             printed.push_str(&notify.sequence(said));
         }

@@ -1,4 +1,4 @@
-//! Pure: what is past gets a heading, and a line where the present begins.
+//! Headings over past messages, and a line where the present begins.
 
 use crate::client::core::news::{Place, Said};
 use crate::protocol::RoomName;
@@ -6,32 +6,32 @@ use std::collections::HashSet;
 
 #[derive(Debug, Default)]
 pub struct Sections {
-    /// Rooms whose heading is told and whose end is not.
+    /// Rooms whose heading was shown, but not the end.
     open: HashSet<RoomName>,
-    /// Rooms of which all that was missed has come since the last connection.
+    /// Rooms that have caught up since the last connection.
     caught_up: HashSet<RoomName>,
     came_back: bool,
 }
 
 impl Sections {
-    /// There is a connection.
+    /// A connection was made.
     pub fn begin(&mut self, again: bool) {
         self.caught_up.clear();
         self.open.clear();
         self.came_back = again;
     }
 
-    /// A heading was told for it.
+    /// A heading was shown for it.
     pub fn open(&mut self, room: &RoomName) {
         self.open.insert(room.clone());
     }
 
-    /// The connection was lost in this run: what was missed is news to somebody who sits there.
+    /// The connection was lost during this run: what was missed is news to somebody at the terminal.
     pub fn came_back(&self) -> bool {
         self.came_back
     }
 
-    /// Whether a message is no part of what one catches up with.
+    /// Whether a message is new, not part of catching up.
     pub fn is_caught_up(&self, said: &Said) -> bool {
         match &said.place {
             Place::Room(room) => !is_past(said) || self.caught_up.contains(room),
@@ -39,7 +39,7 @@ impl Sections {
         }
     }
 
-    /// What belongs above this message.
+    /// The heading above this message.
     pub fn heading(&mut self, said: &Said) -> Option<String> {
         let Place::Room(room) = &said.place else { return None };
         if !is_past(said) || self.open.contains(room) {
@@ -49,14 +49,14 @@ impl Sections {
             (false, true) => "before you came",
             (false, false) => "missed meanwhile",
             (true, true) => "the last messages",
-            // It fills a hole.
+            // It fills a gap.
             (true, false) => return None,
         };
         self.open.insert(room.clone());
         Some(format!("#{room}: {heading}"))
     }
 
-    /// What belongs below a page.
+    /// The line below a page.
     pub fn page(&mut self, room: &RoomName, by_user: bool, more: bool) -> Option<String> {
         if more {
             return None;
@@ -68,7 +68,7 @@ impl Sections {
     }
 }
 
-/// It comes with a page.
+/// Whether it came with a page.
 fn is_past(said: &Said) -> bool {
     said.history || said.pos.is_some()
 }

@@ -1,17 +1,17 @@
-//! Pure: who is spoken to, and what makes the terminal ring or tell of it.
+//! Mentions, and desktop notifications through the terminal.
 
 use crate::client::core::news::{Place, Said};
 use crate::protocol::{Nick, text};
 use unicode_width::UnicodeWidthChar;
 
-/// Characters of a notification: more is cut by what shows it.
+/// Characters of a notification; longer ones are cut off.
 const SHOWN: usize = 200;
 
-/// How a terminal is made to tell of something outside its window.
+/// How the terminal shows a notification outside its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notify {
     pub sequence: Sequence,
-    /// tmux lets a sequence through to the terminal around it only in an envelope.
+    /// tmux passes a sequence on to the outer terminal only in an envelope.
     pub in_tmux: bool,
 }
 
@@ -19,12 +19,12 @@ pub struct Notify {
 pub enum Sequence {
     /// `OSC 9 ; text`: iTerm2, kitty, WezTerm, Windows Terminal, foot, ghostty.
     Nine,
-    /// `OSC 777 ; notify ; title ; text`: urxvt and terminals on VTE. Some know both, and would tell everything twice.
+    /// `OSC 777 ; notify ; title ; text`: urxvt and terminals on VTE. Some know both and would show everything twice.
     Seven77,
 }
 
 impl Notify {
-    /// For the terminal that these environment variables tell of.
+    /// For the terminal that these environment variables describe.
     pub fn of(get: impl Fn(&str) -> Option<String>) -> Notify {
         let is_urxvt = get("TERM").is_some_and(|term| term.starts_with("rxvt"));
         let sequence = if is_urxvt || get("VTE_VERSION").is_some() { Sequence::Seven77 } else { Sequence::Nine };
@@ -36,7 +36,7 @@ impl Notify {
             Place::Room(room) => format!(" in #{room}"),
             Place::Direct(_) => String::new(),
         };
-        // A semicolon would end the text, or begin with a number another command.
+        // A semicolon would end the text, or start another command if a number follows.
         let tell = |text: &str| text::visible(text).replace(';', ",").chars().take(SHOWN).collect::<String>();
         let who = tell(&format!("{}{place}", said.nick));
         let what = tell(&text::calm(&said.text));
@@ -51,24 +51,23 @@ impl Notify {
     }
 }
 
-/// Whether a text names somebody: as a word, in any case.
+/// Whether a text mentions a nick as a word, in any case.
 pub fn mentions(text: &str, nick: &Nick) -> bool {
     let name = nick.as_str().to_lowercase();
-    // Most texts do not; a look at bytes says so.
     let text = text.to_lowercase();
     text.match_indices(&name).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let mut after = text[at + name.len()..].chars();
         let next = after.next();
-        // A hyphen may be a dash behind a name, or a part of another one.
+        // A hyphen may be a dash after the nick, or part of another name.
         let goes_on = next == Some('-') && after.next().is_some_and(char::is_alphanumeric);
-        // A path or an address names nobody.
+        // A path or an address mentions nobody.
         let is_path = matches!(before, Some('/' | '.' | '-'));
         !is_path && !goes_on && !joined(before, name.chars().next()) && !joined(name.chars().next_back(), next)
     })
 }
 
-/// Whether two neighbours belong to one word. Scripts of wide characters have none.
+/// Whether two adjacent characters belong to one word. Scripts with wide characters do not separate words.
 fn joined(one: Option<char>, other: Option<char>) -> bool {
     let is_of_a_word = |c: char| (c.is_alphanumeric() || c == '_') && c.width() != Some(2);
     one.is_some_and(is_of_a_word) && other.is_some_and(is_of_a_word)

@@ -1,44 +1,44 @@
-//! Pure: what a line's parts look like on a terminal that shows colours.
+//! What the parts of a line look like on a terminal with colours.
 //!
-//! The colours are of the fixed part of the 256, not of the first 16: those are the terminal's scheme, and hardly one has
-//! a yellow that can be read on white. A colour with a contrast of 4.5 to both black and white has a luminance of
-//! 0.175 to 0.183; few do. All of these have at least 4 to both, which a test computes.
+//! The colours come from the fixed part of the 256. The first 16 depend on the terminal's scheme, and in few schemes yellow
+//! is readable on white. A contrast of 4.5 to both black and white requires a luminance of 0.175 to 0.183, which few colours
+//! have. All of these have at least 4 to both; a test computes it.
 
 use crate::protocol::NickKey;
 
-/// What a line's part is.
+/// The role of a part of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ink {
     /// Times, rooms, notices.
     Aside,
     Nick(u8),
-    /// One's own nick.
+    /// The reader's own nick.
     Own,
-    /// The nick of somebody who mentions one's own.
+    /// The nick of somebody who mentions the reader.
     Mention,
     Direct,
-    /// What somebody does.
+    /// The text of an action.
     Action,
     Error,
 }
 
-/// The colours of nicks: hues that are told apart.
+/// The colours of nicks: distinguishable hues.
 const NICKS: [u8; 12] = [130, 64, 28, 30, 31, 27, 63, 98, 129, 162, 131, 133];
 const ASIDE: u8 = 243;
 const DIRECT: u8 = 163;
 const ERROR: u8 = 196;
 
-/// The colour of a nick: the same in every run, in any spelling.
+/// The colour of a nick: the same in every run and spelling.
 pub fn of_nick(key: &NickKey) -> Ink {
-    // FNV-1a: tiny, and the same for ever.
+    // FNV-1a: small and stable.
     let hash = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     let hash = key.as_str().bytes().fold(0x811c_9dc5, hash);
-    // Its low bits alone are weak.
+    // The low bits alone are weak.
     let index = (hash ^ (hash >> 16)) as usize % NICKS.len();
     Ink::Nick(NICKS[index])
 }
 
-/// A text as a terminal shows this part.
+/// A text with the escape sequences of its role.
 pub fn paint(part: Ink, text: &str) -> String {
     let style = match part {
         Ink::Aside => format!("38;5;{ASIDE}"),

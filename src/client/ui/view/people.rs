@@ -1,7 +1,7 @@
-//! Pure: lines for people at a terminal: coloured, wrapped, and told apart without colours too.
+//! Lines for people at a terminal: coloured, wrapped, and distinguishable without colours.
 //!
 //! ```text
-//! 20:30 bob: a message                 20:30 > alice: one's own        20:30 ! bob: one that names the reader
+//! 20:30 bob: a message                 20:30 > alice: the reader's own 20:30 ! bob: mentions the reader
 //! 20:30 #dev bob: in one of many rooms 20:30 * bob does something      20:30 @ bob → alice: a direct message
 //! -- a notice                          !! something is wrong
 //! ```
@@ -17,10 +17,10 @@ use chrono::{DateTime, FixedOffset};
 use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr;
 
-/// Where the second line of a message begins that stands behind a long nick: under the end of the time.
+/// The indent of a message after a long nick: under the end of the time.
 const INDENT: usize = 6;
 
-/// Letters of a label at most.
+/// The longest label.
 const LABEL: usize = 17;
 
 /// The beginning of a line.
@@ -60,13 +60,13 @@ impl View {
         self.paint(part, &format!("{mark}{wrapped}"))
     }
 
-    /// Whether somebody else talks of the reader.
+    /// Whether somebody else mentions the reader in a room.
     pub fn is_mention(&self, said: &Said) -> bool {
         let is_by_another = !said.own && said.nick.key() != self.reader.nick.key();
         is_by_another && matches!(said.place, Place::Room(_)) && mentions(&said.text, &self.reader.nick)
     }
 
-    /// The date comes with the time where it is not today's.
+    /// Shows the date if it is not today.
     fn said(&self, now: DateTime<FixedOffset>, said: &Said) -> String {
         let at = (self.zone)(said.at);
         let is_today = at.date_naive() == (self.zone)(now).date_naive();
@@ -112,7 +112,7 @@ impl View {
         let late = if said.late { " (late)" } else { "" };
         let shown = format!("{}{late}", readable_lines(&said.text));
         let columns = self.reader.columns;
-        // A long head would leave a narrow strip.
+        // After a long head, only a narrow column would remain.
         let indent = if head.width <= columns / 3 { head.width } else { INDENT };
         let wrapped = wrap(&shown, head.width, indent, columns);
         head.painted
@@ -122,12 +122,12 @@ impl View {
             }
     }
 
-    /// What was found, in the order in which it was said.
+    /// The messages found, oldest first.
     fn found(&self, result: &SearchResult) -> String {
         let line = |found: &Found| {
             let Found { room, entry } = found;
             let told = entry.timestamp.as_ref().and_then(Timestamp::at);
-            // An original's time names no zone: the server's is told then.
+            // An original client's time has no zone; then show the server's.
             let at = told.or_else(|| entry.received.as_ref().and_then(Timestamp::at));
             let time = at.map_or("?".to_owned(), |at| (self.zone)(at).format("%Y-%m-%d %H:%M").to_string());
             let (nick, shown) = (text::visible(entry.nick.as_str()), text::visible(&entry.text));
@@ -137,10 +137,8 @@ impl View {
             }
         };
         let last = match result {
-            SearchResult { cut: true, .. } => {
-                Some("… the search took too long for what is older: /search goes on there")
-            }
-            SearchResult { complete: false, .. } => Some("… older: /search"),
+            SearchResult { cut: true, .. } => Some("… the search took too long; /search continues with older messages"),
+            SearchResult { complete: false, .. } => Some("… older messages: /search"),
             SearchResult { messages, .. } if messages.is_empty() => Some("nothing found"),
             _ => None,
         };
@@ -163,7 +161,7 @@ impl Head {
     }
 }
 
-/// How much of a text is a label in front of the rest, as in a list: `broker       localhost`, `/part [ROOM]  leave it`.
+/// The width of a label at the beginning of a text, as in a list: `broker       localhost`, `/part [ROOM]  leave it`.
 fn label(text: &str) -> usize {
     let is_of_label = |c: char| c.is_alphanumeric() || " /[]".contains(c);
     match text.split_once("  ") {
@@ -179,7 +177,7 @@ fn readable(name: &str) -> String {
 }
 
 fn readable_lines(text: &str) -> String {
-    // Who pastes a program has it look like one.
+    // Keeps the look of pasted code.
     let text = if text.contains('\t') { Cow::Owned(text.replace('\t', "    ")) } else { Cow::Borrowed(text) };
     text::calm(&text::visible_lines(&text)).into_owned()
 }

@@ -94,7 +94,7 @@ fn notices() {
 fn what_became_of_messages() {
     let id = || MessageId::parse("k3v9x2m1q8f0-1").unwrap();
     let waiting = News::Waiting { id: id(), to: Nick::parse("bob").unwrap(), reference: None };
-    check(Format::Terminal, waiting.clone(), Some("-- bob is away and will get it on return"));
+    check(Format::Terminal, waiting.clone(), Some("-- bob is away and will receive it on return"));
     check(Format::Silent, waiting, None);
     check(Format::Terminal, News::Delivered { id: id(), reference: None }, None);
     for (stored, others_failed, text) in [
@@ -109,7 +109,7 @@ fn what_became_of_messages() {
     check(Format::Lines, unread.clone(), None);
     check(Format::Json, unread, None);
     let gap = News::Gap { room: RoomName::lobby() };
-    let text = "#lobby: messages are missing here; the chat server does not have them any more";
+    let text = "#lobby: messages are missing here; the chat server no longer has them";
     check(Format::Terminal, gap.clone(), Some(&format!("-- {text}")));
     check(Format::Lines, gap.clone(), Some(text));
     check(Format::Json, gap, Some(r#"{"event":"gap","room":"lobby"}"#));
@@ -142,8 +142,8 @@ fn what_was_found() {
     let two = || vec![found("new\nline", "2026-11-22T19:30:00Z"), found("\x1b", "2026-11-22T20:11:34.506")];
     let lines = "-- 2026-11-22 20:30 #lobby bob: \\x1b\n-- 2026-11-22 20:30 #lobby bob: new\\nline";
     check(Format::Terminal, result(two(), true, false), Some(lines));
-    check(Format::Terminal, result(two(), false, false), Some(&format!("{lines}\n-- … older: /search")));
-    let cut = "-- … the search took too long for what is older: /search goes on there";
+    check(Format::Terminal, result(two(), false, false), Some(&format!("{lines}\n-- … older messages: /search")));
+    let cut = "-- … the search took too long; /search continues with older messages";
     check(Format::Terminal, result(Vec::new(), false, true), Some(cut));
     check(Format::Terminal, result(Vec::new(), true, false), Some("-- nothing found"));
     let json = r#"{"event":"search_result","complete":false,"messages":[],"next":"rkrxc5f0sqnm:3"}"#;

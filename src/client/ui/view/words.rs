@@ -1,11 +1,11 @@
-//! Pure: news that is no message, in words. `view` puts them on lines.
+//! News other than messages, in words.
 
 use crate::client::core::news::{News, Obstacle};
 use crate::link::BROKE;
 use crate::protocol::{Notice, NoticeKind, text};
 use std::time::Duration;
 
-/// What went wrong, if the news is that.
+/// The text of an error.
 pub fn wrong(news: &News) -> Option<String> {
     match news {
         News::Error { text, .. } => Some(text::visible(text).into_owned()),
@@ -14,7 +14,7 @@ pub fn wrong(news: &News) -> Option<String> {
     }
 }
 
-/// It is told even to those who want it quiet: they have asked for it, or would take what they see for all there is.
+/// Whether to show it even in quiet mode: the user asked for it, or would otherwise believe that nothing is missing.
 pub fn is_wanted(news: &News) -> bool {
     let is_answer = matches!(
         news,
@@ -29,7 +29,7 @@ pub fn is_wanted(news: &News) -> bool {
         || matches!(news, News::Answer(_) | News::Delayed(_) | News::Gap { .. } | News::Waiting { .. })
 }
 
-/// Everything that is neither a message nor an error, in words.
+/// The text of everything that is neither a message nor an error.
 pub fn notice(news: &News) -> Option<String> {
     Some(match news {
         News::Presence(notice) => presence(notice),
@@ -39,7 +39,9 @@ pub fn notice(news: &News) -> Option<String> {
             let more = if list.truncated { ", …" } else { "" };
             format!("{count} online: {}{more}", names.join(", "))
         }
-        News::Rooms { list, .. } if list.rooms.is_empty() => "there are no rooms yet; /join ROOM makes one".to_owned(),
+        News::Rooms { list, .. } if list.rooms.is_empty() => {
+            "there are no rooms yet; /join ROOM creates one".to_owned()
+        }
         News::Rooms { list, .. } => {
             let rooms = list.rooms.iter();
             let rooms =
@@ -51,19 +53,19 @@ pub fn notice(news: &News) -> Option<String> {
         News::Connecting { broker } => format!("connecting to {broker}"),
         News::Connected { broker, again: false } => format!("connected to {broker}"),
         News::Connected { again: true, .. } => "connected again".to_owned(),
-        // Nothing is known but that.
+        // Nothing more is known.
         News::Disconnected { reason } if reason == BROKE => "connection lost".to_owned(),
         News::Disconnected { reason } => format!("connection lost: {}", text::visible(reason)),
         News::Reconnecting { delay } => format!("trying again in {} s", delay.as_secs_f64().round().max(1.0)),
-        News::Waiting { to, .. } => format!("{} is away and will get it on return", text::visible(to.as_str())),
+        News::Waiting { to, .. } => format!("{} is away and will receive it on return", text::visible(to.as_str())),
         News::Gap { room } => {
-            format!("#{room}: messages are missing here; the chat server does not have them any more")
+            format!("#{room}: messages are missing here; the chat server no longer has them")
         }
         News::Unread { room } => format!("#{room}: since you left"),
         News::Delayed(obstacle) => match obstacle {
-            Obstacle::Connection => "not sent yet: it goes out as soon as there is a connection",
+            Obstacle::Connection => "not sent yet: it will be sent when there is a connection",
             Obstacle::Broker => "not sent yet: the broker has not confirmed it",
-            Obstacle::Server => "not stored yet: the chat server is away and will get it on its return",
+            Obstacle::Server => "not stored yet: the chat server is away and will receive it on return",
             Obstacle::Silence => "not stored yet: the chat server has not confirmed it",
         }
         .to_owned(),

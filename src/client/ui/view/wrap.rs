@@ -1,16 +1,16 @@
-//! Pure: breaks a text into lines that fit a terminal, between words, with all but the first indented. Addresses stay
-//! whole, so that a terminal, or who copies one, still has all of it.
+//! Wraps a text to the terminal's width, between words, and indents all lines but the first. Addresses stay whole, so that
+//! they can be clicked and copied.
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Cells at the end of a line in which no word is begun that has to be broken anyway.
+/// If fewer cells are left in a line, a word that must be broken anyway starts on the next line.
 const TOO_LITTLE: usize = 8;
-/// Wide characters that begin no line: they close a sentence or a bracket.
+/// Wide characters that must not begin a line: they close a sentence or a bracket.
 const CLOSING: &str = "、。，．！？：；」』）】〕〉》ー";
 
-/// `text` on a terminal of so many columns, behind something that takes `head` cells; all lines but the first begin with
-/// `indent` blanks. A line break at the end of the text is left out.
+/// Wraps `text` after something that takes `head` cells. All lines but the first begin with `indent` blanks. Trailing line
+/// breaks are removed.
 pub fn wrap(text: &str, head: usize, indent: usize, columns: usize) -> String {
     let columns = columns.max(2);
     let indent = if indent + TOO_LITTLE > columns { 0 } else { indent };
@@ -41,7 +41,7 @@ impl Layout {
             let (word, after) = split(after, |c| c == ' ');
             rest = after;
             if word.is_empty() {
-                // At its end: nobody sees them.
+                // Trailing blanks are invisible.
                 return;
             }
             if is_address(word) {
@@ -63,7 +63,7 @@ impl Layout {
                 self.break_line();
             }
             self.push(piece, width);
-            // Where it is too long the terminal breaks it; nothing else comes into its last line.
+            // If it is too long, the terminal breaks it; nothing follows in its last line.
             self.at = self.at.min(self.columns);
         } else {
             match self.at + gap + TOO_LITTLE > self.columns {
@@ -92,7 +92,7 @@ impl Layout {
     }
 }
 
-/// Before and from the first character that `ends`.
+/// Splits before the first character that `ends`.
 fn split(text: &str, ends: impl FnMut(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(ends).unwrap_or(text.len()))
 }
@@ -101,7 +101,7 @@ fn is_address(word: &str) -> bool {
     word.contains("://") || word.starts_with("www.") || word.starts_with("mailto:")
 }
 
-/// What stays together of a word: scripts of wide characters put no blanks between theirs.
+/// The unbreakable pieces of a word: scripts with wide characters put no blanks between words.
 fn each_piece<'a>(word: &'a str, mut piece: impl FnMut(&'a str)) {
     if word.is_ascii() {
         return piece(word);
