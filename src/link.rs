@@ -24,9 +24,9 @@ pub use guard::{dropped_messages, masked_writes, tls_in_use};
 pub use lookout::{Clearance, Guise, Judgement, Lookout, Sight};
 pub use settings::{Address, Qos, Settings, Tls, Transport, Version, canonical_host};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender};
 use machine::Input;
-use paho::{Driver, Ends, Signal};
+use paho::Signal;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -141,7 +141,8 @@ const DISCONNECT_GRACE: Duration = Duration::from_millis(100);
 /// A handle to a link; dropping it closes the connection without a last word, and waits for nothing.
 pub struct Link {
     signals: Sender<Signal>,
-    farewell: Receiver<()>,
+    /// Closed when nothing is left to wait for.
+    said: Receiver<()>,
     is_let_go: bool,
 }
 
@@ -165,13 +166,9 @@ impl Link {
         config: Config,
         on_event: impl Fn(Event) + Send + Sync + 'static,
     ) -> io::Result<Link> {
-        let (signals, inbox) = unbounded();
-        let (said, own_farewell) = bounded(0);
         let before = farewell.map(|farewell| (farewell.said, farewell.until));
-        let ends = Ends { on_event: Box::new(on_event), signals: signals.clone(), inbox, farewell: said, before };
-        let driver = Driver::new(config, ends)?;
-        std::thread::Builder::new().name("link".to_owned()).spawn(move || driver.run())?;
-        Ok(Link { signals, farewell: own_farewell, is_let_go: false })
+        let (signals, said) = paho::start(config, before, on_event)?;
+        Ok(Link { signals, said, is_let_go: false })
     }
 
     pub fn publish(&self, publication: Publication) {
@@ -200,7 +197,7 @@ impl Link {
     pub fn let_go(mut self, last: Option<Publication>, within: Duration) -> Farewell {
         self.order(Input::Close { last, within });
         self.is_let_go = true;
-        Farewell { said: self.farewell.clone(), until: Instant::now() + within }
+        Farewell { said: self.said.clone(), until: Instant::now() + within }
     }
 
     fn order(&self, order: Input) {

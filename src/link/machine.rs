@@ -20,18 +20,16 @@
 //! - [`Event::Ended`] is the last output.
 //!
 //! ```text
-//!            ┌──────────────── wait, jittered ◄──────────────────────────┐
-//!            │                                                           │ failed, lost, barred
-//!            ▼      ┌─► connecting ─► subscribing ─► looking ─┬──────────┤
-//!  new ─► waiting ──┤ look   │ ▲ older version               │ open     │
-//!                   │        ▼ │                              ▼          │
-//!                   │    explaining ──────────────────────────┼─────────►┤
-//!                   │        ▲ │                              │          │
-//!                   │        │ ▼ older version                │          │
-//!                   └─► connecting ◄──────────────────────────┘          │
-//!                            └─► subscribing ─► up ─────────────────────►┘
+//!  with a lookout   waiting ─► connecting ─► subscribing ─► looking ─┐ open
+//!                                 ┌──────────────────────────────────┘
+//!                                 ▼
+//!  without one      waiting ─► connecting ─► subscribing ─► up
 //!
-//!  close while up: closing ─► disconnecting ─► ended       while connecting: abandoned ─► disconnecting or ended
+//!  failed           connecting ─► explaining ─► connecting (with an older version), or waiting
+//!  lost, barred     any ─► waiting, for a jittered time; ended if the link gives up
+//!  close            up ─► closing ─► disconnecting ─► ended
+//!                   connecting ─► abandoned ─► disconnecting ─► ended
+//!                   any other ─► ended
 //! ```
 
 mod exchange;
@@ -53,46 +51,43 @@ use window::Window;
 /// How long a DISCONNECT may take. The owner does not wait for it so long.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Where a link stands. Those that end by themselves do so at [`Machine::until`].
 #[derive(Debug)]
-enum State {
-    Waiting {
-        until: Instant,
-    },
+enum Phase {
+    Waiting,
     Connecting,
-    /// The attempt failed with this error; why is being found out. `may_fall_back`: an older version may do.
-    Explaining {
-        error: String,
-        may_fall_back: bool,
-    },
-    /// To everything, with this operation.
-    Subscribing {
-        operation: u64,
-        session_present: bool,
-        tls: Option<(String, String)>,
-        until: Instant,
-    },
+    /// The attempt failed with this error; why is being found out.
+    Explaining(String),
+    /// To everything, with one request.
+    Subscribing(Accepted),
     /// The connection of the look is up.
     Looking,
-    Up {
-        since: Instant,
-    },
+    /// Since this time.
+    Up(Instant),
     /// What is under way is settled before the DISCONNECT.
-    Closing {
-        until: Instant,
-    },
+    Closing,
     /// Closed while connecting: the connection is ended if it comes.
     Abandoned,
-    Disconnecting {
-        until: Instant,
-    },
+    Disconnecting,
     Ended,
+}
+
+/// A connection that is not subscribed yet.
+#[derive(Debug, Default)]
+struct Accepted {
+    /// Of the SUBSCRIBE.
+    operation: u64,
+    session_present: bool,
+    tls: Option<(String, String)>,
 }
 
 /// A link's decisions.
 pub struct Machine {
     config: Config,
     random: Random,
-    state: State,
+    phase: Phase,
+    /// When the phase ends, if it ends by itself.
+    until: Option<Instant>,
     /// The look that is under way: the present connection, or attempt, is for it.
     look: Option<Look>,
     generation: u64,
@@ -109,7 +104,8 @@ impl Machine {
     pub fn new(mut config: Config, random: Random, first_attempt: Instant) -> Machine {
         config.subscriptions.retain(|known| is_fit(&known.filter, topic::fault_of_filter(&known.filter)));
         Machine {
-            state: State::Waiting { until: first_attempt },
+            phase: Phase::Waiting,
+            until: Some(first_attempt),
             look: None,
             generation: 0,
             version: way::first_version(config.settings.version),
@@ -144,13 +140,13 @@ impl Machine {
             Input::Message { generation, message } if generation == self.generation => {
                 self.see(now, Sight::Message(&message));
             }
-            Input::Begin if self.generation == 0 => self.begin(now),
+            Input::Begin if self.generation == 0 => self.until = Some(now),
             // Of an earlier attempt.
             Input::NotConnected { .. } | Input::Explained { .. } | Input::Down { .. } => {}
             Input::Disconnected { .. } | Input::Message { .. } | Input::Begin | Input::Tick => {}
         }
         self.publish_queued(now);
-        if matches!(self.state, State::Closing { .. }) && self.window.is_settled() {
+        if matches!(self.phase, Phase::Closing) && self.window.is_settled() {
             self.disconnect(now);
         }
         if self.due().is_some_and(|due| due <= now) {
@@ -161,30 +157,25 @@ impl Machine {
 
     /// When to come again with [`Input::Tick`] if nothing happens before.
     pub fn due(&self) -> Option<Instant> {
-        match self.state {
-            _ if let Some(look) = &self.look => Some(look.until),
-            State::Waiting { until }
-            | State::Subscribing { until, .. }
-            | State::Closing { until }
-            | State::Disconnecting { until } => Some(until),
-            State::Up { .. } => self.window.due(),
-            _ => None,
+        match &self.look {
+            Some(look) => Some(look.until),
+            None => self.until.or_else(|| self.window.due()),
         }
     }
 
     /// [`Event::Ended`] was emitted: nothing more comes.
     pub fn has_ended(&self) -> bool {
-        matches!(self.state, State::Ended)
+        matches!(self.phase, Phase::Ended)
     }
 
     fn time_is_up(&mut self, now: Instant) {
-        match self.state {
+        match self.phase {
             _ if self.look.is_some() => self.look_is_due(now),
-            State::Waiting { .. } => self.attempt(now),
-            State::Subscribing { .. } => self.give_up(now, "the broker does not answer SUBSCRIBE"),
-            State::Up { .. } => self.give_places_back(now),
-            State::Closing { .. } => self.disconnect(now),
-            State::Disconnecting { .. } => self.end(),
+            Phase::Waiting => self.attempt(now),
+            Phase::Subscribing(_) => self.give_up(now, "the broker does not answer SUBSCRIBE"),
+            Phase::Up(_) => self.give_places_back(now),
+            Phase::Closing => self.disconnect(now),
+            Phase::Disconnecting => self.end(),
             _ => {}
         }
     }
@@ -194,7 +185,7 @@ impl Machine {
     fn publish(&mut self, publication: Publication) {
         // While it subscribes too: messages of a kept session arrive before it is up, and with them what they are
         // answered with.
-        let is_taken = matches!(self.state, State::Connecting | State::Subscribing { .. } | State::Up { .. });
+        let is_taken = matches!(self.phase, Phase::Connecting | Phase::Subscribing(_) | Phase::Up(_));
         if self.may_be_published(&publication) && is_taken && self.look.is_none() {
             self.window.push(publication);
         }
@@ -230,25 +221,25 @@ impl Machine {
 
     /// While it subscribes too: the request that is under way does not name what is ordered now.
     fn takes_subscriptions(&self) -> bool {
-        self.look.is_none() && matches!(self.state, State::Subscribing { .. } | State::Up { .. })
+        self.look.is_none() && matches!(self.phase, Phase::Subscribing(_) | Phase::Up(_))
     }
 
     fn close(&mut self, now: Instant, last: Option<Publication>, within: Duration) {
-        match self.state {
-            State::Up { .. } => {
+        match self.phase {
+            Phase::Up(_) => {
                 if let Some(last) = last.filter(|last| self.may_be_published(last)) {
                     self.window.push(last);
                 }
-                self.state = State::Closing { until: now + within };
+                self.enter(Phase::Closing, Some(now + within));
             }
             // An attempt cannot be taken back. There is nothing to say, so nobody waits.
-            State::Connecting => {
+            Phase::Connecting => {
                 self.look = None;
                 self.outputs.push(Output::LetGo);
-                self.state = State::Abandoned;
+                self.enter(Phase::Abandoned, None);
             }
             // Connected, so that only a DISCONNECT keeps the will from being sent.
-            State::Subscribing { .. } if self.look.is_none() => self.disconnect(now),
+            Phase::Subscribing(_) if self.look.is_none() => self.disconnect(now),
             _ => {
                 self.end_look(now);
                 self.end();
@@ -259,7 +250,7 @@ impl Machine {
     // ---- what is under way ----
 
     fn publish_queued(&mut self, now: Instant) {
-        if matches!(self.state, State::Up { .. } | State::Looking | State::Closing { .. }) {
+        if matches!(self.phase, Phase::Up(_) | Phase::Looking | Phase::Closing) {
             while let Some((operation, publication)) = self.window.next(now) {
                 self.outputs.push(Output::Publish { operation, publication });
             }
@@ -292,11 +283,11 @@ impl Machine {
     }
 
     fn lost(&mut self, now: Instant, reason: String) {
-        match self.state {
-            State::Subscribing { .. } | State::Looking if self.look.is_some() => return self.look_lost(now, &reason),
-            State::Up { since } => self.backoff.connection_lasted(now.saturating_duration_since(since)),
-            State::Subscribing { .. } => {}
-            State::Closing { .. } | State::Disconnecting { .. } => return self.end(),
+        match self.phase {
+            Phase::Subscribing(_) | Phase::Looking if self.look.is_some() => return self.look_lost(now, &reason),
+            Phase::Up(since) => self.backoff.connection_lasted(now.saturating_duration_since(since)),
+            Phase::Subscribing(_) => {}
+            Phase::Closing | Phase::Disconnecting => return self.end(),
             // While it connects, the answer to the attempt tells; in the other states there is no connection.
             _ => return,
         }
@@ -307,19 +298,25 @@ impl Machine {
 
     fn disconnect(&mut self, now: Instant) {
         self.outputs.push(Output::Disconnect { generation: self.generation });
-        self.state = State::Disconnecting { until: now + DISCONNECT_TIMEOUT };
+        self.enter(Phase::Disconnecting, Some(now + DISCONNECT_TIMEOUT));
     }
 
     fn disconnected(&mut self) {
-        if matches!(self.state, State::Disconnecting { .. }) {
+        if matches!(self.phase, Phase::Disconnecting) {
             self.end();
         }
     }
 
     fn end(&mut self) {
-        self.state = State::Ended;
+        self.enter(Phase::Ended, None);
+        self.window.clear();
         self.outputs.push(Output::LetGo);
         self.emit(Event::Ended);
+    }
+
+    fn enter(&mut self, phase: Phase, until: Option<Instant>) {
+        self.phase = phase;
+        self.until = until;
     }
 
     fn emit(&mut self, event: Event) {

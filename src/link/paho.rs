@@ -11,10 +11,11 @@ mod words;
 use super::machine::{Attempt, Input, Machine, NotConnected, Output, Settlement};
 use super::{BROKE, Config, Event, Settings, retired};
 use crate::random::Random;
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use paho_mqtt as mqtt;
-use pending::{Awaited, Handle, Pending};
+use pending::{Awaited, Pending};
 use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,18 +28,7 @@ pub enum Signal {
     Completed(Awaited),
 }
 
-/// Where the driver hears from, and whom it tells.
-pub struct Ends {
-    pub on_event: Box<dyn Fn(Event) + Send + Sync>,
-    pub signals: Sender<Signal>,
-    pub inbox: Receiver<Signal>,
-    /// Closed when nothing is left that whoever closed the link should wait for.
-    pub farewell: Sender<()>,
-    /// The first attempt is made when this is closed, or at this time.
-    pub before: Option<(Receiver<()>, Instant)>,
-}
-
-pub struct Driver {
+struct Driver {
     machine: Machine,
     settings: Settings,
     on_event: Arc<dyn Fn(Event) + Send + Sync>,
@@ -58,32 +48,38 @@ pub struct Driver {
     before: Option<Receiver<()>>,
 }
 
-impl Driver {
-    /// With its "probe" thread.
-    pub fn new(config: Config, ends: Ends) -> io::Result<Driver> {
-        let Ends { on_event, signals, inbox, farewell, before } = ends;
-        let settings = config.settings.clone();
-        let failures = explain::start(settings.clone(), signals.clone())?;
-        let (before, first_attempt) = before.unzip();
-        let first_attempt = first_attempt.unwrap_or_else(Instant::now);
-        Ok(Driver {
-            machine: Machine::new(config, Random::of_the_system(), first_attempt),
-            settings,
-            on_event: Arc::from(on_event),
-            pending: Pending::new(signals.clone()),
-            signals,
-            inbox,
-            ready: VecDeque::new(),
-            clients: BTreeMap::new(),
-            generation: 0,
-            heard: Arc::default(),
-            failures,
-            farewell: Some(farewell),
-            before,
-        })
-    }
+/// Starts the "link" thread and its "probe" thread. The first attempt is made when `before` is closed, or at its time.
+/// What wakes the link thread; and what is closed when nothing is left that whoever closed the link should wait for.
+pub fn start(
+    config: Config,
+    before: Option<(Receiver<()>, Instant)>,
+    on_event: impl Fn(Event) + Send + Sync + 'static,
+) -> io::Result<(Sender<Signal>, Receiver<()>)> {
+    let (signals, inbox) = unbounded();
+    let (farewell, said) = bounded(0);
+    let (before, first_attempt) = before.unzip();
+    let settings = config.settings.clone();
+    let driver = Driver {
+        failures: explain::start(settings.clone(), signals.clone())?,
+        machine: Machine::new(config, Random::of_the_system(), first_attempt.unwrap_or_else(Instant::now)),
+        settings,
+        on_event: Arc::new(on_event),
+        signals: signals.clone(),
+        inbox,
+        ready: VecDeque::new(),
+        clients: BTreeMap::new(),
+        generation: 0,
+        heard: Arc::default(),
+        pending: Pending::new(signals.clone()),
+        farewell: Some(farewell),
+        before,
+    };
+    std::thread::Builder::new().name("link".to_owned()).spawn(move || driver.run())?;
+    Ok((signals, said))
+}
 
-    pub fn run(mut self) {
+impl Driver {
+    fn run(mut self) {
         while !self.machine.has_ended() {
             let input = self.next_input();
             for output in self.machine.handle(Instant::now(), input) {
@@ -134,7 +130,9 @@ impl Driver {
             Output::Subscribe { operation, subscriptions } => {
                 if let Some(client) = self.clients.get(&self.generation) {
                     let token = words::subscribe(client, &subscriptions);
-                    self.watch(Awaited::Operation(operation), Handle::Subscribe(token, subscriptions.len()));
+                    self.watch(Awaited::Operation(operation), async move {
+                        Input::Subscribed { operation, granted: words::granted(token.await, subscriptions.len()) }
+                    });
                 }
             }
             Output::Unsubscribe { filter } => {
@@ -145,7 +143,9 @@ impl Driver {
             Output::Publish { operation, publication } => {
                 let Some(client) = self.clients.get(&self.generation) else { return };
                 match client.try_publish(words::message(&publication)) {
-                    Ok(token) => self.watch(Awaited::Operation(operation), Handle::Publish(token)),
+                    Ok(token) => self.watch(Awaited::Operation(operation), async move {
+                        Input::Settled { operation, outcome: words::settlement(token.await) }
+                    }),
                     // Whoever needs it published still has it; a broken connection is told by its callback.
                     Err(error) => {
                         log::debug!("not published to {}: {error}", publication.topic);
@@ -158,7 +158,10 @@ impl Driver {
                 if let Some(client) = self.clients.get(&generation) {
                     // No time-out of paho's, which would be polled once a second: what was under way is settled.
                     let token = client.disconnect(None);
-                    self.watch(Awaited::Connection(generation), Handle::Disconnect(token));
+                    self.watch(Awaited::Connection(generation), async move {
+                        let _ = token.await;
+                        Input::Disconnected { generation }
+                    });
                 }
             }
             Output::GiveUp { generation } => {
@@ -196,7 +199,8 @@ impl Driver {
             }
         }
         retired::free_rested();
-        self.watch(Awaited::Connection(generation), Handle::Connect { token, is_tls: self.settings.tls.is_some() });
+        let is_tls = self.settings.tls.is_some();
+        self.watch(Awaited::Connection(generation), async move { words::connected(generation, token.await, is_tls) });
     }
 
     fn set_callbacks(&self, client: &mqtt::AsyncClient, attempt: &Attempt) {
@@ -219,7 +223,7 @@ impl Driver {
         client.set_disconnected_callback(move |_, _, code| down(format!("ended by the broker: {code}")));
     }
 
-    fn watch(&mut self, awaited: Awaited, handle: Handle) {
-        self.ready.extend(self.pending.watch(awaited, handle));
+    fn watch(&mut self, awaited: Awaited, answer: impl Future<Output = Input> + Send + 'static) {
+        self.ready.extend(self.pending.watch(awaited, answer));
     }
 }

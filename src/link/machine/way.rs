@@ -1,6 +1,6 @@
 //! The way to a connection: wait, look, CONNECT, SUBSCRIBE; and, if an attempt fails, why it did.
 
-use super::{Attempt, Machine, NotConnected, Output, State};
+use super::{Accepted, Attempt, Machine, NotConnected, Output, Phase};
 use crate::link::lookout::{Clearance, Guise, Sight};
 use crate::link::{Event, Failure, FailureKind, Version};
 use std::time::{Duration, Instant};
@@ -18,12 +18,6 @@ pub(super) struct Look {
 }
 
 impl Machine {
-    pub(super) fn begin(&mut self, now: Instant) {
-        if let State::Waiting { until } = &mut self.state {
-            *until = now;
-        }
-    }
-
     pub(super) fn attempt(&mut self, now: Instant) {
         if let Some(lookout) = &mut self.config.lookout {
             let guise = lookout.begin(&mut self.random);
@@ -35,7 +29,7 @@ impl Machine {
     fn connect(&mut self) {
         self.generation += 1;
         self.window.clear();
-        self.state = State::Connecting;
+        self.enter(Phase::Connecting, None);
         let (client_id, persistent, will) = match &self.look {
             Some(look) => (&look.guise.client_id, false, None),
             None => {
@@ -60,9 +54,9 @@ impl Machine {
         session_present: bool,
         tls: Option<(String, String)>,
     ) {
-        match self.state {
-            State::Connecting if generation == self.generation => {}
-            State::Abandoned if generation == self.generation => return self.disconnect(now),
+        match self.phase {
+            Phase::Connecting if generation == self.generation => {}
+            Phase::Abandoned if generation == self.generation => return self.disconnect(now),
             // Nobody wants it any more.
             _ => return self.outputs.push(Output::GiveUp { generation }),
         }
@@ -74,12 +68,13 @@ impl Machine {
             }
         };
         if subscriptions.is_empty() {
-            return self.up(now, session_present, Vec::new(), tls);
+            return self.up(now, Accepted { session_present, tls, operation: 0 }, Vec::new());
         }
         // Again even if the session is there: the set of filters may have changed since it was made.
         let operation = self.window.subscribe(subscriptions.iter().map(|known| known.filter.clone()).collect());
         self.outputs.push(Output::Subscribe { operation, subscriptions: subscriptions.clone() });
-        self.state = State::Subscribing { operation, session_present, tls, until: now + SUBSCRIBE_TIMEOUT };
+        let accepted = Accepted { operation, session_present, tls };
+        self.enter(Phase::Subscribing(accepted), Some(now + SUBSCRIBE_TIMEOUT));
     }
 
     pub(super) fn subscribed(&mut self, now: Instant, operation: u64, granted: Option<Vec<bool>>) {
@@ -88,11 +83,11 @@ impl Machine {
             let refused = filters.into_iter().zip(granted).filter(|(_, granted)| !granted);
             refused.map(|(filter, _)| filter).collect::<Vec<_>>()
         });
-        match &mut self.state {
-            State::Subscribing { operation: all, session_present, tls, .. } if *all == operation => match refused {
+        match &mut self.phase {
+            Phase::Subscribing(accepted) if accepted.operation == operation => match refused {
                 Some(refused) => {
-                    let (session_present, tls) = (*session_present, tls.take());
-                    self.up(now, session_present, refused, tls);
+                    let accepted = std::mem::take(accepted);
+                    self.up(now, accepted, refused);
                 }
                 None => self.give_up(now, "the broker did not answer SUBSCRIBE"),
             },
@@ -100,50 +95,54 @@ impl Machine {
         }
     }
 
-    fn up(&mut self, now: Instant, session_present: bool, refused: Vec<String>, tls: Option<(String, String)>) {
+    fn up(&mut self, now: Instant, accepted: Accepted, refused: Vec<String>) {
         if self.look.is_some() {
-            self.state = State::Looking;
+            self.enter(Phase::Looking, None);
             return self.see(now, Sight::Connected);
         }
-        self.state = State::Up { since: now };
+        self.enter(Phase::Up(now), None);
         self.publish_queued(now);
-        let (version, conn) = (self.version, self.conn);
-        self.emit(Event::Connected { session_present, version, conn, refused, tls });
+        let Accepted { session_present, tls, .. } = accepted;
+        self.emit(Event::Connected { session_present, version: self.version, conn: self.conn, refused, tls });
     }
 
     // ---- failing ----
 
     pub(super) fn not_connected(&mut self, now: Instant, why: NotConnected) {
-        match self.state {
-            State::Connecting => {}
-            State::Abandoned => return self.end(),
+        match self.phase {
+            Phase::Connecting => {}
+            Phase::Abandoned => return self.end(),
             _ => return,
         }
-        let may_fall_back = self.config.settings.version == Version::Auto && self.version == Version::V5;
         match why {
             NotConnected::Unusable(failure) => self.failed(now, failure),
-            NotConnected::Refused(1 | 0x84) | NotConnected::Failed { silent: true, .. } if may_fall_back => {
+            NotConnected::Refused(1 | 0x84) | NotConnected::Failed { silent: true, .. } if self.may_fall_back() => {
                 self.fall_back();
             }
             NotConnected::Refused(code) => self.not_let_in(now, Failure::connack(code)),
             NotConnected::Failed { error, .. } => {
-                self.state = State::Explaining { error, may_fall_back };
+                self.enter(Phase::Explaining(error), None);
                 self.outputs.push(Output::Explain { generation: self.generation });
             }
         }
     }
 
     pub(super) fn explained(&mut self, now: Instant, walked: Result<(), Failure>) {
-        let State::Explaining { error, may_fall_back } = &self.state else { return };
+        let Phase::Explaining(error) = &self.phase else { return };
         match walked {
             // The walk speaks 3.1.1: some brokers wait for ever in a CONNECT of 5, which they read as one of 3.1.1.
-            Ok(()) if *may_fall_back => self.fall_back(),
+            Ok(()) if self.may_fall_back() => self.fall_back(),
             Ok(()) => {
                 let failure = Failure::unexplained(&self.config.settings.address, error);
                 self.not_let_in(now, failure);
             }
             Err(failure) => self.not_let_in(now, failure),
         }
+    }
+
+    /// An older version may do.
+    fn may_fall_back(&self) -> bool {
+        self.config.settings.version == Version::Auto && self.version == Version::V5
     }
 
     fn fall_back(&mut self) {
@@ -169,7 +168,7 @@ impl Machine {
 
     pub(super) fn wait(&mut self, now: Instant) {
         let delay = self.backoff.next(&mut self.random);
-        self.state = State::Waiting { until: now + delay };
+        self.enter(Phase::Waiting, Some(now + delay));
         self.emit(Event::Waiting { delay });
     }
 
@@ -195,7 +194,7 @@ impl Machine {
     }
 
     pub(super) fn look_is_due(&mut self, now: Instant) {
-        if matches!(self.state, State::Looking) {
+        if matches!(self.phase, Phase::Looking) {
             return self.see(now, Sight::Due);
         }
         self.end_look(now);
@@ -211,7 +210,7 @@ impl Machine {
     /// Ends the connection of the look, if it has one, after what was published on it.
     pub(super) fn end_look(&mut self, now: Instant) {
         self.publish_queued(now);
-        if self.look.take().is_some() && matches!(self.state, State::Subscribing { .. } | State::Looking) {
+        if self.look.take().is_some() && matches!(self.phase, Phase::Subscribing(_) | Phase::Looking) {
             self.outputs.push(Output::GiveUp { generation: self.generation });
         }
     }
