@@ -13,7 +13,7 @@ pub mod core;
 pub mod io;
 pub mod store;
 
-use self::core::chat::{self, Chat};
+use self::core::chat::{self, ServerChat};
 use self::core::record::Retention;
 use self::core::rival::Rivals;
 use self::core::service::{self, Exit, Service};
@@ -102,7 +102,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
         instance: random.word(),
         durable: options.data_dir.is_some(),
     };
-    let chat = Chat::new(config, earlier, Now::read());
+    let chat = ServerChat::new(config, earlier, Now::read());
 
     let thread = |error: std::io::Error| format!("no thread could be started: {error}");
     let (jobs, job_inbox) = unbounded();
@@ -157,7 +157,7 @@ fn outlive_file_limits() {
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
-fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Chat) -> link::Config {
+fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &ServerChat) -> link::Config {
     let connection = &options.connection;
     let will = chat.server_info(Status::Offline);
     link::Config {

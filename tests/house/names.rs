@@ -9,7 +9,6 @@ const CONVENTIONAL: [&str; 4] = ["Config", "Error", "Input", "Output"];
 /// Names that still have several meanings. To be emptied; nothing is added.
 pub const TO_RENAME: &[&str] = &[
     "Bell",
-    "Chat",
     "Entry",
     "Event",
     "Fill",

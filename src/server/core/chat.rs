@@ -23,9 +23,7 @@ use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::limits::{PAGE_MESSAGES, TEXT_CHARS};
 use crate::protocol::text::visible;
-use crate::protocol::{
-    Chat as Message, FromServer, Invalid, Nick, NickKey, RoomName, ServerInfo, Status, Timestamp, Topic,
-};
+use crate::protocol::{Chat, FromServer, Invalid, Nick, NickKey, RoomName, ServerInfo, Status, Timestamp, Topic};
 use invalid::agree;
 use log::info;
 use std::collections::HashSet;
@@ -48,7 +46,7 @@ const EPISODE: Duration = Duration::from_secs(10);
 const WARNED: usize = 1_000;
 
 #[derive(Debug)]
-pub struct Chat {
+pub struct ServerChat {
     config: Config,
     started: Timestamp,
     roster: Roster,
@@ -79,15 +77,15 @@ pub struct Chat {
     no_nicks: HashSet<String>,
 }
 
-impl Chat {
-    pub fn new(config: Config, earlier: EarlierRun, now: Now) -> Chat {
+impl ServerChat {
+    pub fn new(config: Config, earlier: EarlierRun, now: Now) -> ServerChat {
         let mut roster = Roster::new(config.timeout);
         roster.restore(earlier.seats, now.instant);
         let mut marks = RoomMarks::new(earlier.epoch);
         for (room, pos) in earlier.rooms {
             marks.resume(room, pos, now.instant);
         }
-        Chat {
+        ServerChat {
             config,
             started: Timestamp::new(now.wall),
             roster,
@@ -296,7 +294,7 @@ impl Chat {
         sender: Option<&NickKey>,
         outputs: &mut Vec<Output>,
     ) -> Result<(), Invalid> {
-        let Some(chat) = Message::parse(payload, room)? else { return Ok(()) };
+        let Some(chat) = Chat::parse(payload, room)? else { return Ok(()) };
         agree(sender, &chat.nick)?;
         self.stats.messages_total += 1;
         info!(

@@ -6,7 +6,7 @@ mod leaving;
 #[cfg(test)]
 mod tests;
 
-use super::chat::{Chat, Input, Output};
+use super::chat::{Input, Output, ServerChat};
 use super::record::{SeatChange, StoreAnswer, StoreTask};
 use crate::link::{self, Publication, Qos, Subscription};
 use crate::now::Now;
@@ -78,7 +78,7 @@ pub enum Exit {
 }
 
 pub struct Service {
-    chat: Chat,
+    chat: ServerChat,
     random: Random,
     contact: Contact,
     /// `None`: it serves.
@@ -95,7 +95,7 @@ pub struct Service {
 }
 
 impl Service {
-    pub fn new(chat: Chat, random: Random) -> Service {
+    pub fn new(chat: ServerChat, random: Random) -> Service {
         Service {
             chat,
             random,

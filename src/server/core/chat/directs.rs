@@ -1,7 +1,7 @@
 //! Direct messages: each is kept until its receipt arrives, and sent to an addressee who missed it.
 
 use super::invalid::agree;
-use super::{Chat, Output, replies, shown};
+use super::{Output, ServerChat, replies, shown};
 use crate::now::Now;
 use crate::protocol::{
     Entry, Invalid, MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Timestamp, Topic, Waiting,
@@ -10,7 +10,7 @@ use crate::server::core::direct::{DirectStep, Seating, UNDER_WAY};
 use crate::server::core::record::{ArrivedDirect, Keep, StoreQuestion, WaitingDirect};
 use log::info;
 
-impl Chat {
+impl ServerChat {
     /// Handles a direct message or a receipt, which have the same topic. Returns the kind, for the log, and whether it
     /// is valid.
     pub(super) fn private(

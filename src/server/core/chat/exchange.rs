@@ -39,7 +39,7 @@ pub enum Input<'a> {
     /// This many messages were turned away unread, because too much waits to be committed.
     TurnedAway(u64),
     Tick,
-    /// It is [`Chat::next_due`].
+    /// It is [`ServerChat::next_due`].
     Due,
     /// The server is about to stop: everything that is to be told is told now.
     Leaving,

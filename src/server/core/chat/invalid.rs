@@ -1,6 +1,6 @@
 //! Invalid payloads: they are counted, logged once per sender and kind, and answered if there is somebody to answer.
 
-use super::{Chat, Output, WARNED, replies, shown};
+use super::{Output, ServerChat, WARNED, replies, shown};
 use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::text::visible;
@@ -12,7 +12,7 @@ const NAME_LOGGED: usize = 64;
 /// The nick under which the server appears in a history.
 const SPEAKER: &str = "chat-server";
 
-impl Chat {
+impl ServerChat {
     pub(super) fn invalid(
         &mut self,
         kind: &'static str,

@@ -1,7 +1,7 @@
 //! Presence: who joins, who leaves, and who is told.
 
 use super::invalid::agree;
-use super::{Chat, Output, shown};
+use super::{Output, ServerChat, shown};
 use crate::now::Now;
 use crate::protocol::{
     Action, ErrorCode, ErrorReply, Invalid, Nick, NickKey, NoticeKind, Presence, Timestamp, Topic, Welcome,
@@ -11,7 +11,7 @@ use crate::server::core::record::ReplyTo;
 use crate::server::core::roster::PresenceOutcome;
 use log::info;
 
-impl Chat {
+impl ServerChat {
     pub(super) fn presence(
         &mut self,
         now: Now,

@@ -1,6 +1,6 @@
 //! Replies and lists, and the topics that they are published on.
 
-use super::{Chat, Output};
+use super::{Output, ServerChat};
 use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::limits::{LISTED_ROOMS, LISTED_USERS, REPLY_BYTES};
@@ -11,7 +11,7 @@ use crate::server::core::record::{Page, ReplyTo, SearchPage};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-impl Chat {
+impl ServerChat {
     pub(super) fn reply_pong(&self, now: Now, reply: &ReplyTo, outputs: &mut Vec<Output>) {
         let pong = Pong { request: reply.token.clone(), timestamp: Some(Timestamp::new(now.wall)) };
         self.reply(reply, pong.to_json(), outputs);

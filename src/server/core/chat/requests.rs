@@ -1,13 +1,13 @@
 //! Requests: some are answered from memory, the others by the database.
 
 use super::invalid::agree;
-use super::{Chat, Output};
+use super::{Output, ServerChat};
 use crate::now::Now;
 use crate::protocol::limits::{PAGE_MESSAGES, SEARCH_MESSAGES};
 use crate::protocol::{ErrorCode, ErrorReply, Invalid, NickKey, Request, RequestKind, SearchQuery, SearchRequest};
 use crate::server::core::record::{PagePlace, PageQuery, ReplyTo, StoreQuestion};
 
-impl Chat {
+impl ServerChat {
     pub(super) fn request(
         &mut self,
         now: Now,

@@ -1,6 +1,6 @@
 //! What became of messages: senders are told what is stored, and rooms how far their history reaches.
 
-use super::{Chat, EPISODE, Output};
+use super::{EPISODE, Output, ServerChat};
 use crate::now::Now;
 use crate::protocol::text::visible;
 use crate::protocol::{ErrorCode, ErrorReply, MessageId, RoomName, Topic};
@@ -11,7 +11,7 @@ use log::warn;
 /// memory.
 const FORGOTTEN: usize = 10_000;
 
-impl Chat {
+impl ServerChat {
     pub(super) fn committed(&mut self, now: Now, committed: Committed, outputs: &mut Vec<Output>) {
         for (key, id) in committed.stored {
             self.acks.add(key, id);

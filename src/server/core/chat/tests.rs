@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const SESSION: &str = "k3v9x2m1q8f0";
 
 struct Desk {
-    chat: Chat,
+    chat: ServerChat,
     now: Now,
 }
 
@@ -29,7 +29,7 @@ impl Desk {
             durable: true,
         };
         let mut desk = Desk {
-            chat: Chat::new(config, EarlierRun { epoch: Epoch::from_random([0; 12]), seats: kept, rooms }, now),
+            chat: ServerChat::new(config, EarlierRun { epoch: Epoch::from_random([0; 12]), seats: kept, rooms }, now),
             now,
         };
         let outputs = desk.chat.handle(now, Input::Connected);

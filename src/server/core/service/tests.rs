@@ -26,7 +26,7 @@ impl Desk {
             durable: true,
         };
         let earlier = EarlierRun { epoch: Epoch::from_random([0; 12]), seats: Vec::new(), rooms: Vec::new() };
-        let chat = Chat::new(config, earlier, now);
+        let chat = ServerChat::new(config, earlier, now);
         Desk { service: Service::new(chat, Random::new(|bytes| bytes.fill(7))), now }
     }
 

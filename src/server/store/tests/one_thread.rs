@@ -4,7 +4,7 @@ use super::*;
 use crate::link::{Event, Message, Qos, Version};
 use crate::now::Now;
 use crate::protocol::Topics;
-use crate::server::core::chat::{Chat, Config};
+use crate::server::core::chat::{Config, ServerChat};
 use crate::server::core::service::{Effect, Service, ServiceEvent};
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ impl Server {
             instance: random().word(),
             durable: true,
         };
-        let chat = Chat::new(config, database.earlier_run().unwrap(), now);
+        let chat = ServerChat::new(config, database.earlier_run().unwrap(), now);
         let retention = Retention::default();
         let settings = StoreSettings { retention, search_time: Duration::from_secs(30), has_reader: false };
         let store = Store::new(database, settings, now.instant);
