@@ -81,13 +81,13 @@ impl RoomMarks {
         }
     }
 
-    /// The marks to publish now.
-    pub fn due(&mut self, now: Instant) -> Vec<Mark> {
+    /// The rooms whose marks are to be published now, and the marks' payloads.
+    pub fn due(&mut self, now: Instant) -> Vec<(RoomName, Vec<u8>)> {
         let mut due = Vec::new();
         while self.times.first().is_some_and(|(at, _)| *at <= now) {
             let Some((_, name)) = self.times.pop_first() else { break };
             let Some(room) = self.rooms.get_mut(&name) else { continue };
-            due.push(room.mark(&name, &self.epoch));
+            due.push((name.clone(), room.mark(&name, &self.epoch)));
             room.next = now + INTERVAL;
             match room.repeated.and_then(|repeated| REPEATS.get(repeated)) {
                 Some(wait) => {
@@ -117,16 +117,13 @@ impl RoomMarks {
 
 impl MarkedRoom {
     /// The mark of what is new, or a repeated one without names.
-    fn mark(&mut self, name: &RoomName, epoch: &Epoch) -> Mark {
+    fn mark(&mut self, name: &RoomName, epoch: &Epoch) -> Vec<u8> {
         self.repeated = Some(self.repeated.map_or(0, |repeated| repeated + 1));
-        let mark = |from, ids| Mark { room: name.clone(), epoch: epoch.clone(), from, to: self.to, ids };
-        let nameless = mark(self.to, BTreeMap::new());
+        let mark = |from, ids| Mark { room: name.clone(), epoch: epoch.clone(), from, to: self.to, ids }.to_json();
         let named = self.ids.replace(BTreeMap::new()).map(|ids| mark(self.from, ids));
+        let named = named.filter(|json| json.len() <= REPLY_BYTES);
         self.from = self.to;
-        match named.filter(|named| named.to_json().len() <= REPLY_BYTES) {
-            Some(named) => named,
-            None => nameless,
-        }
+        named.unwrap_or_else(|| mark(self.to, BTreeMap::new()))
     }
 }
 
@@ -166,10 +163,10 @@ mod tests {
         /// What is published then, as room, positions and ids; each is one that a receiver takes.
         fn due(&mut self, at: u64) -> Vec<(String, u64, u64, String)> {
             let marks = self.marks.due(self.at(at));
-            let tell = |mark: Mark| {
-                let json = mark.to_json();
+            let tell = |(room, json): (RoomName, Vec<u8>)| {
                 assert!(json.len() <= REPLY_BYTES);
-                assert_eq!(Mark::parse(&json).as_ref(), Ok(&mark));
+                let mark = Mark::parse(&json).unwrap();
+                assert_eq!(mark.room, room);
                 let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
                 (mark.room.to_string(), mark.from, mark.to, value["ids"].to_string())
             };

@@ -66,9 +66,8 @@ impl ServerChat {
         for (key, stored) in self.acks.due(now.instant) {
             self.to_client(&key, stored.to_json(), outputs);
         }
-        for mark in self.marks.due(now.instant) {
-            let topic = Topic::Marks { room: mark.room.clone() };
-            outputs.push(Output::Publish(self.publication(&topic, mark.to_json(), true)));
+        for (room, mark) in self.marks.due(now.instant) {
+            outputs.push(Output::Publish(self.publication(&Topic::Marks { room }, mark, true)));
         }
     }
 
