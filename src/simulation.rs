@@ -13,6 +13,7 @@ pub mod packet;
 pub mod plan;
 mod program;
 pub mod rng;
+pub mod tether;
 pub mod trace;
 pub mod verdict;
 pub mod world;
