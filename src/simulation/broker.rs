@@ -33,7 +33,7 @@ use will::{LastWill, Wills};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recovery {
     Everything,
-    /// What it had at the last [`Broker::save`].
+    /// What it had at the last [`ModelBroker::save`].
     Saved,
     Nothing,
 }
@@ -57,7 +57,7 @@ pub struct Counts {
     pub dropped: u64,
 }
 
-pub struct Broker {
+pub struct ModelBroker {
     manners: Manners,
     rng: Rng,
     is_up: bool,
@@ -83,10 +83,10 @@ struct Lasting {
     retained: Retained,
 }
 
-impl Broker {
-    pub fn new(manners: Manners, rng: Rng) -> Broker {
+impl ModelBroker {
+    pub fn new(manners: Manners, rng: Rng) -> ModelBroker {
         let store = Lasting::new(&manners);
-        Broker {
+        ModelBroker {
             manners,
             rng,
             is_up: true,
@@ -120,7 +120,7 @@ impl Broker {
         std::mem::take(&mut self.outputs)
     }
 
-    /// When [`Broker::turn`] has something to do.
+    /// When [`ModelBroker::turn`] has something to do.
     pub fn due(&self) -> Option<Micros> {
         if !self.is_up {
             return None;

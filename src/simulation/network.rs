@@ -12,7 +12,7 @@ use std::fmt::{self, Display};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u32);
 
-/// One end of a stream.
+/// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Endpoint {
     Node,
@@ -42,7 +42,7 @@ pub struct Network {
     latency: Latency,
     /// Bytes that may be under way in one direction of a connection before its sender must wait.
     buffer: usize,
-    streams: BTreeMap<ConnId, Stream>,
+    circuits: BTreeMap<ConnId, Circuit>,
     routes: BTreeMap<NodeId, Route>,
     broker_frozen_until: Micros,
     opened: u32,
@@ -63,7 +63,7 @@ impl Latency {
     pub const LOCAL: Latency = Latency { least: 80, most: 700, hiccups: 2 };
 }
 
-struct Stream {
+struct Circuit {
     node: NodeId,
     /// By receiving end.
     pipes: [Pipe; 2],
@@ -71,7 +71,7 @@ struct Stream {
     is_severed: bool,
 }
 
-/// One direction of a stream.
+/// One direction of a connection.
 #[derive(Default)]
 struct Pipe {
     /// The receiving end has closed the connection, or learned that it is closed.
@@ -99,7 +99,7 @@ impl Network {
             rng,
             latency,
             buffer,
-            streams: BTreeMap::new(),
+            circuits: BTreeMap::new(),
             routes: BTreeMap::new(),
             broker_frozen_until: 0,
             opened: 0,
@@ -107,11 +107,11 @@ impl Network {
         }
     }
 
-    /// A new stream. The broker's end hears of it by the first packet.
+    /// A new connection. The broker's end hears of it by the first packet.
     pub fn open(&mut self, node: NodeId) -> ConnId {
         self.opened += 1;
         let conn = ConnId(self.opened);
-        self.streams.insert(conn, Stream { node, pipes: Default::default(), is_severed: false });
+        self.circuits.insert(conn, Circuit { node, pipes: Default::default(), is_severed: false });
         conn
     }
 
@@ -121,24 +121,24 @@ impl Network {
         self.put(now + delay, conn, to, Parcel::Packet(packet));
     }
 
-    /// One end closes the stream. What it sent before still arrives, what it has not read is lost.
+    /// One end closes the connection. What it sent before still arrives, what it has not read is lost.
     pub fn close(&mut self, now: Micros, conn: ConnId, by: Endpoint) {
         let delay = self.delay(now, conn);
-        let Some(stream) = self.streams.get_mut(&conn) else { return };
-        stream.pipes[by as usize].shut();
+        let Some(circuit) = self.circuits.get_mut(&conn) else { return };
+        circuit.pipes[by as usize].shut();
         self.put(now + delay, conn, by.other(), Parcel::Closed);
         self.forget_if_closed(conn);
     }
 
     /// Whether a sender may go on writing.
     pub fn has_room(&self, conn: ConnId, to: Endpoint) -> bool {
-        self.streams.get(&conn).is_none_or(|stream| stream.pipes[to as usize].bytes < self.buffer)
+        self.circuits.get(&conn).is_none_or(|circuit| circuit.pipes[to as usize].bytes < self.buffer)
     }
 
     /// The open connections of a node, as seen from `at`, oldest first.
     pub fn connections_of(&self, node: NodeId, at: Endpoint) -> Vec<ConnId> {
-        let is_open = |stream: &Stream| stream.node == node && !stream.pipes[at as usize].is_closed;
-        self.streams.iter().filter(|(_, stream)| is_open(stream)).map(|(conn, _)| *conn).collect()
+        let is_open = |circuit: &Circuit| circuit.node == node && !circuit.pipes[at as usize].is_closed;
+        self.circuits.iter().filter(|(_, circuit)| is_open(circuit)).map(|(conn, _)| *conn).collect()
     }
 
     /// When the next parcel arrives.
@@ -149,15 +149,15 @@ impl Network {
     /// The next parcel that arrives until `now`.
     pub fn turn(&mut self, now: Micros) -> Option<Delivered> {
         let (_, _, conn, to) = self.next().filter(|(at, ..)| *at <= now)?;
-        let stream = self.streams.get_mut(&conn)?;
-        let node = stream.node;
-        let pipe = &mut stream.pipes[to as usize];
+        let circuit = self.circuits.get_mut(&conn)?;
+        let node = circuit.node;
+        let pipe = &mut circuit.pipes[to as usize];
         let (_, _, parcel) = pipe.under_way.pop_front()?;
         match &parcel {
             Parcel::Packet(packet) => pipe.bytes -= packet.size(),
             Parcel::Closed => {
                 pipe.shut();
-                // Nobody is left to send anything to the other end; unless that knows, it believes in the stream.
+                // Nobody is left to send anything to the other end; unless that knows, it believes in the connection.
                 self.forget_if_closed(conn);
             }
         }
@@ -190,11 +190,11 @@ impl Network {
     /// The node's connections end somewhere on the way: what is under way is lost. Each end learns of it at its time, or
     /// never: both at once is a reset, one of them a half-open connection, none a silent death.
     pub fn sever(&mut self, node: NodeId, node_learns: Option<Micros>, broker_learns: Option<Micros>) {
-        let Network { streams, sent, .. } = self;
-        for stream in streams.values_mut().filter(|stream| stream.node == node && !stream.is_severed) {
-            stream.is_severed = true;
+        let Network { circuits, sent, .. } = self;
+        for circuit in circuits.values_mut().filter(|circuit| circuit.node == node && !circuit.is_severed) {
+            circuit.is_severed = true;
             for (to, learns) in [(Endpoint::Node, node_learns), (Endpoint::Broker, broker_learns)] {
-                let pipe = &mut stream.pipes[to as usize];
+                let pipe = &mut circuit.pipes[to as usize];
                 pipe.clear();
                 if let Some(at) = learns.filter(|_| !pipe.is_closed) {
                     *sent += 1;
@@ -217,9 +217,9 @@ impl Network {
     }
 
     fn put(&mut self, at: Micros, conn: ConnId, to: Endpoint, parcel: Parcel) {
-        let Some(stream) = self.streams.get_mut(&conn) else { return };
-        let pipe = &mut stream.pipes[to as usize];
-        if stream.is_severed || pipe.is_closed {
+        let Some(circuit) = self.circuits.get_mut(&conn) else { return };
+        let pipe = &mut circuit.pipes[to as usize];
+        if circuit.is_severed || pipe.is_closed {
             return;
         }
         let at = pipe.under_way.back().map_or(at, |(before, ..)| at.max(*before));
@@ -233,7 +233,7 @@ impl Network {
     fn delay(&mut self, now: Micros, conn: ConnId) -> Micros {
         let hiccup = if self.rng.chance(self.latency.hiccups) { self.rng.range(MS, 40 * MS) } else { 0 };
         let usual = self.rng.range(self.latency.least, self.latency.most) + hiccup;
-        let node = self.streams.get(&conn).map(|stream| stream.node);
+        let node = self.circuits.get(&conn).map(|circuit| circuit.node);
         match node.and_then(|node| self.routes.get(&node)).map(|route| route.slow) {
             Some((more, until)) if now < until => usual + more,
             _ => usual,
@@ -242,10 +242,10 @@ impl Network {
 
     /// What arrives next: when, its number, where. A run has few connections, so looking at all of them is fast.
     fn next(&self) -> Option<(Micros, u64, ConnId, Endpoint)> {
-        let heads = self.streams.iter().flat_map(|(conn, stream)| {
-            let route = self.routes.get(&stream.node);
+        let heads = self.circuits.iter().flat_map(|(conn, circuit)| {
+            let route = self.routes.get(&circuit.node);
             [Endpoint::Node, Endpoint::Broker].into_iter().filter_map(move |to| {
-                let (at, number, _) = stream.pipes[to as usize].under_way.front()?;
+                let (at, number, _) = circuit.pipes[to as usize].under_way.front()?;
                 let blocked = route.map_or(0, |route| route.blocked_until[to as usize]);
                 let frozen = match to {
                     Endpoint::Node => route.map_or(0, |route| route.frozen_until),
@@ -258,9 +258,9 @@ impl Network {
     }
 
     fn forget_if_closed(&mut self, conn: ConnId) {
-        let is_closed = |stream: &Stream| stream.pipes.iter().all(|pipe| pipe.is_closed);
-        if self.streams.get(&conn).is_some_and(is_closed) {
-            self.streams.remove(&conn);
+        let is_closed = |circuit: &Circuit| circuit.pipes.iter().all(|pipe| pipe.is_closed);
+        if self.circuits.get(&conn).is_some_and(is_closed) {
+            self.circuits.remove(&conn);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The network and the broker together: everything outside of the nodes. It moves packets between the two until one
 //! arrives at a node.
 
-use super::broker::{Broker, Output, Recovery};
+use super::broker::{ModelBroker, Output, Recovery};
 use super::network::{ConnId, Delivered, Endpoint, Network, Parcel};
 use super::packet::Packet;
 use super::trace::Trace;
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 pub struct Outside {
     network: Network,
-    broker: Broker,
+    broker: ModelBroker,
     broker_frozen_until: Micros,
     /// Connections whose buffers towards the node are full.
     full: BTreeSet<ConnId>,
@@ -18,19 +18,19 @@ pub struct Outside {
 
 /// Something has arrived at a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received {
+pub struct Incoming {
     pub node: NodeId,
     pub conn: ConnId,
     pub parcel: Parcel,
 }
 
 impl Outside {
-    pub fn new(network: Network, broker: Broker) -> Outside {
+    pub fn new(network: Network, broker: ModelBroker) -> Outside {
         Outside { network, broker, broker_frozen_until: 0, full: BTreeSet::new() }
     }
 
     /// For its tally and its faults that concern no connection.
-    pub fn broker(&mut self) -> &mut Broker {
+    pub fn broker(&mut self) -> &mut ModelBroker {
         &mut self.broker
     }
 
@@ -63,7 +63,7 @@ impl Outside {
     }
 
     /// Does what is due at `now`, up to the next arrival at a node; `None`: there is no further one.
-    pub fn turn(&mut self, now: Micros, trace: &mut Trace) -> Option<Received> {
+    pub fn turn(&mut self, now: Micros, trace: &mut Trace) -> Option<Incoming> {
         loop {
             let broker_due = self.broker_due().filter(|at| *at <= now);
             if broker_due.is_some_and(|at| self.network.due().is_none_or(|arrival| at <= arrival)) {
@@ -81,7 +81,7 @@ impl Outside {
                 Endpoint::Node => {
                     trace.note(now, node, format_args!("< {} {parcel}", conn.0));
                     self.look_for_room(now, conn, trace);
-                    return Some(Received { node, conn, parcel });
+                    return Some(Incoming { node, conn, parcel });
                 }
             }
         }

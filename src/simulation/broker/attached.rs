@@ -3,7 +3,7 @@
 use super::manners::Speaks;
 use super::session::ClientSession;
 use super::will::LastWill;
-use super::{Broker, Output};
+use super::{ModelBroker, Output};
 use crate::link::Version;
 use crate::simulation::network::ConnId;
 use crate::simulation::packet::{Connect, Packet, Publish};
@@ -25,7 +25,7 @@ pub struct Attached {
     pub is_full: bool,
 }
 
-impl Broker {
+impl ModelBroker {
     pub(super) fn connect(&mut self, now: Micros, conn: ConnId, node: NodeId, connect: Connect) {
         match self.manners.speaks {
             Speaks::Both => {}

@@ -1,14 +1,14 @@
 //! The way of a message through the broker: from its publisher to the sessions, and from these to the subscribers.
 
 use super::transit::{Lane, Relay};
-use super::{Attached, Broker, Output, filter};
+use super::{Attached, ModelBroker, Output, filter};
 use crate::link::{Qos, Version};
 use crate::simulation::network::ConnId;
 use crate::simulation::packet::{Packet, Publish};
 use crate::simulation::world::Micros;
 use std::rc::Rc;
 
-impl Broker {
+impl ModelBroker {
     /// A client publishes.
     pub(super) fn accept(&mut self, now: Micros, conn: ConnId, publish: Publish) {
         /// "Not authorized".

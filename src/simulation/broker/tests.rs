@@ -12,7 +12,7 @@ use crate::simulation::world::S;
 
 /// A broker, and what it has sent to each connection and not been asked for yet.
 struct Bench {
-    broker: Broker,
+    broker: ModelBroker,
     now: Micros,
     sent: BTreeMap<ConnId, Vec<String>>,
 }
@@ -38,7 +38,7 @@ fn to_all(filter: &str) -> Subscription {
 
 impl Bench {
     fn new(manners: Manners) -> Bench {
-        Bench { broker: Broker::new(manners, Rng::new(7)), now: 0, sent: BTreeMap::new() }
+        Bench { broker: ModelBroker::new(manners, Rng::new(7)), now: 0, sent: BTreeMap::new() }
     }
 
     fn carry_out(&mut self, outputs: Vec<Output>) {

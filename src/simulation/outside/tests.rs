@@ -40,7 +40,8 @@ struct Run {
 
 fn run(seed: u64, manners: Manners, with_faults: bool) -> Ledger {
     let mut world = World::new(seed, Trace::new(false));
-    let outside = Outside::new(Network::new(Latency::LOCAL, 2_000, world.rng(1)), Broker::new(manners, world.rng(2)));
+    let outside =
+        Outside::new(Network::new(Latency::LOCAL, 2_000, world.rng(1)), ModelBroker::new(manners, world.rng(2)));
     let mut rng = world.rng(3);
     for node in 0..NODES {
         world.schedule(0, Step::Connect(NodeId(node)));
@@ -127,7 +128,7 @@ impl Run {
         }
     }
 
-    fn received(&mut self, Received { node, conn, parcel }: Received) {
+    fn received(&mut self, Incoming { node, conn, parcel }: Incoming) {
         if self.conns.get(&node) != Some(&conn) {
             return;
         }

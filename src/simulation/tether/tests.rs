@@ -3,7 +3,7 @@
 use super::*;
 use crate::link::{Address, Qos, Settings, Subscription, Transport};
 use crate::simulation::broker::manners::{Manners, Speaks};
-use crate::simulation::broker::{Broker, Recovery};
+use crate::simulation::broker::{ModelBroker, Recovery};
 use crate::simulation::network::{Latency, Network};
 use crate::simulation::trace::Trace;
 use crate::simulation::world::{MS, S, World};
@@ -48,7 +48,7 @@ fn config(client_id: &str, version: Version) -> Config {
 fn pair(manners: Manners) -> Pair {
     let world = World::new(3, Trace::new(false));
     let network = Network::new(Latency::LOCAL, 100_000, world.rng(1));
-    let outside = Outside::new(network, Broker::new(manners, world.rng(2)));
+    let outside = Outside::new(network, ModelBroker::new(manners, world.rng(2)));
     let tether = |number: usize, client_id| {
         let random = world.rng(10 + number as u64).random();
         Tether::new(NodeId(number), world.timeline, config(client_id, Version::Auto), random, 0)
