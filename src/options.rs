@@ -244,7 +244,6 @@ fn client(given: &Given, connection: Connection, environment: &Environment) -> R
             given,
             "bell",
             &[("never", Bell::Never), ("mention", Bell::Mention), ("direct", Bell::Direct), ("all", Bell::All)],
-            "never, mention, direct or all",
         )?
         .unwrap_or(Bell::Direct),
         notify: given.is_on("notify"),

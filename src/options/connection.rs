@@ -52,53 +52,35 @@ pub(super) fn connection(
                     ("311", Version::V311),
                     ("mqttv311", Version::V311),
                 ],
-                "auto, 5 or 311",
             )?
             .unwrap_or(Version::Auto),
         },
         client_id: given.text("id"),
-        qos: choice(
-            given,
-            "qos",
-            &[("0", Qos::AtMostOnce), ("1", Qos::AtLeastOnce), ("2", Qos::ExactlyOnce)],
-            "0, 1 or 2",
-        )?
-        .unwrap_or(Qos::AtLeastOnce),
+        qos: choice(given, "qos", &[("0", Qos::AtMostOnce), ("1", Qos::AtLeastOnce), ("2", Qos::ExactlyOnce)])?
+            .unwrap_or(Qos::AtLeastOnce),
         topic_root: topic_root(given)?,
         verbose: is_verbose(given)? == Some(true),
         quiet: is_verbose(given)? == Some(false),
-        color: choice(
-            given,
-            "color",
-            &[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)],
-            "auto, always or never",
-        )?
-        .unwrap_or(Color::Auto),
+        color: choice(given, "color", &[("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)])?
+            .unwrap_or(Color::Auto),
         warnings,
     })
 }
 
 /// A number of whole seconds, if it is given.
 pub(super) fn seconds(given: &Given, long: &str, min: u32, max: u32) -> Result<Option<Duration>, UsageError> {
-    let Some(item) = given.item(long) else {
-        return Ok(None);
-    };
-    Ok(Some(Duration::from_secs(item.number(min..=max)?.into())))
+    given.item(long).map(|item| Ok(Duration::from_secs(item.number(min..=max)?.into()))).transpose()
 }
 
 /// The value of an option that takes one of a few words, if it is given.
-pub(super) fn choice<T: Copy>(
-    given: &Given,
-    long: &str,
-    words: &[(&str, T)],
-    told: &str,
-) -> Result<Option<T>, UsageError> {
-    let Some(item) = given.item(long) else {
-        return Ok(None);
-    };
-    match words.iter().find(|(word, _)| *word == item.value) {
+pub(super) fn choice<T: Copy>(given: &Given, long: &str, values: &[(&str, T)]) -> Result<Option<T>, UsageError> {
+    let Some(item) = given.item(long) else { return Ok(None) };
+    match values.iter().find(|(word, _)| *word == item.value) {
         Some((_, value)) => Ok(Some(*value)),
-        None => Err(item.wrong(&format!("{:?} is not {told}", item.value))),
+        None => {
+            let (last, others) = item.flag.words.split_last().unwrap_or((&"", &[]));
+            Err(item.wrong(&format!("{:?} is not {} or {last}", item.value, others.join(", "))))
+        }
     }
 }
 

@@ -117,12 +117,12 @@ impl Report {
 }
 
 fn text_lines(finding: &Finding, colors: bool) -> Vec<String> {
-    let word = match (colors, &finding.outcome) {
-        (false, _) => finding.word().to_owned(),
-        (true, Outcome::Pass) => format!("\x1b[32m{}\x1b[0m", finding.word()),
-        (true, Outcome::Fail(_)) => format!("\x1b[1;31m{}\x1b[0m", finding.word()),
-        (true, Outcome::NotSupported(_)) => format!("\x1b[33m{}\x1b[0m", finding.word()),
+    let colour = match finding.outcome {
+        Outcome::Pass => "32",
+        Outcome::Fail(_) => "1;31",
+        Outcome::NotSupported(_) => "33",
     };
+    let word = if colors { format!("\x1b[{colour}m{}\x1b[0m", finding.word()) } else { finding.word().to_owned() };
     let mut lines = vec![format!("{word}  {}: {}", finding.step.name(), visible(&finding.detail))];
     lines.extend(finding.advice().map(|advice| format!("      {}", visible(advice))));
     lines

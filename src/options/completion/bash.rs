@@ -1,4 +1,4 @@
-//! Pure: the completion for bash. Nothing but bash's own functions, and of those only what 3.2 (macOS) has.
+//! The completion for bash. It needs only builtins of bash 3.2 (macOS).
 
 use super::{Completes, OTHERS, argument, dashed, operand};
 use crate::options::table::{Flag, Subcommand};

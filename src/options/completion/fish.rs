@@ -1,4 +1,4 @@
-//! Pure: the completion for fish, a line an option.
+//! The completion for fish, one line per option.
 
 use super::{Completes, OTHERS, argument, operand};
 use crate::options::table::{Flag, Subcommand};
@@ -19,7 +19,7 @@ pub(super) fn script() -> String {
         text.push_str(&format!("complete -c mqttchat -n '__fish_seen_subcommand_from {name}' -a '{words}'\n"));
     }
     for subcommand in Subcommand::ALL {
-        // `help client` is about another one.
+        // `help client` is about the subcommand after it.
         let begin = format!(
             "complete -c mqttchat -n '__fish_seen_subcommand_from {}; and not __fish_seen_subcommand_from help'",
             subcommand.name()

@@ -1,4 +1,4 @@
-//! Pure: the completion for zsh, by its `_arguments`.
+//! The completion for zsh, with its `_arguments`.
 
 use super::{Completes, OTHERS, argument, dashed, operand};
 use crate::options::table::{Flag, Subcommand};
@@ -33,7 +33,7 @@ pub(super) fn script() -> String {
         }
         text.push_str("\n            ;;\n");
     }
-    // As a file in $fpath it is called at once, sourced it says what it is for.
+    // As a file in $fpath it is called at once; if it is sourced, it registers itself.
     text + "        esac\n        ;;\n    esac\n}\n\nif [[ $funcstack[1] == _mqttchat ]]; then\n    _mqttchat \"$@\"\nelse\n    \
             compdef _mqttchat mqttchat\nfi\n"
 }

@@ -28,9 +28,11 @@ pub(super) struct CommandEntry {
     /// Further lines of `/help COMMAND`.
     pub details: &'static [&'static str],
     pub completes: Argument,
-    /// Reads the arguments, trimmed. `Ok(None)`: they do not fit.
-    pub read: fn(&str) -> Result<Option<Command>, CommandError>,
+    pub read: ReadArguments,
 }
+
+/// Reads the arguments, trimmed. `Ok(None)`: they do not fit.
+type ReadArguments = fn(&str) -> Result<Option<Command>, CommandError>;
 
 impl CommandEntry {
     pub fn is_called(&self, name: &str) -> bool {
@@ -49,213 +51,123 @@ impl CommandEntry {
             (_, limits) => format!("{}, where {limits}", self.usage()),
         }
     }
+
+    const fn alias(self, alias: &'static str) -> CommandEntry {
+        CommandEntry { alias, ..self }
+    }
+
+    const fn limits(self, limits: &'static str) -> CommandEntry {
+        CommandEntry { limits, ..self }
+    }
+
+    const fn details(self, details: &'static [&'static str]) -> CommandEntry {
+        CommandEntry { details, ..self }
+    }
+
+    const fn completes(self, completes: Argument) -> CommandEntry {
+        CommandEntry { completes, ..self }
+    }
 }
 
-const NO_ARGUMENT: CommandEntry = CommandEntry {
-    name: "",
-    alias: "",
-    arguments: "",
-    limits: "",
-    help: "",
-    details: &[],
-    completes: Argument::None,
-    read: |_| Ok(None),
-};
+/// A command with what `/help` says of it, and how its arguments are read.
+const fn command(name: &'static str, arguments: &'static str, help: &'static str, read: ReadArguments) -> CommandEntry {
+    CommandEntry { name, alias: "", arguments, limits: "", help, details: &[], completes: Argument::None, read }
+}
 
 const ROOM: &str = "ROOM is 1 to 32 of a-z, 0-9, - and _";
 
 pub(super) const TABLE: &[CommandEntry] = &[
-    CommandEntry {
-        name: "help",
-        arguments: "[COMMAND]",
-        help: "this list, or more about one command",
-        completes: Argument::Command,
-        read: |rest| match some(rest) {
-            None => Ok(Some(Command::Help(None))),
-            Some(name) => {
-                find(name.strip_prefix('/').unwrap_or(name)).map(|entry| Some(Command::Help(Some(entry.name))))
-            }
-        },
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "quit",
-        alias: "q",
-        help: "leave the chat",
-        details: &[
-            "Waits up to 5 seconds for unstored messages, then says how many are left.",
-            "With --outbox they are kept for the next run. Ctrl-D does the same.",
-        ],
-        read: |rest| Ok(none(rest, Command::Quit)),
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "users",
-        alias: "who",
-        help: "who is online",
-        read: |rest| Ok(none(rest, Command::Users)),
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "msg",
-        alias: "w",
-        arguments: "NICK TEXT",
-        help: "a direct message",
-        details: &[
-            "Nobody else sees it. Whoever is away receives it on return.",
-            "Put a nick that contains a blank in quotes.",
-        ],
-        completes: Argument::Nick,
-        read: |rest| {
-            let (name, text) = addressee::split(rest);
-            let Some(text) = some(text) else { return Ok(None) };
-            let to = Target::Nick(nick(&name)?);
-            Ok(Some(Command::Say { text: text.to_owned(), to, action: false }))
-        },
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "reply",
-        arguments: "TEXT",
-        help: "answer the last direct message",
-        details: &[
-            "A blank after it turns it into /msg and the nick of the last sender,",
-            "so that you see whom you answer even if others write meanwhile.",
-        ],
-        read: |rest| Ok(some(rest).map(|text| Command::Reply(text.to_owned()))),
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "me",
-        arguments: "TEXT",
-        help: "an action: * alice waves",
-        read: |rest| Ok(some(rest).map(|text| Command::Say { text: text.to_owned(), to: Target::Here, action: true })),
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "nick",
-        arguments: "NICK",
-        limits: "NICK is 1 to 32 letters, digits, - and _",
-        help: "change your nick",
-        details: &["Unsent messages go out under the new nick. A nick in use is refused."],
-        read: |rest| match some(rest) {
-            None => Ok(None),
-            Some(name) => Ok(Some(Command::Nick(Nick::choose(name).map_err(CommandError::OwnNick)?))),
-        },
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "join",
-        arguments: "ROOM",
-        limits: ROOM,
-        help: "join a room and talk there",
-        details: &["A room exists as soon as somebody is in it. You stay in your other rooms."],
-        completes: Argument::Room,
-        read: |rest| some(rest).map(|name| room(name).map(Command::Join)).transpose(),
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "part",
-        arguments: "[ROOM]",
-        limits: ROOM,
-        help: "leave a room (default: this one)",
-        details: &["Nobody can leave the lobby."],
-        completes: Argument::Room,
-        read: |rest| Ok(Some(Command::Part(some(rest).map(room).transpose()?))),
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "room",
-        arguments: "ROOM",
-        limits: ROOM,
-        help: "talk in ROOM; everybody is in the lobby",
-        details: &["The prompt shows the room that you talk in."],
-        completes: Argument::Room,
-        read: |rest| some(rest).map(|name| room(name).map(Command::Room)).transpose(),
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "rooms",
-        help: "all rooms, and unread messages",
-        details: &[
-            "> marks the room you talk in, + the others that you are in.",
-            "Unread: since you last talked there.",
-        ],
-        read: |rest| Ok(none(rest, Command::Rooms)),
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "history",
-        arguments: "[N]",
-        limits: "N is 1 to 500",
-        help: "the last N messages of this room",
-        read: |rest| {
-            let limit = match some(rest).map(str::parse) {
-                Some(Ok(number @ 1..=PAGE_MESSAGES)) => Some(number),
-                Some(_) => return Ok(None),
-                None => None,
-            };
-            Ok(Some(Command::History(PageRequest { limit, ..PageRequest::default() })))
-        },
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "search",
-        arguments: "[TEXT]",
-        help: "find messages; alone: continue the search",
-        details: &[
-            "words, a \"phrase in quotes\", the beginning* of a word; all must match",
-            "from:NICK  room:ROOM  restrict it,",
-            "after:2026-11-22  before:2026-11-22T20:30  too, in your time zone",
-        ],
-        completes: Argument::Search,
-        read: |rest| {
-            let search = |text: &str| SearchRequest { text: text.to_owned(), ..SearchRequest::default() };
-            Ok(Some(Command::Search(some(rest).map(search))))
-        },
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "ignore",
-        arguments: "[NICK]",
-        help: "hide messages of NICK; alone: list the hidden",
-        details: &["Direct messages too, in this and later runs. NICK is not told."],
-        completes: Argument::Nick,
-        read: |rest| Ok(Some(Command::Ignore(some(rest).map(nick_of).transpose()?))),
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "unignore",
-        arguments: "NICK",
-        help: "show messages of NICK again",
-        completes: Argument::Ignored,
-        read: |rest| some(rest).map(|name| nick_of(name).map(Command::Unignore)).transpose(),
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "quiet",
-        help: "hide joins and leaves; again: show them",
-        read: |rest| Ok(none(rest, Command::Quiet)),
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "ping",
-        help: "round-trip times to broker and chat server",
-        read: |rest| Ok(none(rest, Command::Ping)),
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "status",
-        help: "connection, session, rooms, unstored messages",
-        read: |rest| Ok(none(rest, Command::Status)),
-        ..NO_ARGUMENT
-    },
-    CommandEntry {
-        name: "clear",
-        help: "clear the screen",
-        read: |rest| Ok(none(rest, Command::Clear)),
-        ..NO_ARGUMENT
-    },
+    command("help", "[COMMAND]", "this list, or more about one command", |rest| match some(rest) {
+        None => Ok(Some(Command::Help(None))),
+        Some(name) => find(name.strip_prefix('/').unwrap_or(name)).map(|entry| Some(Command::Help(Some(entry.name)))),
+    })
+    .completes(Argument::Command),
+    command("quit", "", "leave the chat", |rest| Ok(none(rest, Command::Quit))).alias("q").details(&[
+        "Waits up to 5 seconds for unstored messages, then says how many are left.",
+        "With --outbox they are kept for the next run. Ctrl-D does the same.",
+    ]),
+    command("users", "", "who is online", |rest| Ok(none(rest, Command::Users))).alias("who"),
+    command("msg", "NICK TEXT", "a direct message", |rest| {
+        let (name, text) = addressee::split(rest);
+        let Some(text) = some(text) else { return Ok(None) };
+        let to = Target::Nick(nick(&name)?);
+        Ok(Some(Command::Say { text: text.to_owned(), to, action: false }))
+    })
+    .alias("w")
+    .completes(Argument::Nick)
+    .details(&[
+        "Nobody else sees it. Whoever is away receives it on return.",
+        "Put a nick that contains a blank in quotes.",
+    ]),
+    command("reply", "TEXT", "answer the last direct message", |rest| {
+        Ok(some(rest).map(|text| Command::Reply(text.to_owned())))
+    })
+    .details(&[
+        "A blank after it turns it into /msg and the nick of the last sender,",
+        "so that you see whom you answer even if others write meanwhile.",
+    ]),
+    command("me", "TEXT", "an action: * alice waves", |rest| {
+        Ok(some(rest).map(|text| Command::Say { text: text.to_owned(), to: Target::Here, action: true }))
+    }),
+    command("nick", "NICK", "change your nick", |rest| {
+        some(rest).map(|name| Nick::choose(name).map(Command::Nick).map_err(CommandError::OwnNick)).transpose()
+    })
+    .limits("NICK is 1 to 32 letters, digits, - and _")
+    .details(&["Unsent messages go out under the new nick. A nick in use is refused."]),
+    command("join", "ROOM", "join a room and talk there", |rest| {
+        some(rest).map(|name| room(name).map(Command::Join)).transpose()
+    })
+    .limits(ROOM)
+    .completes(Argument::Room)
+    .details(&["A room exists as soon as somebody is in it. You stay in your other rooms."]),
+    command("part", "[ROOM]", "leave a room (default: this one)", |rest| {
+        Ok(Some(Command::Part(some(rest).map(room).transpose()?)))
+    })
+    .limits(ROOM)
+    .completes(Argument::Room)
+    .details(&["Nobody can leave the lobby."]),
+    command("room", "ROOM", "talk in ROOM; everybody is in the lobby", |rest| {
+        some(rest).map(|name| room(name).map(Command::Room)).transpose()
+    })
+    .limits(ROOM)
+    .completes(Argument::Room)
+    .details(&["The prompt shows the room that you talk in."]),
+    command("rooms", "", "all rooms, and unread messages", |rest| Ok(none(rest, Command::Rooms))).details(&[
+        "> marks the room you talk in, + the others that you are in.",
+        "Unread: since you last talked there.",
+    ]),
+    command("history", "[N]", "the last N messages of this room", |rest| {
+        let limit = match some(rest).map(str::parse) {
+            Some(Ok(number @ 1..=PAGE_MESSAGES)) => Some(number),
+            Some(_) => return Ok(None),
+            None => None,
+        };
+        Ok(Some(Command::History(PageRequest { limit, ..PageRequest::default() })))
+    })
+    .limits("N is 1 to 500"),
+    command("search", "[TEXT]", "find messages; alone: continue the search", |rest| {
+        let search = |text: &str| SearchRequest { text: text.to_owned(), ..SearchRequest::default() };
+        Ok(Some(Command::Search(some(rest).map(search))))
+    })
+    .completes(Argument::Search)
+    .details(&[
+        "words, a \"phrase in quotes\", the beginning* of a word; all must match",
+        "from:NICK  room:ROOM  restrict it,",
+        "after:2026-11-22  before:2026-11-22T20:30  too, in your time zone",
+    ]),
+    command("ignore", "[NICK]", "hide messages of NICK; alone: list the hidden", |rest| {
+        Ok(Some(Command::Ignore(some(rest).map(nick_of).transpose()?)))
+    })
+    .completes(Argument::Nick)
+    .details(&["Direct messages too, in this and later runs. NICK is not told."]),
+    command("unignore", "NICK", "show messages of NICK again", |rest| {
+        some(rest).map(|name| nick_of(name).map(Command::Unignore)).transpose()
+    })
+    .completes(Argument::Ignored),
+    command("quiet", "", "hide joins and leaves; again: show them", |rest| Ok(none(rest, Command::Quiet))),
+    command("ping", "", "round-trip times to broker and chat server", |rest| Ok(none(rest, Command::Ping))),
+    command("status", "", "connection, session, rooms, unstored messages", |rest| Ok(none(rest, Command::Status))),
+    command("clear", "", "clear the screen", |rest| Ok(none(rest, Command::Clear))),
 ];
 
 /// Commands of other chats, and what they may mean here.
