@@ -221,7 +221,7 @@ fn something_else_than_a_broker() {
     check(&case(by_websocket(web, "/mqtt"), FailureKind::NotMqtt, &["no WebSocket at /mqtt", "the path"]));
 
     let ssh = at("127.0.0.1", answering(b"SSH-2.0-OpenSSH_9.2\r\n"));
-    check(&case(ssh.clone(), FailureKind::NotMqtt, &["something else than MQTT", "--port"]));
+    check(&case(ssh.clone(), FailureKind::NotMqtt, &["something other than MQTT", "--port"]));
     check(&case(with_tls(ssh.clone(), Tls::default()), FailureKind::Tls, &["does not speak TLS", "--port"]));
     check(&case(by_websocket(ssh, ""), FailureKind::NotMqtt, &["does not speak WebSocket", "mqtt://"]));
 
@@ -251,14 +251,14 @@ fn certificates_that_do_not_fit() {
         check(&case(
             with_tls(at(host, wrong.tls_port()), trusting(ca)),
             FailureKind::WrongHost,
-            &["is for wrong.example", "not for", host, "--insecure"],
+            &["is valid for wrong.example", "not for", host, "--insecure"],
         ));
     }
     let expired = Broker::builder().tls(&certificates.expired).start();
     check(&case(
         with_tls(at("localhost", expired.tls_port()), trusting(ca)),
         FailureKind::Expired,
-        &["expired on", "renewed"],
+        &["expired on", "renew it"],
     ));
 }
 
@@ -267,7 +267,7 @@ fn tls_on_one_side_only() {
     let dir = TempDir::new();
     let certificates = Certificates::make(dir.path());
     let broker = Broker::builder().tls(&certificates.server).websockets().start();
-    check(&case(at("localhost", broker.tls_port()), FailureKind::Tls, &["wants TLS", "--tls", "--cafile"]));
+    check(&case(at("localhost", broker.tls_port()), FailureKind::Tls, &["requires TLS", "--tls", "--cafile"]));
     let to_plain = with_tls(at("localhost", broker.port()), trusting(&certificates.ca));
     check(&case(to_plain.clone(), FailureKind::Tls, &["does not speak TLS", "but MQTT without TLS", "--no-tls"]));
     let to_websocket = with_tls(at("localhost", broker.websocket_port()), trusting(&certificates.ca));
@@ -276,7 +276,7 @@ fn tls_on_one_side_only() {
         FailureKind::Tls,
         &["does not speak TLS", "but WebSocket without TLS", "ws://"],
     ));
-    check(&case(by_websocket(at("localhost", broker.tls_port()), ""), FailureKind::Tls, &["wants TLS"]));
+    check(&case(by_websocket(at("localhost", broker.tls_port()), ""), FailureKind::Tls, &["requires TLS"]));
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn client_certificates() {
     check(&case(
         with_tls(here.clone(), trusting(ca)),
         FailureKind::Tls,
-        &["asks for a client certificate", "--cert", "--key"],
+        &["requires a client certificate", "--cert", "--key"],
     ));
     let distrustful = Broker::builder().tls(&certificates.server).require_certificate(&certificates.other_ca).start();
     check(&case(
@@ -353,5 +353,5 @@ fn nothing_is_ever_said() {
     let settings = at("127.0.0.1", mute.local_addr().expect("a bound address").port());
     let failure = probe::walk(&settings).expect_err("it says nothing");
     assert_eq!(failure.kind, FailureKind::NotMqtt, "{failure}");
-    assert!(failure.what.contains("never answers"), "{failure}");
+    assert!(failure.what.contains("does not answer"), "{failure}");
 }

@@ -1,5 +1,5 @@
-//! What the linker puts between our program and the Paho C library, to keep two faults from ending the process: a failed
-//! write that corrupts memory ([`write`]) and a topic that makes the paho crate panic ([`arrival`]).
+//! What the linker puts between this program and the Paho C library, so that two faults do not end the process: a failed
+//! write that corrupts memory ([`write`]), and a topic that makes the paho crate panic ([`arrival`]).
 //!
 //! # How
 //! build.rs gives the linker `--wrap=NAME` for each function named there. Whoever calls `NAME` from another object file

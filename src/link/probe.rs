@@ -1,5 +1,5 @@
-//! Finding out why a connection cannot be made, step by step: files, name, TCP, TLS, MQTT. It blocks, each step with
-//! a deadline of its own. A link walks in a thread beside its own after a failed attempt; `check` walks the steps itself.
+//! Finds out why a connection cannot be made, step by step: files, name, TCP, TLS, MQTT. It blocks; each step has its own
+//! deadline. After a failed attempt a link runs it on a separate thread. `check` goes through the steps itself.
 
 mod facts;
 mod files;
@@ -24,13 +24,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 use timed::CONNECT_TIMEOUT;
 
-/// For the name's addresses; the system's own resolver may take far longer.
+/// For looking up the host name; the system's resolver may take far longer.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Of a name with many addresses, as many are tried.
+/// How many addresses of a host are tried.
 const ADDRESSES: usize = 4;
 
-/// All steps up to an answer to a CONNECT of MQTT 3.1.1; the first that fails. Blocks for seconds, up to 40 where
-/// everything that can be slow is.
+/// All steps up to an answer to a CONNECT of MQTT 3.1.1; returns the first failure. Blocks for seconds, at most 40.
 pub fn walk(settings: &Settings) -> Result<(), Failure> {
     if let Some(tls) = &settings.tls {
         files::check(tls)?;
@@ -38,7 +37,7 @@ pub fn walk(settings: &Settings) -> Result<(), Failure> {
     let addresses = resolve(&settings.address)?;
     let tcp = reach(&settings.address, &addresses)?;
     let (channel, _) = secure(settings, tcp)?;
-    // Any answer to CONNECT will do, a refusal too: paho would have had the code of one that counts.
+    // Any answer to CONNECT will do, even a refusal: paho would have reported a real one.
     hello(channel, settings, &Hello::anonymous())?;
     Ok(())
 }
@@ -49,12 +48,12 @@ pub fn resolve(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
         Failure::new(
             FailureKind::Resolve,
             format!("the host name of {address} has no address: {reason}"),
-            "check the spelling of --host, and that this machine can look names up",
+            "check the spelling of --host, and that this machine can look up names",
         )
     };
     let (sender, receiver) = mpsc::channel();
     let target = (address.host.clone(), address.port);
-    // A thread, since the system's look-up takes no deadline; one that hangs ends by itself and tells nobody.
+    // On a thread, because the system's lookup has no deadline. One that hangs ends by itself, unnoticed.
     let look_up = move || {
         let found = target.to_socket_addrs().map(|found| found.collect::<Vec<_>>());
         let _ = sender.send(found);
@@ -103,21 +102,21 @@ pub fn reach(address: &Address, addresses: &[SocketAddr]) -> Result<Timed, Failu
     })
 }
 
-/// The TLS handshake where the settings ask for one; files that cannot be used are [`check_files`]'s to find before.
-pub fn secure(settings: &Settings, tcp: Timed) -> Result<(Channel, Option<TlsFacts>), Failure> {
+/// The TLS handshake, if the settings require one. Call [`check_files`] before, to find unusable files.
+pub fn secure(settings: &Settings, tcp: Timed) -> Result<(Box<dyn Channel>, Option<TlsFacts>), Failure> {
     match &settings.tls {
-        None => Ok((Channel::Plain(tcp), None)),
+        None => Ok((Box::new(tcp), None)),
         Some(tls) => {
             let (stream, facts) = tls::handshake(&settings.address, tls, tcp).map_err(|no_tls| match no_tls {
                 NoTls::Failure(failure) => failure,
                 NoTls::Foreign(peer) => talk::without_tls(settings, peer),
             })?;
-            Ok((Channel::Tls(Box::new(stream)), Some(facts)))
+            Ok((Box::new(stream), Some(facts)))
         }
     }
 }
 
-/// An error of the system without its number.
+/// A system error without its number.
 fn describe(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
@@ -126,7 +125,7 @@ fn describe(error: &io::Error) -> String {
     }
 }
 
-/// What a peer sent, on one line and harmless to a terminal: letters, digits and ASCII stay, all else is escaped.
+/// What a peer sent, on one line and harmless to a terminal: keeps letters, digits and ASCII, and escapes everything else.
 fn harmless(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars() {

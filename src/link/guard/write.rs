@@ -2,17 +2,17 @@
 //! `link` reads the counts.
 //!
 //! # The fault
-//! A publish of QoS 1 or 2 whose write to the socket fails is freed twice: Paho's `MQTTProtocol_startPublish` has handed
+//! If the write of a publish of QoS 1 or 2 to the socket fails, the publish is freed twice: Paho's `MQTTProtocol_startPublish` has handed
 //! topic and payload to the list of outbound messages, and `MQTTAsync_processCommand`, told of the failure, frees them
-//! again (eclipse-paho/paho.mqtt.c, issues 1621 and 1622; in every release from 1.3.1 to 1.3.16). It takes no more than a
-//! broker that restarts while messages are on their way, and the process aborts or goes on with a broken heap.
+//! again (eclipse-paho/paho.mqtt.c, issues 1621 and 1622; in every release from 1.3.1 to 1.3.16). If a broker restarts while
+//! messages are in flight, the process aborts or continues with a corrupt heap.
 //!
 //! # The cure
 //! Paho writes through `writev` and `SSL_write` alone. Both are wrapped. If the connection is dead the wrappers shut it
-//! down and answer that all bytes were written. That is no lie that TCP does not tell anyway: a kernel that has taken the
-//! bytes and then learns that the peer is gone answers the same. Paho's reading side sees the end of the connection,
-//! reports it lost and closes it; the message stays in Paho's outbound list, and a publisher that needs to be sure waits
-//! for the acknowledgement as ever. The wrappers do the work through the system call and `SSL_write_ex`.
+//! down and report all bytes as written. TCP may report the same anyway: a kernel accepts bytes before it learns that the
+//! peer is gone. Paho's reading side sees the end of the connection,
+//! reports it lost and closes it; the message stays in Paho's outbound list, and a publisher that needs certainty waits
+//! for the acknowledgement as usual. The wrappers do the work through the system call and `SSL_write_ex`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Pure: what a TLS handshake tells about a broker.
+//! What a TLS handshake tells about a broker: plain values.
 
 /// What a handshake agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,20 +12,20 @@ pub struct TlsFacts {
 /// What a certificate says, harmless to print.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Certificate {
-    /// Its common name, else all of its name.
+    /// Its common name, else its whole name.
     pub subject: String,
-    /// The host names and IP addresses that it is for.
+    /// The host names and IP addresses that it is valid for.
     pub names: Vec<String>,
-    /// The authority that signed it, as `subject`.
+    /// The authority that signed it, in the form of `subject`.
     pub issuer: String,
     pub not_before: String,
     pub not_after: String,
-    /// Whole days until `not_after`; negative once it is over.
+    /// Whole days until `not_after`; negative if it has expired.
     pub days_left: i32,
 }
 
 impl Certificate {
-    /// The names that it is for; the subject where it lists none.
+    /// The names that it is valid for; the subject if it lists none.
     pub fn is_for(&self) -> String {
         match self.names.is_empty() {
             true => self.subject.clone(),

@@ -1,4 +1,4 @@
-//! The files of the TLS settings: each readable, each what it should be, the key the certificate's.
+//! Checks the files of the TLS settings: each is readable and of the right kind, and the key belongs to the certificate.
 
 use super::describe;
 use crate::link::{Failure, FailureKind, Tls};
@@ -8,7 +8,7 @@ use openssl::x509::X509;
 use std::fs;
 use std::path::Path;
 
-/// Reads them all, as a connection will.
+/// Reads all of them, as a connection will.
 pub fn check(tls: &Tls) -> Result<(), Failure> {
     if let Some(path) = &tls.cafile {
         authorities(path)?;
@@ -51,7 +51,7 @@ fn read(path: &Path, kind: &str, flag: &str) -> Result<Vec<u8>, Failure> {
 
 fn authorities(path: &Path) -> Result<(), Failure> {
     read(path, "CA file", "--cafile")?;
-    // The same call as the connection will make, so that both take the same files.
+    // The same call as the connection makes, so that both accept the same files.
     let loaded = SslContext::builder(SslMethod::tls_client())
         .and_then(|mut context| context.load_verify_locations(Some(path), None));
     loaded.map_err(|_| {
@@ -83,7 +83,7 @@ fn certificate(path: &Path) -> Result<X509, Failure> {
 fn private_key(path: &Path) -> Result<PKey<Private>, Failure> {
     let pem = read(path, "private key", "--key")?;
     let mut encrypted = false;
-    // With a callback, since OpenSSL would otherwise ask for a passphrase on the terminal.
+    // Without a callback, OpenSSL would ask for a passphrase on the terminal.
     let key = PKey::private_key_from_pem_callback(&pem, |_| {
         encrypted = true;
         Ok(0)

@@ -1,11 +1,11 @@
-//! Pure: the few bytes of MQTT that a probe speaks without the library: CONNECT and CONNACK.
+//! The MQTT packets that a probe uses without the library: CONNECT and CONNACK.
 
-/// What a CONNECT says. Its session is a clean one, its keep alive 10 s.
+/// The content of a CONNECT with a clean session and a keep alive of 10 s.
 #[derive(Debug, Default)]
 pub struct Hello<'a> {
-    /// MQTT 5; else 3.1.1.
+    /// MQTT 5, otherwise 3.1.1.
     pub v5: bool,
-    /// Empty: the broker makes one up.
+    /// Empty: the broker assigns one.
     pub client_id: &'a str,
     pub username: Option<&'a str>,
     pub password: Option<&'a str>,
@@ -20,12 +20,12 @@ pub struct Will<'a> {
 }
 
 impl Hello<'_> {
-    /// Asks only whether there is a broker: no name, no login.
+    /// Only asks whether there is a broker: no identifier, no login.
     pub fn anonymous() -> Hello<'static> {
         Hello::default()
     }
 
-    /// The CONNECT packet. Strings are cut at MQTT's 65,535 bytes.
+    /// The CONNECT packet. Strings are truncated at MQTT's 65,535 bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut flags = 0x02; // clean session
         let mut tail = Vec::new();
@@ -63,7 +63,7 @@ impl Hello<'_> {
 /// The code of the CONNACK that `bytes` begin with.
 pub fn connack(bytes: &[u8]) -> Option<u8> {
     match bytes {
-        // A 3.1.1 one has 2 bytes after its length, one of MQTT 5 at least 3; the code is the second of them.
+        // After the length, 3.1.1 has 2 bytes and MQTT 5 at least 3; the second is the code.
         [0x20, 2..=0x7F, 0 | 1, code, ..] => Some(*code),
         [0x20, 0x80..=0xFF, 1..=0x7F, 0 | 1, code, ..] => Some(*code),
         _ => None,

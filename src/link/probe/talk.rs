@@ -1,4 +1,4 @@
-//! Saying hello to what answers at a port, and telling from its answer what it is.
+//! Says hello to whatever listens at a port, and finds out from its answer what it is.
 
 use super::mqtt::{Hello, connack};
 use super::timed::Timed;
@@ -8,55 +8,36 @@ use openssl::ssl::SslStream;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 
-/// Most bytes of an answer that are looked at.
+/// How many bytes of an answer are read at most.
 const ANSWER_BYTES: usize = 4_096;
 
 /// A connection to what may be a broker.
-pub enum Channel {
-    Plain(Timed),
-    Tls(Box<SslStream<Timed>>),
+pub trait Channel: Read + Write {
+    fn tcp(&self) -> &Timed;
 }
 
-impl Channel {
+impl Channel for Timed {
     fn tcp(&self) -> &Timed {
-        match self {
-            Channel::Plain(stream) => stream,
-            Channel::Tls(stream) => stream.get_ref(),
-        }
+        self
     }
 }
 
-impl Read for Channel {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Channel::Plain(stream) => stream.read(buffer),
-            Channel::Tls(stream) => stream.read(buffer),
-        }
+impl Channel for SslStream<Timed> {
+    fn tcp(&self) -> &Timed {
+        self.get_ref()
     }
 }
 
-impl Write for Channel {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Channel::Plain(stream) => stream.write(bytes),
-            Channel::Tls(stream) => stream.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Channel::Plain(stream) => stream.flush(),
-            Channel::Tls(stream) => stream.flush(),
-        }
-    }
-}
-
-/// Sends CONNECT, over WebSocket where the settings say so. Returns the CONNACK's code and the connection: dropping it
-/// breaks it off without a DISCONNECT.
-pub fn hello(mut channel: Channel, settings: &Settings, hello: &Hello) -> Result<(u8, Channel), Failure> {
+/// Sends CONNECT, over WebSocket if the settings say so. Returns the CONNACK's code and the connection; dropping it closes
+/// it without a DISCONNECT.
+pub fn hello(
+    mut channel: Box<dyn Channel>,
+    settings: &Settings,
+    hello: &Hello,
+) -> Result<(u8, Box<dyn Channel>), Failure> {
     let is_websocket = settings.address.transport == Transport::WebSocket;
     if is_websocket {
-        let answer = ask(&mut channel, &websocket::upgrade(&settings.address), has_head);
+        let answer = ask(&mut *channel, &websocket::upgrade(&settings.address), has_head);
         if !answer.bytes.starts_with(b"HTTP/1.1 101") {
             return Err(no_websocket(settings, &answer));
         }
@@ -64,16 +45,16 @@ pub fn hello(mut channel: Channel, settings: &Settings, hello: &Hello) -> Result
     let packet = hello.to_bytes();
     let packet = if is_websocket { websocket::frame(&packet) } else { packet };
     let code = |bytes: &[u8]| connack(if is_websocket { websocket::unframe(bytes) } else { bytes });
-    let answer = ask(&mut channel, &packet, |bytes| code(bytes).is_some());
+    let answer = ask(&mut *channel, &packet, |bytes| code(bytes).is_some());
     match code(&answer.bytes) {
         Some(code) => Ok((code, channel)),
         None => Err(no_connack(settings, &answer)),
     }
 }
 
-/// What came, and how it ended where it did not come whole.
+/// What a peer answered, and how it ended if it is not complete.
 struct PeerAnswer {
-    /// Whose it is.
+    /// Who answered.
     peer: SocketAddr,
     bytes: Vec<u8>,
     /// `None`: the peer closed the connection.
@@ -101,10 +82,10 @@ fn has_head(bytes: &[u8]) -> bool {
     bytes.windows(4).any(|four| four == b"\r\n\r\n")
 }
 
-fn ask(channel: &mut Channel, question: &[u8], is_whole: impl Fn(&[u8]) -> bool) -> PeerAnswer {
+fn ask(channel: &mut dyn Channel, question: &[u8], is_whole: impl Fn(&[u8]) -> bool) -> PeerAnswer {
     let peer = *channel.tcp().peer();
     let mut bytes = Vec::new();
-    // Where writing fails the peer may have said why before it closed: that is still to be read.
+    // If writing fails, the peer may have said why before it closed, so read in any case.
     let written = channel.write_all(question).and_then(|()| channel.flush());
     let mut buffer = [0; 1_024];
     while bytes.len() < ANSWER_BYTES {
@@ -118,7 +99,7 @@ fn ask(channel: &mut Channel, question: &[u8], is_whole: impl Fn(&[u8]) -> bool)
             return PeerAnswer { peer, bytes, error: None };
         }
     }
-    // More than anything that is looked for here would send.
+    // More than any expected peer would send.
     PeerAnswer { peer, bytes, error: None }
 }
 
@@ -131,20 +112,20 @@ fn no_connack(settings: &Settings, answer: &PeerAnswer) -> Failure {
         return failure;
     }
     let how = match (&answer.error, answer.bytes.is_empty()) {
-        (_, false) => "answers CONNECT with something else than MQTT".to_owned(),
-        (None, true) => "closes the connection without an answer to CONNECT".to_owned(),
-        (Some(_), true) if answer.is_silence() => "accepts the connection and never answers CONNECT".to_owned(),
-        // The TLS library's own words for a missing good-bye are of no help.
-        (Some(error), true) if error.get_ref().is_some() => "breaks TLS off instead of answering CONNECT".to_owned(),
-        (Some(error), true) => format!("breaks the connection off instead of answering CONNECT: {}", describe(error)),
+        (_, false) => "answers CONNECT with something other than MQTT".to_owned(),
+        (None, true) => "closes the connection without answering CONNECT".to_owned(),
+        (Some(_), true) if answer.is_silence() => "accepts the connection but does not answer CONNECT".to_owned(),
+        // The TLS library's text for a missing close_notify does not help.
+        (Some(error), true) if error.get_ref().is_some() => "ends TLS instead of answering CONNECT".to_owned(),
+        (Some(error), true) => format!("ends the connection instead of answering CONNECT: {}", describe(error)),
     };
     let cure = match (settings.address.transport, settings.tls.is_some()) {
         (Transport::WebSocket, _) => "check the port and the path in the URL (often /mqtt or /ws)",
         (Transport::Tcp, false) => {
-            "check --port: 1883 is usual for MQTT, 8883 with TLS; a WebSocket port wants a ws:// URL"
+            "check --port: 1883 is usual for MQTT, 8883 with TLS; a WebSocket port requires a ws:// URL"
         }
         (Transport::Tcp, true) => {
-            "check --port (8883 is usual); the broker may also ask for a client certificate (--cert and --key)"
+            "check --port (8883 is usual); the broker may also require a client certificate (--cert and --key)"
         }
     };
     Failure::new(FailureKind::NotMqtt, format!("what listens at {address} {how}"), cure)
@@ -153,7 +134,7 @@ fn no_connack(settings: &Settings, answer: &PeerAnswer) -> Failure {
 fn web_server(address: &Address, status: &str) -> Failure {
     Failure::new(
         FailureKind::NotMqtt,
-        format!("a web server answers at {address}, no MQTT broker ({status})"),
+        format!("a web server answers at {address}, not an MQTT broker ({status})"),
         "check --port (1883, or 8883 with TLS); for MQTT over WebSocket give a ws:// or wss:// URL",
     )
 }
@@ -177,19 +158,19 @@ fn no_websocket(settings: &Settings, answer: &PeerAnswer) -> Failure {
     })
 }
 
-/// The answer comes of TLS where none is spoken, or of a client certificate that is missing.
+/// The failure if the answer means that TLS or a client certificate is missing.
 fn trouble_with_tls(settings: &Settings, answer: &PeerAnswer) -> Option<Failure> {
     if let Some(tls) = &settings.tls {
         let error = answer.error.as_ref()?.get_ref()?.downcast_ref::<openssl::ssl::Error>()?;
         return tls::client_refused(&settings.address, tls, error.ssl_error()?);
     }
-    // A TLS alert, or an end without a word from a peer that does answer a TLS handshake.
+    // A TLS alert, or a silent close by a peer that does answer a TLS handshake.
     let is_alert = matches!(answer.bytes.as_slice(), [0x15, 3, ..]);
     let speaks_tls = || answer.bytes.is_empty() && !answer.is_silence() && peer_speaks_tls(answer);
     (is_alert || speaks_tls()).then(|| {
         Failure::new(
             FailureKind::Tls,
-            format!("{} wants TLS", settings.address),
+            format!("{} requires TLS", settings.address),
             "give --tls, or --cafile with the certificate of the broker's authority",
         )
     })
@@ -199,14 +180,14 @@ fn peer_speaks_tls(answer: &PeerAnswer) -> bool {
     Timed::connect(&answer.peer).is_ok_and(tls::is_spoken)
 }
 
-/// After a TLS handshake that was not answered in TLS: what the peer says without.
+/// After a TLS handshake that was not answered in TLS: finds out what the peer answers without TLS.
 pub fn without_tls(settings: &Settings, peer: Timed) -> Failure {
     let address = &settings.address;
     let no_tls = |instead: &str, cure: &str| {
         Failure::new(FailureKind::Tls, format!("{address} does not speak TLS{instead}"), cure.to_owned())
     };
     let plain = Settings { tls: None, ..settings.clone() };
-    let mut channel = Channel::Plain(peer);
+    let mut channel = peer;
     let packet = Hello::anonymous().to_bytes();
     match settings.address.transport {
         Transport::Tcp => {
@@ -219,7 +200,7 @@ pub fn without_tls(settings: &Settings, peer: Timed) -> Failure {
                 (None, None) => no_tls("", "check --port (8883 is usual for MQTT with TLS)"),
             }
         }
-        Transport::WebSocket => match hello(channel, &plain, &Hello::anonymous()) {
+        Transport::WebSocket => match hello(Box::new(channel), &plain, &Hello::anonymous()) {
             Ok(_) => no_tls(" but WebSocket without TLS", "give a ws:// URL, or the port of the TLS listener"),
             Err(failure) if failure.kind == FailureKind::NotMqtt => failure,
             Err(_) => no_tls("", "check the port in the URL (443 is usual for wss://)"),

@@ -1,17 +1,17 @@
-//! A TCP connection with an end: however slowly a peer drips, talking to it is over at a fixed time.
+//! A TCP connection with a deadline: however slowly a peer answers, the conversation ends at a fixed time.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// For one address to accept a connection.
+/// For connecting to one address.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// For one answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(4);
-/// For all that is said on a connection.
+/// For the whole conversation on a connection.
 const TALK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Reads and writes end with `TimedOut` or `WouldBlock` where the peer takes too long.
+/// Reads and writes fail with `TimedOut` or `WouldBlock` if the peer takes too long.
 #[derive(Debug)]
 pub struct Timed {
     tcp: TcpStream,
@@ -26,7 +26,7 @@ impl Timed {
         Ok(Timed { tcp, peer: *peer, until: Instant::now() + TALK_TIMEOUT })
     }
 
-    /// Known also after the connection was reset.
+    /// Known even after the connection was reset.
     pub fn peer(&self) -> &SocketAddr {
         &self.peer
     }

@@ -1,4 +1,4 @@
-//! The TLS handshake, with the trust that a connection has, and what the certificate says.
+//! The TLS handshake, with the same trust as a connection, and what the certificate says.
 
 use super::facts::{Certificate, TlsFacts};
 use super::timed::Timed;
@@ -51,10 +51,10 @@ fn name(name: &X509NameRef) -> String {
     name.entries().map(part).collect::<Vec<_>>().join(", ")
 }
 
-/// The first thing that the check of the chain objected to.
+/// The first objection of the chain's verification.
 struct Objection {
     result: X509VerifyResult,
-    /// Of the certificate objected to: 0 is the broker's own.
+    /// The depth of the certificate; 0 is the broker's own.
     depth: u32,
     certificate: Option<Certificate>,
 }
@@ -62,11 +62,11 @@ struct Objection {
 /// Why there is no TLS connection.
 pub enum NoTls {
     Failure(Failure),
-    /// What the peer answered was no TLS; this is a new connection to it.
+    /// The peer did not answer in TLS; this is a new connection to it.
     Foreign(Timed),
 }
 
-/// Shakes hands as a connection with these settings would.
+/// Performs the handshake as a connection with these settings would.
 pub fn handshake(address: &Address, tls: &Tls, tcp: Timed) -> Result<(SslStream<Timed>, TlsFacts), NoTls> {
     let peer = *tcp.peer();
     let objection = Arc::new(OnceLock::new());
@@ -110,7 +110,7 @@ fn prepare(address: &Address, tls: &Tls, objection: Arc<OnceLock<Objection>>) ->
     context.set_verify_callback(SslVerifyMode::PEER, move |is_good, chain: &mut X509StoreContextRef| {
         if !is_good {
             let certificate = chain.current_cert().map(read);
-            // Only the first one counts.
+            // Only the first objection counts.
             let _ = objection.set(Objection { result: chain.error(), depth: chain.error_depth(), certificate });
         }
         is_good
@@ -133,7 +133,7 @@ fn facts(ssl: &SslRef) -> TlsFacts {
     TlsFacts {
         version: ssl.version_str().to_owned(),
         cipher: ssl.current_cipher().map(|cipher| cipher.name().to_owned()).unwrap_or_default(),
-        // A server that was verified has shown one.
+        // A verified server has presented one.
         certificate: ssl.peer_certificate().map(|cert| read(&cert)).unwrap_or_default(),
     }
 }
@@ -148,7 +148,7 @@ fn objected(address: &Address, tls: &Tls, objection: &Objection) -> Failure {
         return Failure::new(
             FailureKind::Untrusted,
             format!("the certificate of {address} cannot be checked: {words}"),
-            "check the certificates that the broker is set up with",
+            "check the broker's certificates",
         );
     };
     let whose = match objection.depth {
@@ -158,18 +158,18 @@ fn objected(address: &Address, tls: &Tls, objection: &Objection) -> Failure {
     match objection.result.as_raw() {
         HOSTNAME_MISMATCH | IP_ADDRESS_MISMATCH => Failure::new(
             FailureKind::WrongHost,
-            format!("{whose} is for {}, not for {}", certificate.is_for(), address.host),
-            "give a name that it is for as --host; if it is the right broker all the same: --insecure",
+            format!("{whose} is valid for {}, not for {}", certificate.is_for(), address.host),
+            "use a name that it is valid for as --host; if it is the right broker nevertheless, use --insecure",
         ),
         CERT_HAS_EXPIRED => Failure::new(
             FailureKind::Expired,
             format!("{whose} expired on {}", certificate.not_after),
-            "have it renewed; if this machine's clock is wrong, set the clock",
+            "renew it; if this machine's clock is wrong, set the clock",
         ),
         CERT_NOT_YET_VALID => Failure::new(
             FailureKind::Expired,
             format!("{whose} is not valid before {}", certificate.not_before),
-            "if this machine's clock is wrong, set the clock; else wait or have a new one issued",
+            "if this machine's clock is wrong, set the clock; otherwise wait or get a new certificate",
         ),
         _ => Failure::new(
             FailureKind::Untrusted,
@@ -184,10 +184,10 @@ fn objected(address: &Address, tls: &Tls, objection: &Objection) -> Failure {
     }
 }
 
-/// What an alert of the broker means: of its certificate for the client most of all. It may come after the handshake,
-/// since with TLS 1.3 a client's is over before the broker has judged.
+/// What an alert of the broker means, in particular about the client's certificate. With TLS 1.3 it may arrive after the
+/// client's handshake, before which the broker does not check the certificate.
 pub fn client_refused(address: &Address, tls: &Tls, errors: &ErrorStack) -> Option<Failure> {
-    /// OpenSSL gives an alert as 1000 and its number.
+    /// OpenSSL reports an alert as 1000 plus its number.
     const ALERT: i32 = 1_000;
     const HANDSHAKE_FAILURE: i32 = 40;
     const BAD_CERTIFICATE: i32 = 42;
@@ -200,24 +200,21 @@ pub fn client_refused(address: &Address, tls: &Tls, errors: &ErrorStack) -> Opti
     let fail = |what: String, cure: &str| Failure::new(FailureKind::Tls, what, cure);
     Some(match (alert, &tls.cert) {
         (CERTIFICATE_REQUIRED, _) | (BAD_CERTIFICATE..=UNKNOWN_CA | ACCESS_DENIED, None) => {
-            fail(format!("{address} asks for a client certificate"), "give one with --cert and its key with --key")
+            fail(format!("{address} requires a client certificate"), "give one with --cert and its key with --key")
         }
         (BAD_CERTIFICATE..=UNKNOWN_CA | ACCESS_DENIED, Some(cert)) => fail(
             format!("{address} does not accept the client certificate {}", cert.display()),
-            "give one from an authority that the broker trusts, and that is not over, with --cert and --key",
+            "give one that has not expired, from an authority that the broker trusts, with --cert and --key",
         ),
         (PROTOCOL_VERSION, _) => fail(
             format!("{address} and this machine have no TLS version in common"),
-            "let the broker speak TLS 1.2 or 1.3",
+            "configure the broker for TLS 1.2 or 1.3",
         ),
         (HANDSHAKE_FAILURE, None) => fail(
-            format!("{address} breaks the TLS handshake off"),
-            "it may ask for a client certificate (--cert and --key), or have no cipher in common with this machine",
+            format!("{address} aborts the TLS handshake"),
+            "it may require a client certificate (--cert and --key), or have no cipher in common with this machine",
         ),
-        _ => fail(
-            format!("{address} breaks TLS off with the alert {alert}"),
-            "check the broker's log and its TLS settings",
-        ),
+        _ => fail(format!("{address} ends TLS with alert {alert}"), "check the broker's log and its TLS settings"),
     })
 }
 
@@ -228,7 +225,7 @@ fn stack_of(error: &HandshakeError<Timed>) -> Option<&ErrorStack> {
     }
 }
 
-/// Whether the peer's bytes were TLS at all: only an error of the record layer's first look, or of the socket, says no.
+/// Whether the peer answered in TLS: not if the socket failed, or the first record already did not look like TLS.
 fn was_answered_in_tls(error: &HandshakeError<Timed>) -> bool {
     const PACKET_LENGTH_TOO_LONG: i32 = 198;
     const HTTP_REQUEST: i32 = 156;
@@ -261,7 +258,7 @@ fn reason(error: &HandshakeError<Timed>) -> String {
     }
 }
 
-/// Whether a peer answers a TLS handshake with TLS; whom it belongs to does not matter here.
+/// Whether a peer answers a TLS handshake with TLS; its identity does not matter.
 pub fn is_spoken(tcp: Timed) -> bool {
     let ssl = SslContext::builder(SslMethod::tls_client()).and_then(|context| Ssl::new(&context.build()));
     let Ok(ssl) = ssl else { return false };

@@ -1,4 +1,4 @@
-//! The few bytes of WebSocket that a probe speaks: the upgrade of HTTP, and a frame around a packet.
+//! The parts of WebSocket that a probe uses: the HTTP upgrade, and a frame around a packet.
 
 use crate::link::Address;
 use openssl::base64::encode_block;
@@ -7,7 +7,7 @@ use openssl::rand::rand_bytes;
 /// The request that turns an HTTP connection into a WebSocket one.
 pub fn upgrade(address: &Address) -> Vec<u8> {
     let mut key = [0; 16];
-    // The key guards against caches that answer from memory; without randomness it is a fixed one.
+    // The key guards against caches; without randomness a fixed one will do.
     let _ = rand_bytes(&mut key);
     let path = if address.path.is_empty() { "/" } else { &address.path };
     format!(
@@ -18,8 +18,8 @@ pub fn upgrade(address: &Address) -> Vec<u8> {
     .into_bytes()
 }
 
-/// One binary frame from a client. The mask is zero: what it is for, hiding a page's bytes from caches on the way,
-/// is nothing that a probe needs.
+/// One binary frame from a client. The mask is zero: its purpose, hiding bytes of web pages from caches, does not matter
+/// here.
 pub fn frame(packet: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x82];
     match u16::try_from(packet.len()) {
@@ -38,7 +38,7 @@ pub fn frame(packet: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What lies in the first frame of a server, a short and unmasked one; empty for anything else.
+/// The content of a server's first frame, if it is short and unmasked; otherwise empty.
 pub fn unframe(bytes: &[u8]) -> &[u8] {
     match bytes {
         [0x82, 0..=125, content @ ..] => content,
