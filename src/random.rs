@@ -5,10 +5,11 @@ use crate::protocol::id::{RANDOM_CHARS, base32};
 use crate::protocol::{Epoch, Session, Token};
 use std::fmt;
 
-type Fill = Box<dyn FnMut(&mut [u8]) + Send>;
+/// Writes random bytes over the whole of what it is given.
+type FillBytes = Box<dyn FnMut(&mut [u8]) + Send>;
 
 /// A source of random bytes.
-pub struct Random(Fill);
+pub struct Random(FillBytes);
 
 impl Random {
     /// `fill` writes random bytes over the whole of what it is given.

@@ -1,7 +1,9 @@
 //! What happened in a run: a hash of all of it, to compare runs, and its lines if somebody wants to read them.
 
-use super::world::Micros;
 use std::fmt::{self, Display, Write};
+
+/// Microseconds since the start of the run.
+pub type Micros = u64;
 
 /// Hashes each line with FNV-1a; prints it to standard error if told to.
 #[derive(Debug, Clone)]

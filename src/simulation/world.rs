@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::time::{Duration, Instant};
 
-/// Microseconds since the start of the run.
-pub type Micros = u64;
+pub use super::trace::Micros;
 
 /// A millisecond.
 pub const MS: Micros = 1_000;

@@ -7,24 +7,7 @@ use std::collections::BTreeMap;
 const CONVENTIONAL: [&str; 4] = ["Config", "Error", "Input", "Output"];
 
 /// Names that still have several meanings. To be emptied; nothing is added.
-pub const TO_RENAME: &[&str] = &[
-    "Bell",
-    "Entry",
-    "Event",
-    "Fill",
-    "Finding",
-    "Heard",
-    "Message",
-    "Order",
-    "Place",
-    "Publication",
-    "Question",
-    "Rival",
-    "Seen",
-    "Shown",
-    "Waiting",
-    "Worker",
-];
+pub const TO_RENAME: &[&str] = &["Entry", "Event", "Message", "Place", "Publication", "Seen", "Shown", "Waiting"];
 
 /// Type names that are defined in several files, with these. A type inside a function is known there only and does not
 /// count, and the simulation, a program of its own, has its own words.

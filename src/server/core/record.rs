@@ -65,6 +65,14 @@ pub struct ArrivedDirect {
     pub received: i64,
 }
 
+/// An exported message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    Chat(Arrived),
+    /// A direct message that waits. It has an id.
+    Direct(ArrivedDirect),
+}
+
 /// What a commit did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Committed {

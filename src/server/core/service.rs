@@ -8,7 +8,7 @@ mod tests;
 
 use super::chat::{Input, Output, ServerChat};
 use super::record::{SeatChange, StoreAnswer, StoreTask};
-use crate::link::{self, Publication, Qos, Subscription};
+use crate::link::{Event as LinkEvent, Publication, Qos, Subscription};
 use crate::now::Now;
 use crate::protocol::{NickKey, Topic, Topics};
 use crate::random::Random;
@@ -27,7 +27,7 @@ const SEARCHES: usize = 100;
 #[derive(Debug)]
 pub enum ServiceEvent {
     /// From the connection to the broker.
-    Link(link::Event),
+    Link(LinkEvent),
     /// The second connection, for the last words, is up, or it failed, and why.
     Second(Result<(), String>),
     /// [`Effect::HangUp`] is carried out, and everything that arrived on the connection was handled.
@@ -169,9 +169,9 @@ impl Service {
         }
     }
 
-    fn link(&mut self, now: Now, event: link::Event, effects: &mut Vec<Effect>) {
+    fn link(&mut self, now: Now, event: LinkEvent, effects: &mut Vec<Effect>) {
         match event {
-            link::Event::Message(message) => {
+            LinkEvent::Message(message) => {
                 let (topic, payload) = (&message.topic, &message.payload);
                 let input = match message.retained {
                     true => Input::Retained { topic },
@@ -181,18 +181,18 @@ impl Service {
             }
             // The connection does not matter any more.
             _ if self.leaving.is_some() => {}
-            link::Event::Connected { session_present, version, refused, .. } => {
+            LinkEvent::Connected { session_present, version, refused, .. } => {
                 self.contact.connected(session_present, version, &refused);
                 self.chat(now, Input::Connected, effects);
             }
-            link::Event::Lost { reason } => {
+            LinkEvent::Lost { reason } => {
                 warn!("connection lost: {reason}");
                 self.chat(now, Input::Lost, effects);
             }
-            link::Event::Failed(failure) => self.contact.failed(failure),
-            link::Event::Barred { why } => self.contact.barred(why),
-            link::Event::Waiting { delay } => self.contact.waiting(delay),
-            link::Event::Ended => {
+            LinkEvent::Failed(failure) => self.contact.failed(failure),
+            LinkEvent::Barred { why } => self.contact.barred(why),
+            LinkEvent::Waiting { delay } => self.contact.waiting(delay),
+            LinkEvent::Ended => {
                 let exit = self.contact.ended();
                 self.leave(now, exit, effects);
             }

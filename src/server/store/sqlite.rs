@@ -24,7 +24,7 @@ mod words;
 
 pub use error::Error;
 pub use reader::HistoryReader;
-pub use transfer::{Imported, NamelessCounts, Record};
+pub use transfer::{Imported, NamelessCounts};
 
 use crate::protocol::Epoch;
 use crate::random::Random;

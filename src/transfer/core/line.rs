@@ -3,8 +3,7 @@
 use crate::protocol::limits::PAYLOAD_BYTES;
 use crate::protocol::text::visible_json;
 use crate::protocol::{Chat, Private, RoomName, SentId, Timestamp, in_own_words};
-use crate::server::core::record::{Arrived, ArrivedDirect};
-use crate::server::store::sqlite::Record;
+use crate::server::core::record::{Arrived, ArrivedDirect, Record};
 use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::Value;

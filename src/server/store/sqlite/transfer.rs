@@ -3,7 +3,7 @@
 use super::batch::BatchWriter;
 use super::{Database, Error, HistoryReader, rows};
 use crate::protocol::{Chat, MessageId, NickKey, RoomName};
-use crate::server::core::record::{Arrived, ArrivedDirect, StoreRefusal};
+use crate::server::core::record::{Arrived, ArrivedDirect, Record, StoreRefusal};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 
@@ -11,14 +11,6 @@ use std::collections::HashMap;
 const STEP: usize = 500;
 /// The most different messages without an id that are remembered. Then the counts start over.
 const NAMELESS: usize = 10_000;
-
-/// An exported message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Record {
-    Chat(Arrived),
-    /// A direct message that waits. It has an id.
-    Direct(ArrivedDirect),
-}
 
 /// How many of some records were new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
