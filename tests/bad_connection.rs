@@ -134,7 +134,7 @@ fn through_the_link(case: &Case) {
     case.has_words(&line);
     assert!(!line.contains('\n') && !failure.cure.is_empty(), "{address}: {line:?}");
     if case.usage.is_none() {
-        assert_eq!(i32::from(failure.exit_code()), case.exit_code(), "{address}");
+        assert_eq!(i32::from(failure.kind.exit_code()), case.exit_code(), "{address}");
     }
 }
 

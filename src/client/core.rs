@@ -6,3 +6,5 @@ pub mod ending;
 pub mod memo;
 pub mod news;
 pub mod outbox;
+pub mod session;
+pub mod unread;

@@ -3,6 +3,7 @@
 pub mod cycle;
 pub mod json;
 pub mod layout;
+pub mod lines;
 pub mod paste;
 pub mod reading;
 pub mod typing;

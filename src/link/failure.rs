@@ -39,6 +39,18 @@ pub struct Failure {
     pub cure: String,
 }
 
+impl FailureKind {
+    /// The program's exit code, as mosquitto_sub's: the CONNACK code; 14 where there was none, and for CONNACK 1,
+    /// which would read as a usage error.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            FailureKind::Connack(1) => 14,
+            FailureKind::Connack(code) => code,
+            _ => 14,
+        }
+    }
+}
+
 impl Failure {
     pub fn new(kind: FailureKind, what: impl Into<String>, cure: impl Into<String>) -> Failure {
         Failure { kind, what: what.into(), cure: cure.into() }
@@ -71,16 +83,6 @@ impl Failure {
             format!("cannot log in to {address}: {error}, although it answers as a broker does"),
             "try again, then run mqttchat check and see the broker's log",
         )
-    }
-
-    /// The program's exit code, as mosquitto_sub's: the CONNACK code; 14 where there was none, and for CONNACK 1,
-    /// which would read as a usage error.
-    pub fn exit_code(&self) -> u8 {
-        match self.kind {
-            FailureKind::Connack(1) => 14,
-            FailureKind::Connack(code) => code,
-            _ => 14,
-        }
     }
 
     /// Trying again cannot help: something has to be changed first.

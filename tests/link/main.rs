@@ -183,7 +183,7 @@ fn a_first_attempt_that_fails_ends_an_impatient_link() {
         Event::Failed(failure) => Some(failure),
         _ => None,
     });
-    assert_eq!((failure.kind, failure.exit_code()), (FailureKind::Refused, 14));
+    assert_eq!((failure.kind, failure.kind.exit_code()), (FailureKind::Refused, 14));
     wait_for(&events, "end", |event| matches!(event, Event::Ended).then_some(()));
 }
 

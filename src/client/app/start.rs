@@ -6,6 +6,7 @@ use super::setup::{self, choose};
 use crate::client::core::conversation::{Config, Role};
 use crate::client::core::memo::Remembered;
 use crate::client::core::outbox::Kept;
+use crate::client::core::session::{Mode, SessionConfig};
 use crate::client::io::memory::{self, ChatOwner, Memory, OutboxFile};
 use crate::client::ui::view::Format;
 use crate::options::ClientOptions;
@@ -20,44 +21,30 @@ use std::time::Duration;
 
 pub use super::setup::Refusal;
 
-/// How the client is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// People at a terminal.
-    Chat,
-    /// Sends and ends.
-    Sender,
-    /// Prints what arrives, sends what it is given, literally.
-    Listen,
-    /// Programs.
-    Json,
+/// How the client is used, as options and terminal have it.
+pub fn mode(options: &ClientOptions) -> Mode {
+    let on_terminal = || io::stdin().is_terminal() && io::stdout().is_terminal();
+    match options {
+        ClientOptions { message: Some(_), .. } => Mode::Sender,
+        ClientOptions { json: true, .. } => Mode::Json,
+        ClientOptions { listen: true, .. } => Mode::Listen,
+        _ if on_terminal() => Mode::Chat,
+        _ => Mode::Sender,
+    }
 }
 
-impl Mode {
-    pub fn of(options: &ClientOptions) -> Mode {
-        let on_terminal = || io::stdin().is_terminal() && io::stdout().is_terminal();
-        match options {
-            ClientOptions { message: Some(_), .. } => Mode::Sender,
-            ClientOptions { json: true, .. } => Mode::Json,
-            ClientOptions { listen: true, .. } => Mode::Listen,
-            _ if on_terminal() => Mode::Chat,
-            _ => Mode::Sender,
-        }
-    }
+/// A listener whose output goes elsewhere leaves the terminal's keys to the shell, which would stop it in the
+/// background, and to a pager, whose keys it would say to everybody.
+pub fn has_input(mode: Mode) -> bool {
+    mode != Mode::Listen || !io::stdin().is_terminal() || io::stdout().is_terminal()
+}
 
-    /// A listener whose output goes elsewhere leaves the terminal's keys to the shell, which would stop it in the
-    /// background, and to a pager, whose keys it would say to everybody.
-    pub fn has_input(self) -> bool {
-        self != Mode::Listen || !io::stdin().is_terminal() || io::stdout().is_terminal()
-    }
-
-    pub fn format(self) -> Format {
-        match self {
-            Mode::Chat => Format::Terminal,
-            Mode::Sender => Format::Silent,
-            Mode::Listen => Format::Lines,
-            Mode::Json => Format::Json,
-        }
+pub fn format(mode: Mode) -> Format {
+    match mode {
+        Mode::Chat => Format::Terminal,
+        Mode::Sender | Mode::Embedded => Format::Silent,
+        Mode::Listen => Format::Lines,
+        Mode::Json => Format::Json,
     }
 }
 
@@ -73,30 +60,36 @@ pub fn nick(options: &ClientOptions, terminal: Option<&Terminal>, signals: &Rece
     choose(&login).map_err(|why| Refusal::Usage(format!("the login name is no nick: {why}; give --nick")))
 }
 
-/// What a conversation is told when it begins.
-pub fn config(
-    options: &ClientOptions,
-    nick: Nick,
-    rooms: Vec<RoomName>,
-    role: Role,
-    on_terminal: bool,
-    remembered: Remembered,
-) -> Config {
+/// What a session is told when it begins, as if there were no earlier runs.
+pub fn config(options: &ClientOptions, mode: Mode, nick: Nick, rooms: Vec<RoomName>) -> SessionConfig {
     let settings = &options.connection.settings;
     let tls = if settings.tls.is_some() { " (TLS)" } else { "" };
-    Config {
-        nick,
-        role,
-        rooms,
-        topics: Topics::new(&options.connection.topic_root),
-        broker: format!("{}{tls}", settings.address),
-        history: options.history,
-        on_terminal,
-        verbose: options.connection.verbose,
-        local,
-        remembered,
-        keeps_outbox: options.outbox.is_some(),
+    SessionConfig {
+        mode,
+        addressee: None,
+        qos: options.connection.qos,
+        wait: options.wait,
+        count: options.count,
+        outlives_input: options.listen,
+        has_memory: false,
+        conversation: Config {
+            nick,
+            role: role(mode),
+            rooms,
+            topics: Topics::new(&options.connection.topic_root),
+            broker: format!("{}{tls}", settings.address),
+            history: options.history,
+            on_terminal: mode == Mode::Chat,
+            verbose: options.connection.verbose,
+            local,
+            remembered: Remembered::default(),
+            keeps_outbox: options.outbox.is_some(),
+        },
     }
+}
+
+pub fn role(mode: Mode) -> Role {
+    if mode == Mode::Sender { Role::Sender } else { Role::Member }
 }
 
 /// Where clocks are put forward there is an hour that they never show: it is taken for the next one.
@@ -186,7 +179,7 @@ pub fn addressee(options: &ClientOptions, mode: Mode) -> Result<Option<Nick>, Re
     let instead = match mode {
         Mode::Chat => "in the chat there is /msg NICK TEXT",
         Mode::Json => r#"an object names its addressee itself: {"message":…,"to":…}"#,
-        Mode::Sender | Mode::Listen => "",
+        Mode::Sender | Mode::Listen | Mode::Embedded => "",
     };
     if options.to.is_some() && !instead.is_empty() {
         return Err(Refusal::Usage(format!("--to is for -m and for lines of text from a pipe; {instead}")));

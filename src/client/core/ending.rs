@@ -1,5 +1,7 @@
-//! Pure: when a run of the client ends, and how. The shell tells it what happens and asks it after every turn.
+//! When a run of the client ends, and how. The session tells it what happens and asks it after every turn.
 
+use super::news::News;
+use crate::link::FailureKind;
 use std::time::{Duration, Instant};
 
 /// How long `/quit`, and the last message that `-C` counts, wait for what is unsent, and the end of a program's input for answers.
@@ -8,6 +10,22 @@ pub const QUIT_WAIT: Duration = Duration::from_secs(5);
 const SENDER_WAIT: Duration = Duration::from_secs(30);
 
 /// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientExit {
+    /// All is done.
+    Done,
+    /// Something was not sent.
+    Failed,
+    /// The time that was given is over, or nothing got any further for too long.
+    TimeIsUp,
+    NickInUse,
+    /// No connection could be made.
+    NotConnected(FailureKind),
+    /// A signal of this number came.
+    Signal(i32),
+}
+
+/// Why a run ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// All is done.
@@ -27,9 +45,14 @@ pub struct Ending {
     deadline: Option<Instant>,
     /// `-C`: messages from others still to come.
     left: Option<u64>,
+    /// `-C` has counted all that it wants, and more has come.
+    has_heard_enough: bool,
     reason: Option<Reason>,
     /// Since when a sender has not got on.
     stalled_since: Instant,
+    /// Something that a sender was given was not sent.
+    went_wrong: bool,
+    exit: Option<ClientExit>,
 }
 
 /// Why it is to end as soon as it can, and until when what is not done may take.
@@ -46,21 +69,63 @@ impl Ending {
             sender_wait: is_sender.then(|| wait.unwrap_or(SENDER_WAIT)),
             deadline: wait.filter(|_| !is_sender).map(|wait| now + wait),
             left: count,
+            has_heard_enough: false,
             reason: None,
             stalled_since: now,
+            went_wrong: false,
+            exit: None,
         }
     }
 
-    /// A message from somebody else was told. The last that was waited for ends the run as `/quit` does.
-    pub fn heard(&mut self, now: Instant) {
-        self.left = self.left.map(|left| left.saturating_sub(1));
-        if !self.wants_more() {
-            self.quit(now);
+    /// The run ends so, unless it has ended already.
+    pub fn end(&mut self, exit: ClientExit) {
+        self.exit.get_or_insert(exit);
+    }
+
+    /// How the run has ended; `None`: it goes on.
+    pub fn exit(&self) -> Option<ClientExit> {
+        self.exit
+    }
+
+    /// Something that a sender was given was not sent.
+    pub fn went_wrong(&self) -> bool {
+        self.went_wrong
+    }
+
+    /// Whether this is still to be told. What comes after the last message that `-C` wants is left to a later run, from the
+    /// first message that is passed over.
+    pub fn admits(&mut self, news: &News) -> bool {
+        let is_beyond = match news {
+            News::Said(said) => !said.own && !self.wants_more(),
+            News::Gap { .. } | News::Unread { .. } => !self.wants_more(),
+            News::Page { .. } => self.has_heard_enough,
+            _ => false,
+        };
+        self.has_heard_enough |= is_beyond;
+        !is_beyond
+    }
+
+    /// `-C` has counted all that it wants, and more has come: that is neither told nor remembered.
+    pub fn has_heard_enough(&self) -> bool {
+        self.has_heard_enough
+    }
+
+    /// This was told. The last message of others that `-C` waited for ends the run as `/quit` does.
+    pub fn told(&mut self, now: Instant, news: &News) {
+        match news {
+            News::Sent { .. } | News::Stored { .. } => self.gets_on(now),
+            News::Error { .. } | News::Refused { .. } => self.went_wrong = self.sender_wait.is_some(),
+            News::Said(said) if !said.own && !said.history => {
+                self.left = self.left.map(|left| left.saturating_sub(1));
+                if !self.wants_more() {
+                    self.quit(now);
+                }
+            }
+            _ => {}
         }
     }
 
-    /// Whether messages from others are still to be told.
-    pub fn wants_more(&self) -> bool {
+    fn wants_more(&self) -> bool {
         self.left != Some(0)
     }
 
@@ -102,6 +167,7 @@ impl Ending {
         };
         stalled.into_iter().chain(self.deadline).chain(reason).min()
     }
+
     /// `unsent`: messages that are not settled; `has_questions`: of the user, unanswered.
     pub fn look(&self, now: Instant, unsent: usize, has_questions: bool) -> Option<End> {
         if let Some(wait) = self.sender_wait
@@ -133,9 +199,18 @@ pub fn messages_are(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::core::news::{Place, Said};
+    use crate::protocol::{Nick, RoomName};
+    use chrono::DateTime;
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
+    }
+
+    fn said() -> News {
+        let (nick, room) = (Nick::parse("bob").unwrap(), RoomName::lobby());
+        let at = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
+        News::Said(Said::live(at, nick, Place::Room(room), "hello".to_owned(), None))
     }
 
     #[test]
@@ -185,20 +260,20 @@ mod tests {
         let mut ending = Ending::new(start, false, Some(seconds(3)), Some(2));
         assert_eq!(ending.look(start + seconds(2), 0, false), None);
         assert_eq!(ending.look(start + seconds(3), 0, false), Some(End::TimeIsUp));
-        ending.heard(start);
-        assert!(ending.wants_more());
+        ending.told(start, &said());
+        assert!(ending.admits(&said()));
         assert_eq!(ending.look(start, 0, false), None);
-        ending.heard(start);
-        assert!(!ending.wants_more());
+        ending.told(start, &said());
+        assert!(!ending.admits(&said()));
         assert_eq!(ending.look(start, 0, false), Some(End::Done));
         assert_eq!(ending.look(start, 1, false), None, "what it said itself is waited for as at /quit");
 
         let mut ending = Ending::new(start, false, None, Some(1));
-        ending.heard(start);
+        ending.told(start, &said());
         assert_eq!(ending.look(start + seconds(5), 1, false), Some(End::Unsent(1)));
         let mut ending = Ending::new(start, false, None, None);
-        ending.heard(start);
-        assert!(ending.wants_more());
+        ending.told(start, &said());
+        assert!(ending.admits(&said()));
         assert_eq!(ending.look(start + seconds(60), 0, false), None);
     }
 

@@ -27,7 +27,8 @@ pub struct Above {
 pub struct Screen {
     orders: Sender<PrintOrder>,
     waiting: Gauge,
-    done: Receiver<()>,
+    /// Whether everything was printed.
+    done: Receiver<bool>,
     thread: JoinHandle<()>,
     no_more_lines: Option<Box<dyn Fn() + Send>>,
 }
@@ -56,7 +57,7 @@ impl Screen {
                 // Nobody reads what follows.
                 inbox.iter().for_each(drop);
             }
-            let _ = finished.send(());
+            let _ = finished.send(ended);
         };
         let thread = std::thread::Builder::new().name("screen".to_owned()).spawn(print)?;
         Ok(Screen { orders, waiting: Gauge::default(), done, thread, no_more_lines })
@@ -83,13 +84,15 @@ impl Screen {
     }
 
     /// Prints what waits and ends. A reader that has stopped reading could block the thread for ever, so it is left running
-    /// after this time.
-    pub fn finish(self, within: Duration) {
+    /// after this time. Whether everything was printed.
+    pub fn finish(self, within: Duration) -> bool {
         drop(self.orders);
         self.no_more_lines.iter().for_each(|finish| finish());
-        if self.done.recv_timeout(within).is_ok() {
+        let is_printed = self.done.recv_timeout(within);
+        if is_printed.is_ok() {
             let _ = self.thread.join();
         }
+        is_printed == Ok(true)
     }
 }
 

@@ -85,6 +85,17 @@ impl View {
         }
     }
 
+    /// A last line about what went wrong, for a program as an event too.
+    pub fn complaint(&self, text: &str) -> Vec<Line> {
+        let text = text::visible(text);
+        let event = match self.format {
+            Format::Json => json::event(&News::Error { text: text.to_string(), reference: None }),
+            _ => None,
+        };
+        let line = Line { stream: Stream::Err, text: format!("mqttchat: {text}") };
+        event.map(Line::out).into_iter().chain([line]).collect()
+    }
+
     fn for_log(&self, news: &News) -> Option<String> {
         match wrong(news) {
             Some(text) => Some(format!("mqttchat: {text}")),

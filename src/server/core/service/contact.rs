@@ -59,7 +59,7 @@ impl Contact {
                 );
                 Exit::AnotherServer
             }
-            None => Exit::LinkEnded { code: self.failure.as_ref().map_or(1, Failure::exit_code) },
+            None => Exit::LinkEnded { code: self.failure.as_ref().map_or(1, |failure| failure.kind.exit_code()) },
         }
     }
 }

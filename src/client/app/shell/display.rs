@@ -1,0 +1,126 @@
+//! What there is to see: news becomes lines, at a terminal as somebody reads them, and the screen prints them.
+
+use super::keyboard::broken;
+use crate::client::app::start::{Refusal, format};
+use crate::client::core::news::News;
+use crate::client::core::session::{ClientSession, Mode};
+use crate::client::io::screen::{Above, Screen};
+use crate::client::ui::reading::Reading;
+use crate::client::ui::view::alert::Notify;
+use crate::client::ui::view::{Line, Reader, View};
+use crate::now::Now;
+use crate::options::{ClientOptions, Color};
+use crate::terminal;
+use chrono::Local;
+use crossbeam_channel::{Receiver, bounded};
+use std::time::{Duration, Instant};
+
+pub struct Display {
+    screen: Screen,
+    /// Nobody reads standard output any more.
+    closed: Receiver<()>,
+    view: View,
+    /// At a terminal.
+    reading: Option<Reading>,
+}
+
+impl Display {
+    /// `above`: a way to print above a line that is typed.
+    pub fn start(session: &ClientSession, options: &ClientOptions, above: Option<Above>) -> Result<Display, Refusal> {
+        let (to_closed, closed) = bounded(1);
+        let color = match options.connection.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => above.is_some(),
+        };
+        let on_closed = move || {
+            // Without a shell there is nobody to end.
+            let _ = to_closed.send(());
+        };
+        let notify = options.notify.then(|| Notify::of(|name| std::env::var(name).ok()));
+        let view = View {
+            format: format(session.mode()),
+            color,
+            quiet: options.connection.quiet,
+            zone: |at| at.with_timezone(&Local).fixed_offset(),
+            reader: Reader {
+                nick: session.nick().clone(),
+                here: session.here().clone(),
+                rooms_are_many: session.is_in_rooms(),
+                columns: terminal::columns(),
+            },
+        };
+        let reading = (session.mode() == Mode::Chat).then(|| Reading::new(options.bell, notify));
+        let screen = Screen::start(above, on_closed).map_err(|error| broken("screen", error))?;
+        Ok(Display { screen, closed, view, reading })
+    }
+
+    pub fn closed(&self) -> &Receiver<()> {
+        &self.closed
+    }
+
+    /// Whether more may be told.
+    pub fn has_room(&self) -> bool {
+        self.screen.has_room()
+    }
+
+    pub fn tell(&mut self, now: Now, news: &News, session: &ClientSession) {
+        match &mut self.reading {
+            Some(reading) => {
+                look_at_the_reader(&mut self.view.reader, session);
+                print(&self.screen, reading.hear(now, news, &self.view));
+            }
+            None => print(&self.screen, self.view.line(now.wall, news)),
+        }
+    }
+
+    pub fn complain(&self, text: &str) {
+        print(&self.screen, self.view.complaint(text));
+    }
+
+    pub fn clear(&self) {
+        self.screen.clear();
+    }
+
+    /// Has this called once everything told before is on the screen.
+    pub fn then(&self, shown: impl FnOnce() + Send + 'static) {
+        self.screen.then(shown);
+    }
+
+    /// When [`Display::read_on`] may have something to print.
+    pub fn due(&self) -> Option<Instant> {
+        self.reading.as_ref().and_then(Reading::due)
+    }
+
+    /// Prints what has waited for more of its kind.
+    pub fn read_on(&mut self, now: Now, session: &ClientSession) {
+        if let Some(reading) = &mut self.reading
+            && reading.due().is_some_and(|due| now.instant >= due)
+        {
+            look_at_the_reader(&mut self.view.reader, session);
+            print(&self.screen, reading.tick(now, &self.view));
+        }
+    }
+
+    /// Prints what is still to be told, which may take so long. Whether all was printed.
+    pub fn finish(mut self, now: Now, within: Duration) -> bool {
+        if let Some(reading) = &mut self.reading {
+            print(&self.screen, reading.finish(now, &self.view));
+        }
+        self.screen.finish(within)
+    }
+}
+
+fn print(screen: &Screen, lines: impl IntoIterator<Item = Line>) {
+    lines.into_iter().for_each(|line| screen.print(line));
+}
+
+fn look_at_the_reader(reader: &mut Reader, session: &ClientSession) {
+    if reader.nick != *session.nick() {
+        reader.nick = session.nick().clone();
+    }
+    if reader.here != *session.here() {
+        reader.here = session.here().clone();
+    }
+    (reader.rooms_are_many, reader.columns) = (session.is_in_rooms(), terminal::columns());
+}

@@ -1,0 +1,324 @@
+//! A run of the client: everything that it decides, without a clock, a thread or a file. It owns the conversation, and with
+//! it what the shells for people and programs and a [`Member`](crate::client::member::Member) have in common: the order of
+//! things, what waits until it is shown, the outbox on disk, the links, and when and how the run ends.
+//!
+//! A driver hands in what happens as a [`SessionEvent`] and carries out the [`SessionEffect`]s in their order. It calls again with
+//! [`SessionEvent::Tick`] at [`ClientSession::due`].
+//!
+//! ```text
+//!   Start ─► running ── input ended, /quit, -C, -W, a signal, no link ──► End ─► keeping ─► leave
+//!            │     ▲                                                              what was shown
+//!  another   ▼     │ Became
+//!  nick:  LetGo, Become, OpenLink
+//! ```
+
+mod exchange;
+mod keeping;
+mod links;
+mod telling;
+#[cfg(test)]
+mod tests;
+
+pub use super::ending::ClientExit;
+pub use exchange::{Mode, Opening, Prompt, SessionConfig, SessionEffect, SessionEvent, Uncommitted};
+
+use super::command::{Command, Target};
+use super::conversation::{Conversation, Input, Output, Role};
+use super::ending::Ending;
+use super::memo::{Memo, Remembered};
+use super::news::News;
+use crate::link::{Event as LinkEvent, Publication as LinkPublication};
+use crate::now::Now;
+use crate::protocol::{Nick, RoomName};
+use crate::random::Random;
+use keeping::{Keeping, Reported};
+use links::Links;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::time::Instant;
+use telling::{DiskOutbox, Typist};
+
+/// Commands of a program that may wait for room in the outbox; behind them questions and quitting are still heard. Past
+/// that nothing is read.
+const LOOK_AHEAD: usize = 64;
+
+pub struct ClientSession {
+    mode: Mode,
+    addressee: Option<Nick>,
+    outlives_input: bool,
+    conversation: Conversation,
+    links: Links,
+    keeping: Keeping,
+    outbox: DiskOutbox,
+    ending: Ending,
+    /// What waits for room in the outbox, with its `ref`: of a program that writes JSON.
+    held: VecDeque<(Command, Option<Value>)>,
+    typist: Typist,
+    /// When the last event came.
+    now: Instant,
+    out: Vec<SessionEffect>,
+}
+
+impl ClientSession {
+    /// `random`: for tokens and names that nobody can guess.
+    pub fn new(config: SessionConfig, random: Random, now: Instant) -> ClientSession {
+        let SessionConfig { mode, addressee, qos, wait, count, outlives_input, has_memory, mut conversation } = config;
+        let typed = std::mem::take(&mut conversation.remembered.typed);
+        let outbox = DiskOutbox::new(conversation.keeps_outbox);
+        let is_sender = conversation.role == Role::Sender;
+        ClientSession {
+            mode,
+            addressee,
+            outlives_input,
+            conversation: Conversation::new(conversation, random),
+            links: Links::new(qos),
+            keeping: Keeping::new(now, has_memory),
+            outbox,
+            ending: Ending::new(now, is_sender, wait, count),
+            held: VecDeque::new(),
+            typist: Typist::new(now, typed),
+            now,
+            out: Vec::new(),
+        }
+    }
+
+    /// What is to be done about what happens, in order.
+    pub fn handle(&mut self, now: Now, event: SessionEvent) -> Vec<SessionEffect> {
+        self.now = now.instant;
+        let was_over = self.ending.exit().is_some();
+        if was_over {
+            self.heard_after_the_end(now, event);
+        } else {
+            let is_typed = matches!(event, SessionEvent::Typed(_) | SessionEvent::Texts(_) | SessionEvent::Quit);
+            let asks = is_typed || matches!(event, SessionEvent::Start);
+            self.heard(now, event);
+            self.order_what_was_held(now);
+            self.look_for_the_end(now);
+            // At the end no further line is read: the terminal is about to be put back.
+            if self.mode == Mode::Chat && self.ending.exit().is_none() {
+                self.look_at_the_typist(asks);
+            }
+        }
+        self.out.extend(self.keeping.give(now.instant));
+        if !was_over && let Some(exit) = self.ending.exit() {
+            self.out.push(SessionEffect::End(exit));
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// When time alone leads to something; until then only what happens.
+    pub fn due(&self) -> Option<Instant> {
+        let parts = [
+            self.conversation.due(self.now),
+            self.ending.due(self.unsent(), self.conversation.has_questions()),
+            self.keeping.due(),
+            self.typist.due(self.mode == Mode::Chat && self.conversation.has_new_names()),
+        ];
+        parts.into_iter().flatten().min()
+    }
+
+    /// Whether more input may be handed in; what is not shall wait where it comes from.
+    pub fn takes_input(&self) -> bool {
+        match self.mode {
+            // They are told that the outbox is full.
+            Mode::Chat | Mode::Embedded => true,
+            Mode::Json => self.held.len() < LOOK_AHEAD,
+            Mode::Listen | Mode::Sender => !self.conversation.is_busy(),
+        }
+    }
+
+    /// Whether what was shown is still to be remembered, after the end too.
+    pub fn is_keeping(&self) -> bool {
+        self.keeping.is_busy()
+    }
+
+    /// The last word, to be published before the link is closed; `None` where nobody knows that we are here.
+    pub fn leave(&self, now: Now) -> Option<LinkPublication> {
+        self.conversation.leave(now).and_then(|leave| self.links.publication(leave))
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    pub fn nick(&self) -> &Nick {
+        self.conversation.nick()
+    }
+
+    /// The room that is talked in.
+    pub fn here(&self) -> &RoomName {
+        self.conversation.here()
+    }
+
+    /// Whether it is in other rooms than the lobby.
+    pub fn is_in_rooms(&self) -> bool {
+        self.conversation.is_in_rooms()
+    }
+
+    /// Messages that are not settled.
+    pub fn unsent(&self) -> usize {
+        self.conversation.unsettled() + self.held.len()
+    }
+
+    fn heard(&mut self, now: Now, event: SessionEvent) {
+        match event {
+            SessionEvent::Start => self.start(now),
+            SessionEvent::Link { number, event } if self.links.is_current(number) => self.link_says(now, event),
+            SessionEvent::Missed { number, count } if self.links.is_current(number) => {
+                self.converse(now, Input::Missed(count));
+            }
+            // Of a link that was replaced.
+            SessionEvent::Link { .. } | SessionEvent::Missed { .. } => {}
+            SessionEvent::NoLink(why) => self.fail(format!("cannot start the link: {why}"), ClientExit::Failed),
+            SessionEvent::Full => self.converse(now, Input::Full),
+            SessionEvent::HasRoom { dropped } => self.converse(now, Input::Missed(dropped)),
+            SessionEvent::Typed(line) => self.converse(now, Input::Typed(line)),
+            SessionEvent::Texts(texts) => texts.into_iter().for_each(|text| self.say(now, text)),
+            SessionEvent::Ordered(command, reference) => self.ordered(now, command, reference),
+            SessionEvent::Noticed(news) => self.tell(now, news),
+            SessionEvent::Recallable(line) => self.keeping.remember(Memo::Typed(line)),
+            SessionEvent::InputEnded if self.outlives_input => {}
+            SessionEvent::InputEnded => self.ending.input_ended(now.instant),
+            SessionEvent::Quit => self.quit(now),
+            SessionEvent::Signal(signal) => self.interrupted(signal),
+            SessionEvent::OutputClosed => self.ending.end(ClientExit::Done),
+            SessionEvent::Committed(result) => {
+                let reported = self.keeping.committed(now.instant, result);
+                self.reported(now, reported);
+            }
+            SessionEvent::Became(result) => {
+                let reported = self.keeping.became(result);
+                self.reported(now, reported);
+            }
+            SessionEvent::OutboxFailed(why) => self.outbox_failed(now, &why),
+            SessionEvent::OutboxRenamed => self.outbox_renamed(now),
+            SessionEvent::Tick => self.converse(now, Input::Tick),
+        }
+    }
+
+    /// What was shown is remembered, and whoever waits for that is told.
+    fn heard_after_the_end(&mut self, now: Now, event: SessionEvent) {
+        let Reported { publications, .. } = match event {
+            SessionEvent::Committed(result) => self.keeping.committed(now.instant, result),
+            SessionEvent::Became(result) => self.keeping.became(result),
+            _ => return,
+        };
+        publications.into_iter().for_each(|publication| self.publish(publication));
+    }
+
+    fn link_says(&mut self, now: Now, event: LinkEvent) {
+        if let LinkEvent::Ended = event {
+            let failure = self.links.failure();
+            let exit = failure.as_ref().map_or(ClientExit::Failed, |failure| ClientExit::NotConnected(failure.kind));
+            let why = failure.map_or("the connection has ended".to_owned(), |failure| failure.to_string());
+            self.fail(why, exit);
+        } else if let Some(input) = self.links.input(event) {
+            self.converse(now, input);
+        }
+    }
+
+    /// A program's command.
+    fn ordered(&mut self, now: Now, command: Command, reference: Option<Value>) {
+        let waits = self.mode == Mode::Json && command.keeps_its_turn();
+        if waits && (!self.held.is_empty() || self.conversation.is_busy()) {
+            return self.held.push_back((command, reference));
+        }
+        self.converse(now, Input::Command(command, reference));
+    }
+
+    /// Where it ends soon, at once: the outbox takes more than it needs to be busy.
+    fn order_what_was_held(&mut self, now: Now) {
+        while (!self.conversation.is_busy() || self.ending.is_near())
+            && let Some((command, reference)) = self.held.pop_front()
+        {
+            self.converse(now, Input::Command(command, reference));
+        }
+    }
+
+    /// A text that is sent literally.
+    fn say(&mut self, now: Now, text: String) {
+        if self.conversation.unsettled() == 0 {
+            self.ending.gets_on(now.instant);
+        }
+        let to = self.addressee.clone().map_or(Target::Here, Target::Nick);
+        self.converse(now, Input::Command(Command::Say { text, to, action: false }, None));
+    }
+
+    fn converse(&mut self, now: Now, input: Input) {
+        let mut settled = Vec::new();
+        let outputs = self.conversation.handle(now, input);
+        // Before what it is about is printed, which draws the prompt anew.
+        self.out.extend(self.typist.asks_for_a_nick(self.conversation.asks_for_a_nick()));
+        for output in outputs {
+            match output {
+                Output::Settled(id) => settled.push(id),
+                output => self.carry_out(now, output),
+            }
+        }
+        if self.outbox.is_there() && !settled.is_empty() {
+            self.out.push(SessionEffect::RemoveFromOutbox(settled));
+        }
+    }
+
+    fn carry_out(&mut self, now: Now, output: Output) {
+        match output {
+            Output::Publish(publication) => self.publish(publication),
+            Output::PublishWhenShown(_) if self.ending.has_heard_enough() => {}
+            Output::PublishWhenShown(publication) => self.keeping.publish_when_shown(publication),
+            Output::Subscribe(filter) => self.out.push(SessionEffect::Subscribe(self.links.subscription(filter))),
+            Output::Unsubscribe(filter) => self.out.push(SessionEffect::Unsubscribe(filter)),
+            Output::Tell(news) => self.tell(now, news),
+            Output::Remember(memo) if self.ending.has_heard_enough() && memo != Memo::ServerSeen => {}
+            Output::Remember(memo) => self.keeping.remember(memo),
+            Output::Queued(kept) => self.out.push(SessionEffect::AddToOutbox(kept)),
+            // Collected where they come from.
+            Output::Settled(_) => {}
+            Output::Clear => self.out.push(SessionEffect::Clear),
+            Output::Renamed { leave } => {
+                let leave = leave.and_then(|leave| self.links.publication(leave));
+                self.let_go(leave);
+                if self.outbox.is_there() {
+                    self.out.push(SessionEffect::RenameOutbox(self.conversation.nick().clone()));
+                }
+                // Under that nick it connects once it is known what earlier runs have shown.
+                let remembered = self.keeping.become_another(self.conversation.nick().key().clone());
+                remembered.into_iter().for_each(|remembered| self.recall(remembered));
+            }
+            Output::Reconnect => {
+                self.let_go(None);
+                self.open_link();
+            }
+            Output::Quit => self.quit(now),
+            Output::NickInUse => self.nick_in_use(),
+        }
+    }
+
+    fn publish(&mut self, publication: super::conversation::Publication) {
+        self.out.extend(self.links.publication(publication).map(SessionEffect::Publish));
+    }
+
+    fn let_go(&mut self, leave: Option<LinkPublication>) {
+        self.links.let_go();
+        self.out.push(SessionEffect::LetGo(leave));
+    }
+
+    fn open_link(&mut self) {
+        let opening = self.links.open(&self.conversation);
+        self.out.push(SessionEffect::OpenLink(opening));
+    }
+
+    fn reported(&mut self, now: Now, reported: Reported) {
+        reported.publications.into_iter().for_each(|publication| self.publish(publication));
+        if let Some(text) = reported.problem {
+            self.tell(now, News::Error { text, reference: None });
+        }
+        reported.remembered.into_iter().for_each(|remembered| self.recall(remembered));
+    }
+
+    /// Goes on under another nick, with what earlier runs under it left.
+    fn recall(&mut self, mut remembered: Remembered) {
+        self.typist.recall(std::mem::take(&mut remembered.typed));
+        self.conversation.recall(remembered);
+        self.open_link();
+    }
+}

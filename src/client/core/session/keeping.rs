@@ -1,0 +1,214 @@
+//! What is remembered beyond a run, never before it was shown, and what is published only after that. One batch is on its
+//! way at a time: what comes meanwhile is in the next one, so that nothing overtakes what could not be written.
+//!
+//! ```text
+//!  remember, publish ──► batch ── every 500 ms, at once if a publication waits ──► Keep: shown, then committed
+//!                         ▲                                                          │ failed        │
+//!                         └───── after 1 s … 60 s, or with the next batch ───────────┘               ▼
+//!                                                                                       publications go out
+//! ```
+
+use super::{SessionEffect, Uncommitted};
+use crate::client::core::conversation::Publication;
+use crate::client::core::memo::{Memo, Remembered};
+use crate::protocol::NickKey;
+use std::time::{Duration, Instant};
+
+/// How long what was shown may stay unremembered: after a kill that much is shown again.
+const PERIOD: Duration = Duration::from_millis(500);
+/// When a write that failed is tried again by itself, at first and at most: the disk may have room again, though nothing
+/// more is shown.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+/// Memos that could not be written and are tried again; past that the oldest are let go, and would be shown again.
+const BACKLOG: usize = 50_000;
+
+pub struct Keeping {
+    /// Else only the order of things is kept.
+    has_memory: bool,
+    batch: Batch,
+    /// When the last batch was given away.
+    given: Instant,
+    retry: Retry,
+    /// What is on its way.
+    in_flight: Option<Errand>,
+    change: Option<NickChange>,
+    is_over: bool,
+}
+
+#[derive(Default)]
+struct Batch {
+    /// What could not be written comes first.
+    memos: Vec<Memo>,
+    /// So many of the memos could not be written yet.
+    unwritten: usize,
+    publications: Vec<Publication>,
+}
+
+enum Errand {
+    /// `is_last`: what cannot be written this time is let go.
+    Keep {
+        publications: Vec<Publication>,
+        is_last: bool,
+    },
+    Become,
+}
+
+/// After a failure.
+struct Retry {
+    at: Option<Instant>,
+    /// The wait before that.
+    pause: Duration,
+    was_told: bool,
+}
+
+/// Another nick is taken; the memos are of the one before.
+struct NickChange {
+    key: NickKey,
+    memos: Vec<Memo>,
+}
+
+/// What follows from a report.
+#[derive(Default)]
+pub struct Reported {
+    /// May be published now.
+    pub publications: Vec<Publication>,
+    /// To be told.
+    pub problem: Option<String>,
+    /// What earlier runs under the nick left that the user has now.
+    pub remembered: Option<Remembered>,
+}
+
+impl Keeping {
+    pub fn new(now: Instant, has_memory: bool) -> Keeping {
+        Keeping {
+            has_memory,
+            batch: Batch::default(),
+            given: now,
+            retry: Retry { at: None, pause: FIRST_RETRY, was_told: false },
+            in_flight: None,
+            change: None,
+            is_over: false,
+        }
+    }
+
+    pub fn remember(&mut self, memo: Memo) {
+        if self.has_memory {
+            self.batch.memos.push(memo);
+        }
+    }
+
+    pub fn publish_when_shown(&mut self, publication: Publication) {
+        self.batch.publications.push(publication);
+    }
+
+    /// What comes from now on is another person's. Returns what earlier runs of theirs left, where that is known at once;
+    /// else it comes with a report. What waits to be published has no link any more.
+    pub fn become_another(&mut self, key: NickKey) -> Option<Remembered> {
+        let Batch { memos, .. } = std::mem::take(&mut self.batch);
+        self.retry = Retry { at: None, pause: FIRST_RETRY, ..self.retry };
+        if !self.has_memory {
+            return Some(Remembered::default());
+        }
+        let mut before = self.change.take().map(|change| change.memos).unwrap_or_default();
+        before.extend(memos);
+        self.change = Some(NickChange { key, memos: before });
+        None
+    }
+
+    /// The run ends: everything is given away as soon as it can be.
+    pub fn finish(&mut self) {
+        self.is_over = true;
+    }
+
+    /// Whether something is still on its way, or will be.
+    pub fn is_busy(&self) -> bool {
+        self.in_flight.is_some() || self.due().is_some()
+    }
+
+    /// When [`Keeping::give`] gives something away; `None`: not before a report.
+    pub fn due(&self) -> Option<Instant> {
+        if self.in_flight.is_some() {
+            return None;
+        }
+        if let Some(change) = &self.change {
+            return (!self.is_over || !change.memos.is_empty()).then_some(self.given);
+        }
+        let Batch { memos, unwritten, publications } = &self.batch;
+        if !publications.is_empty() || (self.is_over && !memos.is_empty()) {
+            return Some(self.given);
+        }
+        let period = (memos.len() > *unwritten).then(|| self.given + PERIOD);
+        period.into_iter().chain(self.retry.at).min()
+    }
+
+    /// What is to be done, if it is time. To be called when everything that belongs to it was told.
+    pub fn give(&mut self, now: Instant) -> Option<SessionEffect> {
+        self.due().filter(|due| now >= *due)?;
+        if let Some(NickChange { memos, .. }) = &mut self.change {
+            if !memos.is_empty() {
+                let memos = std::mem::take(memos);
+                self.in_flight = Some(Errand::Keep { publications: Vec::new(), is_last: true });
+                return Some(SessionEffect::Keep(memos));
+            }
+            self.in_flight = Some(Errand::Become);
+            return self.change.take().map(|change| SessionEffect::Become(change.key));
+        }
+        let Batch { memos, unwritten, publications } = std::mem::take(&mut self.batch);
+        if publications.is_empty() && memos.len() == unwritten {
+            self.retry.pause = (self.retry.pause * 2).min(LONGEST_RETRY);
+        }
+        (self.given, self.retry.at) = (now, None);
+        self.in_flight = Some(Errand::Keep { publications, is_last: self.is_over });
+        Some(SessionEffect::Keep(memos))
+    }
+
+    /// What [`SessionEffect::Keep`] named is written, or cannot be. Whoever sent a message is told that it was shown all the same.
+    pub fn committed(&mut self, now: Instant, result: Result<(), Uncommitted>) -> Reported {
+        let Some(Errand::Keep { publications, is_last }) = self.in_flight.take() else { return Reported::default() };
+        let mut problem = None;
+        match result {
+            Ok(()) => self.retry = Retry { at: None, pause: FIRST_RETRY, ..self.retry },
+            Err(Uncommitted { memos, why }) => {
+                if !is_last {
+                    self.put_back(now, memos);
+                }
+                let is_news = !std::mem::replace(&mut self.retry.was_told, true);
+                problem = is_news.then(|| format!("what is shown cannot be remembered: {why}"));
+            }
+        }
+        Reported { publications, problem, remembered: None }
+    }
+
+    fn put_back(&mut self, now: Instant, memos: Vec<Memo>) {
+        if let Some(change) = &mut self.change {
+            change.memos.splice(..0, memos);
+            return;
+        }
+        let excess = memos.len().saturating_sub(BACKLOG);
+        self.batch.unwritten = memos.len() - excess;
+        self.batch.memos.splice(..0, memos.into_iter().skip(excess));
+        self.retry.at = Some(now + self.retry.pause);
+    }
+
+    /// The answer to [`SessionEffect::Become`]. Where it cannot be read nothing is written either: it would take the place of what
+    /// is there.
+    pub fn became(&mut self, result: Result<Remembered, String>) -> Reported {
+        self.in_flight = None;
+        match result {
+            // Of nicks taken in between nothing is wanted.
+            Ok(_) if self.change.is_some() => Reported::default(),
+            Ok(remembered) => Reported { remembered: Some(remembered), ..Reported::default() },
+            Err(why) => {
+                self.has_memory = false;
+                self.change = None;
+                self.batch.memos.clear();
+                let problem = Some(format!("going on without a memory: {why}"));
+                Reported { problem, remembered: Some(Remembered::default()), ..Reported::default() }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

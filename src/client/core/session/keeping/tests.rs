@@ -1,0 +1,199 @@
+//! What is remembered when, and what is made of failures.
+
+use super::*;
+use crate::client::core::conversation::Kind;
+
+/// What is kept, with a moved clock.
+struct Stage {
+    keeping: Keeping,
+    start: Instant,
+    now: Instant,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let now = Instant::now();
+        Stage { keeping: Keeping::new(now, true), start: now, now }
+    }
+
+    fn typed(&mut self, line: &str) {
+        self.keeping.remember(Memo::Typed(line.to_owned()));
+    }
+
+    fn at(&mut self, milliseconds: u64) {
+        self.now = self.start + Duration::from_millis(milliseconds);
+    }
+
+    /// What is given away now, which [`Keeping::due`] has to know.
+    #[track_caller]
+    fn gives(&mut self, expected: Option<&[&str]>) {
+        let is_due = self.keeping.due().is_some_and(|due| self.now >= due);
+        let given = self.keeping.give(self.now);
+        assert_eq!(given.is_some(), is_due);
+        let given = given.map(|effect| match effect {
+            SessionEffect::Keep(memos) => memos.into_iter().map(line).collect::<Vec<_>>(),
+            effect => panic!("{effect:?}"),
+        });
+        let expected = expected.map(|lines| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>());
+        assert_eq!(given, expected);
+    }
+
+    #[track_caller]
+    fn becomes(&mut self, nick: &str) {
+        assert!(matches!(self.keeping.give(self.now), Some(SessionEffect::Become(key)) if key.as_str() == nick));
+    }
+
+    fn is_committed(&mut self) -> Reported {
+        self.keeping.committed(self.now, Ok(()))
+    }
+
+    fn fails(&mut self, lines: &[&str]) -> Reported {
+        let memos = lines.iter().map(|line| Memo::Typed((*line).to_owned())).collect();
+        self.keeping.committed(self.now, Err(Uncommitted { memos, why: "the disk is full".to_owned() }))
+    }
+}
+
+fn line(memo: Memo) -> String {
+    match memo {
+        Memo::Typed(line) => line,
+        memo => panic!("{memo:?}"),
+    }
+}
+
+fn receipt() -> Publication {
+    Publication { topic: "t".to_owned(), payload: Vec::new(), kind: Kind::Control, ticket: None }
+}
+
+fn key(nick: &str) -> NickKey {
+    NickKey::parse(nick).unwrap()
+}
+
+#[test]
+fn memos_wait_for_more_and_a_publication_waits_for_its_memos() {
+    let mut stage = Stage::new();
+    stage.gives(None);
+    stage.typed("one");
+    stage.at(499);
+    stage.gives(None);
+    stage.at(500);
+    stage.gives(Some(&["one"]));
+    stage.typed("two");
+    stage.keeping.publish_when_shown(receipt());
+    stage.gives(None);
+    assert_eq!(stage.keeping.due(), None, "one batch at a time");
+    assert_eq!(stage.is_committed().publications, []);
+    stage.gives(Some(&["two"]));
+    assert_eq!(stage.is_committed().publications, [receipt()]);
+    assert!(!stage.keeping.is_busy());
+}
+
+#[test]
+fn what_could_not_be_written_is_tried_again_at_growing_intervals() {
+    let mut stage = Stage::new();
+    stage.typed("one");
+    stage.at(500);
+    stage.gives(Some(&["one"]));
+    let problem = stage.fails(&["one"]).problem.unwrap();
+    assert_eq!(problem, "what is shown cannot be remembered: the disk is full");
+    for at in [1_500, 3_500, 7_500] {
+        stage.at(at - 1);
+        stage.gives(None);
+        stage.at(at);
+        stage.gives(Some(&["one"]));
+        assert_eq!(stage.fails(&["one"]).problem, None, "it is told once");
+    }
+    // With what is new, at once, and first.
+    stage.typed("two");
+    stage.keeping.publish_when_shown(receipt());
+    stage.gives(Some(&["one", "two"]));
+    assert_eq!(stage.fails(&["one", "two"]).publications, [receipt()], "it was shown all the same");
+    stage.at(15_500);
+    stage.gives(Some(&["one", "two"]));
+    stage.is_committed();
+    stage.at(100_000);
+    stage.gives(None);
+    assert!(!stage.keeping.is_busy());
+}
+
+#[test]
+fn the_waits_do_not_grow_beyond_a_minute_and_the_backlog_is_bounded() {
+    let mut stage = Stage::new();
+    (0..BACKLOG + 2).for_each(|number| stage.typed(&number.to_string()));
+    stage.now = stage.keeping.due().unwrap();
+    for _ in 0..10 {
+        let Some(SessionEffect::Keep(memos)) = stage.keeping.give(stage.now) else { panic!("nothing is tried") };
+        stage.keeping.committed(stage.now, Err(Uncommitted { memos, why: String::new() }));
+        let wait = stage.keeping.due().unwrap() - stage.now;
+        assert!(wait <= LONGEST_RETRY);
+        stage.now += wait;
+    }
+    let Some(SessionEffect::Keep(memos)) = stage.keeping.give(stage.now) else { panic!("nothing is tried") };
+    assert_eq!((memos.len(), line(memos[0].clone())), (BACKLOG, "2".to_owned()));
+}
+
+#[test]
+fn at_the_end_everything_is_given_away_and_tried_once() {
+    let mut stage = Stage::new();
+    stage.typed("one");
+    stage.keeping.publish_when_shown(receipt());
+    stage.gives(Some(&["one"]));
+    stage.typed("two");
+    stage.keeping.finish();
+    stage.gives(None);
+    assert!(stage.keeping.is_busy());
+    assert_eq!(stage.fails(&["one"]).publications, [receipt()]);
+    stage.gives(Some(&["one", "two"]));
+    assert!(stage.keeping.is_busy());
+    stage.fails(&["one", "two"]);
+    assert!(!stage.keeping.is_busy());
+    stage.gives(None);
+}
+
+#[test]
+fn under_another_nick_what_was_shown_before_is_kept_first() {
+    let mut stage = Stage::new();
+    stage.typed("one");
+    stage.at(500);
+    stage.gives(Some(&["one"]));
+    stage.typed("two");
+    assert!(stage.keeping.become_another(key("bob")).is_none());
+    stage.gives(None);
+    stage.fails(&["one"]);
+    stage.gives(Some(&["one", "two"]));
+    stage.fails(&["one", "two"]);
+    stage.becomes("bob");
+    stage.typed("as bob");
+    stage.gives(None);
+    let remembered = Remembered { server_seen: true, ..Remembered::default() };
+    assert!(stage.keeping.became(Ok(remembered)).remembered.unwrap().server_seen);
+    stage.at(1_000);
+    stage.gives(Some(&["as bob"]));
+}
+
+#[test]
+fn of_nicks_taken_in_between_nothing_is_wanted() {
+    let mut stage = Stage::new();
+    stage.keeping.become_another(key("bob"));
+    stage.becomes("bob");
+    stage.keeping.become_another(key("carl"));
+    stage.keeping.become_another(key("dave"));
+    assert!(stage.keeping.became(Ok(Remembered::default())).remembered.is_none());
+    stage.becomes("dave");
+    assert!(stage.keeping.became(Ok(Remembered::default())).remembered.is_some());
+}
+
+#[test]
+fn where_it_cannot_be_read_nothing_is_written() {
+    let mut stage = Stage::new();
+    stage.keeping.become_another(key("bob"));
+    stage.becomes("bob");
+    let reported = stage.keeping.became(Err("it is damaged".to_owned()));
+    assert_eq!(reported.problem.as_deref(), Some("going on without a memory: it is damaged"));
+    assert!(reported.remembered.is_some(), "the run goes on");
+    stage.typed("one");
+    assert_eq!(stage.keeping.due(), None);
+    stage.keeping.publish_when_shown(receipt());
+    stage.gives(Some(&[]));
+    assert_eq!(stage.is_committed().publications, [receipt()], "the order of things is kept");
+    assert!(stage.keeping.become_another(key("carl")).is_some());
+}

@@ -1,0 +1,186 @@
+//! What a session tells, how it ends, and what somebody at a terminal needs to type the next line.
+
+use super::{ClientExit, ClientSession, Mode, Prompt, SessionEffect};
+use crate::client::core::ending::{End, QUIT_WAIT, messages_are};
+use crate::client::core::news::News;
+use crate::now::Now;
+use std::time::{Duration, Instant};
+
+/// Between two offers of names to complete with: as fast as anybody types them.
+const NAMES: Duration = Duration::from_millis(200);
+
+/// The outbox on disk.
+pub struct DiskOutbox {
+    is_there: bool,
+    /// It cannot be written; that was told.
+    has_failed: bool,
+}
+
+/// What somebody at a terminal was given.
+pub struct Typist {
+    /// Lines typed before, which the line editor does not have yet.
+    earlier: Option<Vec<String>>,
+    is_asked_for_a_nick: bool,
+    names_offered: Instant,
+}
+
+impl DiskOutbox {
+    pub fn new(is_there: bool) -> DiskOutbox {
+        DiskOutbox { is_there, has_failed: false }
+    }
+
+    pub fn is_there(&self) -> bool {
+        self.is_there
+    }
+
+    fn keeps_all(&self) -> bool {
+        self.is_there && !self.has_failed
+    }
+
+    /// What becomes of unconfirmed messages, as the end of a line about them.
+    fn kept(&self) -> &'static str {
+        if self.keeps_all() { "; the outbox keeps what is unconfirmed for the next run" } else { "" }
+    }
+}
+
+impl Typist {
+    pub fn new(now: Instant, earlier: Vec<String>) -> Typist {
+        Typist { earlier: Some(earlier), is_asked_for_a_nick: false, names_offered: now }
+    }
+
+    pub fn recall(&mut self, earlier: Vec<String>) {
+        self.earlier = Some(earlier);
+    }
+
+    pub fn asks_for_a_nick(&mut self, asks: bool) -> Option<SessionEffect> {
+        let before = std::mem::replace(&mut self.is_asked_for_a_nick, asks);
+        (before != asks).then_some(SessionEffect::AskForNick(asks))
+    }
+
+    /// When names may be offered, if there are new ones.
+    pub fn due(&self, has_new_names: bool) -> Option<Instant> {
+        has_new_names.then(|| self.names_offered + NAMES)
+    }
+}
+
+impl ClientSession {
+    pub(super) fn start(&mut self, now: Now) {
+        let earlier = self.conversation.unsettled();
+        if earlier > 0 {
+            self.tell(now, News::Hint(format!("{} still in the outbox", messages_are(earlier))));
+        }
+        if self.mode == Mode::Chat {
+            self.tell(now, News::Connecting { broker: self.conversation.broker().to_owned() });
+        }
+        self.open_link();
+    }
+
+    pub(super) fn tell(&mut self, now: Now, news: News) {
+        if self.ending.admits(&news) {
+            self.ending.told(now.instant, &news);
+            self.out.push(SessionEffect::Tell(news));
+        }
+    }
+
+    /// A last word about what went wrong.
+    fn complain(&mut self, text: String) {
+        self.out.push(SessionEffect::Complain(text));
+    }
+
+    pub(super) fn fail(&mut self, text: String, exit: ClientExit) {
+        self.complain(text);
+        self.ending.end(exit);
+    }
+
+    pub(super) fn nick_in_use(&mut self) {
+        let nick = self.conversation.nick();
+        let advice = match self.mode {
+            Mode::Embedded => "",
+            _ => "; choose another with --nick, or wait: if it was you, the server frees it after its time-out",
+        };
+        self.fail(format!("the nick {nick} is in use{advice}"), ClientExit::NickInUse);
+    }
+
+    /// At a terminal nobody has to wait without knowing for what.
+    pub(super) fn quit(&mut self, now: Now) {
+        let unsettled = self.conversation.unsettled();
+        match (self.mode == Mode::Chat && unsettled > 0, self.ending.is_near()) {
+            (true, true) => self.ending.quit_at_once(now.instant),
+            (true, false) if self.conversation.is_delayed() => {
+                self.ending.quit(now.instant);
+                let (messages, seconds) = (messages_are(unsettled), QUIT_WAIT.as_secs());
+                let text =
+                    format!("{messages} not through yet: waiting {seconds} s at most; /quit again leaves at once");
+                self.tell(now, News::Answer(text));
+            }
+            _ => self.ending.quit(now.instant),
+        }
+    }
+
+    /// Ends at once, but not without saying what is not known to have arrived.
+    pub(super) fn interrupted(&mut self, signal: i32) {
+        let unsent = self.unsent();
+        if unsent > 0 {
+            self.complain(format!("{} unconfirmed{}", messages_are(unsent), self.outbox.kept()));
+        }
+        self.ending.end(ClientExit::Signal(signal));
+    }
+
+    pub(super) fn look_for_the_end(&mut self, now: Now) {
+        if self.ending.exit().is_none()
+            && let Some(end) = self.ending.look(now.instant, self.unsent(), self.conversation.has_questions())
+        {
+            self.end(now, end);
+        }
+        if self.ending.exit().is_some() {
+            self.keeping.finish();
+        }
+    }
+
+    fn end(&mut self, now: Now, end: End) {
+        match end {
+            End::Done if self.ending.went_wrong() => self.ending.end(ClientExit::Failed),
+            End::Done => self.ending.end(ClientExit::Done),
+            End::TimeIsUp => self.ending.end(ClientExit::TimeIsUp),
+            End::Unsent(count) if self.outbox.keeps_all() => {
+                self.tell(now, News::Hint(format!("{} in the outbox, for the next run", messages_are(count))));
+                self.ending.end(ClientExit::Done);
+            }
+            End::Unsent(count) => self.fail(format!("{} unconfirmed", messages_are(count)), ClientExit::Failed),
+            End::Unconfirmed(count, time) => {
+                let why = if self.conversation.awaits_a_server() { ": no chat server is answering" } else { "" };
+                let (messages, seconds, kept) = (messages_are(count), time.as_secs(), self.outbox.kept());
+                self.fail(format!("{messages} unconfirmed after {seconds} s{why}{kept}"), ClientExit::TimeIsUp);
+            }
+        }
+    }
+
+    /// `--outbox` is for one nick: the one that there is now.
+    pub(super) fn outbox_renamed(&mut self, now: Now) {
+        let nick = self.conversation.nick();
+        let text = format!("the outbox is for {nick} now: the next run with it needs --nick {nick}");
+        self.tell(now, News::Answer(text));
+    }
+
+    /// The chat goes on; what cannot be kept is lost with the process, as without an outbox.
+    pub(super) fn outbox_failed(&mut self, now: Now, why: &str) {
+        if !std::mem::replace(&mut self.outbox.has_failed, true) {
+            let text = format!("the outbox cannot be written, and does not keep everything: {why}");
+            self.tell(now, News::Error { text, reference: None });
+        }
+    }
+
+    /// Names are not offered with each message of a burst.
+    pub(super) fn look_at_the_typist(&mut self, asks: bool) {
+        if self.typist.due(self.conversation.has_new_names()).is_some_and(|due| self.now >= due)
+            && let Some(names) = self.conversation.new_names()
+        {
+            self.typist.names_offered = self.now;
+            self.out.push(SessionEffect::Complete(names));
+        }
+        if asks {
+            let prompt = Prompt { text: self.conversation.prompt(), earlier: self.typist.earlier.take() };
+            self.out.push(SessionEffect::Prompt(prompt));
+        }
+    }
+}
