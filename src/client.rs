@@ -3,7 +3,7 @@
 
 mod app;
 pub mod core;
-mod io;
+pub(crate) mod io;
 mod ui;
 
 pub use self::core::{command, conversation, news};

@@ -28,3 +28,44 @@ pub fn events(mode: Mode, typed: Typed) -> Vec<SessionEvent> {
     };
     recallable.into_iter().chain(event).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::core::command::TypedLine;
+
+    #[track_caller]
+    fn check(mode: Mode, typed: Typed, expected: &[&str]) {
+        let events = events(mode, typed).into_iter().map(|event| match event {
+            SessionEvent::Typed(line) => format!("typed {}", line.text),
+            SessionEvent::Texts(texts) => format!("texts {texts:?}"),
+            SessionEvent::Ordered(command, reference) => format!("ordered {command:?} {reference:?}"),
+            SessionEvent::Noticed(News::Error { text, reference }) => format!("wrong: {text} {reference:?}"),
+            SessionEvent::Recallable(line) => format!("recallable {line}"),
+            event => format!("{event:?}"),
+        });
+        assert_eq!(events.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_somebody_types() {
+        let line = |text: &str| Typed::Line(TypedLine::parse(text));
+        check(Mode::Chat, line("/join dev"), &["recallable /join dev", "typed /join dev"]);
+        check(Mode::Chat, line("/msg bob psst"), &["typed /msg bob psst"]);
+        check(Mode::Chat, Typed::Text("/a".to_owned()), &["recallable //a", r#"texts ["/a"]"#]);
+        check(Mode::Chat, Typed::Lines(vec!["a".to_owned(), "b".to_owned()]), &[r#"texts ["a", "b"]"#]);
+        check(Mode::Chat, Typed::Interrupt, &["Signal(2)"]);
+        check(Mode::Chat, Typed::End, &["Quit"]);
+    }
+
+    #[test]
+    fn what_a_pipe_brings() {
+        let line = |text: &str| Typed::Piped(text.to_owned());
+        check(Mode::Sender, line("/quit"), &[r#"texts ["/quit"]"#]);
+        check(Mode::Listen, line(" "), &[]);
+        check(Mode::Json, line(r#"{"command":"ping","ref":1}"#), &["ordered Ping Some(Number(1))"]);
+        check(Mode::Json, line("hello"), &["wrong: not a JSON object None"]);
+        check(Mode::Json, Typed::TooLong, &["wrong: the line is too long None"]);
+        check(Mode::Sender, Typed::End, &["InputEnded"]);
+    }
+}

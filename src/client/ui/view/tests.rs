@@ -244,3 +244,13 @@ fn notices_are_wrapped() {
     let error = News::Error { text: "one two three four five six seven".into(), reference: None };
     assert_eq!(line(&error), "!! one two three four five six\n   seven");
 }
+
+#[test]
+fn a_complaint_is_an_event_too_for_a_program() {
+    let told = |format| view(format, false).complaint("gone\x1b[2J");
+    let line = Line { stream: Stream::Err, text: r"mqttchat: gone\x1b[2J".to_owned() };
+    assert_eq!(told(Format::Silent), std::slice::from_ref(&line));
+    let [event, second] = &told(Format::Json)[..] else { panic!("an event and a line") };
+    let fields: serde_json::Value = serde_json::from_str(&event.text).unwrap();
+    assert_eq!((event.stream, fields["message"].as_str(), second), (Stream::Out, Some(r"gone\x1b[2J"), &line));
+}
