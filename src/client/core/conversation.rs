@@ -24,7 +24,6 @@ mod missed;
 mod naming;
 mod original;
 mod outputs;
-mod pages;
 mod people;
 mod presence;
 mod publications;
@@ -34,6 +33,7 @@ mod rooms;
 mod sending;
 mod status;
 mod typed;
+mod visiting;
 
 use super::command::Names;
 use super::memo::Remembered;
@@ -47,10 +47,9 @@ use outputs::Outputs;
 use people::People;
 use publications::Author;
 use requests::Requests;
-use rooms::catch_up::Cursors;
-use rooms::seen::Seen;
+use rooms::OwnRooms;
 use sending::Delay;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 pub use exchange::{Config, Input, Kind, Local, Output, Publication, Role, Up};
@@ -76,10 +75,7 @@ enum Join {
 pub struct Conversation {
     config: Config,
     nick: Nick,
-    /// Rooms beside the lobby.
-    rooms: Vec<RoomName>,
-    /// The room that is talked in.
-    here: RoomName,
+    rooms: OwnRooms,
     join: Join,
     /// Of the present or last connection.
     conn: u32,
@@ -127,17 +123,8 @@ pub struct Conversation {
     heartbeat_at: Option<Instant>,
     /// When a join that no welcome answers is said again.
     join_again_at: Option<Instant>,
-    seen: HashMap<RoomName, Seen>,
-    seen_direct: Seen,
-    cursors: Cursors,
     undelivered: Undelivered,
     people: People,
-    /// Messages of others in rooms that one does not talk in, since one last did.
-    unread: HashMap<RoomName, u64>,
-    /// Rooms that the server listed last, to be completed.
-    other_rooms: Vec<RoomName>,
-    /// Rooms of which it is not known yet who else is there.
-    joined_lately: Vec<RoomName>,
     /// Nicks or rooms may be others than at the last [`Conversation::new_names`].
     names_changed: bool,
     outbox: Outbox,
@@ -147,8 +134,6 @@ pub struct Conversation {
     session: Session,
     /// How long it waits before it joins a server that has just started, so that not all clients do so at once.
     jitter: Duration,
-    /// Whoever is told does not take it: no pages are asked for.
-    is_full: bool,
     /// Topics whose invalid payloads were told of.
     warned: HashSet<String>,
     out: Outputs,
@@ -172,8 +157,7 @@ impl Conversation {
         }
         let mut conversation = Conversation {
             nick: config.nick.clone(),
-            rooms: config.rooms.clone(),
-            here: config.rooms.first().cloned().unwrap_or_else(RoomName::lobby),
+            rooms: OwnRooms::new(std::mem::take(&mut config.rooms), config.history),
             join: Join::Away,
             conn: 0,
             version: "",
@@ -203,21 +187,14 @@ impl Conversation {
             told_long_retry: false,
             heartbeat_at: None,
             join_again_at: None,
-            seen: HashMap::new(),
-            seen_direct: Seen::of_direct_messages(),
-            cursors: Cursors::new(&HashMap::new(), config.history),
             undelivered,
             people: People::new(ignored),
-            unread: HashMap::new(),
-            other_rooms: Vec::new(),
-            joined_lately: Vec::new(),
             names_changed: true,
             outbox: Outbox::new(session.clone(), earlier),
             requests: Requests::new(config.local),
             random,
             session,
             jitter,
-            is_full: false,
             warned: HashSet::new(),
             out: Outputs::new(config.on_terminal),
             config,
@@ -226,18 +203,11 @@ impl Conversation {
         conversation
     }
 
-    /// Takes over what earlier runs under this nick left behind, in place of what those of another did. What this run has
-    /// shown was shown, whatever the nick.
+    /// Takes over what earlier runs under this nick left behind, in place of what those under another nick did.
     pub fn recall(&mut self, remembered: Remembered) {
-        let Remembered { cursors, shown, shown_direct, .. } = remembered;
-        self.seen.values_mut().for_each(|seen| seen.recall(Vec::new()));
-        for (room, shown) in shown {
-            self.seen.entry(room).or_default().recall(shown);
-        }
-        self.seen_direct.recall(shown_direct);
-        self.cursors.recall(&cursors);
-        // An earlier run, or this one under another nick, has shown them.
-        self.mark_outbox_shown();
+        self.rooms.recall(remembered);
+        // An earlier run, or this one under another nick, has shown what waits in the outbox.
+        self.outbox.messages().for_each(|message| self.rooms.mark_shown(message));
     }
 
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
@@ -249,7 +219,7 @@ impl Conversation {
             Input::Waiting(delay) => self.waiting(delay),
             Input::Refused(filter) => self.subscription_refused(&filter),
             Input::Arrived { topic, payload, retained } => self.arrived(now, &topic, &payload, retained),
-            Input::Full => self.is_full = true,
+            Input::Full => self.rooms.full(),
             Input::Missed(count) => self.missed(now, count),
             Input::Published(ticket) => self.published(now, ticket),
             Input::Rejected { ticket, reason } => self.rejected(now, ticket, &reason),
@@ -260,6 +230,7 @@ impl Conversation {
         self.decide(now);
         self.look_at_renaming(now);
         self.look_at_the_will();
+        self.look_for_holes(now);
         self.out.take()
     }
 
@@ -269,12 +240,12 @@ impl Conversation {
 
     /// The room that is talked in.
     pub fn here(&self) -> &RoomName {
-        &self.here
+        self.rooms.here()
     }
 
     /// Whether it is in other rooms than the lobby.
     pub fn is_in_rooms(&self) -> bool {
-        !self.rooms.is_empty()
+        !self.rooms.joined().is_empty()
     }
 
     /// Where the broker is, for people.
@@ -284,11 +255,9 @@ impl Conversation {
 
     /// What can be completed, where that has changed since it was last asked.
     pub fn new_names(&mut self) -> Option<Names> {
-        let others = self.other_rooms.iter().filter(|room| !self.is_in(room));
-        let rooms = self.rooms.iter().chain([&RoomName::lobby()]).chain(others).map(RoomName::to_string).collect();
         std::mem::take(&mut self.names_changed).then(|| Names {
             nicks: self.people.names(),
-            rooms,
+            rooms: self.rooms.names(),
             ignored: self.people.ignored(),
         })
     }
@@ -299,7 +268,7 @@ impl Conversation {
             nick: &self.nick,
             session: &self.session,
             conn: self.conn,
-            rooms: &self.rooms,
+            rooms: self.rooms.joined(),
             server_is_known: self.server.is_some(),
         }
     }

@@ -1,11 +1,8 @@
 //! What others send: messages, notices, marks.
 
 use super::Conversation;
-use crate::client::core::news::{News, Place, Said};
 use crate::now::Now;
-use crate::protocol::{
-    Chat, FromServer, Invalid, MessageId, NickKey, Private, Receipt, RoomName, SentId, Timestamp, Topic,
-};
+use crate::protocol::{Chat, FromServer, Invalid, Private, Receipt, RoomName, Topic};
 
 /// Topics that are told of at most: anybody can invent them.
 const WARNINGS: usize = 1_000;
@@ -43,12 +40,12 @@ impl Conversation {
             Topic::Messages { sender } => {
                 let Some(chat) = Chat::parse(payload, RoomName::lobby())? else { return Ok(()) };
                 must(sender.is_none_or(|sender| sender == *chat.nick.key()))?;
-                self.heard_chat(now, chat);
+                self.rooms.hear(now, chat, self.nick.key(), &mut self.people, &mut self.out);
             }
-            Topic::Room { room, sender } if self.rooms.contains(&room) => {
+            Topic::Room { room, sender } if self.rooms.joined().contains(&room) => {
                 let Some(chat) = Chat::parse(payload, room)? else { return Ok(()) };
                 must(sender == *chat.nick.key())?;
-                self.heard_chat(now, chat);
+                self.rooms.hear(now, chat, self.nick.key(), &mut self.people, &mut self.out);
             }
             Topic::Private { to, sender } if to == *self.nick.key() => {
                 if let Some(private) = Private::parse(payload)? {
@@ -59,17 +56,13 @@ impl Conversation {
                     self.delivered(&receipt);
                 }
             }
-            Topic::Marks { room } if self.is_in(&room) => {
+            Topic::Marks { room } if self.rooms.is_in(&room) => {
                 if let FromServer::Mark(mark) = FromServer::parse(payload)? {
                     must(mark.room == room)?;
                     if !retained {
                         self.server_shows();
                     }
-                    let seen = self.seen.entry(room.clone()).or_default();
-                    seen.look_at_mark(&mark);
-                    let is_seen = |key: &NickKey, id: &SentId| seen.has(key, id);
-                    let moved = self.cursors.mark(now.instant, mark, retained, is_seen);
-                    self.cursor_moved(moved, &room);
+                    self.rooms.mark(now.instant, mark, retained, &mut self.out);
                     self.look_for_holes(now);
                 }
             }
@@ -106,39 +99,6 @@ impl Conversation {
             _ => {}
         }
         Ok(())
-    }
-
-    fn heard_chat(&mut self, now: Now, chat: Chat) {
-        let (room, key) = (chat.room.clone(), chat.nick.key().clone());
-        let seen = self.seen.entry(room.clone()).or_default();
-        let (mut late, mut number) = (chat.late, None);
-        match &chat.id {
-            Some(id) if !seen.is_new(&key, id) => return,
-            Some(id) => {
-                late = seen.heard_live(now.instant, &key, id, chat.timestamp.as_ref().and_then(Timestamp::at), late)
-            }
-            None => {
-                number = seen.heard_nameless(&key, chat.timestamp.as_ref(), &chat.text);
-                if number.is_none() {
-                    return;
-                }
-            }
-        }
-        let id = chat.id.map(MessageId::Sent);
-        self.people.spoke(&chat.nick);
-        if !self.people.ignores(&key) {
-            if key != *self.nick.key() {
-                self.count_unread(&room);
-            }
-            let said = Said::live(now.wall, chat.nick, Place::Room(chat.room), chat.text, chat.timestamp);
-            self.out.tell(News::Said(Said { id: id.clone(), action: chat.action, late, ..said }));
-        }
-        if let Some(id) = id {
-            self.shown(&room, &key, id);
-        }
-        if let Some(number) = number {
-            self.cursors.heard_nameless(&room, number);
-        }
     }
 }
 

@@ -21,12 +21,13 @@ impl Conversation {
         let receipt = id.map(|id| {
             Output::PublishWhenShown(self.author().receipt(now, private.nick.clone(), MessageId::Sent(id.clone())))
         });
-        if id.is_some_and(|id| !self.seen_direct.is_new(key, id)) {
+        let heard = id.map(|id| self.rooms.hear_direct(key, id));
+        if heard == Some(None) {
             // Its receipt did not arrive, or its sender has not heard of it yet.
             self.out.extend(receipt);
             return;
         }
-        let overtaken = id.is_some_and(|id| self.seen_direct.is_late(key, id));
+        let overtaken = heard.flatten().unwrap_or(false);
         let memo = id.map(|id| Memo::ShownDirect { series: Series::of_sent(key, id), number: id.seq });
         self.people.spoke(&private.nick);
         if self.people.ignores(key) {

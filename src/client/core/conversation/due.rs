@@ -15,19 +15,18 @@ impl Conversation {
         let waits = [joining, self.silence_at, self.server_due(), self.hold_until, self.undecided_until, renaming];
         let all = waits
             .into_iter()
-            .chain([self.outbox_due(now), self.delay_due(now), self.requests.due()])
-            .chain(self.presence_due(now));
+            .chain([self.outbox_due(now), self.delay_due(now), self.requests.due(), self.rooms.due()])
+            .chain(self.presence_due());
         all.flatten().min()
     }
 
     /// What matters only to somebody who is there.
-    fn presence_due(&self, now: Instant) -> [Option<Instant>; 3] {
+    fn presence_due(&self) -> [Option<Instant>; 2] {
         if !self.is_joined() {
-            return [None; 3];
+            return [None; 2];
         }
         let join_again = self.join_again_at.filter(|_| self.join == Join::Asked);
-        let holes = self.server.as_ref().filter(|_| !self.is_full).and_then(|_| self.cursors.due(now));
-        [join_again, self.heartbeat_at, holes]
+        [join_again, self.heartbeat_at]
     }
 
     fn outbox_due(&self, now: Instant) -> Option<Instant> {

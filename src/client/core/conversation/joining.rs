@@ -2,7 +2,6 @@
 
 use super::lookout::LISTEN;
 use super::requests::{Inquiry, PATIENCE, Reach};
-use super::rooms::seen::Seen;
 use super::{Conversation, Join, Role, Up};
 use crate::client::core::news::News;
 use crate::now::Now;
@@ -17,7 +16,7 @@ const LONG: Duration = Duration::from_secs(30);
 impl Conversation {
     pub(super) fn connected(&mut self, now: Now, up: Up) {
         self.connection_is_up = true;
-        self.seen.values_mut().for_each(Seen::connection_is_another);
+        self.rooms.connected();
         self.connected_at = Some(now);
         let again = self.connected_before;
         self.connected_before = true;
@@ -85,7 +84,7 @@ impl Conversation {
         self.silence_at = None;
         self.hold_until = None;
         self.requests.lost();
-        self.cursors.lost();
+        self.rooms.lost();
     }
 
     pub(super) fn waiting(&mut self, delay: Duration) {
@@ -158,22 +157,23 @@ impl Conversation {
         self.flush(now);
         self.requests.again();
         self.requests.open_own(Inquiry::of(RequestKind::Users), &mut self.random);
-        for room in self.own_rooms() {
-            self.ask_history(room);
+        for room in self.rooms.own() {
+            self.ask_history(&room);
         }
         self.send_requests(now);
     }
 
-    /// What was said in a room and was not shown; or, for somebody new there, of its past.
-    pub(super) fn ask_history(&mut self, room: RoomName) {
-        let history = self.cursors.join(&room);
+    pub(super) fn ask_history(&mut self, room: &RoomName) {
+        let history = self.rooms.ask(room);
         self.requests.open_own(Inquiry::page(history), &mut self.random);
     }
 
-    /// Asks for what marks tell of and nobody has seen. An original server knows no marks.
+    /// Asks for what marks announce and nobody has seen. An original server sends no marks.
     pub(super) fn look_for_holes(&mut self, now: Now) {
-        if self.is_joined() && self.server.is_some() && !self.is_full {
-            for history in self.cursors.holes(now.instant) {
+        let can_ask = self.is_joined() && self.server.is_some();
+        let holes = self.rooms.holes(now.instant, can_ask);
+        if !holes.is_empty() {
+            for history in holes {
                 self.requests.open_own(Inquiry::page(history), &mut self.random);
             }
             self.send_requests(now);

@@ -6,8 +6,7 @@ use crate::protocol::Topic;
 
 impl Conversation {
     pub(super) fn missed(&mut self, now: Now, count: u64) {
-        self.is_full = false;
-        self.cursors.lost();
+        self.rooms.missed();
         // It may have been among what was dropped; with a subscription it comes again, where the broker allows that.
         if self.server_read.is_some() {
             self.out.push(Output::Subscribe(self.config.topics.name(&Topic::Server)));
@@ -20,8 +19,8 @@ impl Conversation {
         }
         // Who has not joined yet asks then. Direct messages come again, since nobody confirmed them.
         if self.server.is_some() && self.is_joined() {
-            for room in self.own_rooms() {
-                self.ask_history(room);
+            for room in self.rooms.own() {
+                self.ask_history(&room);
             }
             self.send_requests(now);
         }

@@ -111,7 +111,7 @@ impl Conversation {
         }
         match std::mem::replace(&mut self.greeting, Greeting::Said) {
             Greeting::Welcome => {
-                let (nick, here) = (&self.nick, &self.here);
+                let (nick, here) = (&self.nick, self.rooms.here());
                 self.out.hint(format!("you are {nick} and talk in #{here}; /help lists the commands"));
             }
             Greeting::Renamed => self.out.answer(format!("you are {} now", self.nick)),
@@ -150,7 +150,7 @@ impl Conversation {
     pub fn prompt(&self) -> String {
         match self.choosing_nick {
             true => "another nick: ".to_owned(),
-            false => format!("#{}> ", self.here),
+            false => format!("#{}> ", self.rooms.here()),
         }
     }
 }

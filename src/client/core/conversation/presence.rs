@@ -22,7 +22,7 @@ impl Conversation {
             topics.private_to(self.nick.key()),
             topics.name(&Topic::Marks { room: RoomName::lobby() }),
         ];
-        filters.extend(self.rooms.iter().flat_map(|room| self.room_filters(room)));
+        filters.extend(self.rooms.joined().iter().flat_map(|room| self.room_filters(room)));
         filters
     }
 

@@ -2,9 +2,10 @@
 
 use super::Conversation;
 use super::requests::{Inquiry, OpenRequest, Origin};
+use super::rooms::PageReader;
 use crate::client::core::news::News;
 use crate::now::Now;
-use crate::protocol::{ErrorCode, ErrorReply, FromServer, RequestKind, Token};
+use crate::protocol::{Entry, ErrorCode, ErrorReply, FromServer, MessageId, RequestKind, Token};
 
 impl Conversation {
     /// A reply of the server, to us or to another client with our nick.
@@ -16,7 +17,20 @@ impl Conversation {
             FromServer::History(page) => {
                 let fits = |inquiry: &Inquiry| inquiry.is_answered_by_page(&page);
                 if let Some(open) = self.answered(now, page.request.as_ref(), fits) {
-                    self.page(now, open, page);
+                    let (key, session, outbox) = (self.nick.key(), &self.session, &self.outbox);
+                    let is_own = |entry: &Entry| match &entry.id {
+                        Some(MessageId::Sent(id)) => {
+                            let is_of_this_run = id.session == *session || outbox.is_of_this_run(&id.session);
+                            is_of_this_run && entry.nick.key() == key
+                        }
+                        _ => false,
+                    };
+                    let reader = PageReader { people: &mut self.people, is_own };
+                    let next = self.rooms.page(now, open, page, reader, &mut self.out);
+                    if let Some(next) = next {
+                        self.requests.open_own(Inquiry::page(next), &mut self.random);
+                        self.send_requests(now);
+                    }
                 }
             }
             FromServer::OnlineUsers(list) => {
@@ -31,7 +45,7 @@ impl Conversation {
                 if let Some(open) =
                     self.answered(now, list.request.as_ref(), |inquiry| inquiry.kind == RequestKind::Rooms)
                 {
-                    self.rooms_are(list, open.origin);
+                    self.rooms.listed(list, open.origin, &mut self.out);
                 }
             }
             FromServer::Pong(pong) => {
@@ -91,7 +105,7 @@ impl Conversation {
         if let Some(OpenRequest { inquiry, origin: Origin::Own, .. }) = &open
             && inquiry.kind == RequestKind::History
         {
-            self.cursors.refused(now.instant, &inquiry.history.room);
+            self.rooms.refused(now.instant, &inquiry.history.room);
         }
         let reference = open.and_then(|open| open.origin.into_reference());
         self.out.tell(News::Refused { error, reference });

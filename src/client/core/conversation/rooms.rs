@@ -1,179 +1,244 @@
-//! The rooms one is in, talks in and hears of.
+//! The rooms: which ones the user is in, which one is talked in, and what of each was shown.
 
-pub mod catch_up;
-pub mod seen;
+mod catch_up;
+mod listing;
+mod live;
+mod pages;
+mod seen;
 
-use super::requests::{Inquiry, Origin};
-use super::{Conversation, Output};
-use crate::client::core::news::News;
-use crate::nearest::nearest;
-use crate::now::Now;
+use super::outputs::Outputs;
+use crate::client::core::memo::{Memo, Remembered};
 use crate::protocol::limits::ROOMS_PER_SESSION;
-use crate::protocol::presence::Action;
-use crate::protocol::{RequestKind, RoomInfo, RoomName, Rooms};
+use crate::protocol::{HistoryRequest, MessageId, NickKey, RoomName};
+use catch_up::CatchUp;
+use seen::Seen;
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Instant;
 
-/// Rooms of others that are listed at a terminal: a screen of them.
-const LISTED: usize = 50;
+pub use listing::Nobody;
+pub use pages::PageReader;
 
-impl Conversation {
-    pub(super) fn is_in(&self, room: &RoomName) -> bool {
-        room.is_lobby() || self.rooms.contains(room)
+/// The rooms of this user.
+pub struct OwnRooms {
+    /// Rooms that the user is in beside the lobby, in the order in which they were joined.
+    joined: Vec<RoomName>,
+    /// The room that is talked in.
+    here: RoomName,
+    /// What is known of each room, including those that were left.
+    known: BTreeMap<RoomName, RoomState>,
+    /// Which direct messages were shown.
+    direct: Seen,
+    /// Somebody who joins a room for the first time is shown some of its past.
+    wants_history: bool,
+    /// Rooms that the server listed last, for completion.
+    listed: Vec<RoomName>,
+    /// Rooms that were just joined. Who else is there is not known yet.
+    joined_lately: Vec<RoomName>,
+    /// The reader takes no more: no pages are asked for.
+    is_full: bool,
+    /// When the next missing page is asked for.
+    hole_at: Option<Instant>,
+}
+
+/// What is known of one room.
+struct RoomState {
+    seen: Seen,
+    catch_up: CatchUp,
+    /// Messages of others since the user last talked there.
+    unread: u64,
+}
+
+impl OwnRooms {
+    /// `joined`: beside the lobby; the first is talked in.
+    pub fn new(joined: Vec<RoomName>, wants_history: bool) -> OwnRooms {
+        OwnRooms {
+            here: joined.first().cloned().unwrap_or_else(RoomName::lobby),
+            joined,
+            known: BTreeMap::new(),
+            direct: Seen::of_direct_messages(),
+            wants_history,
+            listed: Vec::new(),
+            joined_lately: Vec::new(),
+            is_full: false,
+            hole_at: None,
+        }
     }
 
-    /// All that one is in, the lobby first.
-    pub(super) fn own_rooms(&self) -> Vec<RoomName> {
-        [RoomName::lobby()].into_iter().chain(self.rooms.iter().cloned()).collect()
+    /// Takes over what earlier runs under this nick left behind, in place of what those under another nick did. What this
+    /// run has shown was shown, whatever the nick.
+    pub fn recall(&mut self, remembered: Remembered) {
+        let Remembered { cursors, shown, shown_direct, .. } = remembered;
+        for state in self.known.values_mut() {
+            state.seen.recall(Vec::new());
+            state.catch_up.forget_earlier_run();
+        }
+        shown.into_iter().for_each(|(room, shown)| self.state(&room).seen.recall(shown));
+        self.direct.recall(shown_direct);
+        cursors.iter().for_each(|(room, cursor)| self.state(room).catch_up.recall(cursor));
     }
 
-    pub(super) fn join_room(&mut self, now: Now, room: RoomName, reference: Option<Value>) {
-        if !self.is_in(&room) {
-            if self.rooms.len() >= ROOMS_PER_SESSION {
-                return self.out.error(format!("you are in {ROOMS_PER_SESSION} rooms: leave one first"), reference);
+    /// The room that is talked in.
+    pub fn here(&self) -> &RoomName {
+        &self.here
+    }
+
+    /// Those that the user is in beside the lobby.
+    pub fn joined(&self) -> &[RoomName] {
+        &self.joined
+    }
+
+    pub fn is_in(&self, room: &RoomName) -> bool {
+        room.is_lobby() || self.joined.contains(room)
+    }
+
+    /// All that the user is in, the lobby first.
+    pub fn own(&self) -> Vec<RoomName> {
+        [RoomName::lobby()].into_iter().chain(self.joined.iter().cloned()).collect()
+    }
+
+    /// What can be completed: the user's rooms first.
+    pub fn names(&self) -> Vec<String> {
+        let others = self.listed.iter().filter(|room| !self.is_in(room));
+        self.joined.iter().chain([&RoomName::lobby()]).chain(others).map(RoomName::to_string).collect()
+    }
+
+    /// Joins a room; `false`: it cannot be joined.
+    pub fn join(&mut self, room: RoomName, reference: &Option<Value>, out: &mut Outputs) -> bool {
+        let has_space = self.joined.len() < ROOMS_PER_SESSION;
+        match has_space {
+            true => self.joined.push(room),
+            false => {
+                let text = format!("you are in {ROOMS_PER_SESSION} rooms: leave one first");
+                out.error(text, reference.clone());
             }
-            self.rooms.push(room.clone());
-            self.out.extend(self.room_filters(&room).map(Output::Subscribe));
-            self.tell_rooms(now);
-            self.ask_history(room.clone());
-            self.wonder_about(&room);
-            self.send_requests(now);
         }
-        self.talk_in(room);
+        has_space
     }
 
-    /// A room is there as soon as somebody is in it, be it by a slip: at a terminal it is told where nobody else is.
-    fn wonder_about(&mut self, room: &RoomName) {
-        if self.out.is_on_terminal() && self.server.is_some() {
-            self.joined_lately.push(room.clone());
-            self.requests.open_own(Inquiry::of(RequestKind::Rooms), &mut self.random);
-        }
+    /// A room comes into being when somebody joins it, even by a typing error. So it is told if nobody else is there, once
+    /// the server has listed the rooms.
+    pub fn wonder_about(&mut self, room: RoomName) {
+        self.joined_lately.push(room);
     }
 
-    pub(super) fn part(&mut self, now: Now, room: Option<RoomName>, reference: Option<Value>) {
+    /// Leaves a room, by default the one that is talked in. `None`: that cannot be left.
+    pub fn part(&mut self, room: Option<RoomName>, reference: Option<Value>, out: &mut Outputs) -> Option<RoomName> {
         let room = room.unwrap_or_else(|| self.here.clone());
         if room.is_lobby() {
-            return self.out.error("everybody is in the lobby; /quit leaves the chat", reference);
+            out.error("everybody is in the lobby; /quit leaves the chat", reference);
+            return None;
         }
         if !self.is_in(&room) {
-            return self.out.error(format!("you are not in #{room}"), reference);
+            out.error(format!("you are not in #{room}"), reference);
+            return None;
         }
-        self.rooms.retain(|known| *known != room);
-        self.requests.forget_room(&room);
-        self.cursors.leave(&room);
-        self.out.extend(self.room_filters(&room).map(Output::Unsubscribe));
+        self.joined.retain(|known| *known != room);
         self.joined_lately.retain(|known| *known != room);
-        self.unread.remove(&room);
-        self.tell_rooms(now);
-        match (self.out.is_on_terminal(), self.here == room) {
+        let state = self.state(&room);
+        state.catch_up.leave();
+        state.unread = 0;
+        Some(room)
+    }
+
+    /// Says that a room was left, and talks in the lobby if it was talked in.
+    pub fn parted(&mut self, room: &RoomName, out: &mut Outputs) {
+        match (out.is_on_terminal(), self.here == *room) {
             (true, true) => {
                 self.look_at(RoomName::lobby());
-                self.out.answer(format!("you have left #{room} and talk in #{} now", self.here));
+                out.answer(format!("you have left #{room} and talk in #{} now", self.here));
             }
-            (true, false) => self.out.answer(format!("you have left #{room}")),
-            (false, true) => self.talk_in(RoomName::lobby()),
+            (true, false) => out.answer(format!("you have left #{room}")),
+            (false, true) => self.talk_in(RoomName::lobby(), out),
             (false, false) => {}
         }
     }
 
-    /// A join of somebody who is there replaces the rooms, without a notice.
-    fn tell_rooms(&mut self, now: Now) {
-        if self.is_joined() {
-            let join = self.author().presence(now, Action::Join);
-            self.out.publish(join);
-        }
-    }
-
-    pub(super) fn talk_in(&mut self, room: RoomName) {
-        self.out.answer(format!("you talk in #{room} now"));
+    pub fn talk_in(&mut self, room: RoomName, out: &mut Outputs) {
+        out.answer(format!("you talk in #{room} now"));
         self.look_at(room);
     }
 
     fn look_at(&mut self, room: RoomName) {
-        self.unread.remove(&room);
+        self.state(&room).unread = 0;
         self.here = room;
     }
 
-    /// A message of somebody else was told. What is said where one talks is read.
-    pub(super) fn count_unread(&mut self, room: &RoomName) {
-        if *room != self.here {
-            *self.unread.entry(room.clone()).or_default() += 1;
-        }
+    /// Another connection begins.
+    pub fn connected(&mut self) {
+        self.known.values_mut().for_each(|state| state.seen.connection_is_another());
     }
 
-    pub(super) fn ask_rooms(&mut self, now: Now, reference: Option<Value>) {
-        // One's own are known, and which others there are nobody could tell.
-        if self.out.is_on_terminal() && (!self.connection_is_up || self.told_silence || self.is_original) {
-            return self.list_rooms(&[]);
-        }
-        self.ask(now, Inquiry::of(RequestKind::Rooms), reference);
+    /// The connection is gone.
+    pub fn lost(&mut self) {
+        self.known.values_mut().for_each(|state| state.catch_up.lost());
+        self.hole_at = None;
     }
 
-    pub(super) fn rooms_are(&mut self, list: Rooms, origin: Origin) {
-        self.other_rooms = list.rooms.iter().map(|info| info.name.clone()).collect();
-        match origin {
-            Origin::Own => {
-                for room in std::mem::take(&mut self.joined_lately) {
-                    self.tell_of_company(&room, &list.rooms);
-                }
-            }
-            Origin::User { .. } if self.out.is_on_terminal() => self.list_rooms(&list.rooms),
-            Origin::User { reference } => self.out.tell(News::Rooms { list, reference }),
-        }
+    /// The reader takes no more.
+    pub fn full(&mut self) {
+        self.is_full = true;
     }
 
-    fn tell_of_company(&mut self, room: &RoomName, rooms: &[RoomInfo]) {
-        // One is in it oneself: where it is missing, the list was too long for all.
-        let listed = rooms.iter().find(|info| info.name == *room).filter(|info| info.members <= 1);
-        let Some(RoomInfo { messages, .. }) = listed else { return };
-        if *messages > 0 {
-            return self.out.answer(format!("nobody else is in #{room} now"));
+    /// The reader takes more again, but messages may have been dropped: as after a connection that was lost.
+    pub fn missed(&mut self) {
+        self.is_full = false;
+        self.lost();
+    }
+
+    /// What to ask with every join of a room: what was said and not shown or, for somebody new, some of its past.
+    pub fn ask(&mut self, room: &RoomName) -> HistoryRequest {
+        self.state(room).catch_up.join()
+    }
+
+    /// The server refuses a page.
+    pub fn refused(&mut self, now: Instant, room: &RoomName) {
+        self.state(room).catch_up.refused(now);
+    }
+
+    /// What to ask now, because marks announce messages that nobody has seen. `can_ask`: there is somebody to ask.
+    pub fn holes(&mut self, now: Instant, can_ask: bool) -> Vec<HistoryRequest> {
+        self.hole_at = None;
+        if !can_ask || self.is_full {
+            return Vec::new();
         }
-        let others = rooms.iter().filter(|info| !self.is_in(&info.name) && (info.members > 0 || info.messages > 0));
-        let meant = match nearest(room.as_str(), others.map(|info| info.name.as_str())) {
-            Some(name) => format!(" (did you mean #{name}? /part leaves this one)"),
-            None => String::new(),
+        let asked = self.known.values_mut().filter_map(|state| state.catch_up.hole(now)).collect();
+        self.hole_at = self.known.values().filter_map(|state| state.catch_up.hole_at(now)).min();
+        asked
+    }
+
+    /// When [`OwnRooms::holes`] asks something, if nothing comes before.
+    pub fn due(&self) -> Option<Instant> {
+        self.hole_at
+    }
+
+    fn state(&mut self, room: &RoomName) -> &mut RoomState {
+        let wants_history = self.wants_history;
+        self.known.entry(room.clone()).or_insert_with(|| RoomState {
+            seen: Seen::default(),
+            catch_up: CatchUp::new(room.clone(), wants_history),
+            unread: 0,
+        })
+    }
+
+    /// A message was shown.
+    fn shown(&mut self, room: &RoomName, key: &NickKey, id: &MessageId, out: &mut Outputs) {
+        let state = self.state(room);
+        let moved = match id {
+            MessageId::Sent(id) => state.catch_up.saw(key, id),
+            MessageId::Row(_) => false,
         };
-        self.out.answer(format!("#{room} is new: nobody else is there{meant}"));
+        if let Some((series, number)) = state.seen.series(key, id) {
+            out.remember(Memo::Shown { room: room.clone(), series, number });
+        }
+        self.cursor_moved(moved, room, out);
     }
 
-    /// A line for each room: those that one is in first.
-    fn list_rooms(&mut self, rooms: &[RoomInfo]) {
-        let own = self.own_rooms();
-        let others: Vec<&RoomInfo> = rooms.iter().filter(|info| !own.contains(&info.name)).collect();
-        let names = own.iter().chain(others.iter().take(LISTED).map(|info| &info.name));
-        let width = names.map(|name| name.as_str().len()).max().unwrap_or_default();
-        for name in &own {
-            let info = rooms.iter().find(|info| info.name == *name);
-            let mark = if *name == self.here { '>' } else { '+' };
-            let unread = match self.unread.get(name) {
-                Some(count) => format!("   {count} unread"),
-                None => String::new(),
-            };
-            self.out.answer(format!("{mark} {}{unread}", room_line(name, info, width)).trim_end().to_owned());
-        }
-        for info in others.iter().take(LISTED) {
-            self.out.answer(format!("  {}", room_line(&info.name, Some(info), width)));
-        }
-        if others.len() > LISTED {
-            self.out.answer(format!("… and {} more", others.len() - LISTED));
-        }
-        if rooms.is_empty() {
-            self.out.answer(match (self.connection_is_up, self.is_original) {
-                (false, _) => "not connected: which others there are is not known",
-                (true, true) => {
-                    "the chat server here is an original one, which has no rooms: who else is in one is not known"
-                }
-                (true, false) => "no chat server is answering: which others there are is not known",
-            });
+    /// Somebody who wants no history passes over what was said before: a later run that wants it still gets it.
+    fn cursor_moved(&mut self, moved: bool, room: &RoomName, out: &mut Outputs) {
+        let wants_history = self.wants_history;
+        if let Some(cursor) = self.state(room).catch_up.cursor().filter(|_| moved && wants_history) {
+            out.remember(Memo::Cursor { room: room.clone(), cursor: cursor.clone() });
         }
     }
-}
-
-fn room_line(name: &RoomName, info: Option<&RoomInfo>, width: usize) -> String {
-    let numbers = info.map_or(String::new(), |info| {
-        let people = if info.members == 1 { "person" } else { "people" };
-        let messages = if info.messages == 1 { "message" } else { "messages" };
-        format!("{:>4} {people}, {} {messages}", info.members, info.messages)
-    });
-    format!("#{:<width$}{numbers}", name.as_str())
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 impl Conversation {
     pub(super) fn status(&mut self, now: Now) {
-        let rooms = self.own_rooms().iter().map(|room| format!("#{room}")).collect::<Vec<_>>();
+        let rooms = self.rooms.own().iter().map(|room| format!("#{room}")).collect::<Vec<_>>();
         let mut lines = vec![
             format!("broker       {}", self.connection(now)),
             format!("you          {}, session {}", self.nick, self.session),
-            format!("rooms        {}; you talk in #{}", rooms.join(" "), self.here),
+            format!("rooms        {}; you talk in #{}", rooms.join(" "), self.rooms.here()),
             format!("outbox       {}", self.outbox_in_words(now)),
             format!("chat server  {}", self.server_in_words(now)),
         ];

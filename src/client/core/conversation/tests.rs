@@ -18,6 +18,7 @@ use crate::client::core::news::News;
 use crate::protocol::{MessageId, SentId, Session, Token, Topics};
 use crate::random::Random;
 use chrono::DateTime;
+use std::collections::HashMap;
 
 const SESSION: &str = "k3v9x2m1q8f0";
 /// The random bytes that make it.

@@ -1,17 +1,14 @@
 //! What the user wants: lines typed, and commands.
 
 use super::requests::Inquiry;
-use super::rooms::seen::Seen;
 use super::{Conversation, Output, Role};
 use crate::client::core::command::{self, Command, PageRequest, Target, TypedLine};
-use crate::client::core::memo::{Memo, Series};
 use crate::client::core::news::{News, Place, Said};
 use crate::client::core::outbox::{Kept, Message};
 use crate::now::Now;
 use crate::protocol::limits::TEXT_CHARS;
 use crate::protocol::{Chat, HistoryRequest, MessageId, Nick, Private, RequestKind, RoomName, Timestamp, text};
 use serde_json::Value;
-use std::collections::HashMap;
 
 /// What a tab is sent as: a control character would be taken out.
 const TAB: &str = "    ";
@@ -47,7 +44,7 @@ impl Conversation {
             Command::Unignore(nick) => self.people.unignore(&nick, &mut self.out),
             Command::Quiet => self.people.toggle_quiet(&mut self.out),
             Command::History(PageRequest { room, limit, before, after }) => {
-                let room = room.unwrap_or_else(|| self.here.clone());
+                let room = room.unwrap_or_else(|| self.rooms.here().clone());
                 self.ask(now, Inquiry::page(HistoryRequest { room, limit, before, after }), reference);
             }
             Command::Search(search) => {
@@ -57,7 +54,7 @@ impl Conversation {
             }
             Command::Join(room) => self.join_room(now, room, reference),
             Command::Part(room) => self.part(now, room, reference),
-            Command::Room(room) if self.is_in(&room) => self.talk_in(room),
+            Command::Room(room) if self.rooms.is_in(&room) => self.rooms.talk_in(room, &mut self.out),
             Command::Room(room) => self.join_room(now, room, reference),
             Command::Status => self.status(now),
             Command::Help(None) => command::help().into_iter().for_each(|line| self.out.answer(line)),
@@ -109,36 +106,17 @@ impl Conversation {
 
     /// A message of ours was shown when it was typed: what the broker or a page brings of it is not.
     pub(super) fn shown_to_oneself(&mut self, now: Now, message: &Message) {
-        let Some(id) = message.id().filter(|_| self.config.role == Role::Member) else { return };
-        mark_shown(&mut self.seen, &mut self.seen_direct, message);
-        let key = self.nick.key().clone();
-        match message {
-            Message::Chat(chat) => {
-                let at = chat.timestamp.as_ref().and_then(Timestamp::at);
-                self.seen.entry(chat.room.clone()).or_default().said(now.instant, &key, id, at);
-                self.shown(&chat.room, &key, MessageId::Sent(id.clone()));
-            }
-            Message::Private(private) if *private.to.key() == key => {
-                self.out.remember(Memo::ShownDirect { series: Series::of_sent(&key, id), number: id.seq });
-            }
-            // Nobody sends it to us.
-            Message::Private(_) => {}
-        }
-    }
-
-    /// What waits in the outbox was shown when it was typed.
-    pub(super) fn mark_outbox_shown(&mut self) {
-        for message in self.outbox.messages() {
-            mark_shown(&mut self.seen, &mut self.seen_direct, message);
+        if self.config.role == Role::Member {
+            self.rooms.said(now, message, &mut self.out);
         }
     }
 
     /// `Err`: a room that we are not in. A sender is in none and may speak in any.
     fn place(&self, to: Target) -> Result<Place, RoomName> {
         match to {
-            Target::Here => Ok(Place::Room(self.here.clone())),
+            Target::Here => Ok(Place::Room(self.rooms.here().clone())),
             Target::Nick(nick) => Ok(Place::Direct(nick)),
-            Target::Room(room) if self.config.role == Role::Sender || self.is_in(&room) => Ok(Place::Room(room)),
+            Target::Room(room) if self.config.role == Role::Sender || self.rooms.is_in(&room) => Ok(Place::Room(room)),
             Target::Room(room) => Err(room),
         }
     }
@@ -165,19 +143,6 @@ impl Conversation {
             action,
             late: false,
         })
-    }
-}
-
-/// Notes that a message of ours was shown.
-fn mark_shown(rooms: &mut HashMap<RoomName, Seen>, direct: &mut Seen, message: &Message) {
-    let (seen, nick, id) = match message {
-        Message::Chat(chat) => (rooms.entry(chat.room.clone()).or_default(), &chat.nick, &chat.id),
-        Message::Private(private) if private.to.key() == private.nick.key() => (direct, &private.nick, &private.id),
-        // It comes to somebody else.
-        Message::Private(_) => return,
-    };
-    if let Some(id) = id {
-        seen.is_new(nick.key(), id);
     }
 }
 

@@ -1,17 +1,16 @@
-//! Pure: up to where each room was shown, and what is to be fetched because it was not. The conversation owns it, tells it
-//! what is shown, and asks the server what it wants to know.
+//! Up to where a room was shown, and what is to be fetched because it was not.
 //!
 //! ```text
-//!            ┌── mark that begins at or before it, everything seen: moves it ──┐
-//!            │                                                                 │
-//!  cursor ───┤                                                                 ├──► cursor
-//!            │   another history's mark, one beyond it, one that does not      │
-//!            └── name all, or one unseen after 2 s ──► fill: pages after it, ──┘
-//!                                                      until complete
+//!            ┌── a mark that begins at or before it, all its messages seen: moves it ──┐
+//!            │                                                                         │
+//!  cursor ───┤                                                                         ├──► cursor
+//!            │   a mark of another history, one that begins beyond it, one that        │
+//!            └── does not name all, or a message unseen after 2 s ──► fill: pages ─────┘
+//!                                                                     until complete
 //! ```
 //!
-//! Live messages never move a cursor: one of them may be the first after a hole. Where there is none yet the first page
-//! tells one, but never one beyond what marks have told of in the meantime and was not seen.
+//! Live messages never move a cursor: one of them may be the first after a hole. The first page sets the cursor, capped at
+//! the first announced message not yet seen.
 
 mod marks;
 
@@ -19,39 +18,35 @@ use crate::protocol::history::Span;
 use crate::protocol::limits::PAGE_MESSAGES;
 use crate::protocol::{Cursor, HistoryRequest, Mark, NickKey, RoomName, SentId};
 use marks::Marks;
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// How long after a fill marks can start the next one: who forges marks makes nobody ask without end.
+/// How long after a fill marks can start the next one: forged marks do not keep us asking.
 const REST: Duration = Duration::from_secs(1);
 /// And after a question that the server refuses.
 const LONG_REST: Duration = Duration::from_secs(60);
 
-#[derive(Debug)]
-pub struct Cursors {
-    rooms: HashMap<RoomName, Place>,
-    /// Who joins a room for the first time wants to see of its past.
-    history: bool,
-}
-
 /// Where one room stands.
-#[derive(Debug, Default)]
-struct Place {
+#[derive(Debug)]
+pub struct CatchUp {
+    room: RoomName,
+    /// Somebody who joins the room for the first time is shown some of its past.
+    wants_history: bool,
     /// Everything before it was shown.
     cursor: Option<Cursor>,
-    /// Without a cursor: what marks have told of since we came.
+    /// Without a cursor: what marks have announced since we came.
     since: Option<Since>,
-    /// Without either: something was said; and then the connection broke.
+    /// Without either: something was said.
     heard: bool,
+    /// And then the connection broke.
     missed: bool,
-    /// It is an earlier run's, and nothing was shown in this one that lies after it.
+    /// The cursor is an earlier run's, and nothing after it was shown in this one.
     kept: bool,
-    /// All that was said before we came was shown, or not wanted.
+    /// Everything that was said before we came was shown, or is not wanted.
     caught_up: bool,
     marks: Marks,
     fill: Option<Fill>,
     rest_until: Option<Instant>,
-    /// What was asked last was refused: after the rest it is asked again.
+    /// The last question was refused. It is asked again after the rest.
     refused: bool,
     /// Messages without an id that came live, and how many had before the last question that was answered in full.
     nameless: u64,
@@ -62,7 +57,7 @@ struct Place {
 struct Since {
     /// Where the first mark began.
     from: u64,
-    /// Up to where they were met.
+    /// Up to where everything was seen.
     cursor: Cursor,
     /// The connection broke in the meantime.
     broke: bool,
@@ -80,183 +75,180 @@ struct Fill {
 /// What a page leads to.
 #[derive(Debug, Default, PartialEq)]
 pub struct Filled {
-    /// The cursor is another one now.
+    /// The cursor has moved.
     pub moved: bool,
     /// To be asked next.
     pub next: Option<HistoryRequest>,
-    /// Live messages without an id, up to this number, that pages have shown or never will: the server has answered since.
+    /// The live messages without an id up to this number are in no later page: the server has answered since.
     pub nameless: u64,
 }
 
-impl Cursors {
-    /// `kept`: of an earlier run; not wanted without `history`.
-    pub fn new(kept: &HashMap<RoomName, Cursor>, history: bool) -> Cursors {
-        let mut cursors = Cursors { rooms: HashMap::new(), history };
-        cursors.recall(kept);
-        cursors
-    }
-
-    /// Takes over cursors of earlier runs, in place of others' of which nothing came. A room that this run has been told
-    /// of stays where it is.
-    pub fn recall(&mut self, kept: &HashMap<RoomName, Cursor>) {
-        self.rooms.retain(|_, place| !place.kept);
-        for (room, cursor) in kept.iter().filter(|_| self.history) {
-            let place = self.rooms.entry(room.clone()).or_default();
-            if place.cursor.is_none() {
-                *place = Place { cursor: Some(cursor.clone()), kept: true, ..Place::default() };
-            }
+impl CatchUp {
+    pub fn new(room: RoomName, wants_history: bool) -> CatchUp {
+        CatchUp {
+            room,
+            wants_history,
+            cursor: None,
+            since: None,
+            heard: false,
+            missed: false,
+            kept: false,
+            caught_up: false,
+            marks: Marks::default(),
+            fill: None,
+            rest_until: None,
+            refused: false,
+            nameless: 0,
+            nameless_before: 0,
         }
     }
 
-    pub fn of(&self, room: &RoomName) -> Option<&Cursor> {
-        self.rooms.get(room)?.cursor.as_ref()
+    /// Takes over the cursor of an earlier run, unless this one has set its own.
+    pub fn recall(&mut self, cursor: &Cursor) {
+        if self.cursor.is_none() && self.wants_history {
+            let new = CatchUp::new(self.room.clone(), self.wants_history);
+            *self = CatchUp { cursor: Some(cursor.clone()), kept: true, ..new };
+        }
     }
 
-    /// What to ask with every join of the room. It takes the place of what is being asked about it.
-    pub fn join(&mut self, room: &RoomName) -> HistoryRequest {
-        let history = self.history;
-        let place = self.place(room);
-        place.fill(room, place.cursor.clone(), history)
+    /// Forgets the cursor of an earlier run, unless this one has moved it.
+    pub fn forget_earlier_run(&mut self) {
+        if self.kept {
+            *self = CatchUp::new(self.room.clone(), self.wants_history);
+        }
+    }
+
+    pub fn cursor(&self) -> Option<&Cursor> {
+        self.cursor.as_ref()
+    }
+
+    /// What to ask with every join of the room. It replaces what is being asked about it.
+    pub fn join(&mut self) -> HistoryRequest {
+        self.fill(self.cursor.clone())
     }
 
     /// The room was left: nothing more is asked about it.
-    pub fn leave(&mut self, room: &RoomName) {
-        if let Some(place) = self.rooms.get_mut(room) {
-            place.lost();
-            (place.since, place.heard, place.missed, place.caught_up) = (None, false, false, false);
-        }
+    pub fn leave(&mut self) {
+        self.lost();
+        (self.since, self.heard, self.missed, self.caught_up) = (None, false, false, false);
     }
 
     /// The connection is gone.
     pub fn lost(&mut self) {
-        self.rooms.values_mut().for_each(Place::lost);
+        match &mut self.since {
+            Some(since) => since.broke = true,
+            None => self.missed |= self.heard && self.cursor.is_none(),
+        }
+        self.marks.lost();
+        self.fill = None;
+        self.rest_until = None;
+        self.refused = false;
     }
 
-    /// A mark of a room that we are in; `retained`: it tells of what was said before we came; `seen`: whether a message was
-    /// shown. Here and below, `true`: the cursor moved.
+    /// A mark of a room that we are in. `retained`: it announces what was said before we came. `seen`: whether a message was
+    /// shown. Here and below, `true`: the cursor has moved.
     pub fn mark(&mut self, now: Instant, mark: Mark, retained: bool, seen: impl Fn(&NickKey, &SentId) -> bool) -> bool {
-        let place = self.place(&mark.room.clone());
-        let is_known = place.since.as_ref().is_some_and(|since| since.cursor.epoch == mark.epoch);
-        if place.cursor.is_none() && !retained && !is_known {
+        let is_known = self.since.as_ref().is_some_and(|since| since.cursor.epoch == mark.epoch);
+        if self.cursor.is_none() && !retained && !is_known {
             let cursor = Cursor { epoch: mark.epoch.clone(), pos: mark.from };
-            place.since = Some(Since { from: mark.from, cursor, broke: false });
+            self.since = Some(Since { from: mark.from, cursor, broke: false });
         }
-        place.marks.add(now, mark, seen);
-        place.advance()
+        self.marks.add(now, mark, seen);
+        self.advance()
     }
 
     /// A message with its sender's id is shown.
-    pub fn saw(&mut self, room: &RoomName, key: &NickKey, id: &SentId) -> bool {
-        let place = self.place(room);
-        place.heard = true;
-        place.marks.saw(key, id);
-        place.advance()
+    pub fn saw(&mut self, key: &NickKey, id: &SentId) -> bool {
+        self.heard = true;
+        self.marks.saw(key, id);
+        self.advance()
     }
 
     /// A message without an id has come live; `number`: counts those of the room.
-    pub fn heard_nameless(&mut self, room: &RoomName, number: u64) {
-        let place = self.place(room);
-        place.heard = true;
-        place.nameless = number;
+    pub fn heard_nameless(&mut self, number: u64) {
+        self.heard = true;
+        self.nameless = number;
     }
 
-    /// The answer to what [`Cursors::join`], [`Cursors::holes`] or an earlier page asked, after its messages were shown.
+    /// The answer to what [`CatchUp::join`], [`CatchUp::hole`] or an earlier page asked, after its messages were shown.
     /// `span`: none from an original server.
     pub fn page(&mut self, now: Instant, asked: &HistoryRequest, span: Option<&Span>) -> Filled {
-        let history = self.history;
-        let place = self.place(&asked.room);
-        let before = place.cursor.clone();
-        let fill = place.fill.take();
+        let before = self.cursor.clone();
+        let fill = self.fill.take();
         let Some(span) = span else {
-            place.caught_up = true;
+            self.caught_up = true;
             return Filled::default();
         };
-        let next = place.reach(asked, span).map(|cursor| place.fill(&asked.room, Some(cursor), history));
+        let next = self.reach(asked, span).map(|cursor| self.fill(Some(cursor)));
         // What follows the first page was said since we came.
-        place.caught_up |= asked.after.is_none();
+        self.caught_up |= asked.after.is_none();
         let mut nameless = 0;
         if next.is_none() {
-            place.kept = false;
-            place.caught_up = true;
+            self.kept = false;
+            self.caught_up = true;
             let fill = fill.unwrap_or_default();
-            // One question more, since some of them may have been on their way to the server when this one passed.
-            nameless = std::mem::replace(&mut place.nameless_before, fill.nameless);
-            if place.cursor.as_ref().is_some_and(|cursor| cursor.pos >= span.to) {
-                place.marks.answered(fill.marks);
+            // One question more, because some of them may have been on their way to the server when this one passed.
+            nameless = std::mem::replace(&mut self.nameless_before, fill.nameless);
+            if self.cursor.as_ref().is_some_and(|cursor| cursor.pos >= span.to) {
+                self.marks.answered(fill.marks);
             }
-            place.rest_until = Some(now + REST);
+            self.rest_until = Some(now + REST);
         }
-        place.advance();
-        Filled { moved: place.cursor != before, next, nameless }
+        self.advance();
+        Filled { moved: self.cursor != before, next, nameless }
     }
 
-    /// The server refuses to answer: it is asked again later.
-    pub fn refused(&mut self, now: Instant, room: &RoomName) {
-        let place = self.place(room);
-        place.fill = None;
-        place.refused = true;
-        place.rest_until = Some(now + LONG_REST);
+    /// The server refuses to answer. It is asked again later.
+    pub fn refused(&mut self, now: Instant) {
+        self.fill = None;
+        self.refused = true;
+        self.rest_until = Some(now + LONG_REST);
     }
 
-    /// What is to be asked by now, because marks tell of messages that were not seen, or an answer was refused.
-    pub fn holes(&mut self, now: Instant) -> Vec<HistoryRequest> {
-        let history = self.history;
-        let ask = |(room, place): (&RoomName, &mut Place)| {
-            if place.rest_until.is_some_and(|until| now < until) {
-                return None;
-            }
-            let after = match place.refused {
-                true => place.cursor.clone(),
-                false => Some(place.hole(now)?),
-            };
-            Some(place.fill(room, after, history))
+    /// What to ask now, because marks announce messages that were not seen, or because an answer was refused.
+    pub fn hole(&mut self, now: Instant) -> Option<HistoryRequest> {
+        let is_due = self.hole_at(now).is_some_and(|at| at <= now);
+        is_due.then(|| self.fill(self.cursor.clone()))
+    }
+
+    /// From when on [`CatchUp::hole`] asks something, if nothing comes before.
+    pub fn hole_at(&self, now: Instant) -> Option<Instant> {
+        let at = match (&self.cursor, &self.fill) {
+            _ if self.refused => now,
+            (Some(cursor), None) => self.marks.hole_at(now, cursor)?,
+            _ => return None,
         };
-        self.rooms.iter_mut().filter_map(ask).collect()
-    }
-
-    /// When [`Cursors::holes`] finds something.
-    pub fn due(&self, now: Instant) -> Option<Instant> {
-        let due = |place: &Place| {
-            let at = if place.refused { now } else { place.hole_due(now)? };
-            Some(place.rest_until.map_or(at, |rest| rest.max(at)))
-        };
-        self.rooms.values().filter_map(due).min()
+        Some(self.rest_until.map_or(at, |rest| rest.max(at)))
     }
 
     /// Whether something unread is the first since an earlier run; `true` once.
-    pub fn take_unread(&mut self, room: &RoomName) -> bool {
-        self.rooms.get_mut(room).is_some_and(|place| std::mem::take(&mut place.kept))
+    pub fn take_unread(&mut self) -> bool {
+        std::mem::take(&mut self.kept)
     }
 
-    /// Whether a connection broke of which nothing tells where it was in the room: a first page may not reach back so far.
-    /// `true` once.
-    pub fn take_missed(&mut self, room: &RoomName) -> bool {
-        self.rooms.get_mut(room).is_some_and(|place| std::mem::take(&mut place.missed))
+    /// Whether a connection broke and nothing tells where it was in the room, so that a first page may not reach back to
+    /// it. `true` once.
+    pub fn take_missed(&mut self) -> bool {
+        std::mem::take(&mut self.missed)
     }
 
-    /// Whether what a page brings was said before we came; else it only took long.
-    pub fn is_backlog(&self, room: &RoomName) -> bool {
-        !self.rooms.get(room).is_some_and(|place| place.caught_up)
+    /// Whether what a page brings was said before we came; otherwise it only took long.
+    pub fn is_backlog(&self) -> bool {
+        !self.caught_up
     }
 
-    fn place(&mut self, room: &RoomName) -> &mut Place {
-        self.rooms.entry(room.clone()).or_default()
-    }
-}
-
-impl Place {
-    /// Asks for a page after a cursor; without one for what somebody new sees, or only where the room ends.
-    fn fill(&mut self, room: &RoomName, after: Option<Cursor>, history: bool) -> HistoryRequest {
+    /// Asks for a page after a cursor. Without one: for what somebody new sees, or only where the room ends.
+    fn fill(&mut self, after: Option<Cursor>) -> HistoryRequest {
         self.refused = false;
         self.fill = Some(Fill { marks: self.marks.arrived(), nameless: self.nameless });
         let limit = match after {
             Some(_) => Some(PAGE_MESSAGES),
-            None => (!history).then_some(0),
+            None => (!self.wants_history).then_some(0),
         };
-        HistoryRequest { room: room.clone(), limit, before: None, after }
+        HistoryRequest { room: self.room.clone(), limit, before: None, after }
     }
 
-    /// Moves the cursor to a page's end. Where more is to come after it: from where on.
+    /// Moves the cursor to a page's end. If more is to come after it, returns from where on.
     fn reach(&mut self, asked: &HistoryRequest, span: &Span) -> Option<Cursor> {
         let end = Cursor { epoch: span.epoch.clone(), pos: span.to };
         let same_history = asked.after.as_ref().filter(|after| after.epoch == end.epoch);
@@ -266,7 +258,7 @@ impl Place {
             Some(cursor) if cursor.epoch == end.epoch && !is_behind => cursor.pos = cursor.pos.max(end.pos),
             Some(cursor) => *cursor = end.clone(),
             None => {
-                // What marks have told of and was not seen may lie before the page's end, or before its beginning.
+                // Announced messages that were not seen may lie before the page's end, or before its beginning.
                 let since = self.since.take().filter(|since| since.cursor.epoch == end.epoch);
                 let is_apart = since.as_ref().is_some_and(|since| since.from > end.pos);
                 let broke = since.as_ref().is_some_and(|since| since.broke && since.cursor.pos < end.pos);
@@ -279,9 +271,9 @@ impl Place {
         (asked.after.is_some() && !span.complete && gets_on).then_some(end)
     }
 
-    /// Moves the cursor over marks that are met.
+    /// Moves the cursor over marks whose messages were all seen.
     fn advance(&mut self) -> bool {
-        let is_told = self.cursor.is_some();
+        let has_cursor = self.cursor.is_some();
         let Some(cursor) = self.cursor.as_mut().or(self.since.as_mut().map(|since| &mut since.cursor)) else {
             return false;
         };
@@ -289,30 +281,7 @@ impl Place {
         while let Some(to) = self.marks.take_met(cursor) {
             cursor.pos = to;
         }
-        is_told && cursor.pos != before
-    }
-
-    /// After what something has to be fetched, if it has.
-    fn hole(&self, now: Instant) -> Option<Cursor> {
-        let cursor = self.cursor.as_ref().filter(|_| self.fill.is_none())?;
-        self.marks.hole(now, cursor).then(|| cursor.clone())
-    }
-
-    /// When there is something to be fetched.
-    fn hole_due(&self, now: Instant) -> Option<Instant> {
-        let cursor = self.cursor.as_ref().filter(|_| self.fill.is_none())?;
-        self.marks.hole_due(now, cursor)
-    }
-
-    fn lost(&mut self) {
-        match &mut self.since {
-            Some(since) => since.broke = true,
-            None => self.missed |= self.heard && self.cursor.is_none(),
-        }
-        self.marks.lost();
-        self.fill = None;
-        self.rest_until = None;
-        self.refused = false;
+        has_cursor && cursor.pos != before
     }
 }
 

@@ -1,15 +1,16 @@
-//! Pure: the marks of one room that are not met yet: of each, which of its messages were not seen. `cursors` owns it.
+//! The marks of one room that are not met: some of the messages that they announce were not seen.
 
 use crate::protocol::{Cursor, Epoch, Mark, NickKey, Ranges, SentId, Session};
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-/// How long what a mark tells of may still be under way.
+/// How long an announced message may still be under way.
 pub const UNDER_WAY: Duration = Duration::from_secs(2);
-/// Marks that wait, and messages that they tell of. Past that the oldest is let go, which leaves a hole to be filled.
+/// Marks that wait, and messages that they announce, at most. Beyond that the oldest mark is dropped, which leaves a hole to
+/// be filled.
 const WAITING: usize = 64;
 const MISSING: usize = 20_000;
-/// A mark of more messages than a server has for it in a fifth of a second is not taken at its word.
+/// A server announces what it stored in a fifth of a second. A mark of more messages than this is not believed.
 const TELLING: u64 = 10_000;
 
 #[derive(Debug, Default)]
@@ -54,7 +55,7 @@ impl Marks {
             missing: HashSet::new(),
             until: now + UNDER_WAY,
         };
-        // Which of the messages without an id were seen nobody can tell: a page has to.
+        // Nobody can tell which messages without an id were seen, so a page has to.
         let names_all = mark.to - mark.from <= TELLING && mark.ids.values().all(|said| said.nameless == 0);
         match names_all {
             true => {
@@ -85,7 +86,7 @@ impl Marks {
         }
     }
 
-    /// Takes a mark that begins at or before the cursor, ends behind it, and is met; gives its end.
+    /// Takes a mark that begins at or before the cursor, ends after it and is met. Returns its end.
     pub fn take_met(&mut self, cursor: &Cursor) -> Option<u64> {
         self.waiting.retain(|mark| mark.epoch != cursor.epoch || mark.to > cursor.pos);
         let is_met = |mark: &Waiting| mark.epoch == cursor.epoch && mark.from <= cursor.pos && mark.missing.is_empty();
@@ -93,18 +94,13 @@ impl Marks {
         self.waiting.remove(at).map(|mark| mark.to)
     }
 
-    /// A page told of everything that there was when so many marks had arrived.
+    /// A page had everything that there was when so many marks had arrived.
     pub fn answered(&mut self, arrived: u64) {
         self.waiting.retain(|mark| mark.number > arrived);
     }
 
-    /// Whether the marks say that something is missing after the cursor, and does not come by itself.
-    pub fn hole(&self, now: Instant, cursor: &Cursor) -> bool {
-        self.hole_due(now, cursor).is_some_and(|due| due <= now)
-    }
-
-    /// From when on [`Marks::hole`] tells of something.
-    pub fn hole_due(&self, now: Instant, cursor: &Cursor) -> Option<Instant> {
+    /// From when on a page has to be fetched after the cursor, because what is missing does not come by itself.
+    pub fn hole_at(&self, now: Instant, cursor: &Cursor) -> Option<Instant> {
         let mut reach = cursor.pos;
         let mut due = None;
         for mark in &self.waiting {
@@ -152,6 +148,10 @@ mod tests {
         Cursor::parse(&format!("{EPOCH}:{pos}")).unwrap()
     }
 
+    fn is_hole(marks: &Marks, now: Instant, pos: u64) -> bool {
+        marks.hole_at(now, &cursor(pos)).is_some_and(|at| at <= now)
+    }
+
     #[track_caller]
     fn check_met(marks: &mut Marks, pos: u64, expected: Option<u64>) {
         assert_eq!(marks.take_met(&cursor(pos)), expected);
@@ -165,13 +165,13 @@ mod tests {
         marks.saw(&key("bob"), &id(1));
         marks.saw(&key("eve"), &id(3));
         check_met(&mut marks, 3, None);
-        assert!(!marks.hole(now, &cursor(3)));
-        assert!(marks.hole(now + UNDER_WAY, &cursor(3)));
-        assert!(marks.hole(now, &cursor(2)), "3 is in no mark");
+        assert!(!is_hole(&marks, now, 3));
+        assert!(is_hole(&marks, now + UNDER_WAY, 3));
+        assert!(is_hole(&marks, now, 2), "3 is in no mark");
         marks.saw(&key("bob"), &id(3));
         check_met(&mut marks, 2, None);
         check_met(&mut marks, 5, Some(6));
-        assert!(!marks.hole(now + UNDER_WAY, &cursor(6)));
+        assert!(!is_hole(&marks, now + UNDER_WAY, 6));
     }
 
     #[test]
@@ -179,10 +179,10 @@ mod tests {
         let (mut marks, now) = (Marks::default(), Instant::now());
         marks.add(now, mark(0, 3, r#"{"bob":{"":2,"k3v9x2m1q8f0":[[1,1]]}}"#), |_, _| true);
         check_met(&mut marks, 0, None);
-        assert!(marks.hole(now, &cursor(0)));
-        assert_eq!(marks.hole_due(now, &cursor(0)), Some(now));
+        assert!(is_hole(&marks, now, 0));
+        assert_eq!(marks.hole_at(now, &cursor(0)), Some(now));
         marks.answered(1);
-        assert!(!marks.hole(now, &cursor(0)));
+        assert!(!is_hole(&marks, now, 0));
         check_met(&mut marks, 0, None);
     }
 
@@ -199,7 +199,7 @@ mod tests {
                 .add(now, mark(n, n + 1, &format!(r#"{{"bob":{{"k3v9x2m1q8f0":[[{0},{0}]]}}}}"#, n + 1)), |_, _| false);
         }
         assert_eq!(marks.waiting.len(), WAITING);
-        assert!(marks.hole(now, &cursor(0)), "what was let go is a hole");
+        assert!(is_hole(&marks, now, 0), "what was let go is a hole");
         let huge = format!(r#"{{"bob":{{"k3v9x2m1q8f0":[[1,{}]]}}}}"#, 1_u64 << 40);
         marks.add(now, mark(100, 100 + (1 << 40), &huge), |_, _| panic!("nobody counts so far"));
         assert!(marks.waiting.back().unwrap().missing.is_empty());

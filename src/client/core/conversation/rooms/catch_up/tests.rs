@@ -1,4 +1,4 @@
-//! Cursors with small cases, and the law that they are for: whatever is lost, all is shown, and once.
+//! Small cases, and the law: whatever is lost, everything is shown, and once.
 
 mod laws;
 
@@ -37,18 +37,24 @@ fn mark(epoch: &str, from: u64, to: u64) -> Mark {
     Mark::parse(json.as_bytes()).unwrap()
 }
 
-/// A room's cursor with a clock.
+/// A room in which an earlier run has left a cursor.
+fn kept(pos: u64, wants_history: bool) -> CatchUp {
+    let mut room = CatchUp::new(lobby(), wants_history);
+    room.recall(&cursor(EPOCH, pos));
+    room
+}
+
+/// A room with a clock.
 struct Stage {
-    cursors: Cursors,
+    room: CatchUp,
     now: Instant,
 }
 
 impl Stage {
     fn at(pos: u64) -> Stage {
-        let kept = HashMap::from([(lobby(), cursor(EPOCH, pos))]);
-        let mut stage = Stage { cursors: Cursors::new(&kept, true), now: Instant::now() };
-        let asked = stage.cursors.join(&lobby());
-        let filled = stage.cursors.page(stage.now, &asked, Some(&span(EPOCH, pos, pos, true, false)));
+        let mut stage = Stage { room: kept(pos, true), now: Instant::now() };
+        let asked = stage.room.join();
+        let filled = stage.room.page(stage.now, &asked, Some(&span(EPOCH, pos, pos, true, false)));
         assert_eq!(filled, Filled::default());
         stage.after(REST);
         stage
@@ -59,38 +65,36 @@ impl Stage {
     }
 
     fn mark(&mut self, epoch: &str, from: u64, to: u64, seen: &[u64]) -> bool {
-        self.cursors.mark(self.now, mark(epoch, from, to), false, |_, id| seen.contains(&id.seq))
+        self.room.mark(self.now, mark(epoch, from, to), false, |_, id| seen.contains(&id.seq))
     }
 
     fn saw(&mut self, seq: u64) -> bool {
-        self.cursors.saw(&lobby(), &key("bob"), &sent(seq))
+        self.room.saw(&key("bob"), &sent(seq))
     }
 
     /// After which position something is to be fetched, if it is.
     #[track_caller]
     fn check_hole(&mut self, expected: Option<u64>) -> Option<HistoryRequest> {
-        let mut holes = self.cursors.holes(self.now);
-        let asked = holes.pop();
+        let asked = self.room.hole(self.now);
         assert_eq!(asked.as_ref().map(|asked| asked.after.as_ref().unwrap().pos), expected);
         asked
     }
 
     #[track_caller]
     fn check(&self, epoch: &str, pos: u64) {
-        assert_eq!(self.cursors.of(&lobby()), Some(&cursor(epoch, pos)));
+        assert_eq!(self.room.cursor(), Some(&cursor(epoch, pos)));
     }
 }
 
 #[test]
 fn who_is_new_asks_for_the_newest_page_and_who_wants_none_for_its_end() {
     for (history, limit) in [(true, None), (false, Some(0))] {
-        let kept = if history { HashMap::new() } else { HashMap::from([(lobby(), cursor(EPOCH, 3))]) };
-        let mut cursors = Cursors::new(&kept, history);
-        let asked = cursors.join(&lobby());
+        let mut room = if history { CatchUp::new(lobby(), true) } else { kept(3, false) };
+        let asked = room.join();
         assert_eq!((asked.limit, &asked.after), (limit, &None));
-        let filled = cursors.page(Instant::now(), &asked, Some(&span(EPOCH, 40, 90, false, false)));
+        let filled = room.page(Instant::now(), &asked, Some(&span(EPOCH, 40, 90, false, false)));
         assert_eq!(filled, Filled { moved: true, next: None, nameless: 0 }, "what is older is not asked for");
-        let again = cursors.join(&lobby());
+        let again = room.join();
         assert_eq!((again.limit, again.after), (Some(PAGE_MESSAGES), Some(cursor(EPOCH, 90))));
     }
 }
@@ -98,11 +102,11 @@ fn who_is_new_asks_for_the_newest_page_and_who_wants_none_for_its_end() {
 #[test]
 fn a_fill_goes_on_until_it_is_complete() {
     let mut stage = Stage::at(10);
-    let asked = stage.cursors.join(&lobby());
-    let filled = stage.cursors.page(stage.now, &asked, Some(&span(EPOCH, 10, 60, false, false)));
+    let asked = stage.room.join();
+    let filled = stage.room.page(stage.now, &asked, Some(&span(EPOCH, 10, 60, false, false)));
     let asked = filled.next.unwrap();
     assert_eq!(asked.after, Some(cursor(EPOCH, 60)));
-    let filled = stage.cursors.page(stage.now, &asked, Some(&span(EPOCH, 60, 60, false, false)));
+    let filled = stage.room.page(stage.now, &asked, Some(&span(EPOCH, 60, 60, false, false)));
     assert_eq!(filled, Filled::default(), "a server that does not get on is not asked for ever");
     stage.check(EPOCH, 60);
 }
@@ -131,7 +135,7 @@ fn what_does_not_come_is_fetched() {
     let asked = stage.check_hole(Some(10)).unwrap();
     stage.check_hole(None);
     stage.mark(EPOCH, 13, 14, &[]);
-    let filled = stage.cursors.page(stage.now, &asked, Some(&span(EPOCH, 10, 13, true, false)));
+    let filled = stage.room.page(stage.now, &asked, Some(&span(EPOCH, 10, 13, true, false)));
     assert_eq!(filled, Filled { moved: true, next: None, nameless: 0 });
     stage.check(EPOCH, 13);
     stage.after(UNDER_WAY);
@@ -154,16 +158,16 @@ fn a_mark_beyond_it_or_of_another_history_is_a_hole_at_once() {
 #[test]
 fn another_history_takes_its_place() {
     let mut stage = Stage::at(10);
-    let asked = stage.cursors.join(&lobby());
-    stage.cursors.page(stage.now, &asked, Some(&span(OTHER, 0, 5, true, true)));
+    let asked = stage.room.join();
+    stage.room.page(stage.now, &asked, Some(&span(OTHER, 0, 5, true, true)));
     stage.check(OTHER, 5);
     // One that was put back to an earlier state.
-    let asked = stage.cursors.join(&lobby());
-    stage.cursors.page(stage.now, &asked, Some(&span(OTHER, 1, 3, true, true)));
+    let asked = stage.room.join();
+    stage.room.page(stage.now, &asked, Some(&span(OTHER, 1, 3, true, true)));
     stage.check(OTHER, 3);
     // And one that was trimmed.
-    let asked = stage.cursors.join(&lobby());
-    let filled = stage.cursors.page(stage.now, &asked, Some(&span(OTHER, 20, 30, false, true)));
+    let asked = stage.room.join();
+    let filled = stage.room.page(stage.now, &asked, Some(&span(OTHER, 20, 30, false, true)));
     assert_eq!(filled.next.unwrap().after, Some(cursor(OTHER, 30)));
 }
 
@@ -174,9 +178,9 @@ fn false_marks_make_nobody_ask_without_end() {
     for _ in 0..100 {
         stage.mark(OTHER, 70, 71, &[]);
         stage.mark(EPOCH, 70, 71, &[]);
-        for request in stage.cursors.holes(stage.now) {
+        if let Some(request) = stage.room.hole(stage.now) {
             asked += 1;
-            stage.cursors.page(stage.now, &request, Some(&span(EPOCH, 10, 10, true, false)));
+            stage.room.page(stage.now, &request, Some(&span(EPOCH, 10, 10, true, false)));
         }
         stage.after(REST / 10);
     }
@@ -184,7 +188,7 @@ fn false_marks_make_nobody_ask_without_end() {
     stage.mark(EPOCH, 70, 71, &[]);
     stage.after(REST);
     stage.check_hole(Some(10));
-    stage.cursors.refused(stage.now, &lobby());
+    stage.room.refused(stage.now);
     stage.mark(EPOCH, 80, 81, &[]);
     stage.after(REST);
     stage.check_hole(None);
@@ -192,22 +196,22 @@ fn false_marks_make_nobody_ask_without_end() {
 
 #[test]
 fn what_is_refused_is_asked_again_later() {
-    for kept in [None, Some(3)] {
-        let kept = kept.map(|pos| (lobby(), cursor(EPOCH, pos))).into_iter().collect();
-        let (mut cursors, mut now) = (Cursors::new(&kept, true), Instant::now());
-        let asked = cursors.join(&lobby());
-        cursors.refused(now, &lobby());
+    for pos in [None, Some(3)] {
+        let mut room = pos.map_or_else(|| CatchUp::new(lobby(), true), |pos| kept(pos, true));
+        let mut now = Instant::now();
+        let asked = room.join();
+        room.refused(now);
         now += LONG_REST - Duration::from_millis(1);
-        assert_eq!(cursors.holes(now), []);
+        assert_eq!(room.hole(now), None);
         now += Duration::from_millis(1);
-        assert_eq!(cursors.holes(now), std::slice::from_ref(&asked));
-        assert_eq!(cursors.holes(now + LONG_REST), [], "the requests see to it");
-        cursors.page(now, &asked, Some(&span(EPOCH, 3, 3, true, false)));
-        assert_eq!(cursors.holes(now + LONG_REST), []);
+        assert_eq!(room.hole(now).as_ref(), Some(&asked));
+        assert_eq!(room.hole(now + LONG_REST), None, "the requests see to it");
+        room.page(now, &asked, Some(&span(EPOCH, 3, 3, true, false)));
+        assert_eq!(room.hole(now + LONG_REST), None);
         // Of a room that was left nothing is asked.
-        cursors.refused(now, &lobby());
-        cursors.leave(&lobby());
-        assert_eq!(cursors.holes(now + LONG_REST), []);
+        room.refused(now);
+        room.leave();
+        assert_eq!(room.hole(now + LONG_REST), None);
     }
 }
 
@@ -216,7 +220,7 @@ fn an_old_mark_of_a_room_that_went_back_is_asked_about_once() {
     let mut stage = Stage::at(10);
     stage.mark(EPOCH, 70, 71, &[]);
     let asked = stage.check_hole(Some(10)).unwrap();
-    stage.cursors.page(stage.now, &asked, Some(&span(EPOCH, 10, 10, true, false)));
+    stage.room.page(stage.now, &asked, Some(&span(EPOCH, 10, 10, true, false)));
     stage.after(UNDER_WAY);
     stage.check_hole(None);
 }
@@ -230,13 +234,13 @@ fn a_mark_that_counts_messages_without_an_id_is_asked_about_once_a_second() {
             r#"{{"type":"mark","room":"lobby","epoch":"{EPOCH}","from":{from},"to":{},"ids":{{"py":{{"":1}}}}}}"#,
             from + 1
         );
-        stage.cursors.heard_nameless(&lobby(), from - 9);
-        assert!(!stage.cursors.mark(stage.now, Mark::parse(json.as_bytes()).unwrap(), false, |_, _| true));
-        for request in stage.cursors.holes(stage.now) {
+        stage.room.heard_nameless(from - 9);
+        assert!(!stage.room.mark(stage.now, Mark::parse(json.as_bytes()).unwrap(), false, |_, _| true));
+        if let Some(request) = stage.room.hole(stage.now) {
             asked += 1;
             let after = request.after.as_ref().unwrap().pos;
-            let before = stage.cursors.place(&lobby()).nameless_before;
-            let page = stage.cursors.page(stage.now, &request, Some(&span(EPOCH, after, from + 1, true, false)));
+            let before = stage.room.nameless_before;
+            let page = stage.room.page(stage.now, &request, Some(&span(EPOCH, after, from + 1, true, false)));
             assert_eq!(page, Filled { moved: true, next: None, nameless: before });
             stage.check(EPOCH, from + 1);
         }
@@ -247,14 +251,13 @@ fn a_mark_that_counts_messages_without_an_id_is_asked_about_once_a_second() {
 
 #[test]
 fn who_left_is_told_once_where_the_unread_begins() {
-    let kept = HashMap::from([(lobby(), cursor(EPOCH, 3))]);
-    let mut cursors = Cursors::new(&kept, true);
-    let asked = cursors.join(&lobby());
-    assert!(cursors.take_unread(&lobby()));
-    assert!(!cursors.take_unread(&lobby()));
-    let mut cursors = Cursors::new(&kept, true);
-    cursors.page(Instant::now(), &asked, Some(&span(EPOCH, 3, 3, true, false)));
-    assert!(!cursors.take_unread(&lobby()), "nothing was unread, and what comes now is not");
+    let mut room = kept(3, true);
+    let asked = room.join();
+    assert!(room.take_unread());
+    assert!(!room.take_unread());
+    let mut room = kept(3, true);
+    room.page(Instant::now(), &asked, Some(&span(EPOCH, 3, 3, true, false)));
+    assert!(!room.take_unread(), "nothing was unread, and what comes now is not");
 }
 
 #[test]
@@ -262,18 +265,18 @@ fn the_first_page_does_not_hide_what_marks_told_of_before_it() {
     /// Where the cursor is after a first page, and where a question after its rest begins.
     #[track_caller]
     fn check(marks: &[(u64, u64, &[u64])], retained: bool, broke: bool, at: u64, asks: Option<u64>) {
-        let mut stage = Stage { cursors: Cursors::new(&HashMap::new(), false), now: Instant::now() };
-        let mut asked = stage.cursors.join(&lobby());
+        let mut stage = Stage { room: CatchUp::new(lobby(), false), now: Instant::now() };
+        let mut asked = stage.room.join();
         for (from, to, seen) in marks {
             let mark = mark(EPOCH, *from, *to);
-            assert!(!stage.cursors.mark(stage.now, mark, retained, |_, id| seen.contains(&id.seq)));
+            assert!(!stage.room.mark(stage.now, mark, retained, |_, id| seen.contains(&id.seq)));
         }
         if broke {
-            stage.cursors.lost();
-            asked = stage.cursors.join(&lobby());
+            stage.room.lost();
+            asked = stage.room.join();
         }
         assert_eq!(asked.after, None);
-        let filled = stage.cursors.page(stage.now, &asked, Some(&span(EPOCH, 20, 20, false, false)));
+        let filled = stage.room.page(stage.now, &asked, Some(&span(EPOCH, 20, 20, false, false)));
         stage.check(EPOCH, at);
         let next = filled.next.map(|next| next.after.unwrap().pos);
         if next.is_some() {

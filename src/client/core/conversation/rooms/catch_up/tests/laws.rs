@@ -4,7 +4,7 @@ use super::*;
 use crate::client::core::conversation::rooms::seen::{Seen, Was};
 use crate::protocol::{Entry, MessageId, Timestamp};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A room at a server, and what a client makes of what reaches it.
 struct World {
@@ -82,7 +82,7 @@ impl World {
         let mut world = World {
             said: Vec::new(),
             marked: 0,
-            stage: Stage { cursors: Cursors::new(&HashMap::new(), true), now: Instant::now() },
+            stage: Stage { room: CatchUp::new(lobby(), true), now: Instant::now() },
             seen: Seen::default(),
             shown: Vec::new(),
             newest: HashMap::new(),
@@ -92,7 +92,7 @@ impl World {
             questions: 0,
             in_pages: 0,
         };
-        world.asked = Some(world.stage.cursors.join(&lobby()));
+        world.asked = Some(world.stage.room.join());
         world
     }
 
@@ -110,7 +110,7 @@ impl World {
                 if self.seen.is_new(nick, &id) {
                     let late = self.seen.is_late(nick, &id);
                     self.show(pos, late);
-                    self.stage.cursors.saw(&lobby(), nick, &id);
+                    self.stage.room.saw(nick, &id);
                 }
             }
             _ if pos <= self.in_pages => {}
@@ -124,7 +124,7 @@ impl World {
     /// A message without an id, which comes live.
     fn hears(&mut self, entry: &Entry) {
         let number = self.seen.heard_nameless(entry.nick.key(), entry.timestamp.as_ref(), &entry.text);
-        self.stage.cursors.heard_nameless(&lobby(), number.expect("no page was faster"));
+        self.stage.room.heard_nameless(number.expect("no page was faster"));
     }
 
     /// Late is exactly what comes after a later one of its sender.
@@ -158,7 +158,7 @@ impl World {
         let epoch = Epoch::parse(EPOCH).unwrap();
         let mark = Mark { room: lobby(), epoch, from: from as u64, to: to as u64, ids };
         let seen = &self.seen;
-        self.stage.cursors.mark(self.stage.now, mark, false, |key, id| seen.has(key, id));
+        self.stage.room.mark(self.stage.now, mark, false, |key, id| seen.has(key, id));
     }
 
     fn page(&mut self, messages: usize) {
@@ -175,19 +175,19 @@ impl World {
                 Was::Shown => {}
             }
             if let (Was::New { .. }, Some(MessageId::Sent(id))) = (was, &entry.id) {
-                self.stage.cursors.saw(&lobby(), key, id);
+                self.stage.room.saw(key, id);
             }
         }
         self.in_pages = self.in_pages.max(to);
         self.base.get_or_insert(to);
         let span = span(EPOCH, from as u64, to as u64, to == self.said.len(), false);
-        let filled = self.stage.cursors.page(self.stage.now, &asked, Some(&span));
+        let filled = self.stage.room.page(self.stage.now, &asked, Some(&span));
         self.seen.forget_nameless(filled.nameless);
         self.asked = filled.next;
     }
 
     fn look(&mut self) {
-        for asked in self.stage.cursors.holes(self.stage.now) {
+        if let Some(asked) = self.stage.room.hole(self.stage.now) {
             assert!(self.asked.is_none(), "one question at a time");
             self.asked = Some(asked);
             self.questions += 1;
@@ -195,7 +195,7 @@ impl World {
     }
 
     fn check_cursor(&self) {
-        let pos = self.stage.cursors.of(&lobby()).map_or(0, |cursor| cursor.pos as usize);
+        let pos = self.stage.room.cursor().map_or(0, |cursor| cursor.pos as usize);
         assert!(pos <= self.said.len());
         let unseen = (self.base.unwrap_or(0)..pos).find(|at| self.shown[*at] == 0);
         assert_eq!(unseen, None, "the cursor at {pos} has passed it");
@@ -224,8 +224,8 @@ impl World {
                 Step::Time { milliseconds } => self.stage.after(Duration::from_millis(milliseconds)),
                 Step::Reconnect => {
                     under_way.clear();
-                    self.stage.cursors.lost();
-                    self.asked = Some(self.stage.cursors.join(&lobby()));
+                    self.stage.room.lost();
+                    self.asked = Some(self.stage.room.join());
                 }
             }
             let due: UnderWay = under_way.iter().copied().filter(|(at, _)| *at <= number).collect();
@@ -276,7 +276,7 @@ proptest! {
         world.run(&steps);
         world.settle();
         prop_assert_eq!(&world.shown, &vec![1; world.said.len()]);
-        prop_assert_eq!(world.stage.cursors.of(&lobby()).unwrap().pos, world.said.len() as u64);
+        prop_assert_eq!(world.stage.room.cursor().unwrap().pos, world.said.len() as u64);
     }
 
     /// Of what was said before the first page and the first mark only the page tells.
@@ -288,7 +288,7 @@ proptest! {
         let base = world.base.unwrap_or(0);
         prop_assert!(world.shown[..base].iter().all(|shown| *shown <= 1));
         prop_assert_eq!(&world.shown[base..], &vec![1; world.said.len() - base]);
-        prop_assert_eq!(world.stage.cursors.of(&lobby()).unwrap().pos, world.said.len() as u64);
+        prop_assert_eq!(world.stage.room.cursor().unwrap().pos, world.said.len() as u64);
     }
 
 
@@ -313,6 +313,6 @@ proptest! {
         world.settle();
         prop_assert_eq!(world.questions, 0);
         prop_assert_eq!(&world.shown, &vec![1; world.said.len()]);
-        prop_assert_eq!(world.stage.cursors.of(&lobby()).unwrap().pos, world.said.len() as u64);
+        prop_assert_eq!(world.stage.room.cursor().unwrap().pos, world.said.len() as u64);
     }
 }

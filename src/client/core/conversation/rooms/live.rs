@@ -1,0 +1,99 @@
+//! What comes live: messages in rooms, marks, direct messages; and the user's own messages, which were shown when typed.
+
+use super::OwnRooms;
+use crate::client::core::conversation::outputs::Outputs;
+use crate::client::core::conversation::people::People;
+use crate::client::core::memo::{Memo, Series};
+use crate::client::core::news::{News, Place, Said};
+use crate::client::core::outbox::Message;
+use crate::now::Now;
+use crate::protocol::{Chat, Mark, MessageId, NickKey, SentId, Timestamp};
+use std::time::Instant;
+
+impl OwnRooms {
+    /// Somebody has said something in a room. `own`: the user's nick.
+    pub fn hear(&mut self, now: Now, chat: Chat, own: &NickKey, people: &mut People, out: &mut Outputs) {
+        let (room, key) = (chat.room.clone(), chat.nick.key().clone());
+        let is_elsewhere = room != self.here;
+        let state = self.state(&room);
+        let (mut late, mut number) = (chat.late, None);
+        match &chat.id {
+            Some(id) if !state.seen.is_new(&key, id) => return,
+            Some(id) => {
+                let at = chat.timestamp.as_ref().and_then(Timestamp::at);
+                late = state.seen.heard_live(now.instant, &key, id, at, late);
+            }
+            None => {
+                number = state.seen.heard_nameless(&key, chat.timestamp.as_ref(), &chat.text);
+                if number.is_none() {
+                    return;
+                }
+            }
+        }
+        let id = chat.id.map(MessageId::Sent);
+        people.spoke(&chat.nick);
+        if !people.ignores(&key) {
+            state.unread += u64::from(key != *own && is_elsewhere);
+            let said = Said::live(now.wall, chat.nick, Place::Room(chat.room), chat.text, chat.timestamp);
+            out.tell(News::Said(Said { id: id.clone(), action: chat.action, late, ..said }));
+        }
+        if let Some(id) = id {
+            self.shown(&room, &key, &id, out);
+        }
+        if let Some(number) = number {
+            self.state(&room).catch_up.heard_nameless(number);
+        }
+    }
+
+    /// The server announces what it has stored. `retained`: before we came.
+    pub fn mark(&mut self, now: Instant, mark: Mark, retained: bool, out: &mut Outputs) {
+        let room = mark.room.clone();
+        let state = self.state(&room);
+        state.seen.look_at_mark(&mark);
+        let moved = state.catch_up.mark(now, mark, retained, |key, id| state.seen.has(key, id));
+        self.cursor_moved(moved, &room, out);
+    }
+
+    /// A direct message has come. `None`: it was shown before. Otherwise whether a later one of its sender was.
+    pub fn hear_direct(&mut self, key: &NickKey, id: &SentId) -> Option<bool> {
+        self.direct.is_new(key, id).then(|| self.direct.is_late(key, id))
+    }
+
+    /// The user has sent a message, or sends it under another id. It was shown when it was typed: what the broker or a page
+    /// brings of it is not.
+    pub fn said(&mut self, now: Now, message: &Message, out: &mut Outputs) {
+        self.mark_shown(message);
+        match message {
+            Message::Chat(chat) => {
+                if let Some(id) = &chat.id {
+                    let (key, at) = (chat.nick.key(), chat.timestamp.as_ref().and_then(Timestamp::at));
+                    self.state(&chat.room).seen.said(now.instant, key, id, at);
+                    self.shown(&chat.room, key, &MessageId::Sent(id.clone()), out);
+                }
+            }
+            Message::Private(private) if private.to.key() == private.nick.key() => {
+                if let Some(id) = &private.id {
+                    let series = Series::of_sent(private.nick.key(), id);
+                    out.remember(Memo::ShownDirect { series, number: id.seq });
+                }
+            }
+            // Nobody sends it to us.
+            Message::Private(_) => {}
+        }
+    }
+
+    /// Notes that a message of the user's was shown.
+    pub fn mark_shown(&mut self, message: &Message) {
+        let Some(id) = message.id() else { return };
+        match message {
+            Message::Chat(chat) => {
+                self.state(&chat.room).seen.is_new(chat.nick.key(), id);
+            }
+            Message::Private(private) if private.to.key() == private.nick.key() => {
+                self.direct.is_new(private.nick.key(), id);
+            }
+            // It comes to somebody else.
+            Message::Private(_) => {}
+        }
+    }
+}

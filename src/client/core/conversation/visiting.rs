@@ -1,0 +1,58 @@
+//! `/join`, `/part` and `/rooms`: what they mean for the broker and the chat's server.
+
+use super::requests::Inquiry;
+use super::rooms::Nobody;
+use super::{Conversation, Output};
+use crate::now::Now;
+use crate::protocol::presence::Action;
+use crate::protocol::{RequestKind, RoomName};
+use serde_json::Value;
+
+impl Conversation {
+    pub(super) fn join_room(&mut self, now: Now, room: RoomName, reference: Option<Value>) {
+        if !self.rooms.is_in(&room) {
+            if !self.rooms.join(room.clone(), &reference, &mut self.out) {
+                return;
+            }
+            self.out.extend(self.room_filters(&room).map(Output::Subscribe));
+            self.tell_rooms(now);
+            self.ask_history(&room);
+            if self.out.is_on_terminal() && self.server.is_some() {
+                self.rooms.wonder_about(room.clone());
+                self.requests.open_own(Inquiry::of(RequestKind::Rooms), &mut self.random);
+            }
+            self.send_requests(now);
+        }
+        self.rooms.talk_in(room, &mut self.out);
+    }
+
+    pub(super) fn part(&mut self, now: Now, room: Option<RoomName>, reference: Option<Value>) {
+        let Some(room) = self.rooms.part(room, reference, &mut self.out) else { return };
+        self.requests.forget_room(&room);
+        self.out.extend(self.room_filters(&room).map(Output::Unsubscribe));
+        self.tell_rooms(now);
+        self.rooms.parted(&room, &mut self.out);
+    }
+
+    /// A join of somebody who is there replaces the rooms, without a notice.
+    fn tell_rooms(&mut self, now: Now) {
+        if self.is_joined() {
+            let join = self.author().presence(now, Action::Join);
+            self.out.publish(join);
+        }
+    }
+
+    pub(super) fn ask_rooms(&mut self, now: Now, reference: Option<Value>) {
+        // The user's own are known; nobody could tell which others there are.
+        let reach = self.reach();
+        let why = match reach.is_connected {
+            false => Some(Nobody::Connected),
+            true if reach.is_original => Some(Nobody::KnowsRooms),
+            true => reach.is_silent.then_some(Nobody::Answers),
+        };
+        match why.filter(|_| self.out.is_on_terminal()) {
+            Some(why) => self.rooms.list(&[], why, &mut self.out),
+            None => self.ask(now, Inquiry::of(RequestKind::Rooms), reference),
+        }
+    }
+}
