@@ -29,7 +29,7 @@ fish_dir = $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 .DELETE_ON_ERROR:
 # cargo uses every core by itself; two of it would only wait for each other.
 .NOTPARALLEL:
-.PHONY: all deps test-deps run test torture fmt lint bench pictures install uninstall clean help
+.PHONY: all deps test-deps run test torture simulate-proof fmt lint bench pictures install uninstall clean help
 
 all: ## build the release binary, target/release/mqttchat (the default), its manual page and completions
 	cargo build --release $(jobs)
@@ -54,6 +54,9 @@ test: test-deps ## check the formatting, lint, and run every test
 torture: deps ## prove the promise: TORTURE_FAULTS=500 faults at random, TORTURE_SEED repeats a seed that was printed
 	TORTURE_FAULTS=$(TORTURE_FAULTS) TORTURE_SEED=$(TORTURE_SEED) \
 		cargo test --release $(jobs) --test torture -- --exact --nocapture nothing_confirmed_is_lost
+
+simulate-proof: deps ## prove that the simulation finds bugs: it hunts each one of tests/mutants
+	cargo run --quiet --profile simulation --features simulation $(jobs) --bin simulate -- prove
 
 fmt: ## format the code
 	cargo fmt
@@ -85,7 +88,7 @@ clean: ## remove everything that was built
 	rm -rf target
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  JOBS=1            compile one crate at a time, for a host with little memory'
 	@echo '  PREFIX=/usr/local where install puts bin and share; BINDIR, DATADIR and DESTDIR work too'

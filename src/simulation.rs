@@ -12,6 +12,7 @@ pub mod outside;
 pub mod packet;
 pub mod plan;
 mod program;
+mod proof;
 pub mod rng;
 pub mod tether;
 pub mod trace;

@@ -1,6 +1,7 @@
 //! The program `simulate`: runs plans from seeds or files, prints their violations, and reduces plans that have some.
 
 mod arguments;
+mod hunt;
 #[cfg(test)]
 mod tests;
 mod totals;
@@ -35,6 +36,10 @@ usage: simulate                       new seeds, for MINUTES (1), or the one see
        simulate minimise SEED|FILE    print a small plan that breaks the same promise
        simulate same SEED             run it twice: both must be equal
        simulate show SEED             print its plan
+       simulate prove [NAME...]       put each bug of tests/mutants in, and find it
+       simulate hunt SECONDS PROMISES [FILE...]
+                                      look in these plans, or else in new seeds, for the first that breaks one
+                                      of these promises; 'any' is all, 'shown once, in order' two
 TRACE=1 prints everything that happens.";
 
 /// Does what the arguments and the environment ask for.
@@ -90,6 +95,8 @@ fn carry_out(task: Task, trace: bool, runner: Runner) -> Result<bool, String> {
             print!("{}", faults::draw(seed));
             Ok(true)
         }
+        Task::Hunt(prey) => hunt::hunt(&prey, runner),
+        Task::Prove(names) => super::proof::prove(&names),
     }
 }
 

@@ -115,6 +115,11 @@ impl Promise {
             NobodyFalls,
         ]
     };
+
+    /// The promise with this name, as it is displayed.
+    pub fn parse(name: &str) -> Option<Promise> {
+        Promise::ALL.iter().copied().find(|promise| promise.to_string() == name)
+    }
 }
 
 impl Display for Promise {

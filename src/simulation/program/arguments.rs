@@ -1,5 +1,7 @@
 //! The command line of `simulate`.
 
+use super::hunt::Prey;
+
 /// What the program is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
@@ -16,6 +18,9 @@ pub enum Task {
     Minimise(Source),
     Same(u64),
     Show(u64),
+    Hunt(Prey),
+    /// The named mutants; none: all.
+    Prove(Vec<String>),
 }
 
 /// Where a plan comes from.
@@ -38,6 +43,8 @@ pub fn task(arguments: &[String], environment: impl Fn(&str) -> Option<String>) 
         }
         ["same", seed] => Ok(Task::Same(number(seed)?)),
         ["show", seed] => Ok(Task::Show(number(seed)?)),
+        ["hunt", seconds, promises, ..] => Ok(Task::Hunt(Prey::parse(number(seconds)?, promises, &arguments[3..])?)),
+        ["prove", ..] => Ok(Task::Prove(arguments[1..].to_vec())),
         _ => Err(format!("unknown command {:?}", arguments.join(" "))),
     }
 }
@@ -81,6 +88,10 @@ mod tests {
         check("minimise a.plan", &[], Ok(Task::Minimise(Source::File("a.plan".to_owned()))));
         check("same 7", &[], Ok(Task::Same(7)));
         check("show 7", &[], Ok(Task::Show(7)));
+        let prey = Prey { seconds: 60, promises: Vec::new(), files: vec!["a.plan".to_owned()] };
+        check("hunt 60 any a.plan", &[], Ok(Task::Hunt(prey)));
+        check("prove a b", &[], Ok(Task::Prove(vec!["a".to_owned(), "b".to_owned()])));
+        check("hunt 60 presence,no", &[], Err("unknown promise \"presence,no\""));
         check("same x", &[], Err("\"x\" is not a number"));
         check("", &[("SEED", "x")], Err("\"x\" is not a number"));
         check("plan", &[], Err("unknown command \"plan\""));

@@ -35,6 +35,18 @@ fn a_task_succeeds_if_no_promise_is_broken() {
 }
 
 #[test]
+fn a_hunt_stops_at_the_promise_that_it_looks_for() {
+    let hunt = |promises: &str, runner: Runner| {
+        let plan = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/plans/missed-server.plan").to_owned();
+        carry_out(Task::Hunt(hunt::Prey::parse(60, promises, &[plan]).unwrap()), false, runner)
+    };
+    assert_eq!(hunt("any", empty), Ok(true));
+    assert_eq!(hunt("any", strange), Ok(false));
+    assert_eq!(hunt("in order, nothing strange", strange), Ok(false));
+    assert_eq!(hunt("in order", strange), Ok(true));
+}
+
+#[test]
 fn what_cannot_be_done_is_an_error() {
     assert_eq!(carry_out(Task::Same(1), false, unconnected), Err("not connected".to_owned()));
     let missing = carry_out(Task::Plans(vec!["no/such.plan".to_owned()]), false, empty);
