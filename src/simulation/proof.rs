@@ -6,7 +6,7 @@ pub mod mutant;
 use mutant::{Mutant, Sources};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -170,8 +170,10 @@ fn hunt(name: &str, breaks: &str, plan: Option<&Path>) -> Result<Catch, String> 
     let program = scratch().join("target/simulation/simulate");
     let told = scratch().join(format!("{name}.log"));
     let output = File::create(&told).map_err(about(&told))?;
+    let errors = scratch().join(format!("{name}.errors"));
+    let error_output = File::create(&errors).map_err(about(&errors))?;
     let mut command = Command::new(&program);
-    command.args(["hunt", &SECONDS.to_string(), breaks]).args(plan).stdout(output).stderr(Stdio::null());
+    command.args(["hunt", &SECONDS.to_string(), breaks]).args(plan).stdout(output).stderr(error_output);
     let mut child = command.spawn().map_err(about(&program))?;
     let until = Instant::now() + Duration::from_secs(SECONDS) + GRACE;
     let status: Option<ExitStatus> = loop {
@@ -186,11 +188,9 @@ fn hunt(name: &str, breaks: &str, plan: Option<&Path>) -> Result<Catch, String> 
             Err(error) => return Err(about(&program)(error)),
         }
     };
-    let text = read(&told)?;
-    let text = text.lines().last().unwrap_or("it printed nothing").to_owned();
-    match status.and_then(|status| status.code()) {
-        Some(0) => Ok(Catch { is_found: false, text }),
-        Some(1) => Ok(Catch { is_found: true, text }),
-        _ => Ok(Catch { is_found: false, text: "it did not end".to_owned() }),
+    let Some(status) = status else { return Ok(Catch { is_found: false, text: "it did not end".to_owned() }) };
+    match (status.code(), read(&told)?.lines().last()) {
+        (Some(code @ (0 | 1)), Some(line)) => Ok(Catch { is_found: code == 1, text: line.to_owned() }),
+        _ => Err(format!("{name}: the hunt failed, see {}", errors.display())),
     }
 }
