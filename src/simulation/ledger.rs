@@ -105,6 +105,8 @@ pub enum Fact {
     Nick { run: RunNumber, nick: String },
     /// The wall clock was set.
     ClockSet { party: Party, by_s: i64 },
+    /// A server's connection took it in, and the broker was told so.
+    Arrived { server: usize, number: Number },
     /// A server committed it to its history, with fsync unless it has `--memory`.
     Synced { server: usize, number: Number },
     /// A server published `stored` for it.
@@ -264,6 +266,7 @@ impl Fact {
             | Fact::SentAgain { number }
             | Fact::Told { number, .. }
             | Fact::Shown { number, .. }
+            | Fact::Arrived { number, .. }
             | Fact::Synced { number, .. }
             | Fact::StoredSaid { number, .. }
             | Fact::Removed { number, .. } => Some(*number),

@@ -77,7 +77,7 @@ fn servers(rng: &mut Rng) -> Vec<ServerTraits> {
     let mut main =
         ServerTraits { memory: rng.chance(8), timeout_s: *rng.pick(&[20, 60, 60]), ..ServerTraits::new("main") };
     if rng.chance(6) {
-        main.retention_s = rng.range(20, 120) as u32;
+        main.retention_s = rng.range(20, 400) as u32;
     }
     if rng.chance(6) {
         main.max_size_kb = *rng.pick(&[256, 512, 1_024]);

@@ -31,6 +31,8 @@ pub struct Trail<'a> {
     pub sent_again: Option<usize>,
     pub told: Vec<(usize, RunNumber, SenderNews)>,
     pub shown: Vec<Sight>,
+    /// Time, server.
+    pub arrived: Vec<(Duration, usize)>,
     /// Fact, time, server.
     pub synced: Vec<(usize, Duration, usize)>,
     pub stored_said: Vec<(usize, usize)>,
@@ -95,6 +97,7 @@ impl<'a> Case<'a> {
                     self.trails[*number].shown.push(sight);
                 }
             }
+            Fact::Arrived { server, number } => self.trails[*number].arrived.push((at, *server)),
             Fact::Synced { server, number } => self.trails[*number].synced.push((place, at, *server)),
             Fact::StoredSaid { server, number } => self.trails[*number].stored_said.push((place, *server)),
             Fact::Removed { number, .. } => self.trails[*number].removed = true,
@@ -246,6 +249,11 @@ impl<'a> Case<'a> {
             let (place, nick) = pair[1];
             !nick.eq_ignore_ascii_case(pair[0].1) && (taken..stored).contains(&place)
         })
+    }
+
+    /// Whether the clock of this participant was ever set.
+    pub fn clock_was_set(&self, of: Party) -> bool {
+        self.clocks.iter().any(|(_, party)| *party == of)
     }
 
     /// Whether the clock of the sender or of a server was set before this fact.

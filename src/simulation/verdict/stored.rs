@@ -2,12 +2,19 @@
 
 use super::case::{Case, Trail};
 use super::{Promise, Violation};
-use crate::simulation::ledger::{Addressed, MessageRecord, Number, Party, SenderNews};
+use crate::simulation::ledger::{Addressed, MessageRecord, Number, Party, RunEnd, SenderNews};
+use crate::simulation::plan::What;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How much earlier than its age says a message may be removed: it is older than its commit.
+const UNDER_WAY: Duration = Duration::from_secs(5);
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
     for (number, message, trail) in case.trails() {
         found.extend(lost(case, number, message, trail));
+        found.extend(removed_too_early(case, number, message, trail));
+        found.extend(left_by_a_clean_stop(case, number, message, trail));
         found.extend(doubled(case, number, trail));
         found.extend(stored_before_sync(number, trail));
         found.extend(untold(case, number, message, trail));
@@ -40,6 +47,42 @@ fn lost(case: &Case, number: Number, message: &MessageRecord, trail: &Trail) -> 
     }
     (!case.may_be_lost(number))
         .then(|| Violation::of(Promise::NothingLost, number, "an outbox took it, and it came nowhere"))
+}
+
+/// Retention by age removes nothing younger, by a clock that was not set.
+fn removed_too_early(case: &Case, number: Number, message: &MessageRecord, trail: &Trail) -> Option<Violation> {
+    let is_in_a_room = matches!(message.to, Addressed::Room(_));
+    let (_, stored, server) = trail.synced.first().filter(|_| trail.removed && is_in_a_room)?;
+    let traits = case.plan.servers.get(*server).filter(|traits| traits.retention_s > 0 && traits.max_size_kb == 0)?;
+    let age = Duration::from_millis(case.plan.end).saturating_sub(*stored) + UNDER_WAY;
+    let is_young = age < Duration::from_secs(traits.retention_s.into());
+    (is_young && !case.clock_was_set(Party::Server(*server))).then(|| {
+        let text = format!("it was removed, and {} s are not over", traits.retention_s);
+        Violation::of(Promise::NothingLost, number, text)
+    })
+}
+
+/// A server that is stopped cleanly first stores what the broker was told has arrived, whoever sent it. A disk that takes
+/// nothing keeps it from that.
+fn left_by_a_clean_stop(case: &Case, number: Number, message: &MessageRecord, trail: &Trail) -> Option<Violation> {
+    let is_nameless_direct = matches!(message.to, Addressed::Client { .. }) && case.is_original(message.from);
+    let is_stored = |server| trail.synced.iter().any(|(.., by)| *by == server) || !trail.places.is_empty();
+    let was_refused = trail.told.iter().any(|(.., news)| *news == SenderNews::Refused);
+    if is_nameless_direct || was_refused || case.left_history(number) {
+        return None;
+    }
+    let (_, server) = trail.arrived.iter().find(|(at, server)| {
+        let mut runs = case.ledger.runs.iter().filter(|run| run.party == Party::Server(*server) && run.started <= *at);
+        let was_stopped = runs.any(|run| matches!(run.ended, Some((end, RunEnd::Quit)) if *at <= end));
+        was_stopped && !is_stored(*server) && !has_disk_trouble(case, *server)
+    })?;
+    let text = format!("it had arrived when server {server} was stopped cleanly, and is not stored");
+    Some(Violation::of(Promise::NothingLost, number, text))
+}
+
+fn has_disk_trouble(case: &Case, server: usize) -> bool {
+    let name = &case.plan.servers[server].name;
+    case.plan.steps.iter().any(|step| matches!(&step.what, What::Disk { who, .. } if who == name))
 }
 
 fn doubled(case: &Case, number: Number, trail: &Trail) -> Option<Violation> {

@@ -1,6 +1,7 @@
 //! History and senders.
 
 use super::*;
+use crate::simulation::plan::What;
 use Promise::{EverybodyHasIt, NothingLost, OutboxEmpties, SenderTold, StoredAfterSync, StoredOnce};
 
 fn forget(ledger: &mut Ledger, number: Number) {
@@ -29,6 +30,59 @@ fn what_was_told_stored_is_in_the_history() {
         drop_facts(ledger, |fact| matches!(fact, Fact::Taken { number: 2 }));
         ledger.note(at(20_000), Fact::Taken { number: 2 });
         drop_facts(ledger, |fact| matches!(fact, Fact::StoredSaid { number: 2, .. }));
+    });
+}
+
+#[test]
+fn retention_by_age_removes_nothing_younger() {
+    let removed = |retention_s| {
+        move |plan: &mut Plan, ledger: &mut Ledger| {
+            plan.servers[0].retention_s = retention_s;
+            forget(ledger, 2);
+            ledger.note(at(60_000), Fact::Removed { server: 0, number: 2 });
+        }
+    };
+    check(&[], removed(50));
+    check(&[NothingLost], removed(70));
+    check(&[], |plan, ledger| {
+        removed(70)(plan, ledger);
+        plan.servers[0].max_size_kb = 256;
+    });
+    check(&[], |plan, ledger| {
+        removed(70)(plan, ledger);
+        ledger.note(at(10_000), Fact::ClockSet { party: Party::Server(0), by_s: 60 });
+    });
+}
+
+#[test]
+fn what_has_arrived_is_stored_before_a_clean_stop() {
+    /// Its sender died without an outbox, so that nobody sends it again.
+    fn arrived(plan: &mut Plan, ledger: &mut Ledger) {
+        plan.clients[0].outbox = false;
+        restart(ledger, ANN, 10_000, RunEnd::Crashed);
+        forget(ledger, 2);
+        drop_facts(ledger, |fact| fact.number() == Some(2) && !matches!(fact, Fact::Taken { .. } | Fact::Shown { .. }));
+        ledger.note(at(5_000), Fact::Arrived { server: 0, number: 2 });
+    }
+    check(&[], |plan, ledger| {
+        arrived(plan, ledger);
+        restart(ledger, MAIN, 10_000, RunEnd::Crashed);
+    });
+    check(&[NothingLost], |plan, ledger| {
+        arrived(plan, ledger);
+        restart(ledger, MAIN, 10_000, RunEnd::Quit);
+    });
+    // It came to the run before.
+    check(&[], |plan, ledger| {
+        arrived(plan, ledger);
+        let next = restart(ledger, MAIN, 6_000, RunEnd::Crashed);
+        restart(ledger, next, 10_000, RunEnd::Quit);
+    });
+    check(&[], |plan, ledger| {
+        arrived(plan, ledger);
+        restart(ledger, MAIN, 10_000, RunEnd::Quit);
+        let (who, trouble) = (plan.servers[0].name.clone(), crate::simulation::plan::DiskTrouble::Full);
+        plan.push(4_000, What::Disk { who, trouble, time: 3_000 });
     });
 }
 
