@@ -43,10 +43,7 @@ pub fn run(options: CheckOptions) -> ExitCode {
     let mut check = Check::new(&connection, report);
     check.all();
     print(&check.report.verdict());
-    match check.report.is_good() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    }
+    if check.report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Asks for the password if needed. Signals are caught meanwhile, so that the terminal's echo is restored; afterwards they

@@ -207,9 +207,7 @@ fn claim(history: &Database, options: &ServerOptions) -> Result<(), String> {
 
 /// `host:port` with the canonical name of the host.
 fn canonical(address: &str) -> String {
-    let Some((host, port)) = address.rsplit_once(':') else {
-        return address.to_owned();
-    };
+    let Some((host, port)) = address.rsplit_once(':') else { return address.to_owned() };
     format!("{}:{port}", canonical_host(host.trim_start_matches('[').trim_end_matches(']')))
 }
 

@@ -143,9 +143,7 @@ fn read(options: &ImportOptions) -> Result<(), TransferError> {
 
 /// The input, and its name in errors.
 fn open(options: &ImportOptions) -> Result<(String, Box<dyn BufRead>), TransferError> {
-    let Some(path) = &options.file else {
-        return Ok(("the input,".to_owned(), Box::new(io::stdin().lock())));
-    };
+    let Some(path) = &options.file else { return Ok(("the input,".to_owned(), Box::new(io::stdin().lock()))) };
     match File::open(path) {
         Ok(file) => Ok((format!("{}", path.display()), Box::new(BufReader::new(file)))),
         Err(error) => Err(TransferError::Told(format!("{} cannot be read: {error}", path.display()))),

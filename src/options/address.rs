@@ -36,9 +36,7 @@ impl Named {
     /// Finds it; localhost if none is named. Options for other brokers must have been removed before.
     pub fn find(given: &Given) -> Result<Named, UsageError> {
         for (index, level) in given.levels.iter().enumerate() {
-            let Some(broker) = broker_of(level)? else {
-                continue;
-            };
+            let Some(broker) = broker_of(level)? else { continue };
             if broker.scheme.is_none() {
                 // A host alone may be the host of a URL in a lower level, which says more.
                 for (level, below) in given.levels.iter().enumerate().skip(index + 1) {

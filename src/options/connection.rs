@@ -20,10 +20,7 @@ pub(super) fn connection(
 ) -> Result<Connection, UsageError> {
     let named = Named::find(given)?;
     let port = port(given)?;
-    let tls = match tls::is_used(given, &named, port)? {
-        true => Some(tls::tls(given, environment)?),
-        false => None,
-    };
+    let tls = if tls::is_used(given, &named, port)? { Some(tls::tls(given, environment)?) } else { None };
     if tls.is_none() && given.is_on("insecure") {
         warnings.push("--insecure has no effect without TLS".to_string());
     }
@@ -90,9 +87,7 @@ fn is_verbose(given: &Given) -> Result<Option<bool>, UsageError> {
 }
 
 pub(super) fn topic_root(given: &Given) -> Result<String, UsageError> {
-    let Some(item) = given.item("topic-root") else {
-        return Ok("chat".to_string());
-    };
+    let Some(item) = given.item("topic-root") else { return Ok("chat".to_string()) };
     let root = &item.value;
     let problem = if root.contains(['+', '#']) || !root.chars().all(fits_topics) {
         "must hold no + # or control character, and no noncharacter of Unicode"

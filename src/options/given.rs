@@ -145,9 +145,7 @@ impl Level {
         let mut level = Level::default();
         for flag in subcommand.flags().filter(|flag| !flag.variable.is_empty()) {
             let name = flag.variable;
-            let Some(value) = environment.set(name) else {
-                continue;
-            };
+            let Some(value) = environment.set(name) else { continue };
             let value = match value.into_string() {
                 // no-color.org: any value means this.
                 _ if name == "NO_COLOR" => "never".to_string(),

@@ -110,9 +110,7 @@ fn place_of_file(level: &Level) -> Result<OtherBroker, UsageError> {
 
 /// The broker of the environment; `None` if it names none, in which case its options apply to any broker.
 fn place_of_environment(level: &Level, of_file: &OtherBroker) -> Result<Option<OtherBroker>, UsageError> {
-    let Some(broker) = broker_of(level)? else {
-        return Ok(None);
-    };
+    let Some(broker) = broker_of(level)? else { return Ok(None) };
     let said = BrokerHint::by(level, Some(&broker))?;
     if said.fits(of_file) {
         return Ok(Some(of_file.clone()));

@@ -84,10 +84,7 @@ fn read(payload: &[u8], kind: &str) -> Result<Option<(ChatFields, Nick, String)>
     }
     let nick = required(fields.username.take(), "username")?;
     let message = required(fields.message.take(), "message")?;
-    match text::fits(&message) {
-        true => Ok(Some((fields, nick, message))),
-        false => Err(Invalid::TextTooLong),
-    }
+    if text::fits(&message) { Ok(Some((fields, nick, message))) } else { Err(Invalid::TextTooLong) }
 }
 
 /// The id of a message that names both a session and a number.

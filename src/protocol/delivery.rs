@@ -130,10 +130,7 @@ pub struct ReceiptOf {
 impl Receipt {
     /// Reads a payload on a topic for direct messages; `Ok(None)`: another type.
     pub fn parse(payload: &[u8]) -> Result<Option<Receipt>, Invalid> {
-        match fields::kind(payload)? == "receipt" {
-            true => fields::read(payload).map(Some),
-            false => Ok(None),
-        }
+        if fields::kind(payload)? == "receipt" { fields::read(payload).map(Some) } else { Ok(None) }
     }
 }
 

@@ -179,10 +179,7 @@ fn parts(text: &str) -> impl Iterator<Item = Result<Part<'_>, SearchError>> {
 
 /// A term, if the index can contain it.
 fn word(term: &str) -> Result<&str, SearchError> {
-    match term.chars().any(char::is_alphanumeric) {
-        true => Ok(term),
-        false => Err(SearchError::NoWord(term.to_owned())),
-    }
+    if term.chars().any(char::is_alphanumeric) { Ok(term) } else { Err(SearchError::NoWord(term.to_owned())) }
 }
 
 /// How many words the index looks up; `a-b` is two words in this order.

@@ -128,10 +128,7 @@ fn option_file(settings: &Settings, nick: Option<&Nick>) -> String {
     match (address.transport, settings.tls.is_some()) {
         (Transport::WebSocket, is_secure) => {
             let scheme = if is_secure { "wss" } else { "ws" };
-            let host = match address.host.contains(':') {
-                true => format!("[{}]", address.host),
-                false => address.host.clone(),
-            };
+            let host = if address.host.contains(':') { format!("[{}]", address.host) } else { address.host.clone() };
             lines.push(format!("--url {scheme}://{host}:{}{}", address.port, address.path));
         }
         (Transport::Tcp, is_secure) => {

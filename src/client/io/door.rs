@@ -45,10 +45,7 @@ impl Door {
             Some(held) => Entry::Passes(held),
             None => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
-                match self.is_closed.swap(true, Ordering::Relaxed) {
-                    true => Entry::Dropped,
-                    false => Entry::FirstDropped,
-                }
+                if self.is_closed.swap(true, Ordering::Relaxed) { Entry::Dropped } else { Entry::FirstDropped }
             }
         }
     }

@@ -42,10 +42,8 @@ impl Cycle {
     fn offer(&self) -> (String, usize) {
         let choice = &self.choices[self.chosen];
         // The choice may end with a blank that is already there.
-        let after = match choice.ends_with(' ') {
-            true => self.after.strip_prefix(' ').unwrap_or(&self.after),
-            false => &self.after,
-        };
+        let after =
+            if choice.ends_with(' ') { self.after.strip_prefix(' ').unwrap_or(&self.after) } else { &self.after };
         (format!("{}{choice}{after}", self.before), self.before.len() + choice.len())
     }
 }

@@ -113,9 +113,6 @@ impl View {
             Place::Room(room) => format!("#{room}"),
             Place::Direct(to) => format!("@{}", text::visible(to.as_str())),
         };
-        match said.action {
-            true => format!("{time} {place} * {nick} {shown}"),
-            false => format!("{time} {place} {nick}: {shown}"),
-        }
+        if said.action { format!("{time} {place} * {nick} {shown}") } else { format!("{time} {place} {nick}: {shown}") }
     }
 }

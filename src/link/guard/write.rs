@@ -107,9 +107,7 @@ mod linux {
     /// As for `SSL_write`: `ssl` is a live connection, `bytes` points to `length` bytes.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn __wrap_SSL_write(ssl: *mut Ssl, bytes: *const c_void, length: c_int) -> c_int {
-        let Ok(size) = usize::try_from(length) else {
-            return -1;
-        };
+        let Ok(size) = usize::try_from(length) else { return -1 };
         let mut written = 0;
         // SAFETY: the arguments are the caller's, as SSL_write wants them.
         let result = unsafe { SSL_write_ex(ssl, bytes, size, &mut written) };

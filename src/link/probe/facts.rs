@@ -27,9 +27,6 @@ pub struct Certificate {
 impl Certificate {
     /// The names that it is valid for; the subject if it lists none.
     pub fn is_for(&self) -> String {
-        match self.names.is_empty() {
-            true => self.subject.clone(),
-            false => self.names.join(", "),
-        }
+        if self.names.is_empty() { self.subject.clone() } else { self.names.join(", ") }
     }
 }

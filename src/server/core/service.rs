@@ -163,20 +163,15 @@ impl Service {
 
     /// How many questions are under way, and may be.
     fn under_way(&mut self, is_search: bool) -> (&mut usize, usize) {
-        match is_search {
-            true => (&mut self.searches, SEARCHES),
-            false => (&mut self.questions, QUESTIONS),
-        }
+        if is_search { (&mut self.searches, SEARCHES) } else { (&mut self.questions, QUESTIONS) }
     }
 
     fn link(&mut self, now: Now, event: LinkEvent, effects: &mut Vec<Effect>) {
         match event {
             LinkEvent::Message(message) => {
                 let (topic, payload) = (&message.topic, &message.payload);
-                let input = match message.retained {
-                    true => Input::Retained { topic },
-                    false => Input::Message { topic, payload },
-                };
+                let input =
+                    if message.retained { Input::Retained { topic } } else { Input::Message { topic, payload } };
                 self.chat(now, input, effects);
             }
             // The connection does not matter any more.

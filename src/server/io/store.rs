@@ -66,10 +66,7 @@ fn read(reader: &impl Answering, inbox: &Receiver<StoreQuestion>, answers: &Send
     let mut queue = ReaderQueue::default();
     let mut is_failing = false;
     loop {
-        let first = match queue.is_empty() {
-            true => inbox.recv().ok(),
-            false => None,
-        };
+        let first = if queue.is_empty() { inbox.recv().ok() } else { None };
         for question in first.into_iter().chain(inbox.try_iter()) {
             if let Some(dropped) = queue.put(question) {
                 let _ = answers.send(dropped.unanswered());

@@ -44,10 +44,7 @@ impl Notify {
             Sequence::Nine => format!("\x1b]9;{who}: {what}\x07"),
             Sequence::Seven77 => format!("\x1b]777;notify;{who};{what}\x07"),
         };
-        match self.in_tmux {
-            true => format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b")),
-            false => sequence,
-        }
+        if self.in_tmux { format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b")) } else { sequence }
     }
 }
 

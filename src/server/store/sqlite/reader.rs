@@ -82,10 +82,7 @@ impl HistoryReader {
         let PageRun { mut messages, end: oldest, more } = self.run(&select, room, end, query.limit)?;
         let fits = fitting(messages.iter());
         let complete = !more && fits >= messages.len();
-        let oldest = match fits < messages.len() {
-            true => messages[fits - 1].pos,
-            false => oldest,
-        };
+        let oldest = if fits < messages.len() { messages[fits - 1].pos } else { oldest };
         messages.truncate(fits);
         messages.reverse();
         let from = oldest.map_or(end, |pos| pos - 1);

@@ -68,10 +68,7 @@ impl HistoryReader {
         let cut = end > oldest && found.len() <= limit;
         let fits = fitting(found.iter().map(|(_, found)| found)).min(limit);
         let is_full = fits < found.len();
-        let next = match is_full {
-            true => Some(found[fits - 1].0),
-            false => cut.then_some(end),
-        };
+        let next = if is_full { Some(found[fits - 1].0) } else { cut.then_some(end) };
         found.truncate(fits);
         Ok(SearchPage {
             found: found.into_iter().map(|(_, found)| found).collect(),
