@@ -15,8 +15,9 @@ use self::core::step::Step;
 use crate::link::{Failure, Qos, Subscription, Version, probe};
 use crate::options::{CheckOptions, Color, Connection};
 use crate::protocol::{Nick, Topic, Topics};
+use crate::random::Random;
+use crate::signals;
 use crate::terminal::{self, NoAnswer, Terminal};
-use crate::{random, signals};
 use peer::{Joined, Peer};
 use std::io::{IsTerminal, Write};
 use std::process::{self, ExitCode};
@@ -106,7 +107,7 @@ struct Check<'a> {
 impl<'a> Check<'a> {
     fn new(connection: &'a Connection, report: Report) -> Check<'a> {
         let topics = Topics::new(&connection.topic_root);
-        let word = random::word();
+        let word = Random::of_the_system().word();
         // Access rules may depend on the user name, so the answers must go to a nick that this user may read.
         let nick = connection.settings.username.as_deref().and_then(|name| Nick::parse(name).ok());
         Check {

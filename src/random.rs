@@ -60,25 +60,3 @@ impl fmt::Debug for Random {
         f.write_str("Random")
     }
 }
-
-/// 12 random bytes of the system's.
-pub fn bytes() -> [u8; RANDOM_CHARS] {
-    Random::of_the_system().bytes()
-}
-
-/// [`Random::word`], of the system's randomness.
-pub fn word() -> String {
-    Random::of_the_system().word()
-}
-
-pub fn session() -> Session {
-    Random::of_the_system().session()
-}
-
-pub fn token() -> Token {
-    Random::of_the_system().token()
-}
-
-pub fn epoch() -> Epoch {
-    Random::of_the_system().epoch()
-}

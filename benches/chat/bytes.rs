@@ -2,6 +2,7 @@
 //! sender and each receiver exchange with the broker, acknowledgements included, TCP/IP headers not.
 
 use super::support::{Broker, PATIENCE, Program, Stream, TempDir};
+use mqttchat::random::Random;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -76,7 +77,7 @@ fn payload_bytes() -> usize {
         nick: Nick::parse("sender").expect("a nick"),
         text: TEXT.to_owned(),
         timestamp: Timestamp::parse("2026-11-22T20:30:00.123+01:00"),
-        id: SentId::new(mqttchat::random::session(), 100),
+        id: SentId::new(Random::of_the_system().session(), 100),
         room: RoomName::lobby(),
         action: false,
         late: false,

@@ -7,6 +7,7 @@ use super::publisher::Publisher;
 use super::support::{PATIENCE, Program, Stream, TempDir};
 use chrono::DateTime;
 use mqttchat::protocol::{Cursor, Epoch, FromServer, HistoryRequest, RequestKind, SearchRequest, Session};
+use mqttchat::random::Random;
 use std::io::{BufWriter, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -101,7 +102,7 @@ fn fill(data: &TempDir, count: u64) {
         .spawn()
         .expect("an import");
     let mut lines = BufWriter::new(import.stdin.take().expect("a pipe"));
-    let sessions: Vec<Session> = (0..50).map(|_| mqttchat::random::session()).collect();
+    let sessions: Vec<Session> = (0..50).map(|_| Random::of_the_system().session()).collect();
     let mut random = 1_u64;
     for number in 0..count {
         let who = number % 50;

@@ -9,6 +9,7 @@ use mqttchat::protocol::{
     Chat, FromServer, HistoryRequest, Nick, Request, RequestKind, RoomName, SearchRequest, SentId, Session, Timestamp,
     Token, Topic, Topics,
 };
+use mqttchat::random::Random;
 use std::time::{Duration, Instant};
 
 /// What a client of ours has under way at most.
@@ -24,7 +25,6 @@ pub struct Publisher {
     nick: Nick,
     session: Session,
     last_seq: u64,
-    last_token: u64,
     unsettled: u64,
 }
 
@@ -46,8 +46,8 @@ impl Publisher {
         let link = Link::open(config, move |event| drop(sender.send(event))).expect("a thread");
         let connected = events.recv_timeout(PATIENCE);
         assert!(matches!(connected, Ok(Event::Connected { .. })), "{connected:?}");
-        let session = mqttchat::random::session();
-        Publisher { link, events, topics, nick, session, last_seq: 0, last_token: 0, unsettled: 0 }
+        let session = Random::of_the_system().session();
+        Publisher { link, events, topics, nick, session, last_seq: 0, unsettled: 0 }
     }
 
     /// Messages of about 110 bytes, as many under way as a client of ours has at most.
@@ -121,8 +121,7 @@ impl Publisher {
         history: HistoryRequest,
         search: SearchRequest,
     ) -> Option<(FromServer, Duration)> {
-        self.last_token += 1;
-        let token = Token::from_number(self.last_token);
+        let token = Random::of_the_system().token();
         let request = Request {
             requester: self.nick.clone(),
             timestamp: None,

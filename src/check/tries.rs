@@ -7,7 +7,7 @@ use super::core::report::Finding;
 use super::core::step::Step;
 use super::peer::{PATIENCE, Peer};
 use crate::link::{Config, Failure, LONGEST_WAIT, Publication, Qos, Settings, Subscription, Version, probe};
-use crate::random;
+use crate::random::Random;
 use std::time::{Duration, Instant};
 
 /// How many round trips to measure, and for how long at most.
@@ -16,7 +16,7 @@ const ROUND_TRIP_TIME: Duration = Duration::from_secs(10);
 
 /// An identifier that nobody else has.
 pub fn new_id() -> String {
-    format!("mqttchat-{}", random::word())
+    format!("mqttchat-{}", Random::of_the_system().word())
 }
 
 /// A connection that ends with its first failure.

@@ -71,12 +71,6 @@ fn is_token(text: &str) -> bool {
     (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
-impl Token {
-    pub fn from_number(number: u64) -> Token {
-        Token(format!("r{number}").into())
-    }
-}
-
 /// A message's id as its sender gives it: the session, and the number of the message in it, from 1.
 /// It is unique per nick key: compare the pair (key, id).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

@@ -4,6 +4,7 @@ use crate::support::{Broker, PATIENCE, link_config, settings, wait_until};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mqttchat::link::{Config, Event, Link, Message, Publication, Qos, Subscription};
 use mqttchat::protocol::{Ranges, Session, Stored};
+use mqttchat::random::Random;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -63,7 +64,7 @@ impl StandIn {
     /// Connected, and announced. `rate`: what it takes in a second.
     #[track_caller]
     pub fn start_with(broker: &Broker, answer: Answer, rate: Option<u64>) -> StandIn {
-        let mut info = json!({"type": "server", "status": "online", "instance": mqttchat::random::word(),
+        let mut info = json!({"type": "server", "status": "online", "instance": Random::of_the_system().word(),
             "started": "2026-11-22T20:30:00.000+01:00", "version": "0", "identity": "open"});
         if let Some(rate) = rate {
             info["rate"] = rate.into();
@@ -134,7 +135,7 @@ fn publication(topic: &str, payload: Vec<u8>, retain: bool) -> Publication {
 fn config(broker: &Broker) -> Config {
     let filters = ["messages/#", "rooms/#", "private/+/+", "presence/#", "request/#"];
     let subscribe = |filter| Subscription { filter: format!("chat/{filter}"), qos: Qos::AtLeastOnce, no_local: true };
-    let client_id = format!("stand-in-{}", mqttchat::random::word());
+    let client_id = format!("stand-in-{}", Random::of_the_system().word());
     let config = link_config(settings(broker.port()), &client_id, filters.map(subscribe).to_vec());
     Config { patient: true, ..config }
 }

@@ -13,6 +13,7 @@ use mqttchat::link::{
     Address, Clearance, Config, Event, FailureKind, Guise, Judgement, LONGEST_WAIT, Link, Lookout, Message,
     Publication, Qos, Settings, Sight, Subscription, Tls, Transport, Version,
 };
+use mqttchat::random::Random;
 use scripted::{On5, packet, scripted_broker};
 use std::io::Write;
 use std::net::TcpListener;
@@ -33,7 +34,7 @@ fn settings(port: u16) -> Settings {
 fn config(settings: Settings, filters: &[&str]) -> Config {
     Config {
         settings,
-        client_id: format!("link-{}", mqttchat::random::word()),
+        client_id: format!("link-{}", Random::of_the_system().word()),
         persistent: false,
         will: None,
         subscriptions: filters.iter().map(|filter| Subscription::new(filter.to_string(), Qos::AtLeastOnce)).collect(),

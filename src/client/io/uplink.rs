@@ -7,7 +7,7 @@ use crate::gauge::Held;
 use crate::link::{Config, Event, Farewell, LONGEST_WAIT, Link, Publication, Settings, Subscription};
 use crate::options::Connection;
 use crate::protocol::Topics;
-use crate::random;
+use crate::random::Random;
 use crossbeam_channel::{Receiver, Sender};
 use std::io;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl Uplink {
         let config = Config {
             settings: self.settings.clone(),
             // Never told to anybody, so that nobody can throw us off by taking it.
-            client_id: self.client_id.clone().unwrap_or_else(|| format!("mqttchat-{}", random::word())),
+            client_id: self.client_id.clone().unwrap_or_else(|| format!("mqttchat-{}", Random::of_the_system().word())),
             persistent: false,
             will: opening.will,
             subscriptions: opening.subscriptions,

@@ -6,6 +6,7 @@ use crate::client::io::memory::ChatOwner;
 use crate::client::io::screen::{Above, Screen};
 use crate::client::ui::view::{Line, Stream};
 use crate::protocol::{RoomName, Session};
+use crate::random::Random;
 use std::path::{Path, PathBuf};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -34,7 +35,7 @@ fn memory(path: &Path) -> Memory {
 }
 
 fn file() -> PathBuf {
-    std::env::temp_dir().join(format!("mqttchat-keeper-{}", crate::random::word())).join("client.state")
+    std::env::temp_dir().join(format!("mqttchat-keeper-{}", Random::of_the_system().word())).join("client.state")
 }
 
 fn remembered(path: &Path) -> usize {

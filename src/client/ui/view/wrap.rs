@@ -66,10 +66,9 @@ impl Layout {
             // If it is too long, the terminal breaks it; nothing follows in its last line.
             self.at = self.at.min(self.columns);
         } else {
-            if self.at + gap + TOO_LITTLE > self.columns {
-                self.break_line()
-            } else {
-                self.push(blanks, gap)
+            match self.at + gap + TOO_LITTLE > self.columns {
+                true => self.break_line(),
+                false => self.push(blanks, gap),
             }
             for grapheme in piece.graphemes(true) {
                 let width = grapheme.width();
