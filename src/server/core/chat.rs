@@ -75,6 +75,10 @@ pub struct ServerChat {
     warned: HashSet<(&'static str, Option<NickKey>)>,
     /// Logged names that cannot be nicks.
     no_nicks: HashSet<String>,
+    /// The time of the input that is handled.
+    now: Now,
+    /// What it leads to, in order.
+    out: Vec<Output>,
 }
 
 impl ServerChat {
@@ -107,31 +111,33 @@ impl ServerChat {
             turned_away: None,
             warned: HashSet::new(),
             no_nicks: HashSet::new(),
+            now,
+            out: Vec::new(),
         }
     }
 
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
-        let mut outputs = Vec::new();
+        self.now = now;
         match input {
-            Input::Connected => self.connected(now, &mut outputs),
+            Input::Connected => self.connected(),
             Input::Lost => self.connected = false,
-            Input::Message { topic, payload } => self.message(now, topic, payload, &mut outputs),
-            Input::Retained { topic } => self.retained(now, topic, &mut outputs),
-            Input::Store(answer) => self.answered(now, answer, &mut outputs),
-            Input::TurnedAway(count) => self.turned_away(now, count),
-            Input::Tick => self.tick(now, &mut outputs),
+            Input::Message { topic, payload } => self.message(topic, payload),
+            Input::Retained { topic } => self.retained(topic),
+            Input::Store(answer) => self.answered(answer),
+            Input::TurnedAway(count) => self.turned_away(count),
+            Input::Tick => self.tick(),
             Input::Due => {}
             Input::Leaving => {
                 self.acks.hurry();
-                self.marks.hurry(now.instant);
+                self.marks.hurry(self.now.instant);
             }
         }
-        self.tell_what_is_stored(now, &mut outputs);
+        self.tell_what_is_stored();
         let changes = self.roster.take_changes();
         if !changes.is_empty() {
-            outputs.push(Output::Seats(changes));
+            self.out.push(Output::Seats(changes));
         }
-        outputs
+        std::mem::take(&mut self.out)
     }
 
     /// When there is something to do by time alone, with a finer resolution than ticks. [`Input::Due`] is due then.
@@ -169,82 +175,81 @@ impl ServerChat {
         self.publication(&Topic::Server, info.to_json(), true)
     }
 
-    fn answered(&mut self, now: Now, answer: StoreAnswer, outputs: &mut Vec<Output>) {
+    fn answered(&mut self, answer: StoreAnswer) {
         match answer {
             StoreAnswer::Committed { committed, arrived } => {
-                self.stats.committed(&arrived, now.instant);
-                self.committed(now, committed, outputs);
+                self.stats.committed(&arrived, self.now.instant);
+                self.committed(committed);
             }
-            StoreAnswer::Page { page, reply } => self.reply_page(now, page, &reply, outputs),
-            StoreAnswer::Rooms { rooms, reply } => self.reply_rooms(now, rooms, &reply, outputs),
-            StoreAnswer::Found { found, reply } => self.reply_found(now, found, &reply, outputs),
-            StoreAnswer::Waiting { to, after, found } => self.waiting(now, &to, after, found, outputs),
-            StoreAnswer::RoomsForgotten(rooms) => self.rooms_forgotten(rooms, outputs),
+            StoreAnswer::Page { page, reply } => self.reply_page(page, &reply),
+            StoreAnswer::Rooms { rooms, reply } => self.reply_rooms(rooms, &reply),
+            StoreAnswer::Found { found, reply } => self.reply_found(found, &reply),
+            StoreAnswer::Waiting { to, after, found } => self.waiting(&to, after, found),
+            StoreAnswer::RoomsForgotten(rooms) => self.rooms_forgotten(rooms),
             StoreAnswer::SeatsDone { .. } | StoreAnswer::Settled | StoreAnswer::Unanswered { .. } => {}
         }
     }
 
     // ---- the connection and the clock ----
 
-    fn connected(&mut self, now: Now, outputs: &mut Vec<Output>) {
+    fn connected(&mut self) {
         self.connected = true;
-        self.roster.grace(now.instant);
-        self.last_tick = now.instant;
-        self.publish_online(now, outputs);
+        self.roster.grace(self.now.instant);
+        self.last_tick = self.now.instant;
+        self.publish_online();
         // A broker without persistence has lost its retained messages.
-        self.publish_users(now, outputs);
-        self.rooms_forgotten(Vec::new(), outputs);
-        self.marks.hurry(now.instant);
+        self.publish_users();
+        self.rooms_forgotten(Vec::new());
+        self.marks.hurry(self.now.instant);
         if !std::mem::replace(&mut self.resumed, true) {
-            self.resume_directs(now, outputs);
+            self.resume_directs();
         }
         for direct in std::mem::take(&mut self.unserved) {
-            self.stored_direct(now, direct, outputs);
+            self.stored_direct(direct);
         }
     }
 
-    fn publish_online(&mut self, now: Now, outputs: &mut Vec<Output>) {
-        self.online_published = Some(now.instant);
-        outputs.push(Output::Publish(self.server_info(Status::Online)));
+    fn publish_online(&mut self) {
+        self.online_published = Some(self.now.instant);
+        self.out.push(Output::Publish(self.server_info(Status::Online)));
     }
 
-    fn tick(&mut self, now: Now, outputs: &mut Vec<Output>) {
-        let late = now.instant.saturating_duration_since(self.last_tick) > LATE_TICK;
-        self.last_tick = now.instant;
+    fn tick(&mut self) {
+        let now = self.now.instant;
+        let late = now.saturating_duration_since(self.last_tick) > LATE_TICK;
+        self.last_tick = now;
         if !self.connected {
             return;
         }
         if late {
-            self.roster.grace(now.instant);
+            self.roster.grace(now);
         }
-        for (kind, nick) in self.roster.sweep(now.instant) {
-            self.gone(kind, nick, now, outputs);
+        for (kind, nick) in self.roster.sweep(now) {
+            self.gone(kind, nick);
         }
-        for telling in self.notices.due(now.instant) {
-            self.tell(telling, now, outputs);
+        for telling in self.notices.due(now) {
+            self.tell(telling);
         }
-        let again = self.directs.due(now.instant);
-        self.take_steps(now, again, outputs);
-        let due = |last: Option<Instant>, interval| {
-            last.is_none_or(|at| now.instant.saturating_duration_since(at) >= interval)
-        };
+        let again = self.directs.due(now);
+        self.take_steps(again);
+        let due = |last: Option<Instant>, interval| last.is_none_or(|at| now.saturating_duration_since(at) >= interval);
         if self.users_stale && due(self.users_published, USERS_INTERVAL) {
-            self.publish_users(now, outputs);
+            self.publish_users();
         }
         if due(self.online_published, ONLINE_INTERVAL) {
-            self.publish_online(now, outputs);
+            self.publish_online();
         }
         if due(self.stats_published, STATS_INTERVAL) {
-            self.stats_published = Some(now.instant);
-            let json = self.stats.take_json(self.roster.online(), &self.started, now);
+            self.stats_published = Some(now);
+            let json = self.stats.take_json(self.roster.online(), &self.started, self.now);
             let publication = self.publication(&Topic::Stats, json, true);
-            outputs.push(Output::Publish(Publication { qos: Qos::AtMostOnce, ..publication }));
+            self.out.push(Output::Publish(Publication { qos: Qos::AtMostOnce, ..publication }));
         }
     }
 
     // ---- what arrives ----
 
-    fn message(&mut self, now: Now, topic: &str, payload: &[u8], outputs: &mut Vec<Output>) {
+    fn message(&mut self, topic: &str, payload: &[u8]) {
         // A topic of a later version, or one with a level that is neither a nick nor a room.
         let Some(parsed) = self.config.topics.parse(topic) else {
             self.stats.invalid_total += 1;
@@ -257,43 +262,36 @@ impl ServerChat {
         }
         let (kind, sender, judged) = match parsed {
             Topic::Messages { sender } => {
-                let judged = self.chat(now, payload, RoomName::lobby(), sender.as_ref(), outputs);
+                let judged = self.chat(payload, RoomName::lobby(), sender.as_ref());
                 ("chat", sender, judged)
             }
             Topic::Room { room, sender } => {
                 let sender = Some(sender);
-                let judged = self.chat(now, payload, room, sender.as_ref(), outputs);
+                let judged = self.chat(payload, room, sender.as_ref());
                 ("chat", sender, judged)
             }
             Topic::Private { to, sender } => {
-                let (kind, judged) = self.private(now, payload, &to, &sender, outputs);
+                let (kind, judged) = self.private(payload, &to, &sender);
                 (kind, Some(sender), judged)
             }
             Topic::Presence { sender } => {
-                let judged = self.presence(now, payload, sender.as_ref(), outputs);
+                let judged = self.presence(payload, sender.as_ref());
                 ("presence", sender, judged)
             }
             Topic::Request { what, sender } => {
-                let judged = self.request(now, payload, what, sender.as_ref(), outputs);
+                let judged = self.request(payload, what, sender.as_ref());
                 ("request", sender, judged)
             }
-            Topic::Server => return self.server_says(payload, outputs),
+            Topic::Server => return self.server_says(payload),
             // The server's own message, or a topic that it does not subscribe to.
             _ => return,
         };
         if let Err(invalid) = judged {
-            self.invalid(kind, &invalid, sender, payload, outputs);
+            self.invalid(kind, &invalid, sender, payload);
         }
     }
 
-    fn chat(
-        &mut self,
-        now: Now,
-        payload: &[u8],
-        room: RoomName,
-        sender: Option<&NickKey>,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), Invalid> {
+    fn chat(&mut self, payload: &[u8], room: RoomName, sender: Option<&NickKey>) -> Result<(), Invalid> {
         let Some(chat) = Chat::parse(payload, room)? else { return Ok(()) };
         agree(sender, &chat.nick)?;
         self.stats.messages_total += 1;
@@ -311,33 +309,33 @@ impl ServerChat {
                 String::new()
             },
         );
-        let timestamp = chat.timestamp.clone().unwrap_or_else(|| Timestamp::new(now.wall));
-        let arrived = Arrived { chat, timestamp, received: now.wall.timestamp_millis() };
-        outputs.push(Output::Keep(Keep::Chat(arrived)));
+        let timestamp = chat.timestamp.clone().unwrap_or_else(|| self.timestamp());
+        let arrived = Arrived { chat, timestamp, received: self.now.wall.timestamp_millis() };
+        self.out.push(Output::Keep(Keep::Chat(arrived)));
         Ok(())
     }
 
     /// Nothing that people say may be retained. An empty retained message removes it from the broker.
-    fn retained(&mut self, now: Now, topic: &str, outputs: &mut Vec<Output>) {
+    fn retained(&mut self, topic: &str) {
         use Topic::{Messages, Private, PrivateServer, Room};
         let parsed = self.config.topics.parse(topic);
         let Some(parsed @ (Messages { .. } | Room { .. } | Private { .. } | PrivateServer { .. })) = parsed else {
             return;
         };
-        if self.clearing.is_due(topic, now.instant) {
+        if self.clearing.is_due(topic, self.now.instant) {
             self.warn_once("retained", None, || {
                 format!("a message was retained, which its sender must not ask for; cleared topic {}", visible(topic))
             });
-            outputs.push(Output::Publish(self.publication(&parsed, Vec::new(), true)));
+            self.publish(&parsed, Vec::new(), true);
         }
     }
 
     /// Handles what arrives on `chat/server` while this server is connected.
-    fn server_says(&mut self, payload: &[u8], outputs: &mut Vec<Output>) {
+    fn server_says(&mut self, payload: &[u8]) {
         let Ok(FromServer::Server(info)) = FromServer::parse(payload) else { return };
         match info.status {
             // The will of an earlier server, whose connection ended only now.
-            Status::Offline => outputs.push(Output::Publish(self.server_info(Status::Online))),
+            Status::Offline => self.out.push(Output::Publish(self.server_info(Status::Online))),
             // It found no other server when it started, so this one stood still then. It is only logged: anybody can
             // forge this.
             Status::Online if info.instance != self.config.instance => self.warn_once("server", None, || {

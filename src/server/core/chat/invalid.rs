@@ -2,9 +2,8 @@
 
 use super::{Output, ServerChat, WARNED, replies, shown};
 use crate::link::{Publication, Qos};
-use crate::now::Now;
 use crate::protocol::text::visible;
-use crate::protocol::{Claim, Entry, ErrorCode, ErrorReply, Invalid, MessageId, NameError, Nick, NickKey, Timestamp};
+use crate::protocol::{Claim, Entry, ErrorCode, ErrorReply, Invalid, MessageId, NameError, Nick, NickKey};
 use log::warn;
 
 /// How many characters of a name that cannot be a nick are logged and remembered.
@@ -13,14 +12,7 @@ const NAME_LOGGED: usize = 64;
 const SPEAKER: &str = "chat-server";
 
 impl ServerChat {
-    pub(super) fn invalid(
-        &mut self,
-        kind: &'static str,
-        invalid: &Invalid,
-        sender: Option<NickKey>,
-        payload: &[u8],
-        outputs: &mut Vec<Output>,
-    ) {
+    pub(super) fn invalid(&mut self, kind: &'static str, invalid: &Invalid, sender: Option<NickKey>, payload: &[u8]) {
         self.stats.invalid_total += 1;
         let claim = Claim::read(payload);
         match &claim.no_nick {
@@ -51,7 +43,7 @@ impl ServerChat {
             request: claim.token,
             of: claim.id.filter(|id| ["chat", "private"].contains(&kind) && matches!(id, MessageId::Sent(_))),
         };
-        self.to_client(&to, error.to_json(), outputs);
+        self.to_client(&to, error.to_json());
     }
 
     /// Logs each name once, whatever it sends.
@@ -68,7 +60,7 @@ impl ServerChat {
 
     /// An original client joins under any name and understands no errors. But it asks for the history when it joins and
     /// shows the page, so a page with one message explains why it is ignored.
-    pub(super) fn explain_no_nick(&self, now: Now, payload: &[u8], outputs: &mut Vec<Output>) {
+    pub(super) fn explain_no_nick(&mut self, payload: &[u8]) {
         let Claim { no_nick: Some((name, why)), has_session: false, .. } = Claim::read(payload) else { return };
         let (Some(topic), Ok(nick)) = (self.config.topics.flat_private(&name), Nick::parse(SPEAKER)) else { return };
         let text = format!(
@@ -77,9 +69,9 @@ impl ServerChat {
         );
         let entry =
             Entry { nick, text, timestamp: None, action: false, late: false, id: None, pos: None, received: None };
-        let payload = replies::for_originals(vec![entry], Timestamp::new(now.wall)).to_json();
+        let payload = replies::for_originals(vec![entry], self.timestamp()).to_json();
         let publication = Publication { topic, payload, qos: Qos::AtLeastOnce, retain: false, ticket: None };
-        outputs.push(Output::Publish(publication));
+        self.out.push(Output::Publish(publication));
     }
 
     pub(super) fn warn_once(&mut self, kind: &'static str, sender: Option<NickKey>, line: impl FnOnce() -> String) {

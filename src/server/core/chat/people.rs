@@ -1,49 +1,40 @@
 //! Presence: who joins, who leaves, and who is told.
 
 use super::invalid::agree;
-use super::{Output, ServerChat, shown};
-use crate::now::Now;
-use crate::protocol::{
-    Action, ErrorCode, ErrorReply, Invalid, Nick, NickKey, NoticeKind, Presence, Timestamp, Topic, Welcome,
-};
+use super::{ServerChat, shown};
+use crate::protocol::{Action, ErrorCode, ErrorReply, Invalid, Nick, NickKey, NoticeKind, Presence, Topic, Welcome};
 use crate::server::core::notices::Telling;
 use crate::server::core::record::ReplyTo;
 use crate::server::core::roster::PresenceOutcome;
 use log::info;
 
 impl ServerChat {
-    pub(super) fn presence(
-        &mut self,
-        now: Now,
-        payload: &[u8],
-        sender: Option<&NickKey>,
-        outputs: &mut Vec<Output>,
-    ) -> Result<(), Invalid> {
+    pub(super) fn presence(&mut self, payload: &[u8], sender: Option<&NickKey>) -> Result<(), Invalid> {
         let Some(presence) = Presence::parse(payload)? else { return Ok(()) };
         agree(sender, &presence.nick)?;
         self.stats.presence_total += 1;
         match presence.action {
-            Action::Join | Action::Heartbeat => self.arrive(now, presence, outputs),
-            Action::Leave if presence.will => self.roster.doubt(&presence, now.instant),
+            Action::Join | Action::Heartbeat => self.arrive(presence),
+            Action::Leave if presence.will => self.roster.doubt(&presence, self.now.instant),
             Action::Leave => {
                 if self.roster.leave(&presence) {
-                    self.gone(NoticeKind::Leave, presence.nick, now, outputs);
+                    self.gone(NoticeKind::Leave, presence.nick);
                 }
             }
         }
         Ok(())
     }
 
-    fn arrive(&mut self, now: Now, presence: Presence, outputs: &mut Vec<Output>) {
-        let arrival = self.roster.arrive(&presence, now.instant);
+    fn arrive(&mut self, presence: Presence) {
+        let arrival = self.roster.arrive(&presence, self.now.instant);
         let key = presence.nick.key().clone();
         let joined = presence.action == Action::Join;
         if arrival == PresenceOutcome::New {
             self.stats.joins_total += 1;
             self.users_stale = true;
             info!("joined nick={} online={}", shown(&presence.nick), self.roster.online());
-            if let Some(telling) = self.notices.add(NoticeKind::Join, presence.nick.clone(), now.instant) {
-                self.tell(telling, now, outputs);
+            if let Some(telling) = self.notices.add(NoticeKind::Join, presence.nick.clone(), self.now.instant) {
+                self.tell(telling);
             }
         }
         match (arrival, &presence.session) {
@@ -55,32 +46,32 @@ impl ServerChat {
                     request: None,
                     of: None,
                 };
-                self.to_client(presence.nick.key(), error.to_json(), outputs);
+                self.to_client(presence.nick.key(), error.to_json());
             }
             (_, Some(session)) if joined => {
                 let welcome = Welcome {
                     session: session.clone(),
                     online_users: Some(self.roster.online() as u64),
-                    timestamp: Some(Timestamp::new(now.wall)),
+                    timestamp: Some(self.timestamp()),
                 };
-                self.to_client(presence.nick.key(), welcome.to_json(), outputs);
+                self.to_client(presence.nick.key(), welcome.to_json());
             }
             // The original answers a join with the list of users.
             (_, None) if joined => {
-                self.reply_users(now, &ReplyTo { requester: presence.nick, session: None, token: None }, outputs);
+                self.reply_users(&ReplyTo { requester: presence.nick, session: None, token: None });
             }
             _ => {}
         }
         // After a repeated join, everything under way would be sent once more.
         if matches!(arrival, PresenceOutcome::New | PresenceOutcome::Back) {
-            let steps = self.directs.joined(&key, now.instant);
-            self.take_steps(now, steps, outputs);
+            let steps = self.directs.joined(&key, self.now.instant);
+            self.take_steps(steps);
         } else if presence.session.is_none() {
-            self.original_is_there(now, &key, joined, outputs);
+            self.original_is_there(&key, joined);
         }
     }
 
-    pub(super) fn gone(&mut self, kind: NoticeKind, nick: Nick, now: Now, outputs: &mut Vec<Output>) {
+    pub(super) fn gone(&mut self, kind: NoticeKind, nick: Nick) {
         self.users_stale = true;
         let (word, counter) = match kind {
             NoticeKind::Timeout => ("timed out", &mut self.stats.timeouts_total),
@@ -89,15 +80,15 @@ impl ServerChat {
         *counter += 1;
         info!("{word} nick={} online={}", shown(&nick), self.roster.online());
         let steps = self.directs.gone(nick.key());
-        self.take_steps(now, steps, outputs);
-        if let Some(telling) = self.notices.add(kind, nick, now.instant) {
-            self.tell(telling, now, outputs);
+        self.take_steps(steps);
+        if let Some(telling) = self.notices.add(kind, nick, self.now.instant) {
+            self.tell(telling);
         }
     }
 
-    pub(super) fn tell(&mut self, telling: Telling, now: Now, outputs: &mut Vec<Output>) {
+    pub(super) fn tell(&mut self, telling: Telling) {
         let nicks: Vec<&Nick> = self.roster.nicks().collect();
-        let notice = telling.notice(nicks.into_iter(), Timestamp::new(now.wall));
-        outputs.push(Output::Publish(self.publication(&Topic::System, notice.to_json(), false)));
+        let notice = telling.notice(nicks.into_iter(), self.timestamp());
+        self.publish(&Topic::System, notice.to_json(), false);
     }
 }

@@ -2,7 +2,6 @@
 
 use super::{Output, ServerChat};
 use crate::link::{Publication, Qos};
-use crate::now::Now;
 use crate::protocol::limits::{LISTED_ROOMS, LISTED_USERS, REPLY_BYTES};
 use crate::protocol::{
     Entry, History, NickKey, OnlineUsers, Pong, RoomInfo, RoomName, Rooms, SearchResult, Timestamp, Topic,
@@ -12,34 +11,28 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 impl ServerChat {
-    pub(super) fn reply_pong(&self, now: Now, reply: &ReplyTo, outputs: &mut Vec<Output>) {
-        let pong = Pong { request: reply.token.clone(), timestamp: Some(Timestamp::new(now.wall)) };
-        self.reply(reply, pong.to_json(), outputs);
+    pub(super) fn reply_pong(&mut self, reply: &ReplyTo) {
+        let pong = Pong { request: reply.token.clone(), timestamp: Some(self.timestamp()) };
+        self.reply(reply, pong.to_json());
     }
 
-    pub(super) fn reply_users(&self, now: Now, reply: &ReplyTo, outputs: &mut Vec<Output>) {
-        let users = OnlineUsers { request: reply.token.clone(), ..self.online_users(now) };
-        self.reply(reply, users.to_json(), outputs);
+    pub(super) fn reply_users(&mut self, reply: &ReplyTo) {
+        let users = OnlineUsers { request: reply.token.clone(), ..self.online_users() };
+        self.reply(reply, users.to_json());
     }
 
-    pub(super) fn reply_page(&self, now: Now, page: Page, reply: &ReplyTo, outputs: &mut Vec<Output>) {
-        let timestamp = Some(Timestamp::new(now.wall));
+    pub(super) fn reply_page(&mut self, page: Page, reply: &ReplyTo) {
+        let timestamp = Some(self.timestamp());
         let history = match reply.session {
             Some(_) => {
                 History { messages: page.messages, timestamp, request: reply.token.clone(), span: Some(page.span) }
             }
-            None => for_originals(page.messages, Timestamp::new(now.wall)),
+            None => for_originals(page.messages, self.timestamp()),
         };
-        self.reply(reply, history.to_json(), outputs);
+        self.reply(reply, history.to_json());
     }
 
-    pub(super) fn reply_rooms(
-        &self,
-        now: Now,
-        rooms: Vec<(RoomName, u64)>,
-        reply: &ReplyTo,
-        outputs: &mut Vec<Output>,
-    ) {
+    pub(super) fn reply_rooms(&mut self, rooms: Vec<(RoomName, u64)>, reply: &ReplyTo) {
         let mut members = self.roster.members();
         members.insert(RoomName::lobby(), self.roster.online() as u64);
         let mut messages: BTreeMap<RoomName, u64> = rooms.into_iter().collect();
@@ -52,55 +45,65 @@ impl ServerChat {
         };
         let rooms = Rooms {
             rooms: fitting(messages.into_iter().take(LISTED_ROOMS).map(info)),
-            timestamp: Some(Timestamp::new(now.wall)),
+            timestamp: Some(self.timestamp()),
             request: reply.token.clone(),
         };
-        self.reply(reply, rooms.to_json(), outputs);
+        self.reply(reply, rooms.to_json());
     }
 
-    pub(super) fn reply_found(&self, now: Now, found: SearchPage, reply: &ReplyTo, outputs: &mut Vec<Output>) {
+    pub(super) fn reply_found(&mut self, found: SearchPage, reply: &ReplyTo) {
         let result = SearchResult {
             messages: found.found,
-            timestamp: Some(Timestamp::new(now.wall)),
+            timestamp: Some(self.timestamp()),
             request: reply.token.clone(),
             complete: found.next.is_none(),
             next: found.next,
             cut: found.cut,
         };
-        self.reply(reply, result.to_json(), outputs);
+        self.reply(reply, result.to_json());
     }
 
-    pub(super) fn publish_users(&mut self, now: Now, outputs: &mut Vec<Output>) {
+    pub(super) fn publish_users(&mut self) {
         self.users_stale = false;
-        self.users_published = Some(now.instant);
-        let users = self.online_users(now);
-        outputs.push(Output::Publish(self.publication(&Topic::Users, users.to_json(), true)));
+        self.users_published = Some(self.now.instant);
+        let users = self.online_users();
+        self.publish(&Topic::Users, users.to_json(), true);
     }
 
-    pub(super) fn online_users(&self, now: Now) -> OnlineUsers {
+    pub(super) fn online_users(&self) -> OnlineUsers {
         let users = fitting(self.roster.nicks().take(LISTED_USERS).cloned());
         OnlineUsers {
             truncated: users.len() < self.roster.online(),
             users,
             count: Some(self.roster.online() as u64),
-            timestamp: Some(Timestamp::new(now.wall)),
+            timestamp: Some(self.timestamp()),
             request: None,
         }
     }
 
-    pub(super) fn reply(&self, reply: &ReplyTo, payload: Vec<u8>, outputs: &mut Vec<Output>) {
+    pub(super) fn reply(&mut self, reply: &ReplyTo, payload: Vec<u8>) {
         match reply.session {
-            Some(_) => self.to_client(reply.requester.key(), payload, outputs),
+            Some(_) => self.to_client(reply.requester.key(), payload),
             None => {
                 let topic = Topic::PrivateFlat { to: reply.requester.clone() };
-                outputs.push(Output::Publish(self.publication(&topic, payload, false)));
+                self.publish(&topic, payload, false);
             }
         }
     }
 
-    pub(super) fn to_client(&self, key: &NickKey, payload: Vec<u8>, outputs: &mut Vec<Output>) {
+    pub(super) fn to_client(&mut self, key: &NickKey, payload: Vec<u8>) {
         let topic = Topic::PrivateServer { to: key.clone() };
-        outputs.push(Output::Publish(self.publication(&topic, payload, false)));
+        self.publish(&topic, payload, false);
+    }
+
+    /// With the default quality of service.
+    pub(super) fn publish(&mut self, topic: &Topic, payload: Vec<u8>, retain: bool) {
+        let publication = self.publication(topic, payload, retain);
+        self.out.push(Output::Publish(publication));
+    }
+
+    pub(super) fn timestamp(&self) -> Timestamp {
+        Timestamp::new(self.now.wall)
     }
 
     pub(super) fn publication(&self, topic: &Topic, payload: Vec<u8>, retain: bool) -> Publication {

@@ -2,7 +2,6 @@
 
 use super::invalid::agree;
 use super::{Output, ServerChat};
-use crate::now::Now;
 use crate::protocol::limits::{PAGE_MESSAGES, SEARCH_MESSAGES};
 use crate::protocol::{ErrorCode, ErrorReply, Invalid, NickKey, Request, RequestKind, SearchQuery, SearchRequest};
 use crate::server::core::record::{PagePlace, PageQuery, ReplyTo, StoreQuestion};
@@ -10,15 +9,13 @@ use crate::server::core::record::{PagePlace, PageQuery, ReplyTo, StoreQuestion};
 impl ServerChat {
     pub(super) fn request(
         &mut self,
-        now: Now,
         payload: &[u8],
         what: RequestKind,
         sender: Option<&NickKey>,
-        outputs: &mut Vec<Output>,
     ) -> Result<(), Invalid> {
         let request = Request::parse(payload, what).inspect_err(|_| {
             if what == RequestKind::History && sender.is_none() {
-                self.explain_no_nick(now, payload, outputs);
+                self.explain_no_nick(payload);
             }
         })?;
         agree(sender, &request.requester)?;
@@ -26,10 +23,10 @@ impl ServerChat {
         let page = request.history;
         let reply = ReplyTo { requester: request.requester, session: request.session, token: request.token };
         match what {
-            RequestKind::Users => self.reply_users(now, &reply, outputs),
-            RequestKind::Rooms => outputs.push(Output::Ask(StoreQuestion::Rooms { reply })),
-            RequestKind::Search => self.search(request.search, reply, outputs),
-            RequestKind::Ping => self.reply_pong(now, &reply, outputs),
+            RequestKind::Users => self.reply_users(&reply),
+            RequestKind::Rooms => self.out.push(Output::Ask(StoreQuestion::Rooms { reply })),
+            RequestKind::Search => self.search(request.search, reply),
+            RequestKind::Ping => self.reply_pong(&reply),
             RequestKind::History => {
                 let place = match (page.after, page.before) {
                     (Some(cursor), _) => PagePlace::After(cursor),
@@ -38,15 +35,15 @@ impl ServerChat {
                 };
                 let limit = page.limit.unwrap_or(self.config.history_limit);
                 let query = PageQuery { room: page.room, limit, place };
-                outputs.push(Output::Ask(StoreQuestion::Page { query, reply }));
+                self.out.push(Output::Ask(StoreQuestion::Page { query, reply }));
             }
         }
         Ok(())
     }
 
-    fn search(&self, asked: SearchRequest, reply: ReplyTo, outputs: &mut Vec<Output>) {
+    fn search(&mut self, asked: SearchRequest, reply: ReplyTo) {
         match SearchQuery::parse(&asked.text) {
-            Ok(query) => outputs.push(Output::Ask(StoreQuestion::Search {
+            Ok(query) => self.out.push(Output::Ask(StoreQuestion::Search {
                 query: SearchQuery { room: query.room.or(asked.room), ..query },
                 limit: asked.limit.unwrap_or(SEARCH_MESSAGES).clamp(1, PAGE_MESSAGES),
                 before: asked.before,
@@ -60,7 +57,7 @@ impl ServerChat {
                     request: reply.token.clone(),
                     of: None,
                 };
-                self.reply(&reply, error.to_json(), outputs);
+                self.reply(&reply, error.to_json());
             }
         }
     }

@@ -1,7 +1,6 @@
 //! What became of messages: senders are told what is stored, and rooms how far their history reaches.
 
-use super::{EPISODE, Output, ServerChat};
-use crate::now::Now;
+use super::{EPISODE, ServerChat};
 use crate::protocol::text::visible;
 use crate::protocol::{ErrorCode, ErrorReply, MessageId, RoomName, Topic};
 use crate::server::core::record::{Committed, Refused, StoreRefusal};
@@ -12,26 +11,26 @@ use log::warn;
 const FORGOTTEN: usize = 10_000;
 
 impl ServerChat {
-    pub(super) fn committed(&mut self, now: Now, committed: Committed, outputs: &mut Vec<Output>) {
+    pub(super) fn committed(&mut self, committed: Committed) {
         for (key, id) in committed.stored {
             self.acks.add(key, id);
         }
         for progress in committed.progress {
-            self.marks.add(progress.room, progress.from, progress.to, progress.ids, now.instant);
+            self.marks.add(progress.room, progress.from, progress.to, progress.ids, self.now.instant);
         }
         self.directs.kept(&committed.delivered);
         // A sender is told first that a message is stored, then that it waits.
-        self.tell_what_is_stored(now, outputs);
+        self.tell_what_is_stored();
         for direct in committed.direct {
-            self.stored_direct(now, direct, outputs);
+            self.stored_direct(direct);
         }
         for refused in committed.refused {
-            self.refuse(refused, outputs);
+            self.refuse(refused);
         }
     }
 
     /// While the broker is away nobody can be told. The sender sends it again, and is told then.
-    fn refuse(&mut self, refused: Refused, outputs: &mut Vec<Output>) {
+    fn refuse(&mut self, refused: Refused) {
         let Refused { sender, id, why } = refused;
         let (code, message) = match why {
             StoreRefusal::NoRoom { to } => {
@@ -55,39 +54,39 @@ impl ServerChat {
         let (session, of) = (Some(id.session.clone()), Some(MessageId::Sent(id)));
         let error = ErrorReply { code, message, session, request: None, of };
         if self.connected {
-            self.to_client(&sender, error.to_json(), outputs);
+            self.to_client(&sender, error.to_json());
         }
     }
 
-    pub(super) fn tell_what_is_stored(&mut self, now: Now, outputs: &mut Vec<Output>) {
+    pub(super) fn tell_what_is_stored(&mut self) {
         if !self.connected {
             return;
         }
-        for (key, stored) in self.acks.due(now.instant) {
-            self.to_client(&key, stored.to_json(), outputs);
+        for (key, stored) in self.acks.due(self.now.instant) {
+            self.to_client(&key, stored.to_json());
         }
-        for (room, mark) in self.marks.due(now.instant) {
-            outputs.push(Output::Publish(self.publication(&Topic::Marks { room }, mark, true)));
+        for (room, mark) in self.marks.due(self.now.instant) {
+            self.publish(&Topic::Marks { room }, mark, true);
         }
     }
 
     /// Clears the retained marks of forgotten rooms, if there is a connection.
-    pub(super) fn rooms_forgotten(&mut self, rooms: Vec<RoomName>, outputs: &mut Vec<Output>) {
+    pub(super) fn rooms_forgotten(&mut self, rooms: Vec<RoomName>) {
         rooms.iter().for_each(|room| self.marks.forget(room));
         self.forgotten.extend(rooms);
         if self.connected {
             for room in std::mem::take(&mut self.forgotten) {
-                outputs.push(Output::Publish(self.publication(&Topic::Marks { room }, Vec::new(), true)));
+                self.publish(&Topic::Marks { room }, Vec::new(), true);
             }
         }
         self.forgotten.truncate(FORGOTTEN);
     }
 
     /// Senders that wait for `stored` send them again.
-    pub(super) fn turned_away(&mut self, now: Now, count: u64) {
+    pub(super) fn turned_away(&mut self, count: u64) {
         self.stats.dropped_total += count;
-        let last = self.turned_away.replace(now.instant);
-        if last.is_none_or(|last| now.instant.saturating_duration_since(last) >= EPISODE) {
+        let last = self.turned_away.replace(self.now.instant);
+        if last.is_none_or(|last| self.now.instant.saturating_duration_since(last) >= EPISODE) {
             warn!("too many messages wait to be stored: those that come now are dropped, until there is room again");
         }
     }
