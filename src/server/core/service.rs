@@ -92,6 +92,8 @@ pub struct Service {
     /// Some of them are new: those that the store dropped wait for company.
     seats_are_due: bool,
     seats_are_under_way: bool,
+    /// What the event that is handled leads to, in order.
+    effects: Vec<Effect>,
 }
 
 impl Service {
@@ -106,31 +108,31 @@ impl Service {
             seats: BTreeMap::new(),
             seats_are_due: false,
             seats_are_under_way: false,
+            effects: Vec::new(),
         }
     }
 
     pub fn handle(&mut self, now: Now, event: ServiceEvent) -> Vec<Effect> {
-        let mut effects = Vec::new();
         match event {
-            ServiceEvent::Link(event) => self.link(now, event, &mut effects),
-            ServiceEvent::Store(answer) => self.answered(now, answer, &mut effects),
+            ServiceEvent::Link(event) => self.link(now, event),
+            ServiceEvent::Store(answer) => self.answered(now, answer),
             ServiceEvent::Tick { turned_away } if self.leaving.is_none() => {
                 if turned_away > 0 {
-                    self.chat(now, Input::TurnedAway(turned_away), &mut effects);
+                    self.chat(now, Input::TurnedAway(turned_away));
                 }
-                self.chat(now, Input::Tick, &mut effects);
+                self.chat(now, Input::Tick);
             }
             ServiceEvent::Tick { .. } => {}
-            ServiceEvent::Due => self.chat(now, Input::Due, &mut effects),
-            ServiceEvent::Second(result) => self.second(result, &mut effects),
-            ServiceEvent::HungUp => self.hung_up(&mut effects),
-            ServiceEvent::Stop => self.stop(now, &mut effects),
+            ServiceEvent::Due => self.chat(now, Input::Due),
+            ServiceEvent::Second(result) => self.second(result),
+            ServiceEvent::HungUp => self.hung_up(),
+            ServiceEvent::Stop => self.stop(now),
         }
-        self.leave_in_time(now, &mut effects);
+        self.leave_in_time(now);
         if self.seats_are_due && !self.seats_are_under_way {
-            self.give_seats(&mut effects);
+            self.give_seats();
         }
-        effects
+        std::mem::take(&mut self.effects)
     }
 
     /// When [`ServiceEvent::Due`] is due, if nothing else happens.
@@ -139,11 +141,11 @@ impl Service {
         [self.chat.next_due(), leaving].into_iter().flatten().min()
     }
 
-    fn chat(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
+    fn chat(&mut self, now: Now, input: Input) {
         for output in self.chat.handle(now, input) {
             match output {
-                Output::Publish(publication) => effects.push(Effect::Publish(publication)),
-                Output::Keep(keep) => effects.push(Effect::Store(StoreTask::Keep(keep))),
+                Output::Publish(publication) => self.effects.push(Effect::Publish(publication)),
+                Output::Keep(keep) => self.effects.push(Effect::Store(StoreTask::Keep(keep))),
                 Output::Seats(changes) => {
                     self.seats_are_due = true;
                     self.seats.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
@@ -152,7 +154,7 @@ impl Service {
                     let (count, limit) = self.under_way(question.is_search());
                     if *count < limit {
                         *count += 1;
-                        effects.push(Effect::Store(StoreTask::Ask(question)));
+                        self.effects.push(Effect::Store(StoreTask::Ask(question)));
                     } else {
                         debug!("a question was not asked: too many wait");
                     }
@@ -166,38 +168,38 @@ impl Service {
         if is_search { (&mut self.searches, SEARCHES) } else { (&mut self.questions, QUESTIONS) }
     }
 
-    fn link(&mut self, now: Now, event: LinkEvent, effects: &mut Vec<Effect>) {
+    fn link(&mut self, now: Now, event: LinkEvent) {
         match event {
             LinkEvent::Message(message) => {
                 let (topic, payload) = (&message.topic, &message.payload);
                 let input =
                     if message.retained { Input::Retained { topic } } else { Input::Message { topic, payload } };
-                self.chat(now, input, effects);
+                self.chat(now, input);
             }
             // The connection does not matter any more.
             _ if self.leaving.is_some() => {}
             LinkEvent::Connected { session_present, version, refused, .. } => {
                 self.contact.connected(session_present, version, &refused);
-                self.chat(now, Input::Connected, effects);
+                self.chat(now, Input::Connected);
             }
             LinkEvent::Lost { reason } => {
                 warn!("connection lost: {reason}");
-                self.chat(now, Input::Lost, effects);
+                self.chat(now, Input::Lost);
             }
             LinkEvent::Failed(failure) => self.contact.failed(failure),
             LinkEvent::Barred { why } => self.contact.barred(why),
             LinkEvent::Waiting { delay } => self.contact.waiting(delay),
             LinkEvent::Ended => {
                 let exit = self.contact.ended();
-                self.leave(now, exit, effects);
+                self.leave(now, exit);
             }
             other => debug!("{other:?}"),
         }
     }
 
-    fn answered(&mut self, now: Now, answer: StoreAnswer, effects: &mut Vec<Effect>) {
+    fn answered(&mut self, now: Now, answer: StoreAnswer) {
         match answer {
-            StoreAnswer::Settled => return self.settled(now, effects),
+            StoreAnswer::Settled => return self.settled(now),
             StoreAnswer::SeatsDone { dropped } => {
                 self.seats_are_under_way = false;
                 // They are tried again together with the next change.
@@ -214,15 +216,15 @@ impl Service {
             }
             StoreAnswer::Committed { .. } | StoreAnswer::RoomsForgotten(_) => {}
         }
-        self.chat(now, Input::Store(answer), effects);
+        self.chat(now, Input::Store(answer));
     }
 
-    fn give_seats(&mut self, effects: &mut Vec<Effect>) {
+    fn give_seats(&mut self) {
         self.seats_are_due = false;
         let seats: Vec<SeatChange> = std::mem::take(&mut self.seats).into_values().collect();
         if !seats.is_empty() {
             self.seats_are_under_way = true;
-            effects.push(Effect::Store(StoreTask::Seats(seats)));
+            self.effects.push(Effect::Store(StoreTask::Seats(seats)));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::invalid::agree;
 use super::{Output, ServerChat, replies, shown};
-use crate::protocol::{Entry, Invalid, MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Topic, Waiting};
+use crate::protocol::{Invalid, MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Topic, Waiting};
 use crate::server::core::direct::{DirectStep, Seating, UNDER_WAY};
 use crate::server::core::record::{ArrivedDirect, Keep, StoreQuestion, WaitingDirect};
 use log::info;
@@ -92,12 +92,12 @@ impl ServerChat {
                 DirectStep::Ask { to, after } => {
                     self.out.push(Output::Ask(StoreQuestion::Waiting { to, after, limit: UNDER_WAY }));
                 }
-                DirectStep::Deliver(private) => self.to_client(private.to.key(), private.to_json()),
+                DirectStep::Deliver(private) => self.tell_client(private.to.key(), private.to_json()),
                 DirectStep::Flatten(private) => self.flatten(private),
-                DirectStep::Delivered { sender, id, to } => self.delivered((sender, id, to)),
+                DirectStep::Delivered { sender, id, to } => self.delivered(sender, id, to),
                 DirectStep::Waits { sender, id, to } => {
                     let waiting = Waiting { of: MessageId::Sent(id), to };
-                    self.to_client(&sender, waiting.to_json());
+                    self.tell_client(&sender, waiting.to_json());
                 }
             }
         }
@@ -108,26 +108,17 @@ impl ServerChat {
         // The nick as its owner typed it: the client subscribes to that.
         let to = self.roster.seats(private.to.key()).map_or(&private.to, |(nick, _)| nick);
         let topic = Topic::PrivateFlat { to: to.clone() };
-        let entry = Entry {
-            nick: private.nick,
-            text: format!("(direct) {}", private.text),
-            timestamp: private.timestamp,
-            action: private.action,
-            late: false,
-            id: None,
-            pos: None,
-            received: None,
-        };
-        let page = replies::for_originals(vec![entry], self.timestamp());
+        let text = format!("(direct) {}", private.text);
+        let page = replies::one_for_originals(private.nick, text, private.timestamp, self.timestamp());
         self.publish(&topic, page.to_json(), false);
     }
 
     /// An original client sends no receipts, so the server sends this one in its name.
-    fn delivered(&mut self, (sender, id, to): (Nick, SentId, Nick)) {
+    fn delivered(&mut self, sender: Nick, id: SentId, to: Nick) {
         let (key, to_key) = (sender.key().clone(), to.key().clone());
         let of = ReceiptOf { nick: sender, id: MessageId::Sent(id.clone()) };
         let receipt = Receipt { nick: to, of, timestamp: Some(self.timestamp()) };
-        self.to_client(&key, receipt.to_json());
+        self.tell_client(&key, receipt.to_json());
         let at = self.now.wall.timestamp_millis();
         self.out.push(Output::Keep(Keep::Delivered { to: to_key, sender: key, id, at }));
     }

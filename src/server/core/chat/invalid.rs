@@ -3,7 +3,7 @@
 use super::{Output, ServerChat, WARNED, replies, shown};
 use crate::link::{Publication, Qos};
 use crate::protocol::text::visible;
-use crate::protocol::{Claim, Entry, ErrorCode, ErrorReply, Invalid, MessageId, NameError, Nick, NickKey};
+use crate::protocol::{Claim, ErrorCode, ErrorReply, Invalid, MessageId, NameError, Nick, NickKey};
 use log::warn;
 
 /// How many characters of a name that cannot be a nick are logged and remembered.
@@ -43,7 +43,7 @@ impl ServerChat {
             request: claim.token,
             of: claim.id.filter(|id| ["chat", "private"].contains(&kind) && matches!(id, MessageId::Sent(_))),
         };
-        self.to_client(&to, error.to_json());
+        self.tell_client(&to, error.to_json());
     }
 
     /// Logs each name once, whatever it sends.
@@ -67,9 +67,7 @@ impl ServerChat {
             "the chat does not know you: {why}. What you say is not kept, and not everybody sees it. Come again with \
              another name."
         );
-        let entry =
-            Entry { nick, text, timestamp: None, action: false, late: false, id: None, pos: None, received: None };
-        let payload = replies::for_originals(vec![entry], self.timestamp()).to_json();
+        let payload = replies::one_for_originals(nick, text, None, self.timestamp()).to_json();
         let publication = Publication { topic, payload, qos: Qos::AtLeastOnce, retain: false, ticket: None };
         self.out.push(Output::Publish(publication));
     }

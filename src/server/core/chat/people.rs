@@ -46,7 +46,7 @@ impl ServerChat {
                     request: None,
                     of: None,
                 };
-                self.to_client(presence.nick.key(), error.to_json());
+                self.tell_client(presence.nick.key(), error.to_json());
             }
             (_, Some(session)) if joined => {
                 let welcome = Welcome {
@@ -54,7 +54,7 @@ impl ServerChat {
                     online_users: Some(self.roster.online() as u64),
                     timestamp: Some(self.timestamp()),
                 };
-                self.to_client(presence.nick.key(), welcome.to_json());
+                self.tell_client(presence.nick.key(), welcome.to_json());
             }
             // The original answers a join with the list of users.
             (_, None) if joined => {

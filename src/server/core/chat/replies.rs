@@ -4,7 +4,7 @@ use super::{Output, ServerChat};
 use crate::link::{Publication, Qos};
 use crate::protocol::limits::{LISTED_ROOMS, LISTED_USERS, REPLY_BYTES};
 use crate::protocol::{
-    Entry, History, NickKey, OnlineUsers, Pong, RoomInfo, RoomName, Rooms, SearchResult, Timestamp, Topic,
+    Entry, History, Nick, NickKey, OnlineUsers, Pong, RoomInfo, RoomName, Rooms, SearchResult, Timestamp, Topic,
 };
 use crate::server::core::record::{Page, ReplyTo, SearchPage};
 use serde::Serialize;
@@ -23,11 +23,10 @@ impl ServerChat {
 
     pub(super) fn reply_page(&mut self, page: Page, reply: &ReplyTo) {
         let timestamp = Some(self.timestamp());
+        let (messages, request) = (page.messages, reply.token.clone());
         let history = match reply.session {
-            Some(_) => {
-                History { messages: page.messages, timestamp, request: reply.token.clone(), span: Some(page.span) }
-            }
-            None => for_originals(page.messages, self.timestamp()),
+            Some(_) => History { messages, timestamp, request, span: Some(page.span) },
+            None => for_originals(messages, self.timestamp()),
         };
         self.reply(reply, history.to_json());
     }
@@ -83,7 +82,7 @@ impl ServerChat {
 
     pub(super) fn reply(&mut self, reply: &ReplyTo, payload: Vec<u8>) {
         match reply.session {
-            Some(_) => self.to_client(reply.requester.key(), payload),
+            Some(_) => self.tell_client(reply.requester.key(), payload),
             None => {
                 let topic = Topic::PrivateFlat { to: reply.requester.clone() };
                 self.publish(&topic, payload, false);
@@ -91,7 +90,7 @@ impl ServerChat {
         }
     }
 
-    pub(super) fn to_client(&mut self, key: &NickKey, payload: Vec<u8>) {
+    pub(super) fn tell_client(&mut self, key: &NickKey, payload: Vec<u8>) {
         let topic = Topic::PrivateServer { to: key.clone() };
         self.publish(&topic, payload, false);
     }
@@ -121,6 +120,12 @@ pub(super) fn for_originals(messages: Vec<Entry>, now: Timestamp) -> History {
     };
     let messages = messages.into_iter().map(for_originals).collect();
     History { messages, timestamp: Some(now), request: None, span: None }
+}
+
+/// The same with one message. An original client shows hardly anything else that is sent to it alone.
+pub(super) fn one_for_originals(nick: Nick, text: String, timestamp: Option<Timestamp>, now: Timestamp) -> History {
+    let entry = Entry { nick, text, timestamp, action: false, late: false, id: None, pos: None, received: None };
+    for_originals(vec![entry], now)
 }
 
 /// The first elements of a list, as many as a reply can hold within [`REPLY_BYTES`].

@@ -54,7 +54,7 @@ impl ServerChat {
         let (session, of) = (Some(id.session.clone()), Some(MessageId::Sent(id)));
         let error = ErrorReply { code, message, session, request: None, of };
         if self.connected {
-            self.to_client(&sender, error.to_json());
+            self.tell_client(&sender, error.to_json());
         }
     }
 
@@ -63,7 +63,7 @@ impl ServerChat {
             return;
         }
         for (key, stored) in self.acks.due(self.now.instant) {
-            self.to_client(&key, stored.to_json());
+            self.tell_client(&key, stored.to_json());
         }
         for (room, mark) in self.marks.due(self.now.instant) {
             self.publish(&Topic::Marks { room }, mark, true);

@@ -65,101 +65,101 @@ impl CleanStop {
 
 impl Service {
     /// A signal came. The second one asks to stop at once.
-    pub(super) fn stop(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(super) fn stop(&mut self, now: Now) {
         match &mut self.leaving {
-            None => self.leave(now, Exit::Stopped, effects),
+            None => self.leave(now, Exit::Stopped),
             Some(leaving) => leaving.deadline = now.instant,
         }
     }
 
-    pub(super) fn leave(&mut self, now: Now, exit: Exit, effects: &mut Vec<Effect>) {
+    pub(super) fn leave(&mut self, now: Now, exit: Exit) {
         let until = now.instant + SECOND_CONNECTION;
         let (step, deadline) = (StopStep::Calling { until }, now.instant + TIME);
         self.leaving = Some(CleanStop { exit, step, deadline });
         if self.chat.is_connected() {
             let client_id = format!("mqttchat-{}", self.random.word());
-            effects.push(Effect::OpenSecond { client_id, will: self.chat.server_info(Status::Offline) });
+            self.effects.push(Effect::OpenSecond { client_id, will: self.chat.server_info(Status::Offline) });
         } else {
-            self.settle(StopStep::Telling, effects);
+            self.settle(StopStep::Telling);
         }
     }
 
-    pub(super) fn second(&mut self, result: Result<(), String>, effects: &mut Vec<Effect>) {
+    pub(super) fn second(&mut self, result: Result<(), String>) {
         if !matches!(self.step(), Some(StopStep::Calling { .. })) {
             return;
         }
         match result {
             Ok(()) => {
                 self.set_step(StopStep::Switching);
-                effects.push(Effect::HangUp { last: None, within: LAST_WORDS });
+                self.effects.push(Effect::HangUp { last: None, within: LAST_WORDS });
             }
             Err(why) => {
                 info!("no second connection, the last words go over the first: {why}");
-                effects.push(Effect::DropSecond);
-                self.settle(StopStep::Telling, effects);
+                self.effects.push(Effect::DropSecond);
+                self.settle(StopStep::Telling);
             }
         }
     }
 
-    pub(super) fn hung_up(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn hung_up(&mut self) {
         match self.step() {
-            Some(StopStep::Switching) => self.settle(StopStep::Telling, effects),
-            Some(StopStep::HangingUp { settled: true }) => self.settle(StopStep::Storing, effects),
-            Some(StopStep::HangingUp { settled: false }) => self.exit(false, effects),
+            Some(StopStep::Switching) => self.settle(StopStep::Telling),
+            Some(StopStep::HangingUp { settled: true }) => self.settle(StopStep::Storing),
+            Some(StopStep::HangingUp { settled: false }) => self.exit(false),
             _ => {}
         }
     }
 
     /// Everything before [`StoreTask::Settle`] is committed.
-    pub(super) fn settled(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(super) fn settled(&mut self, now: Now) {
         match self.step() {
             Some(StopStep::Telling) => {
-                self.chat(now, Input::Leaving, effects);
-                self.hang_up(true, effects);
+                self.chat(now, Input::Leaving);
+                self.hang_up(true);
             }
-            Some(StopStep::Storing) => self.exit(true, effects),
+            Some(StopStep::Storing) => self.exit(true),
             _ => {}
         }
     }
 
     /// Goes on if what it waits for takes too long.
-    pub(super) fn leave_in_time(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(super) fn leave_in_time(&mut self, now: Now) {
         let Some(CleanStop { step, deadline, .. }) = self.leaving else { return };
         match step {
             _ if now.instant < deadline => {
                 if matches!(step, StopStep::Calling { until } if now.instant >= until) {
-                    self.second(Err("the broker does not answer in time".to_owned()), effects);
+                    self.second(Err("the broker does not answer in time".to_owned()));
                 }
             }
             StopStep::Calling { .. } => {
-                effects.push(Effect::DropSecond);
-                self.hang_up(false, effects);
+                self.effects.push(Effect::DropSecond);
+                self.hang_up(false);
             }
-            StopStep::Telling => self.hang_up(false, effects),
-            StopStep::Storing => self.exit(false, effects),
+            StopStep::Telling => self.hang_up(false),
+            StopStep::Storing => self.exit(false),
             StopStep::Switching | StopStep::HangingUp { .. } | StopStep::Over => {}
         }
     }
 
     /// Has everything committed that arrived so far.
-    fn settle(&mut self, step: StopStep, effects: &mut Vec<Effect>) {
+    fn settle(&mut self, step: StopStep) {
         self.set_step(step);
-        self.give_seats(effects);
-        effects.push(Effect::Store(StoreTask::Settle));
+        self.give_seats();
+        self.effects.push(Effect::Store(StoreTask::Settle));
     }
 
-    fn hang_up(&mut self, settled: bool, effects: &mut Vec<Effect>) {
+    fn hang_up(&mut self, settled: bool) {
         self.set_step(StopStep::HangingUp { settled });
         let last = Some(self.chat.server_info(Status::Offline));
-        effects.push(Effect::HangUp { last, within: LAST_WORDS });
+        self.effects.push(Effect::HangUp { last, within: LAST_WORDS });
     }
 
-    fn exit(&mut self, settled: bool, effects: &mut Vec<Effect>) {
+    fn exit(&mut self, settled: bool) {
         self.set_step(StopStep::Over);
         if !settled {
             warn!("stopping although not everything that arrived is stored");
         }
-        effects.extend(self.leaving.as_ref().map(|leaving| Effect::Exit(leaving.exit)));
+        self.effects.extend(self.leaving.as_ref().map(|leaving| Effect::Exit(leaving.exit)));
     }
 
     fn step(&self) -> Option<StopStep> {
