@@ -9,6 +9,7 @@ mod batch;
 mod diagnosis;
 mod engine;
 mod error;
+mod query;
 mod reader;
 mod removed;
 mod rooms;
@@ -28,9 +29,10 @@ pub use transfer::{Imported, NamelessCounts};
 
 use crate::protocol::Epoch;
 use crate::random::Random;
-use crate::server::core::record::{Committed, EarlierRun, Keep, KeptSeat, SeatChange};
+use crate::server::core::record::{Committed, EarlierRun, Keep, SeatChange};
 use batch::{BatchWriter, KnownState};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use query::Query;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 
 /// [`EarlierRun::rooms`] are the rooms of this many of the newest messages: more than a server commits at the highest
@@ -83,37 +85,29 @@ impl Database {
 
     /// A secret of the servers over this database: part of their client identifier.
     pub fn secret(&self) -> Result<String, Error> {
-        Ok(schema::meta(&self.own.sql, "secret")?)
+        Ok(self.own.sql.value("SELECT value FROM meta WHERE name = 'secret'", [])?)
     }
 
     /// The broker whose chat this is, as set by [`Database::set_broker`].
     pub fn broker(&self) -> Result<Option<String>, Error> {
-        Ok(schema::meta(&self.own.sql, "broker").optional()?)
+        Ok(self.own.sql.meta("broker")?)
     }
 
     /// Whether nobody was ever heard: there are no messages and nobody is present.
     pub fn is_empty(&self) -> Result<bool, Error> {
         let somebody = "SELECT EXISTS (SELECT 1 FROM rooms WHERE last_pos > 0) OR EXISTS (SELECT 1 FROM direct) \
                         OR EXISTS (SELECT 1 FROM roster) OR EXISTS (SELECT 1 FROM removed)";
-        Ok(!self.own.sql.query_row(somebody, [], |row| row.get(0))?)
+        Ok(!self.own.sql.value::<bool>(somebody, [])?)
     }
 
     pub fn set_broker(&self, address: &str) -> Result<(), Error> {
-        self.own.sql.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('broker', ?1)", [address])?;
-        Ok(())
+        Ok(self.own.sql.set_meta("broker", address)?)
     }
 
     /// What the last run of the server left.
     pub fn earlier_run(&self) -> Result<EarlierRun, Error> {
-        let rooms = self.own.newest_rooms(RESUMED)?;
-        Ok(EarlierRun { epoch: self.epoch().clone(), seats: self.roster()?, rooms })
-    }
-
-    /// The presences as they were kept. A row that cannot be read is left out.
-    fn roster(&self) -> Result<Vec<KeptSeat>, Error> {
-        let mut statement = self.own.sql.prepare("SELECT nick, session, conn, rooms FROM roster")?;
-        let rows = statement.query_map([], rows::kept)?;
-        Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+        let seats = self.own.sql.list("SELECT nick, session, conn, rooms FROM roster", [], rows::kept)?;
+        Ok(EarlierRun { epoch: self.epoch().clone(), seats, rooms: self.own.newest_rooms(RESUMED)? })
     }
 
     /// Keeps these messages and presences in one transaction: all of them, or none if it fails. A message that was kept

@@ -1,5 +1,6 @@
 //! Writes one transaction: messages, direct messages, receipts and presences.
 
+use super::query::Query;
 use super::removed::{self, Removed};
 use super::rooms::{self, RoomRow};
 use super::rows::unsigned;
@@ -47,7 +48,7 @@ impl Default for KnownState {
 impl KnownState {
     /// Discards what another connection may have changed. The caller holds the write lock.
     pub fn refresh(&mut self, sql: &Connection) -> rusqlite::Result<()> {
-        let version = sql.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        let version = sql.value("PRAGMA data_version", [])?;
         if self.data_version != Some(version) {
             *self = KnownState { data_version: Some(version), untrimmed: self.untrimmed, ..KnownState::default() };
         }
@@ -145,21 +146,13 @@ impl<'a> BatchWriter<'a> {
             room.last_pos += 1;
             self.state.untrimmed += 1;
             self.state.words.insert(self.sql, self.sql.last_insert_rowid(), &chat.text)?;
-            let place = match self.places.get(&chat.room) {
-                Some(place) => *place,
-                None => {
-                    let from = room.last_pos - 1;
-                    self.places.insert(chat.room.clone(), self.committed.progress.len());
-                    self.committed.progress.push(RoomProgress {
-                        room: chat.room.clone(),
-                        from,
-                        to: from,
-                        ids: Vec::new(),
-                    });
-                    self.committed.progress.len() - 1
-                }
-            };
-            let progress = &mut self.committed.progress[place];
+            let all = &mut self.committed.progress;
+            let place = *self.places.entry(chat.room.clone()).or_insert(all.len());
+            if place == all.len() {
+                let from = room.last_pos - 1;
+                all.push(RoomProgress { room: chat.room.clone(), from, to: from, ids: Vec::new() });
+            }
+            let progress = &mut all[place];
             progress.to = room.last_pos;
             progress.ids.push((key.clone(), chat.id.clone()));
         }
@@ -178,7 +171,7 @@ impl<'a> BatchWriter<'a> {
         }
         let messages_have = "SELECT EXISTS (SELECT 1 FROM messages WHERE key = ?1 AND session = ?2 AND seq = ?3)";
         let values = params![key.as_str(), id.session.as_str(), id.seq as i64];
-        if self.sql.prepare_cached(messages_have)?.query_row(values, |row| row.get(0))? {
+        if self.sql.value(messages_have, values)? {
             self.refuse(key, id, StoreRefusal::IdTaken);
             return Ok(false);
         }
@@ -204,21 +197,19 @@ impl<'a> BatchWriter<'a> {
         if let Some((row, weight)) = new {
             self.state.waiting.add(weight);
             if !self.state.waiting.has_room(self.sql, share::DIRECT)? {
-                self.sql.prepare_cached("DELETE FROM direct WHERE row = ?1")?.execute([row])?;
+                self.sql.run("DELETE FROM direct WHERE row = ?1", [row])?;
                 self.state.waiting.remove(weight);
                 self.refuse(key, id, StoreRefusal::NoRoom { to: private.to.clone() });
                 return Ok(false);
             }
         }
         let row = match new {
-            Some((row, _)) => row,
-            None => match row_of(self.sql, private, id)? {
-                Some(row) => row,
-                None => {
-                    self.refuse(key, id, StoreRefusal::IdTaken);
-                    return Ok(false);
-                }
-            },
+            Some((row, _)) => Some(row),
+            None => row_of(self.sql, private, id)?,
+        };
+        let Some(row) = row else {
+            self.refuse(key, id, StoreRefusal::IdTaken);
+            return Ok(false);
         };
         self.committed.stored.push((key.clone(), id.clone()));
         if new.is_some() || self.committed.direct.iter().all(|direct| direct.row != row) {
@@ -267,7 +258,6 @@ impl<'a> BatchWriter<'a> {
              RETURNING {ROSTER_WEIGHT}"
         );
         let mut insert = self.sql.prepare_cached(&insert)?;
-        let mut delete = self.sql.prepare_cached("DELETE FROM roster WHERE key = ?1 AND session = ?2")?;
         for seat in &change.seats {
             let rooms: Vec<&str> = seat.rooms.iter().map(RoomName::as_str).collect();
             let session = seat.session.as_ref().map_or("", Session::as_str);
@@ -275,7 +265,7 @@ impl<'a> BatchWriter<'a> {
             let weight = insert.query_row(values, |row| unsigned(row, 0))?;
             self.state.present.add(weight);
             if !self.state.present.has_room(self.sql, share::PRESENT)? {
-                delete.execute([key, session])?;
+                self.sql.run("DELETE FROM roster WHERE key = ?1 AND session = ?2", [key, session])?;
                 self.state.present.remove(weight);
             }
         }
@@ -285,10 +275,9 @@ impl<'a> BatchWriter<'a> {
     /// Updates how far the rooms and the words' index have come.
     pub fn finish(self) -> rusqlite::Result<Committed> {
         self.state.words.finish(self.sql)?;
-        let mut update =
-            self.sql.prepare_cached("UPDATE rooms SET last_pos = ?2, messages = messages + ?3 WHERE name = ?1")?;
-        for progress in &self.committed.progress {
-            update.execute(params![progress.room.as_str(), progress.to as i64, progress.ids.len() as i64])?;
+        for RoomProgress { room, to, ids, .. } in &self.committed.progress {
+            let update = "UPDATE rooms SET last_pos = ?2, messages = messages + ?3 WHERE name = ?1";
+            self.sql.run(update, params![room.as_str(), *to as i64, ids.len() as i64])?;
         }
         Ok(self.committed)
     }
@@ -300,7 +289,7 @@ fn is_there(sql: &Connection, message: &Arrived, room: i64, id: &SentId) -> rusq
     let select = "SELECT EXISTS (SELECT 1 FROM messages WHERE key = ?1 AND session = ?2 AND seq = ?3
         AND room = ?4 AND text = ?5 AND action = ?6)";
     let values = params![chat.nick.key().as_str(), id.session.as_str(), id.seq as i64, room, chat.text, chat.action];
-    sql.prepare_cached(select)?.query_row(values, |row| row.get(0))
+    sql.value(select, values)
 }
 
 /// The row of this direct message, if it waits.
@@ -309,7 +298,7 @@ fn row_of(sql: &Connection, private: &Private, id: &SentId) -> rusqlite::Result<
         AND to_key = ?4 AND text = ?5 AND action = ?6";
     let (key, to) = (private.nick.key().as_str(), private.to.key().as_str());
     let values = params![key, id.session.as_str(), id.seq as i64, to, private.text, private.action];
-    sql.prepare_cached(select)?.query_row(values, |row| row.get(0)).optional()
+    sql.find(select, values)
 }
 
 /// Loads the room from the database, or creates it.
@@ -318,9 +307,6 @@ fn load_room<'a>(
     known: &'a mut HashMap<RoomName, RoomRow>,
     name: &RoomName,
 ) -> rusqlite::Result<&'a mut RoomRow> {
-    let room = match rooms::find(sql, name)? {
-        Some(room) => room,
-        None => rooms::create(sql, name)?,
-    };
+    let room = rooms::find(sql, name)?.map_or_else(|| rooms::create(sql, name), Ok)?;
     Ok(known.entry(name.clone()).or_insert(room))
 }

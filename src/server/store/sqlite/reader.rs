@@ -1,5 +1,6 @@
 //! Questions: pages of a room, the rooms, direct messages that wait. Each sees the database as it is at one moment.
 
+use super::query::Query;
 use super::rooms::{self, RoomRow};
 use super::rows::{self, unsigned};
 use super::{Error, schema};
@@ -7,7 +8,7 @@ use crate::protocol::history::{Span, fitting};
 use crate::protocol::limits::LISTED_ROOMS;
 use crate::protocol::{Cursor, Entry, Epoch, NickKey, RoomName};
 use crate::server::core::record::{Page, PagePlace, PageQuery, WaitingDirect};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, params};
 use std::path::Path;
 
 /// The database, for questions.
@@ -19,10 +20,10 @@ pub struct HistoryReader {
 /// Some messages of a room, in the order of the query.
 struct PageRun {
     messages: Vec<Entry>,
-    /// The position of the last row, even if it cannot be read.
+    /// The position of the last row that it reaches, even if that cannot be read.
     end: Option<u64>,
-    /// There is more in this direction.
-    more: bool,
+    /// There is nothing more in this direction.
+    complete: bool,
 }
 
 impl HistoryReader {
@@ -38,7 +39,7 @@ impl HistoryReader {
     }
 
     pub(super) fn over(sql: Connection) -> Result<HistoryReader, Error> {
-        let epoch = schema::meta(&sql, "epoch").optional()?.as_deref().and_then(Epoch::parse);
+        let epoch = sql.meta("epoch")?.as_deref().and_then(Epoch::parse);
         let epoch = epoch.ok_or_else(|| Error::Foreign("its epoch is damaged; move it away".to_owned()))?;
         Ok(HistoryReader { sql, epoch })
     }
@@ -54,10 +55,7 @@ impl HistoryReader {
     /// `gap`, too.
     pub fn page(&self, query: &PageQuery) -> Result<Page, Error> {
         let snapshot = self.sql.unchecked_transaction()?;
-        let room = match rooms::find(&snapshot, &query.room)? {
-            Some(room) => room,
-            None => rooms::unknown(&snapshot)?,
-        };
+        let room = rooms::find(&snapshot, &query.room)?.map_or_else(|| rooms::unknown(&snapshot), Ok)?;
         let known = |cursor: &Cursor| cursor.epoch == self.epoch && cursor.pos <= room.last_pos;
         match &query.place {
             PagePlace::After(cursor) if known(cursor) => self.page_after(query, room, cursor.pos),
@@ -77,66 +75,52 @@ impl HistoryReader {
     }
 
     fn page_before(&self, query: &PageQuery, room: RoomRow, end: u64, gap: bool) -> Result<Page, Error> {
-        let select =
-            format!("SELECT {} FROM messages m WHERE room = ?1 AND pos <= ?2 ORDER BY pos DESC LIMIT ?3", rows::ENTRY);
-        let PageRun { mut messages, end: oldest, more } = self.run(&select, room, end, query.limit)?;
-        let fits = fitting(messages.iter());
-        let complete = !more && fits >= messages.len();
-        let oldest = if fits < messages.len() { messages[fits - 1].pos } else { oldest };
-        messages.truncate(fits);
-        messages.reverse();
-        let from = oldest.map_or(end, |pos| pos - 1);
-        Ok(self.paged(query, messages, (from, end), complete, gap))
+        let mut run = self.run("pos <= ?2 ORDER BY pos DESC", room, end, query.limit)?;
+        run.messages.reverse();
+        let from = run.end.map_or(end, |pos| pos - 1);
+        Ok(self.paged(query, run, (from, end), gap))
     }
 
     fn page_after(&self, query: &PageQuery, room: RoomRow, start: u64) -> Result<Page, Error> {
-        let select =
-            format!("SELECT {} FROM messages m WHERE room = ?1 AND pos > ?2 ORDER BY pos LIMIT ?3", rows::ENTRY);
-        let PageRun { mut messages, end, more } = self.run(&select, room, start, query.limit)?;
-        let fits = fitting(messages.iter());
-        let complete = !more && fits >= messages.len();
-        let to = match fits < messages.len() {
-            _ if complete => Some(room.last_pos),
-            true => messages[fits - 1].pos,
-            false => end,
-        };
-        messages.truncate(fits);
-        let to = to.unwrap_or(start);
+        let run = self.run("pos > ?2 ORDER BY pos", room, start, query.limit)?;
+        let to = if run.complete { room.last_pos } else { run.end.unwrap_or(start) };
         let gap = start < room.trimmed;
-        let from = match messages.first().and_then(|entry| entry.pos) {
+        // The page begins where the messages that are gone end.
+        let from = match run.messages.first().and_then(|entry| entry.pos) {
             _ if !gap => start,
             Some(pos) => pos - 1,
             None => to,
         };
-        Ok(self.paged(query, messages, (from, to), complete, gap))
+        Ok(self.paged(query, run, (from, to), gap))
     }
 
-    fn paged(
-        &self,
-        query: &PageQuery,
-        messages: Vec<Entry>,
-        (from, to): (u64, u64),
-        complete: bool,
-        gap: bool,
-    ) -> Page {
+    fn paged(&self, query: &PageQuery, run: PageRun, (from, to): (u64, u64), gap: bool) -> Page {
+        let PageRun { messages, complete, .. } = run;
         let span = Span { room: query.room.clone(), epoch: self.epoch.clone(), from, to, complete, gap };
         Page { messages, span }
     }
 
-    /// Selects one row more than the limit, to know whether there is more.
-    fn run(&self, select: &str, room: RoomRow, pos: u64, limit: usize) -> Result<PageRun, Error> {
-        let mut statement = self.sql.prepare_cached(select)?;
+    /// As many messages as a page may have. Selects one row more than the limit, to know whether there is more.
+    fn run(&self, which: &str, room: RoomRow, pos: u64, limit: usize) -> Result<PageRun, Error> {
+        let select = format!("SELECT {} FROM messages m WHERE room = ?1 AND {which} LIMIT ?3", rows::ENTRY);
+        let mut statement = self.sql.prepare_cached(&select)?;
         let mut rows = statement.query(params![room.id, pos as i64, limit as i64 + 1])?;
-        let mut run = PageRun { messages: Vec::with_capacity(limit), end: None, more: false };
+        let mut run = PageRun { messages: Vec::with_capacity(limit), end: None, complete: true };
         let mut count = 0;
         while let Some(row) = rows.next()? {
             if count == limit {
-                run.more = true;
+                run.complete = false;
                 break;
             }
             count += 1;
             run.end = Some(unsigned(row, 1)?);
             run.messages.extend(rows::entry(row)?);
+        }
+        let fits = fitting(run.messages.iter());
+        if fits < run.messages.len() {
+            run.messages.truncate(fits);
+            run.end = run.messages.last().and_then(|entry| entry.pos);
+            run.complete = false;
         }
         Ok(run)
     }
@@ -144,32 +128,21 @@ impl HistoryReader {
     /// The first rooms by name, as many as are listed, and how many messages they have. Rooms that never had a message
     /// or are forgotten are left out.
     pub fn rooms(&self) -> Result<Vec<(RoomName, u64)>, Error> {
-        let mut statement = self.sql.prepare_cached("SELECT name, messages FROM rooms ORDER BY name LIMIT ?1")?;
-        let rows = statement.query_map([LISTED_ROOMS as i64], |row| {
-            let messages = unsigned(row, 1)?;
-            Ok(RoomName::parse(row.get_ref(0)?.as_str()?).ok().map(|name| (name, messages)))
-        })?;
-        Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+        let select = "SELECT name, messages FROM rooms ORDER BY name LIMIT ?1";
+        Ok(self.sql.list(select, [LISTED_ROOMS as i64], rows::room)?)
     }
 
     /// The rooms of this many of the newest messages, and how far each has come.
     pub fn newest_rooms(&self, messages: usize) -> Result<Vec<(RoomName, u64)>, Error> {
         let select = "SELECT name, last_pos FROM rooms
             WHERE id IN (SELECT room FROM (SELECT room FROM messages ORDER BY row DESC LIMIT ?1))";
-        let mut statement = self.sql.prepare(select)?;
-        let rows = statement.query_map([messages as i64], |row| {
-            let pos = unsigned(row, 1)?;
-            Ok(RoomName::parse(row.get_ref(0)?.as_str()?).ok().map(|name| (name, pos)))
-        })?;
-        Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+        Ok(self.sql.list(select, [messages as i64], rows::room)?)
     }
 
     /// The direct messages that wait for somebody above that row (0: all), oldest first.
     pub fn waiting_for(&self, to: &NickKey, after_row: i64, limit: usize) -> Result<Vec<WaitingDirect>, Error> {
         let select =
             format!("SELECT {} FROM direct WHERE to_key = ?1 AND row > ?2 ORDER BY row LIMIT ?3", rows::DIRECT);
-        let mut statement = self.sql.prepare_cached(&select)?;
-        let rows = statement.query_map(params![to.as_str(), after_row, limit as i64], rows::direct)?;
-        Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+        Ok(self.sql.list(&select, params![to.as_str(), after_row, limit as i64], rows::direct)?)
     }
 }

@@ -1,6 +1,7 @@
 //! Ids of messages that were kept and are gone, or were received before they could be kept. When such a message is sent
 //! again, its sender is told that it is stored, and it is not kept twice.
 
+use super::query::Query;
 use super::rows::unsigned;
 use crate::protocol::{NickKey, SentId, Session};
 use rusqlite::{Connection, params};
@@ -36,19 +37,15 @@ impl Removed {
         if id.seq > highest {
             return Ok(false);
         }
-        let mut statement = sql.prepare_cached(
-            "SELECT last FROM removed WHERE key = ?1 AND session = ?2 AND first <= ?3 ORDER BY first DESC LIMIT 1",
-        )?;
-        let mut rows = statement.query(params![key, id.session.as_str(), id.seq as i64])?;
-        Ok(match rows.next()? {
-            Some(row) => row.get::<_, i64>(0)? >= id.seq as i64,
-            None => false,
-        })
+        let select =
+            "SELECT last FROM removed WHERE key = ?1 AND session = ?2 AND first <= ?3 ORDER BY first DESC LIMIT 1";
+        let last: Option<i64> = sql.find(select, params![key, id.session.as_str(), id.seq as i64])?;
+        Ok(last.is_some_and(|last| last >= id.seq as i64))
     }
 
     fn look_up(&mut self, sql: &Connection, key: &str, session: &Session) -> rusqlite::Result<u64> {
-        let mut statement = sql.prepare_cached("SELECT max(last) FROM removed WHERE key = ?1 AND session = ?2")?;
-        let highest: Option<i64> = statement.query_row([key, session.as_str()], |row| row.get(0))?;
+        let select = "SELECT max(last) FROM removed WHERE key = ?1 AND session = ?2";
+        let highest: Option<i64> = sql.value(select, [key, session.as_str()])?;
         let highest = highest.unwrap_or(0) as u64;
         self.know(key, session, highest);
         Ok(highest)
@@ -95,29 +92,24 @@ impl Removed {
             }
             touching
         };
-        let mut delete = sql.prepare_cached("DELETE FROM removed WHERE key = ?1 AND session = ?2 AND first = ?3")?;
         let weight = weight(key.len() as u64);
         self.bytes = self.bytes.map(|bytes| (bytes + weight).saturating_sub(touching.len() as u64 * weight));
         // Ranges that touch the new one become part of it.
         for (its_first, its_last) in touching {
-            delete.execute(params![key, session.as_str(), its_first])?;
+            let delete = "DELETE FROM removed WHERE key = ?1 AND session = ?2 AND first = ?3";
+            sql.run(delete, params![key, session.as_str(), its_first])?;
             first = first.min(its_first);
             last = last.max(its_last);
         }
-        let mut insert =
-            sql.prepare_cached("INSERT INTO removed (key, session, first, last, at) VALUES (?1, ?2, ?3, ?4, ?5)")?;
-        insert.execute(params![key, session.as_str(), first, last, at])?;
-        Ok(())
+        let insert = "INSERT INTO removed (key, session, first, last, at) VALUES (?1, ?2, ?3, ?4, ?5)";
+        sql.run(insert, params![key, session.as_str(), first, last, at]).map(drop)
     }
 
     /// Forgets at most this many rows that were removed before then. Returns how many.
     pub fn forget(&mut self, sql: &Connection, before: i64, rows: usize) -> rusqlite::Result<usize> {
-        let mut statement = sql.prepare_cached(
-            "DELETE FROM removed WHERE (key, session, first) IN
-             (SELECT key, session, first FROM removed WHERE at < ?1 ORDER BY at LIMIT ?2) RETURNING octet_length(key)",
-        )?;
-        let weights = statement.query_map(params![before, rows as i64], |row| Ok(weight(unsigned(row, 0)?)))?;
-        let weights = weights.collect::<rusqlite::Result<Vec<u64>>>()?;
+        let delete = "DELETE FROM removed WHERE (key, session, first) IN
+            (SELECT key, session, first FROM removed WHERE at < ?1 ORDER BY at LIMIT ?2) RETURNING octet_length(key)";
+        let weights = sql.list(delete, params![before, rows as i64], |row| Ok(Some(weight(unsigned(row, 0)?))))?;
         // The rest of the cache errs on the safe side: it makes `has` look for rows that are gone.
         self.bytes = self.bytes.map(|bytes| bytes.saturating_sub(weights.iter().sum()));
         Ok(weights.len())
@@ -149,6 +141,5 @@ pub fn to_one(sender: &NickKey, to: &NickKey) -> String {
 
 /// Whether any of them was removed before then.
 pub fn has_older(sql: &Connection, before: i64) -> rusqlite::Result<bool> {
-    let select = "SELECT EXISTS (SELECT 1 FROM removed WHERE at < ?1)";
-    sql.prepare_cached(select)?.query_row([before], |row| row.get(0))
+    sql.value("SELECT EXISTS (SELECT 1 FROM removed WHERE at < ?1)", [before])
 }

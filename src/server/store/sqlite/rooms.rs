@@ -4,7 +4,7 @@
 //! No position of a room is used twice, because clients keep cursors. A room that comes back begins at the *floor*,
 //! above all positions of forgotten rooms, and so does a new one: nobody knows which of the two it is.
 
-use super::batch::KnownState;
+use super::query::Query;
 use super::rows::unsigned;
 use super::{removed, share};
 use crate::protocol::RoomName;
@@ -51,32 +51,24 @@ pub fn unknown(sql: &Connection) -> rusqlite::Result<RoomRow> {
 pub fn create(sql: &Connection, name: &RoomName) -> rusqlite::Result<RoomRow> {
     let room = unknown(sql)?;
     let insert = "INSERT INTO rooms (name, last_pos, messages, trimmed) VALUES (?1, ?2, 0, ?2)";
-    sql.prepare_cached(insert)?.execute(params![name.as_str(), room.last_pos as i64])?;
+    sql.run(insert, params![name.as_str(), room.last_pos as i64])?;
     Ok(RoomRow { id: sql.last_insert_rowid(), ..room })
 }
 
 /// No forgotten room ever had a message above this position.
 fn floor(sql: &Connection) -> rusqlite::Result<u64> {
-    let select = "SELECT value FROM meta WHERE name = 'pos_floor'";
-    let floor: Option<String> = sql.prepare_cached(select)?.query_row([], |row| row.get(0)).optional()?;
-    Ok(floor.and_then(|floor| floor.parse().ok()).unwrap_or(0))
+    Ok(sql.meta("pos_floor")?.and_then(|floor| floor.parse().ok()).unwrap_or(0))
 }
 
 /// Whether there is a room to forget. `now`: Unix milliseconds; `size`: the limit.
 pub fn is_due(sql: &Connection, size: Option<u64>, now: i64) -> rusqlite::Result<bool> {
     let first = format!("SELECT trimmed_at FROM rooms WHERE {ARE_EMPTY} ORDER BY trimmed_at LIMIT 1");
-    let first: Option<i64> = sql.prepare_cached(&first)?.query_row([], |row| row.get(0)).optional()?;
+    let first: Option<i64> = sql.find(&first, [])?;
     Ok(first.is_some_and(|first| first < forgotten(now)) || too_many(sql, size)? > 0)
 }
 
 /// Forgets rooms, `step` at most. Returns how many it looked at, and the forgotten ones.
-pub fn forget(
-    sql: &Connection,
-    state: &mut KnownState,
-    size: Option<u64>,
-    now: i64,
-    step: usize,
-) -> rusqlite::Result<(usize, Vec<RoomName>)> {
+pub fn forget(sql: &Connection, size: Option<u64>, now: i64, step: usize) -> rusqlite::Result<(usize, Vec<RoomName>)> {
     if !is_due(sql, size, now)? {
         return Ok((0, Vec::new()));
     }
@@ -102,25 +94,21 @@ pub fn forget(
     }
     drop(rows);
     // These have members. They are looked at again after all others.
-    let mut update = sql.prepare_cached("UPDATE rooms SET trimmed_at = ?2 WHERE id = ?1")?;
     for id in &stay {
-        update.execute([*id, now])?;
+        sql.run("UPDATE rooms SET trimmed_at = ?2 WHERE id = ?1", [*id, now])?;
     }
-    let mut delete = sql.prepare_cached("DELETE FROM rooms WHERE id = ?1")?;
     for (id, _) in &gone {
-        delete.execute([id])?;
+        sql.run("DELETE FROM rooms WHERE id = ?1", [id])?;
     }
     raise_floor(sql, highest)?;
     let looked_at = stay.len() + gone.len();
-    let names: Vec<RoomName> = gone.iter().filter_map(|(_, name)| RoomName::parse(name).ok()).collect();
-    names.iter().for_each(|name| state.forget_room(name));
-    Ok((looked_at, names))
+    Ok((looked_at, gone.iter().filter_map(|(_, name)| RoomName::parse(name).ok()).collect()))
 }
 
 fn raise_floor(sql: &Connection, to: u64) -> rusqlite::Result<()> {
     if to > floor(sql)? {
         let floor = to.div_ceil(FLOOR_STEP) * FLOOR_STEP;
-        sql.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('pos_floor', ?1)", [floor.to_string()])?;
+        sql.set_meta("pos_floor", &floor.to_string())?;
     }
     Ok(())
 }
@@ -129,19 +117,13 @@ fn raise_floor(sql: &Connection, to: u64) -> rusqlite::Result<()> {
 fn too_many(sql: &Connection, size: Option<u64>) -> rusqlite::Result<u64> {
     let most = size.map_or(EMPTY, |size| EMPTY.min(size / share::ROOMS / ROW_BYTES));
     let count = format!("SELECT count(*) FROM rooms WHERE {ARE_EMPTY}");
-    let count = sql.prepare_cached(&count)?.query_row([], |row| unsigned(row, 0))?;
-    Ok(count.saturating_sub(most))
+    Ok((sql.value::<i64>(&count, [])? as u64).saturating_sub(most))
 }
 
 /// The rooms with members.
 fn members(sql: &Connection) -> rusqlite::Result<HashSet<String>> {
-    let mut select = sql.prepare_cached("SELECT rooms FROM roster WHERE rooms <> ''")?;
-    let mut rows = select.query([])?;
-    let mut members = HashSet::new();
-    while let Some(row) = rows.next()? {
-        members.extend(row.get_ref(0)?.as_str()?.split(' ').map(str::to_owned));
-    }
-    Ok(members)
+    let rooms = sql.list("SELECT rooms FROM roster WHERE rooms <> ''", [], |row| row.get::<_, Option<String>>(0))?;
+    Ok(rooms.iter().flat_map(|rooms| rooms.split(' ').map(str::to_owned)).collect())
 }
 
 fn forgotten(now: i64) -> i64 {

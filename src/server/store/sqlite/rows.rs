@@ -62,6 +62,11 @@ pub fn unsigned(row: &Row, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(|number| number.max(0) as u64)
 }
 
+/// A room, and a number of its own.
+pub fn room(row: &Row) -> rusqlite::Result<Option<(RoomName, u64)>> {
+    Ok(RoomName::parse(row.get_ref(0)?.as_str()?).ok().zip(Some(unsigned(row, 1)?)))
+}
+
 /// A seat of the roster.
 pub fn kept(row: &Row) -> rusqlite::Result<Option<KeptSeat>> {
     let Ok(nick) = Nick::parse(&row.get::<_, String>(0)?) else { return Ok(None) };

@@ -1,6 +1,7 @@
 //! The tables, and how a database gets them: it is created, used as it is, or brought over from an earlier version.
 
 use super::Error;
+use super::query::Query;
 use super::words::Words;
 use crate::random::Random;
 use log::info;
@@ -181,9 +182,8 @@ fn create(sql: &Transaction, random: &mut Random) -> rusqlite::Result<()> {
     sql.execute_batch(FIRST)?;
     sql.execute_batch(SECOND)?;
     sql.execute_batch(THIRD)?;
-    for (name, value) in [("epoch", random.word()), ("secret", random.word())] {
-        sql.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", [name, &value])?;
-    }
+    sql.set_meta("epoch", &random.word())?;
+    sql.set_meta("secret", &random.word())?;
     sql.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
@@ -195,10 +195,4 @@ fn index_all(sql: &Transaction) -> rusqlite::Result<()> {
         words.insert(sql, row.get(0)?, row.get_ref(1)?.as_str()?)?;
     }
     words.finish(sql)
-}
-
-/// # Errors
-/// Also where there is no such value.
-pub fn meta(sql: &Connection, name: &str) -> rusqlite::Result<String> {
-    sql.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
 }

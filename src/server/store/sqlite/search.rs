@@ -5,12 +5,13 @@
 //! nothing in half of the time, perhaps because the first match takes long to find, some messages are indexed
 //! separately. They say for certain which of them match, so that a repeated search comes to an end.
 
+use super::query::Query;
 use super::reader::HistoryReader;
 use super::{Error, rows, words};
 use crate::protocol::search::{Term, fitting};
 use crate::protocol::{Cursor, Found, RoomName, SearchQuery};
 use crate::server::core::record::SearchPage;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, Row, params};
+use rusqlite::{Connection, ErrorCode, Params, Row, Statement, params};
 use std::time::{Duration, Instant};
 
 /// Messages in one step if there are no words to find them by.
@@ -42,21 +43,25 @@ impl HistoryReader {
         };
         let limit = limit.max(1);
         // One more than the limit tells whether there is more.
-        let mut looked = Looked { end: start, found: Vec::new(), enough: limit + 1 };
+        let mut looked = Looked { sql: &snapshot, filters, end: start, found: Vec::new(), enough: limit + 1 };
         let (half, whole) = (started + deadline / 2, started + deadline);
         let words = matching(&query.terms);
         let mut few = None;
         while looked.end > oldest && !looked.has_enough() {
             match (&words, &few) {
-                (None, _) => in_rows(&snapshot, &filters, &mut looked, whole)?,
-                (Some(words), Some(few)) => in_few(&snapshot, few, words, &filters, &mut looked, whole)?,
+                (None, _) => looked.in_rows(whole)?,
+                (Some(words), Some(few)) => looked.in_few(few, words, whole)?,
                 (Some(words), None) => {
                     let until = if looked.end == start { half } else { whole };
-                    let part = in_part(&snapshot, words, &filters, &mut looked, oldest, until);
+                    let part = looked.in_part(words, oldest, until);
                     // If the part is damaged, the texts say what its words were.
-                    if is_damaged(&part) || is_interrupted(part)? && looked.end == start {
+                    let is_interrupted = has_failed(&part, ErrorCode::OperationInterrupted);
+                    if has_failed(&part, ErrorCode::DatabaseCorrupt) || is_interrupted && looked.end == start {
                         few = Some(words::Few::new()?);
                         continue;
+                    }
+                    if !is_interrupted {
+                        part?;
                     }
                 }
             }
@@ -78,27 +83,85 @@ impl HistoryReader {
     }
 }
 
-/// How far a search has come.
-struct Looked {
+/// A search, and how far it has come.
+struct Looked<'a> {
+    sql: &'a Connection,
+    filters: Filters<'a>,
     /// Rows before this one are not searched yet.
     end: i64,
     found: Vec<(i64, Found)>,
     enough: usize,
 }
 
-impl Looked {
+impl Looked<'_> {
     fn has_enough(&self) -> bool {
         self.found.len() >= self.enough
     }
 
+    /// Searches the newest part of the index that was not searched yet. Interruption is an error.
+    fn in_part(&mut self, words: &str, oldest: i64, until: Instant) -> rusqlite::Result<()> {
+        let Some(part) = words::part_before(self.sql, self.end)? else {
+            self.end = oldest;
+            return Ok(());
+        };
+        let table = words::table(part);
+        // CROSS JOIN fixes the order of the join: the words first.
+        let select = Filters::select(
+            &format!("{table} w CROSS JOIN messages m ON m.row = w.rowid"),
+            &format!("w.{table} MATCH ?5 AND w.rowid < ?6 ORDER BY w.rowid DESC"),
+        );
+        let mut statement = self.sql.prepare(&select)?;
+        let Filters { room, from, after, before } = self.filters;
+        let (end, _alarm) = (self.end, Alarm::set(self.sql, until)?);
+        if self.through(&mut statement, params![room, from, after, before, words, end], until)? {
+            self.end = part;
+        }
+        Ok(())
+    }
+
+    /// Searches the messages of one step.
+    fn in_rows(&mut self, until: Instant) -> rusqlite::Result<()> {
+        let select = Filters::select("messages m NOT INDEXED", "m.row >= ?5 AND m.row < ?6 ORDER BY m.row DESC");
+        let (start, end) = (self.end - STEP, self.end);
+        let mut statement = self.sql.prepare_cached(&select)?;
+        let Filters { room, from, after, before } = self.filters;
+        if self.through(&mut statement, params![room, from, after, before, start, end], until)? {
+            self.end = start;
+        }
+        Ok(())
+    }
+
+    /// Searches some messages without the parts of the index.
+    fn in_few(&mut self, few: &words::Few, words: &str, until: Instant) -> rusqlite::Result<()> {
+        let select = "SELECT row, text FROM messages WHERE row < ?1 ORDER BY row DESC LIMIT ?2";
+        let mut select = self.sql.prepare_cached(select)?;
+        let mut rows = select.query(params![self.end, FEW_MESSAGES as i64])?;
+        let mut texts: Vec<(i64, String)> = Vec::new();
+        let mut bytes = 0;
+        while bytes < FEW_BYTES
+            && let Some(row) = rows.next()?
+        {
+            let (row, text): (i64, String) = (row.get(0)?, row.get(1)?);
+            bytes += text.len();
+            texts.push((row, text));
+        }
+        let mut statement = self.sql.prepare_cached(&Filters::select("messages m", "m.row = ?5"))?;
+        let Filters { room, from, after, before } = self.filters;
+        for row in few.fitting(&texts, words)?.into_iter().rev() {
+            self.through(&mut statement, params![room, from, after, before, row], until)?;
+            if self.has_enough() {
+                return Ok(());
+            }
+        }
+        if let Some((first, _)) = texts.last() {
+            self.end = *first;
+        }
+        Ok(())
+    }
+
     /// Reads what a statement returns: messages in descending order, some of which match. False if it stopped early,
     /// because there are enough or the time is over.
-    fn through(
-        &mut self,
-        statement: &mut rusqlite::Statement,
-        values: impl Params,
-        until: Instant,
-    ) -> rusqlite::Result<bool> {
+    fn through(&mut self, statement: &mut Statement, values: impl Params, until: Instant) -> rusqlite::Result<bool> {
         let mut rows = statement.query(values)?;
         while let Some(row) = rows.next()? {
             self.end = row.get(0)?;
@@ -130,19 +193,12 @@ impl Drop for Alarm<'_> {
     }
 }
 
-fn is_damaged(result: &rusqlite::Result<()>) -> bool {
-    let code = result.as_ref().err().and_then(rusqlite::Error::sqlite_error_code);
-    code == Some(ErrorCode::DatabaseCorrupt)
-}
-
-fn is_interrupted(result: rusqlite::Result<()>) -> rusqlite::Result<bool> {
-    match result {
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => Ok(true),
-        result => result.map(|()| false),
-    }
+fn has_failed(result: &rusqlite::Result<()>, how: ErrorCode) -> bool {
+    result.as_ref().err().and_then(rusqlite::Error::sqlite_error_code) == Some(how)
 }
 
 /// What a message must be, besides containing the words.
+#[derive(Clone, Copy)]
 struct Filters<'a> {
     room: Option<i64>,
     from: Option<&'a str>,
@@ -156,17 +212,20 @@ impl Filters<'_> {
     const SQL: &'static str = "(?1 IS NULL OR m.room = ?1) AND (?2 IS NULL OR m.key = ?2)
         AND (?3 IS NULL OR m.received >= ?3) AND (?4 IS NULL OR m.received < ?4)";
 
+    /// Selects what [`read`] reads, and whether it passes, of messages `m`.
+    fn select(from: &str, which: &str) -> String {
+        let (entry, passes) = (rows::ENTRY, Filters::SQL);
+        format!("SELECT {entry}, r.name, {passes} FROM {from} CROSS JOIN rooms r ON r.id = m.room WHERE {which}")
+    }
+
     /// `None`: nobody ever said anything in that room.
     fn of<'a>(sql: &Connection, query: &'a SearchQuery) -> rusqlite::Result<Option<Filters<'a>>> {
         let room = match &query.room {
             None => None,
             Some(name) => {
-                let select = "SELECT id FROM rooms WHERE name = ?1";
-                let id = sql.prepare_cached(select)?.query_row([name.as_str()], |row| row.get(0)).optional()?;
-                match id {
-                    None => return Ok(None),
-                    id => id,
-                }
+                let id = sql.find("SELECT id FROM rooms WHERE name = ?1", [name.as_str()])?;
+                let Some(id) = id else { return Ok(None) };
+                Some(id)
             }
         };
         Ok(Some(Filters {
@@ -196,94 +255,6 @@ fn matching(terms: &[Term]) -> Option<String> {
         })
         .collect();
     (!terms.is_empty()).then(|| terms.join(" AND "))
-}
-
-/// Searches the newest part of the index that was not searched yet. Interruption is an error.
-fn in_part(
-    sql: &Connection,
-    words: &str,
-    filters: &Filters,
-    looked: &mut Looked,
-    oldest: i64,
-    until: Instant,
-) -> rusqlite::Result<()> {
-    let Some(part) = words::part_before(sql, looked.end)? else {
-        looked.end = oldest;
-        return Ok(());
-    };
-    let table = words::table(part);
-    // CROSS JOIN fixes the order of the join: the words first.
-    let select = format!(
-        "SELECT {}, r.name, {} FROM {table} w CROSS JOIN messages m ON m.row = w.rowid
-         CROSS JOIN rooms r ON r.id = m.room
-         WHERE w.{table} MATCH ?5 AND w.rowid < ?6 ORDER BY w.rowid DESC",
-        rows::ENTRY,
-        Filters::SQL
-    );
-    let mut statement = sql.prepare(&select)?;
-    let Filters { room, from, after, before } = filters;
-    let end = looked.end;
-    let _alarm = Alarm::set(sql, until)?;
-    if looked.through(&mut statement, params![room, from, after, before, words, end], until)? {
-        looked.end = part;
-    }
-    Ok(())
-}
-
-/// Searches the messages of one step.
-fn in_rows(sql: &Connection, filters: &Filters, looked: &mut Looked, until: Instant) -> rusqlite::Result<()> {
-    let select = format!(
-        "SELECT {}, r.name, {} FROM messages m NOT INDEXED CROSS JOIN rooms r ON r.id = m.room
-         WHERE m.row >= ?5 AND m.row < ?6 ORDER BY m.row DESC",
-        rows::ENTRY,
-        Filters::SQL
-    );
-    let (start, end) = (looked.end - STEP, looked.end);
-    let mut statement = sql.prepare_cached(&select)?;
-    let Filters { room, from, after, before } = filters;
-    if looked.through(&mut statement, params![room, from, after, before, start, end], until)? {
-        looked.end = start;
-    }
-    Ok(())
-}
-
-/// Searches some messages without the parts of the index.
-fn in_few(
-    sql: &Connection,
-    few: &words::Few,
-    words: &str,
-    filters: &Filters,
-    looked: &mut Looked,
-    until: Instant,
-) -> rusqlite::Result<()> {
-    let mut select = sql.prepare_cached("SELECT row, text FROM messages WHERE row < ?1 ORDER BY row DESC LIMIT ?2")?;
-    let mut rows = select.query(params![looked.end, FEW_MESSAGES as i64])?;
-    let mut texts: Vec<(i64, String)> = Vec::new();
-    let mut bytes = 0;
-    while bytes < FEW_BYTES
-        && let Some(row) = rows.next()?
-    {
-        let (row, text): (i64, String) = (row.get(0)?, row.get(1)?);
-        bytes += text.len();
-        texts.push((row, text));
-    }
-    let select = format!(
-        "SELECT {}, r.name, {} FROM messages m CROSS JOIN rooms r ON r.id = m.room WHERE m.row = ?5",
-        rows::ENTRY,
-        Filters::SQL
-    );
-    let mut statement = sql.prepare_cached(&select)?;
-    let Filters { room, from, after, before } = filters;
-    for row in few.fitting(&texts, words)?.into_iter().rev() {
-        looked.through(&mut statement, params![room, from, after, before, row], until)?;
-        if looked.has_enough() {
-            return Ok(());
-        }
-    }
-    if let Some((first, _)) = texts.last() {
-        looked.end = *first;
-    }
-    Ok(())
 }
 
 fn read(row: &Row) -> rusqlite::Result<Option<(i64, Found)>> {

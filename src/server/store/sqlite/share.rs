@@ -1,6 +1,6 @@
 //! Shares of a limited size: whatever is in the database besides the messages of rooms is kept within its share.
 
-use super::rows::unsigned;
+use super::query::Query;
 use super::words;
 use rusqlite::Connection;
 
@@ -43,7 +43,7 @@ impl Tally {
             Some(bytes) => bytes,
             None => {
                 let select = format!("SELECT coalesce(sum({}), 0) FROM {}", self.weight, self.table);
-                sql.query_row(&select, [], |row| unsigned(row, 0))?
+                sql.value::<i64>(&select, [])? as u64
             }
         };
         self.bytes = Some(bytes);
@@ -72,8 +72,7 @@ impl Tally {
 /// How many bytes the messages of rooms, and what belongs to them, take beyond their share of that size.
 pub fn excess(sql: &Connection, waiting: &mut Tally, limit: Option<u64>) -> rusqlite::Result<u64> {
     let Some(limit) = limit else { return Ok(0) };
-    let pragma =
-        |name: &str| -> rusqlite::Result<u64> { sql.prepare_cached(name)?.query_row([], |row| unsigned(row, 0)) };
+    let pragma = |name: &str| sql.value::<i64>(name, []).map(|value| value as u64);
     let used = pragma("PRAGMA page_count")?.saturating_sub(pragma("PRAGMA freelist_count")?);
     let used = (used * pragma("PRAGMA page_size")?).saturating_sub(waiting.bytes(sql)?);
     Ok(used.saturating_sub(limit - limit / DIRECT))

@@ -3,12 +3,13 @@
 //! wrong clock) waits for its turn.
 
 use super::batch::KnownState;
+use super::query::Query;
 use super::rows::{sent_id, unsigned};
 use super::share::{self, DIRECT_WEIGHT, excess};
 use super::{Database, Error, removed, rooms, words};
 use crate::protocol::{NickKey, Ranges, Session};
 use crate::server::core::record::{Retention, Trimmed};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 
 /// The most rows that one step removes: a few milliseconds.
@@ -67,7 +68,8 @@ impl Database {
             }
             gone += take_direct(sql, state, oldest, step, now)?;
             gone += state.removed.forget(sql, forgotten, step)?;
-            let (looked_at, rooms) = rooms::forget(sql, state, limits.size, now, step)?;
+            let (looked_at, rooms) = rooms::forget(sql, limits.size, now, step)?;
+            rooms.iter().for_each(|room| state.forget_room(room));
             let done = gone + blocks + looked_at + forgotten_early;
             Ok(Trimmed { more: done > 0 && is_due(sql, state)?, rooms })
         })
@@ -82,12 +84,11 @@ fn removed_excess(sql: &Connection, state: &mut KnownState, size: Option<u64>) -
 
 /// Whether the first message, or the first direct message that waits, was received before that time.
 fn is_old(sql: &Connection, before: i64) -> rusqlite::Result<bool> {
-    let first = |select: &str| -> rusqlite::Result<Option<i64>> {
-        sql.prepare_cached(select)?.query_row([], |row| row.get(0)).optional()
+    let is_old = |select: &str| -> rusqlite::Result<bool> {
+        Ok(sql.find::<i64>(select, [])?.is_some_and(|received| received < before))
     };
-    let is_old = |received: Option<i64>| received.is_some_and(|received| received < before);
-    Ok(is_old(first("SELECT received FROM messages ORDER BY row LIMIT 1")?)
-        || is_old(first("SELECT received FROM direct ORDER BY row LIMIT 1")?))
+    Ok(is_old("SELECT received FROM messages ORDER BY row LIMIT 1")?
+        || is_old("SELECT received FROM direct ORDER BY row LIMIT 1")?)
 }
 
 /// Removes up to `step` messages: those received before `before`, and before that those of about `large` bytes, but
@@ -102,36 +103,27 @@ fn take_messages(
     let part_end = words::second_part(sql)?.unwrap_or(i64::MAX);
     let mut gone = Gone::default();
     let mut rooms: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
-    let mut rows_gone: Vec<i64> = Vec::new();
     let mut select = sql.prepare_cached(
         "SELECT row, key, session, seq, received, room, pos, octet_length(text) FROM messages ORDER BY row LIMIT ?1",
     )?;
     let mut rows = select.query([step as i64])?;
     while let Some(row) = rows.next()? {
-        let number = row.get(0)?;
-        if (large == 0 || number >= part_end) && row.get::<_, i64>(4)? >= before {
+        if (large == 0 || row.get::<_, i64>(0)? >= part_end) && row.get::<_, i64>(4)? >= before {
             break;
         }
         large = large.saturating_sub(unsigned(row, 7)? + words::ROW_WEIGHT);
-        rows_gone.push(number);
         gone.add(row)?;
         let (messages, highest) = rooms.entry(row.get(5)?).or_default();
         *messages += 1;
         *highest = (*highest).max(unsigned(row, 6)?);
     }
     drop(rows);
-    let mut delete = sql.prepare_cached("DELETE FROM messages WHERE row = ?1")?;
-    for row in &rows_gone {
-        delete.execute([row])?;
-    }
-    let mut update = sql.prepare_cached(
-        "UPDATE rooms SET messages = messages - ?2, trimmed = max(trimmed, ?3), trimmed_at = ?4 WHERE id = ?1",
-    )?;
     for (room, (messages, highest)) in rooms {
-        update.execute(params![room, messages as i64, highest as i64, now])?;
+        let update =
+            "UPDATE rooms SET messages = messages - ?2, trimmed = max(trimmed, ?3), trimmed_at = ?4 WHERE id = ?1";
+        sql.run(update, params![room, messages as i64, highest as i64, now])?;
     }
-    gone.remember(sql, state, now)?;
-    Ok(rows_gone.len())
+    gone.remove(sql, state, "messages", now)
 }
 
 /// The same for direct messages that wait.
@@ -143,7 +135,6 @@ fn take_direct(
     now: i64,
 ) -> rusqlite::Result<usize> {
     let mut gone = Gone::default();
-    let mut rows_gone = Vec::new();
     let select = format!("SELECT row, key, session, seq, received, {DIRECT_WEIGHT} FROM direct ORDER BY row LIMIT ?1");
     let mut select = sql.prepare_cached(&select)?;
     let mut rows = select.query([step as i64])?;
@@ -151,38 +142,42 @@ fn take_direct(
         if row.get::<_, i64>(4)? >= before {
             break;
         }
-        rows_gone.push(row.get::<_, i64>(0)?);
         state.waiting.remove(unsigned(row, 5)?);
         gone.add(row)?;
     }
     drop(rows);
-    let mut delete = sql.prepare_cached("DELETE FROM direct WHERE row = ?1")?;
-    for row in &rows_gone {
-        delete.execute([row])?;
-    }
-    gone.remember(sql, state, now)?;
-    Ok(rows_gone.len())
+    gone.remove(sql, state, "direct", now)
 }
 
-/// The ids of messages that are removed.
+/// Messages to be removed.
 #[derive(Default)]
-struct Gone(BTreeMap<(NickKey, Session), Ranges>);
+struct Gone {
+    rows: Vec<i64>,
+    ids: BTreeMap<(NickKey, Session), Ranges>,
+}
 
 impl Gone {
-    /// Adds a row with key, session and number from its second column on. A message without an id cannot be sent again.
+    /// Adds a row that begins with its number, key, session and number of the session. A message without an id cannot
+    /// be sent again.
     fn add(&mut self, row: &rusqlite::Row) -> rusqlite::Result<()> {
+        self.rows.push(row.get(0)?);
         if let (Ok(key), Some(id)) = (NickKey::parse(row.get_ref(1)?.as_str()?), sent_id(row, 2)?) {
-            self.0.entry((key, id.session)).or_default().insert(id.seq);
+            self.ids.entry((key, id.session)).or_default().insert(id.seq);
         }
         Ok(())
     }
 
-    fn remember(&self, sql: &Connection, state: &mut KnownState, now: i64) -> rusqlite::Result<()> {
-        for ((key, session), ranges) in &self.0 {
+    /// Removes them from their table and remembers their ids. Returns how many there are.
+    fn remove(self, sql: &Connection, state: &mut KnownState, table: &str, now: i64) -> rusqlite::Result<usize> {
+        let mut delete = sql.prepare_cached(&format!("DELETE FROM {table} WHERE row = ?1"))?;
+        for row in &self.rows {
+            delete.execute([row])?;
+        }
+        for ((key, session), ranges) in &self.ids {
             for range in ranges.ranges() {
                 state.removed.add(sql, key.as_str(), session, *range, now)?;
             }
         }
-        Ok(())
+        Ok(self.rows.len())
     }
 }

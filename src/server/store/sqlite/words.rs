@@ -6,6 +6,7 @@
 //! And adding words costs the same however many there are. A search ignores rows that are gone, because their messages
 //! are not there.
 
+use super::query::Query;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// The most messages in one part. With more, a search for rare words is faster (0.15 ms a part), and a step of one for
@@ -67,7 +68,7 @@ impl Words {
     pub fn finish(&mut self, sql: &Connection) -> rusqlite::Result<()> {
         if let Some(open) = self.open.as_ref().filter(|_| self.changed) {
             let update = "UPDATE word_parts SET weight = ?2 WHERE part = ?1";
-            sql.prepare_cached(update)?.execute(params![open.part, open.weight as i64])?;
+            sql.run(update, params![open.part, open.weight as i64])?;
         }
         self.changed = false;
         Ok(())
@@ -79,14 +80,14 @@ impl Words {
         if self.open.as_ref().is_some_and(|open| open.part == part) {
             *self = Words::default();
         }
-        sql.prepare_cached("UPDATE word_parts SET gone = 1 WHERE part = ?1")?.execute([part])?;
+        sql.run("UPDATE word_parts SET gone = 1 WHERE part = ?1", [part])?;
         let table = table(part);
         // Dropping a table takes time in proportion to its size, and delays what is to be kept meanwhile.
         let delete = format!("DELETE FROM {table}_data WHERE id IN (SELECT id FROM {table}_data LIMIT ?1)");
         let taken = sql.execute(&delete, [blocks as i64])?;
         if taken < blocks {
             sql.execute_batch(&format!("DROP TABLE {table}"))?;
-            sql.execute("DELETE FROM word_parts WHERE part = ?1", [part])?;
+            sql.run("DELETE FROM word_parts WHERE part = ?1", [part])?;
         }
         Ok(taken)
     }
@@ -106,7 +107,7 @@ fn open(sql: &Connection, part: i64, weight: u64) -> rusqlite::Result<OpenPart> 
 
 /// Creates a part that begins with this row. It is the newest then.
 pub fn create(sql: &Connection, part: i64) -> rusqlite::Result<OpenPart> {
-    sql.execute("INSERT INTO word_parts (part, weight) VALUES (?1, 0)", [part])?;
+    sql.run("INSERT INTO word_parts (part, weight) VALUES (?1, 0)", [part])?;
     let table = table(part);
     create_table(sql, &table)?;
     // Twice the default, so that less is merged while messages come. A part is small anyway.
@@ -125,32 +126,25 @@ fn create_table(sql: &Connection, table: &str) -> rusqlite::Result<()> {
 
 /// The most bytes that the database may have, as given to the server that writes it.
 pub fn size_limit(sql: &Connection) -> rusqlite::Result<Option<u64>> {
-    let select = "SELECT value FROM meta WHERE name = 'max_size'";
-    let limit: Option<String> = sql.prepare_cached(select)?.query_row([], |row| row.get(0)).optional()?;
-    Ok(limit.and_then(|limit| limit.parse().ok()))
+    Ok(sql.meta("max_size")?.and_then(|limit| limit.parse().ok()))
 }
 
 /// Kept in the database, so that another program that writes to it respects it, too.
 pub fn set_size_limit(sql: &Connection, limit: Option<u64>) -> rusqlite::Result<()> {
     match limit {
-        Some(limit) => {
-            sql.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('max_size', ?1)", [limit.to_string()])?
-        }
-        None => sql.execute("DELETE FROM meta WHERE name = 'max_size'", [])?,
-    };
-    Ok(())
+        Some(limit) => sql.set_meta("max_size", &limit.to_string()),
+        None => sql.run("DELETE FROM meta WHERE name = 'max_size'", []).map(drop),
+    }
 }
 
 /// The newest part that has rows before this one.
 pub fn part_before(sql: &Connection, row: i64) -> rusqlite::Result<Option<i64>> {
-    let mut statement = sql.prepare_cached("SELECT max(part) FROM word_parts WHERE part < ?1 AND NOT gone")?;
-    statement.query_row([row], |row| row.get(0))
+    sql.value("SELECT max(part) FROM word_parts WHERE part < ?1 AND NOT gone", [row])
 }
 
 /// The part after the oldest.
 pub fn second_part(sql: &Connection) -> rusqlite::Result<Option<i64>> {
-    let select = "SELECT part FROM word_parts ORDER BY part LIMIT 1 OFFSET 1";
-    sql.prepare_cached(select)?.query_row([], |row| row.get(0)).optional()
+    sql.find("SELECT part FROM word_parts ORDER BY part LIMIT 1 OFFSET 1", [])
 }
 
 /// The oldest part, if none of its messages is left. The newest part, which is written to, counts only with

@@ -77,7 +77,7 @@ fn the_first_version_is_brought_over() {
         let mut history = file.open();
         assert_eq!((history.epoch().as_str(), history.secret().unwrap()), ("k3v9x2m1q8f0", "s".to_owned()));
         assert_eq!(history.broker().unwrap().as_deref(), Some("localhost:1883"));
-        assert_eq!(history.roster().unwrap().len(), 1);
+        assert_eq!(history.earlier_run().unwrap().seats.len(), 1);
         assert_eq!(searched::texts(&history, "word"), ["a later word", "an old word"]);
         assert_eq!(page(&history, "lobby", 50, PagePlace::Newest).0, ["an old word", "a later word"]);
         // The id of the one with session 000000000000 and number 2.
