@@ -1,28 +1,17 @@
-//! Pure: the client's part of a chat. What happens comes in as [`Input`], what is to be done goes out as [`Output`]; the
-//! shell (`client.rs`) owns it and carries the outputs out. Never a clock, a thread, a socket or the terminal.
+//! Pure: the client's part of a chat. What happens comes in as [`Input`], what is to be done goes out as [`Output`].
 //!
-//! ```text
-//!          connected            chat/server online, or 1 s without          welcome
-//!  Away ──────────────► Listening ───────────────────────────────► Asked ─────────────► Welcomed
-//!   ▲                                                                ▲                      │
-//!   │ lost, from anywhere                    jitter: Due ────────────┘◄── another server ───┘
-//! ```
-//!
-//! `exchange` holds what goes in and out, `joining` these steps (`presence` what is said with them), `lookout` what is
-//! known of the chat's server (`original` what an original one cannot do), `arrivals` what others send (`direct` to us alone),
-//! `replies` what the server answers, `pages` what of it is history, `missed` what follows where nobody took what came,
-//! `typed` what the user wants (`asking` of the server, `rooms`, `naming`, `ignoring`, `status`), `sending` what becomes of
-//! it, `due` when time alone changes something; `requests`, `cursors`, `seen`, `people` and `search` are state of their own.
+//! Parts own the state, each with what it decides: `connection`, `lookout` (the chat's server), `joining`, `naming`,
+//! `sending`, `rooms`, `people` and `requests`. Each stores when time alone leads to something, and pushes what is to be done
+//! to `outputs`. The conversation tells them what happens: `arrivals` and `replies` what comes, `typed` what the user wants
+//! (`visiting` of rooms, `status`), `turns` what follows from it or from time. `exchange` holds what goes in and out,
+//! `presence` and `publications` what is said of oneself.
 
 mod arrivals;
-mod direct;
-mod due;
+mod connection;
 mod exchange;
 mod joining;
 mod lookout;
-mod missed;
 mod naming;
-mod original;
 mod outputs;
 mod people;
 mod presence;
@@ -32,110 +21,47 @@ mod requests;
 mod rooms;
 mod sending;
 mod status;
+mod turns;
 mod typed;
 mod visiting;
 
 use super::command::Names;
 use super::memo::Remembered;
-use super::outbox::{Kept, Message, Outbox};
+use super::news::Obstacle;
 use crate::now::Now;
-use crate::protocol::{Nick, Private, RoomName, ServerInfo, Session};
+use crate::protocol::{Nick, RoomName};
 use crate::random::Random;
-use direct::Undelivered;
-use naming::{Greeting, Renaming};
+use connection::OwnConnection;
+use joining::Joining;
+use lookout::ServerWatch;
+use naming::Naming;
 use outputs::Outputs;
 use people::People;
 use publications::Author;
 use requests::Requests;
 use rooms::OwnRooms;
-use sending::Delay;
-use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use sending::{Passage, Sending};
+use std::time::Instant;
 
 pub use exchange::{Config, Input, Kind, Local, Output, Publication, Role, Up};
 pub use lookout::NO_SERVER;
 
-/// How often heartbeats go out where no server says otherwise: the original's.
-const HEARTBEAT: Duration = Duration::from_secs(30);
-/// How long the clients of a server that has just started spread their joins over, at most.
-const JITTER: Duration = Duration::from_millis(500);
 /// The ticket of pings: no message has this number.
 const PING_TICKET: u64 = u64::MAX;
 
-/// Where joining stands; the diagram is above.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Join {
-    Away,
-    Listening { until: Instant },
-    Due { at: Instant },
-    Asked,
-    Welcomed,
-}
-
 pub struct Conversation {
     config: Config,
-    nick: Nick,
+    connection: OwnConnection,
+    lookout: ServerWatch,
+    joining: Joining,
+    naming: Naming,
+    sending: Sending,
     rooms: OwnRooms,
-    join: Join,
-    /// Of the present or last connection.
-    conn: u32,
-    version: &'static str,
-    tls: Option<(String, String)>,
-    connected_at: Option<Now>,
-    /// The server that says it is online, on this connection.
-    server: Option<ServerInfo>,
-    /// `None`: it cannot be read.
-    server_read: Option<lookout::Read>,
-    /// How many messages a second it takes, as it said last.
-    rate: Option<u64>,
-    /// Until when a sender waits for chat/server to tell whether there is a server; only while it is connected.
-    undecided_until: Option<Instant>,
-    /// It was told that messages take longer than usual, and what has become of some since.
-    delay: Option<Delay>,
-    /// When to tell that no server answers, unless one does.
-    silence_at: Option<Instant>,
-    /// That was told.
-    told_silence: bool,
-    /// An original server has answered, and none of ours was heard since.
-    is_original: bool,
-    /// The will goes where that one listens.
-    will_is_flat: bool,
-    /// It was told what it does with direct messages.
-    told_of_directs: bool,
-    /// One was heard, in this run.
-    server_was_heard: bool,
-    /// A join under this nick was let in, or there was nobody to ask: messages may go out with every connection.
-    may_send: bool,
-    /// Until when messages wait for the answer to a first join.
-    hold_until: Option<Instant>,
-    /// The nick is in use: the next line is another one.
-    choosing_nick: bool,
-    renaming: Option<Renaming>,
-    /// The next connection is there for the sake of another nick, or another will.
-    connects_anew: bool,
-    greeting: Greeting,
-    connection_is_up: bool,
-    connected_before: bool,
-    /// The last failure to connect that was told, and whether "trying again" was told after it.
-    told_failure: Option<String>,
-    told_retry: bool,
-    told_long_retry: bool,
-    heartbeat_at: Option<Instant>,
-    /// When a join that no welcome answers is said again.
-    join_again_at: Option<Instant>,
-    undelivered: Undelivered,
     people: People,
+    requests: Requests,
     /// Nicks or rooms may be others than at the last [`Conversation::new_names`].
     names_changed: bool,
-    outbox: Outbox,
-    requests: Requests,
     random: Random,
-    /// Of this run.
-    session: Session,
-    /// How long it waits before it joins a server that has just started, so that not all clients do so at once.
-    jitter: Duration,
-    /// Topics whose invalid payloads were told of.
-    warned: HashSet<String>,
     out: Outputs,
 }
 
@@ -143,59 +69,22 @@ impl Conversation {
     /// `random` gives this run its session, its requests their tokens, and its joins their jitter.
     pub fn new(mut config: Config, mut random: Random) -> Conversation {
         let session = random.session();
-        let jitter = JITTER.mul_f64(f64::from(random.bytes::<1>()[0]) / 255.0);
+        let jitter = random.bytes::<1>()[0];
         let mut remembered = std::mem::take(&mut config.remembered);
-        config.remembered.server_seen = remembered.server_seen;
         let earlier = std::mem::take(&mut remembered.outbox);
         // For a program nothing is hidden: whoever wants that can do it there. It does not depend on one's nick.
         let ignored = std::mem::take(&mut remembered.ignored).into_iter().filter(|_| config.on_terminal);
-        let mut undelivered = Undelivered::default();
-        for Kept { message, reference } in &earlier {
-            if let Message::Private(Private { id: Some(id), to, .. }) = message {
-                undelivered.sent(id.clone(), to.key().clone(), reference.clone());
-            }
-        }
         let mut conversation = Conversation {
-            nick: config.nick.clone(),
+            connection: OwnConnection::new(config.broker.clone()),
+            lookout: ServerWatch::new(config.role, remembered.server_seen),
+            joining: Joining::new(config.role == Role::Sender, jitter),
+            naming: Naming::new(config.nick.clone(), session.clone()),
+            sending: Sending::new(session, earlier, config.keeps_outbox),
             rooms: OwnRooms::new(std::mem::take(&mut config.rooms), config.history),
-            join: Join::Away,
-            conn: 0,
-            version: "",
-            tls: None,
-            connected_at: None,
-            server: None,
-            server_read: None,
-            rate: None,
-            undecided_until: None,
-            delay: None,
-            silence_at: None,
-            told_silence: false,
-            is_original: false,
-            will_is_flat: false,
-            told_of_directs: false,
-            server_was_heard: false,
-            may_send: config.role == Role::Sender,
-            hold_until: None,
-            choosing_nick: false,
-            renaming: None,
-            connects_anew: false,
-            greeting: Greeting::Welcome,
-            connection_is_up: false,
-            connected_before: false,
-            told_failure: None,
-            told_retry: false,
-            told_long_retry: false,
-            heartbeat_at: None,
-            join_again_at: None,
-            undelivered,
             people: People::new(ignored),
-            names_changed: true,
-            outbox: Outbox::new(session.clone(), earlier),
             requests: Requests::new(config.local),
+            names_changed: true,
             random,
-            session,
-            jitter,
-            warned: HashSet::new(),
             out: Outputs::new(config.on_terminal),
             config,
         };
@@ -207,35 +96,41 @@ impl Conversation {
     pub fn recall(&mut self, remembered: Remembered) {
         self.rooms.recall(remembered);
         // An earlier run, or this one under another nick, has shown what waits in the outbox.
-        self.outbox.messages().for_each(|message| self.rooms.mark_shown(message));
+        self.sending.unsettled().for_each(|message| self.rooms.mark_shown(message));
     }
 
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
         self.names_changed |= matches!(input, Input::Arrived { .. } | Input::Typed(_));
         match input {
             Input::Connected(up) => self.connected(now, up),
-            Input::Failed(text) => self.failed(text),
+            Input::Failed(text) => self.connection.failed(text, &mut self.out),
             Input::Lost { reason } => self.lost(now, reason),
-            Input::Waiting(delay) => self.waiting(delay),
-            Input::Refused(filter) => self.subscription_refused(&filter),
+            Input::Waiting(delay) => self.connection.waiting(delay, &mut self.out),
+            Input::Refused(filter) => self.lookout.refused(&filter, &self.config.topics, &mut self.out),
             Input::Arrived { topic, payload, retained } => self.arrived(now, &topic, &payload, retained),
             Input::Full => self.rooms.full(),
-            Input::Missed(count) => self.missed(now, count),
-            Input::Published(ticket) => self.published(now, ticket),
-            Input::Rejected { ticket, reason } => self.rejected(now, ticket, &reason),
+            Input::Missed(count) => self.missed(count),
+            Input::Published(PING_TICKET) => self.requests.ping_published(now.instant, &mut self.out),
+            Input::Published(ticket) => self.sending.published(now.instant, ticket, &self.passage(), &mut self.out),
+            Input::Rejected { ticket: PING_TICKET, .. } => self.requests.ping_rejected(),
+            Input::Rejected { ticket, reason } => self.sending.rejected(ticket, &reason, &mut self.out),
             Input::Typed(line) => self.typed(now, line),
             Input::Command(command, reference) => self.command(now, command, reference),
-            Input::Tick => self.tick(now),
+            Input::Tick => {}
         }
-        self.decide(now);
-        self.look_at_renaming(now);
-        self.look_at_the_will();
-        self.look_for_holes(now);
+        self.take_turns(now);
         self.out.take()
     }
 
+    /// By when an [`Input::Tick`] is to come; `None`: not before anything else does.
+    pub fn due(&self) -> Option<Instant> {
+        let (joining, lookout, naming) = (self.joining.due(), self.lookout.due(), self.naming.due());
+        let parts = [joining, lookout, naming, self.sending.due(), self.rooms.due(), self.requests.due()];
+        parts.into_iter().flatten().min()
+    }
+
     pub fn nick(&self) -> &Nick {
-        &self.nick
+        self.naming.nick()
     }
 
     /// The room that is talked in.
@@ -250,7 +145,7 @@ impl Conversation {
 
     /// Where the broker is, for people.
     pub fn broker(&self) -> &str {
-        &self.config.broker
+        self.connection.broker()
     }
 
     /// What can be completed, where that has changed since it was last asked.
@@ -265,11 +160,11 @@ impl Conversation {
     fn author(&self) -> Author<'_> {
         Author {
             topics: &self.config.topics,
-            nick: &self.nick,
-            session: &self.session,
-            conn: self.conn,
+            nick: self.naming.nick(),
+            session: self.naming.session(),
+            conn: self.connection.number(),
             rooms: self.rooms.joined(),
-            server_is_known: self.server.is_some(),
+            server_is_known: self.lookout.is_known(),
         }
     }
 
@@ -280,17 +175,59 @@ impl Conversation {
 
     /// Messages that are not settled.
     pub fn unsettled(&self) -> usize {
-        self.outbox.len()
+        self.sending.len()
     }
 
     /// Whether a program that waits with further messages should go on waiting.
     pub fn is_busy(&self) -> bool {
-        self.outbox.is_busy()
+        self.sending.is_busy()
     }
 
     /// Whether a question of the user may still be answered soon.
     pub fn has_questions(&self) -> bool {
         self.requests.has_questions()
+    }
+
+    /// Whether messages wait for a chat server that is away: the broker has them, or could have them, and that is not all.
+    pub fn awaits_a_server(&self) -> bool {
+        let Passage { is_connected, server_is_there, ends_at_broker, .. } = self.passage();
+        is_connected && !server_is_there && !ends_at_broker
+    }
+
+    /// Whether what waits will wait a while longer.
+    pub fn is_delayed(&self) -> bool {
+        !self.connection.is_up() || self.sending.is_delayed()
+    }
+
+    /// Whether the next line is a nick.
+    pub fn asks_for_a_nick(&self) -> bool {
+        self.naming.is_choosing()
+    }
+
+    /// What stands before the line that is typed.
+    pub fn prompt(&self) -> String {
+        self.naming.prompt(self.rooms.here())
+    }
+
+    /// What stands between messages and the chat's server.
+    fn passage(&self) -> Passage {
+        let (is_connected, server_is_there) = (self.connection.is_up(), self.lookout.is_known());
+        let ends_at_broker = self.lookout.acknowledgement_is_the_end(is_connected);
+        let obstacle = match () {
+            () if !is_connected => Obstacle::Connection,
+            () if ends_at_broker => Obstacle::Broker,
+            () if self.joining.is_joined() && !server_is_there => Obstacle::Server,
+            () => Obstacle::Silence,
+        };
+        let is_told = self.config.role == Role::Member && !self.naming.is_choosing();
+        Passage {
+            is_connected,
+            is_open: is_connected && self.joining.may_send() && !self.naming.is_changing(),
+            server_is_there,
+            rate: self.lookout.rate(),
+            ends_at_broker,
+            obstacle: is_told.then_some(obstacle),
+        }
     }
 }
 

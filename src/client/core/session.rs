@@ -109,7 +109,7 @@ impl ClientSession {
     /// When time alone leads to something; until then only what happens.
     pub fn due(&self) -> Option<Instant> {
         let parts = [
-            self.conversation.due(self.now),
+            self.conversation.due(),
             self.ending.due(self.unsent(), self.conversation.has_questions()),
             self.keeping.due(),
             self.typist.due(self.mode == Mode::Chat && self.conversation.has_new_names()),

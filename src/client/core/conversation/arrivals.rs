@@ -4,9 +4,6 @@ use super::Conversation;
 use crate::now::Now;
 use crate::protocol::{Chat, FromServer, Invalid, Private, Receipt, RoomName, Topic};
 
-/// Topics that are told of at most: anybody can invent them.
-const WARNINGS: usize = 1_000;
-
 impl Conversation {
     pub(super) fn arrived(&mut self, now: Now, topic: &str, payload: &[u8], retained: bool) {
         let Some(parsed) = self.config.topics.parse(topic) else { return };
@@ -17,22 +14,20 @@ impl Conversation {
         }
         if let Err(invalid) = self.receive(now, parsed, payload, retained)
             && self.config.verbose
-            && self.warned.len() < WARNINGS
-            && self.warned.insert(topic.to_owned())
         {
-            self.out.hint(format!("ignored on {topic}: {invalid}"));
+            self.out.warn(topic, invalid);
         }
     }
 
     fn receive(&mut self, now: Now, topic: Topic, payload: &[u8], retained: bool) -> Result<(), Invalid> {
-        if self.choosing_nick && topic != Topic::Server {
+        if self.naming.is_choosing() && topic != Topic::Server {
             // Nobody is let in yet: the question for another nick stays the last line, and its page comes with that nick.
             // But what is stored under the one before must not go out again under another.
             if let Topic::PrivateServer { to } = topic
-                && to == *self.nick.key()
+                && to == *self.naming.key()
                 && let FromServer::Stored(stored) = FromServer::parse(payload)?
             {
-                self.stored(now, &stored);
+                self.sending.stored(&stored, &mut self.out);
             }
             return Ok(());
         }
@@ -40,53 +35,52 @@ impl Conversation {
             Topic::Messages { sender } => {
                 let Some(chat) = Chat::parse(payload, RoomName::lobby())? else { return Ok(()) };
                 must(sender.is_none_or(|sender| sender == *chat.nick.key()))?;
-                self.rooms.hear(now, chat, self.nick.key(), &mut self.people, &mut self.out);
+                self.rooms.hear(now, chat, self.naming.key(), &mut self.people, &mut self.out);
             }
             Topic::Room { room, sender } if self.rooms.joined().contains(&room) => {
                 let Some(chat) = Chat::parse(payload, room)? else { return Ok(()) };
                 must(sender == *chat.nick.key())?;
-                self.rooms.hear(now, chat, self.nick.key(), &mut self.people, &mut self.out);
+                self.rooms.hear(now, chat, self.naming.key(), &mut self.people, &mut self.out);
             }
-            Topic::Private { to, sender } if to == *self.nick.key() => {
+            Topic::Private { to, sender } if to == *self.naming.key() => {
                 if let Some(private) = Private::parse(payload)? {
                     must(*private.nick.key() == sender && *private.to.key() == to)?;
                     self.heard_private(now, private);
                 } else if let Some(receipt) = Receipt::parse(payload)? {
                     must(*receipt.nick.key() == sender)?;
-                    self.delivered(&receipt);
+                    self.sending.delivered(&receipt, self.naming.key(), &mut self.out);
                 }
             }
             Topic::Marks { room } if self.rooms.is_in(&room) => {
                 if let FromServer::Mark(mark) = FromServer::parse(payload)? {
                     must(mark.room == room)?;
                     if !retained {
-                        self.server_shows();
+                        self.lookout.is_shown(&mut self.out);
                     }
                     self.rooms.mark(now.instant, mark, retained, &mut self.out);
-                    self.look_for_holes(now);
                 }
             }
-            Topic::PrivateServer { to } if to == *self.nick.key() => {
+            Topic::PrivateServer { to } if to == *self.naming.key() => {
                 let reply = FromServer::parse(payload)?;
-                self.server_shows();
+                self.lookout.is_shown(&mut self.out);
                 self.replied(now, reply);
             }
-            Topic::PrivateFlat { to } if to.key() == self.nick.key() => {
+            Topic::PrivateFlat { to } if to.key() == self.naming.key() => {
                 let reply = FromServer::parse(payload)?;
-                self.server_is_heard();
+                self.lookout.is_heard(&mut self.out);
                 self.replied(now, reply);
             }
             Topic::System => {
                 if let FromServer::Notice(notice) = FromServer::parse(payload)? {
-                    self.server_is_heard();
-                    self.people.noticed(notice, &self.nick, &mut self.out);
+                    self.lookout.is_heard(&mut self.out);
+                    self.people.noticed(notice, self.naming.nick(), &mut self.out);
                 }
             }
             Topic::Users => {
                 if let FromServer::OnlineUsers(list) = FromServer::parse(payload)? {
                     // A retained list proves no living server.
                     if !retained {
-                        self.server_is_heard();
+                        self.lookout.is_heard(&mut self.out);
                     }
                     self.people.seen(&list.users);
                 }

@@ -1,210 +1,153 @@
-//! Coming, being there and going: connections, the steps of joining, heartbeats, and what is asked again.
+//! The steps of joining: when a join goes out, when it goes again, when a heartbeat follows, and whether messages may go out.
+//!
+//! ```text
+//!          connected            chat/server online, or 1 s without          welcome
+//!  Away ──────────────► Listening ───────────────────────────────► Asked ─────────────► Welcomed
+//!   ▲                                                                ▲                      │
+//!   │ lost, from anywhere                    jitter: Due ────────────┘◄── another server ───┘
+//! ```
 
 use super::lookout::LISTEN;
-use super::requests::{Inquiry, PATIENCE, Reach};
-use super::{Conversation, Join, Role, Up};
-use crate::client::core::news::News;
-use crate::now::Now;
+use super::requests::PATIENCE;
 use crate::protocol::presence::Action;
-use crate::protocol::{RequestKind, RoomName};
-use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// A wait for the next attempt of which it is time to say that they are long now.
-const LONG: Duration = Duration::from_secs(30);
+/// How long the clients of a server that has just started spread their joins over, at most.
+const JITTER: Duration = Duration::from_millis(500);
 
-impl Conversation {
-    pub(super) fn connected(&mut self, now: Now, up: Up) {
-        self.connection_is_up = true;
-        self.rooms.connected();
-        self.connected_at = Some(now);
-        let again = self.connected_before;
-        self.connected_before = true;
-        (self.conn, self.version, self.tls) = (up.conn, up.version, up.tls);
-        (self.told_failure, self.told_retry, self.told_long_retry) = (None, false, false);
-        // What matters to somebody with a new nick is whether it is theirs.
-        if !std::mem::take(&mut self.connects_anew) {
-            self.out.tell(News::Connected { broker: self.config.broker.clone(), again });
-        }
-        self.server_was_read(now);
-        for filter in up.refused {
-            self.subscription_refused(&filter);
-        }
-        if self.config.role == Role::Member && !self.choosing_nick {
-            self.requests.pause();
-            // A retained chat/server that came first left a join that is due.
-            self.join = match self.server {
-                Some(_) => Join::Due { at: now.instant },
-                None => Join::Listening { until: now.instant + LISTEN },
-            };
-        }
-        if self.config.role == Role::Sender && self.server.is_none() {
-            self.undecided_until = Some(now.instant + LISTEN);
-        }
-        self.flush(now);
-        self.tick(now);
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum JoinStep {
+    Away,
+    Listening,
+    Due,
+    Asked,
+    Welcomed,
+}
 
-    pub(super) fn failed(&mut self, text: String) {
-        if self.told_failure.as_ref() == Some(&text) {
-            return;
-        }
-        match self.out.is_on_terminal() {
-            true => self.out.hint(format!("{text}; still trying")),
-            false => {
-                self.out.hint(text.clone());
-                self.told_retry = false;
-            }
-        }
-        self.told_failure = Some(text);
-    }
+pub struct Joining {
+    step: JoinStep,
+    /// When the next join goes out: the first one, or one that no welcome has answered.
+    join_at: Option<Instant>,
+    heartbeat_at: Option<Instant>,
+    /// A join under this nick was let in, or there was nobody to ask: messages may go out with every connection.
+    may_send: bool,
+    /// Until when messages wait for the answer to a first join.
+    hold_until: Option<Instant>,
+    /// How long it waits before it joins a server that has just started, so that not all clients do so at once.
+    jitter: Duration,
+}
 
-    pub(super) fn lost(&mut self, now: Now, reason: String) {
-        let was_up = self.connection_is_up;
-        self.no_connection();
-        let given_up = self.outbox.lost(now.instant);
-        // Whether a server is there is told within a connection, or not at all.
-        self.undecided_until = None;
-        // It may break before it was ready, too.
-        if was_up {
-            self.out.tell(News::Disconnected { reason });
-        }
-        if let Some(given_up) = given_up {
-            self.given_up(&given_up);
+impl Joining {
+    /// `is_let_in`: messages may go out without a join. `jitter`: of 255 parts of the longest.
+    pub fn new(is_let_in: bool, jitter: u8) -> Joining {
+        Joining {
+            step: JoinStep::Away,
+            join_at: None,
+            heartbeat_at: None,
+            may_send: is_let_in,
+            hold_until: None,
+            jitter: JITTER.mul_f64(f64::from(jitter) / 255.0),
         }
     }
 
-    /// All that holds only on a connection is over.
-    pub(super) fn no_connection(&mut self) {
-        self.connection_is_up = false;
-        self.join = Join::Away;
-        self.server = None;
-        self.server_read = None;
-        self.heartbeat_at = None;
-        self.silence_at = None;
+    /// Whether a join went out on this connection, to the server that is there.
+    pub fn is_joined(&self) -> bool {
+        matches!(self.step, JoinStep::Asked | JoinStep::Welcomed)
+    }
+
+    pub fn may_send(&self) -> bool {
+        self.may_send
+    }
+
+    /// A connection was made. `server_is_known`: chat/server came first.
+    pub fn connected(&mut self, now: Instant, server_is_known: bool) {
+        match server_is_known {
+            true => self.go(JoinStep::Due, Some(now)),
+            false => self.go(JoinStep::Listening, Some(now + LISTEN)),
+        }
+    }
+
+    /// A server has come, perhaps in place of another one.
+    pub fn server_came(&mut self, now: Instant) {
+        match self.step {
+            // A server that comes again and again puts it off no further.
+            JoinStep::Away | JoinStep::Due => {}
+            JoinStep::Listening => self.go(JoinStep::Due, Some(now)),
+            JoinStep::Asked | JoinStep::Welcomed => self.go(JoinStep::Due, Some(now + self.jitter)),
+        }
+    }
+
+    /// Whether a join is to go out now. `period`: of heartbeats; `server_is_known`: an original server says no welcome.
+    pub fn begins(&mut self, now: Instant, period: Duration, server_is_known: bool) -> bool {
+        let is_due = !self.is_joined() && self.join_at.is_some_and(|at| now >= at);
+        if is_due {
+            let patience = Some(now + PATIENCE);
+            self.go(JoinStep::Asked, patience.filter(|_| server_is_known));
+            self.heartbeat_at = Some(now + period);
+            self.hold_until = patience.filter(|_| !self.may_send);
+        }
+        is_due
+    }
+
+    /// What somebody who has joined says again now.
+    pub fn says_again(&mut self, now: Instant, period: Duration) -> Option<Action> {
+        let (at, action) = match self.join_at {
+            Some(at) if self.is_joined() && now >= at => (&mut self.join_at, Action::Join),
+            _ => (&mut self.heartbeat_at, Action::Heartbeat),
+        };
+        at.take_if(|at| now >= *at)?;
+        *at = Some(now + period);
+        Some(action)
+    }
+
+    /// Whether messages waited long enough: nobody says that the nick is in use.
+    pub fn holds_no_longer(&mut self, now: Instant) -> bool {
+        self.hold_until.take_if(|until| now >= *until).is_some()
+    }
+
+    /// When [`Joining::begins`], [`Joining::says_again`] or [`Joining::holds_no_longer`] finds something.
+    pub fn due(&self) -> Option<Instant> {
+        [self.join_at, self.heartbeat_at, self.hold_until].into_iter().flatten().min()
+    }
+
+    /// The server welcomes us. `false`: nobody has asked.
+    pub fn welcomed(&mut self) -> bool {
+        let is_asked = self.step == JoinStep::Asked;
+        if is_asked {
+            (self.step, self.join_at) = (JoinStep::Welcomed, None);
+        }
+        is_asked
+    }
+
+    /// The server says that the nick is in use. `false`: nobody has asked.
+    pub fn refused(&mut self) -> bool {
+        let is_asked = self.step == JoinStep::Asked;
+        if is_asked {
+            self.lost();
+            self.may_send = false;
+        }
+        is_asked
+    }
+
+    /// We are let in, or there is nobody who could refuse.
+    pub fn let_in(&mut self) {
+        self.may_send = true;
         self.hold_until = None;
-        self.requests.lost();
-        self.rooms.lost();
     }
 
-    pub(super) fn waiting(&mut self, delay: Duration) {
-        if !std::mem::replace(&mut self.told_retry, true) {
-            self.out.tell(News::Reconnecting { delay });
-        } else if self.out.is_on_terminal() && delay >= LONG && !std::mem::replace(&mut self.told_long_retry, true) {
-            // The waits have grown without a word; that they grow no more is the last one.
-            self.out.hint("still not connected: trying again about once a minute");
-        }
+    /// The connection is gone.
+    pub fn lost(&mut self) {
+        self.go(JoinStep::Away, None);
+        self.hold_until = None;
     }
 
-    pub(super) fn welcomed(&mut self, now: Now) {
-        if self.join == Join::Asked {
-            self.join = Join::Welcomed;
-            self.let_in();
-            // What chat/server says may have outlived the server's session on the broker: only now it surely hears us.
-            self.outbox.server_came(now.instant);
-            self.flush(now);
-        }
+    /// Under another nick one has to be let in anew.
+    pub fn renamed(&mut self) {
+        self.lost();
+        self.may_send = false;
     }
 
-    pub(super) fn tick(&mut self, now: Now) {
-        match self.join {
-            Join::Listening { until } if now.instant >= until => self.ask_to_join(now),
-            Join::Due { at } if now.instant >= at => self.ask_to_join(now),
-            _ => {}
-        }
-        self.look_for_a_server(now);
-        if self.hold_until.is_some_and(|until| now.instant >= until) {
-            // Nobody says that the nick is in use.
-            self.hold_until = None;
-            self.let_in();
-        }
-        self.look_at_the_outbox(now);
-        if !self.is_joined() {
-            return;
-        }
-        if self.join == Join::Asked && self.join_again_at.is_some_and(|at| now.instant >= at) {
-            self.join_again_at = Some(now.instant + self.heartbeat_period());
-            let join = self.author().presence(now, Action::Join);
-            self.out.publish(join);
-        }
-        if self.heartbeat_at.is_some_and(|at| now.instant >= at) {
-            self.heartbeat_at = Some(now.instant + self.heartbeat_period());
-            let heartbeat = self.author().presence(now, Action::Heartbeat);
-            self.out.publish(heartbeat);
-        }
-        self.look_for_holes(now);
-        self.send_requests(now);
-    }
-
-    pub(super) fn is_joined(&self) -> bool {
-        matches!(self.join, Join::Asked | Join::Welcomed)
-    }
-
-    fn ask_to_join(&mut self, now: Now) {
-        self.join = Join::Asked;
-        self.silence_at = Some(now.instant + PATIENCE);
-        self.hold_until = self.silence_at.filter(|_| !self.may_send);
-        self.heartbeat_at = Some(now.instant + self.heartbeat_period());
-        // An original server says no welcome.
-        self.join_again_at = self.silence_at.filter(|_| self.server.is_some());
-        if self.server.is_none() {
-            // An original server never says that a nick is in use.
-            self.hear_flat_replies();
-            self.let_in();
-        }
-        let join = self.author().presence(now, Action::Join);
-        self.out.publish(join);
-        self.flush(now);
-        self.requests.again();
-        self.requests.open_own(Inquiry::of(RequestKind::Users), &mut self.random);
-        for room in self.rooms.own() {
-            self.ask_history(&room);
-        }
-        self.send_requests(now);
-    }
-
-    pub(super) fn ask_history(&mut self, room: &RoomName) {
-        let history = self.rooms.ask(room);
-        self.requests.open_own(Inquiry::page(history), &mut self.random);
-    }
-
-    /// Asks for what marks announce and nobody has seen. An original server sends no marks.
-    pub(super) fn look_for_holes(&mut self, now: Now) {
-        let can_ask = self.is_joined() && self.server.is_some();
-        let holes = self.rooms.holes(now.instant, can_ask);
-        if !holes.is_empty() {
-            for history in holes {
-                self.requests.open_own(Inquiry::page(history), &mut self.random);
-            }
-            self.send_requests(now);
-        }
-    }
-
-    /// Asks what is to be asked by now, where anybody can be asked.
-    pub(super) fn send_requests(&mut self, now: Now) {
-        if self.is_joined() {
-            self.send_due_requests(now);
-        }
-    }
-
-    pub(super) fn send_due_requests(&mut self, now: Now) {
-        let (due, unanswered) = self.requests.take_due(now.instant);
-        for open in due {
-            if self.server.is_some() || !open.inquiry.misleads_originals() {
-                let request = self.author().request(now, &open);
-                self.out.publish(request);
-            }
-        }
-        unanswered.into_iter().for_each(|unanswered| unanswered.tell(&mut self.out));
-    }
-
-    pub(super) fn reach(&self) -> Reach {
-        Reach { is_connected: self.connection_is_up, is_silent: self.told_silence, is_original: self.is_original }
-    }
-
-    /// A question of the user.
-    pub(super) fn ask(&mut self, now: Now, inquiry: Inquiry, reference: Option<Value>) {
-        self.requests.ask(inquiry, reference, self.reach(), &mut self.random, &mut self.out);
-        self.send_requests(now);
+    fn go(&mut self, step: JoinStep, join_at: Option<Instant>) {
+        (self.step, self.join_at, self.heartbeat_at) = (step, join_at, None);
     }
 }

@@ -1,124 +1,276 @@
-//! What is known of the chat's server: what chat/server says, and what else shows that one is there.
+//! What is known of the chat's server: what chat/server says, and what else shows that there is one, or that it is an
+//! original one.
 //!
 //! A broker that has too much for us drops some of it, and chat/server may be among that. So while no server is known,
 //! chat/server is read again: with a SUBSCRIBE the broker sends again what it retains.
 
-use super::requests::{LONGEST, PATIENCE};
-use super::{Conversation, Join, Output};
+use super::outputs::Outputs;
+use super::requests::{LONGEST, PATIENCE, Reach};
+use super::{Output, Role};
+use crate::client::core::memo::Memo;
 use crate::client::core::news::News;
 use crate::now::Now;
-use crate::protocol::{ServerInfo, Status, Timestamp, Topic};
+use crate::protocol::{Nick, ServerInfo, Status, Timestamp, Topic, Topics};
 use std::time::{Duration, Instant};
 
 /// Told once where nobody answers a join.
 pub const NO_SERVER: &str = "no chat server is answering: history and the user list are unavailable";
 /// How long the retained chat/server may take after the subscription.
 pub const LISTEN: Duration = Duration::from_secs(1);
+/// How often heartbeats go out where no server says otherwise: the original's.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Messages a second that a sender publishes before it knows how many the server takes: that takes a moment, and most
+/// senders have only one.
+const BEFORE_A_WORD: u64 = 10;
+
+pub struct ServerWatch {
+    role: Role,
+    /// The server that says it is online, on this connection.
+    server: Option<ServerInfo>,
+    /// `None`: the broker does not allow it, or there is no connection.
+    read: Option<Read>,
+    /// How many messages a second the server takes, as it said last.
+    rate: Option<u64>,
+    /// Until when a sender waits for chat/server to tell whether there is a server.
+    undecided_until: Option<Instant>,
+    /// When to tell that no server answers, unless one does.
+    silence_at: Option<Instant>,
+    told_silence: bool,
+    /// An original server has answered, and none of ours was heard since.
+    is_original: bool,
+    /// It was told what that one does with direct messages.
+    told_of_directs: bool,
+    /// A server was heard in this run.
+    was_heard: bool,
+    /// A server of ours was seen, in this run or an earlier one.
+    was_seen: bool,
+}
 
 /// When chat/server was last read.
 #[derive(Debug)]
-pub(super) struct Read {
+struct Read {
     at: Instant,
-    /// How long after that it is read again.
     pause: Duration,
+    /// When it is read again: while no server is known.
+    again_at: Option<Instant>,
 }
 
-impl Conversation {
+/// What follows from what chat/server says.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ServerWord {
+    /// It says what it said before, or what a server said that is gone.
+    NoNews,
+    /// A server is there, perhaps in place of another one.
+    Came,
+    Went,
+    /// As before, there is none.
+    StillAway,
+}
+
+impl ServerWatch {
+    /// `was_seen`: in an earlier run.
+    pub fn new(role: Role, was_seen: bool) -> ServerWatch {
+        ServerWatch {
+            role,
+            server: None,
+            read: None,
+            rate: None,
+            undecided_until: None,
+            silence_at: None,
+            told_silence: false,
+            is_original: false,
+            told_of_directs: false,
+            was_heard: false,
+            was_seen,
+        }
+    }
+
+    /// The server that says it is online.
+    pub fn server(&self) -> Option<&ServerInfo> {
+        self.server.as_ref()
+    }
+
+    pub fn is_known(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// An original server has answered.
+    pub fn is_original(&self) -> bool {
+        self.is_original
+    }
+
+    /// The user was told that no server answers.
+    pub fn is_silent(&self) -> bool {
+        self.told_silence
+    }
+
+    /// Whether chat/server can be read.
+    pub fn is_readable(&self) -> bool {
+        self.read.is_some()
+    }
+
+    pub fn reach(&self, is_connected: bool) -> Reach {
+        Reach { is_connected, is_silent: self.told_silence, is_original: self.is_original }
+    }
+
+    pub fn heartbeat_period(&self) -> Duration {
+        let announced = self.server.as_ref().and_then(|server| server.heartbeat_seconds);
+        announced.map_or(HEARTBEAT, |seconds| Duration::from_secs(seconds.clamp(1, 3_600)))
+    }
+
+    /// How many messages a second may go out.
+    pub fn rate(&self) -> Option<u64> {
+        self.undecided_until.map_or(self.rate, |_| Some(BEFORE_A_WORD))
+    }
+
+    /// Whether nobody will say more of a message than that the broker has it: no server that says `stored` was ever here,
+    /// or an original one is in its place. Somebody who only sends, and has just come, does not know that yet.
+    pub fn acknowledgement_is_the_end(&self, is_connected: bool) -> bool {
+        let is_told = is_connected && self.undecided_until.is_none();
+        self.is_original || !self.was_seen && (self.role == Role::Member || is_told)
+    }
+
+    /// A connection was made, and chat/server was read with it.
+    pub fn connected(&mut self, now: Instant) {
+        self.was_read(now);
+        if self.role == Role::Sender && self.server.is_none() {
+            self.undecided_until = Some(now + LISTEN);
+        }
+    }
+
+    /// The connection is gone. Whether a server is there is told within a connection or not at all.
+    pub fn lost(&mut self) {
+        self.server = None;
+        self.read = None;
+        self.silence_at = None;
+        self.undecided_until = None;
+    }
+
     /// What chat/server says.
-    pub(super) fn server_says(&mut self, now: Now, info: ServerInfo) {
+    pub fn says(&mut self, now: Instant, info: ServerInfo, out: &mut Outputs) -> ServerWord {
         let started = |server: &ServerInfo| server.started.as_ref().and_then(Timestamp::at);
         if info.status == Status::Offline
             && let (Some(known), Some(this)) = (self.server.as_ref().and_then(started), started(&info))
             && this < known
         {
             // A will that came late: this server's successor is here already.
-            return;
+            return ServerWord::NoNews;
         }
-        let before = match info.status {
-            Status::Online => {
+        self.rate = info.rate;
+        // Whoever says anything on chat/server says `stored` too, now or when it is back: that is waited for.
+        if !std::mem::replace(&mut self.was_seen, true) {
+            out.remember(Memo::ServerSeen);
+        }
+        self.undecided_until = None;
+        let word = match (info.status, &self.server) {
+            (Status::Online, known) => {
+                let is_another =
+                    |known: &ServerInfo| (&known.instance, &known.started) != (&info.instance, &info.started);
+                let came = known.as_ref().is_none_or(is_another);
                 self.is_original = false;
-                self.server.replace(info.clone())
+                self.server = Some(info.clone());
+                self.read.iter_mut().for_each(|read| read.again_at = None);
+                if came { ServerWord::Came } else { ServerWord::NoNews }
             }
-            Status::Offline => self.server.take(),
-        };
-        self.server_confirms(now, &info);
-        let is_another = |known: &ServerInfo| (&known.instance, &known.started) != (&info.instance, &info.started);
-        match (info.status, before) {
-            (Status::Online, Some(known)) if !is_another(&known) => return,
-            (Status::Offline, None) => return self.look_for_an_original(now),
-            (Status::Online, _) => {
-                self.outbox.server_came(now.instant);
-                self.requests.pause();
-                self.join = match self.join {
-                    Join::Away => Join::Away,
-                    Join::Listening { .. } => Join::Due { at: now.instant },
-                    // A server that comes again and again puts it off no further.
-                    Join::Due { at } => Join::Due { at },
-                    _ => Join::Due { at: now.instant + self.jitter },
-                };
-            }
+            (Status::Offline, None) => ServerWord::StillAway,
             // It may only be starting anew.
             (Status::Offline, Some(_)) => {
-                self.silence_at = Some(now.instant + PATIENCE);
-                self.server_was_read(now);
+                self.server = None;
+                self.awaits_a_word(now);
+                self.was_read(now);
+                ServerWord::Went
             }
+        };
+        if matches!(word, ServerWord::Came | ServerWord::Went) {
+            out.tell(News::Server(info));
         }
-        self.out.tell(News::Server(info));
-        self.tick(now);
+        word
     }
 
-    /// chat/server was read just now, where the broker allows that.
-    pub(super) fn server_was_read(&mut self, now: Now) {
-        self.server_read = Some(Read { at: now.instant, pause: PATIENCE });
+    /// A server is to say something soon.
+    pub fn awaits_a_word(&mut self, now: Instant) {
+        self.silence_at = Some(now + PATIENCE);
     }
 
-    /// When chat/server is to be read again.
-    pub(super) fn server_due(&self) -> Option<Instant> {
-        let read = self.server_read.as_ref().filter(|_| self.server.is_none())?;
-        Some(read.at + read.pause)
+    fn was_read(&mut self, now: Instant) {
+        let again_at = self.server.is_none().then_some(now + PATIENCE);
+        self.read = Some(Read { at: now, pause: PATIENCE, again_at });
     }
 
-    /// Time has passed.
-    pub(super) fn look_for_a_server(&mut self, now: Now) {
-        if self.silence_at.is_some_and(|at| now.instant >= at) {
-            self.silence_at = None;
-            self.silence();
+    /// Time has passed. `true`: a sender waits no longer for the word of a server that may not be there.
+    pub fn look(&mut self, now: Instant, topics: &Topics, out: &mut Outputs) -> bool {
+        if self.silence_at.take_if(|at| now >= *at).is_some() && !std::mem::replace(&mut self.told_silence, true) {
+            out.hint(NO_SERVER);
         }
-        if self.server_due().is_some_and(|at| now.instant >= at)
-            && let Some(read) = &mut self.server_read
-        {
-            *read = Read { at: now.instant, pause: (read.pause * 2).min(LONGEST) };
-            self.out.push(Output::Subscribe(self.config.topics.name(&Topic::Server)));
+        if let Some(read) = self.read.as_mut().filter(|read| read.again_at.is_some_and(|at| now >= at)) {
+            let pause = (read.pause * 2).min(LONGEST);
+            *read = Read { at: now, pause, again_at: Some(now + pause) };
+            out.push(Output::Subscribe(topics.name(&Topic::Server)));
         }
+        self.undecided_until.take_if(|until| now >= *until).is_some()
+    }
+
+    /// When [`ServerWatch::look`] finds something.
+    pub fn due(&self) -> Option<Instant> {
+        let read = self.read.as_ref().and_then(|read| read.again_at);
+        [self.silence_at, self.undecided_until, read].into_iter().flatten().min()
     }
 
     /// What only a server of ours says was said just now: if none is known, what chat/server said was missed.
-    pub(super) fn server_shows(&mut self) {
-        self.server_is_heard();
-        if let Some(read) = &mut self.server_read {
+    pub fn is_shown(&mut self, out: &mut Outputs) {
+        self.is_heard(out);
+        if let Some(read) = &mut self.read {
             read.pause = read.pause.min(LISTEN);
+            read.again_at = read.again_at.map(|_| read.at + read.pause);
         }
     }
 
     /// A server, ours or an original one, has said something to somebody.
-    pub(super) fn server_is_heard(&mut self) {
+    pub fn is_heard(&mut self, out: &mut Outputs) {
         self.silence_at = None;
-        let again = std::mem::replace(&mut self.server_was_heard, true);
+        let again = std::mem::replace(&mut self.was_heard, true);
         if std::mem::take(&mut self.told_silence) {
-            self.out.hint(if again { "the chat server answers again" } else { "a chat server answers now" });
+            out.hint(if again { "the chat server answers again" } else { "a chat server answers now" });
         }
     }
 
-    fn silence(&mut self) {
-        if !std::mem::replace(&mut self.told_silence, true) {
-            self.out.hint(NO_SERVER);
+    /// A request was answered as only an original server does. `true`: that is news.
+    pub fn original_answers(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_original, true)
+    }
+
+    /// At a terminal it is told, once, what becomes of direct messages in a chat of originals.
+    pub fn doubt(&mut self, to: &Nick, out: &mut Outputs) {
+        if out.is_on_terminal() && self.is_original && !std::mem::replace(&mut self.told_of_directs, true) {
+            out.answer(format!(
+                "the chat server here is an original one, which keeps no direct messages: {to} gets it only if here now, \
+                 and not with an original client; nobody is told if it does not arrive"
+            ));
         }
     }
 
-    pub(super) fn subscription_refused(&mut self, filter: &str) {
-        if filter == self.config.topics.name(&Topic::Server) {
-            self.server_read = None;
+    /// The broker does not allow a subscription.
+    pub fn refused(&mut self, filter: &str, topics: &Topics, out: &mut Outputs) {
+        if filter == topics.name(&Topic::Server) {
+            self.read = None;
         }
-        self.out.error(format!("the broker does not allow a subscription to {filter}"), None);
+        out.error(format!("the broker does not allow a subscription to {filter}"), None);
+    }
+
+    /// A line of `/status`.
+    pub fn status(&self, now: Now, is_connected: bool) -> String {
+        let Some(server) = &self.server else {
+            return match (is_connected, self.is_original, self.told_silence) {
+                (false, ..) => "not known while there is no connection",
+                (true, true, _) => "an original one: it has no rooms and no search, and does not say what it stores",
+                (true, false, true) => "none is answering",
+                (true, false, false) => "none has said that it is there",
+            }
+            .to_owned();
+        };
+        let keeps = if server.durable { "stores what is said" } else { "forgets what is said when it ends" };
+        let since = server.started.as_ref().and_then(|started| started.at());
+        let since = since.map(|at| at.with_timezone(now.wall.offset()).format(", since %Y-%m-%d %H:%M").to_string());
+        format!("version {}, {keeps}{}", server.version, since.unwrap_or_default())
     }
 }

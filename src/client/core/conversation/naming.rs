@@ -6,10 +6,8 @@
 //!                                                    another line: a nick ◄── in use ──── join refused ◄──────┘
 //! ```
 
-use super::{Conversation, Join, Output, Publication};
-use crate::client::core::memo::Remembered;
-use crate::now::Now;
-use crate::protocol::Nick;
+use super::outputs::Outputs;
+use crate::protocol::{Nick, NickKey, RoomName, Session};
 use std::time::{Duration, Instant};
 
 /// How long what went out under one nick may take to be stored before the next one is taken.
@@ -17,7 +15,7 @@ const RENAME_WAIT: Duration = Duration::from_secs(5);
 
 /// What is still to be said about who one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Greeting {
+enum Greeting {
     /// For somebody who has just come.
     Welcome,
     /// The nick is another one.
@@ -25,132 +23,136 @@ pub(super) enum Greeting {
     Said,
 }
 
-/// `/nick` waits for what is under way.
-#[derive(Debug)]
-pub(super) struct Renaming {
-    to: Nick,
-    pub(super) until: Instant,
+pub struct Naming {
+    nick: Nick,
+    /// Of this run.
+    session: Session,
+    /// The nick is in use: the next line is another one.
+    is_choosing: bool,
+    /// `/nick` waits until then for what is under way.
+    changing: Option<(Nick, Instant)>,
+    greeting: Greeting,
 }
 
-impl Conversation {
+impl Naming {
+    pub fn new(nick: Nick, session: Session) -> Naming {
+        Naming { nick, session, is_choosing: false, changing: None, greeting: Greeting::Welcome }
+    }
+
+    pub fn nick(&self) -> &Nick {
+        &self.nick
+    }
+
+    pub fn key(&self) -> &NickKey {
+        self.nick.key()
+    }
+
+    /// Of this run.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Whether the next line is a nick.
+    pub fn is_choosing(&self) -> bool {
+        self.is_choosing
+    }
+
+    /// Whether `/nick` waits for what is under way.
+    pub fn is_changing(&self) -> bool {
+        self.changing.is_some()
+    }
+
     /// A line at the question for another nick.
-    pub(super) fn choose_nick(&mut self, name: &str) {
-        match Nick::choose(name) {
-            _ if name.is_empty() => {}
-            Ok(nick) => self.choose(nick),
-            Err(error) => self.out.error(format!("not a nick: {error}; choose letters, digits, - and _"), None),
+    pub fn choose(&self, name: &str, out: &mut Outputs) -> Option<Nick> {
+        if name.is_empty() {
+            return None;
         }
+        let error = |error| out.error(format!("not a nick: {error}; choose letters, digits, - and _"), None);
+        Nick::choose(name).map_err(error).ok()
     }
 
-    pub(super) fn choose(&mut self, nick: Nick) {
-        self.become_known_as(nick, None);
-    }
-
-    /// `/nick`.
-    pub(super) fn take_nick(&mut self, now: Now, nick: Nick) {
+    /// `/nick`. `is_delayed`: what is under way takes longer than usual, on a connection that is up.
+    pub fn change(&mut self, now: Instant, nick: Nick, is_delayed: bool, out: &mut Outputs) {
         if nick == self.nick {
-            if self.renaming.take().is_some() {
-                self.flush(now);
-                return self.out.answer(format!("you stay {nick}"));
-            }
-            return self.out.answer(format!("you are {nick} already"));
+            return out.answer(match self.changing.take() {
+                Some(_) => format!("you stay {nick}"),
+                None => format!("you are {nick} already"),
+            });
         }
-        if self.is_delayed() && self.connection_is_up {
-            self.out.answer(format!("you will be {nick} once what you said as {} is stored, or in 5 s", self.nick));
+        if is_delayed {
+            out.answer(format!("you will be {nick} once what you said as {} is stored, or in 5 s", self.nick));
         }
-        self.renaming = Some(Renaming { to: nick, until: now.instant + RENAME_WAIT });
+        self.changing = Some((nick, now + RENAME_WAIT));
     }
 
-    /// Takes the other nick as soon as nothing is under way that would come a second time under it.
-    pub(super) fn look_at_renaming(&mut self, now: Now) {
-        let waits =
-            |renaming: &Renaming| self.connection_is_up && now.instant < renaming.until && self.outbox.gone_out() > 0;
-        if self.renaming.as_ref().is_some_and(waits) {
-            return;
+    /// The other nick, as soon as nothing is under way that would come a second time under it. `under_way`: so many messages.
+    pub fn take_change(
+        &mut self,
+        now: Instant,
+        is_connected: bool,
+        under_way: impl FnOnce() -> usize,
+        out: &mut Outputs,
+    ) -> Option<Nick> {
+        let (_, until) = self.changing.as_ref()?;
+        let under_way = under_way();
+        if is_connected && now < *until && under_way > 0 {
+            return None;
         }
-        if let Some(Renaming { to, .. }) = self.renaming.take() {
-            let unconfirmed = self.outbox.gone_out();
-            if unconfirmed > 0 {
-                let messages = if unconfirmed == 1 { "message" } else { "messages" };
-                self.out.answer(format!("{unconfirmed} {messages} not confirmed as {}: sent again as {to}", self.nick));
-            }
-            if !self.connection_is_up {
-                self.out.answer(format!("you will be {to} as soon as there is a connection"));
-            }
-            // In another spelling one is the same person, who stays.
-            let leave = if to.key() == self.nick.key() { None } else { self.leave(now) };
-            self.become_known_as(to, leave);
+        let (to, _) = self.changing.take()?;
+        if under_way > 0 {
+            let messages = if under_way == 1 { "message" } else { "messages" };
+            out.answer(format!("{under_way} {messages} not confirmed as {}: sent again as {to}", self.nick));
         }
+        if !is_connected {
+            out.answer(format!("you will be {to} as soon as there is a connection"));
+        }
+        Some(to)
     }
 
-    fn become_known_as(&mut self, nick: Nick, leave: Option<Publication>) {
-        self.people.gone(&self.nick);
-        self.outbox.rename(&nick);
-        self.undelivered.renamed();
+    /// When [`Naming::take_change`] waits no longer.
+    pub fn due(&self) -> Option<Instant> {
+        self.changing.as_ref().map(|(_, until)| *until)
+    }
+
+    pub fn is_now(&mut self, nick: Nick) {
         self.nick = nick;
-        // Until the shell knows what earlier runs under this nick left.
-        self.recall(Remembered::default());
-        self.no_connection();
-        self.choosing_nick = false;
-        self.connected_before = false;
-        self.may_send = false;
-        self.will_is_flat = self.is_original;
-        self.connects_anew = true;
+        self.is_choosing = false;
         if self.greeting == Greeting::Said {
             self.greeting = Greeting::Renamed;
         }
-        self.out.push(Output::Renamed { leave });
     }
 
-    /// One is let in, or nobody is there who could refuse.
-    pub(super) fn let_in(&mut self) {
-        self.may_send = true;
-        self.hold_until = None;
-        if !self.out.is_on_terminal() {
+    /// One is let in, or nobody is there who could refuse. `here`: the room that is talked in.
+    pub fn greet(&mut self, here: &RoomName, out: &mut Outputs) {
+        if !out.is_on_terminal() {
             return;
         }
         match std::mem::replace(&mut self.greeting, Greeting::Said) {
             Greeting::Welcome => {
-                let (nick, here) = (&self.nick, self.rooms.here());
-                self.out.hint(format!("you are {nick} and talk in #{here}; /help lists the commands"));
+                out.hint(format!("you are {} and talk in #{here}; /help lists the commands", self.nick));
             }
-            Greeting::Renamed => self.out.answer(format!("you are {} now", self.nick)),
+            Greeting::Renamed => out.answer(format!("you are {} now", self.nick)),
             Greeting::Said => {}
         }
     }
 
-    pub(super) fn nick_in_use(&mut self) {
-        if self.join != Join::Asked {
-            return;
-        }
-        self.join = Join::Away;
-        self.may_send = false;
-        self.hold_until = None;
-        self.requests.pause();
-        if !self.out.is_on_terminal() {
-            self.out.push(Output::NickInUse);
-            return;
-        }
-        self.choosing_nick = true;
-        let free = match self.server.as_ref().and_then(|server| server.timeout_seconds) {
+    /// Somebody else has the nick: another one is asked for. `timeout`: seconds until the server forgets who is silent.
+    pub fn ask(&mut self, timeout: Option<u64>, out: &mut Outputs) {
+        self.is_choosing = true;
+        let free = match timeout {
             // Who had one has left it in good order.
             _ if self.greeting == Greeting::Renamed => " (the one you had is free)".to_owned(),
             Some(seconds) => format!(" (your own is free within {seconds} s)"),
             None => String::new(),
         };
-        self.out.error(format!("the nick {} is in use: which other one will you take?{free}", self.nick), None);
-    }
-
-    /// Whether the next line is a nick.
-    pub fn asks_for_a_nick(&self) -> bool {
-        self.choosing_nick
+        out.error(format!("the nick {} is in use: which other one will you take?{free}", self.nick), None);
     }
 
     /// What stands before the line that is typed.
-    pub fn prompt(&self) -> String {
-        match self.choosing_nick {
+    pub fn prompt(&self, here: &RoomName) -> String {
+        match self.is_choosing {
             true => "another nick: ".to_owned(),
-            false => format!("#{}> ", self.rooms.here()),
+            false => format!("#{here}> "),
         }
     }
 }

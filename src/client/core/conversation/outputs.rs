@@ -4,16 +4,23 @@ use super::{Output, Publication};
 use crate::client::core::memo::Memo;
 use crate::client::core::news::News;
 use serde_json::Value;
+use std::collections::HashSet;
+use std::fmt::Display;
+
+/// Topics that are warned of at most: anybody can invent them.
+const WARNINGS: usize = 1_000;
 
 pub struct Outputs {
     on_terminal: bool,
     list: Vec<Output>,
+    /// Topics that were warned of.
+    warned: HashSet<String>,
 }
 
 impl Outputs {
     /// `on_terminal`: somebody reads along who can be given hints and asked.
     pub fn new(on_terminal: bool) -> Outputs {
-        Outputs { on_terminal, list: Vec::new() }
+        Outputs { on_terminal, list: Vec::new(), warned: HashSet::new() }
     }
 
     pub fn is_on_terminal(&self) -> bool {
@@ -52,6 +59,13 @@ impl Outputs {
 
     pub fn hint(&mut self, text: impl Into<String>) {
         self.tell(News::Hint(text.into()));
+    }
+
+    /// Says once of a topic that something is wrong with it.
+    pub fn warn(&mut self, topic: &str, why: impl Display) {
+        if self.warned.len() < WARNINGS && self.warned.insert(topic.to_owned()) {
+            self.hint(format!("ignored on {topic}: {why}"));
+        }
     }
 
     /// The answer to a command. On a terminal it is shown even to those who want to see no hints.

@@ -37,21 +37,20 @@ impl People {
         self.nicks.gone(nick);
     }
 
-    /// Whether somebody with this nick was about in this run.
-    pub fn has_met(&self, key: &NickKey) -> bool {
-        self.nicks.has_met(key)
-    }
-
     /// Nicks as they are typed, the last speaker first.
     pub fn names(&self) -> Vec<String> {
         self.nicks.names()
     }
 
-    /// " (did you mean NICK?)", if a nick that is known is close to this one.
-    pub fn suggestion(&self, nick: &Nick) -> String {
+    /// That nobody with this nick was about in this run, in words, with a nick that is close to it. `own`: the user's nick.
+    pub fn stranger(&self, nick: &Nick, own: &NickKey) -> Option<String> {
+        if nick.key() == own || self.nicks.has_met(nick.key()) {
+            return None;
+        }
         let names = self.names();
         let near = nearest(nick.as_str(), names.iter().map(String::as_str));
-        near.map_or(String::new(), |near| format!(" (did you mean {near}?)"))
+        let meant = near.map_or(String::new(), |near| format!(" (did you mean {near}?)"));
+        Some(format!("nobody called {nick} was seen here{meant}"))
     }
 
     /// Whether this one's words are hidden.
@@ -156,7 +155,10 @@ mod tests {
         check(&mut people, &["eve", "bob", "carl"], Some(("bob", 2)));
         people.toggle_quiet(&mut Outputs::new(true));
         check(&mut people, &["bob"], None);
-        assert!(people.has_met(nick("eve").key()), "hidden people are known all the same");
+        let alice = nick("alice");
+        assert_eq!(people.stranger(&nick("eve"), alice.key()), None, "hidden people are known all the same");
+        let nobody = people.stranger(&nick("carol"), alice.key());
+        assert_eq!(nobody.as_deref(), Some("nobody called carol was seen here (did you mean carl?)"));
     }
 
     #[test]

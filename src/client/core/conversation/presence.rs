@@ -1,17 +1,16 @@
 //! What one hears, and what one says of oneself: subscriptions, join, heartbeat, leave and the will.
 
-use super::{Conversation, HEARTBEAT, Publication, Role};
+use super::{Conversation, Publication, Role};
 use crate::now::Now;
 use crate::protocol::presence::Action;
 use crate::protocol::{RoomName, Topic};
-use std::time::Duration;
 
 impl Conversation {
     /// What to subscribe to with every connection.
     pub fn subscriptions(&self) -> Vec<String> {
         let topics = &self.config.topics;
         if self.config.role == Role::Sender {
-            let to = self.nick.key().clone();
+            let to = self.naming.key().clone();
             return vec![topics.name(&Topic::Server), topics.name(&Topic::PrivateServer { to })];
         }
         let mut filters = vec![
@@ -19,7 +18,7 @@ impl Conversation {
             topics.name(&Topic::System),
             topics.name(&Topic::Users),
             topics.all_messages(),
-            topics.private_to(self.nick.key()),
+            topics.private_to(self.naming.key()),
             topics.name(&Topic::Marks { room: RoomName::lobby() }),
         ];
         filters.extend(self.rooms.joined().iter().flat_map(|room| self.room_filters(room)));
@@ -34,16 +33,11 @@ impl Conversation {
     /// What the broker is to publish when the connection of this number breaks; `None` for a sender. It is fixed before it
     /// is known which server there is: where that is found to be an original one, another connection is made.
     pub fn will(&self) -> Option<impl Fn(u32) -> (String, Vec<u8>) + Send + use<>> {
-        (self.config.role == Role::Member).then(|| self.author().will(self.is_original))
+        (self.config.role == Role::Member).then(|| self.author().will(self.lookout.is_original()))
     }
 
     /// The last word before a clean end; `None` where nobody knows that we are here.
     pub fn leave(&self, now: Now) -> Option<Publication> {
-        self.is_joined().then(|| self.author().presence(now, Action::Leave))
-    }
-
-    pub(super) fn heartbeat_period(&self) -> Duration {
-        let announced = self.server.as_ref().and_then(|server| server.heartbeat_seconds);
-        announced.map_or(HEARTBEAT, |seconds| Duration::from_secs(seconds.clamp(1, 3_600)))
+        self.joining.is_joined().then(|| self.author().presence(now, Action::Leave))
     }
 }

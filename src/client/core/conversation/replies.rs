@@ -1,9 +1,11 @@
 //! What the server answers, to us or to another client with our nick.
 
-use super::Conversation;
+use super::outputs::Outputs;
 use super::requests::{Inquiry, OpenRequest, Origin};
 use super::rooms::PageReader;
+use super::{Conversation, Role};
 use crate::client::core::news::News;
+use crate::client::core::outbox::Message;
 use crate::now::Now;
 use crate::protocol::{Entry, ErrorCode, ErrorReply, FromServer, MessageId, RequestKind, Token};
 
@@ -11,17 +13,18 @@ impl Conversation {
     /// A reply of the server, to us or to another client with our nick.
     pub(super) fn replied(&mut self, now: Now, reply: FromServer) {
         match reply {
-            FromServer::Welcome(welcome) if welcome.session == self.session => self.welcomed(now),
+            FromServer::Welcome(welcome) if welcome.session == *self.naming.session() => self.welcomed(now),
             FromServer::Error(error) => self.refused(now, error),
-            FromServer::Stored(stored) => self.stored(now, &stored),
+            FromServer::Stored(stored) => self.sending.stored(&stored, &mut self.out),
             FromServer::History(page) => {
                 let fits = |inquiry: &Inquiry| inquiry.is_answered_by_page(&page);
-                if let Some(open) = self.answered(now, page.request.as_ref(), fits) {
-                    let (key, session, outbox) = (self.nick.key(), &self.session, &self.outbox);
+                if let Some(open) = self.answered(page.request.as_ref(), fits) {
+                    let (naming, sending) = (&self.naming, &self.sending);
                     let is_own = |entry: &Entry| match &entry.id {
                         Some(MessageId::Sent(id)) => {
-                            let is_of_this_run = id.session == *session || outbox.is_of_this_run(&id.session);
-                            is_of_this_run && entry.nick.key() == key
+                            let session = &id.session;
+                            let is_of_this_run = session == naming.session() || sending.is_of_this_run(session);
+                            is_of_this_run && entry.nick.key() == naming.key()
                         }
                         _ => false,
                     };
@@ -29,69 +32,69 @@ impl Conversation {
                     let next = self.rooms.page(now, open, page, reader, &mut self.out);
                     if let Some(next) = next {
                         self.requests.open_own(Inquiry::page(next), &mut self.random);
-                        self.send_requests(now);
                     }
                 }
             }
             FromServer::OnlineUsers(list) => {
-                if let Some(open) =
-                    self.answered(now, list.request.as_ref(), |inquiry| inquiry.kind == RequestKind::Users)
-                {
+                if let Some(open) = self.answered(list.request.as_ref(), |inquiry| inquiry.kind == RequestKind::Users) {
                     self.people.seen(&list.users);
                     self.requests.users_are(list, open, &mut self.out);
                 }
             }
             FromServer::Rooms(list) => {
-                if let Some(open) =
-                    self.answered(now, list.request.as_ref(), |inquiry| inquiry.kind == RequestKind::Rooms)
-                {
+                if let Some(open) = self.answered(list.request.as_ref(), |inquiry| inquiry.kind == RequestKind::Rooms) {
                     self.rooms.listed(list, open.origin, &mut self.out);
                 }
             }
             FromServer::Pong(pong) => {
-                if let Some(open) =
-                    self.answered(now, pong.request.as_ref(), |inquiry| inquiry.kind == RequestKind::Ping)
-                {
+                if let Some(open) = self.answered(pong.request.as_ref(), |inquiry| inquiry.kind == RequestKind::Ping) {
                     self.requests.ponged(now.instant, pong, open, &mut self.out);
                 }
             }
             FromServer::SearchResult(result) => {
                 let fits = |inquiry: &Inquiry| inquiry.is_answered_by_search(&result);
-                if let Some(open) = self.answered(now, result.request.as_ref(), fits) {
+                if let Some(open) = self.answered(result.request.as_ref(), fits) {
                     self.requests.found(result, open, &self.people, &mut self.out);
                 }
             }
-            FromServer::Private(private) if private.to.key() == self.nick.key() => self.heard_private(now, private),
-            FromServer::Receipt(receipt) => self.delivered(&receipt),
+            FromServer::Private(private) if private.to.key() == self.naming.key() => self.heard_private(now, private),
+            FromServer::Receipt(receipt) => self.sending.delivered(&receipt, self.naming.key(), &mut self.out),
             FromServer::Waiting(waiting) => {
-                if let Some(reference) = self.undelivered.waiting(&waiting.of) {
-                    self.addressee_is_away(waiting, reference);
-                }
+                self.sending.waits(waiting, self.naming.key(), &self.people, &mut self.out);
             }
             _ => {}
         }
     }
 
     /// The request that a reply answers. One that names none can only come from an original server.
-    fn answered(&mut self, now: Now, token: Option<&Token>, fits: impl Fn(&Inquiry) -> bool) -> Option<OpenRequest> {
+    fn answered(&mut self, token: Option<&Token>, fits: impl Fn(&Inquiry) -> bool) -> Option<OpenRequest> {
         let open = match token {
             Some(token) => self.requests.answered(token, fits),
-            None if self.server.is_none() => self.requests.answered_without_token(fits),
+            None if !self.lookout.is_known() => self.requests.answered_without_token(fits),
             None => None,
         }?;
-        if token.is_none() {
-            self.original_answers(now);
+        if token.is_none() && self.lookout.original_answers() {
+            self.sending.settle_acknowledged(&self.passage(), &mut self.out);
+            self.requests.refuse_of_original(&mut self.out);
         }
         open.introduce(&mut self.out);
         Some(open)
     }
 
     fn refused(&mut self, now: Now, error: ErrorReply) {
-        if self.is_sent_under_another_id(now, &error) || self.is_refused_for_good(now, &error) {
+        let shown = |message: &Message, out: &mut Outputs| {
+            if self.config.role == Role::Member {
+                self.rooms.said(now, message, out);
+            }
+        };
+        let session = || self.random.session();
+        if self.sending.is_sent_under_another_id(now.instant, &error, session, shown, &mut self.out)
+            || self.sending.is_refused_for_good(&error, &mut self.out)
+        {
             return;
         }
         // Another client with our nick was meant.
-        if error.session.as_ref().is_some_and(|session| *session != self.session) {
+        if error.session.as_ref().is_some_and(|session| session != self.naming.session()) {
             return;
         }
         let open = error.request.as_ref().and_then(|token| self.requests.refused(token));

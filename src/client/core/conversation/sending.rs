@@ -1,247 +1,319 @@
 //! What goes out and what becomes of it: the outbox between the user, the broker and the chat's server.
 
-use super::{Conversation, Join, Kind, Output, PING_TICKET, Publication, Role};
-use crate::client::core::memo::Memo;
+mod undelivered;
+
+use super::outputs::Outputs;
+use super::people::People;
+use super::status::in_words;
+use super::{Kind, Output, Publication};
 use crate::client::core::news::{News, Obstacle};
-use crate::client::core::outbox::{GivenUp, Message, Progress, Renewed};
+use crate::client::core::outbox::{GivenUp, Kept, Message, Outbox, Progress, Renewed};
 use crate::now::Now;
-use crate::protocol::{ErrorCode, ErrorReply, MessageId, ServerInfo, Stored};
+use crate::protocol::{ErrorCode, ErrorReply, MessageId, Nick, NickKey, Receipt, Session, Stored, Topics, Waiting};
+use serde_json::Value;
 use std::time::{Duration, Instant};
+use undelivered::Undelivered;
 
 /// How long a message may take before that is worth a word.
 const QUIET: Duration = Duration::from_secs(1);
 /// Characters of a message by which its sender knows it again.
 const BEGIN: usize = 40;
-/// Messages a second that a sender publishes before it knows how many the server takes: that takes a moment, and most
-/// senders have only one.
-const BEFORE_A_WORD: u64 = 10;
+
+pub struct Sending {
+    outbox: Outbox,
+    /// It outlives the run: it is said of each message when it is taken and settled.
+    is_kept: bool,
+    undelivered: Undelivered,
+    /// It was told that messages take longer than usual, and what has become of some since.
+    delay: Option<Delay>,
+    /// When something in the outbox goes again.
+    again_at: Option<Instant>,
+    /// When the pace allows the next message.
+    turn_at: Option<Instant>,
+    /// When to tell of a delay.
+    delay_at: Option<Instant>,
+}
 
 /// What has become of messages since it was told that they take longer than usual.
 #[derive(Debug, Default)]
-pub struct Delay {
+struct Delay {
     has_arrived: bool,
     has_failed: bool,
 }
 
-impl Conversation {
+/// What stands between messages and the chat's server.
+#[derive(Debug, Clone, Copy)]
+pub struct Passage {
+    pub is_connected: bool,
+    /// Messages may go out.
+    pub is_open: bool,
+    pub server_is_there: bool,
+    /// So many messages a second.
+    pub rate: Option<u64>,
+    /// Nobody will say more of a message than that the broker has it.
+    pub ends_at_broker: bool,
+    /// Why messages take longer than usual, if they do; `None`: that is not told.
+    pub obstacle: Option<Obstacle>,
+}
+
+impl Sending {
+    /// `earlier`: what earlier runs did not settle. `is_kept`: the outbox outlives the run.
+    pub fn new(session: Session, earlier: Vec<Kept>, is_kept: bool) -> Sending {
+        let mut undelivered = Undelivered::default();
+        earlier.iter().for_each(|kept| undelivered.sent(kept));
+        let outbox = Outbox::new(session, earlier);
+        Sending { outbox, is_kept, undelivered, delay: None, again_at: None, turn_at: None, delay_at: None }
+    }
+
+    /// Messages that are not settled.
+    pub fn unsettled(&self) -> impl Iterator<Item = &Message> {
+        self.outbox.messages()
+    }
+
+    pub fn len(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Whether a program that waits with further messages should go on waiting.
+    pub fn is_busy(&self) -> bool {
+        self.outbox.is_busy()
+    }
+
+    /// Messages that went out: each may be stored without our knowing.
+    pub fn gone_out(&self) -> usize {
+        self.outbox.gone_out()
+    }
+
+    /// It was told that messages take longer than usual.
+    pub fn is_delayed(&self) -> bool {
+        self.delay.is_some()
+    }
+
+    /// Whether messages of this run have ids of this session.
+    pub fn is_of_this_run(&self, session: &Session) -> bool {
+        self.outbox.is_of_this_run(session)
+    }
+
+    /// Takes a message. `None`: there is no room for it, which is told.
+    pub fn take(
+        &mut self,
+        now: Instant,
+        message: Message,
+        reference: &Option<Value>,
+        out: &mut Outputs,
+    ) -> Option<Message> {
+        if self.outbox.push(now, message, reference.clone()).is_err() {
+            let waiting = self.outbox.len();
+            out.error(format!("not sent: {waiting} messages wait to be stored already"), reference.clone());
+            return None;
+        }
+        let message = self.outbox.messages().next_back()?.clone();
+        let kept = Kept { message: message.clone(), reference: reference.clone() };
+        self.undelivered.sent(&kept);
+        if self.is_kept {
+            out.push(Output::Queued(kept));
+        }
+        Some(message)
+    }
+
     /// Publishes the messages that wait, where they may go out.
-    pub(super) fn flush(&mut self, now: Now) {
-        if !self.may_go_out() {
+    pub fn flush(&mut self, now: Instant, passage: &Passage, topics: &Topics, out: &mut Outputs) {
+        if !passage.is_open {
             return;
         }
-        for outgoing in self.outbox.take(now.instant, self.rate_now()) {
-            self.out.push(Output::Publish(Publication {
-                topic: self.config.topics.name(&outgoing.topic),
-                payload: outgoing.payload,
-                kind: Kind::Message,
-                ticket: Some(outgoing.ticket),
-            }));
+        for outgoing in self.outbox.take(now, passage.rate) {
+            let (topic, ticket) = (topics.name(&outgoing.topic), Some(outgoing.ticket));
+            out.publish(Publication { topic, payload: outgoing.payload, kind: Kind::Message, ticket });
         }
-    }
-
-    pub(super) fn may_go_out(&self) -> bool {
-        self.connection_is_up && self.may_send && self.renaming.is_none()
-    }
-
-    /// How many messages a second may go out.
-    pub(super) fn rate_now(&self) -> Option<u64> {
-        self.undecided_until.map_or(self.rate, |_| Some(BEFORE_A_WORD))
     }
 
     /// Time has passed: what was unanswered for too long goes again, and who waits is told.
-    pub(super) fn look_at_the_outbox(&mut self, now: Now) {
-        if self.connection_is_up {
-            self.outbox.expire(now.instant, self.server.is_some());
+    pub fn look(&mut self, now: Instant, passage: &Passage, topics: &Topics, out: &mut Outputs) {
+        if passage.is_connected {
+            self.outbox.expire(now, passage.server_is_there);
         }
-        self.flush(now);
-        self.tell_of_delay(now);
+        self.flush(now, passage, topics, out);
+        self.again_at = self.outbox.next_expiry(passage.server_is_there).filter(|_| passage.is_connected);
+        self.turn_at = if passage.is_open { self.outbox.next_turn(now, passage.rate) } else { None };
+        self.delay_at = self.tell_of_delay(now, passage, out);
     }
 
-    /// Who only sends waits no longer for the word of a server that may not be there. Without a connection it has none to
-    /// wait for: the next one begins anew.
-    pub(super) fn decide(&mut self, now: Now) {
-        if self.undecided_until.is_some_and(|until| now.instant >= until) {
-            self.undecided_until = None;
-            self.settle_acknowledged();
-            self.look_for_an_original(now);
-            self.flush(now);
+    /// When [`Sending::look`] finds something.
+    pub fn due(&self) -> Option<Instant> {
+        [self.again_at, self.turn_at, self.delay_at].into_iter().flatten().min()
+    }
+
+    /// A message that takes longer than usual is worth a word, and so is the end of that. Returns when to look again.
+    fn tell_of_delay(&mut self, now: Instant, passage: &Passage, out: &mut Outputs) -> Option<Instant> {
+        let obstacle = passage.obstacle?;
+        match (self.outbox.oldest(), self.delay.take()) {
+            // Where none of them arrived, there is nothing good to tell.
+            (None, Some(Delay { has_arrived: true, has_failed })) => {
+                out.tell(News::AllArrived { stored: !passage.ends_at_broker, others_failed: has_failed });
+            }
+            (None, _) => {}
+            (Some(since), None) if now.saturating_duration_since(since) < QUIET => return Some(since + QUIET),
+            (Some(_), None) => {
+                self.delay = Some(Delay::default());
+                out.tell(News::Delayed(obstacle));
+            }
+            (Some(_), delay) => self.delay = delay,
+        }
+        None
+    }
+
+    /// The chat's server is there, perhaps after what is under way.
+    pub fn server_came(&mut self, now: Instant) {
+        self.outbox.server_came(now);
+    }
+
+    /// The broker has a message.
+    pub fn published(&mut self, now: Instant, ticket: u64, passage: &Passage, out: &mut Outputs) {
+        if let Some(progress) = self.outbox.acknowledge(now, ticket, passage.ends_at_broker) {
+            self.progressed(&progress, out);
         }
     }
 
-    pub(super) fn settle_acknowledged(&mut self) {
-        if self.acknowledgement_is_the_end() {
+    /// It may be that the broker's acknowledgement is the end now.
+    pub fn settle_acknowledged(&mut self, passage: &Passage, out: &mut Outputs) {
+        if passage.ends_at_broker {
             for progress in self.outbox.acknowledged_is_settled() {
-                self.progressed(&progress);
+                self.progressed(&progress, out);
             }
         }
     }
 
-    /// Whether nobody will say more of a message than that the broker has it: no server that says `stored` was ever
-    /// here, or an original one is in its place. Who only sends, and has just come, does not know that yet.
-    fn acknowledgement_is_the_end(&self) -> bool {
-        let is_told = self.connection_is_up && self.undecided_until.is_none();
-        let none_was_here = !self.config.remembered.server_seen && (self.config.role == Role::Member || is_told);
-        self.is_original || none_was_here
-    }
-
-    /// Whether messages wait for a chat server that is away: the broker has them, or could have them, and that is not all.
-    pub fn awaits_a_server(&self) -> bool {
-        self.connection_is_up && self.server.is_none() && !self.acknowledgement_is_the_end()
-    }
-
-    /// Whether what waits will wait a while longer.
-    pub fn is_delayed(&self) -> bool {
-        !self.connection_is_up || self.delay.is_some()
-    }
-
-    /// Who says anything on chat/server says `stored` too, now or when it is back: that is waited for.
-    pub(super) fn server_confirms(&mut self, now: Now, info: &ServerInfo) {
-        self.rate = info.rate;
-        if !std::mem::replace(&mut self.config.remembered.server_seen, true) {
-            self.out.remember(Memo::ServerSeen);
-        }
-        // Who only sends has heard what there is, and need not wait for it.
-        self.undecided_until = None;
-        self.flush(now);
-    }
-
-    pub(super) fn published(&mut self, now: Now, ticket: u64) {
-        if ticket == PING_TICKET {
-            self.requests.ping_published(now.instant, &mut self.out);
-        } else if let Some(progress) = self.outbox.acknowledge(now.instant, ticket, self.acknowledgement_is_the_end()) {
-            self.progressed(&progress);
-            self.flush(now);
-        }
-    }
-
-    pub(super) fn rejected(&mut self, now: Now, ticket: u64, reason: &str) {
-        if ticket == PING_TICKET {
-            return self.requests.ping_rejected();
-        }
+    /// The broker will never take a message.
+    pub fn rejected(&mut self, ticket: u64, reason: &str, out: &mut Outputs) {
         if let Some(progress) = self.outbox.reject(ticket) {
-            self.failed_for_good(&progress);
-            self.out.error(format!("the broker does not take the message: {reason}"), progress.reference);
-            self.flush(now);
+            self.failed(&progress, out);
+            out.error(format!("the broker does not take the message: {reason}"), progress.reference);
         }
     }
 
-    pub(super) fn given_up(&mut self, given_up: &GivenUp) {
-        let begin: String = given_up.message.text().chars().take(BEGIN).collect();
-        self.failed_for_good(&given_up.progress);
-        let text = format!("not sent: the broker ends the connection each time it gets {begin:?}");
-        self.out.error(text, given_up.progress.reference.clone());
+    /// The connection is gone.
+    pub fn lost(&mut self, now: Instant, out: &mut Outputs) {
+        if let Some(GivenUp { message, progress }) = self.outbox.lost(now) {
+            let begin: String = message.text().chars().take(BEGIN).collect();
+            self.failed(&progress, out);
+            let text = format!("not sent: the broker ends the connection each time it gets {begin:?}");
+            out.error(text, progress.reference);
+        }
+    }
+
+    /// Nothing goes out until there is another connection.
+    pub fn pause(&mut self) {
+        (self.again_at, self.turn_at) = (None, None);
+    }
+
+    /// The user goes on under another nick, on another connection.
+    pub fn renamed(&mut self, nick: &Nick) {
+        self.outbox.rename(nick);
+        self.undelivered.renamed();
     }
 
     /// The server has these messages in its history.
-    pub(super) fn stored(&mut self, now: Now, stored: &Stored) {
+    pub fn stored(&mut self, stored: &Stored, out: &mut Outputs) {
         for progress in self.outbox.stored(&stored.session, &stored.seq) {
-            self.progressed(&progress);
-            self.out.tell(News::Stored { id: MessageId::Sent(progress.id), reference: progress.reference });
+            self.progressed(&progress, out);
+            out.tell(News::Stored { id: MessageId::Sent(progress.id), reference: progress.reference });
         }
-        self.flush(now);
-        self.tell_of_delay(now);
     }
 
     /// Whether an error says that another message has the id of one that waits here: it goes out under a new one.
-    pub(super) fn is_sent_under_another_id(&mut self, now: Now, error: &ErrorReply) -> bool {
+    /// `shown`: is called with the new one.
+    pub fn is_sent_under_another_id(
+        &mut self,
+        now: Instant,
+        error: &ErrorReply,
+        session: impl FnOnce() -> Session,
+        shown: impl FnOnce(&Message, &mut Outputs),
+        out: &mut Outputs,
+    ) -> bool {
         let (ErrorCode::IdTaken, Some(MessageId::Sent(id))) = (error.code, &error.of) else { return false };
         // Another client's with our nick; or it went out twice before the first answer.
         if !self.outbox.has(id) {
             return true;
         }
-        let Some(Renewed { kept, old_id }) = self.outbox.renew(now.instant, id, || self.random.session()) else {
-            return false;
-        };
-        if let (Message::Private(private), Some(id)) = (&kept.message, kept.message.id()) {
-            self.undelivered.forget(&old_id);
-            self.undelivered.sent(id.clone(), private.to.key().clone(), kept.reference.clone());
-        }
-        self.shown_to_oneself(now, &kept.message);
-        if self.config.keeps_outbox {
+        let Some(Renewed { kept, old_id }) = self.outbox.renew(now, id, session) else { return false };
+        self.undelivered.forget(&old_id);
+        self.undelivered.sent(&kept);
+        shown(&kept.message, out);
+        if self.is_kept {
             // In this order: a death between the two loses nothing.
-            self.out.push(Output::Queued(kept));
-            self.out.push(Output::Settled(old_id));
+            out.push(Output::Queued(kept));
+            out.push(Output::Settled(old_id));
         }
-        self.flush(now);
         true
     }
 
     /// Whether an error is about a message that waits here, perhaps of an earlier run: then it waits no more.
-    pub(super) fn is_refused_for_good(&mut self, now: Now, error: &ErrorReply) -> bool {
+    pub fn is_refused_for_good(&mut self, error: &ErrorReply, out: &mut Outputs) -> bool {
         let Some(MessageId::Sent(id)) = &error.of else { return false };
         let Some(progress) = self.outbox.refuse(id) else { return false };
-        self.failed_for_good(&progress);
-        self.out.tell(News::Refused { error: error.clone(), reference: progress.reference });
-        self.flush(now);
+        self.failed(&progress, out);
+        out.tell(News::Refused { error: error.clone(), reference: progress.reference });
         true
     }
 
-    fn progressed(&mut self, progress: &Progress) {
+    /// The server keeps a direct message until its addressee comes. `own`: the user's nick.
+    pub fn waits(&mut self, waiting: Waiting, own: &NickKey, people: &People, out: &mut Outputs) {
+        let Waiting { of: id, to } = waiting;
+        let Some(reference) = self.undelivered.waiting(&id) else { return };
+        // That somebody is away is told with the first message.
+        if out.is_on_terminal() && self.undelivered.waiting_for(to.key()) > 1 {
+            return;
+        }
+        match people.stranger(&to, own).filter(|_| out.is_on_terminal()) {
+            // Who mistyped a nick would wait for ever.
+            Some(nobody) => out.answer(format!("{nobody}; the message waits until somebody comes with that nick")),
+            None => out.tell(News::Waiting { id, to, reference }),
+        }
+    }
+
+    /// A direct message was shown to its addressee. `own`: the user's nick.
+    pub fn delivered(&mut self, receipt: &Receipt, own: &NickKey, out: &mut Outputs) {
+        if receipt.of.nick.key() == own {
+            self.undelivered.delivered(receipt, out);
+        }
+    }
+
+    fn progressed(&mut self, progress: &Progress, out: &mut Outputs) {
         if progress.is_newly_sent {
             let id = MessageId::Sent(progress.id.clone());
-            self.out.tell(News::Sent { id, reference: progress.reference.clone() });
+            out.tell(News::Sent { id, reference: progress.reference.clone() });
         }
         if let Some(delay) = self.delay.as_mut().filter(|_| progress.is_settled) {
             delay.has_arrived = true;
         }
-        self.settled(progress);
+        self.settled(progress, out);
     }
 
-    /// It was told why.
-    fn failed_for_good(&mut self, progress: &Progress) {
+    /// It is told why.
+    fn failed(&mut self, progress: &Progress, out: &mut Outputs) {
         if let Some(delay) = &mut self.delay {
             delay.has_failed = true;
         }
-        self.settled(progress);
+        self.settled(progress, out);
     }
 
-    fn settled(&mut self, progress: &Progress) {
-        if progress.is_settled && self.config.keeps_outbox {
-            self.out.push(Output::Settled(progress.id.clone()));
+    fn settled(&self, progress: &Progress, out: &mut Outputs) {
+        if progress.is_settled && self.is_kept {
+            out.push(Output::Settled(progress.id.clone()));
         }
     }
 
-    /// A message that takes longer than usual is worth a word, and so is the end of that.
-    fn tell_of_delay(&mut self, now: Now) {
-        if !self.tells_of_delay() {
-            return;
-        }
-        match (self.outbox.oldest(), self.delay.take()) {
-            // Where none of them arrived, there is nothing good to tell.
-            (None, Some(Delay { has_arrived: true, has_failed })) => {
-                let stored = !self.acknowledgement_is_the_end();
-                self.out.tell(News::AllArrived { stored, others_failed: has_failed });
-            }
-            (None, _) => {}
-            (Some(since), None) if now.instant.saturating_duration_since(since) >= QUIET => {
-                self.delay = Some(Delay::default());
-                self.out.tell(News::Delayed(self.obstacle()));
-            }
-            (Some(_), delay) => self.delay = delay,
-        }
-    }
-
-    fn tells_of_delay(&self) -> bool {
-        self.config.role != Role::Sender && !self.choosing_nick
-    }
-
-    /// When there is something to tell of a delay.
-    pub(super) fn delay_due(&self, now: Instant) -> Option<Instant> {
-        match (self.outbox.oldest(), &self.delay) {
-            _ if !self.tells_of_delay() => None,
-            (Some(since), None) => Some(since + QUIET),
-            // That it is over.
-            (None, Some(_)) => Some(now),
-            (None, None) | (Some(_), Some(_)) => None,
-        }
-    }
-
-    fn obstacle(&self) -> Obstacle {
-        match (self.connection_is_up, self.join, &self.server) {
-            (false, ..) => Obstacle::Connection,
-            _ if self.acknowledgement_is_the_end() => Obstacle::Broker,
-            (_, Join::Asked | Join::Welcomed, None) => Obstacle::Server,
-            _ => Obstacle::Silence,
+    /// A line of `/status`.
+    pub fn status(&self, now: Now) -> String {
+        let (all, sent) = (self.outbox.len(), self.outbox.acknowledged());
+        let kept = if self.is_kept { "; kept in a file until then" } else { "" };
+        let age = self.outbox.oldest().map(|since| in_words(now.instant.saturating_duration_since(since)));
+        let age = age.map_or(String::new(), |age| format!(", the oldest for {age}"));
+        match (all, all - sent) {
+            (0, _) => "empty: nothing waits to be sent or stored".to_owned(),
+            (_, 0) => format!("{all} not stored yet{age}{kept}"),
+            (_, unsent) if unsent == all => format!("{all} not sent yet{age}{kept}"),
+            (_, unsent) => format!("{unsent} not sent yet, {sent} not stored yet{age}{kept}"),
         }
     }
 }

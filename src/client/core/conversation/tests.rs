@@ -15,10 +15,12 @@ use super::*;
 use crate::client::core::command::{Command, TypedLine};
 use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::news::News;
+use crate::client::core::outbox::{Kept, Message};
 use crate::protocol::{MessageId, SentId, Session, Token, Topics};
 use crate::random::Random;
 use chrono::DateTime;
 use std::collections::HashMap;
+use std::time::Duration;
 
 const SESSION: &str = "k3v9x2m1q8f0";
 /// The random bytes that make it.

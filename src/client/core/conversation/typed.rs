@@ -4,7 +4,7 @@ use super::requests::Inquiry;
 use super::{Conversation, Output, Role};
 use crate::client::core::command::{self, Command, PageRequest, Target, TypedLine};
 use crate::client::core::news::{News, Place, Said};
-use crate::client::core::outbox::{Kept, Message};
+use crate::client::core::outbox::Message;
 use crate::now::Now;
 use crate::protocol::limits::TEXT_CHARS;
 use crate::protocol::{Chat, HistoryRequest, MessageId, Nick, Private, RequestKind, RoomName, Timestamp, text};
@@ -15,8 +15,9 @@ const TAB: &str = "    ";
 
 impl Conversation {
     pub(super) fn typed(&mut self, now: Now, line: TypedLine) {
-        if self.choosing_nick && !line.text.starts_with('/') {
-            return self.choose_nick(line.text.trim());
+        if self.naming.is_choosing() && !line.text.starts_with('/') {
+            let nick = self.naming.choose(line.text.trim(), &mut self.out);
+            return nick.into_iter().for_each(|nick| self.become_known_as(nick, None));
         }
         match line.command {
             Ok(Command::Say { text, .. }) if text.trim().is_empty() => {}
@@ -27,29 +28,32 @@ impl Conversation {
 
     pub(super) fn command(&mut self, now: Now, command: Command, reference: Option<Value>) {
         match command {
-            Command::Nick(nick) if self.choosing_nick => self.choose(nick),
+            Command::Nick(nick) if self.naming.is_choosing() => self.become_known_as(nick, None),
             // A text that was pasted, too: it would be sent under a nick that is not known yet.
-            command if self.choosing_nick && !works_without_a_nick(&command) => {
+            command if self.naming.is_choosing() && !works_without_a_nick(&command) => {
                 self.out.error("type a nick first, or /quit", reference);
             }
             Command::Say { text, to, action } => self.say(now, &text, to, action, reference),
             // The line editor names who is answered, if somebody had written. Whoever has written since is not meant.
             Command::Reply(_) => self.out.error("not sent: nobody to reply to; use /msg NICK TEXT", reference),
-            Command::Users => self.ask(now, Inquiry::of(RequestKind::Users), reference),
-            Command::Rooms => self.ask_rooms(now, reference),
-            Command::Ping => self.ask(now, Inquiry::of(RequestKind::Ping), reference),
-            Command::Nick(nick) => self.take_nick(now, nick),
-            Command::Ignore(Some(nick)) => self.people.ignore(nick, &self.nick, &mut self.out),
+            Command::Users => self.ask(Inquiry::of(RequestKind::Users), reference),
+            Command::Rooms => self.ask_rooms(reference),
+            Command::Ping => self.ask(Inquiry::of(RequestKind::Ping), reference),
+            Command::Nick(nick) => {
+                let is_delayed = self.connection.is_up() && self.sending.is_delayed();
+                self.naming.change(now.instant, nick, is_delayed, &mut self.out);
+            }
+            Command::Ignore(Some(nick)) => self.people.ignore(nick, self.naming.nick(), &mut self.out),
             Command::Ignore(None) => self.people.list_ignored(&mut self.out),
             Command::Unignore(nick) => self.people.unignore(&nick, &mut self.out),
             Command::Quiet => self.people.toggle_quiet(&mut self.out),
             Command::History(PageRequest { room, limit, before, after }) => {
                 let room = room.unwrap_or_else(|| self.rooms.here().clone());
-                self.ask(now, Inquiry::page(HistoryRequest { room, limit, before, after }), reference);
+                self.ask(Inquiry::page(HistoryRequest { room, limit, before, after }), reference);
             }
             Command::Search(search) => {
                 if let Some(inquiry) = self.requests.search(search, &reference, &mut self.out) {
-                    self.ask(now, inquiry, reference);
+                    self.ask(inquiry, reference);
                 }
             }
             Command::Join(room) => self.join_room(now, room, reference),
@@ -79,35 +83,29 @@ impl Conversation {
             Ok(Place::Direct(to)) => (self.private(&text, &timestamp, to.clone(), action), Place::Direct(to)),
             Err(room) => return self.out.error(format!("not sent: you are not in #{room}; join it first"), reference),
         };
-        let Ok(id) = self.outbox.push(now.instant, message, reference.clone()) else {
-            let waiting = self.outbox.len();
-            return self.out.error(format!("not sent: {waiting} messages wait to be stored already"), reference);
-        };
-        if let Place::Direct(to) = &place {
-            self.undelivered.sent(id.clone(), to.key().clone(), reference.clone());
-        }
-        if self.config.keeps_outbox
-            && let Some(message) = self.outbox.messages().next_back().cloned()
-        {
-            self.out.push(Output::Queued(Kept { message, reference: reference.clone() }));
-        }
+        let Some(message) = self.sending.take(now.instant, message, &reference, &mut self.out) else { return };
         if let Place::Direct(to) = &place {
             self.doubt(to);
         }
         // On its way first: what is shown to its own sender takes nobody's time.
-        self.flush(now);
+        self.sending.flush(now.instant, &self.passage(), &self.config.topics, &mut self.out);
         if self.config.role == Role::Member {
-            let said = Said::live(now.wall, self.nick.clone(), place, text, Some(timestamp));
-            self.out.tell(News::Said(Said { id: Some(MessageId::Sent(id)), action, own: true, reference, ..said }));
-            let last = self.outbox.messages().next_back().cloned();
-            last.iter().for_each(|last| self.shown_to_oneself(now, last));
+            let said = Said::live(now.wall, self.naming.nick().clone(), place, text, Some(timestamp));
+            let id = message.id().cloned().map(MessageId::Sent);
+            self.out.tell(News::Said(Said { id, action, own: true, reference, ..said }));
+            self.rooms.said(now, &message, &mut self.out);
         }
     }
 
-    /// A message of ours was shown when it was typed: what the broker or a page brings of it is not.
-    pub(super) fn shown_to_oneself(&mut self, now: Now, message: &Message) {
-        if self.config.role == Role::Member {
-            self.rooms.said(now, message, &mut self.out);
+    /// At a terminal it is told that a message may reach nobody, where no server will say more of it.
+    fn doubt(&mut self, to: &Nick) {
+        self.lookout.doubt(to, &mut self.out);
+        if self.out.is_on_terminal()
+            && self.connection.is_up()
+            && self.lookout.is_silent()
+            && let Some(nobody) = self.people.stranger(to, self.naming.key())
+        {
+            self.out.answer(format!("{nobody}; without a chat server only who is connected gets it"));
         }
     }
 
@@ -123,7 +121,7 @@ impl Conversation {
 
     fn chat(&self, text: &str, timestamp: &Timestamp, room: RoomName, action: bool) -> Message {
         Message::Chat(Chat {
-            nick: self.nick.clone(),
+            nick: self.naming.nick().clone(),
             text: text.to_owned(),
             timestamp: Some(timestamp.clone()),
             id: None,
@@ -135,7 +133,7 @@ impl Conversation {
 
     fn private(&self, text: &str, timestamp: &Timestamp, to: Nick, action: bool) -> Message {
         Message::Private(Private {
-            nick: self.nick.clone(),
+            nick: self.naming.nick().clone(),
             to,
             text: text.to_owned(),
             timestamp: Some(timestamp.clone()),

@@ -17,11 +17,10 @@ impl Conversation {
             self.out.extend(self.room_filters(&room).map(Output::Subscribe));
             self.tell_rooms(now);
             self.ask_history(&room);
-            if self.out.is_on_terminal() && self.server.is_some() {
+            if self.out.is_on_terminal() && self.lookout.is_known() {
                 self.rooms.wonder_about(room.clone());
                 self.requests.open_own(Inquiry::of(RequestKind::Rooms), &mut self.random);
             }
-            self.send_requests(now);
         }
         self.rooms.talk_in(room, &mut self.out);
     }
@@ -36,15 +35,15 @@ impl Conversation {
 
     /// A join of somebody who is there replaces the rooms, without a notice.
     fn tell_rooms(&mut self, now: Now) {
-        if self.is_joined() {
+        if self.joining.is_joined() {
             let join = self.author().presence(now, Action::Join);
             self.out.publish(join);
         }
     }
 
-    pub(super) fn ask_rooms(&mut self, now: Now, reference: Option<Value>) {
+    pub(super) fn ask_rooms(&mut self, reference: Option<Value>) {
         // The user's own are known; nobody could tell which others there are.
-        let reach = self.reach();
+        let reach = self.lookout.reach(self.connection.is_up());
         let why = match reach.is_connected {
             false => Some(Nobody::Connected),
             true if reach.is_original => Some(Nobody::KnowsRooms),
@@ -52,7 +51,7 @@ impl Conversation {
         };
         match why.filter(|_| self.out.is_on_terminal()) {
             Some(why) => self.rooms.list(&[], why, &mut self.out),
-            None => self.ask(now, Inquiry::of(RequestKind::Rooms), reference),
+            None => self.ask(Inquiry::of(RequestKind::Rooms), reference),
         }
     }
 }

@@ -3,11 +3,12 @@
 use super::OwnRooms;
 use crate::client::core::conversation::outputs::Outputs;
 use crate::client::core::conversation::people::People;
+use crate::client::core::conversation::{Output, Publication};
 use crate::client::core::memo::{Memo, Series};
 use crate::client::core::news::{News, Place, Said};
 use crate::client::core::outbox::Message;
 use crate::now::Now;
-use crate::protocol::{Chat, Mark, MessageId, NickKey, SentId, Timestamp};
+use crate::protocol::{Chat, Mark, MessageId, NickKey, Private, Timestamp};
 use std::time::Instant;
 
 impl OwnRooms {
@@ -54,9 +55,31 @@ impl OwnRooms {
         self.cursor_moved(moved, &room, out);
     }
 
-    /// A direct message has come. `None`: it was shown before. Otherwise whether a later one of its sender was.
-    pub fn hear_direct(&mut self, key: &NickKey, id: &SentId) -> Option<bool> {
-        self.direct.is_new(key, id).then(|| self.direct.is_late(key, id))
+    /// A direct message has come. `receipt`: confirms it to its sender once it is shown.
+    pub fn hear_direct(
+        &mut self,
+        now: Now,
+        private: Private,
+        receipt: Option<Publication>,
+        people: &mut People,
+        out: &mut Outputs,
+    ) {
+        let (key, id) = (private.nick.key(), private.id.as_ref());
+        let receipt = receipt.map(Output::PublishWhenShown);
+        if id.is_some_and(|id| !self.direct.is_new(key, id)) {
+            // Its receipt did not arrive, or its sender has not heard of it yet.
+            return out.extend(receipt);
+        }
+        let overtaken = id.is_some_and(|id| self.direct.is_late(key, id));
+        let memo = id.map(|id| Memo::ShownDirect { series: Series::of_sent(key, id), number: id.seq });
+        people.spoke(&private.nick);
+        if !people.ignores(key) {
+            let said = Said::live(now.wall, private.nick, Place::Direct(private.to), private.text, private.timestamp);
+            let id = private.id.map(MessageId::Sent);
+            out.tell(News::Said(Said { id, action: private.action, late: private.late || overtaken, ..said }));
+        }
+        out.extend(memo.map(Output::Remember));
+        out.extend(receipt);
     }
 
     /// The user has sent a message, or sends it under another id. It was shown when it was typed: what the broker or a page

@@ -136,11 +136,11 @@ fn run(role: Role, on_terminal: bool, script: &[(u64, Happens)], always_ticks: b
             next = script.next().map(|(pause, happens)| (at + pause, happens));
             end = at + 13_000;
         }
-        let is_due = stage.conversation.due(stage.now.instant).is_some_and(|due| due <= stage.now.instant);
+        let is_due = stage.conversation.due().is_some_and(|due| due <= stage.now.instant);
         if always_ticks || is_due {
             stage.input(Input::Tick);
         }
-        let due = stage.conversation.due(stage.now.instant);
+        let due = stage.conversation.due();
         assert!(due.is_none_or(|due| due > stage.now.instant), "it would never sleep, at {at}");
         let mut out: Vec<String> = stage.out.drain(..).map(|out| format!("{out:?}")).collect();
         if !out.is_empty() {
@@ -207,7 +207,7 @@ fn an_idle_conversation_sleeps_until_its_heartbeat() {
     }
     let begin = stage.now.instant;
     let mut wakes = Vec::new();
-    while let Some(due) = stage.conversation.due(stage.now.instant)
+    while let Some(due) = stage.conversation.due()
         && due <= begin + Duration::from_secs(60)
     {
         stage.now.instant = due;

@@ -1,0 +1,124 @@
+//! The connection to the broker: whether it is up, and what is told when it comes, fails and goes.
+
+use super::Up;
+use super::outputs::Outputs;
+use super::status::in_words;
+use crate::client::core::news::News;
+use crate::now::Now;
+use std::time::Duration;
+
+/// A wait for the next attempt of which it is time to say that they are long now.
+const LONG: Duration = Duration::from_secs(30);
+
+pub struct OwnConnection {
+    /// Where the broker is, for people.
+    broker: String,
+    /// The present connection, and since when.
+    up: Option<(Up, Now)>,
+    /// There was one before under this nick.
+    was_up: bool,
+    /// The next one only brings another nick or another will. It is not told.
+    is_replaced: bool,
+    /// The will goes where an original server listens.
+    will_is_flat: bool,
+    told: ToldFailures,
+}
+
+/// What was told since the last connection.
+#[derive(Default)]
+struct ToldFailures {
+    failure: Option<String>,
+    /// "Trying again", after that failure.
+    retry: bool,
+    long_retry: bool,
+}
+
+impl OwnConnection {
+    pub fn new(broker: String) -> OwnConnection {
+        let told = ToldFailures::default();
+        OwnConnection { broker, up: None, was_up: false, is_replaced: false, will_is_flat: false, told }
+    }
+
+    /// Where the broker is, for people.
+    pub fn broker(&self) -> &str {
+        &self.broker
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.up.is_some()
+    }
+
+    /// Counts the connections of this run.
+    pub fn number(&self) -> u32 {
+        self.up.as_ref().map_or(0, |(up, _)| up.conn)
+    }
+
+    /// Whether the will goes where an original server listens.
+    pub fn will_is_flat(&self) -> bool {
+        self.will_is_flat
+    }
+
+    pub fn connected(&mut self, now: Now, up: Up, out: &mut Outputs) {
+        self.up = Some((up, now));
+        self.told = ToldFailures::default();
+        let again = std::mem::replace(&mut self.was_up, true);
+        // What matters to somebody with a new nick is whether it is theirs.
+        if !std::mem::take(&mut self.is_replaced) {
+            out.tell(News::Connected { broker: self.broker.clone(), again });
+        }
+    }
+
+    /// An attempt to connect failed.
+    pub fn failed(&mut self, text: String, out: &mut Outputs) {
+        if self.told.failure.as_ref() == Some(&text) {
+            return;
+        }
+        match out.is_on_terminal() {
+            true => out.hint(format!("{text}; still trying")),
+            false => {
+                out.hint(text.clone());
+                self.told.retry = false;
+            }
+        }
+        self.told.failure = Some(text);
+    }
+
+    /// The next attempt starts after this time.
+    pub fn waiting(&mut self, delay: Duration, out: &mut Outputs) {
+        if !std::mem::replace(&mut self.told.retry, true) {
+            out.tell(News::Reconnecting { delay });
+        } else if out.is_on_terminal() && delay >= LONG && !std::mem::replace(&mut self.told.long_retry, true) {
+            // The waits have grown without a word. That they grow no more is the last one.
+            out.hint("still not connected: trying again about once a minute");
+        }
+    }
+
+    /// It is gone. `false`: it broke before it was ready.
+    pub fn lost(&mut self) -> bool {
+        self.up.take().is_some()
+    }
+
+    /// Another one takes its place, with another nick or another will.
+    pub fn replaced(&mut self, will_is_flat: bool) {
+        self.up = None;
+        self.is_replaced = true;
+        self.will_is_flat = will_is_flat;
+    }
+
+    /// The next one is the first under another nick.
+    pub fn renamed(&mut self) {
+        self.was_up = false;
+    }
+
+    /// A line of `/status`.
+    pub fn status(&self, now: Now) -> String {
+        let broker = &self.broker;
+        let Some((up, since)) = &self.up else { return format!("{broker}: not connected") };
+        let tls = match &up.tls {
+            Some((version, cipher)) => format!(", {version} with {cipher}"),
+            None => String::new(),
+        };
+        let age = in_words(now.instant.saturating_duration_since(since.instant));
+        format!("{broker}, {}{tls}, connected since {} ({age})", up.version, since.wall.format("%H:%M:%S"))
+    }
+}

@@ -1,0 +1,134 @@
+//! Direct messages of ours, until their addressees have said that they were shown.
+
+use crate::client::core::conversation::outputs::Outputs;
+use crate::client::core::news::News;
+use crate::client::core::outbox::{Kept, Message};
+use crate::protocol::{MessageId, NickKey, Private, Receipt, SentId};
+use serde_json::Value;
+use std::collections::{HashMap, VecDeque};
+
+/// Messages that it remembers; what becomes of older ones is not told any more.
+const REMEMBERED: usize = 10_000;
+
+/// Direct messages of ours whose addressees have not said that they were shown.
+#[derive(Debug, Default)]
+pub struct Undelivered {
+    messages: HashMap<SentId, Direct>,
+    /// The oldest first, delivered ones among them.
+    order: VecDeque<SentId>,
+}
+
+#[derive(Debug)]
+struct Direct {
+    to: NickKey,
+    /// What the program that gave the message called it.
+    reference: Option<Value>,
+    told_waiting: bool,
+}
+
+impl Undelivered {
+    /// A message was taken; those to rooms are none of its business.
+    pub fn sent(&mut self, kept: &Kept) {
+        let Message::Private(Private { id: Some(id), to, .. }) = &kept.message else { return };
+        let (to, reference) = (to.key().clone(), kept.reference.clone());
+        self.messages.insert(id.clone(), Direct { to, reference, told_waiting: false });
+        self.order.push_back(id.clone());
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.messages.remove(&oldest);
+        }
+    }
+
+    /// It goes out under another id.
+    pub fn forget(&mut self, id: &SentId) {
+        self.messages.remove(id);
+    }
+
+    /// A receipt says that a message was shown; only the addressee's counts.
+    pub fn delivered(&mut self, receipt: &Receipt, out: &mut Outputs) {
+        let (MessageId::Sent(id), by) = (&receipt.of.id, receipt.nick.key()) else { return };
+        if self.messages.get(id).is_none_or(|direct| direct.to != *by) {
+            return;
+        }
+        let Some(Direct { reference, told_waiting, .. }) = self.messages.remove(id) else { return };
+        out.tell(News::Delivered { id: receipt.of.id.clone(), reference });
+        // Who was told that it waits is told the end of that, once for all of them.
+        if told_waiting && out.is_on_terminal() && self.waiting_for(by) == 0 {
+            out.answer(format!("{} has received what was waiting", receipt.nick));
+        }
+    }
+
+    /// How many messages wait for this one, as the server has said.
+    pub fn waiting_for(&self, key: &NickKey) -> usize {
+        self.messages.values().filter(|direct| direct.told_waiting && direct.to == *key).count()
+    }
+
+    /// Under another nick nobody hears that what waits has arrived: who is away is told anew.
+    pub fn renamed(&mut self) {
+        self.messages.values_mut().for_each(|direct| direct.told_waiting = false);
+    }
+
+    /// The server says that it waits for its addressee. The message's reference, where this is news.
+    pub fn waiting(&mut self, id: &MessageId) -> Option<Option<Value>> {
+        let MessageId::Sent(id) = id else { return None };
+        let direct = self.messages.get_mut(id)?;
+        let is_news = !std::mem::replace(&mut direct.told_waiting, true);
+        is_news.then(|| direct.reference.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Nick, ReceiptOf, Session};
+
+    fn key(nick: &str) -> NickKey {
+        Nick::parse(nick).unwrap().key().clone()
+    }
+
+    fn id(seq: u64) -> SentId {
+        SentId { session: Session::from_random([7; 12]), seq }
+    }
+
+    /// Alice's message of this number to bob, which a program calls 7.
+    fn direct(seq: u64) -> Kept {
+        let (nick, to) = (Nick::parse("alice").unwrap(), Nick::parse("bob").unwrap());
+        let (text, timestamp) = ("psst".to_owned(), None);
+        let private = Private { nick, to, text, timestamp, id: Some(id(seq)), action: false, late: false };
+        Kept { message: Message::Private(private), reference: Some(7.into()) }
+    }
+
+    /// Whether a receipt of this one is news.
+    fn is_delivered(undelivered: &mut Undelivered, seq: u64, by: &str) -> bool {
+        let nick = Nick::parse(by).unwrap();
+        let of = ReceiptOf { nick: Nick::parse("alice").unwrap(), id: MessageId::Sent(id(seq)) };
+        let mut out = Outputs::new(false);
+        undelivered.delivered(&Receipt { nick, of, timestamp: None }, &mut out);
+        !out.take().is_empty()
+    }
+
+    #[test]
+    fn each_is_told_once_and_by_its_addressee() {
+        let mut undelivered = Undelivered::default();
+        undelivered.sent(&direct(1));
+        let first = MessageId::Sent(id(1));
+        assert_eq!(undelivered.waiting(&first), Some(Some(7.into())));
+        assert_eq!(undelivered.waiting(&first), None);
+        assert!(!is_delivered(&mut undelivered, 1, "eve"));
+        assert!(!is_delivered(&mut undelivered, 2, "bob"));
+        assert_eq!(undelivered.waiting_for(&key("bob")), 1);
+        assert!(is_delivered(&mut undelivered, 1, "bob"));
+        assert_eq!(undelivered.waiting_for(&key("bob")), 0);
+        assert!(!is_delivered(&mut undelivered, 1, "bob"));
+        assert_eq!(undelivered.waiting(&first), None);
+    }
+
+    #[test]
+    fn only_so_many_are_remembered() {
+        let mut undelivered = Undelivered::default();
+        (1..=REMEMBERED as u64 + 1).for_each(|seq| undelivered.sent(&direct(seq)));
+        assert_eq!((undelivered.messages.len(), undelivered.order.len()), (REMEMBERED, REMEMBERED));
+        assert!(!is_delivered(&mut undelivered, 1, "bob"));
+    }
+}

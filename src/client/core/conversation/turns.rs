@@ -1,0 +1,230 @@
+//! What concerns several parts: connections, the chat's server, another nick, and what follows from an input or from time.
+
+use super::lookout::ServerWord;
+use super::requests::Inquiry;
+use super::{Conversation, Output, Publication, Role, Up};
+use crate::client::core::memo::Remembered;
+use crate::client::core::news::News;
+use crate::now::Now;
+use crate::protocol::presence::Action;
+use crate::protocol::{Nick, Private, RequestKind, RoomName, ServerInfo, Topic};
+use serde_json::Value;
+
+impl Conversation {
+    /// What follows from an input, or from time alone. Each part acts on what is due and stores when it is next due.
+    pub(super) fn take_turns(&mut self, now: Now) {
+        if self.joining.begins(now.instant, self.lookout.heartbeat_period(), self.lookout.is_known()) {
+            self.join(now);
+        }
+        if self.lookout.look(now.instant, &self.config.topics, &mut self.out) {
+            self.sending.settle_acknowledged(&self.passage(), &mut self.out);
+            self.look_for_an_original(now);
+        }
+        if self.joining.holds_no_longer(now.instant) {
+            self.let_in();
+        }
+        self.sending.look(now.instant, &self.passage(), &self.config.topics, &mut self.out);
+        while let Some(action) = self.joining.says_again(now.instant, self.lookout.heartbeat_period()) {
+            self.say_presence(now, action);
+        }
+        // An original server sends no marks.
+        let can_ask = self.joining.is_joined() && self.lookout.is_known();
+        for history in self.rooms.holes(now.instant, can_ask) {
+            self.requests.open_own(Inquiry::page(history), &mut self.random);
+        }
+        if self.joining.is_joined() {
+            self.send_requests(now);
+        }
+        let under_way = || self.sending.gone_out();
+        if let Some(nick) = self.naming.take_change(now.instant, self.connection.is_up(), under_way, &mut self.out) {
+            // In another spelling one is the same person, who stays.
+            let leave = if nick.key() == self.naming.key() { None } else { self.leave(now) };
+            self.become_known_as(nick, leave);
+        }
+        self.look_at_the_will();
+    }
+
+    pub(super) fn connected(&mut self, now: Now, up: Up) {
+        let refused = up.refused.clone();
+        self.rooms.connected();
+        self.connection.connected(now, up, &mut self.out);
+        self.lookout.connected(now.instant);
+        for filter in refused {
+            self.lookout.refused(&filter, &self.config.topics, &mut self.out);
+        }
+        if self.config.role == Role::Member && !self.naming.is_choosing() {
+            self.requests.pause();
+            self.joining.connected(now.instant, self.lookout.is_known());
+        }
+        self.sending.flush(now.instant, &self.passage(), &self.config.topics, &mut self.out);
+    }
+
+    pub(super) fn lost(&mut self, now: Now, reason: String) {
+        // It may break before it was ready, too.
+        if self.connection.lost() {
+            self.out.tell(News::Disconnected { reason });
+        }
+        self.no_connection();
+        self.sending.lost(now.instant, &mut self.out);
+    }
+
+    /// All that holds only on a connection is over.
+    fn no_connection(&mut self) {
+        self.joining.lost();
+        self.lookout.lost();
+        self.sending.pause();
+        self.requests.lost();
+        self.rooms.lost();
+    }
+
+    /// Makes another connection, since the will is another one.
+    fn connect_anew(&mut self, how: Output) {
+        self.connection.replaced(self.lookout.is_original());
+        self.no_connection();
+        self.out.push(how);
+    }
+
+    pub(super) fn become_known_as(&mut self, nick: Nick, leave: Option<Publication>) {
+        self.people.gone(self.naming.nick());
+        self.sending.renamed(&nick);
+        self.naming.is_now(nick);
+        // Until the shell knows what earlier runs under this nick left.
+        self.recall(Remembered::default());
+        self.joining.renamed();
+        self.connection.renamed();
+        self.connect_anew(Output::Renamed { leave });
+    }
+
+    /// The will goes to a topic to which an original server does not listen, and is fixed for the connection: another one is
+    /// made as soon as nothing is under way on this.
+    fn look_at_the_will(&mut self) {
+        let is_wrong =
+            self.lookout.is_original() && !self.connection.will_is_flat() && self.config.role == Role::Member;
+        if is_wrong && self.joining.is_joined() && !self.naming.is_changing() && self.sending.gone_out() == 0 {
+            self.connect_anew(Output::Reconnect);
+        }
+    }
+
+    /// What chat/server says.
+    pub(super) fn server_says(&mut self, now: Now, info: ServerInfo) {
+        match self.lookout.says(now.instant, info, &mut self.out) {
+            ServerWord::Came => {
+                self.sending.server_came(now.instant);
+                self.requests.pause();
+                self.joining.server_came(now.instant);
+            }
+            ServerWord::StillAway => self.look_for_an_original(now),
+            ServerWord::Went | ServerWord::NoNews => {}
+        }
+    }
+
+    fn join(&mut self, now: Now) {
+        self.lookout.awaits_a_word(now.instant);
+        if !self.lookout.is_known() {
+            // An original server answers to the nick as typed, and never says that a nick is in use.
+            if self.naming.nick().as_str() != self.naming.key().as_str() {
+                self.hear_an_original();
+            }
+            self.let_in();
+        }
+        self.say_presence(now, Action::Join);
+        self.requests.again();
+        self.requests.open_own(Inquiry::of(RequestKind::Users), &mut self.random);
+        self.rooms.own().iter().for_each(|room| self.ask_history(room));
+    }
+
+    pub(super) fn say_presence(&mut self, now: Now, action: Action) {
+        let presence = self.author().presence(now, action);
+        self.out.publish(presence);
+    }
+
+    pub(super) fn welcomed(&mut self, now: Now) {
+        if self.joining.welcomed() {
+            self.let_in();
+            // What chat/server says may have outlived the server's session on the broker: only now it surely hears us.
+            self.sending.server_came(now.instant);
+        }
+    }
+
+    fn let_in(&mut self) {
+        self.joining.let_in();
+        self.naming.greet(self.rooms.here(), &mut self.out);
+    }
+
+    pub(super) fn nick_in_use(&mut self) {
+        if !self.joining.refused() {
+            return;
+        }
+        self.requests.pause();
+        match self.out.is_on_terminal() {
+            true => self.naming.ask(self.lookout.server().and_then(|server| server.timeout_seconds), &mut self.out),
+            false => self.out.push(Output::NickInUse),
+        }
+    }
+
+    fn hear_an_original(&mut self) {
+        let to = self.naming.nick().clone();
+        self.out.push(Output::Subscribe(self.config.topics.name(&Topic::PrivateFlat { to })));
+    }
+
+    /// Who only sends, and has heard of a server of ours once, asks whether an original one is there now: then nobody will
+    /// say more than the broker does.
+    fn look_for_an_original(&mut self, now: Now) {
+        if self.config.role == Role::Sender && self.awaits_a_server() && !self.lookout.is_original() {
+            self.hear_an_original();
+            self.requests.open_own(Inquiry::of(RequestKind::Users), &mut self.random);
+            self.send_requests(now);
+            // It asks once.
+            self.requests.pause();
+        }
+    }
+
+    /// Sends the requests that are due. What an original server would misunderstand is not sent to one.
+    fn send_requests(&mut self, now: Now) {
+        let (due, unanswered) = self.requests.take_due(now.instant);
+        for open in due {
+            if self.lookout.is_known() || !open.inquiry.misleads_originals() {
+                let request = self.author().request(now, &open);
+                self.out.publish(request);
+            }
+        }
+        unanswered.into_iter().for_each(|unanswered| unanswered.tell(&mut self.out));
+    }
+
+    pub(super) fn ask_history(&mut self, room: &RoomName) {
+        let history = self.rooms.ask(room);
+        self.requests.open_own(Inquiry::page(history), &mut self.random);
+    }
+
+    /// A question of the user.
+    pub(super) fn ask(&mut self, inquiry: Inquiry, reference: Option<Value>) {
+        let reach = self.lookout.reach(self.connection.is_up());
+        self.requests.ask(inquiry, reference, reach, &mut self.random, &mut self.out);
+    }
+
+    /// A direct message has come. Who only sends shows nothing: the member that does confirms it.
+    pub(super) fn heard_private(&mut self, now: Now, private: Private) {
+        if self.config.role == Role::Member {
+            let id = private.id.clone().map(crate::protocol::MessageId::Sent);
+            let receipt = id.map(|id| self.author().receipt(now, private.nick.clone(), id));
+            self.rooms.hear_direct(now, private, receipt, &mut self.people, &mut self.out);
+        }
+    }
+
+    /// So much was dropped, because nobody took what came before it: it is fetched, as after a connection that was lost.
+    pub(super) fn missed(&mut self, count: u64) {
+        self.rooms.missed();
+        // It may have been among what was dropped; with a subscription it comes again, where the broker allows that.
+        if self.lookout.is_readable() {
+            self.out.push(Output::Subscribe(self.config.topics.name(&Topic::Server)));
+        }
+        if !self.lookout.is_known() && count > 0 {
+            let messages = if count == 1 { "message was" } else { "messages were" };
+            self.out
+                .hint(format!("{count} {messages} not read in time and dropped: there is no history to fetch them"));
+        } else if self.lookout.is_known() && self.joining.is_joined() {
+            // Who has not joined yet asks then. Direct messages come again, since nobody confirmed them.
+            self.rooms.own().iter().for_each(|room| self.ask_history(room));
+        }
+    }
+}
