@@ -101,6 +101,8 @@ pub enum Fact {
     LeftRoom { run: RunNumber, room: String },
     /// It reported a gap in the room.
     Gap { run: RunNumber, room: String },
+    /// A connection began.
+    Connected { run: RunNumber },
     /// Its nick from now on.
     Nick { run: RunNumber, nick: String },
     /// The wall clock was set.
@@ -109,6 +111,8 @@ pub enum Fact {
     Arrived { server: usize, number: Number },
     /// A server committed it to its history, with fsync unless it has `--memory`.
     Synced { server: usize, number: Number },
+    /// A server committed the receipt for it, as above. From then on it does not wait there.
+    ReceiptKept { server: usize, number: Number },
     /// A server published `stored` for it.
     StoredSaid { server: usize, number: Number },
     /// A server removed it by retention or `--max-size`.
@@ -268,6 +272,7 @@ impl Fact {
             | Fact::Shown { number, .. }
             | Fact::Arrived { number, .. }
             | Fact::Synced { number, .. }
+            | Fact::ReceiptKept { number, .. }
             | Fact::StoredSaid { number, .. }
             | Fact::Removed { number, .. } => Some(*number),
             _ => None,

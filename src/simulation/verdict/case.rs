@@ -18,6 +18,7 @@ pub struct Case<'a> {
     /// By client: its rooms, and since when it must not miss anything there.
     rooms: Vec<BTreeMap<&'a str, Stay>>,
     clocks: Vec<(usize, Party)>,
+    connections: Vec<(usize, RunNumber)>,
     /// By client: all its nicks, in lower case.
     called: Vec<BTreeSet<String>>,
     /// By client: whether another client had one of its nicks.
@@ -35,6 +36,7 @@ pub struct Trail<'a> {
     pub arrived: Vec<(Duration, usize)>,
     /// Fact, time, server.
     pub synced: Vec<(usize, Duration, usize)>,
+    pub receipt_kept: Option<Duration>,
     pub stored_said: Vec<(usize, usize)>,
     pub removed: bool,
     /// Where it is at the end: server, room, whether the entry is late.
@@ -65,6 +67,7 @@ impl<'a> Case<'a> {
             nicks: plan.clients.iter().map(|client| vec![(0, client.nick.as_str())]).collect(),
             rooms: vec![BTreeMap::new(); plan.clients.len()],
             clocks: Vec::new(),
+            connections: Vec::new(),
             called: Vec::new(),
             shared: Vec::new(),
         };
@@ -99,6 +102,8 @@ impl<'a> Case<'a> {
             }
             Fact::Arrived { server, number } => self.trails[*number].arrived.push((at, *server)),
             Fact::Synced { server, number } => self.trails[*number].synced.push((place, at, *server)),
+            Fact::ReceiptKept { number, .. } => _ = self.trails[*number].receipt_kept.get_or_insert(at),
+            Fact::Connected { run } => self.connections.push((place, *run)),
             Fact::StoredSaid { server, number } => self.trails[*number].stored_said.push((place, *server)),
             Fact::Removed { number, .. } => self.trails[*number].removed = true,
             Fact::InRoom { run, room } => self.comes(*run, room, at),
@@ -199,6 +204,11 @@ impl<'a> Case<'a> {
         let runs = self.ledger.runs.iter().filter(|run| run.party == Party::Client(client));
         let mut ends = runs.filter_map(|run| run.ended.as_ref());
         ends.any(|(at, end)| *end == RunEnd::PowerLost && (from..=to).contains(at))
+    }
+
+    /// Whether the run began another connection between these facts.
+    pub fn connected_between(&self, run: RunNumber, from: usize, to: usize) -> bool {
+        self.connections.iter().any(|(place, other)| *other == run && (from..to).contains(place))
     }
 
     // ---- what is excused ----

@@ -2,7 +2,7 @@
 
 use super::case::{Case, Sight};
 use super::{Promise, Violation};
-use crate::simulation::ledger::{Addressed, Number};
+use crate::simulation::ledger::{Addressed, MessageRecord, Number};
 use std::collections::BTreeMap;
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
@@ -24,29 +24,38 @@ fn has_order(case: &Case, number: Number) -> bool {
 }
 
 fn shown_in_order(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Violation>) {
-    let mut newest: BTreeMap<Strand, Number> = BTreeMap::new();
+    let mut newest: BTreeMap<Strand, (Number, usize)> = BTreeMap::new();
     for (number, sight) in sights.iter().filter(|(number, sight)| !sight.how.late && has_order(case, *number)) {
         let message = case.message(*number);
         if message.from == sight.client {
             continue;
         }
-        let last = newest.entry((sight.run, message.from, target(&message.to))).or_insert(*number);
-        if *last > *number && !excused(case, *last, *number, sight.fact) {
+        let last = newest.entry((sight.run, message.from, target(&message.to))).or_insert((*number, sight.fact));
+        if last.0 > *number && !excused(case, *last, *number, sight) {
             let text = format!(
-                "{} in run {} was shown it after m{last}, and it is not marked late",
+                "{} in run {} was shown it after m{}, and it is not marked late",
                 case.client(sight.client).name,
-                sight.run
+                sight.run,
+                last.0
             );
             found.push(Violation::of(Promise::InOrder, *number, text));
         }
-        *last = (*last).max(*number);
+        *last = (*last).max((*number, sight.fact));
     }
 }
 
-/// Clocks may decide the order of a sender's two runs, and a clock that was set decides wrongly.
-fn excused(case: &Case, one: Number, other: Number, before: usize) -> bool {
-    let (one, other) = (case.message(one), case.message(other));
-    one.run != other.run && case.clocks_tell_nothing(one.from, before)
+/// Clocks may decide the order of a sender's two runs, and a clock that was set decides wrongly; but not while the history
+/// tells it: the later message came on the same connection, and none was sent again.
+fn excused(case: &Case, (later, came): (Number, usize), earlier: Number, sight: &Sight) -> bool {
+    let (one, other) = (case.message(later), case.message(earlier));
+    let is_of_same = |message: &MessageRecord| (message.from, &message.to) == (other.from, &other.to);
+    let sent_again = || {
+        case.trails()
+            .any(|(_, message, trail)| is_of_same(message) && trail.sent_again.is_some_and(|again| again < sight.fact))
+    };
+    one.run != other.run
+        && case.clocks_tell_nothing(one.from, sight.fact)
+        && (case.connected_between(sight.run, came, sight.fact) || sent_again())
 }
 
 fn target(to: &Addressed) -> String {

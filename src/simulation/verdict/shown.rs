@@ -15,6 +15,7 @@ pub fn judge(case: &Case, found: &mut Vec<Violation>) {
     for (number, message, trail) in case.trails() {
         missed(case, number, message, trail, found);
         repeated(case, number, message, trail, found);
+        found.extend(repeated_after_its_receipt(case, number, message, trail));
         misdirected(case, number, message, trail, found);
         found.extend(delivered_too_early(case, number, message, trail));
     }
@@ -59,6 +60,31 @@ fn repeated(case: &Case, number: Number, message: &MessageRecord, trail: &Trail,
             found.push(Violation::of(Promise::ShownOnce, number, text));
         }
     }
+}
+
+/// Once its receipt is kept and its sender knows that it is stored, nobody sends a direct message again: not even a client
+/// without a memory is shown it in a later run.
+fn repeated_after_its_receipt(
+    case: &Case,
+    number: Number,
+    message: &MessageRecord,
+    trail: &Trail,
+) -> Option<Violation> {
+    let Addressed::Client { client, .. } = message.to else { return None };
+    let kept = trail.receipt_kept?;
+    let told = trail.told.iter().find(|(.., news)| *news == SenderNews::Stored)?;
+    let told = case.ledger.facts[told.0].0;
+    let [server] = &case.plan.servers[..] else { return None };
+    let ran = |sight: &&Sight| {
+        let sender = &case.ledger.runs[message.run];
+        let may_send_again = sender.ended.as_ref().is_some_and(|(ended, _)| *ended < sight.at);
+        sight.client == client && !sight.how.asked && !may_send_again
+    };
+    let again = |sight: &&Sight| case.ledger.runs[sight.run].started > kept.max(told);
+    let is_excused = server.memory || server.max_size_kb > 0 || case.shares_nick(client) || case.is_renamed(number);
+    let sight = trail.shown.iter().filter(ran).find(again).filter(|_| !is_excused && !case.is_original(client))?;
+    let text = format!("{} was shown it in run {}, after its receipt", case.client(client).name, sight.run);
+    Some(Violation::of(Promise::ShownOnce, number, text))
 }
 
 fn may_repeat(case: &Case, before: &Sight, again: &Sight) -> bool {

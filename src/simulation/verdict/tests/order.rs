@@ -32,11 +32,20 @@ fn the_order_of_two_runs_is_the_clocks_matter() {
         two_runs(ledger);
         comes_after_later_ones(ledger, false);
     });
-    check(&[], |_, ledger| {
+    // The history tells that it is older.
+    check(&[InOrder], |_, ledger| {
         two_runs(ledger);
         ledger.note(at(given(3)), clock.clone());
         comes_after_later_ones(ledger, false);
     });
+    for excuse in [Fact::Connected { run: BOB }, Fact::SentAgain { number: 4 }] {
+        check(&[], |_, ledger| {
+            two_runs(ledger);
+            ledger.note(at(given(3)), clock.clone());
+            ledger.note(at(4_000), excuse);
+            comes_after_later_ones(ledger, false);
+        });
+    }
     // Within a run the numbers tell.
     check(&[InOrder], |_, ledger| {
         ledger.note(at(given(3)), clock);

@@ -138,3 +138,26 @@ fn a_gap_has_a_reason() {
         ledger.note(at(9_000), gap());
     });
 }
+
+/// Bob has no memory, and is shown the direct message once more in his next run.
+#[test]
+fn a_direct_message_is_not_sent_again_after_its_receipt() {
+    let again = |plan: &mut Plan, ledger: &mut Ledger, kept: u64| {
+        plan.clients[BOB_CLIENT].memory = false;
+        ledger.note(at(kept), Fact::ReceiptKept { server: 0, number: DIRECT });
+        let next = restart_in_room(ledger, BOB, 10_000, RunEnd::Quit);
+        ledger.note(at(11_000), show(next, DIRECT, Showing::default()));
+    };
+    check(&[ShownOnce], |plan, ledger| again(plan, ledger, 5_000));
+    // The run had begun before.
+    check(&[], |plan, ledger| again(plan, ledger, 10_800));
+    check(&[], |plan, ledger| {
+        plan.servers[0].memory = true;
+        again(plan, ledger, 5_000);
+    });
+    // Its sender may have sent it once more, from its outbox.
+    check(&[], |plan, ledger| {
+        again(plan, ledger, 5_000);
+        restart_in_room(ledger, ANN, 9_000, RunEnd::Crashed);
+    });
+}
