@@ -43,7 +43,7 @@ const ANOTHER_SERVER: u8 = 75;
 const TICK: Duration = Duration::from_millis(500);
 /// The longest wait before the next attempt to connect. It is short because there is one server, and everybody misses
 /// it.
-const LONGEST_WAIT: Duration = Duration::from_secs(8);
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// The longest client identifier that every MQTT 3.1.1 broker accepts.
 const CLIENT_ID_BYTES: usize = 23;
 
@@ -174,7 +174,7 @@ fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Se
 }
 
 /// `{root}-server-{secret}`, so that only servers over one database share it, cut to what every broker accepts.
-fn client_id(root: &str, secret: &str) -> String {
+pub(crate) fn client_id(root: &str, secret: &str) -> String {
     const MIDDLE: &str = "-server-";
     const ROOT_BYTES: usize = 4;
     let root: String = root.chars().filter(char::is_ascii_alphanumeric).take(ROOT_BYTES).collect();

@@ -14,6 +14,7 @@ pub mod plan;
 mod program;
 mod proof;
 pub mod rng;
+mod run;
 pub mod tether;
 pub mod trace;
 pub mod verdict;
@@ -42,8 +43,8 @@ pub struct RunOutcome {
 ///
 /// # Errors
 /// If it cannot be carried out at all.
-pub fn run_plan(_plan: &Plan, _trace: bool) -> Result<RunOutcome, String> {
-    Err("servers and clients are not connected to it yet".to_owned())
+pub fn run_plan(plan: &Plan, trace: bool) -> Result<RunOutcome, String> {
+    run::run(plan, trace)
 }
 
 /// Runs what the command line asks for; `main` of the `simulate` program.

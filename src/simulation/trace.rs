@@ -26,6 +26,11 @@ impl Trace {
         }
     }
 
+    /// Whether somebody reads it.
+    pub fn is_printed(&self) -> bool {
+        self.is_printed
+    }
+
     /// Equal for equal runs.
     pub fn hash(&self) -> u64 {
         self.hash

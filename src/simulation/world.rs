@@ -122,6 +122,11 @@ impl<E> World<E> {
         }
     }
 
+    /// It is `now`, and nothing that is scheduled happens before.
+    pub fn be(&mut self, now: Micros) {
+        self.now = self.now.max(now);
+    }
+
     pub fn note(&mut self, who: impl Display, what: impl Display) {
         self.trace.note(self.now, who, what);
     }

@@ -33,7 +33,11 @@ impl HistoryReader {
     /// There is no database, or it cannot be read, is damaged, or belongs to another program.
     pub fn open(path: &Path) -> Result<HistoryReader, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let sql = Connection::open_with_flags(path, flags)?;
+        HistoryReader::on(Connection::open_with_flags(path, flags)?)
+    }
+
+    /// As [`HistoryReader::open`], on any connection to the database.
+    pub fn on(sql: Connection) -> Result<HistoryReader, Error> {
         schema::prepare_to_read(&sql)?;
         HistoryReader::over(sql)
     }

@@ -1,0 +1,327 @@
+//! A run of a plan: the cast on its machines, one loop that takes what happens next, and the account at the end.
+
+mod client;
+mod happening;
+mod machine;
+mod node;
+mod original;
+mod server;
+mod stage;
+mod steps;
+mod strangers;
+mod wire;
+
+use super::RunOutcome;
+use super::broker::ModelBroker;
+use super::ledger::{Party, RunEnd};
+use super::network::Network;
+use super::outside::Outside;
+use super::plan::{ClientKind, Ms, Plan};
+use super::trace::Trace;
+use super::world::{MS, Micros, NodeId, S, World};
+use client::ClientNode;
+use happening::{Happening, OfRun, Series, Startup};
+use machine::Machine;
+use node::Node;
+use original::OriginalNode;
+use server::ServerNode;
+use stage::Stage;
+use std::time::Duration;
+use strangers::Strangers;
+
+/// Bytes that may be under way in one direction of a connection.
+const BUFFER: usize = 128 * 1_024;
+/// After this time somebody tries again to start a program that ended, or did not start.
+const AGAIN: Micros = 3 * S;
+/// Nobody needs as many events: time stands still.
+const MOST_EVENTS: u64 = 50_000_000;
+
+struct Run<'a> {
+    plan: &'a Plan,
+    stage: Stage,
+    /// Servers, then clients: by [`NodeId`].
+    nodes: Vec<Node>,
+    strangers: Strangers,
+    /// When each node has something to do.
+    dues: Vec<Micros>,
+    /// When a node that quits starts again.
+    backs: Vec<Option<Ms>>,
+    /// When a node that crashes starts again, and how.
+    crashes: Vec<Option<(Option<Ms>, Startup)>>,
+    full_until: Vec<Micros>,
+    /// Whose program should run: a person wants that, or a fault ended it.
+    wanted: Vec<bool>,
+    is_healed: bool,
+    faults: u64,
+    events: u64,
+}
+
+/// Carries a plan out.
+///
+/// # Errors
+/// If a server's history cannot be read at the end.
+pub fn run(plan: &Plan, trace: bool) -> Result<RunOutcome, String> {
+    let mut run = Run::new(plan, trace);
+    run.go(plan.end * MS)?;
+    run.account()
+}
+
+impl<'a> Run<'a> {
+    fn new(plan: &'a Plan, trace: bool) -> Run<'a> {
+        let mut world = World::new(plan.seed, Trace::new(trace));
+        let network = Network::new(plan.latency, BUFFER, world.rng(1));
+        let outside = Outside::new(network, ModelBroker::new(plan.broker.clone(), world.rng(2)));
+        for (number, step) in plan.steps.iter().enumerate() {
+            world.schedule(step.at * MS, Happening::Step(number));
+        }
+        world.schedule(plan.heal * MS, Happening::Heal);
+        let mut rng = world.rng(4);
+        let timeout = plan.servers.iter().map(|server| server.timeout_s).min().unwrap_or(60);
+        let mut nodes = Vec::new();
+        let mut wanted = Vec::new();
+        for (index, traits) in plan.servers.iter().enumerate() {
+            let machine = Machine::new(NodeId(nodes.len()), Party::Server(index), &mut rng);
+            wanted.push(traits.starts);
+            nodes.push(Node::Server(Box::new(ServerNode::new(index, machine, traits.clone()))));
+        }
+        for (index, traits) in plan.clients.iter().enumerate() {
+            let machine = Machine::new(NodeId(nodes.len()), Party::Client(index), &mut rng);
+            wanted.push(traits.starts);
+            nodes.push(match traits.kind {
+                ClientKind::Original => {
+                    Node::Original(Box::new(OriginalNode::new(index, machine, traits.clone(), timeout)))
+                }
+                _ => Node::Client(Box::new(ClientNode::new(index, machine, traits.clone()))),
+            });
+        }
+        for (number, starts) in wanted.iter().enumerate() {
+            if *starts {
+                world.schedule(rng.range(0, 2 * S), Happening::Start(NodeId(number), Startup::default()));
+            }
+        }
+        let count = nodes.len();
+        Run {
+            plan,
+            stage: Stage::new(plan, world, outside),
+            nodes,
+            strangers: Strangers::new(NodeId(count)),
+            dues: vec![Micros::MAX; count],
+            backs: vec![None; count],
+            crashes: vec![None; count],
+            full_until: vec![0; count],
+            wanted,
+            is_healed: false,
+            faults: 0,
+            events: 0,
+        }
+    }
+
+    // ---- the loop ----
+
+    fn go(&mut self, end: Micros) -> Result<(), String> {
+        loop {
+            let outside = self.stage.outside.due().unwrap_or(Micros::MAX);
+            let agenda = self.stage.world.due().unwrap_or(Micros::MAX);
+            let strangers = self.strangers.due().unwrap_or(Micros::MAX);
+            let nodes = self.dues.iter().copied().min().unwrap_or(Micros::MAX);
+            let now = outside.min(agenda).min(strangers).min(nodes).max(self.stage.now());
+            if now >= end {
+                let _ = self.stage.world.next_until(end);
+                return Ok(());
+            }
+            self.events += 1;
+            if self.events > MOST_EVENTS {
+                return Err(format!("time stands still at {now}"));
+            }
+            if outside <= now {
+                self.stage.world.be(now);
+                self.deliver(now);
+            } else if agenda <= now {
+                if let Some(happening) = self.stage.world.next_until(now) {
+                    self.happens(happening);
+                }
+            } else if nodes <= now {
+                self.stage.world.be(now);
+                if let Some(number) = self.dues.iter().position(|due| *due <= now) {
+                    self.nodes[number].turn(&mut self.stage);
+                    self.settle(NodeId(number));
+                }
+            } else {
+                self.stage.world.be(now);
+                self.strangers.turn(&mut self.stage);
+            }
+        }
+    }
+
+    fn deliver(&mut self, now: Micros) {
+        while let Some(incoming) = self.stage.outside.turn(now, &mut self.stage.world.trace) {
+            self.events += 1;
+            if incoming.node == self.strangers.node() {
+                self.strangers.received(incoming.conn, &incoming.parcel, &mut self.stage);
+            } else {
+                self.nodes[incoming.node.0].received(incoming.conn, &incoming.parcel, &mut self.stage);
+                self.settle(incoming.node);
+            }
+        }
+    }
+
+    fn happens(&mut self, happening: Happening) {
+        match happening {
+            Happening::Step(number) => self.step(number),
+            Happening::Heal => self.heal(),
+            Happening::Start(id, startup) => self.start(id, startup),
+            Happening::GoesOn(id) => self.goes_on(id),
+            Happening::CrashAgain(id, startup) => self.crash_again(id, startup),
+            Happening::BrokerBack => {
+                let now = self.stage.now();
+                if !self.stage.outside.broker().is_up() {
+                    self.stage.outside.restart_broker(now);
+                }
+            }
+            Happening::StrangersLeave => self.strangers.leave(&mut self.stage),
+            Happening::Of(id, run, what) => {
+                if self.nodes[id.0].run() == Some(run) {
+                    self.of_run(id, run, what);
+                }
+            }
+        }
+    }
+
+    /// What a process does by itself waits while the process stands still.
+    fn of_run(&mut self, id: NodeId, run: usize, what: OfRun) {
+        let now = self.stage.now();
+        let until = self.nodes[id.0].machine().frozen_until();
+        if now < until {
+            return self.stage.world.schedule(until, Happening::Of(id, run, what));
+        }
+        self.nodes[id.0].happened(what, &mut self.stage);
+        self.settle(id);
+    }
+
+    /// What follows from what a node just did: it may have died, and has something to do at another time.
+    fn settle(&mut self, id: NodeId) {
+        if let Some(doom) = self.nodes[id.0].machine().trap.take() {
+            self.kill(id, doom.power);
+        }
+        if let Some(end) = self.nodes[id.0].bury(&mut self.stage) {
+            self.has_ended(id, &end);
+        }
+        self.dues[id.0] = self.nodes[id.0].due(&self.stage).unwrap_or(Micros::MAX);
+    }
+
+    // ---- programs start and end ----
+
+    fn start(&mut self, id: NodeId, startup: Startup) {
+        self.wanted[id.0] = true;
+        let node = &mut self.nodes[id.0];
+        if node.run().is_some() {
+            return;
+        }
+        if let Node::Client(client) = node
+            && !startup.rooms.is_empty()
+        {
+            client.rooms.clone_from(&startup.rooms);
+        }
+        if let Err(why) = node.start(&mut self.stage) {
+            self.stage.trace(id, format_args!("does not start: {why}"));
+            return self.stage.after(AGAIN, Happening::Start(id, startup));
+        }
+        if let Some(Series { up_ms, .. }) = startup.crashes {
+            self.stage.after(up_ms * MS, Happening::CrashAgain(id, startup));
+        }
+        self.settle(id);
+    }
+
+    fn kill(&mut self, id: NodeId, power: bool) {
+        self.nodes[id.0].machine().trap.disarm();
+        self.nodes[id.0].kill(power, &mut self.stage);
+        self.backs[id.0] = None;
+        let (back, startup) = self.crashes[id.0].take().unwrap_or_default();
+        let back = if self.is_healed { Some(back.unwrap_or(1_000)) } else { back };
+        if let Some(back) = back {
+            self.stage.after(back * MS, Happening::Start(id, startup));
+        }
+        self.dues[id.0] = Micros::MAX;
+    }
+
+    fn crash_again(&mut self, id: NodeId, startup: Startup) {
+        let Some(series) = startup.crashes.filter(|_| !self.is_healed && self.nodes[id.0].run().is_some()) else {
+            return;
+        };
+        let left = series.left - 1;
+        let crashes = (left > 0).then_some(Series { left, ..series });
+        self.crashes[id.0] = Some((Some(series.back_ms), Startup { crashes, ..startup }));
+        self.kill(id, series.power);
+    }
+
+    fn has_ended(&mut self, id: NodeId, end: &RunEnd) {
+        self.stage.trace(id, format_args!("has ended: {end:?}"));
+        match (end, self.backs[id.0].take()) {
+            (RunEnd::Quit, Some(back)) => self.stage.after(back * MS, Happening::Start(id, Startup::default())),
+            (RunEnd::Quit | RunEnd::Rival, None) => self.wanted[id.0] = false,
+            // Whoever uses it tries again.
+            _ => self.stage.after(AGAIN, Happening::Start(id, Startup::default())),
+        }
+    }
+
+    fn goes_on(&mut self, id: NodeId) {
+        let now = self.stage.now();
+        if self.full_until[id.0] <= now {
+            self.nodes[id.0].machine().disk.set_room(None);
+        }
+        self.nodes[id.0].goes_on(&mut self.stage);
+        self.settle(id);
+    }
+
+    /// All faults end, and every program that one of them ended starts again.
+    fn heal(&mut self) {
+        self.is_healed = true;
+        let now = self.stage.now();
+        self.stage.outside.heal(now);
+        for number in 0..self.nodes.len() {
+            let id = NodeId(number);
+            self.full_until[number] = 0;
+            self.nodes[number].machine().heal();
+            if let Node::Client(client) = &mut self.nodes[number] {
+                client.unblock_screen();
+            }
+            self.nodes[number].goes_on(&mut self.stage);
+            if let Node::Client(client) = &mut self.nodes[number] {
+                client.print_now(&mut self.stage);
+            }
+            self.settle(id);
+            if self.wanted[number] && self.nodes[number].run().is_none() {
+                let delay = self.stage.rng.range(0, S);
+                self.stage.after(delay, Happening::Start(id, Startup::default()));
+            }
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<NodeId> {
+        let server = self.plan.servers.iter().position(|server| server.name == name);
+        let client = || self.plan.clients.iter().position(|client| client.name == name);
+        server.or_else(|| client().map(|client| self.plan.servers.len() + client)).map(NodeId)
+    }
+
+    // ---- the end ----
+
+    fn account(mut self) -> Result<RunOutcome, String> {
+        for node in &mut self.nodes {
+            self.stage.ledger.end.running.extend(node.run());
+            match node {
+                Node::Server(server) => server.account(&mut self.stage)?,
+                Node::Client(client) => client.account(&mut self.stage),
+                Node::Original(_) => {}
+            }
+        }
+        let messages = self.stage.ledger.messages.len() as u64;
+        Ok(RunOutcome {
+            hash: self.stage.world.trace.hash(),
+            ledger: self.stage.ledger,
+            faults: self.faults,
+            messages,
+            events: self.events,
+            virtual_time: Duration::from_millis(self.plan.end),
+        })
+    }
+}

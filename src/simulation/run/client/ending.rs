@@ -1,0 +1,98 @@
+//! The end of a client's run: the last lines, what was shown, and the last word, as in the shell.
+
+use super::{ClientNode, ClientProcess, Come};
+use crate::client::core::session::ClientExit;
+use crate::simulation::ledger::RunEnd;
+use crate::simulation::run::happening::{Happening, OfRun};
+use crate::simulation::run::machine::Channel;
+use crate::simulation::run::stage::Stage;
+use crate::simulation::world::{MS, Micros};
+
+/// What the end of a run takes at most until its last word, and with it.
+const KEPT_BY: Micros = 800 * MS;
+const END: Micros = 900 * MS;
+
+pub struct Closing {
+    pub end: RunEnd,
+    kept_by: Micros,
+    /// The last word is on its way.
+    is_said: bool,
+}
+
+impl ClientNode {
+    pub(super) fn begin_to_end(&mut self, exit: ClientExit, stage: &mut Stage) {
+        let Some(process) = &mut self.process else { return };
+        let end = match exit {
+            ClientExit::NickInUse => RunEnd::NickInUse,
+            ClientExit::NotConnected(_) => RunEnd::NoBroker,
+            _ if process.is_without_nick() => RunEnd::NickInUse,
+            _ if process.quits => RunEnd::Quit,
+            other => RunEnd::Fell(format!("{other:?}")),
+        };
+        let now = stage.now();
+        process.ending = Some(Closing { end, kept_by: now + KEPT_BY, is_said: false });
+        let (node, run) = (self.machine.node, process.run);
+        stage.after(KEPT_BY, Happening::Of(node, run, OfRun::EndBy));
+        // A screen that nobody reads loses the last lines, and nothing more is remembered.
+        if self.blocked_until > now {
+            if let Some(process) = &mut self.process {
+                process.screen.clear();
+                process.files.close();
+            }
+        } else {
+            self.print(stage);
+        }
+    }
+
+    /// What was shown is remembered; then the last word.
+    pub(super) fn close(&mut self, stage: &mut Stage) {
+        let now = stage.now();
+        while let Some(process) = &mut self.process
+            && let Some(come) = process.inbox.take_from(Channel::Own)
+        {
+            if let Come::Event(event) = come {
+                self.handle(event, stage);
+            }
+        }
+        if self.machine.trap.has_sprung() {
+            return;
+        }
+        let Some(process) = &mut self.process else { return };
+        let Some(closing) = &mut process.ending else { return };
+        if closing.is_said {
+            if process.uplink.is_silent() {
+                process.ended = process.ending.take().map(|closing| closing.end);
+            }
+            return;
+        }
+        if process.session.is_keeping() && process.files.is_open() && now < closing.kept_by {
+            return;
+        }
+        closing.is_said = true;
+        let leave = process.session.leave(stage.world.moment(self.machine.node));
+        let (node, run) = (self.machine.node, process.run);
+        process.uplink.close(leave, stage);
+        stage.after(END, Happening::Of(node, run, OfRun::Gone));
+        if process.uplink.is_silent() {
+            process.ended = process.ending.take().map(|closing| closing.end);
+        }
+    }
+
+    /// So many messages are not settled at the end.
+    pub fn account(&self, stage: &mut Stage) {
+        if let Some(process) = &self.process {
+            stage.ledger.end.unsettled.push((self.index, process.session.unsent()));
+        }
+    }
+}
+
+impl ClientProcess {
+    pub(super) fn ended_by_nick(&mut self) {
+        self.quits = false;
+        self.files.nick_is_taken = true;
+    }
+
+    fn is_without_nick(&self) -> bool {
+        self.files.nick_is_taken
+    }
+}

@@ -1,0 +1,76 @@
+//! What a client's news means for the ledger.
+
+use super::ClientNode;
+use crate::client::core::news::{News, Said};
+use crate::client::core::session::SessionEffect;
+use crate::link::Event;
+use crate::protocol::{MessageId, SentId};
+use crate::simulation::ledger::{Fact, RunNumber, SenderNews, Showing};
+use crate::simulation::run::stage::Stage;
+use crate::simulation::run::wire;
+
+/// Whether these effects answer the user's question for a page.
+pub fn is_asked(effects: &[SessionEffect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, SessionEffect::Tell(News::Page { by_user: true, .. })))
+}
+
+/// What is true once this is printed.
+pub fn of_news(run: RunNumber, news: &News, asked: bool, stage: &Stage) -> Vec<Fact> {
+    let told = |id: &MessageId, news| {
+        let number = sent(id).and_then(|id| stage.number_of(id));
+        number.map(|number| Fact::Told { run, number, news }).into_iter().collect()
+    };
+    match news {
+        News::Said(said) => vec![of_said(run, said, asked, stage)],
+        News::Stored { id, .. } => told(id, SenderNews::Stored),
+        News::Delivered { id, .. } => told(id, SenderNews::Delivered),
+        News::Waiting { id, .. } => told(id, SenderNews::Waiting),
+        News::Refused { error, .. } => error.of.iter().flat_map(|id| told(id, SenderNews::Refused)).collect(),
+        News::Gap { room } => vec![Fact::Gap { run, room: room.to_string() }],
+        News::Page { room, by_user: false, .. } => vec![Fact::InRoom { run, room: room.to_string() }],
+        _ => Vec::new(),
+    }
+}
+
+fn of_said(run: RunNumber, said: &Said, asked: bool, stage: &Stage) -> Fact {
+    match stage.ledger.number(&said.text) {
+        Some(number) => Fact::Shown { run, number, how: Showing { late: said.late, asked: asked && said.history } },
+        None => Fact::ShownStrange { run, text: said.text.clone() },
+    }
+}
+
+fn sent(id: &MessageId) -> Option<&SentId> {
+    match id {
+        MessageId::Sent(id) => Some(id),
+        MessageId::Row(_) => None,
+    }
+}
+
+impl ClientNode {
+    /// Without history only the reply tells that there is a cursor now.
+    pub(super) fn page_without_history(&self, event: &Event) -> Option<String> {
+        match event {
+            Event::Message(message) if !self.traits.history && message.topic.ends_with("/server") => {
+                wire::page_of(&message.payload)
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn note_room(&mut self, page: Option<String>, stage: &mut Stage) {
+        if let (Some(room), Some(process)) = (page, &mut self.process)
+            && process.rooms.insert(room.clone())
+        {
+            stage.note(Fact::InRoom { run: process.run, room });
+        }
+    }
+
+    /// Its nick may be another one now.
+    pub(super) fn note_nick(&mut self, stage: &mut Stage) {
+        let Some(process) = &self.process else { return };
+        if process.session.nick().as_str() != self.nick {
+            self.nick = process.session.nick().to_string();
+            stage.note(Fact::Nick { run: process.run, nick: self.nick.clone() });
+        }
+    }
+}

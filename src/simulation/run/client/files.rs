@@ -1,0 +1,154 @@
+//! A client's files: the memory, whose thread carries out one order at a time, and the outbox on disk.
+
+use super::ClientNode;
+use crate::client::core::memo::{Memo, Remembered};
+use crate::client::core::outbox::Kept;
+use crate::client::core::session::{SessionEvent, Uncommitted};
+use crate::client::io::memory::{ChatOwner, Error, Memory, OutboxFile};
+use crate::protocol::{Nick, NickKey, SentId};
+use crate::simulation::disk::Disk;
+use crate::simulation::ledger::Fact;
+use crate::simulation::run::happening::{Happening, OfRun};
+use crate::simulation::run::stage::Stage;
+use rusqlite::OpenFlags;
+
+const MEMORY: &str = "/seen.db";
+const OUTBOX: &str = "/outbox.db";
+
+pub struct ClientFiles {
+    memory: Option<Memory>,
+    outbox: Option<OutboxFile>,
+    /// No further order is taken.
+    is_closed: bool,
+    /// What was ordered last contains direct messages, whose receipts wait.
+    has_receipts: bool,
+    /// The last order could not be carried out.
+    is_failing: bool,
+    pub nick_is_taken: bool,
+}
+
+impl ClientFiles {
+    pub fn new(memory: Option<Memory>, outbox: Option<OutboxFile>) -> ClientFiles {
+        ClientFiles { memory, outbox, is_closed: false, has_receipts: false, is_failing: false, nick_is_taken: false }
+    }
+
+    pub fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    pub fn is_open(&self) -> bool {
+        !self.is_closed
+    }
+
+    pub fn is_failing(&self) -> bool {
+        self.is_failing
+    }
+
+    /// The order is carried out. Whether receipts wait for that.
+    pub fn reported(&mut self) -> bool {
+        std::mem::take(&mut self.has_receipts)
+    }
+
+    pub fn remove_from_outbox(&mut self, ids: &[SentId]) -> Option<SessionEvent> {
+        failed(self.outbox.as_mut()?.remove(ids))
+    }
+
+    pub fn rename_outbox(&mut self, nick: &Nick) -> Option<SessionEvent> {
+        failed(self.outbox.as_mut()?.be(nick)).or(Some(SessionEvent::OutboxRenamed))
+    }
+}
+
+fn failed(result: Result<(), Error>) -> Option<SessionEvent> {
+    result.err().map(|error| SessionEvent::OutboxFailed(error.to_string()))
+}
+
+fn owner(key: NickKey) -> ChatOwner {
+    ChatOwner { broker: "broker:1883".to_owned(), root: "chat".to_owned(), key }
+}
+
+pub fn open_memory(disk: &Disk, nick: &Nick) -> Result<(Memory, Remembered), String> {
+    let sql = disk.connect(MEMORY, OpenFlags::default()).map_err(|error| error.to_string())?;
+    let memory = Memory::over(sql, owner(nick.key().clone())).map_err(|error| error.to_string())?;
+    let remembered = memory.recall().map_err(|error| error.to_string())?;
+    Ok((memory, remembered))
+}
+
+/// Whose outbox it is, if it is anybody's.
+pub fn owner_of_outbox(disk: &Disk) -> Option<String> {
+    let sql = disk.connect(OUTBOX, OpenFlags::default()).ok()?;
+    sql.query_row("SELECT key FROM owner", [], |row| row.get(0)).ok()
+}
+
+pub fn open_outbox(disk: &Disk, nick: &Nick) -> Result<(OutboxFile, Vec<Kept>), String> {
+    let sql = disk.connect(OUTBOX, OpenFlags::default()).map_err(|error| error.to_string())?;
+    sql.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(|error| error.to_string())?;
+    let outbox = OutboxFile::over(sql, &owner(nick.key().clone())).map_err(|error| error.to_string())?;
+    let messages = outbox.messages().map_err(|error| error.to_string())?;
+    Ok((outbox, messages))
+}
+
+impl ClientNode {
+    /// The memory's thread commits these.
+    pub(super) fn keep(&mut self, memos: Vec<Memo>, stage: &mut Stage) {
+        let Some(process) = &mut self.process else { return };
+        let files = &mut process.files;
+        if files.is_closed {
+            return;
+        }
+        files.has_receipts = memos.iter().any(|memo| matches!(memo, Memo::ShownDirect { .. }));
+        let result = match &mut files.memory {
+            Some(memory) if !memos.is_empty() => memory.keep(&memos),
+            _ => Ok(()),
+        };
+        files.is_failing = result.is_err();
+        let result = result.map_err(|error| Uncommitted { memos, why: error.to_string() });
+        self.report(SessionEvent::Committed(result), stage);
+    }
+
+    pub(super) fn become_another(&mut self, key: NickKey, stage: &mut Stage) {
+        let Some(process) = &mut self.process else { return };
+        let files = &mut process.files;
+        if files.is_closed {
+            return;
+        }
+        let remembered = match &mut files.memory {
+            Some(memory) => memory.be(key).and_then(|()| memory.recall()),
+            None => Ok(Remembered::default()),
+        };
+        self.report(SessionEvent::Became(remembered.map_err(|error| error.to_string())), stage);
+    }
+
+    fn report(&mut self, event: SessionEvent, stage: &mut Stage) {
+        self.note_standing(stage);
+        let cost = self.machine.take_cost(stage.now(), &mut stage.rng);
+        if let Some(process) = &self.process {
+            stage.after(cost, Happening::Of(self.machine.node, process.run, OfRun::Report(event)));
+        }
+    }
+
+    pub(super) fn add_to_outbox(&mut self, kept: &Kept, stage: &mut Stage) -> Option<SessionEvent> {
+        let process = self.process.as_mut()?;
+        let failed = failed(process.files.outbox.as_mut()?.add(kept));
+        if let Some(id) = kept.message.id()
+            && let Some(number) = stage.ledger.number(kept.message.text())
+        {
+            stage.know(id.clone(), number);
+            if failed.is_none() {
+                stage.note(Fact::Taken { number });
+            }
+        }
+        process.outbox_failed |= failed.is_some();
+        failed
+    }
+
+    /// It stands still while it is frozen, its output is blocked, or it cannot remember what it shows.
+    pub fn note_standing(&mut self, stage: &mut Stage) {
+        let (now, at) = (stage.now(), stage.at());
+        let Some(process) = &self.process else { return };
+        let cannot_remember = process.files.is_failing() || (self.traits.memory && self.machine.is_slow(now));
+        match self.machine.is_frozen(now) || self.is_blocked(now) || cannot_remember {
+            true => stage.ledger.run_stands_still(at, process.run),
+            false => stage.ledger.run_goes_on(at, process.run),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! A client's output: what is told waits here until it is printed, and what follows the printing waits with it.
+
+use super::{ClientNode, ClientProcess};
+use crate::client::core::memo::Memo;
+use crate::protocol::NickKey;
+use crate::simulation::ledger::Fact;
+use crate::simulation::plan::CrashPoint;
+use crate::simulation::run::happening::{Happening, OfRun};
+use crate::simulation::run::stage::Stage;
+use crate::simulation::world::{MS, Micros};
+use std::collections::VecDeque;
+
+pub struct Screen {
+    waiting: VecDeque<Shown>,
+    /// As many may wait.
+    backlog: usize,
+    /// What it takes from being told to being printed, at most.
+    pace: Micros,
+    is_scheduled: bool,
+}
+
+pub enum Shown {
+    /// News, with the facts that are true once it is printed.
+    News(Vec<Fact>),
+    Keep(Vec<Memo>),
+    Become(NickKey),
+}
+
+impl Screen {
+    pub fn new(backlog: usize, pace: Micros) -> Screen {
+        Screen { waiting: VecDeque::new(), backlog, pace, is_scheduled: false }
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.waiting.len() < self.backlog
+    }
+
+    /// News that nobody has taken.
+    pub fn unread(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub fn clear(&mut self) {
+        self.waiting.clear();
+    }
+}
+
+impl ClientNode {
+    /// Nobody reads its output until then.
+    pub fn block_screen(&mut self, until: Micros) {
+        self.blocked_until = self.blocked_until.max(until);
+    }
+
+    pub fn unblock_screen(&mut self) {
+        self.blocked_until = 0;
+    }
+
+    pub fn is_blocked(&self, now: Micros) -> bool {
+        now < self.blocked_until
+    }
+
+    pub(super) fn show(&mut self, shown: Shown, stage: &mut Stage) {
+        let node = self.machine.node;
+        let Some(ClientProcess { run, screen, ending, .. }) = &mut self.process else { return };
+        screen.waiting.push_back(shown);
+        if ending.is_some() {
+            return self.print(stage);
+        }
+        if !std::mem::replace(&mut screen.is_scheduled, true) {
+            let (now, delay) = (stage.now(), stage.rng.range(0, screen.pace));
+            let delay = delay.max(self.blocked_until.saturating_sub(now));
+            stage.after(delay, Happening::Of(node, *run, OfRun::Print));
+        }
+    }
+
+    /// Somebody reads again.
+    pub fn print_now(&mut self, stage: &mut Stage) {
+        self.print(stage);
+        self.go_on(stage);
+    }
+
+    /// Prints what waits.
+    pub(super) fn print(&mut self, stage: &mut Stage) {
+        let now = stage.now();
+        loop {
+            let Some(process) = &mut self.process else { return };
+            if now < self.blocked_until {
+                process.screen.is_scheduled = true;
+                let (node, run) = (self.machine.node, process.run);
+                return stage.after(self.blocked_until - now, Happening::Of(node, run, OfRun::Print));
+            }
+            process.screen.is_scheduled = false;
+            match process.screen.waiting.pop_front() {
+                None => return,
+                Some(Shown::News(facts)) => {
+                    let is_message = facts.iter().any(|fact| matches!(fact, Fact::Shown { .. }));
+                    if is_message && self.machine.trap.reach(CrashPoint::BeforePrint) {
+                        return;
+                    }
+                    facts.into_iter().for_each(|fact| stage.note(fact));
+                }
+                Some(Shown::Keep(memos)) => {
+                    let shows = memos.iter().any(|memo| matches!(memo, Memo::Shown { .. } | Memo::ShownDirect { .. }));
+                    if shows && self.machine.trap.reach(CrashPoint::BeforeRemember) {
+                        return;
+                    }
+                    self.keep(memos, stage);
+                }
+                Some(Shown::Become(key)) => self.become_another(key, stage),
+            }
+        }
+    }
+
+    /// What a screen of this client is like.
+    pub(super) fn draw_screen(stage: &mut Stage) -> Screen {
+        let backlog = *stage.rng.pick(&[4_096, 4_096, 50]);
+        Screen::new(backlog, *stage.rng.pick(&[50, 1_000, 5 * MS]))
+    }
+}
