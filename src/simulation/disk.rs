@@ -84,6 +84,17 @@ impl Disk {
         vfs.connect(path.as_ref(), flags)
     }
 
+    /// Opens a database to read and write; creates it if it does not exist.
+    pub fn open(&self, path: &str) -> rusqlite::Result<Connection> {
+        self.connect(path, OpenFlags::default())
+    }
+
+    /// Opens a database that is there, only to read.
+    pub fn open_to_read(&self, path: &str) -> rusqlite::Result<Connection> {
+        let only_read = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        self.connect(path, only_read)
+    }
+
     fn vfs(&self) -> MutexGuard<'_, Option<Arc<Vfs>>> {
         self.vfs.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -33,6 +33,8 @@ use strangers::Strangers;
 const BUFFER: usize = 128 * 1_024;
 /// After this time somebody tries again to start a program that ended, or did not start.
 const AGAIN: Micros = 3 * S;
+/// The longest such wait: it doubles each time.
+const LONGEST_AGAIN: Micros = 48 * S;
 /// Nobody needs as many events: time stands still.
 const MOST_EVENTS: u64 = 50_000_000;
 
@@ -49,6 +51,8 @@ struct Run<'a> {
     /// When a node that crashes starts again, and how.
     crashes: Vec<Option<(Option<Ms>, Startup)>>,
     full_until: Vec<Micros>,
+    /// The next wait of somebody whose nick is in use.
+    pauses: Vec<Micros>,
     /// Whose program should run: a person wants that, or a fault ended it.
     wanted: Vec<bool>,
     is_healed: bool,
@@ -109,6 +113,7 @@ impl<'a> Run<'a> {
             backs: vec![None; count],
             crashes: vec![None; count],
             full_until: vec![0; count],
+            pauses: vec![AGAIN; count],
             wanted,
             is_healed: false,
             faults: 0,
@@ -256,10 +261,18 @@ impl<'a> Run<'a> {
 
     fn has_ended(&mut self, id: NodeId, end: &RunEnd) {
         self.stage.trace(id, format_args!("has ended: {end:?}"));
+        if *end != RunEnd::NickInUse {
+            self.pauses[id.0] = AGAIN;
+        }
         match (end, self.backs[id.0].take()) {
             (RunEnd::Quit, Some(back)) => self.stage.after(back * MS, Happening::Start(id, Startup::default())),
             (RunEnd::Quit | RunEnd::Rival, None) => self.wanted[id.0] = false,
             // Whoever uses it tries again.
+            (RunEnd::NickInUse, _) => {
+                let pause = self.pauses[id.0];
+                self.pauses[id.0] = (2 * pause).min(LONGEST_AGAIN);
+                self.stage.after(pause, Happening::Start(id, Startup::default()));
+            }
             _ => self.stage.after(AGAIN, Happening::Start(id, Startup::default())),
         }
     }
@@ -281,6 +294,7 @@ impl<'a> Run<'a> {
         for number in 0..self.nodes.len() {
             let id = NodeId(number);
             self.full_until[number] = 0;
+            self.pauses[number] = AGAIN;
             self.nodes[number].machine().heal();
             if let Node::Client(client) = &mut self.nodes[number] {
                 client.unblock_screen();

@@ -77,7 +77,7 @@ impl ServerNode {
         let database = match self.traits.memory {
             true => Database::in_memory(stored),
             false => {
-                let sql = self.machine.disk.connect(FILE, rusqlite::OpenFlags::default());
+                let sql = self.machine.disk.open(FILE);
                 sql.map_err(Into::into).and_then(|sql| Database::over(sql, stored))
             }
         };

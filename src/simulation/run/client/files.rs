@@ -10,7 +10,6 @@ use crate::simulation::disk::Disk;
 use crate::simulation::ledger::Fact;
 use crate::simulation::run::happening::{Happening, OfRun};
 use crate::simulation::run::stage::Stage;
-use rusqlite::OpenFlags;
 
 const MEMORY: &str = "/seen.db";
 const OUTBOX: &str = "/outbox.db";
@@ -67,7 +66,7 @@ fn owner(key: NickKey) -> ChatOwner {
 }
 
 pub fn open_memory(disk: &Disk, nick: &Nick) -> Result<(Memory, Remembered), String> {
-    let sql = disk.connect(MEMORY, OpenFlags::default()).map_err(|error| error.to_string())?;
+    let sql = disk.open(MEMORY).map_err(|error| error.to_string())?;
     let memory = Memory::over(sql, owner(nick.key().clone())).map_err(|error| error.to_string())?;
     let remembered = memory.recall().map_err(|error| error.to_string())?;
     Ok((memory, remembered))
@@ -75,12 +74,12 @@ pub fn open_memory(disk: &Disk, nick: &Nick) -> Result<(Memory, Remembered), Str
 
 /// Whose outbox it is, if it is anybody's.
 pub fn owner_of_outbox(disk: &Disk) -> Option<String> {
-    let sql = disk.connect(OUTBOX, OpenFlags::default()).ok()?;
+    let sql = disk.open(OUTBOX).ok()?;
     sql.query_row("SELECT key FROM owner", [], |row| row.get(0)).ok()
 }
 
 pub fn open_outbox(disk: &Disk, nick: &Nick) -> Result<(OutboxFile, Vec<Kept>), String> {
-    let sql = disk.connect(OUTBOX, OpenFlags::default()).map_err(|error| error.to_string())?;
+    let sql = disk.open(OUTBOX).map_err(|error| error.to_string())?;
     sql.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(|error| error.to_string())?;
     let outbox = OutboxFile::over(sql, &owner(nick.key().clone())).map_err(|error| error.to_string())?;
     let messages = outbox.messages().map_err(|error| error.to_string())?;

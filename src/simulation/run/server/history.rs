@@ -13,10 +13,7 @@ use std::collections::BTreeMap;
 const PAGE: usize = 500;
 
 pub fn reader(disk: &Disk) -> Result<HistoryReader, String> {
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY
-        | rusqlite::OpenFlags::SQLITE_OPEN_URI
-        | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let sql = disk.connect(FILE, flags).map_err(|error| error.to_string())?;
+    let sql = disk.open_to_read(FILE).map_err(|error| error.to_string())?;
     HistoryReader::on(sql).map_err(|error| error.to_string())
 }
 
