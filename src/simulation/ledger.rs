@@ -142,6 +142,8 @@ pub struct Showing {
 /// The state at the end of the run.
 #[derive(Debug, Default)]
 pub struct EndState {
+    /// When it was: later than the plan says if something was still under way; 0: when the plan says.
+    pub at: Duration,
     /// The runs that have not ended.
     pub running: Vec<RunNumber>,
     pub histories: Vec<HistoryRecord>,

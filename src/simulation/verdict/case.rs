@@ -184,6 +184,12 @@ impl<'a> Case<'a> {
         self.nicks[client].last().map_or_else(String::new, |(_, nick)| nick.to_lowercase())
     }
 
+    /// Its nick when this fact was noted, in lower case.
+    pub fn nick_at(&self, client: usize, fact: usize) -> String {
+        let known = self.nicks[client].iter().rfind(|(place, _)| *place <= fact);
+        known.map_or_else(String::new, |(_, nick)| nick.to_lowercase())
+    }
+
     /// Whether it ever had this nick, which is in lower case.
     pub fn was_called(&self, client: usize, nick: &str) -> bool {
         self.called[client].contains(nick)

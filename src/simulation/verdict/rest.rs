@@ -44,7 +44,7 @@ fn presence(case: &Case, found: &mut Vec<Violation>) {
 }
 
 fn end(case: &Case) -> Duration {
-    Duration::from_millis(case.plan.end)
+    Duration::from_millis(case.plan.end).max(case.ledger.end.at)
 }
 
 fn parties(case: &Case) -> impl Iterator<Item = Party> {

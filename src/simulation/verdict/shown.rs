@@ -93,7 +93,9 @@ fn may_repeat(case: &Case, before: &Sight, again: &Sight) -> bool {
         Some((at, RunEnd::Crashed)) => run.ran(before.at, *at) <= LAST_SECOND,
         _ => false,
     };
-    killed || !case.client(before.client).memory || case.lost_power(before.client, before.at, again.at)
+    // What is remembered belongs to a nick.
+    let is_another = case.nick_at(before.client, before.fact) != case.nick_at(again.client, again.fact);
+    killed || is_another || !case.client(before.client).memory || case.lost_power(before.client, before.at, again.at)
 }
 
 fn misdirected(case: &Case, number: Number, message: &MessageRecord, trail: &Trail, found: &mut Vec<Violation>) {

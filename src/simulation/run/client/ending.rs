@@ -78,6 +78,11 @@ impl ClientNode {
         }
     }
 
+    /// So many messages are not settled.
+    pub fn unsettled(&self) -> usize {
+        self.process.as_ref().map_or(0, |process| process.session.unsent())
+    }
+
     /// So many messages are not settled at the end.
     pub fn account(&self, stage: &mut Stage) {
         if let Some(process) = &self.process {

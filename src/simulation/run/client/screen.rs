@@ -26,6 +26,10 @@ pub enum Shown {
     Become(NickKey),
 }
 
+fn is_message(fact: &Fact) -> bool {
+    matches!(fact, Fact::Shown { .. })
+}
+
 impl Screen {
     pub fn new(backlog: usize, pace: Micros) -> Screen {
         Screen { waiting: VecDeque::new(), backlog, pace, is_scheduled: false }
@@ -61,8 +65,18 @@ impl ClientNode {
 
     pub(super) fn show(&mut self, shown: Shown, stage: &mut Stage) {
         let node = self.machine.node;
-        let Some(ClientProcess { run, screen, ending, .. }) = &mut self.process else { return };
-        screen.waiting.push_back(shown);
+        let Some(ClientProcess { run, screen, ending, unread, .. }) = &mut self.process else { return };
+        match shown {
+            // What was told to a program is shown; it takes it later.
+            Shown::News(facts) if unread.is_some() => {
+                if facts.iter().any(is_message) && self.machine.trap.reach(CrashPoint::BeforePrint) {
+                    return;
+                }
+                facts.into_iter().for_each(|fact| stage.note(fact));
+                screen.waiting.push_back(Shown::News(Vec::new()));
+            }
+            shown => screen.waiting.push_back(shown),
+        }
         if ending.is_some() {
             return self.print(stage);
         }
@@ -93,8 +107,7 @@ impl ClientNode {
             match process.screen.waiting.pop_front() {
                 None => return,
                 Some(Shown::News(facts)) => {
-                    let is_message = facts.iter().any(|fact| matches!(fact, Fact::Shown { .. }));
-                    if is_message && self.machine.trap.reach(CrashPoint::BeforePrint) {
+                    if facts.iter().any(is_message) && self.machine.trap.reach(CrashPoint::BeforePrint) {
                         return;
                     }
                     facts.into_iter().for_each(|fact| stage.note(fact));

@@ -82,9 +82,11 @@ impl ServerNode {
 
     /// Facts are noted when they are true: a message is on the disk.
     fn note_committed(&mut self, outputs: &[StoreOutput], stage: &mut Stage) {
+        // A checkpoint that is not complete leaves writes to the database unsynced: the log still has them.
+        let wal = format!("{FILE}-wal");
         for output in outputs {
             let StoreOutput::Answer(StoreAnswer::Committed { committed, .. }) = output else { continue };
-            let is_synced = self.traits.memory || self.machine.disk.unsynced_bytes(FILE) == 0;
+            let is_synced = self.traits.memory || self.machine.disk.unsynced_bytes(&wal) == 0;
             for (_, id) in committed.stored.iter().filter(|_| is_synced) {
                 if let Some(number) = stage.number_of(id) {
                     stage.note(Fact::Synced { server: self.index, number });
