@@ -26,7 +26,6 @@ use node::Node;
 use original::OriginalNode;
 use server::ServerNode;
 use stage::Stage;
-use std::time::Duration;
 use strangers::Strangers;
 
 /// Bytes that may be under way in one direction of a connection.
