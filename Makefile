@@ -7,6 +7,9 @@ DESTDIR ?=
 JOBS ?=
 TORTURE_FAULTS ?= 500
 TORTURE_SEED ?=
+MINUTES ?= 1
+SEED ?=
+TRACE ?=
 
 # The tree holds everything that is built, whatever the user's own cargo settings say; `install` relies on it.
 export CARGO_TARGET_DIR := $(CURDIR)/target
@@ -29,7 +32,7 @@ fish_dir = $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 .DELETE_ON_ERROR:
 # cargo uses every core by itself; two of it would only wait for each other.
 .NOTPARALLEL:
-.PHONY: all deps test-deps run test torture simulate-proof fmt lint bench pictures install uninstall clean help
+.PHONY: all deps test-deps run test torture simulate simulate-proof fmt lint bench pictures install uninstall clean help
 
 all: ## build the release binary, target/release/mqttchat (the default), its manual page and completions
 	cargo build --release $(jobs)
@@ -48,12 +51,16 @@ run: deps all ## try it: a private broker, a server, and a chat with a bot (with
 
 test: test-deps ## check the formatting, lint, and run every test
 	cargo fmt --check
-	cargo clippy --all-targets $(jobs) -- -D warnings
-	cargo test $(jobs)
+	cargo clippy --all-targets --features simulation $(jobs) -- -D warnings
+	cargo test --features simulation $(jobs)
 
 torture: deps ## prove the promise: TORTURE_FAULTS=500 faults at random, TORTURE_SEED repeats a seed that was printed
 	TORTURE_FAULTS=$(TORTURE_FAULTS) TORTURE_SEED=$(TORTURE_SEED) \
 		cargo test --release $(jobs) --test torture -- --exact --nocapture nothing_confirmed_is_lost
+
+simulate: deps ## play the whole chat and its faults in virtual time: MINUTES=1 of new seeds, or SEED=7; TRACE=1 prints all
+	@SEED=$(SEED) MINUTES=$(MINUTES) TRACE=$(TRACE) \
+		cargo run --quiet --profile simulation --features simulation $(jobs) --bin simulate
 
 simulate-proof: deps ## prove that the simulation finds bugs: it hunts each one of tests/mutants
 	cargo run --quiet --profile simulation --features simulation $(jobs) --bin simulate -- prove
@@ -62,7 +69,7 @@ fmt: ## format the code
 	cargo fmt
 
 lint: ## clippy, warnings being errors
-	cargo clippy --all-targets $(jobs) -- -D warnings
+	cargo clippy --all-targets --features simulation $(jobs) -- -D warnings
 
 bench: deps ## measure and print the figures
 	cargo bench $(jobs)
@@ -88,7 +95,7 @@ clean: ## remove everything that was built
 	rm -rf target
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  JOBS=1            compile one crate at a time, for a host with little memory'
 	@echo '  PREFIX=/usr/local where install puts bin and share; BINDIR, DATADIR and DESTDIR work too'

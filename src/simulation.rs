@@ -24,6 +24,7 @@ use ledger::Ledger;
 use plan::Plan;
 use std::process::ExitCode;
 use std::time::Duration;
+use verdict::Violation;
 
 /// What came of a plan.
 #[derive(Debug, Default)]
@@ -45,6 +46,14 @@ pub struct RunOutcome {
 /// If it cannot be carried out at all.
 pub fn run_plan(plan: &Plan, trace: bool) -> Result<RunOutcome, String> {
     run::run(plan, trace)
+}
+
+/// The promises that a run of the plan breaks; a panic is one.
+///
+/// # Errors
+/// If it cannot be carried out at all.
+pub fn violations(plan: &Plan) -> Result<Vec<Violation>, String> {
+    program::execute(plan, false, run_plan).map(|(_, violations)| violations)
 }
 
 /// Runs what the command line asks for; `main` of the `simulate` program.

@@ -116,7 +116,7 @@ fn all(seeds: impl Iterator<Item = u64>, trace: bool, runner: Runner) -> Result<
 }
 
 /// Carries a plan out and judges it. A panic is a violation.
-fn execute(plan: &Plan, trace: bool, runner: Runner) -> Result<(RunOutcome, Vec<Violation>), String> {
+pub fn execute(plan: &Plan, trace: bool, runner: Runner) -> Result<(RunOutcome, Vec<Violation>), String> {
     match catch_unwind(AssertUnwindSafe(|| runner(plan, trace))) {
         Ok(Ok(outcome)) => {
             let violations = judge(plan, &outcome.ledger);

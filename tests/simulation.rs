@@ -1,0 +1,33 @@
+//! The simulation: the plans that were kept, and new seeds. A seed that breaks a promise is repeated by
+//! `make simulate SEED=…`, and `simulate minimise` (see CONTRIBUTING.md) makes a plan for `tests/plans` of it.
+
+use mqttchat::simulation::plan::Plan;
+use mqttchat::simulation::{faults, plan::text, run_plan, violations};
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn kept_plans_break_no_promise() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans");
+    let files = fs::read_dir(folder).expect("the folder of plans").map(|entry| entry.expect("a file").path());
+    let mut broken = Vec::new();
+    for file in files {
+        let plan = text::parse(&fs::read_to_string(&file).expect("a text")).expect("a plan");
+        broken.extend(broken_by(&file.display().to_string(), &plan));
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    for seed in [1, 2, 3] {
+        let hash = || run_plan(&faults::draw(seed), false).expect("a run").hash;
+        assert_eq!(hash(), hash(), "seed {seed}");
+    }
+}
+
+/// The violations, with the name of the plan before each.
+fn broken_by(name: &str, plan: &Plan) -> Vec<String> {
+    let violations = violations(plan).expect("a run");
+    violations.iter().map(|violation| format!("{name}: {violation}")).collect()
+}
