@@ -6,9 +6,6 @@ use std::collections::BTreeMap;
 /// What each core and each library-like module calls its own: known by the module that stands before it.
 const CONVENTIONAL: [&str; 4] = ["Config", "Error", "Input", "Output"];
 
-/// Names that still have several meanings. To be emptied; nothing is added.
-pub const TO_RENAME: &[&str] = &["Entry", "Event", "Message", "Place", "Publication", "Seen", "Shown", "Waiting"];
-
 /// Type names that are defined in several files, with these. A type inside a function is known there only and does not
 /// count, and the simulation, a program of its own, has its own words.
 pub fn repeated(sources: &[Source]) -> BTreeMap<String, Vec<String>> {

@@ -67,7 +67,6 @@ pub fn config(options: &ClientOptions, mode: Mode, nick: Nick, rooms: Vec<RoomNa
     SessionConfig {
         mode,
         addressee: None,
-        qos: options.connection.qos,
         wait: options.wait,
         count: options.count,
         outlives_input: options.listen,
@@ -77,6 +76,7 @@ pub fn config(options: &ClientOptions, mode: Mode, nick: Nick, rooms: Vec<RoomNa
             role: role(mode),
             rooms,
             topics: Topics::new(&options.connection.topic_root),
+            qos: options.connection.qos,
             broker: format!("{}{tls}", settings.address),
             history: options.history,
             on_terminal: mode == Mode::Chat,

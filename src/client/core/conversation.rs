@@ -43,7 +43,7 @@ use rooms::OwnRooms;
 use sending::{Passage, Sending};
 use std::time::Instant;
 
-pub use exchange::{Config, Input, Kind, Local, Output, Publication, Role, Up};
+pub use exchange::{Config, Input, Local, Output, Role, Up};
 pub use lookout::NO_SERVER;
 
 /// The ticket of pings: no message has this number.
@@ -79,7 +79,7 @@ impl Conversation {
             lookout: ServerWatch::new(config.role, remembered.server_seen),
             joining: Joining::new(config.role == Role::Sender, jitter),
             naming: Naming::new(config.nick.clone(), session.clone()),
-            sending: Sending::new(session, earlier, config.keeps_outbox),
+            sending: Sending::new(config.qos, session, earlier, config.keeps_outbox),
             rooms: OwnRooms::new(std::mem::take(&mut config.rooms), config.history),
             people: People::new(ignored),
             requests: Requests::new(config.local),

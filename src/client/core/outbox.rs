@@ -25,7 +25,7 @@ mod pace;
 mod renewal;
 mod suspicion;
 
-pub use message::{Kept, Message};
+pub use message::{Kept, OwnMessage};
 pub use renewal::Renewed;
 
 use crate::protocol::limits::PAYLOAD_BYTES;
@@ -76,7 +76,7 @@ pub struct Progress {
 /// A message that will not go out again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenUp {
-    pub message: Message,
+    pub message: OwnMessage,
     pub progress: Progress,
 }
 
@@ -84,8 +84,8 @@ pub struct GivenUp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
-struct Entry {
-    message: Message,
+struct Unsettled {
+    message: OwnMessage,
     reference: Option<Value>,
     bytes: usize,
     /// Since when it is in here; `None`: an earlier run took it.
@@ -108,7 +108,7 @@ pub struct Outbox {
     /// The first that is not of an earlier run.
     first_ticket: u64,
     /// By ticket: in the order in which they were taken.
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, Unsettled>,
     /// The tickets, by session and number.
     tickets: HashMap<Session, BTreeMap<u64, u64>>,
     /// Those that wait to go.
@@ -153,7 +153,7 @@ impl Outbox {
     ///
     /// # Errors
     /// There is no room for it. Nothing that was taken is let go for it.
-    pub fn push(&mut self, now: Instant, mut message: Message, reference: Option<Value>) -> Result<SentId, Full> {
+    pub fn push(&mut self, now: Instant, mut message: OwnMessage, reference: Option<Value>) -> Result<SentId, Full> {
         let id = SentId { session: self.session.clone(), seq: self.last_seq + 1 };
         message.set_id(id.clone());
         let bytes = message.to_json().len();
@@ -165,13 +165,20 @@ impl Outbox {
         Ok(id)
     }
 
-    fn insert(&mut self, id: SentId, message: Message, reference: Option<Value>, bytes: usize, since: Option<Instant>) {
+    fn insert(
+        &mut self,
+        id: SentId,
+        message: OwnMessage,
+        reference: Option<Value>,
+        bytes: usize,
+        since: Option<Instant>,
+    ) {
         self.last_ticket += 1;
         let ticket = self.last_ticket;
         self.bytes += bytes;
         self.waiting.insert(ticket);
         self.tickets.entry(id.session).or_default().insert(id.seq, ticket);
-        let entry = Entry {
+        let entry = Unsettled {
             message,
             reference,
             bytes,
@@ -228,7 +235,7 @@ impl Outbox {
     /// From now on the broker's acknowledgement is the end: also of what it acknowledged before, on this connection. What
     /// it had on an earlier one it may have lost since: that goes again first.
     pub fn acknowledged_is_settled(&mut self) -> Vec<Progress> {
-        let is_there = |ticket: &u64, entry: &Entry| {
+        let is_there = |ticket: &u64, entry: &Unsettled| {
             entry.acknowledged && entry.again_at.is_some() && !self.unacknowledged.contains(ticket)
         };
         let acknowledged = self.entries.iter().filter(|(ticket, entry)| is_there(ticket, entry));
@@ -365,7 +372,7 @@ impl Outbox {
     }
 
     /// What is still here, in order.
-    pub fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
+    pub fn messages(&self) -> impl DoubleEndedIterator<Item = &OwnMessage> {
         self.entries.values().map(|entry| &entry.message)
     }
 

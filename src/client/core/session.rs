@@ -27,7 +27,7 @@ use super::conversation::{Conversation, Input, Output, Role};
 use super::ending::Ending;
 use super::memo::{Memo, Remembered};
 use super::news::News;
-use crate::link::{Event as LinkEvent, Publication as LinkPublication};
+use crate::link::{Event as LinkEvent, Publication};
 use crate::now::Now;
 use crate::protocol::{Nick, RoomName};
 use crate::random::Random;
@@ -62,7 +62,7 @@ pub struct ClientSession {
 impl ClientSession {
     /// `random`: for tokens and names that nobody can guess.
     pub fn new(config: SessionConfig, random: Random, now: Instant) -> ClientSession {
-        let SessionConfig { mode, addressee, qos, wait, count, outlives_input, has_memory, mut conversation } = config;
+        let SessionConfig { mode, addressee, wait, count, outlives_input, has_memory, mut conversation } = config;
         let typed = std::mem::take(&mut conversation.remembered.typed);
         let outbox = DiskOutbox::new(conversation.keeps_outbox);
         let is_sender = conversation.role == Role::Sender;
@@ -70,8 +70,8 @@ impl ClientSession {
             mode,
             addressee,
             outlives_input,
+            links: Links::new(conversation.qos),
             conversation: Conversation::new(conversation, random),
-            links: Links::new(qos),
             keeping: Keeping::new(now, has_memory),
             outbox,
             ending: Ending::new(now, is_sender, wait, count),
@@ -133,8 +133,8 @@ impl ClientSession {
     }
 
     /// The last word, to be published before the link is closed; `None` where nobody knows that we are here.
-    pub fn leave(&self, now: Now) -> Option<LinkPublication> {
-        self.conversation.leave(now).and_then(|leave| self.links.publication(leave))
+    pub fn leave(&self, now: Now) -> Option<Publication> {
+        self.conversation.leave(now).filter(|_| self.links.is_open())
     }
 
     pub fn mode(&self) -> Mode {
@@ -275,7 +275,7 @@ impl ClientSession {
             Output::Settled(_) => {}
             Output::Clear => self.out.push(SessionEffect::Clear),
             Output::Renamed { leave } => {
-                let leave = leave.and_then(|leave| self.links.publication(leave));
+                let leave = leave.filter(|_| self.links.is_open());
                 self.let_go(leave);
                 if self.outbox.is_there() {
                     self.out.push(SessionEffect::RenameOutbox(self.conversation.nick().clone()));
@@ -293,11 +293,13 @@ impl ClientSession {
         }
     }
 
-    fn publish(&mut self, publication: super::conversation::Publication) {
-        self.out.extend(self.links.publication(publication).map(SessionEffect::Publish));
+    fn publish(&mut self, publication: Publication) {
+        if self.links.is_open() {
+            self.out.push(SessionEffect::Publish(publication));
+        }
     }
 
-    fn let_go(&mut self, leave: Option<LinkPublication>) {
+    fn let_go(&mut self, leave: Option<Publication>) {
         self.links.let_go();
         self.out.push(SessionEffect::LetGo(leave));
     }

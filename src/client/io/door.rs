@@ -16,7 +16,7 @@ const EVERYTHING: usize = 12 * 1024 * 1024;
 
 /// What becomes of something that has arrived.
 #[derive(Debug)]
-pub enum Entry {
+pub enum Fate {
     /// It passes, and holds this while it waits.
     Passes(Held),
     /// It is the first that is dropped: that is to be said in its place.
@@ -37,15 +37,15 @@ impl Door {
         Door { topics, gauge: Gauge::default(), is_closed: AtomicBool::new(false), dropped: AtomicU64::new(0) }
     }
 
-    pub fn enter(&self, message: &Message) -> Entry {
+    pub fn enter(&self, message: &Message) -> Fate {
         let is_message = self.topics.carries_messages(&message.topic);
         let limit = if is_message { MESSAGES } else { EVERYTHING };
         let waits = is_message && self.is_closed.load(Ordering::Relaxed);
         match if waits { None } else { self.gauge.take(weight(message), limit) } {
-            Some(held) => Entry::Passes(held),
+            Some(held) => Fate::Passes(held),
             None => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
-                if self.is_closed.swap(true, Ordering::Relaxed) { Entry::Dropped } else { Entry::FirstDropped }
+                if self.is_closed.swap(true, Ordering::Relaxed) { Fate::Dropped } else { Fate::FirstDropped }
             }
         }
     }
@@ -71,15 +71,15 @@ mod tests {
     fn messages_are_dropped_until_those_before_them_are_taken() {
         let door = Door::new(Topics::new("chat"));
         let mut waiting = Vec::new();
-        while let Entry::Passes(held) = door.enter(&message("chat/rooms/dev/alice")) {
+        while let Fate::Passes(held) = door.enter(&message("chat/rooms/dev/alice")) {
             waiting.push(held);
         }
         assert_eq!(waiting.len(), 7, "and their topics");
         waiting.clear();
-        assert!(matches!(door.enter(&message("chat/messages/bob")), Entry::Dropped), "it would come out of order");
-        assert!(matches!(door.enter(&message("chat/private/alice/server")), Entry::Passes(_)));
+        assert!(matches!(door.enter(&message("chat/messages/bob")), Fate::Dropped), "it would come out of order");
+        assert!(matches!(door.enter(&message("chat/private/alice/server")), Fate::Passes(_)));
         assert_eq!(door.open(), 2);
-        assert!(matches!(door.enter(&message("chat/private/alice/bob")), Entry::Passes(_)));
+        assert!(matches!(door.enter(&message("chat/private/alice/bob")), Fate::Passes(_)));
         assert_eq!(door.open(), 0);
     }
 
@@ -88,12 +88,12 @@ mod tests {
         let door = Door::new(Topics::new("chat"));
         let mut waiting = Vec::new();
         for topic in ["chat/messages", "chat/system"] {
-            while let Entry::Passes(held) = door.enter(&message(topic)) {
+            while let Fate::Passes(held) = door.enter(&message(topic)) {
                 waiting.push(held);
             }
         }
         assert_eq!(waiting.len(), 11);
         assert_eq!(door.open(), 2);
-        assert!(matches!(door.enter(&message("chat/users")), Entry::FirstDropped));
+        assert!(matches!(door.enter(&message("chat/users")), Fate::FirstDropped));
     }
 }

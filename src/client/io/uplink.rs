@@ -1,7 +1,7 @@
 //! The link of a session, opened and replaced as the session says. What comes by it goes through the door, with the number
 //! of its link. The shell owns it, and so does a [`Member`](crate::client::member::Member)'s thread.
 
-use super::door::{Door, Entry};
+use super::door::{Door, Fate};
 use crate::client::core::session::{Opening, SessionEvent};
 use crate::gauge::Held;
 use crate::link::{Config, Event, Farewell, LONGEST_WAIT, Link, Publication, Settings, Subscription};
@@ -72,9 +72,9 @@ impl Uplink {
         let link = Link::open_after(self.farewell.take(), config, move |event| {
             let come = match &event {
                 Event::Message(message) => match door.enter(message) {
-                    Entry::Passes(held) => Come::Event(event, Some(held)),
-                    Entry::FirstDropped => Come::Dropped,
-                    Entry::Dropped => return,
+                    Fate::Passes(held) => Come::Event(event, Some(held)),
+                    Fate::FirstDropped => Come::Dropped,
+                    Fate::Dropped => return,
                 },
                 _ => Come::Event(event, None),
             };

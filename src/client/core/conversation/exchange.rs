@@ -4,6 +4,7 @@ use crate::client::core::command::{Command, TypedLine};
 use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::news::News;
 use crate::client::core::outbox::Kept;
+use crate::link::{Publication, Qos};
 use crate::protocol::{Nick, RoomName, SentId, Topics};
 use chrono::{DateTime, FixedOffset, NaiveDateTime};
 use serde_json::Value;
@@ -19,6 +20,8 @@ pub struct Config {
     /// Rooms to be in beside the lobby. The first is talked in.
     pub rooms: Vec<RoomName>,
     pub topics: Topics,
+    /// The quality of service of messages. Presence, requests and receipts take QoS 1.
+    pub qos: Qos,
     /// Where the broker is, for people.
     pub broker: String,
     /// Ask for past messages when joining.
@@ -121,23 +124,4 @@ pub enum Output {
     Quit,
     /// Somebody else has the nick, and no other can be asked for.
     NickInUse,
-}
-
-/// Something to publish, never retained.
-#[derive(Debug, PartialEq)]
-pub struct Publication {
-    pub topic: String,
-    pub payload: Vec<u8>,
-    pub kind: Kind,
-    /// To be named in [`Input::Published`].
-    pub ticket: Option<u64>,
-}
-
-/// What quality of service a publication takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A message: as the user chose.
-    Message,
-    /// Presence and requests: at least once.
-    Control,
 }

@@ -1,8 +1,9 @@
 //! What a conversation puts out, in order. Every part is handed it and adds to it.
 
-use super::{Output, Publication};
+use super::Output;
 use crate::client::core::memo::Memo;
 use crate::client::core::news::News;
+use crate::link::Publication;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt::Display;

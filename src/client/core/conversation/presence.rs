@@ -1,6 +1,7 @@
 //! What one hears, and what one says of oneself: subscriptions, join, heartbeat, leave and the will.
 
-use super::{Conversation, Publication, Role};
+use super::{Conversation, Role};
+use crate::link::Publication;
 use crate::now::Now;
 use crate::protocol::presence::Action;
 use crate::protocol::{RoomName, Topic};

@@ -1,7 +1,8 @@
 //! What is published about oneself and what is asked, as values: presence, the will, requests, receipts.
 
+use super::PING_TICKET;
 use super::requests::OpenRequest;
-use super::{Kind, PING_TICKET, Publication};
+use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::presence::Action;
 use crate::protocol::{
@@ -71,6 +72,6 @@ impl Author<'_> {
     }
 
     fn control(&self, topic: &Topic, payload: Vec<u8>) -> Publication {
-        Publication { topic: self.topics.name(topic), payload, kind: Kind::Control, ticket: None }
+        Publication { topic: self.topics.name(topic), payload, qos: Qos::AtLeastOnce, retain: false, ticket: None }
     }
 }

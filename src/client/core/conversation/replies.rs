@@ -5,7 +5,7 @@ use super::requests::{Inquiry, OpenRequest, Origin};
 use super::rooms::PageReader;
 use super::{Conversation, Role};
 use crate::client::core::news::News;
-use crate::client::core::outbox::Message;
+use crate::client::core::outbox::OwnMessage;
 use crate::now::Now;
 use crate::protocol::{Entry, ErrorCode, ErrorReply, FromServer, MessageId, RequestKind, Token};
 
@@ -82,7 +82,7 @@ impl Conversation {
     }
 
     fn refused(&mut self, now: Now, error: ErrorReply) {
-        let shown = |message: &Message, out: &mut Outputs| {
+        let shown = |message: &OwnMessage, out: &mut Outputs| {
             if self.config.role == Role::Member {
                 self.rooms.said(now, message, out);
             }

@@ -2,12 +2,13 @@
 
 mod undelivered;
 
+use super::Output;
 use super::outputs::Outputs;
 use super::people::People;
 use super::status::in_words;
-use super::{Kind, Output, Publication};
 use crate::client::core::news::{News, Obstacle};
-use crate::client::core::outbox::{GivenUp, Kept, Message, Outbox, Progress, Renewed};
+use crate::client::core::outbox::{GivenUp, Kept, Outbox, OwnMessage, Progress, Renewed};
+use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::{ErrorCode, ErrorReply, MessageId, Nick, NickKey, Receipt, Session, Stored, Topics, Waiting};
 use serde_json::Value;
@@ -20,6 +21,8 @@ const QUIET: Duration = Duration::from_secs(1);
 const BEGIN: usize = 40;
 
 pub struct Sending {
+    /// Of messages.
+    qos: Qos,
     outbox: Outbox,
     /// It outlives the run: it is said of each message when it is taken and settled.
     is_kept: bool,
@@ -58,15 +61,15 @@ pub struct Passage {
 
 impl Sending {
     /// `earlier`: what earlier runs did not settle. `is_kept`: the outbox outlives the run.
-    pub fn new(session: Session, earlier: Vec<Kept>, is_kept: bool) -> Sending {
+    pub fn new(qos: Qos, session: Session, earlier: Vec<Kept>, is_kept: bool) -> Sending {
         let mut undelivered = Undelivered::default();
         earlier.iter().for_each(|kept| undelivered.sent(kept));
         let outbox = Outbox::new(session, earlier);
-        Sending { outbox, is_kept, undelivered, delay: None, again_at: None, turn_at: None, delay_at: None }
+        Sending { qos, outbox, is_kept, undelivered, delay: None, again_at: None, turn_at: None, delay_at: None }
     }
 
     /// Messages that are not settled.
-    pub fn unsettled(&self) -> impl Iterator<Item = &Message> {
+    pub fn unsettled(&self) -> impl Iterator<Item = &OwnMessage> {
         self.outbox.messages()
     }
 
@@ -98,10 +101,10 @@ impl Sending {
     pub fn take(
         &mut self,
         now: Instant,
-        message: Message,
+        message: OwnMessage,
         reference: &Option<Value>,
         out: &mut Outputs,
-    ) -> Option<Message> {
+    ) -> Option<OwnMessage> {
         if self.outbox.push(now, message, reference.clone()).is_err() {
             let waiting = self.outbox.len();
             out.error(format!("not sent: {waiting} messages wait to be stored already"), reference.clone());
@@ -123,7 +126,7 @@ impl Sending {
         }
         for outgoing in self.outbox.take(now, passage.rate) {
             let (topic, ticket) = (topics.name(&outgoing.topic), Some(outgoing.ticket));
-            out.publish(Publication { topic, payload: outgoing.payload, kind: Kind::Message, ticket });
+            out.publish(Publication { topic, payload: outgoing.payload, qos: self.qos, retain: false, ticket });
         }
     }
 
@@ -227,7 +230,7 @@ impl Sending {
         now: Instant,
         error: &ErrorReply,
         session: impl FnOnce() -> Session,
-        shown: impl FnOnce(&Message, &mut Outputs),
+        shown: impl FnOnce(&OwnMessage, &mut Outputs),
         out: &mut Outputs,
     ) -> bool {
         let (ErrorCode::IdTaken, Some(MessageId::Sent(id))) = (error.code, &error.of) else { return false };

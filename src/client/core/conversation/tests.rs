@@ -15,7 +15,8 @@ use super::*;
 use crate::client::core::command::{Command, TypedLine};
 use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::news::News;
-use crate::client::core::outbox::{Kept, Message};
+use crate::client::core::outbox::{Kept, OwnMessage};
+use crate::link::Qos;
 use crate::protocol::{MessageId, SentId, Session, Token, Topics};
 use crate::random::Random;
 use chrono::DateTime;
@@ -42,6 +43,7 @@ impl Stage {
             role: Role::Member,
             rooms: Vec::new(),
             topics: Topics::new("chat"),
+            qos: Qos::ExactlyOnce,
             broker: "localhost:1883".to_owned(),
             history: true,
             on_terminal: false,

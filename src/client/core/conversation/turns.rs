@@ -2,9 +2,10 @@
 
 use super::lookout::ServerWord;
 use super::requests::Inquiry;
-use super::{Conversation, Output, Publication, Role, Up};
+use super::{Conversation, Output, Role, Up};
 use crate::client::core::memo::Remembered;
 use crate::client::core::news::News;
+use crate::link::Publication;
 use crate::now::Now;
 use crate::protocol::presence::Action;
 use crate::protocol::{Nick, Private, RequestKind, RoomName, ServerInfo, Topic};

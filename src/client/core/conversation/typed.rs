@@ -4,7 +4,7 @@ use super::requests::Inquiry;
 use super::{Conversation, Output, Role};
 use crate::client::core::command::{self, Command, PageRequest, Target, TypedLine};
 use crate::client::core::news::{News, Place, Said};
-use crate::client::core::outbox::Message;
+use crate::client::core::outbox::OwnMessage;
 use crate::now::Now;
 use crate::protocol::limits::TEXT_CHARS;
 use crate::protocol::{Chat, HistoryRequest, MessageId, Nick, Private, RequestKind, RoomName, Timestamp, text};
@@ -119,8 +119,8 @@ impl Conversation {
         }
     }
 
-    fn chat(&self, text: &str, timestamp: &Timestamp, room: RoomName, action: bool) -> Message {
-        Message::Chat(Chat {
+    fn chat(&self, text: &str, timestamp: &Timestamp, room: RoomName, action: bool) -> OwnMessage {
+        OwnMessage::Chat(Chat {
             nick: self.naming.nick().clone(),
             text: text.to_owned(),
             timestamp: Some(timestamp.clone()),
@@ -131,8 +131,8 @@ impl Conversation {
         })
     }
 
-    fn private(&self, text: &str, timestamp: &Timestamp, to: Nick, action: bool) -> Message {
-        Message::Private(Private {
+    fn private(&self, text: &str, timestamp: &Timestamp, to: Nick, action: bool) -> OwnMessage {
+        OwnMessage::Private(Private {
             nick: self.naming.nick().clone(),
             to,
             text: text.to_owned(),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// What can be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Message {
+pub enum OwnMessage {
     Chat(Chat),
     Private(Private),
 }
@@ -14,35 +14,35 @@ pub enum Message {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Always with its id.
-    pub message: Message,
+    pub message: OwnMessage,
     /// What the program that gave the message called it.
     pub reference: Option<Value>,
 }
 
-impl Message {
-    /// Reads what [`Message::to_json`] wrote. `room`: of a message to one. `Ok(None)`: it is no message.
-    pub fn parse(payload: &[u8], room: Option<RoomName>) -> Result<Option<Message>, Invalid> {
+impl OwnMessage {
+    /// Reads what [`OwnMessage::to_json`] wrote. `room`: of a message to one. `Ok(None)`: it is no message.
+    pub fn parse(payload: &[u8], room: Option<RoomName>) -> Result<Option<OwnMessage>, Invalid> {
         Ok(match room {
-            Some(room) => Chat::parse(payload, room)?.map(Message::Chat),
-            None => Private::parse(payload)?.map(Message::Private),
+            Some(room) => Chat::parse(payload, room)?.map(OwnMessage::Chat),
+            None => Private::parse(payload)?.map(OwnMessage::Private),
         })
     }
 
     pub fn to_json(&self) -> Vec<u8> {
         match self {
-            Message::Chat(chat) => chat.to_json(),
-            Message::Private(private) => private.to_json(),
+            OwnMessage::Chat(chat) => chat.to_json(),
+            OwnMessage::Private(private) => private.to_json(),
         }
     }
 
     /// Sent again, a lobby message takes the topic that original clients do not read: they see nothing twice.
     pub fn topic(&self) -> Topic {
         match self {
-            Message::Chat(chat) if !chat.room.is_lobby() => {
+            OwnMessage::Chat(chat) if !chat.room.is_lobby() => {
                 Topic::Room { room: chat.room.clone(), sender: chat.nick.key().clone() }
             }
-            Message::Chat(chat) => Topic::Messages { sender: chat.late.then(|| chat.nick.key().clone()) },
-            Message::Private(private) => {
+            OwnMessage::Chat(chat) => Topic::Messages { sender: chat.late.then(|| chat.nick.key().clone()) },
+            OwnMessage::Private(private) => {
                 Topic::Private { to: private.to.key().clone(), sender: private.nick.key().clone() }
             }
         }
@@ -50,52 +50,52 @@ impl Message {
 
     pub fn text(&self) -> &str {
         match self {
-            Message::Chat(chat) => &chat.text,
-            Message::Private(private) => &private.text,
+            OwnMessage::Chat(chat) => &chat.text,
+            OwnMessage::Private(private) => &private.text,
         }
     }
 
     /// `None` only before an outbox took it.
     pub fn id(&self) -> Option<&SentId> {
         match self {
-            Message::Chat(chat) => chat.id.as_ref(),
-            Message::Private(private) => private.id.as_ref(),
+            OwnMessage::Chat(chat) => chat.id.as_ref(),
+            OwnMessage::Private(private) => private.id.as_ref(),
         }
     }
 
     /// `None` of a direct message.
     pub fn room(&self) -> Option<&RoomName> {
         match self {
-            Message::Chat(chat) => Some(&chat.room),
-            Message::Private(_) => None,
+            OwnMessage::Chat(chat) => Some(&chat.room),
+            OwnMessage::Private(_) => None,
         }
     }
 
     pub(super) fn set_id(&mut self, id: SentId) {
         match self {
-            Message::Chat(chat) => chat.id = Some(id),
-            Message::Private(private) => private.id = Some(id),
+            OwnMessage::Chat(chat) => chat.id = Some(id),
+            OwnMessage::Private(private) => private.id = Some(id),
         }
     }
 
     pub(super) fn is_late(&self) -> bool {
         match self {
-            Message::Chat(chat) => chat.late,
-            Message::Private(private) => private.late,
+            OwnMessage::Chat(chat) => chat.late,
+            OwnMessage::Private(private) => private.late,
         }
     }
 
     pub(super) fn mark_late(&mut self) {
         match self {
-            Message::Chat(chat) => chat.late = true,
-            Message::Private(private) => private.late = true,
+            OwnMessage::Chat(chat) => chat.late = true,
+            OwnMessage::Private(private) => private.late = true,
         }
     }
 
     pub(in crate::client) fn set_nick(&mut self, nick: &Nick) {
         match self {
-            Message::Chat(chat) => chat.nick = nick.clone(),
-            Message::Private(private) => private.nick = nick.clone(),
+            OwnMessage::Chat(chat) => chat.nick = nick.clone(),
+            OwnMessage::Private(private) => private.nick = nick.clone(),
         }
     }
 }

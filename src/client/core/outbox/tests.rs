@@ -16,8 +16,8 @@ fn session(name: &str) -> Session {
     Session::parse(name).unwrap()
 }
 
-fn chat(text: &str, room: &str) -> Message {
-    Message::Chat(Chat {
+fn chat(text: &str, room: &str) -> OwnMessage {
+    OwnMessage::Chat(Chat {
         nick: nick("Alice"),
         text: text.to_owned(),
         timestamp: None,
@@ -28,9 +28,17 @@ fn chat(text: &str, room: &str) -> Message {
     })
 }
 
-fn private(text: &str, to: &str) -> Message {
+fn private(text: &str, to: &str) -> OwnMessage {
     let (nick, to) = (nick("Alice"), nick(to));
-    Message::Private(Private { nick, to, text: text.to_owned(), timestamp: None, id: None, action: false, late: false })
+    OwnMessage::Private(Private {
+        nick,
+        to,
+        text: text.to_owned(),
+        timestamp: None,
+        id: None,
+        action: false,
+        late: false,
+    })
 }
 
 /// An outbox and its clock.
@@ -47,7 +55,7 @@ impl Stage {
     }
 
     #[track_caller]
-    fn push(&mut self, message: Message) {
+    fn push(&mut self, message: OwnMessage) {
         self.outbox.push(self.now, message, None).unwrap();
     }
 
@@ -394,7 +402,7 @@ fn text_and_back() {
     for mut message in [chat("a\n\"b\"", "dev"), private("c", "Bob")] {
         message.set_id(SentId { session: session(SESSION), seq: 3 });
         message.mark_late();
-        let read = Message::parse(&message.to_json(), message.room().cloned()).unwrap();
+        let read = OwnMessage::parse(&message.to_json(), message.room().cloned()).unwrap();
         assert_eq!(read, Some(message));
     }
 }

@@ -6,7 +6,7 @@ use crate::client::core::ending::ClientExit;
 use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::news::News;
 use crate::client::core::outbox::Kept;
-use crate::link::{Event as LinkEvent, Publication as LinkPublication, Qos, Subscription, WillOf};
+use crate::link::{Event as LinkEvent, Publication, Subscription, WillOf};
 use crate::protocol::{Nick, NickKey, SentId};
 use serde_json::Value;
 use std::fmt;
@@ -32,8 +32,6 @@ pub struct SessionConfig {
     pub mode: Mode,
     /// Whom texts go to; `None`: the room that is talked in.
     pub addressee: Option<Nick>,
-    /// The quality of service of messages.
-    pub qos: Qos,
     /// `-W`.
     pub wait: Option<Duration>,
     /// `-C`.
@@ -103,8 +101,8 @@ pub enum SessionEffect {
     /// Connect, once the last word of the link that was let go before is said.
     OpenLink(Opening),
     /// Close the link, with this last word.
-    LetGo(Option<LinkPublication>),
-    Publish(LinkPublication),
+    LetGo(Option<Publication>),
+    Publish(Publication),
     Subscribe(Subscription),
     Unsubscribe(String),
     Tell(News),

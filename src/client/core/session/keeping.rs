@@ -9,8 +9,8 @@
 //! ```
 
 use super::{SessionEffect, Uncommitted};
-use crate::client::core::conversation::Publication;
 use crate::client::core::memo::{Memo, Remembered};
+use crate::link::Publication;
 use crate::protocol::NickKey;
 use std::time::{Duration, Instant};
 

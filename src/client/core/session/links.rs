@@ -2,8 +2,8 @@
 //! words.
 
 use super::Opening;
-use crate::client::core::conversation::{Conversation, Input, Kind, Publication, Up};
-use crate::link::{Event, Failure, Publication as LinkPublication, Qos, Subscription, Version, WillOf};
+use crate::client::core::conversation::{Conversation, Input, Up};
+use crate::link::{Event, Failure, Publication, Qos, Subscription, Version, WillOf};
 
 pub struct Links {
     /// Of chat messages.
@@ -34,7 +34,7 @@ impl Links {
         let will = conversation.will().map(|will| {
             let will = move |conn| {
                 let (topic, payload) = will(before + conn);
-                LinkPublication { topic, payload, qos: Qos::AtLeastOnce, retain: false, ticket: None }
+                Publication { topic, payload, qos: Qos::AtLeastOnce, retain: false, ticket: None }
             };
             Box::new(will) as WillOf
         });
@@ -88,14 +88,8 @@ impl Links {
         self.failure.take()
     }
 
-    /// `None`: there is no link, and nobody to publish it.
-    pub fn publication(&self, publication: Publication) -> Option<LinkPublication> {
-        let Publication { topic, payload, kind, ticket } = publication;
-        let qos = match kind {
-            Kind::Message => self.qos,
-            Kind::Control => Qos::AtLeastOnce,
-        };
-        self.is_open.then_some(LinkPublication { topic, payload, qos, retain: false, ticket })
+    pub fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// Replies come at QoS 1 whatever messages do.

@@ -25,7 +25,6 @@ impl Stage {
         let mut config = SessionConfig {
             mode,
             addressee: None,
-            qos: Qos::ExactlyOnce,
             wait: None,
             count: None,
             outlives_input: false,
@@ -35,6 +34,7 @@ impl Stage {
                 role: if mode == Mode::Sender { Role::Sender } else { Role::Member },
                 rooms: Vec::new(),
                 topics: Topics::new("chat"),
+                qos: Qos::ExactlyOnce,
                 broker: "localhost:1883".to_owned(),
                 history: true,
                 on_terminal: mode == Mode::Chat,

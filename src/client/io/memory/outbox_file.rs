@@ -2,7 +2,7 @@
 //! chat.
 
 use super::{ChatOwner, Error, open, prepare};
-use crate::client::core::outbox::{Kept, Message};
+use crate::client::core::outbox::{Kept, OwnMessage};
 use crate::protocol::{Nick, RoomName, SentId};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::path::Path;
@@ -62,7 +62,7 @@ impl OutboxFile {
             let room = row.get::<_, Option<String>>(0)?.map(|room| RoomName::parse(&room)).transpose();
             let reference: Option<String> = row.get(2)?;
             let Ok(room) = room else { continue };
-            if let Ok(Some(message)) = Message::parse(&row.get::<_, Vec<u8>>(1)?, room)
+            if let Ok(Some(message)) = OwnMessage::parse(&row.get::<_, Vec<u8>>(1)?, room)
                 && message.id().is_some()
             {
                 let reference = reference.and_then(|text| serde_json::from_str(&text).ok());

@@ -3,7 +3,7 @@
 use super::shown::{SERIES, SLACK};
 use super::*;
 use crate::client::core::memo::Shown;
-use crate::client::core::outbox::{Kept, Message};
+use crate::client::core::outbox::{Kept, OwnMessage};
 use crate::protocol::{Chat, Nick, Ranges, SentId, Session};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -256,8 +256,8 @@ fn an_outbox_goes_along_with_a_nick() {
     assert!(OutboxFile::open(&path, &chat("alice")).err().unwrap().to_string().contains("it belongs to bob"));
     let messages = OutboxFile::open(&path, &chat("bob")).unwrap().messages().unwrap();
     let nicks = messages.iter().map(|kept| match &kept.message {
-        Message::Chat(chat) => chat.nick.as_str(),
-        Message::Private(private) => private.nick.as_str(),
+        OwnMessage::Chat(chat) => chat.nick.as_str(),
+        OwnMessage::Private(private) => private.nick.as_str(),
     });
     assert_eq!(nicks.collect::<Vec<_>>(), ["Bob", "Alice"]);
     assert_eq!(messages[0].message.id(), kept(1, "lobby").message.id());
@@ -282,7 +282,7 @@ fn the_lines_somebody_typed_are_their_own() {
 
 fn kept(seq: u64, name: &str) -> Kept {
     Kept {
-        message: Message::Chat(Chat {
+        message: OwnMessage::Chat(Chat {
             nick: Nick::parse("Alice").unwrap(),
             text: format!("text {seq}"),
             timestamp: None,

@@ -75,7 +75,6 @@ impl ClientNode {
         let config = SessionConfig {
             mode,
             addressee: None,
-            qos: Qos::AtLeastOnce,
             wait: is_sender.then_some(WAIT),
             count: None,
             outlives_input: false,
@@ -85,6 +84,7 @@ impl ClientNode {
                 role: if is_sender { Role::Sender } else { Role::Member },
                 rooms,
                 topics: stage.topics.clone(),
+                qos: Qos::AtLeastOnce,
                 broker: "broker:1883".to_owned(),
                 history: self.traits.history,
                 on_terminal: mode == Mode::Chat,

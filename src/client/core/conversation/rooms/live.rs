@@ -1,12 +1,13 @@
 //! What comes live: messages in rooms, marks, direct messages; and the user's own messages, which were shown when typed.
 
 use super::OwnRooms;
+use crate::client::core::conversation::Output;
 use crate::client::core::conversation::outputs::Outputs;
 use crate::client::core::conversation::people::People;
-use crate::client::core::conversation::{Output, Publication};
 use crate::client::core::memo::{Memo, Series};
 use crate::client::core::news::{News, Place, Said};
-use crate::client::core::outbox::Message;
+use crate::client::core::outbox::OwnMessage;
+use crate::link::Publication;
 use crate::now::Now;
 use crate::protocol::{Chat, Mark, MessageId, NickKey, Private, Timestamp};
 use std::time::Instant;
@@ -84,39 +85,39 @@ impl OwnRooms {
 
     /// The user has sent a message, or sends it under another id. It was shown when it was typed: what the broker or a page
     /// brings of it is not.
-    pub fn said(&mut self, now: Now, message: &Message, out: &mut Outputs) {
+    pub fn said(&mut self, now: Now, message: &OwnMessage, out: &mut Outputs) {
         self.mark_shown(message);
         match message {
-            Message::Chat(chat) => {
+            OwnMessage::Chat(chat) => {
                 if let Some(id) = &chat.id {
                     let (key, at) = (chat.nick.key(), chat.timestamp.as_ref().and_then(Timestamp::at));
                     self.state(&chat.room).seen.said(now.instant, key, id, at);
                     self.shown(&chat.room, key, &MessageId::Sent(id.clone()), out);
                 }
             }
-            Message::Private(private) if private.to.key() == private.nick.key() => {
+            OwnMessage::Private(private) if private.to.key() == private.nick.key() => {
                 if let Some(id) = &private.id {
                     let series = Series::of_sent(private.nick.key(), id);
                     out.remember(Memo::ShownDirect { series, number: id.seq });
                 }
             }
             // Nobody sends it to us.
-            Message::Private(_) => {}
+            OwnMessage::Private(_) => {}
         }
     }
 
     /// Notes that a message of the user's was shown.
-    pub fn mark_shown(&mut self, message: &Message) {
+    pub fn mark_shown(&mut self, message: &OwnMessage) {
         let Some(id) = message.id() else { return };
         match message {
-            Message::Chat(chat) => {
+            OwnMessage::Chat(chat) => {
                 self.state(&chat.room).seen.is_new(chat.nick.key(), id);
             }
-            Message::Private(private) if private.to.key() == private.nick.key() => {
+            OwnMessage::Private(private) if private.to.key() == private.nick.key() => {
                 self.direct.is_new(private.nick.key(), id);
             }
             // It comes to somebody else.
-            Message::Private(_) => {}
+            OwnMessage::Private(_) => {}
         }
     }
 }

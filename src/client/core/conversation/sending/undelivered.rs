@@ -2,7 +2,7 @@
 
 use crate::client::core::conversation::outputs::Outputs;
 use crate::client::core::news::News;
-use crate::client::core::outbox::{Kept, Message};
+use crate::client::core::outbox::{Kept, OwnMessage};
 use crate::protocol::{MessageId, NickKey, Private, Receipt, SentId};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
@@ -29,7 +29,7 @@ struct Direct {
 impl Undelivered {
     /// A message was taken; those to rooms are none of its business.
     pub fn sent(&mut self, kept: &Kept) {
-        let Message::Private(Private { id: Some(id), to, .. }) = &kept.message else { return };
+        let OwnMessage::Private(Private { id: Some(id), to, .. }) = &kept.message else { return };
         let (to, reference) = (to.key().clone(), kept.reference.clone());
         self.messages.insert(id.clone(), Direct { to, reference, told_waiting: false });
         self.order.push_back(id.clone());
@@ -96,7 +96,7 @@ mod tests {
         let (nick, to) = (Nick::parse("alice").unwrap(), Nick::parse("bob").unwrap());
         let (text, timestamp) = ("psst".to_owned(), None);
         let private = Private { nick, to, text, timestamp, id: Some(id(seq)), action: false, late: false };
-        Kept { message: Message::Private(private), reference: Some(7.into()) }
+        Kept { message: OwnMessage::Private(private), reference: Some(7.into()) }
     }
 
     /// Whether a receipt of this one is news.

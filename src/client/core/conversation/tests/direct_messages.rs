@@ -158,7 +158,7 @@ fn what_an_earlier_run_has_not_seen_delivered_still_can_be() {
         action: false,
         late: false,
     };
-    let kept = Kept { message: Message::Private(private), reference: Some("a".into()) };
+    let kept = Kept { message: OwnMessage::Private(private), reference: Some("a".into()) };
     let mut stage = Stage::new(|config| config.remembered.outbox = vec![kept]);
     stage.arrives(
         "chat/private/alice/bob",

@@ -6,7 +6,8 @@ mod taken;
 use super::*;
 use crate::client::core::command::Target;
 use crate::client::core::news::Obstacle;
-use crate::client::core::outbox::Message;
+use crate::client::core::outbox::OwnMessage;
+use crate::link::{Publication, Qos};
 use crate::protocol::Chat;
 use serde_json::Value;
 
@@ -51,7 +52,7 @@ impl Stage {
     #[track_caller]
     fn check_messages(&mut self, expected: &[(&str, &str)]) {
         let messages = self.out.iter().filter_map(|out| match out {
-            Output::Publish(Publication { kind: Kind::Message, topic, payload, .. }) => {
+            Output::Publish(Publication { qos: Qos::ExactlyOnce, topic, payload, .. }) => {
                 let payload: Value = serde_json::from_slice(payload).unwrap();
                 Some((topic.clone(), payload["message"].as_str().unwrap().to_owned()))
             }
@@ -363,7 +364,7 @@ fn an_earlier_runs_outbox_goes_out_late_and_is_settled_by_its_own_session() {
         late: false,
     };
     let mut stage = Stage::new(|config| {
-        config.remembered.outbox = vec![Kept { message: Message::Chat(left), reference: Some(1.into()) }];
+        config.remembered.outbox = vec![Kept { message: OwnMessage::Chat(left), reference: Some(1.into()) }];
         config.keeps_outbox = true;
     });
     stage.arrives("chat/server", ONLINE);

@@ -1,7 +1,7 @@
 //! What is remembered when, and what is made of failures.
 
 use super::*;
-use crate::client::core::conversation::Kind;
+use crate::link::Qos;
 
 /// What is kept, with a moved clock.
 struct Stage {
@@ -61,7 +61,7 @@ fn line(memo: Memo) -> String {
 }
 
 fn receipt() -> Publication {
-    Publication { topic: "t".to_owned(), payload: Vec::new(), kind: Kind::Control, ticket: None }
+    Publication { topic: "t".to_owned(), payload: Vec::new(), qos: Qos::AtLeastOnce, retain: false, ticket: None }
 }
 
 fn key(nick: &str) -> NickKey {

@@ -16,12 +16,12 @@ const TELLING: u64 = 10_000;
 #[derive(Debug, Default)]
 pub struct Marks {
     /// In order of arrival.
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<UnmetMark>,
     arrived: u64,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct UnmetMark {
     /// Counts the marks of the room.
     number: u64,
     epoch: Epoch,
@@ -43,11 +43,11 @@ impl Marks {
     pub fn add(&mut self, now: Instant, mark: Mark, seen: impl Fn(&NickKey, &SentId) -> bool) {
         self.arrived += 1;
         let again =
-            |waiting: &Waiting| waiting.epoch == mark.epoch && waiting.from <= mark.from && mark.to <= waiting.to;
+            |waiting: &UnmetMark| waiting.epoch == mark.epoch && waiting.from <= mark.from && mark.to <= waiting.to;
         if self.waiting.iter().any(again) {
             return;
         }
-        let mut waiting = Waiting {
+        let mut waiting = UnmetMark {
             number: self.arrived,
             epoch: mark.epoch,
             from: mark.from,
@@ -89,7 +89,8 @@ impl Marks {
     /// Takes a mark that begins at or before the cursor, ends after it and is met. Returns its end.
     pub fn take_met(&mut self, cursor: &Cursor) -> Option<u64> {
         self.waiting.retain(|mark| mark.epoch != cursor.epoch || mark.to > cursor.pos);
-        let is_met = |mark: &Waiting| mark.epoch == cursor.epoch && mark.from <= cursor.pos && mark.missing.is_empty();
+        let is_met =
+            |mark: &UnmetMark| mark.epoch == cursor.epoch && mark.from <= cursor.pos && mark.missing.is_empty();
         let at = self.waiting.iter().position(is_met)?;
         self.waiting.remove(at).map(|mark| mark.to)
     }

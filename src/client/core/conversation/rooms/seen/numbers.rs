@@ -10,7 +10,7 @@ const RANGES: usize = 10 * memo::RANGES;
 
 #[derive(Debug)]
 pub struct Numbers {
-    series: HashMap<Series, Seen>,
+    series: HashMap<Series, SeriesNumbers>,
     /// By the turn at which something was heard of them: the one that is let go next first.
     order: BTreeMap<u64, Series>,
     turn: u64,
@@ -19,7 +19,7 @@ pub struct Numbers {
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct SeriesNumbers {
     numbers: Ranges,
     turn: u64,
 }
