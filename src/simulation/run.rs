@@ -18,6 +18,7 @@ use super::network::Network;
 use super::outside::Outside;
 use super::plan::{ClientKind, Ms, Plan};
 use super::trace::Trace;
+use super::verdict;
 use super::world::{MS, Micros, NodeId, S, World};
 use client::ClientNode;
 use happening::{Happening, OfRun, Series, Startup};
@@ -161,7 +162,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Behind a short queue it takes a minute for each ten messages until a burst is through: that is slow, but not wrong.
+    /// Behind a short queue it takes a minute for each ten messages until a burst is through, and a small window on a slow
+    /// network lets only a few messages per second pass: that is slow, but not wrong.
     fn go_on_until_settled(&mut self) -> Result<(), String> {
         let mut is_late = false;
         let last = self.stage.now() + MOST_LATE;
@@ -169,12 +171,22 @@ impl<'a> Run<'a> {
             is_late = true;
             self.go(self.stage.now() + LATE)?;
         }
-        if is_late { self.go(self.stage.now() + LATE) } else { Ok(()) }
+        if is_late {
+            self.go(self.stage.now() + LATE)?;
+        }
+        while !self.is_quiet() && self.stage.now() < last {
+            self.go(self.stage.now() + LATE)?;
+        }
+        Ok(())
     }
 
     fn is_unsettled(&self) -> bool {
         !self.plan.servers.is_empty()
             && self.nodes.iter().any(|node| matches!(node, Node::Client(client) if client.unsettled() > 0))
+    }
+
+    fn is_quiet(&self) -> bool {
+        verdict::is_quiet(self.plan, &self.stage.ledger.traffic, self.stage.at())
     }
 
     fn deliver(&mut self, now: Micros) {

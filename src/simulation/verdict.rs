@@ -13,6 +13,7 @@ mod tests;
 use super::ledger::{Ledger, Number};
 use super::plan::Plan;
 use case::Case;
+pub use rest::is_quiet;
 use std::fmt::{self, Display};
 
 /// A promise that a run broke.

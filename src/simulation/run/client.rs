@@ -15,6 +15,7 @@ use crate::client::core::command::{Command, Target};
 use crate::client::core::memo::Remembered;
 use crate::client::core::session::{ClientSession, Mode, SessionEffect, SessionEvent};
 use crate::client::core::unread::Unread;
+use crate::link::Event;
 use crate::protocol::{Nick, RoomName};
 use crate::simulation::ledger::{Addressed, Fact, Number, RunEnd, RunNumber};
 use crate::simulation::network::{ConnId, Parcel};
@@ -64,7 +65,7 @@ pub struct ClientProcess {
 
 /// What waits for the main thread.
 enum Come {
-    Link(u32, crate::link::Event),
+    Link(u32, Event),
     Event(SessionEvent),
     Say(Number, Command),
 }
@@ -249,6 +250,9 @@ impl ClientNode {
         match come {
             Come::Event(event) => self.handle(event, stage),
             Come::Link(number, event) => {
+                if matches!(event, Event::Connected { .. }) {
+                    stage.note(Fact::Connected { run: process.run });
+                }
                 let page = self.page_without_history(&event);
                 let event = SessionEvent::Link { number, event };
                 let Some(process) = &mut self.process else { return };

@@ -8,7 +8,7 @@ mod store;
 use super::happening::{Happening, OfRun};
 use super::machine::{Channel, Inbox, Machine};
 use super::stage::{LinkTerms, Stage};
-use crate::link::{Qos, Version};
+use crate::link::{Event, Qos, Version};
 use crate::protocol::Status;
 use crate::server::client_id;
 use crate::server::core::chat::{Config as ChatConfig, ServerChat};
@@ -18,7 +18,7 @@ use crate::server::core::service::{self, Effect, Exit, Service, ServiceEvent};
 use crate::server::io::door::StoreDoor;
 use crate::server::store::sqlite::Database;
 use crate::server::store::{Pass, Store, StoreJob, StoreSettings};
-use crate::simulation::ledger::{RunEnd, RunNumber};
+use crate::simulation::ledger::{Fact, RunEnd, RunNumber};
 use crate::simulation::network::{ConnId, Parcel};
 use crate::simulation::plan::{CrashPoint, ServerTraits};
 use crate::simulation::tether::Tether;
@@ -282,6 +282,9 @@ impl ServerNode {
     fn handle(&mut self, (event, mut pass): (ServiceEvent, Option<Pass>), stage: &mut Stage) {
         let Some(process) = &mut self.process else { return };
         let now = stage.moment(self.machine.node);
+        if matches!(event, ServiceEvent::Link(Event::Connected { .. })) {
+            stage.note(Fact::Connected { run: process.run });
+        }
         for effect in process.service.handle(now, event) {
             let Some(process) = &mut self.process else { return };
             match effect {

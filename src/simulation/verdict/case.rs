@@ -217,6 +217,15 @@ impl<'a> Case<'a> {
         self.connections.iter().any(|(place, other)| *other == run && (from..to).contains(place))
     }
 
+    /// When a server started, connected, or went on after a standstill.
+    pub fn graces(&self) -> impl Iterator<Item = Duration> {
+        let is_server = |party: Party| matches!(party, Party::Server(_));
+        let runs = self.ledger.runs.iter().filter(move |run| is_server(run.party));
+        let of_runs = runs.flat_map(|run| run.stops.iter().filter_map(|(_, end)| *end).chain([run.started]));
+        let connections = self.connections.iter().filter(move |(_, run)| is_server(self.ledger.runs[*run].party));
+        of_runs.chain(connections.map(|(place, _)| self.ledger.facts[*place].0))
+    }
+
     // ---- what is excused ----
 
     /// Whether it need not get into a history.

@@ -2,7 +2,8 @@
 
 use super::case::Case;
 use super::{Promise, Violation};
-use crate::simulation::ledger::{Party, RunEnd};
+use crate::simulation::ledger::{Party, RunEnd, Traffic};
+use crate::simulation::plan::Plan;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -14,7 +15,10 @@ const LEFT_OVER: u64 = 20;
 const WAKE_UPS: u64 = 30 * 20;
 /// The most wake-ups of a program in any second.
 const WAKE_UPS_AT_ONCE: u64 = 2_000;
-/// How long after its time-out a nick is free at the latest.
+/// How long a client takes at most from its start to its join, if nothing is in its way. A broker that ignores MQTT 5 costs
+/// it 10 s.
+const JOINS: Duration = Duration::from_secs(40);
+/// How long after its time-out a nick is free at the latest, and the last refused client has ended.
 const FREE_AFTER: Duration = Duration::from_secs(30);
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
@@ -29,14 +33,21 @@ fn presence(case: &Case, found: &mut Vec<Violation>) {
     if !case.has_server() {
         return;
     }
-    let clients = (0..case.plan.clients.len()).filter(|client| case.client(*client).kind.listens());
-    let present: BTreeSet<String> = clients
-        .filter(|client| case.running(Party::Client(*client)).is_some())
-        .map(|client| case.last_nick(client))
-        .collect();
+    let joined_by = end(case).saturating_sub(JOINS);
+    let (mut present, mut possible) = (BTreeSet::new(), BTreeSet::new());
+    for client in (0..case.plan.clients.len()).filter(|client| case.client(*client).kind.listens()) {
+        let nick = case.last_nick(client);
+        match case.running(Party::Client(client)) {
+            Some(run) if case.ledger.runs[run].started <= joined_by => _ = present.insert(nick),
+            Some(_) => _ = possible.insert(nick),
+            None if nick_may_be_taken(case, client, end(case)) => _ = possible.insert(nick),
+            None => {}
+        }
+    }
     for (party, nicks) in &case.ledger.end.rosters {
         let known: BTreeSet<String> = nicks.iter().map(|nick| nick.to_lowercase()).collect();
-        if known != present {
+        let is_wrong = |nick: &&String| present.contains(*nick) || !possible.contains(*nick);
+        if known.symmetric_difference(&present).any(|nick| is_wrong(&nick)) {
             let text = format!("{party} knows {known:?}, and {present:?} are there");
             found.push(Violation::general(Promise::Presence, text));
         }
@@ -47,18 +58,13 @@ fn end(case: &Case) -> Duration {
     Duration::from_millis(case.plan.end).max(case.ledger.end.at)
 }
 
-fn parties(case: &Case) -> impl Iterator<Item = Party> {
-    let servers = (0..case.plan.servers.len()).map(Party::Server);
-    servers.chain((0..case.plan.clients.len()).map(Party::Client)).chain([Party::Broker])
+fn parties(plan: &Plan) -> impl Iterator<Item = Party> {
+    let servers = (0..plan.servers.len()).map(Party::Server);
+    servers.chain((0..plan.clients.len()).map(Party::Client)).chain([Party::Broker])
 }
 
 fn traffic(case: &Case, found: &mut Vec<Violation>) {
-    let from = end(case).saturating_sub(WATCHED);
-    let timeout = case.plan.servers.iter().map(|server| u64::from(server.timeout_s)).min().unwrap_or(60);
-    let heartbeats = WATCHED.as_secs() / (timeout / 2).max(1) + 1;
-    let expected = parties(case).count() as u64 * heartbeats + LEFT_OVER;
-    let counts: Vec<(Party, u64)> =
-        parties(case).map(|party| (party, case.ledger.traffic.published_since(party, from))).collect();
+    let (expected, counts) = last_publications(case.plan, &case.ledger.traffic, end(case));
     let published: u64 = counts.iter().map(|(_, count)| count).sum();
     if published > expected {
         let most = counts.iter().max_by_key(|(_, count)| *count);
@@ -68,9 +74,24 @@ fn traffic(case: &Case, found: &mut Vec<Violation>) {
     }
 }
 
+/// Whether nobody published more than a chat at rest does in the time before `end`.
+pub fn is_quiet(plan: &Plan, traffic: &Traffic, end: Duration) -> bool {
+    let (expected, counts) = last_publications(plan, traffic, end);
+    counts.iter().map(|(_, count)| count).sum::<u64>() <= expected
+}
+
+/// How many publications are expected at most in the time before `end`, and how many there were of each party.
+fn last_publications(plan: &Plan, traffic: &Traffic, end: Duration) -> (u64, Vec<(Party, u64)>) {
+    let from = end.saturating_sub(WATCHED);
+    let timeout = plan.servers.iter().map(|server| u64::from(server.timeout_s)).min().unwrap_or(60);
+    let heartbeats = WATCHED.as_secs() / (timeout / 2).max(1) + 1;
+    let counts: Vec<(Party, u64)> = parties(plan).map(|party| (party, traffic.published_since(party, from))).collect();
+    (counts.len() as u64 * heartbeats + LEFT_OVER, counts)
+}
+
 fn wake_ups(case: &Case, found: &mut Vec<Violation>) {
     let from = end(case).saturating_sub(WATCHED);
-    for party in parties(case) {
+    for party in parties(case.plan) {
         let count = case.ledger.traffic.woken_since(party, from);
         if count > WAKE_UPS {
             let text = format!("{party} woke up {count} times in the last {WATCHED:?}");
@@ -108,9 +129,16 @@ fn fallen(case: &Case, found: &mut Vec<Violation>) {
     }
 }
 
-/// Until the time-out, an earlier run of the client may hold the nick.
+/// Until the time-out an earlier run of the client may hold the nick, unless it was refused itself. After each start,
+/// reconnect and standstill of a server everybody counts as just heard, so that the time-out begins again.
 fn nick_may_be_taken(case: &Case, client: usize, at: Duration) -> bool {
+    let is_earlier = |end: &&(Duration, RunEnd)| end.0 < at && end.1 != RunEnd::NickInUse;
+    let ends = case.ledger.runs.iter().filter(|run| run.party == Party::Client(client));
+    let Some((held, _)) = ends.filter_map(|run| run.ended.as_ref()).rfind(is_earlier) else {
+        return case.shares_nick(client);
+    };
     let timeout = case.plan.servers.iter().map(|server| u64::from(server.timeout_s)).max().unwrap_or(60);
-    let free = Duration::from_millis(case.plan.heal) + Duration::from_secs(timeout) + FREE_AFTER;
-    at < free || case.shares_nick(client)
+    let heard = case.graces().filter(|grace| *grace < at).max().unwrap_or_default();
+    let from = heard.max(*held).max(Duration::from_millis(case.plan.heal));
+    at < from + Duration::from_secs(timeout) + FREE_AFTER || case.shares_nick(client)
 }

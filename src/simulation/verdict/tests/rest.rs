@@ -15,6 +15,20 @@ fn who_is_there_is_known() {
         rename(ledger);
         ledger.end.rosters.iter_mut().for_each(|(_, nicks)| nicks[1] = "Robert".to_owned());
     });
+    // Who has just started may have joined or not, and who has left may still count as present.
+    for (restarts, known, expected) in [(50_000, true, &[][..]), (50_000, false, &[]), (9_000, false, &[Presence])] {
+        check(expected, |_, ledger| {
+            restart_in_room(ledger, BOB, restarts, RunEnd::Quit);
+            ledger.end.rosters.iter_mut().filter(|_| !known).for_each(|(_, nicks)| _ = nicks.remove(1));
+        });
+    }
+    for (end, expected) in [(90_000, &[][..]), (120_000, &[Presence])] {
+        check(expected, |plan, ledger| {
+            plan.end = end;
+            ledger.run_ended(at(9_000), BOB, RunEnd::Quit);
+            ledger.end.running.retain(|run| *run != BOB);
+        });
+    }
     // Without a server nobody knows.
     check(&[], |_, ledger| {
         ledger.end.rosters.clear();
@@ -61,12 +75,34 @@ fn nobody_falls_without_a_reason() {
         |ends: u64, how: RunEnd| move |_: &mut Plan, ledger: &mut Ledger| _ = restart_in_room(ledger, BOB, ends, how);
     check(&[NobodyFalls], falls(9_000, RunEnd::Fell("it panicked".to_owned())));
     check(&[], falls(9_000, RunEnd::NoBroker));
-    check(&[], falls(9_000, RunEnd::NickInUse));
     check(&[], |_, ledger| _ = restart(ledger, MAIN, 9_000, RunEnd::Crashed));
     check(&[NobodyFalls], |_, ledger| _ = restart(ledger, MAIN, 9_000, RunEnd::Rival));
-    // By then its own earlier run has timed out.
+}
+
+#[test]
+fn a_nick_is_in_use_until_an_earlier_run_has_timed_out() {
+    let refused = |ends: u64, refused: u64| {
+        move |plan: &mut Plan, ledger: &mut Ledger| {
+            plan.end = 300_000;
+            let next = restart_in_room(ledger, BOB, ends, RunEnd::Quit);
+            restart_in_room(ledger, next, refused, RunEnd::NickInUse);
+        }
+    };
+    check(&[], refused(9_000, 12_000));
+    check(&[NobodyFalls], refused(9_000, 115_000));
+    check(&[], refused(100_000, 115_000));
+    // A server that connects gives everybody another time-out.
+    for (connects, expected) in [(50_000, &[][..]), (10_000, &[NobodyFalls])] {
+        check(expected, |plan, ledger| {
+            ledger.note(at(connects), Fact::Connected { run: MAIN });
+            refused(9_000, 115_000)(plan, ledger);
+        });
+    }
+    // A refused run holds nothing, and before the first run nobody does.
     check(&[NobodyFalls], |plan, ledger| {
-        plan.end = 200_000;
-        restart_in_room(ledger, BOB, 115_000, RunEnd::NickInUse);
+        plan.end = 300_000;
+        let mut run = restart_in_room(ledger, BOB, 9_000, RunEnd::Quit);
+        [60_000, 115_000].into_iter().for_each(|at| run = restart_in_room(ledger, run, at, RunEnd::NickInUse));
     });
+    check(&[NobodyFalls], |_, ledger| _ = restart_in_room(ledger, BOB, 9_000, RunEnd::NickInUse));
 }
