@@ -1,10 +1,10 @@
-//! Pure: the client's part of a chat. What happens comes in as [`Input`], what is to be done goes out as [`Output`].
+//! Pure: the client's part of a chat. It takes [`Input`]s and returns [`Output`]s.
 //!
-//! Parts own the state, each with what it decides: `connection`, `lookout` (the chat's server), `joining`, `naming`,
-//! `sending`, `rooms`, `people` and `requests`. Each stores when time alone leads to something, and pushes what is to be done
-//! to `outputs`. The conversation tells them what happens: `arrivals` and `replies` what comes, `typed` what the user wants
-//! (`visiting` of rooms, `status`), `turns` what follows from it or from time. `exchange` holds what goes in and out,
-//! `presence` and `publications` what is said of oneself.
+//! Each part owns its state, makes its own decisions and deadlines, and pushes its outputs to `outputs`: `connection`,
+//! `lookout` (watches for the chat server), `joining`, `naming`, `sending`, `rooms`, `people` and `requests`. The
+//! conversation dispatches: `arrivals` and `replies` handle what arrives, `typed` handles commands (`visiting` for
+//! rooms, `status`), `turns` handles consequences and timeouts. `exchange` defines the inputs and outputs; `presence`
+//! and `publications` build what is published.
 
 mod arrivals;
 mod connection;
@@ -46,7 +46,7 @@ use std::time::Instant;
 pub use exchange::{Config, Input, Local, Output, Role, Up};
 pub use lookout::NO_SERVER;
 
-/// The ticket of pings: no message has this number.
+/// The ticket of pings. No message has this number.
 const PING_TICKET: u64 = u64::MAX;
 
 pub struct Conversation {
@@ -59,20 +59,20 @@ pub struct Conversation {
     rooms: OwnRooms,
     people: People,
     requests: Requests,
-    /// Nicks or rooms may be others than at the last [`Conversation::new_names`].
+    /// Nicks or rooms may have changed since the last [`Conversation::new_names`].
     names_changed: bool,
     random: Random,
     out: Outputs,
 }
 
 impl Conversation {
-    /// `random` gives this run its session, its requests their tokens, and its joins their jitter.
+    /// `random` provides this run's session, the tokens of requests, and the jitter of joins.
     pub fn new(mut config: Config, mut random: Random) -> Conversation {
         let session = random.session();
         let jitter = random.bytes::<1>()[0];
         let mut remembered = std::mem::take(&mut config.remembered);
         let earlier = std::mem::take(&mut remembered.outbox);
-        // For a program nothing is hidden: whoever wants that can do it there. It does not depend on one's nick.
+        // Programs get every message and can filter for themselves. The ignore list does not depend on the user's nick.
         let ignored = std::mem::take(&mut remembered.ignored).into_iter().filter(|_| config.on_terminal);
         let mut conversation = Conversation {
             connection: OwnConnection::new(config.broker.clone()),
@@ -92,10 +92,10 @@ impl Conversation {
         conversation
     }
 
-    /// Takes over what earlier runs under this nick left behind, in place of what those under another nick did.
+    /// Loads what earlier runs under this nick left, and replaces what belongs to another nick.
     pub fn recall(&mut self, remembered: Remembered) {
         self.rooms.recall(remembered);
-        // An earlier run, or this one under another nick, has shown what waits in the outbox.
+        // Messages in the outbox were shown by an earlier run, or by this one under another nick.
         self.sending.unsettled().for_each(|message| self.rooms.mark_shown(message));
     }
 
@@ -122,7 +122,7 @@ impl Conversation {
         self.out.take()
     }
 
-    /// By when an [`Input::Tick`] is to come; `None`: not before anything else does.
+    /// The next deadline: [`Input::Tick`] is due then. `None`: there is none.
     pub fn due(&self) -> Option<Instant> {
         let (joining, lookout, naming) = (self.joining.due(), self.lookout.due(), self.naming.due());
         let parts = [joining, lookout, naming, self.sending.due(), self.rooms.due(), self.requests.due()];
@@ -133,22 +133,22 @@ impl Conversation {
         self.naming.nick()
     }
 
-    /// The room that is talked in.
+    /// The current room.
     pub fn here(&self) -> &RoomName {
         self.rooms.here()
     }
 
-    /// Whether it is in other rooms than the lobby.
+    /// Whether the user is in any room besides the lobby.
     pub fn is_in_rooms(&self) -> bool {
         !self.rooms.joined().is_empty()
     }
 
-    /// Where the broker is, for people.
+    /// The broker's address, for people.
     pub fn broker(&self) -> &str {
         self.connection.broker()
     }
 
-    /// What can be completed, where that has changed since it was last asked.
+    /// The names to complete, if they have changed since the last call.
     pub fn new_names(&mut self) -> Option<Names> {
         std::mem::take(&mut self.names_changed).then(|| Names {
             nicks: self.people.names(),
@@ -168,33 +168,33 @@ impl Conversation {
         }
     }
 
-    /// Whether [`Conversation::new_names`] has something to tell.
+    /// Whether [`Conversation::new_names`] would return names.
     pub fn has_new_names(&self) -> bool {
         self.names_changed
     }
 
-    /// Messages that are not settled.
+    /// The number of unsettled messages.
     pub fn unsettled(&self) -> usize {
         self.sending.len()
     }
 
-    /// Whether a program that waits with further messages should go on waiting.
+    /// Whether a program should hold back further messages.
     pub fn is_busy(&self) -> bool {
         self.sending.is_busy()
     }
 
-    /// Whether a question of the user may still be answered soon.
+    /// Whether a request of the user may still be answered soon.
     pub fn has_questions(&self) -> bool {
         self.requests.has_questions()
     }
 
-    /// Whether messages wait for a chat server that is away: the broker has them, or could have them, and that is not all.
+    /// Whether messages wait for a chat server that is away. The broker's acknowledgement does not settle them.
     pub fn awaits_a_server(&self) -> bool {
         let Passage { is_connected, server_is_there, ends_at_broker, .. } = self.passage();
         is_connected && !server_is_there && !ends_at_broker
     }
 
-    /// Whether what waits will wait a while longer.
+    /// Whether unsettled messages will wait a while longer.
     pub fn is_delayed(&self) -> bool {
         !self.connection.is_up() || self.sending.is_delayed()
     }
@@ -204,12 +204,12 @@ impl Conversation {
         self.naming.is_choosing()
     }
 
-    /// What stands before the line that is typed.
+    /// The prompt.
     pub fn prompt(&self) -> String {
         self.naming.prompt(self.rooms.here())
     }
 
-    /// What stands between messages and the chat's server.
+    /// The current path between messages and the chat server.
     fn passage(&self) -> Passage {
         let (is_connected, server_is_there) = (self.connection.is_up(), self.lookout.is_known());
         let ends_at_broker = self.lookout.acknowledgement_is_the_end(is_connected);

@@ -1,61 +1,62 @@
-//! When a run of the client ends, and how. The session tells it what happens and asks it after every turn.
+//! Decides when and how a run of the client ends. The session reports what happens, and checks after every turn.
 
 use super::news::News;
 use crate::link::FailureKind;
 use std::time::{Duration, Instant};
 
-/// How long `/quit`, and the last message that `-C` counts, wait for what is unsent, and the end of a program's input for answers.
+/// How long `/quit` and the last message counted by `-C` wait for unsent messages, and how long the end of a program's
+/// input waits for answers.
 pub const QUIT_WAIT: Duration = Duration::from_secs(5);
-/// How long a sender waits without getting on, where `-W` says nothing.
+/// How long a sender waits without progress if `-W` is not given.
 const SENDER_WAIT: Duration = Duration::from_secs(30);
 
 /// How a run ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientExit {
-    /// All is done.
+    /// Everything is done.
     Done,
     /// Something was not sent.
     Failed,
-    /// The time that was given is over, or nothing got any further for too long.
+    /// `-W` is over, or there was no progress for too long.
     TimeIsUp,
     NickInUse,
     /// No connection could be made.
     NotConnected(FailureKind),
-    /// A signal of this number came.
+    /// This signal was received.
     Signal(i32),
 }
 
 /// Why a run ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// All is done.
+    /// Everything is done.
     Done,
-    /// `/quit`, or `-C`, has waited long enough for so many messages.
+    /// `/quit` or `-C` has waited long enough; this many messages are unsent.
     Unsent(usize),
     /// `-W` is over.
     TimeIsUp,
-    /// So many messages of a sender were not settled, and for so long none got any further.
+    /// A sender made no progress for this long; this many messages are unsettled.
     Unconfirmed(usize, Duration),
 }
 
 pub struct Ending {
-    /// Messages that are not settled can end the run of a sender.
+    /// How long a sender waits without progress. `None`: it is no sender.
     sender_wait: Option<Duration>,
     /// `-W` of a member.
     deadline: Option<Instant>,
-    /// `-C`: messages from others still to come.
+    /// `-C`: messages still to come from others.
     left: Option<u64>,
-    /// `-C` has counted all that it wants, and more has come.
+    /// `-C` has counted enough, and more has arrived.
     has_heard_enough: bool,
     reason: Option<Reason>,
-    /// Since when a sender has not got on.
+    /// When a sender last made progress.
     stalled_since: Instant,
-    /// Something that a sender was given was not sent.
+    /// A sender's message could not be sent.
     went_wrong: bool,
     exit: Option<ClientExit>,
 }
 
-/// Why it is to end as soon as it can, and until when what is not done may take.
+/// Why the run should end as soon as possible, and how long unfinished work may still take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
     Quit { until: Instant },
@@ -63,7 +64,7 @@ enum Reason {
 }
 
 impl Ending {
-    /// `wait`, `count`: -W and -C.
+    /// `wait`, `count`: `-W` and `-C`.
     pub fn new(now: Instant, is_sender: bool, wait: Option<Duration>, count: Option<u64>) -> Ending {
         Ending {
             sender_wait: is_sender.then(|| wait.unwrap_or(SENDER_WAIT)),
@@ -77,23 +78,23 @@ impl Ending {
         }
     }
 
-    /// The run ends so, unless it has ended already.
+    /// Ends the run, unless it has ended already.
     pub fn end(&mut self, exit: ClientExit) {
         self.exit.get_or_insert(exit);
     }
 
-    /// How the run has ended; `None`: it goes on.
+    /// How the run ended; `None`: it goes on.
     pub fn exit(&self) -> Option<ClientExit> {
         self.exit
     }
 
-    /// Something that a sender was given was not sent.
+    /// A sender's message could not be sent.
     pub fn went_wrong(&self) -> bool {
         self.went_wrong
     }
 
-    /// Whether this is still to be told. What comes after the last message that `-C` wants is left to a later run, from the
-    /// first message that is passed over.
+    /// Whether to tell this news. Messages beyond the count of `-C` are left to a later run, starting with the first
+    /// one skipped.
     pub fn admits(&mut self, news: &News) -> bool {
         let is_beyond = match news {
             News::Said(said) => !said.own && !self.wants_more(),
@@ -105,12 +106,12 @@ impl Ending {
         !is_beyond
     }
 
-    /// `-C` has counted all that it wants, and more has come: that is neither told nor remembered.
+    /// `-C` has counted enough, and more has arrived. The rest is neither told nor remembered.
     pub fn has_heard_enough(&self) -> bool {
         self.has_heard_enough
     }
 
-    /// This was told. The last message of others that `-C` waited for ends the run as `/quit` does.
+    /// Reports that this was told. The last message that `-C` waits for ends the run like `/quit`.
     pub fn told(&mut self, now: Instant, news: &News) {
         match news {
             News::Sent { .. } | News::Stored { .. } => self.gets_on(now),
@@ -129,35 +130,35 @@ impl Ending {
         self.left != Some(0)
     }
 
-    /// Who says it again does not want to wait longer.
+    /// A second `/quit` ends the wait.
     pub fn quit(&mut self, now: Instant) {
         if !matches!(self.reason, Some(Reason::Quit { .. })) {
             self.reason = Some(Reason::Quit { until: now + QUIT_WAIT });
         }
     }
 
-    /// Waits for nothing any more.
+    /// Ends without waiting.
     pub fn quit_at_once(&mut self, now: Instant) {
         self.reason = Some(Reason::Quit { until: now });
     }
 
-    /// Who has quit before waits no longer for that.
+    /// After `/quit`, this ends the wait.
     pub fn input_ended(&mut self, now: Instant) {
         self.reason = self.reason.or(Some(Reason::InputEnded { until: now + QUIT_WAIT }));
         self.stalled_since = now;
     }
 
-    /// It ends soon, whatever is still to be done.
+    /// The run ends soon, finished or not.
     pub fn is_near(&self) -> bool {
         matches!(self.reason, Some(Reason::Quit { .. }))
     }
 
-    /// A message has got further, or is the first one.
+    /// A message made progress, or the first one was taken.
     pub fn gets_on(&mut self, now: Instant) {
         self.stalled_since = now;
     }
 
-    /// When [`Ending::look`] ends the run, if nothing happens before.
+    /// When [`Ending::look`] ends the run if nothing else happens.
     pub fn due(&self, unsent: usize, has_questions: bool) -> Option<Instant> {
         let stalled = self.sender_wait.filter(|_| unsent > 0).map(|wait| self.stalled_since + wait);
         let reason = match self.reason {
@@ -168,7 +169,7 @@ impl Ending {
         stalled.into_iter().chain(self.deadline).chain(reason).min()
     }
 
-    /// `unsent`: messages that are not settled; `has_questions`: of the user, unanswered.
+    /// `unsent`: unsettled messages; `has_questions`: requests of the user are unanswered.
     pub fn look(&self, now: Instant, unsent: usize, has_questions: bool) -> Option<End> {
         if let Some(wait) = self.sender_wait
             && unsent > 0

@@ -1,5 +1,5 @@
-//! Pure: the messages that were typed and that are not settled yet. The conversation owns it; `memory` keeps a copy where
-//! it is to outlive the run. Time is an argument.
+//! Pure: the user's messages that are not settled yet. The conversation owns it. `memory` stores a copy if it has to
+//! outlive the run.
 //!
 //! ```text
 //!                        the window and the pace allow it             the broker has it
@@ -11,13 +11,13 @@
 //!                      └──────────────────────────────────────────────────────────────────┘    settled
 //! ```
 //!
-//! A broker's acknowledgement promises little: it is the end only where no server of ours ever was. Else what became of a
-//! message its server says, and until then it goes again, with the same id, marked late. Stored can be said at any time,
-//! also of what waits to go again. A message at which the broker ends the connection each time is given up (`suspicion`).
-//! A broker delivers in order: where a message is stored that went out after another one, that one was dropped on its way,
-//! and goes again at once.
+//! A broker's acknowledgement promises little. It settles a message only if no server of ours was ever there. Otherwise
+//! the message is retransmitted, with the same id and marked late, until the server answers. The server may confirm at
+//! any time, even while a message waits for its retransmission. A message over which the broker closes the connection
+//! each time is given up (`suspicion`). A broker delivers in order: if a later message is stored before an earlier one,
+//! the earlier one was dropped on the way and is retransmitted at once.
 //!
-//! Every step costs O(log n) for each message that it concerns, and `stored` a look at those under way.
+//! Every step costs O(log n) per message; `stored` also scans the messages under way.
 
 mod due;
 mod message;
@@ -36,20 +36,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 use suspicion::Suspicion;
 
-/// Messages that it takes; more cannot be typed until some are settled.
+/// The most messages that it holds. Further ones are refused until some are settled.
 pub const CAPACITY: usize = 10_000;
-/// And their bytes on the wire.
+/// The most bytes that they may take on the wire.
 pub const CAPACITY_BYTES: usize = 8 * 1024 * 1024;
-/// Messages that are handed out and not settled, at a time: as many as Mosquitto queues for a session before it
+/// The most messages handed out and unsettled at a time. Mosquitto queues as many for a session; beyond that it
 /// acknowledges and drops.
 pub const WINDOW: usize = 1_000;
-/// How long the server may take to say that an acknowledged message is stored, before it goes again: at first and at most.
+/// How long to wait for the server's confirmation of an acknowledged message before a retransmission: the first time,
+/// and at most.
 const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(60);
-/// How long a server that has just come may take for what went out before it came: its session on the broker may hold it.
+/// How long to wait for a server that has just come to confirm messages sent before it came. Its session on the broker
+/// may hold them.
 const FRESH_SERVER: Duration = Duration::from_secs(1);
-/// How long the broker may take to acknowledge. On a connection that works it does, or the connection breaks; but the
-/// library may give a publication up without a word.
+/// How long to wait for the broker's acknowledgement. On a working connection it comes or the connection breaks, but
+/// the library may silently drop a publication.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// A message on its way to the broker.
@@ -57,30 +59,30 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 pub struct Outgoing {
     pub topic: Topic,
     pub payload: Vec<u8>,
-    /// Names it in [`Outbox::acknowledge`] and [`Outbox::reject`].
+    /// Passed to [`Outbox::acknowledge`] and [`Outbox::reject`].
     pub ticket: u64,
 }
 
-/// A message that became something else to its sender.
+/// A message that made progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     pub id: SentId,
-    /// What the program that gave the message called it.
+    /// The program's `ref` for this message.
     pub reference: Option<Value>,
-    /// The broker's acknowledgement was not told of before.
+    /// The broker has acknowledged it for the first time.
     pub is_newly_sent: bool,
     /// It has left the outbox.
     pub is_settled: bool,
 }
 
-/// A message that will not go out again.
+/// A message that is not sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenUp {
     pub message: OwnMessage,
     pub progress: Progress,
 }
 
-/// It holds [`CAPACITY`] messages already, or [`CAPACITY_BYTES`].
+/// The outbox holds [`CAPACITY`] messages or [`CAPACITY_BYTES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 
@@ -88,34 +90,34 @@ struct Unsettled {
     message: OwnMessage,
     reference: Option<Value>,
     bytes: usize,
-    /// Since when it is in here; `None`: an earlier run took it.
+    /// When it was taken; `None`: in an earlier run.
     since: Option<Instant>,
-    /// The broker had it, once.
+    /// The broker has acknowledged it at least once.
     acknowledged: bool,
-    /// When it goes again; `None` while it waits to go.
+    /// When it is retransmitted; `None` while it waits to go out.
     again_at: Option<Instant>,
-    /// How long to wait for the server's word after the next acknowledgement.
+    /// How long to wait for the server after the next acknowledgement.
     patience: Duration,
-    /// How often it was given another id.
+    /// How often it was given a new id.
     renewals: u32,
 }
 
 pub struct Outbox {
     session: Session,
-    /// Of this run's last message; 0 before the first.
+    /// The number of this run's last message; 0 before the first.
     last_seq: u64,
     last_ticket: u64,
-    /// The first that is not of an earlier run.
+    /// The first ticket of this run.
     first_ticket: u64,
-    /// By ticket: in the order in which they were taken.
+    /// By ticket, and so in the order in which they were taken.
     entries: BTreeMap<u64, Unsettled>,
-    /// The tickets, by session and number.
+    /// Tickets by session and number.
     tickets: HashMap<Session, BTreeMap<u64, u64>>,
-    /// Those that wait to go.
+    /// Messages that wait to go out.
     waiting: BTreeSet<u64>,
-    /// All others, by when they go again.
+    /// All other messages, by the time of their retransmission.
     under_way: BTreeSet<(Instant, u64)>,
-    /// Those that were handed out on this connection and not acknowledged.
+    /// Messages handed out on this connection and not acknowledged.
     unacknowledged: BTreeSet<u64>,
     suspicion: Suspicion,
     bytes: usize,
@@ -123,7 +125,7 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// `earlier`: what earlier runs did not settle; it keeps its ids and goes first, late.
+    /// `earlier`: messages that earlier runs did not settle. They keep their ids and go out first, marked late.
     pub fn new(session: Session, earlier: Vec<Kept>) -> Outbox {
         let mut outbox = Outbox {
             session,
@@ -149,10 +151,11 @@ impl Outbox {
         outbox
     }
 
-    /// Takes a message in and gives it its id.
+    /// Takes a message and assigns its id.
     ///
     /// # Errors
-    /// There is no room for it. Nothing that was taken is let go for it.
+    ///
+    /// The outbox is full. It never drops a message to make room.
     pub fn push(&mut self, now: Instant, mut message: OwnMessage, reference: Option<Value>) -> Result<SentId, Full> {
         let id = SentId { session: self.session.clone(), seq: self.last_seq + 1 };
         message.set_id(id.clone());
@@ -191,7 +194,7 @@ impl Outbox {
         self.entries.insert(ticket, entry);
     }
 
-    /// What is to be published now, oldest first. `rate`: at most so many a second.
+    /// The messages to publish now, oldest first. `rate`: the limit in messages per second.
     pub fn take(&mut self, now: Instant, rate: Option<u64>) -> Vec<Outgoing> {
         let mut outgoing = Vec::new();
         while self.under_way.len() < WINDOW
@@ -211,7 +214,8 @@ impl Outbox {
         outgoing
     }
 
-    /// The broker has this message. `is_the_end`: nobody will say more of it. `None`: it is told of already.
+    /// The broker has acknowledged this message. `is_the_end`: no server will confirm it. `None`: there is nothing new
+    /// to tell.
     pub fn acknowledge(&mut self, now: Instant, ticket: u64, is_the_end: bool) -> Option<Progress> {
         self.suspicion.acknowledged(ticket);
         self.unacknowledged.remove(&ticket);
@@ -219,7 +223,7 @@ impl Outbox {
         if is_the_end {
             return self.settle(ticket);
         }
-        // Of what waits to go again, this was the time before.
+        // If it waits for its retransmission, this acknowledges the transmission before.
         if let Some(before) = entry.again_at {
             let again_at = now + entry.patience;
             entry.again_at = Some(again_at);
@@ -232,8 +236,8 @@ impl Outbox {
         is_newly_sent.then_some(Progress { id, reference, is_newly_sent, is_settled: false })
     }
 
-    /// From now on the broker's acknowledgement is the end: also of what it acknowledged before, on this connection. What
-    /// it had on an earlier one it may have lost since: that goes again first.
+    /// From now on the broker's acknowledgement settles a message. This includes the acknowledgements of this
+    /// connection. What was acknowledged on an earlier connection may be lost since, so it is retransmitted first.
     pub fn acknowledged_is_settled(&mut self) -> Vec<Progress> {
         let is_there = |ticket: &u64, entry: &Unsettled| {
             entry.acknowledged && entry.again_at.is_some() && !self.unacknowledged.contains(ticket)
@@ -243,13 +247,13 @@ impl Outbox {
         tickets.into_iter().filter_map(|ticket| self.settle(ticket)).collect()
     }
 
-    /// The server has stored these, of this run or an earlier one. Others that are named are none of ours.
+    /// The server has stored these, of this run or an earlier one. Ids that are not in the outbox are ignored.
     pub fn stored(&mut self, session: &Session, seqs: &Ranges) -> Vec<Progress> {
         let Some(ours) = self.tickets.get(session) else { return Vec::new() };
         let ranges = seqs.ranges().iter();
         let tickets: Vec<u64> =
             ranges.flat_map(|(first, last)| ours.range(*first..=*last)).map(|(_, ticket)| *ticket).collect();
-        // Of what went out more than once it is not known which time it arrived.
+        // For a message that went out more than once, it is unknown which transmission arrived.
         let newest = tickets.iter().copied().filter(|ticket| self.went_once(*ticket)).max();
         let settled = tickets.into_iter().filter_map(|ticket| self.settle(ticket)).collect();
         newest.into_iter().for_each(|newest| self.overtook(newest));
@@ -260,8 +264,8 @@ impl Outbox {
         self.entries.get(&ticket).is_some_and(|entry| entry.again_at.is_some() && !entry.message.is_late())
     }
 
-    /// This one is stored. What the broker had before it, and the server has not, was dropped: it goes again, at once but
-    /// only once so, for a broker that drops is one that has too much.
+    /// This message is stored, so whatever the broker acknowledged before it and the server does not have was dropped.
+    /// It is retransmitted at once, but only once this way: a broker that drops messages is overloaded.
     fn overtook(&mut self, newest: u64) {
         let before = self.entries.range(..newest).filter(|(_, entry)| entry.acknowledged).map(|(ticket, _)| *ticket);
         for ticket in before.filter(|ticket| self.went_once(*ticket)).collect::<Vec<_>>() {
@@ -302,8 +306,8 @@ impl Outbox {
         Some(Progress { id, reference: entry.reference, is_newly_sent: !entry.acknowledged, is_settled: true })
     }
 
-    /// The connection is gone, and with it perhaps what was under way: it goes again. Returns a message that is given up,
-    /// since the broker ends the connection at it.
+    /// The connection is lost. Messages under way may be lost with it, so they are retransmitted. Returns the message
+    /// that is given up because the broker keeps closing the connection over it.
     pub fn lost(&mut self, now: Instant) -> Option<GivenUp> {
         let given_up = self.unacknowledged.first().copied().filter(|first| {
             let handed_out = self.entries.get(first).and_then(|entry| entry.again_at?.checked_sub(UNACKNOWLEDGED));
@@ -318,7 +322,7 @@ impl Outbox {
         given_up
     }
 
-    /// Everything that is under way goes again.
+    /// Retransmits everything under way.
     fn take_back(&mut self) {
         self.unacknowledged.clear();
         for (_, ticket) in std::mem::take(&mut self.under_way) {
@@ -326,14 +330,14 @@ impl Outbox {
         }
     }
 
-    /// The chat's server is there, perhaps after what is under way: what it does not soon have goes again.
+    /// A chat server came, perhaps after messages were sent. What it does not confirm soon is retransmitted.
     pub fn server_came(&mut self, now: Instant) {
         let soon = now + FRESH_SERVER;
         for (before, ticket) in std::mem::take(&mut self.under_way) {
             let entry = self.entries.get_mut(&ticket).filter(|entry| entry.acknowledged);
             let again_at = entry.map_or(before, |entry| {
                 entry.patience = PATIENCE;
-                // A server that comes again and again puts it off no further.
+                // A server that restarts repeatedly does not postpone this any further.
                 let again_at = if before > now { before.min(soon) } else { soon };
                 entry.again_at = Some(again_at);
                 again_at
@@ -342,7 +346,8 @@ impl Outbox {
         }
     }
 
-    /// What was unanswered for too long goes again; of what the broker has, only where a server is there to answer.
+    /// Retransmits what was unanswered for too long. What the broker has acknowledged is retransmitted only if a server
+    /// is there to answer.
     pub fn expire(&mut self, now: Instant, server_is_there: bool) {
         let expired = self.under_way.iter().take_while(|(again_at, _)| *again_at <= now).copied();
         let is_awaited = |ticket| self.entries.get(&ticket).is_some_and(|entry| server_is_there || !entry.acknowledged);
@@ -363,7 +368,7 @@ impl Outbox {
         }
     }
 
-    /// What is still here goes out under another nick, on another connection.
+    /// Renames the sender of all messages. They go out on a new connection.
     pub fn rename(&mut self, nick: &Nick) {
         self.take_back();
         for entry in self.entries.values_mut() {
@@ -371,22 +376,22 @@ impl Outbox {
         }
     }
 
-    /// What is still here, in order.
+    /// All messages, in order.
     pub fn messages(&self) -> impl DoubleEndedIterator<Item = &OwnMessage> {
         self.entries.values().map(|entry| &entry.message)
     }
 
-    /// Messages that went out, be it in an earlier run: each may be stored without our knowing.
+    /// Messages that went out, in this run or an earlier one. The server may have stored each of them.
     pub fn gone_out(&self) -> usize {
         self.entries.values().filter(|entry| entry.again_at.is_some() || entry.message.is_late()).count()
     }
 
-    /// Messages that the broker has, or had.
+    /// Messages that the broker has acknowledged.
     pub fn acknowledged(&self) -> usize {
         self.entries.values().filter(|entry| entry.acknowledged).count()
     }
 
-    /// Messages that are not settled.
+    /// Unsettled messages.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -395,7 +400,7 @@ impl Outbox {
         self.entries.is_empty()
     }
 
-    /// It holds more than it can hand out: who can wait with further messages should.
+    /// Whether it holds more than it can hand out. Programs should hold back further messages.
     pub fn is_busy(&self) -> bool {
         self.entries.len() >= 2 * WINDOW || self.bytes + PAYLOAD_BYTES > CAPACITY_BYTES
     }

@@ -1,8 +1,8 @@
-//! A run of the client: everything that it decides, without a clock, a thread or a file. It owns the conversation, and with
-//! it what the shells for people and programs and a [`Member`](crate::client::member::Member) have in common: the order of
-//! things, what waits until it is shown, the outbox on disk, the links, and when and how the run ends.
+//! Pure: every decision of a run of the client. It owns the conversation and what the shell and a
+//! [`Member`](crate::client::member::Member) have in common: the order of effects, what waits until it is shown, the
+//! outbox on disk, the links, and when and how the run ends.
 //!
-//! A driver hands in what happens as a [`SessionEvent`] and carries out the [`SessionEffect`]s in their order. It calls again with
+//! A driver passes in [`SessionEvent`]s and carries out the [`SessionEffect`]s in order. It passes
 //! [`SessionEvent::Tick`] at [`ClientSession::due`].
 //!
 //! ```text
@@ -38,8 +38,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 use telling::{DiskOutbox, Typist};
 
-/// Commands of a program that may wait for room in the outbox; behind them questions and quitting are still heard. Past
-/// that nothing is read.
+/// The most commands of a program that wait for room in the outbox. Requests and quitting behind them still get
+/// through. Beyond that, no input is read.
 const LOOK_AHEAD: usize = 64;
 
 pub struct ClientSession {
@@ -51,16 +51,16 @@ pub struct ClientSession {
     keeping: Keeping,
     outbox: DiskOutbox,
     ending: Ending,
-    /// What waits for room in the outbox, with its `ref`: of a program that writes JSON.
+    /// Commands of a JSON program that wait for room in the outbox, with their `ref`.
     held: VecDeque<(Command, Option<Value>)>,
     typist: Typist,
-    /// When the last event came.
+    /// When the last event arrived.
     now: Instant,
     out: Vec<SessionEffect>,
 }
 
 impl ClientSession {
-    /// `random`: for tokens and names that nobody can guess.
+    /// `random` provides tokens and names that nobody can guess.
     pub fn new(config: SessionConfig, random: Random, now: Instant) -> ClientSession {
         let SessionConfig { mode, addressee, wait, count, outlives_input, has_memory, mut conversation } = config;
         let typed = std::mem::take(&mut conversation.remembered.typed);
@@ -82,7 +82,7 @@ impl ClientSession {
         }
     }
 
-    /// What is to be done about what happens, in order.
+    /// Handles an event and returns the effects, in order.
     pub fn handle(&mut self, now: Now, event: SessionEvent) -> Vec<SessionEffect> {
         self.now = now.instant;
         let was_over = self.ending.exit().is_some();
@@ -94,7 +94,7 @@ impl ClientSession {
             self.heard(now, event);
             self.order_what_was_held(now);
             self.look_for_the_end(now);
-            // At the end no further line is read: the terminal is about to be put back.
+            // Once the run has ended, no further line is read: the terminal is about to be restored.
             if self.mode == Mode::Chat && self.ending.exit().is_none() {
                 self.look_at_the_typist(asks);
             }
@@ -106,7 +106,7 @@ impl ClientSession {
         std::mem::take(&mut self.out)
     }
 
-    /// When time alone leads to something; until then only what happens.
+    /// The next deadline; `None`: there is none.
     pub fn due(&self) -> Option<Instant> {
         let parts = [
             self.conversation.due(),
@@ -117,22 +117,22 @@ impl ClientSession {
         parts.into_iter().flatten().min()
     }
 
-    /// Whether more input may be handed in; what is not shall wait where it comes from.
+    /// Whether more input may be handed in. The driver must leave the rest where it comes from.
     pub fn takes_input(&self) -> bool {
         match self.mode {
-            // They are told that the outbox is full.
+            // These are told that the outbox is full.
             Mode::Chat | Mode::Embedded => true,
             Mode::Json => self.held.len() < LOOK_AHEAD,
             Mode::Listen | Mode::Sender => !self.conversation.is_busy(),
         }
     }
 
-    /// Whether what was shown is still to be remembered, after the end too.
+    /// Whether shown messages are still to be remembered. This may continue after the end.
     pub fn is_keeping(&self) -> bool {
         self.keeping.is_busy()
     }
 
-    /// The last word, to be published before the link is closed; `None` where nobody knows that we are here.
+    /// The leave message, to publish before the link is closed; `None` if nobody knows about this client.
     pub fn leave(&self, now: Now) -> Option<Publication> {
         self.conversation.leave(now).filter(|_| self.links.is_open())
     }
@@ -145,17 +145,17 @@ impl ClientSession {
         self.conversation.nick()
     }
 
-    /// The room that is talked in.
+    /// The current room.
     pub fn here(&self) -> &RoomName {
         self.conversation.here()
     }
 
-    /// Whether it is in other rooms than the lobby.
+    /// Whether the user is in any room besides the lobby.
     pub fn is_in_rooms(&self) -> bool {
         self.conversation.is_in_rooms()
     }
 
-    /// Messages that are not settled.
+    /// Unsettled messages.
     pub fn unsent(&self) -> usize {
         self.conversation.unsettled() + self.held.len()
     }
@@ -167,7 +167,7 @@ impl ClientSession {
             SessionEvent::Missed { number, count } if self.links.is_current(number) => {
                 self.converse(now, Input::Missed(count));
             }
-            // Of a link that was replaced.
+            // From a link that was replaced.
             SessionEvent::Link { .. } | SessionEvent::Missed { .. } => {}
             SessionEvent::NoLink(why) => self.fail(format!("cannot start the link: {why}"), ClientExit::Failed),
             SessionEvent::Full => self.converse(now, Input::Full),
@@ -196,7 +196,7 @@ impl ClientSession {
         }
     }
 
-    /// What was shown is remembered, and whoever waits for that is told.
+    /// After the end, shown messages are still remembered and receipts published.
     fn heard_after_the_end(&mut self, now: Now, event: SessionEvent) {
         let Reported { publications, .. } = match event {
             SessionEvent::Committed(result) => self.keeping.committed(now.instant, result),
@@ -217,7 +217,7 @@ impl ClientSession {
         }
     }
 
-    /// A program's command.
+    /// Handles a program's command.
     fn ordered(&mut self, now: Now, command: Command, reference: Option<Value>) {
         let waits = self.mode == Mode::Json && command.keeps_its_turn();
         if waits && (!self.held.is_empty() || self.conversation.is_busy()) {
@@ -226,7 +226,7 @@ impl ClientSession {
         self.converse(now, Input::Command(command, reference));
     }
 
-    /// Where it ends soon, at once: the outbox takes more than it needs to be busy.
+    /// Executes held commands while the outbox is not busy. If the run ends soon, it executes all of them.
     fn order_what_was_held(&mut self, now: Now) {
         while (!self.conversation.is_busy() || self.ending.is_near())
             && let Some((command, reference)) = self.held.pop_front()
@@ -235,7 +235,7 @@ impl ClientSession {
         }
     }
 
-    /// A text that is sent literally.
+    /// Sends a text literally.
     fn say(&mut self, now: Now, text: String) {
         if self.conversation.unsettled() == 0 {
             self.ending.gets_on(now.instant);
@@ -247,7 +247,7 @@ impl ClientSession {
     fn converse(&mut self, now: Now, input: Input) {
         let mut settled = Vec::new();
         let outputs = self.conversation.handle(now, input);
-        // Before what it is about is printed, which draws the prompt anew.
+        // This comes before the prompt is redrawn.
         self.out.extend(self.typist.asks_for_a_nick(self.conversation.asks_for_a_nick()));
         for output in outputs {
             match output {
@@ -271,7 +271,7 @@ impl ClientSession {
             Output::Remember(memo) if self.ending.has_heard_enough() && memo != Memo::ServerSeen => {}
             Output::Remember(memo) => self.keeping.remember(memo),
             Output::Queued(kept) => self.out.push(SessionEffect::AddToOutbox(kept)),
-            // Collected where they come from.
+            // The caller collects these.
             Output::Settled(_) => {}
             Output::Clear => self.out.push(SessionEffect::Clear),
             Output::Renamed { leave } => {
@@ -280,7 +280,7 @@ impl ClientSession {
                 if self.outbox.is_there() {
                     self.out.push(SessionEffect::RenameOutbox(self.conversation.nick().clone()));
                 }
-                // Under that nick it connects once it is known what earlier runs have shown.
+                // It connects under the new nick once it knows what earlier runs have shown.
                 let remembered = self.keeping.become_another(self.conversation.nick().key().clone());
                 remembered.into_iter().for_each(|remembered| self.recall(remembered));
             }

@@ -1,5 +1,5 @@
-//! How much news of a program's member may wait to be taken. If it is too much, messages that arrive are dropped, to be
-//! fetched later, and who comes and goes is not told.
+//! Bounds the news that waits for a program's member to take it. Beyond the bound, arriving messages are dropped, to be
+//! fetched later, and joins and leaves are not told.
 
 use super::command::Command;
 use super::news::News;
@@ -8,23 +8,23 @@ use crate::link::Event as LinkEvent;
 use crate::protocol::Topics;
 use std::collections::VecDeque;
 
-/// News that nobody has taken may hold so many bytes. Past that messages are dropped, until half of it is taken.
+/// The most bytes of unread news. Beyond that, messages are dropped until half of the news is taken.
 const UNREAD: usize = 12 * 1024 * 1024;
-/// With news of one's own messages, and of everything else. Past that nothing is told but the end.
+/// The same, including news of the user's own messages and everything else. Beyond that, only the end is told.
 const ALL_UNREAD: usize = 16 * 1024 * 1024;
-/// What a piece of news holds beside what it was made from.
+/// What a piece of news takes in memory besides its source.
 const NEWS: usize = 512;
 
 /// News that nobody has taken yet.
 pub struct Unread {
     topics: Topics,
-    /// Of each, oldest first, how many bytes it holds.
+    /// The size of each piece of news in bytes, oldest first.
     sizes: VecDeque<usize>,
     bytes: usize,
     is_full: bool,
-    /// Messages that were dropped since.
+    /// Messages dropped so far.
     dropped: u64,
-    /// What the next news is made from.
+    /// The size of what the next news is made from.
     source: usize,
 }
 
@@ -33,7 +33,7 @@ impl Unread {
         Unread { topics, sizes: VecDeque::new(), bytes: 0, is_full: false, dropped: 0, source: 0 }
     }
 
-    /// So many wait. What the session is to be told of that, if anything.
+    /// Takes the number of pieces that wait. Returns what the session must know, if anything.
     pub fn look(&mut self, waiting: usize) -> Option<SessionEvent> {
         while self.sizes.len() > waiting
             && let Some(size) = self.sizes.pop_front()
@@ -53,12 +53,12 @@ impl Unread {
         }
     }
 
-    /// Whether it is to be looked again soon, though nothing happens.
+    /// Whether to look again soon even if nothing happens.
     pub fn is_full(&self) -> bool {
         self.is_full
     }
 
-    /// Whether this goes to the session; what does not is counted.
+    /// Whether to pass this to the session. Counts what is not passed.
     pub fn admits(&mut self, event: &SessionEvent) -> bool {
         self.source = match event {
             SessionEvent::Link { event: LinkEvent::Message(message), .. } => message.payload.len(),
@@ -71,7 +71,7 @@ impl Unread {
         !is_dropped
     }
 
-    /// Whether there is room for this, which then waits too.
+    /// Whether there is room for this news. Counts it if so.
     pub fn takes(&mut self, news: &News) -> bool {
         let waits = self.is_full && matches!(news, News::Presence(_));
         let has_room = !waits && self.bytes <= ALL_UNREAD;

@@ -1,9 +1,9 @@
-//! What can be sent: a message to a room or a direct one, its topic, and the way to text and back for an outbox on disk.
+//! The user's own messages: a message to a room, or a direct one. Each knows its topic, and how an outbox on disk
+//! stores it.
 
 use crate::protocol::{Chat, Invalid, Nick, Private, RoomName, SentId, Topic};
 use serde_json::Value;
 
-/// What can be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnMessage {
     Chat(Chat),
@@ -13,14 +13,14 @@ pub enum OwnMessage {
 /// A message as an outbox on disk holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// Always with its id.
+    /// It always has an id.
     pub message: OwnMessage,
-    /// What the program that gave the message called it.
+    /// The program's `ref` for it.
     pub reference: Option<Value>,
 }
 
 impl OwnMessage {
-    /// Reads what [`OwnMessage::to_json`] wrote. `room`: of a message to one. `Ok(None)`: it is no message.
+    /// Parses the result of [`OwnMessage::to_json`]. `room`: the room of a room message. `Ok(None)`: it is no message.
     pub fn parse(payload: &[u8], room: Option<RoomName>) -> Result<Option<OwnMessage>, Invalid> {
         Ok(match room {
             Some(room) => Chat::parse(payload, room)?.map(OwnMessage::Chat),
@@ -35,7 +35,7 @@ impl OwnMessage {
         }
     }
 
-    /// Sent again, a lobby message takes the topic that original clients do not read: they see nothing twice.
+    /// A retransmitted lobby message uses the topic that original clients do not read, so they do not show it twice.
     pub fn topic(&self) -> Topic {
         match self {
             OwnMessage::Chat(chat) if !chat.room.is_lobby() => {
@@ -63,7 +63,7 @@ impl OwnMessage {
         }
     }
 
-    /// `None` of a direct message.
+    /// `None` for a direct message.
     pub fn room(&self) -> Option<&RoomName> {
         match self {
             OwnMessage::Chat(chat) => Some(&chat.room),

@@ -1,4 +1,4 @@
-//! How fast messages may go out where the chat's server names a limit: never more than that in any one second.
+//! Limits messages to the rate that the chat server names, in any window of one second.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -7,12 +7,12 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// When messages went out within the last second, oldest first. Empty where there is no limit.
+    /// When messages went out within the last second, oldest first. Empty without a limit.
     sent: VecDeque<Instant>,
 }
 
 impl Pace {
-    /// Whether one more may go out now; it does then. `rate`: messages a second; `None`: as many as there are.
+    /// Whether one more message may go out now; counts it. `rate`: messages per second; `None`: no limit.
     pub fn allows(&mut self, now: Instant, rate: Option<u64>) -> bool {
         let Some(rate) = rate else {
             self.sent.clear();
@@ -21,7 +21,7 @@ impl Pace {
         while self.sent.front().is_some_and(|sent| now.saturating_duration_since(*sent) >= SECOND) {
             self.sent.pop_front();
         }
-        // A limit of none at all is none that makes sense.
+        // A limit of zero makes no sense; treat it as one.
         let may = (self.sent.len() as u64) < rate.max(1);
         if may {
             self.sent.push_back(now);
@@ -29,10 +29,10 @@ impl Pace {
         may
     }
 
-    /// When one more may go out; `None`: now.
+    /// When the next message may go out; `None`: now.
     pub fn next(&self, rate: Option<u64>) -> Option<Instant> {
         let most = usize::try_from(rate?.max(1)).unwrap_or(usize::MAX);
-        // Among those of the last second, the one that must be over.
+        // The message of the last second whose slot must become free first.
         self.sent.len().checked_sub(most).and_then(|over| self.sent.get(over)).map(|sent| *sent + SECOND)
     }
 }

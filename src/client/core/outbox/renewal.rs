@@ -1,14 +1,14 @@
-//! Another id for a message whose own turned out to be another message's: a copy of this program goes on from the same
-//! memory (a virtual machine that was set back), or another run had a copy of the `--outbox` file.
+//! Assigns a new id to a message whose id another message already has. This happens if a copy of this program goes on
+//! from the same memory (a virtual machine that was set back), or if another run used a copy of the `--outbox` file.
 
 use super::{Kept, Outbox};
 use crate::protocol::{SentId, Session};
 use std::time::Instant;
 
-/// New ids that a message is given; who is refused them all has met something else than a copy of itself.
+/// The most new ids for one message. If all are refused, the cause is not a copy of this program.
 const RENEWALS: u32 = 3;
 
-/// A message that goes out under another id.
+/// A message that goes out under a new id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renewed {
     pub kept: Kept,
@@ -16,14 +16,14 @@ pub struct Renewed {
 }
 
 impl Outbox {
-    /// Another message of ours has this id: another copy of this program has used it, or of its outbox. The message goes
-    /// out under a new one, late. `None`: it is not here, or was given new ids often enough.
+    /// Another message of ours has this id: a copy of this program or of its outbox used it. The message goes out again
+    /// under a new id, marked late. `None`: it is not here, or it has had enough new ids.
     pub fn renew(&mut self, now: Instant, id: &SentId, sessions: impl FnOnce() -> Session) -> Option<Renewed> {
         let ticket = *self.tickets.get(&id.session)?.get(&id.seq)?;
         let entry = self.entries.get(&ticket).filter(|entry| entry.renewals < RENEWALS)?;
         let (mut message, reference, renewals) = (entry.message.clone(), entry.reference.clone(), entry.renewals + 1);
         self.settle(ticket);
-        // Whoever uses the same numbers has used the next ones too, or is about to.
+        // A copy that uses the same numbers has used the next ones too, or will.
         if id.session == self.session {
             (self.session, self.last_seq) = (sessions(), 0);
         }
@@ -39,12 +39,12 @@ impl Outbox {
         Some(Renewed { kept: Kept { message, reference }, old_id: id.clone() })
     }
 
-    /// Whether a message with this id waits here.
+    /// Whether a message with this id is in the outbox.
     pub fn has(&self, id: &SentId) -> bool {
         self.tickets.get(&id.session).is_some_and(|seqs| seqs.contains_key(&id.seq))
     }
 
-    /// Whether messages of this run have ids of this session.
+    /// Whether this run assigns ids of this session.
     pub fn is_of_this_run(&self, session: &Session) -> bool {
         *session == self.session
     }

@@ -1,36 +1,37 @@
-//! A message at which the broker ends the connection, each time: MQTT 3.1.1 gives it no other way to refuse one. Sent again
-//! for ever, it would keep everything behind it from going out. So where connections break again and again with the same
-//! message first in line, messages go out one at a time, and one at which the connection then still breaks is given up.
+//! Finds a message over which the broker closes the connection each time. MQTT 3.1.1 has no other way to refuse one.
+//! Retransmitted forever, it would block every message behind it. If connections keep breaking with the same message
+//! first in line, messages go out one at a time. If the connection still breaks over it, the message is given up.
 
 use super::WINDOW;
 use std::time::Duration;
 
-/// Connections that break with the same message first before messages go out alone.
+/// After this many broken connections with the same message in front, messages go out one at a time.
 const CAUTIOUS: u32 = 3;
-/// And so many more that break at once while it is alone under way, before it is given up: by then several minutes of
+/// After this many more, broken at once with only this message under way, it is given up. By then several minutes of
 /// trying have passed, and a connection that is merely bad has let an acknowledgement through.
 const STRIKES: u32 = 5;
-/// What "at once" is.
+/// The meaning of "at once".
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
 pub struct Suspicion {
-    /// The ticket of the message that was first without an acknowledgement when the connection broke.
+    /// The ticket of the first message without an acknowledgement when the connection broke.
     suspect: Option<u64>,
     breaks: u32,
     strikes: u32,
-    /// For so many acknowledgements messages still go out one at a time: as many as can be before the one looked for.
+    /// Messages go out one at a time for this many acknowledgements. As many messages as that may be in front of the
+    /// suspect.
     caution: usize,
 }
 
 impl Suspicion {
-    /// Messages are to go out one at a time.
+    /// Whether messages must go out one at a time.
     pub fn is_cautious(&self) -> bool {
         self.caution > 0
     }
 
-    /// The connection broke while this was the first message without an acknowledgement. `alone`: no other was, and it had
-    /// been under way for so long. Returns whether it is to be given up.
+    /// The connection broke while this was the first message without an acknowledgement. `alone`: how long it had been
+    /// under way, if it was the only one. Returns whether to give it up.
     pub fn connection_broke(&mut self, first: u64, alone: Option<Duration>) -> bool {
         if self.suspect != Some(first) {
             self.acquit();
@@ -49,7 +50,7 @@ impl Suspicion {
         gives_up
     }
 
-    /// The broker has this message.
+    /// The broker has acknowledged this message.
     pub fn acknowledged(&mut self, ticket: u64) {
         self.caution = self.caution.saturating_sub(1);
         self.gone(ticket);

@@ -63,7 +63,7 @@ impl Stage {
         self.outbox.take(self.now, None)
     }
 
-    /// Lets time pass, with a server there.
+    /// Advances the clock while a server is there.
     fn after(&mut self, milliseconds: u64) {
         self.now += Duration::from_millis(milliseconds);
         self.outbox.expire(self.now, true);
@@ -75,14 +75,14 @@ impl Stage {
         }
     }
 
-    /// The numbers of what settles.
+    /// The numbers of the settled messages.
     fn stored(&mut self, name: &str, first: u64, last: u64) -> Vec<u64> {
         let mut ranges = Ranges::default();
         ranges.insert_range(first, last);
         self.outbox.stored(&session(name), &ranges).into_iter().map(|progress| progress.id.seq).collect()
     }
 
-    /// `expected`: ticket, topic and text of each that goes out.
+    /// `expected`: ticket, topic and text of each message that goes out.
     #[track_caller]
     fn check(&mut self, expected: &[(u64, &str, &str)]) {
         let topics = Topics::new("chat");
@@ -116,13 +116,13 @@ fn what_was_overtaken_goes_again_at_once_but_once() {
     let mut stage = Stage::new(&["a", "b", "c", "d", "e"]);
     stage.take();
     stage.acknowledge(1..=4);
-    // The fifth has no acknowledgement yet, the fourth came after the others.
+    // The fifth has no acknowledgement yet; the fourth was acknowledged after the others.
     assert_eq!(stage.stored(SESSION, 3, 3), [3]);
     stage.check(&[(1, "chat/messages/alice", "a"), (2, "chat/messages/alice", "b")]);
     stage.acknowledge(1..=2);
     assert_eq!(stage.stored(SESSION, 4, 4), [4]);
     stage.check(&[]);
-    // One that went twice says nothing of those before it.
+    // A message that went out twice proves nothing about those before it.
     assert_eq!(stage.stored(SESSION, 2, 2), [2]);
     stage.check(&[]);
     stage.after(5_000);
@@ -204,7 +204,7 @@ fn a_server_that_comes_gets_what_it_does_not_have() {
     stage.take();
     stage.acknowledge(1..=2);
     stage.stored(SESSION, 1, 1);
-    // One that comes again and again puts it off no further.
+    // A server that restarts repeatedly does not postpone this any further.
     for _ in 0..10 {
         stage.outbox.server_came(stage.now);
         stage.after(100);
@@ -307,7 +307,7 @@ fn what_an_earlier_run_left_goes_first_and_late_under_its_own_id() {
     assert!(stage.outbox.is_empty());
 }
 
-/// The broker ends the connection at "b".
+/// The broker closes the connection over "b".
 #[test]
 fn a_message_at_which_the_broker_ends_the_connection_is_given_up() {
     let mut stage = Stage::new(&["a", "b", "c"]);
@@ -316,7 +316,7 @@ fn a_message_at_which_the_broker_ends_the_connection_is_given_up() {
     while given_up.is_none() {
         connections += 1;
         assert!(connections < 20);
-        // What comes before it is acknowledged, and goes again each time, as no server stores it.
+        // The messages before it are acknowledged and retransmitted each time, because no server stores them.
         while let Some(first) = stage.take().first() {
             if first.ticket == 2 || stage.outbox.unacknowledged.contains(&2) {
                 break;
@@ -366,7 +366,7 @@ fn a_message_whose_id_is_taken_goes_out_late_under_a_new_one() {
         assert_eq!(renewed.old_id, id);
         Some((renewed.kept.message.id()?.to_string(), renewed.kept.reference))
     };
-    // This run's own numbers are given out by somebody else, an earlier run's is not ours to go on with.
+    // A message of this run gets a number of the new session. A message of an earlier run gets this run's next number.
     assert_eq!(renew(EARLIER, 7, "zzzzzzzzzzzz"), Some((format!("{SESSION}-3"), Some("r".into()))));
     assert_eq!(renew(EARLIER, 7, "zzzzzzzzzzzz"), None, "it is another now");
     assert_eq!(renew(SESSION, 1, "bbbbbbbbbbbb"), Some(("bbbbbbbbbbbb-1".to_owned(), None)));

@@ -1,4 +1,4 @@
-//! What a session is told, and what it has done: plain values between it and its driver.
+//! The events and effects of a session: plain values between it and its driver.
 
 use crate::client::core::command::{Command, Names, TypedLine};
 use crate::client::core::conversation::Config;
@@ -15,22 +15,22 @@ use std::time::Duration;
 /// How the client is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// People at a terminal.
+    /// A person at a terminal.
     Chat,
     /// Sends and ends.
     Sender,
-    /// Prints what arrives, sends what it is given, literally.
+    /// Prints what arrives, and sends its input literally.
     Listen,
-    /// Programs that read and write JSON.
+    /// A program that reads and writes JSON.
     Json,
-    /// Programs that are built on this crate.
+    /// A program that is built on this crate.
     Embedded,
 }
 
-/// What a session is told when it begins.
+/// The settings of a session.
 pub struct SessionConfig {
     pub mode: Mode,
-    /// Whom texts go to; `None`: the room that is talked in.
+    /// Who receives texts; `None`: the current room.
     pub addressee: Option<Nick>,
     /// `-W`.
     pub wait: Option<Duration>,
@@ -38,7 +38,7 @@ pub struct SessionConfig {
     pub count: Option<u64>,
     /// The end of the input does not end the run.
     pub outlives_input: bool,
-    /// What is shown can be remembered beyond this run.
+    /// Shown messages can be remembered beyond this run.
     pub has_memory: bool,
     pub conversation: Config,
 }
@@ -46,37 +46,37 @@ pub struct SessionConfig {
 /// What happens to a session.
 #[derive(Debug)]
 pub enum SessionEvent {
-    /// The run begins. Comes once, before anything but news of the driver's own.
+    /// The run begins. Comes once. Only the driver's own news may come before it.
     Start,
-    /// The link of this number says something.
+    /// An event of the link with this number.
     Link { number: u32, event: LinkEvent },
-    /// So much of what arrived by the link of this number was dropped, because what came before was not taken in time.
+    /// This many arrivals on the link with this number were dropped, because earlier ones were not taken in time.
     Missed { number: u32, count: u64 },
-    /// The link that was to be opened cannot be started, and why.
+    /// The link cannot be opened, and why.
     NoLink(String),
-    /// News is not taken as fast as it is told: until [`SessionEvent::HasRoom`] nothing that can wait is asked for.
+    /// News is not taken as fast as it is told. Until [`SessionEvent::HasRoom`], nothing that can wait is requested.
     Full,
-    /// News is taken again; so many messages were dropped in between.
+    /// News is taken again. This many messages were dropped in between.
     HasRoom { dropped: u64 },
     /// A line was typed on a terminal.
     Typed(TypedLine),
-    /// Texts, each a message of its own, never a command.
+    /// Texts. Each is a message of its own, never a command.
     Texts(Vec<String>),
     /// A program's command, with the `ref` for its answers.
     Ordered(Command, Option<Value>),
-    /// The driver has something to tell: a line that is no command, what became of a file.
+    /// The driver's own news, such as an invalid line or the result of a file transfer.
     Noticed(News),
-    /// This line is to be offered again in later runs.
+    /// Later runs offer this line again.
     Recallable(String),
     /// The input of a program or a pipe has ended.
     InputEnded,
-    /// Whoever is at the terminal ends it.
+    /// The person at the terminal quits.
     Quit,
-    /// A signal of this number asks for the end.
+    /// This signal asks for the end.
     Signal(i32),
-    /// Nobody reads the output any more.
+    /// Nobody reads the output any longer.
     OutputClosed,
-    /// What [`SessionEffect::Keep`] named is committed, or cannot be.
+    /// The memos of [`SessionEffect::Keep`] are committed, or cannot be.
     Committed(Result<(), Uncommitted>),
     /// The answer to [`SessionEffect::Become`]: what earlier runs under that nick left, or why it cannot be read.
     Became(Result<Remembered, String>),
@@ -84,7 +84,7 @@ pub enum SessionEvent {
     OutboxFailed(String),
     /// [`SessionEffect::RenameOutbox`] is done.
     OutboxRenamed,
-    /// Time has passed.
+    /// A deadline has passed.
     Tick,
 }
 
@@ -95,59 +95,59 @@ pub struct Uncommitted {
     pub why: String,
 }
 
-/// What is to be done, in this order.
+/// What the driver must do, in this order.
 #[derive(Debug)]
 pub enum SessionEffect {
-    /// Connect, once the last word of the link that was let go before is said.
+    /// Connect, after the leave message of the previous link is sent.
     OpenLink(Opening),
-    /// Close the link, with this last word.
+    /// Close the link, with this leave message.
     LetGo(Option<Publication>),
     Publish(Publication),
     Subscribe(Subscription),
     Unsubscribe(String),
     Tell(News),
-    /// Tell what went wrong, whatever else is told: the run ends because of it.
+    /// Tell what went wrong, even if other news is held back: the run ends because of it.
     Complain(String),
     /// Empty the screen.
     Clear,
-    /// Another nick is asked for from now on, or no longer is; this takes the place of a prompt that is there.
+    /// Start or stop asking for another nick. This replaces the current prompt.
     AskForNick(bool),
-    /// Have the next line typed.
+    /// Read the next line.
     Prompt(Prompt),
-    /// These can be completed from now on.
+    /// Names to complete from now on.
     Complete(Names),
-    /// Once everything told before is on the screen, commit these, which may be none, and report with
-    /// [`SessionEvent::Committed`]. Until then no other `Keep` or [`SessionEffect::Become`] follows.
+    /// After everything told before is on the screen, commit these memos (perhaps none), and report
+    /// [`SessionEvent::Committed`]. No other `Keep` or [`SessionEffect::Become`] follows until then.
     Keep(Vec<Memo>),
-    /// What is kept from now on is another person's; recall what there is of it, once everything told before is on the
-    /// screen, and report with [`SessionEvent::Became`].
+    /// From now on, the memory belongs to another nick. After everything told before is on the screen, recall what is
+    /// stored for it, and report [`SessionEvent::Became`].
     Become(NickKey),
-    /// Put this into the outbox on disk, before what follows is published.
+    /// Add this to the outbox on disk before anything that follows is published.
     AddToOutbox(Kept),
     RemoveFromOutbox(Vec<SentId>),
-    /// The outbox on disk is this nick's from now on. Reported with [`SessionEvent::OutboxRenamed`].
+    /// The outbox on disk now belongs to this nick. Report [`SessionEvent::OutboxRenamed`].
     RenameOutbox(Nick),
-    /// The run ends. Nothing follows but the effects of [`SessionEvent::Committed`], as long as the session
-    /// [is keeping](super::ClientSession::is_keeping).
+    /// The run ends. Only effects of [`SessionEvent::Committed`] follow, as long as the session [is
+    /// keeping](super::ClientSession::is_keeping).
     End(ClientExit),
 }
 
 /// A link to be opened.
 pub struct Opening {
-    /// To be named with everything that comes by it.
+    /// Names the link in its events.
     pub number: u32,
-    /// Made from the number of the link's connection, which it counts from 1.
+    /// Takes the number of the link's connection, which counts from 1.
     pub will: Option<WillOf>,
     pub subscriptions: Vec<Subscription>,
-    /// Try again also where the very first attempt fails.
+    /// Retry even if the first attempt fails.
     pub patient: bool,
 }
 
-/// A line that is asked for.
+/// A line to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
     pub text: String,
-    /// Lines typed before, the last one last, where they are others than so far.
+    /// Earlier lines, newest last, if they have changed.
     pub earlier: Option<Vec<String>>,
 }
 

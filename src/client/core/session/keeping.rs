@@ -1,5 +1,5 @@
-//! What is remembered beyond a run, never before it was shown, and what is published only after that. One batch is on its
-//! way at a time: what comes meanwhile is in the next one, so that nothing overtakes what could not be written.
+//! Remembers what was shown beyond this run, and publishes receipts only after that. One batch is written at a time.
+//! Everything newer goes into the next batch, so nothing overtakes what could not be written.
 //!
 //! ```text
 //!  remember, publish ──► batch ── every 500 ms, at once if a publication waits ──► Keep: shown, then committed
@@ -14,23 +14,23 @@ use crate::link::Publication;
 use crate::protocol::NickKey;
 use std::time::{Duration, Instant};
 
-/// How long what was shown may stay unremembered: after a kill that much is shown again.
+/// How long a shown message may stay unremembered. After a kill, messages of that time are shown again.
 const PERIOD: Duration = Duration::from_millis(500);
-/// When a write that failed is tried again by itself, at first and at most: the disk may have room again, though nothing
-/// more is shown.
+/// When a failed write is retried by itself: the first time, and at most. The disk may have room again although nothing
+/// new is shown.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
-/// Memos that could not be written and are tried again; past that the oldest are let go, and would be shown again.
+/// The most memos that wait for a retry. Beyond that the oldest are dropped, and their messages would be shown again.
 const BACKLOG: usize = 50_000;
 
 pub struct Keeping {
-    /// Else only the order of things is kept.
+    /// If false, only the order of effects is kept.
     has_memory: bool,
     batch: Batch,
-    /// When the last batch was given away.
+    /// When the last batch was handed out.
     given: Instant,
     retry: Retry,
-    /// What is on its way.
+    /// The errand that the driver is working on.
     in_flight: Option<Errand>,
     change: Option<NickChange>,
     is_over: bool,
@@ -38,15 +38,15 @@ pub struct Keeping {
 
 #[derive(Default)]
 struct Batch {
-    /// What could not be written comes first.
+    /// Memos that could not be written come first.
     memos: Vec<Memo>,
-    /// So many of the memos could not be written yet.
+    /// How many of the memos could not be written yet.
     unwritten: usize,
     publications: Vec<Publication>,
 }
 
 enum Errand {
-    /// `is_last`: what cannot be written this time is let go.
+    /// `is_last`: what cannot be written this time is dropped.
     Keep {
         publications: Vec<Publication>,
         is_last: bool,
@@ -57,12 +57,12 @@ enum Errand {
 /// After a failure.
 struct Retry {
     at: Option<Instant>,
-    /// The wait before that.
+    /// The wait before this retry.
     pause: Duration,
     was_told: bool,
 }
 
-/// Another nick is taken; the memos are of the one before.
+/// The nick changes. The memos belong to the old one.
 struct NickChange {
     key: NickKey,
     memos: Vec<Memo>,
@@ -75,7 +75,7 @@ pub struct Reported {
     pub publications: Vec<Publication>,
     /// To be told.
     pub problem: Option<String>,
-    /// What earlier runs under the nick left that the user has now.
+    /// What earlier runs left under the user's new nick.
     pub remembered: Option<Remembered>,
 }
 
@@ -102,8 +102,8 @@ impl Keeping {
         self.batch.publications.push(publication);
     }
 
-    /// What comes from now on is another person's. Returns what earlier runs of theirs left, where that is known at once;
-    /// else it comes with a report. What waits to be published has no link any more.
+    /// The memory belongs to another nick from now on. Returns what earlier runs left under it if that is known at
+    /// once; otherwise a report brings it. Publications that still wait are dropped with their link.
     pub fn become_another(&mut self, key: NickKey) -> Option<Remembered> {
         let Batch { memos, .. } = std::mem::take(&mut self.batch);
         self.retry = Retry { at: None, pause: FIRST_RETRY, ..self.retry };
@@ -116,17 +116,17 @@ impl Keeping {
         None
     }
 
-    /// The run ends: everything is given away as soon as it can be.
+    /// The run ends: everything is handed out as soon as possible.
     pub fn finish(&mut self) {
         self.is_over = true;
     }
 
-    /// Whether something is still on its way, or will be.
+    /// Whether something is still to be written.
     pub fn is_busy(&self) -> bool {
         self.in_flight.is_some() || self.due().is_some()
     }
 
-    /// When [`Keeping::give`] gives something away; `None`: not before a report.
+    /// When [`Keeping::give`] returns something; `None`: not before a report.
     pub fn due(&self) -> Option<Instant> {
         if self.in_flight.is_some() {
             return None;
@@ -142,7 +142,7 @@ impl Keeping {
         period.into_iter().chain(self.retry.at).min()
     }
 
-    /// What is to be done, if it is time. To be called when everything that belongs to it was told.
+    /// The next effect, if it is due. Call this after everything that belongs to it was told.
     pub fn give(&mut self, now: Instant) -> Option<SessionEffect> {
         self.due().filter(|due| now >= *due)?;
         if let Some(NickChange { memos, .. }) = &mut self.change {
@@ -163,7 +163,8 @@ impl Keeping {
         Some(SessionEffect::Keep(memos))
     }
 
-    /// What [`SessionEffect::Keep`] named is written, or cannot be. Whoever sent a message is told that it was shown all the same.
+    /// The memos of [`SessionEffect::Keep`] are written, or cannot be. The receipts go out either way: the messages
+    /// were shown.
     pub fn committed(&mut self, now: Instant, result: Result<(), Uncommitted>) -> Reported {
         let Some(Errand::Keep { publications, is_last }) = self.in_flight.take() else { return Reported::default() };
         let mut problem = None;
@@ -191,12 +192,12 @@ impl Keeping {
         self.retry.at = Some(now + self.retry.pause);
     }
 
-    /// The answer to [`SessionEffect::Become`]. Where it cannot be read nothing is written either: it would take the place of what
-    /// is there.
+    /// The answer to [`SessionEffect::Become`]. If the memory cannot be read, it is not written either, because that
+    /// would overwrite what is there.
     pub fn became(&mut self, result: Result<Remembered, String>) -> Reported {
         self.in_flight = None;
         match result {
-            // Of nicks taken in between nothing is wanted.
+            // The nick has changed again in between.
             Ok(_) if self.change.is_some() => Reported::default(),
             Ok(remembered) => Reported { remembered: Some(remembered), ..Reported::default() },
             Err(why) => {

@@ -1,19 +1,18 @@
-//! The links of a session, one after the other: their numbers, their connections, and their events in a conversation's
-//! words.
+//! The links of a session, one after the other. Numbers them and their connections, and translates their events for the
+//! conversation.
 
 use super::Opening;
 use crate::client::core::conversation::{Conversation, Input, Up};
 use crate::link::{Event, Failure, Publication, Qos, Subscription, Version, WillOf};
 
 pub struct Links {
-    /// Of chat messages.
+    /// The quality of service of messages.
     qos: Qos,
-    /// Of the present or last link. One that was replaced may still have something to say.
+    /// The number of the current or last link. A replaced link may still report events.
     number: u32,
     is_open: bool,
     was_connected: bool,
-    /// Connections over all links, since the session's name is the same on all: of those before the present link, and
-    /// with it.
+    /// Connections of all links, because they share one session: before the current link, and including it.
     before: u32,
     connections: u32,
     /// Why the first connection failed.
@@ -25,7 +24,7 @@ impl Links {
         Links { qos, number: 0, is_open: false, was_connected: false, before: 0, connections: 0, failure: None }
     }
 
-    /// A first connection that fails is the end; later ones are tried again.
+    /// A failure of the very first connection ends the run; later ones are retried.
     pub fn open(&mut self, conversation: &Conversation) -> Opening {
         self.number += 1;
         self.is_open = true;
@@ -44,18 +43,18 @@ impl Links {
 
     pub fn let_go(&mut self) {
         if std::mem::take(&mut self.is_open) {
-            // It may have made one that nobody heard of.
+            // The link may have connected again without reporting it yet.
             self.connections += 1;
         }
         self.number += 1;
     }
 
-    /// Whether this is the number of the link that there is.
+    /// Whether this is the number of the current link.
     pub fn is_current(&self, number: u32) -> bool {
         number == self.number
     }
 
-    /// What an event of the present link means for a conversation; `None`: nothing.
+    /// Translates an event of the current link; `None`: it means nothing to a conversation.
     pub fn input(&mut self, event: Event) -> Option<Input> {
         Some(match event {
             Event::Connected { version, conn, refused, tls, .. } => {
@@ -70,7 +69,7 @@ impl Links {
             Event::Published { ticket } => Input::Published(ticket),
             Event::Rejected { ticket, reason } => Input::Rejected { ticket, reason },
             Event::Refused { filter } => Input::Refused(filter),
-            // What to do about the settings helps nobody whose settings did.
+            // The settings have worked once, so advice about them does not help.
             Event::Failed(failure) if self.was_connected => Input::Failed(failure.what),
             Event::Failed(failure) => {
                 self.failure = Some(failure);
@@ -78,12 +77,12 @@ impl Links {
             }
             Event::Lost { reason } => Input::Lost { reason },
             Event::Waiting { delay } => Input::Waiting(delay),
-            // A client has no lookout; the session hears the end.
+            // A client has no lookout. The session handles the end.
             Event::Barred { .. } | Event::Ended => return None,
         })
     }
 
-    /// Why the first connection failed, where that was told.
+    /// Why the first connection failed, if it was reported.
     pub fn failure(&mut self) -> Option<Failure> {
         self.failure.take()
     }
@@ -92,7 +91,7 @@ impl Links {
         self.is_open
     }
 
-    /// Replies come at QoS 1 whatever messages do.
+    /// Replies arrive at QoS 1, whatever messages use.
     pub fn subscription(&self, filter: String) -> Subscription {
         Subscription::new(filter, self.qos.max(Qos::AtLeastOnce))
     }

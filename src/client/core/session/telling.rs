@@ -1,4 +1,4 @@
-//! What a session tells, how it ends, and what somebody at a terminal needs to type the next line.
+//! What a session tells, how it ends, and what a person at a terminal needs to type the next line.
 
 use super::{ClientExit, ClientSession, Mode, Prompt, SessionEffect};
 use crate::client::core::ending::{End, QUIT_WAIT, messages_are};
@@ -6,19 +6,19 @@ use crate::client::core::news::News;
 use crate::now::Now;
 use std::time::{Duration, Instant};
 
-/// Between two offers of names to complete with: as fast as anybody types them.
+/// The least time between two updates of the names to complete: as fast as anybody types.
 const NAMES: Duration = Duration::from_millis(200);
 
 /// The outbox on disk.
 pub struct DiskOutbox {
     is_there: bool,
-    /// It cannot be written; that was told.
+    /// It cannot be written, and the user was told.
     has_failed: bool,
 }
 
-/// What somebody at a terminal was given.
+/// What the person at the terminal was given.
 pub struct Typist {
-    /// Lines typed before, which the line editor does not have yet.
+    /// Earlier lines that the line editor does not have yet.
     earlier: Option<Vec<String>>,
     is_asked_for_a_nick: bool,
     names_offered: Instant,
@@ -37,7 +37,7 @@ impl DiskOutbox {
         self.is_there && !self.has_failed
     }
 
-    /// What becomes of unconfirmed messages, as the end of a line about them.
+    /// What happens to unconfirmed messages, as the end of a line about them.
     fn kept(&self) -> &'static str {
         if self.keeps_all() { "; the outbox keeps what is unconfirmed for the next run" } else { "" }
     }
@@ -57,7 +57,7 @@ impl Typist {
         (before != asks).then_some(SessionEffect::AskForNick(asks))
     }
 
-    /// When names may be offered, if there are new ones.
+    /// When to offer new names, if there are any.
     pub fn due(&self, has_new_names: bool) -> Option<Instant> {
         has_new_names.then(|| self.names_offered + NAMES)
     }
@@ -82,7 +82,7 @@ impl ClientSession {
         }
     }
 
-    /// A last word about what went wrong.
+    /// Tells a final error.
     fn complain(&mut self, text: String) {
         self.out.push(SessionEffect::Complain(text));
     }
@@ -101,7 +101,7 @@ impl ClientSession {
         self.fail(format!("the nick {nick} is in use{advice}"), ClientExit::NickInUse);
     }
 
-    /// At a terminal nobody has to wait without knowing for what.
+    /// Tells a person at a terminal what the run waits for.
     pub(super) fn quit(&mut self, now: Now) {
         let unsettled = self.conversation.unsettled();
         match (self.mode == Mode::Chat && unsettled > 0, self.ending.is_near()) {
@@ -117,7 +117,7 @@ impl ClientSession {
         }
     }
 
-    /// Ends at once, but not without saying what is not known to have arrived.
+    /// Ends at once, but tells which messages may not have arrived.
     pub(super) fn interrupted(&mut self, signal: i32) {
         let unsent = self.unsent();
         if unsent > 0 {
@@ -155,14 +155,14 @@ impl ClientSession {
         }
     }
 
-    /// `--outbox` is for one nick: the one that there is now.
+    /// `--outbox` belongs to one nick: the current one.
     pub(super) fn outbox_renamed(&mut self, now: Now) {
         let nick = self.conversation.nick();
         let text = format!("the outbox is for {nick} now: the next run with it needs --nick {nick}");
         self.tell(now, News::Answer(text));
     }
 
-    /// The chat goes on; what cannot be kept is lost with the process, as without an outbox.
+    /// The chat goes on. Unsettled messages are lost with the process, as without an outbox.
     pub(super) fn outbox_failed(&mut self, now: Now, why: &str) {
         if !std::mem::replace(&mut self.outbox.has_failed, true) {
             let text = format!("the outbox cannot be written, and does not keep everything: {why}");
@@ -170,7 +170,7 @@ impl ClientSession {
         }
     }
 
-    /// Names are not offered with each message of a burst.
+    /// Does not offer names with each message of a burst.
     pub(super) fn look_at_the_typist(&mut self, asks: bool) {
         if self.typist.due(self.conversation.has_new_names()).is_some_and(|due| self.now >= due)
             && let Some(names) = self.conversation.new_names()

@@ -1,4 +1,4 @@
-//! The session with a moved clock and a driver that does nothing by itself.
+//! The session with a clock that the test moves, and a driver that does nothing by itself.
 
 use super::*;
 use crate::client::core::command::TypedLine;
@@ -10,7 +10,7 @@ use chrono::DateTime;
 use std::time::Duration;
 
 const ONLINE: &str = r#"{"type":"server","status":"online","instance":"one","started":"2026-11-22T19:00:00Z","version":"1","heartbeat_seconds":10}"#;
-/// The random bytes that make the session's name.
+/// The random bytes of the session's name.
 const SESSION_BYTES: [u8; 12] = [19, 3, 27, 9, 29, 2, 20, 1, 23, 8, 15, 0];
 const WELCOME: &str = r#"{"type":"welcome","session":"k3v9x2m1q8f0","online_users":1}"#;
 
@@ -52,7 +52,7 @@ impl Stage {
             drawn += 1;
             match drawn {
                 1 => bytes.copy_from_slice(&SESSION_BYTES),
-                // Who joins a server that has come does so at once.
+                // No jitter: joins go out at once.
                 2 => bytes.fill(0),
                 _ => bytes.fill(drawn),
             }
@@ -60,7 +60,7 @@ impl Stage {
         Stage { session: ClientSession::new(config, random, now.instant), now, out: Vec::new() }
     }
 
-    /// Connected to a broker with a chat server, which has let us in.
+    /// Connected to a broker and welcomed by a chat server.
     fn welcomed(mode: Mode, change: impl FnOnce(&mut SessionConfig)) -> Stage {
         let mut stage = Stage::new(mode, change);
         stage.happens(SessionEvent::Start);
@@ -116,7 +116,7 @@ impl Stage {
         self.happens(SessionEvent::Tick);
     }
 
-    /// What is to be done, in order, in short; forgets it.
+    /// The effects so far, in order and in short; forgets them.
     #[track_caller]
     fn check(&mut self, expected: &[&str]) {
         let out: Vec<String> = std::mem::take(&mut self.out).iter().map(short).collect();
@@ -184,7 +184,7 @@ fn beyond_the_count_nothing_is_told_or_remembered() {
     assert!(!stage.session.is_keeping());
     assert!(stage.session.leave(stage.now).is_some());
 
-    // What it said itself is still under way.
+    // Its own messages are still under way.
     let mut stage = Stage::welcomed(Mode::Listen, |config| config.count = Some(1));
     stage.says("mine");
     stage.hears(1);
@@ -228,7 +228,7 @@ fn another_nick_connects_once_it_is_known_what_its_earlier_runs_left() {
     stage.check(&["tell the outbox is for carol now: the next run with it needs --nick carol"]);
     stage.happens(SessionEvent::Committed(Ok(())));
     stage.check(&["become carol"]);
-    // Of the link before.
+    // From the previous link.
     stage.hears(2);
     stage.check(&[]);
     let typed = vec!["earlier".to_owned()];

@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// What can happen to an outbox; numbers choose among what there is.
+/// What can happen to an outbox. The numbers select among what is there.
 #[derive(Debug, Clone)]
 enum Step {
     Push,
@@ -30,7 +30,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..200)
 }
 
-/// A world in which each id names one text for ever; `settled` counts.
+/// Each id names one text forever; `settled` counts.
 #[derive(Default)]
 struct Books {
     pushed: Vec<u64>,
@@ -103,7 +103,7 @@ proptest! {
                 }
             }
         }
-        // All is well from now on: everything that is not settled goes out, and is stored.
+        // From now on everything works: all unsettled messages go out and are stored.
         let open: Vec<u64> = books.pushed.iter().copied().filter(|seq| !books.settled.contains_key(seq)).collect();
         stage.after(120_000);
         books.take(&mut stage);

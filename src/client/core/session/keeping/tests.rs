@@ -1,9 +1,9 @@
-//! What is remembered when, and what is made of failures.
+//! When things are remembered, and how failures are handled.
 
 use super::*;
 use crate::link::Qos;
 
-/// What is kept, with a moved clock.
+/// The memory of a session, with a clock that the test moves.
 struct Stage {
     keeping: Keeping,
     start: Instant,
@@ -24,7 +24,7 @@ impl Stage {
         self.now = self.start + Duration::from_millis(milliseconds);
     }
 
-    /// What is given away now, which [`Keeping::due`] has to know.
+    /// What is handed out now. Checks [`Keeping::due`], too.
     #[track_caller]
     fn gives(&mut self, expected: Option<&[&str]>) {
         let is_due = self.keeping.due().is_some_and(|due| self.now >= due);
@@ -102,7 +102,7 @@ fn what_could_not_be_written_is_tried_again_at_growing_intervals() {
         stage.gives(Some(&["one"]));
         assert_eq!(stage.fails(&["one"]).problem, None, "it is told once");
     }
-    // With what is new, at once, and first.
+    // At once with the new memo, and before it.
     stage.typed("two");
     stage.keeping.publish_when_shown(receipt());
     stage.gives(Some(&["one", "two"]));
