@@ -1,4 +1,4 @@
-//! What others send: messages, notices, marks.
+//! What arrives from others: messages, notices, marks.
 
 use super::Conversation;
 use crate::now::Now;
@@ -8,7 +8,7 @@ impl Conversation {
     pub(super) fn arrived(&mut self, now: Now, topic: &str, payload: &[u8], retained: bool) {
         let Some(parsed) = self.config.topics.parse(topic) else { return };
         let may_be_retained = matches!(parsed, Topic::Marks { .. } | Topic::Users | Topic::Server);
-        // Anything else that is retained would be shown at every start, and an empty payload only clears what was.
+        // Any other retained message would be shown at every start. An empty payload only clears a retained one.
         if retained && !may_be_retained || payload.is_empty() {
             return;
         }
@@ -21,8 +21,9 @@ impl Conversation {
 
     fn receive(&mut self, now: Now, topic: Topic, payload: &[u8], retained: bool) -> Result<(), Invalid> {
         if self.naming.is_choosing() && topic != Topic::Server {
-            // Nobody is let in yet: the question for another nick stays the last line, and its page comes with that nick.
-            // But what is stored under the one before must not go out again under another.
+            // The nick is in use, and the prompt for another one stays the last line. Messages arrive again in the page
+            // for the new nick. But confirmations for the old nick still count: a stored message must not go out again
+            // under the new one.
             if let Topic::PrivateServer { to } = topic
                 && to == *self.naming.key()
                 && let FromServer::Stored(stored) = FromServer::parse(payload)?
@@ -78,7 +79,7 @@ impl Conversation {
             }
             Topic::Users => {
                 if let FromServer::OnlineUsers(list) = FromServer::parse(payload)? {
-                    // A retained list proves no living server.
+                    // A retained list does not prove that the server is alive.
                     if !retained {
                         self.lookout.is_heard(&mut self.out);
                     }
@@ -96,7 +97,7 @@ impl Conversation {
     }
 }
 
-/// Where a topic names people, they are those that the payload names.
+/// If a topic names people, the payload must name the same ones.
 fn must(same: bool) -> Result<(), Invalid> {
     if same { Ok(()) } else { Err(Invalid::WrongSender) }
 }

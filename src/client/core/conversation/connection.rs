@@ -1,4 +1,4 @@
-//! The connection to the broker: whether it is up, and what is told when it comes, fails and goes.
+//! The connection to the broker: whether it is up, and what the user is told when it comes, fails and breaks.
 
 use super::Up;
 use super::outputs::Outputs;
@@ -7,19 +7,19 @@ use crate::client::core::news::News;
 use crate::now::Now;
 use std::time::Duration;
 
-/// A wait for the next attempt of which it is time to say that they are long now.
+/// From this back-off on, the user is told that retries have become rare.
 const LONG: Duration = Duration::from_secs(30);
 
 pub struct OwnConnection {
-    /// Where the broker is, for people.
+    /// The broker's address, for people.
     broker: String,
-    /// The present connection, and since when.
+    /// The current connection, and since when it is up.
     up: Option<(Up, Now)>,
-    /// There was one before under this nick.
+    /// There was a connection before under this nick.
     was_up: bool,
-    /// The next one only brings another nick or another will. It is not told.
+    /// The next connection only brings another nick or will, so it is not told.
     is_replaced: bool,
-    /// The will goes where an original server listens.
+    /// The will goes to the topic of original servers.
     will_is_flat: bool,
     told: ToldFailures,
 }
@@ -28,7 +28,7 @@ pub struct OwnConnection {
 #[derive(Default)]
 struct ToldFailures {
     failure: Option<String>,
-    /// "Trying again", after that failure.
+    /// "Trying again" was told for that failure.
     retry: bool,
     long_retry: bool,
 }
@@ -39,7 +39,7 @@ impl OwnConnection {
         OwnConnection { broker, up: None, was_up: false, is_replaced: false, will_is_flat: false, told }
     }
 
-    /// Where the broker is, for people.
+    /// The broker's address, for people.
     pub fn broker(&self) -> &str {
         &self.broker
     }
@@ -53,7 +53,7 @@ impl OwnConnection {
         self.up.as_ref().map_or(0, |(up, _)| up.conn)
     }
 
-    /// Whether the will goes where an original server listens.
+    /// Whether the will goes to the topic of original servers.
     pub fn will_is_flat(&self) -> bool {
         self.will_is_flat
     }
@@ -62,7 +62,7 @@ impl OwnConnection {
         self.up = Some((up, now));
         self.told = ToldFailures::default();
         let again = std::mem::replace(&mut self.was_up, true);
-        // What matters to somebody with a new nick is whether it is theirs.
+        // After a change of nick, the user only wants to know whether the nick is theirs.
         if !std::mem::take(&mut self.is_replaced) {
             out.tell(News::Connected { broker: self.broker.clone(), again });
         }
@@ -88,24 +88,24 @@ impl OwnConnection {
         if !std::mem::replace(&mut self.told.retry, true) {
             out.tell(News::Reconnecting { delay });
         } else if out.is_on_terminal() && delay >= LONG && !std::mem::replace(&mut self.told.long_retry, true) {
-            // The waits have grown without a word. That they grow no more is the last one.
+            // The back-off grew silently. Telling that it is at its longest ends the series.
             out.hint("still not connected: trying again about once a minute");
         }
     }
 
-    /// It is gone. `false`: it broke before it was ready.
+    /// The connection is lost. `false`: it broke before it was ready.
     pub fn lost(&mut self) -> bool {
         self.up.take().is_some()
     }
 
-    /// Another one takes its place, with another nick or another will.
+    /// Another connection replaces this one, with another nick or will.
     pub fn replaced(&mut self, will_is_flat: bool) {
         self.up = None;
         self.is_replaced = true;
         self.will_is_flat = will_is_flat;
     }
 
-    /// The next one is the first under another nick.
+    /// The next connection is the first one under a new nick.
     pub fn renamed(&mut self) {
         self.was_up = false;
     }

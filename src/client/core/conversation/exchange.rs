@@ -1,4 +1,4 @@
-//! Pure: what a conversation is told and what it has done: plain values between it and its shell.
+//! Pure: the inputs and outputs of a conversation: plain values between it and its session.
 
 use crate::client::core::command::{Command, TypedLine};
 use crate::client::core::memo::{Memo, Remembered};
@@ -10,39 +10,39 @@ use chrono::{DateTime, FixedOffset, NaiveDateTime};
 use serde_json::Value;
 use std::time::Duration;
 
-/// The moment that a time of the reader's clocks means.
+/// Converts a time of the user's time zone.
 pub type Local = fn(NaiveDateTime) -> Option<DateTime<FixedOffset>>;
 
-/// What a conversation is told when it begins.
+/// The settings of a conversation.
 pub struct Config {
     pub nick: Nick,
     pub role: Role,
-    /// Rooms to be in beside the lobby. The first is talked in.
+    /// Rooms to join besides the lobby. The first becomes the current room.
     pub rooms: Vec<RoomName>,
     pub topics: Topics,
     /// The quality of service of messages. Presence, requests and receipts take QoS 1.
     pub qos: Qos,
-    /// Where the broker is, for people.
+    /// The broker's address, for people.
     pub broker: String,
-    /// Ask for past messages when joining.
+    /// Request past messages when joining a room.
     pub history: bool,
-    /// Somebody sits at a terminal, types commands, and can be asked.
+    /// A person at a terminal types commands and can be asked questions.
     pub on_terminal: bool,
-    /// Tell what is not valid, too.
+    /// Also tell about invalid messages.
     pub verbose: bool,
-    /// The moment that a time of the reader's clocks means: their zone, which is not the same in summer and winter.
+    /// Converts a time of the user's time zone. The offset depends on the season.
     pub local: Local,
     /// What earlier runs left behind.
     pub remembered: Remembered,
-    /// Messages are kept beyond this run: tell of each that is taken and settled.
+    /// The outbox outlives this run: report each message that is taken and settled.
     pub keeps_outbox: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Joins, hears and is seen.
+    /// Joins, receives and is visible.
     Member,
-    /// Only sends: nobody notices it but by its messages.
+    /// Only sends, and is visible only by its messages.
     Sender,
 }
 
@@ -62,16 +62,16 @@ pub enum Input {
     Arrived {
         topic: String,
         payload: Vec<u8>,
-        /// It was there before we came.
+        /// It was retained before we subscribed.
         retained: bool,
     },
-    /// What is told is more than is taken: until [`Input::Missed`] nothing that can wait is asked for.
+    /// News is not taken as fast as it is told. Until [`Input::Missed`], nothing that can wait is requested.
     Full,
-    /// So much of what arrived in the meantime was dropped, messages and other things; now there is room again.
+    /// Now there is room again. This many arrivals were dropped in between.
     Missed(u64),
-    /// The broker has what was published with this ticket.
+    /// The broker has acknowledged the publication with this ticket.
     Published(u64),
-    /// The broker will not take it.
+    /// The broker refuses the publication.
     Rejected {
         ticket: u64,
         reason: String,
@@ -80,48 +80,48 @@ pub enum Input {
     Typed(TypedLine),
     /// A command of a program, with the `ref` for its answers.
     Command(Command, Option<Value>),
-    /// Time has passed.
+    /// A deadline has passed.
     Tick,
 }
 
-/// A connection that has just been made.
+/// A new connection.
 #[derive(Debug)]
 pub struct Up {
     /// Counts the connections of this run.
     pub conn: u32,
-    /// For people: "MQTT 5".
+    /// For people, such as "MQTT 5".
     pub version: &'static str,
-    /// For people: protocol version and cipher of TLS.
+    /// For people: the protocol version and the cipher of TLS.
     pub tls: Option<(String, String)>,
     /// Subscriptions that the broker did not grant.
     pub refused: Vec<String>,
 }
 
-/// What is to be done.
+/// What the session must do.
 #[derive(Debug, PartialEq)]
 pub enum Output {
     Publish(Publication),
     Subscribe(String),
     Unsubscribe(String),
     Tell(News),
-    /// To be remembered once what was told before it is printed.
+    /// Remember this after everything told before is printed.
     Remember(Memo),
-    /// To be published once what was told before it is printed, and what was to be remembered before it is.
+    /// Publish this after everything told before is printed and everything before is remembered.
     PublishWhenShown(Publication),
-    /// A message was taken: to be kept before what follows is published.
+    /// A message was taken. Store it before anything that follows is published.
     Queued(Kept),
-    /// No more is to be done for this message.
+    /// This message is done.
     Settled(SentId),
-    /// Empty the screen.
+    /// Clear the screen.
     Clear,
-    /// Connect anew: the nick, and with it the will, is another one. `leave`: the last word under the one before.
+    /// Connect again under the new nick, with a new will. `leave`: the leave message under the old one.
     Renamed {
         leave: Option<Publication>,
     },
-    /// Connect anew: the will is another one.
+    /// Connect again with a new will.
     Reconnect,
     /// The user wants to leave once everything is sent.
     Quit,
-    /// Somebody else has the nick, and no other can be asked for.
+    /// The nick is in use, and the user cannot be asked for another one.
     NickInUse,
 }

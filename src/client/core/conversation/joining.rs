@@ -1,4 +1,5 @@
-//! The steps of joining: when a join goes out, when it goes again, when a heartbeat follows, and whether messages may go out.
+//! The steps of joining: when a join goes out, when it is retransmitted, when heartbeats follow, and whether messages may
+//! go out.
 //!
 //! ```text
 //!          connected            chat/server online, or 1 s without          welcome
@@ -12,7 +13,7 @@ use super::requests::PATIENCE;
 use crate::protocol::presence::Action;
 use std::time::{Duration, Instant};
 
-/// How long the clients of a server that has just started spread their joins over, at most.
+/// The longest jitter with which clients spread their joins to a server that has just started.
 const JITTER: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,19 +27,19 @@ enum JoinStep {
 
 pub struct Joining {
     step: JoinStep,
-    /// When the next join goes out: the first one, or one that no welcome has answered.
+    /// When the next join goes out: the first one, or a retransmission without a welcome.
     join_at: Option<Instant>,
     heartbeat_at: Option<Instant>,
-    /// A join under this nick was let in, or there was nobody to ask: messages may go out with every connection.
+    /// This nick was let in, or no server was there to ask. Messages may go out on every connection.
     may_send: bool,
     /// Until when messages wait for the answer to a first join.
     hold_until: Option<Instant>,
-    /// How long it waits before it joins a server that has just started, so that not all clients do so at once.
+    /// How long to wait before joining a server that has just started.
     jitter: Duration,
 }
 
 impl Joining {
-    /// `is_let_in`: messages may go out without a join. `jitter`: of 255 parts of the longest.
+    /// `is_let_in`: messages may go out without a join. `jitter`: the fraction of the longest jitter, in 1/255.
     pub fn new(is_let_in: bool, jitter: u8) -> Joining {
         Joining {
             step: JoinStep::Away,
@@ -50,7 +51,7 @@ impl Joining {
         }
     }
 
-    /// Whether a join went out on this connection, to the server that is there.
+    /// Whether a join went out on this connection, to the current server.
     pub fn is_joined(&self) -> bool {
         matches!(self.step, JoinStep::Asked | JoinStep::Welcomed)
     }
@@ -59,7 +60,7 @@ impl Joining {
         self.may_send
     }
 
-    /// A connection was made. `server_is_known`: chat/server came first.
+    /// A connection was made. `server_is_known`: chat/server arrived before.
     pub fn connected(&mut self, now: Instant, server_is_known: bool) {
         match server_is_known {
             true => self.go(JoinStep::Due, Some(now)),
@@ -67,17 +68,18 @@ impl Joining {
         }
     }
 
-    /// A server has come, perhaps in place of another one.
+    /// A server has come, perhaps replacing another one.
     pub fn server_came(&mut self, now: Instant) {
         match self.step {
-            // A server that comes again and again puts it off no further.
+            // A server that restarts repeatedly does not postpone this any further.
             JoinStep::Away | JoinStep::Due => {}
             JoinStep::Listening => self.go(JoinStep::Due, Some(now)),
             JoinStep::Asked | JoinStep::Welcomed => self.go(JoinStep::Due, Some(now + self.jitter)),
         }
     }
 
-    /// Whether a join is to go out now. `period`: of heartbeats; `server_is_known`: an original server says no welcome.
+    /// Whether a join must go out now. `period`: of heartbeats; `server_is_known`: without it, a server may be an
+    /// original one, which sends no welcome.
     pub fn begins(&mut self, now: Instant, period: Duration, server_is_known: bool) -> bool {
         let is_due = !self.is_joined() && self.join_at.is_some_and(|at| now >= at);
         if is_due {
@@ -89,7 +91,7 @@ impl Joining {
         is_due
     }
 
-    /// What somebody who has joined says again now.
+    /// The presence to publish again now, after joining.
     pub fn says_again(&mut self, now: Instant, period: Duration) -> Option<Action> {
         let (at, action) = match self.join_at {
             Some(at) if self.is_joined() && now >= at => (&mut self.join_at, Action::Join),
@@ -100,17 +102,17 @@ impl Joining {
         Some(action)
     }
 
-    /// Whether messages waited long enough: nobody says that the nick is in use.
+    /// Whether messages have waited long enough: nobody says that the nick is in use.
     pub fn holds_no_longer(&mut self, now: Instant) -> bool {
         self.hold_until.take_if(|until| now >= *until).is_some()
     }
 
-    /// When [`Joining::begins`], [`Joining::says_again`] or [`Joining::holds_no_longer`] finds something.
+    /// When [`Joining::begins`], [`Joining::says_again`] or [`Joining::holds_no_longer`] has work.
     pub fn due(&self) -> Option<Instant> {
         [self.join_at, self.heartbeat_at, self.hold_until].into_iter().flatten().min()
     }
 
-    /// The server welcomes us. `false`: nobody has asked.
+    /// The server welcomes us. `false`: we did not ask.
     pub fn welcomed(&mut self) -> bool {
         let is_asked = self.step == JoinStep::Asked;
         if is_asked {
@@ -119,7 +121,7 @@ impl Joining {
         is_asked
     }
 
-    /// The server says that the nick is in use. `false`: nobody has asked.
+    /// The server says that the nick is in use. `false`: we did not ask.
     pub fn refused(&mut self) -> bool {
         let is_asked = self.step == JoinStep::Asked;
         if is_asked {
@@ -129,19 +131,19 @@ impl Joining {
         is_asked
     }
 
-    /// We are let in, or there is nobody who could refuse.
+    /// We are let in, or no server is there to refuse us.
     pub fn let_in(&mut self) {
         self.may_send = true;
         self.hold_until = None;
     }
 
-    /// The connection is gone.
+    /// The connection is lost.
     pub fn lost(&mut self) {
         self.go(JoinStep::Away, None);
         self.hold_until = None;
     }
 
-    /// Under another nick one has to be let in anew.
+    /// A new nick must be let in again.
     pub fn renamed(&mut self) {
         self.lost();
         self.may_send = false;

@@ -1,8 +1,8 @@
-//! What is known of the chat's server: what chat/server says, and what else shows that there is one, or that it is an
-//! original one.
+//! Watches for the chat server: what chat/server says, and what else shows that there is a server, perhaps an original
+//! one.
 //!
-//! A broker that has too much for us drops some of it, and chat/server may be among that. So while no server is known,
-//! chat/server is read again: with a SUBSCRIBE the broker sends again what it retains.
+//! An overloaded broker drops messages, and chat/server may be among them. So while no server is known, chat/server is
+//! read again: a SUBSCRIBE makes the broker resend the retained message.
 
 use super::outputs::Outputs;
 use super::requests::{LONGEST, PATIENCE, Reach};
@@ -13,36 +13,36 @@ use crate::now::Now;
 use crate::protocol::{Nick, ServerInfo, Status, Timestamp, Topic, Topics};
 use std::time::{Duration, Instant};
 
-/// Told once where nobody answers a join.
+/// Told once if nobody answers a join.
 pub const NO_SERVER: &str = "no chat server is answering: history and the user list are unavailable";
 /// How long the retained chat/server may take after the subscription.
 pub const LISTEN: Duration = Duration::from_secs(1);
-/// How often heartbeats go out where no server says otherwise: the original's.
+/// How often heartbeats go out by default, as with the original.
 const HEARTBEAT: Duration = Duration::from_secs(30);
-/// Messages a second that a sender publishes before it knows how many the server takes: that takes a moment, and most
-/// senders have only one.
+/// The rate in messages per second at which a sender publishes before it knows the server's limit. The limit arrives
+/// soon, and most senders have only one message.
 const BEFORE_A_WORD: u64 = 10;
 
 pub struct ServerWatch {
     role: Role,
-    /// The server that says it is online, on this connection.
+    /// The server that is online, as it said on this connection.
     server: Option<ServerInfo>,
     /// `None`: the broker does not allow it, or there is no connection.
     read: Option<Read>,
-    /// How many messages a second the server takes, as it said last.
+    /// The server's limit in messages per second, as last published.
     rate: Option<u64>,
-    /// Until when a sender waits for chat/server to tell whether there is a server.
+    /// Until when a sender waits for chat/server to show whether there is a server.
     undecided_until: Option<Instant>,
-    /// When to tell that no server answers, unless one does.
+    /// When to tell that no server answers.
     silence_at: Option<Instant>,
     told_silence: bool,
-    /// An original server has answered, and none of ours was heard since.
+    /// An original server has answered, and none of ours has been heard from since.
     is_original: bool,
-    /// It was told what that one does with direct messages.
+    /// The user was told how an original server treats direct messages.
     told_of_directs: bool,
-    /// A server was heard in this run.
+    /// A server was heard from in this run.
     was_heard: bool,
-    /// A server of ours was seen, in this run or an earlier one.
+    /// A server of ours was seen in this run or an earlier one.
     was_seen: bool,
 }
 
@@ -51,19 +51,19 @@ pub struct ServerWatch {
 struct Read {
     at: Instant,
     pause: Duration,
-    /// When it is read again: while no server is known.
+    /// When it is read again, while no server is known.
     again_at: Option<Instant>,
 }
 
-/// What follows from what chat/server says.
+/// What a message on chat/server means.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ServerWord {
-    /// It says what it said before, or what a server said that is gone.
+    /// It repeats what is known, or is about a server that has gone.
     NoNews,
-    /// A server is there, perhaps in place of another one.
+    /// A server is there, perhaps replacing another one.
     Came,
     Went,
-    /// As before, there is none.
+    /// There is still none.
     StillAway,
 }
 
@@ -85,7 +85,7 @@ impl ServerWatch {
         }
     }
 
-    /// The server that says it is online.
+    /// The server that is online.
     pub fn server(&self) -> Option<&ServerInfo> {
         self.server.as_ref()
     }
@@ -94,12 +94,12 @@ impl ServerWatch {
         self.server.is_some()
     }
 
-    /// An original server has answered.
+    /// Whether an original server has answered.
     pub fn is_original(&self) -> bool {
         self.is_original
     }
 
-    /// The user was told that no server answers.
+    /// Whether the user was told that no server answers.
     pub fn is_silent(&self) -> bool {
         self.told_silence
     }
@@ -118,13 +118,13 @@ impl ServerWatch {
         announced.map_or(HEARTBEAT, |seconds| Duration::from_secs(seconds.clamp(1, 3_600)))
     }
 
-    /// How many messages a second may go out.
+    /// How many messages per second may go out.
     pub fn rate(&self) -> Option<u64> {
         self.undecided_until.map_or(self.rate, |_| Some(BEFORE_A_WORD))
     }
 
-    /// Whether nobody will say more of a message than that the broker has it: no server that says `stored` was ever here,
-    /// or an original one is in its place. Somebody who only sends, and has just come, does not know that yet.
+    /// Whether the broker's acknowledgement is the last that is heard of a message: no server that confirms messages
+    /// was ever here, or an original one has replaced it. A sender that has just connected does not know that yet.
     pub fn acknowledgement_is_the_end(&self, is_connected: bool) -> bool {
         let is_told = is_connected && self.undecided_until.is_none();
         self.is_original || !self.was_seen && (self.role == Role::Member || is_told)
@@ -138,7 +138,7 @@ impl ServerWatch {
         }
     }
 
-    /// The connection is gone. Whether a server is there is told within a connection or not at all.
+    /// The connection is lost. The next one shows whether a server is there.
     pub fn lost(&mut self) {
         self.server = None;
         self.read = None;
@@ -146,7 +146,7 @@ impl ServerWatch {
         self.undecided_until = None;
     }
 
-    /// What chat/server says.
+    /// A message on chat/server.
     pub fn says(&mut self, now: Instant, info: ServerInfo, out: &mut Outputs) -> ServerWord {
         let started = |server: &ServerInfo| server.started.as_ref().and_then(Timestamp::at);
         if info.status == Status::Offline
@@ -157,7 +157,8 @@ impl ServerWatch {
             return ServerWord::NoNews;
         }
         self.rate = info.rate;
-        // Whoever says anything on chat/server says `stored` too, now or when it is back: that is waited for.
+        // Every server that uses chat/server also confirms messages, now or when it is back. So from now on
+        // confirmations are awaited.
         if !std::mem::replace(&mut self.was_seen, true) {
             out.remember(Memo::ServerSeen);
         }
@@ -173,7 +174,7 @@ impl ServerWatch {
                 if came { ServerWord::Came } else { ServerWord::NoNews }
             }
             (Status::Offline, None) => ServerWord::StillAway,
-            // It may only be starting anew.
+            // It may only be restarting.
             (Status::Offline, Some(_)) => {
                 self.server = None;
                 self.awaits_a_word(now);
@@ -187,7 +188,7 @@ impl ServerWatch {
         word
     }
 
-    /// A server is to say something soon.
+    /// Expects a word from a server soon.
     pub fn awaits_a_word(&mut self, now: Instant) {
         self.silence_at = Some(now + PATIENCE);
     }
@@ -197,7 +198,7 @@ impl ServerWatch {
         self.read = Some(Read { at: now, pause: PATIENCE, again_at });
     }
 
-    /// Time has passed. `true`: a sender waits no longer for the word of a server that may not be there.
+    /// Handles deadlines. `true`: a sender no longer waits for a server that may not be there.
     pub fn look(&mut self, now: Instant, topics: &Topics, out: &mut Outputs) -> bool {
         if self.silence_at.take_if(|at| now >= *at).is_some() && !std::mem::replace(&mut self.told_silence, true) {
             out.hint(NO_SERVER);
@@ -210,13 +211,13 @@ impl ServerWatch {
         self.undecided_until.take_if(|until| now >= *until).is_some()
     }
 
-    /// When [`ServerWatch::look`] finds something.
+    /// When [`ServerWatch::look`] has work.
     pub fn due(&self) -> Option<Instant> {
         let read = self.read.as_ref().and_then(|read| read.again_at);
         [self.silence_at, self.undecided_until, read].into_iter().flatten().min()
     }
 
-    /// What only a server of ours says was said just now: if none is known, what chat/server said was missed.
+    /// Something arrived that only a server of ours sends. If none is known, its chat/server message was missed.
     pub fn is_shown(&mut self, out: &mut Outputs) {
         self.is_heard(out);
         if let Some(read) = &mut self.read {
@@ -225,7 +226,7 @@ impl ServerWatch {
         }
     }
 
-    /// A server, ours or an original one, has said something to somebody.
+    /// A server, ours or an original one, was heard from.
     pub fn is_heard(&mut self, out: &mut Outputs) {
         self.silence_at = None;
         let again = std::mem::replace(&mut self.was_heard, true);
@@ -234,12 +235,12 @@ impl ServerWatch {
         }
     }
 
-    /// A request was answered as only an original server does. `true`: that is news.
+    /// A request was answered in the way of an original server. `true`: this is news.
     pub fn original_answers(&mut self) -> bool {
         !std::mem::replace(&mut self.is_original, true)
     }
 
-    /// At a terminal it is told, once, what becomes of direct messages in a chat of originals.
+    /// Tells a person at a terminal, once, how original servers treat direct messages.
     pub fn doubt(&mut self, to: &Nick, out: &mut Outputs) {
         if out.is_on_terminal() && self.is_original && !std::mem::replace(&mut self.told_of_directs, true) {
             out.answer(format!(
@@ -249,7 +250,7 @@ impl ServerWatch {
         }
     }
 
-    /// The broker does not allow a subscription.
+    /// The broker does not grant a subscription.
     pub fn refused(&mut self, filter: &str, topics: &Topics, out: &mut Outputs) {
         if filter == topics.name(&Topic::Server) {
             self.read = None;

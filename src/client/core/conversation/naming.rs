@@ -1,7 +1,7 @@
-//! Under which nick one is there: asked for where one is in use, changed by `/nick`, and said once it holds.
+//! The user's nick: asked for if it is in use, changed by `/nick`, and told once it holds.
 //!
 //! ```text
-//!   /nick ──► leaving: what is under way gets RENAME_WAIT to be stored ──► connecting under the new nick ──► there
+//!   /nick ──► leaving: messages under way get RENAME_WAIT to be stored ──► connecting under the new nick ──► there
 //!                                                                                  ▲                          │
 //!                                                    another line: a nick ◄── in use ──── join refused ◄──────┘
 //! ```
@@ -10,15 +10,15 @@ use super::outputs::Outputs;
 use crate::protocol::{Nick, NickKey, RoomName, Session};
 use std::time::{Duration, Instant};
 
-/// How long what went out under one nick may take to be stored before the next one is taken.
+/// How long messages sent under one nick may take to be stored before the nick changes.
 const RENAME_WAIT: Duration = Duration::from_secs(5);
 
-/// What is still to be said about who one is.
+/// What remains to be told about the user's nick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Greeting {
-    /// For somebody who has just come.
+    /// The user has just come.
     Welcome,
-    /// The nick is another one.
+    /// The nick has changed.
     Renamed,
     Said,
 }
@@ -29,7 +29,7 @@ pub struct Naming {
     session: Session,
     /// The nick is in use: the next line is another one.
     is_choosing: bool,
-    /// `/nick` waits until then for what is under way.
+    /// `/nick` waits until then for messages under way.
     changing: Option<(Nick, Instant)>,
     greeting: Greeting,
 }
@@ -57,12 +57,12 @@ impl Naming {
         self.is_choosing
     }
 
-    /// Whether `/nick` waits for what is under way.
+    /// Whether `/nick` waits for messages under way.
     pub fn is_changing(&self) -> bool {
         self.changing.is_some()
     }
 
-    /// A line at the question for another nick.
+    /// A line typed at the prompt for another nick.
     pub fn choose(&self, name: &str, out: &mut Outputs) -> Option<Nick> {
         if name.is_empty() {
             return None;
@@ -71,7 +71,7 @@ impl Naming {
         Nick::choose(name).map_err(error).ok()
     }
 
-    /// `/nick`. `is_delayed`: what is under way takes longer than usual, on a connection that is up.
+    /// `/nick`. `is_delayed`: messages take longer than usual although the connection is up.
     pub fn change(&mut self, now: Instant, nick: Nick, is_delayed: bool, out: &mut Outputs) {
         if nick == self.nick {
             return out.answer(match self.changing.take() {
@@ -85,7 +85,8 @@ impl Naming {
         self.changing = Some((nick, now + RENAME_WAIT));
     }
 
-    /// The other nick, as soon as nothing is under way that would come a second time under it. `under_way`: so many messages.
+    /// The new nick, as soon as no message is under way that would arrive a second time under it. `under_way`: how many
+    /// are.
     pub fn take_change(
         &mut self,
         now: Instant,
@@ -109,7 +110,7 @@ impl Naming {
         Some(to)
     }
 
-    /// When [`Naming::take_change`] waits no longer.
+    /// When [`Naming::take_change`] stops waiting.
     pub fn due(&self) -> Option<Instant> {
         self.changing.as_ref().map(|(_, until)| *until)
     }
@@ -122,7 +123,7 @@ impl Naming {
         }
     }
 
-    /// One is let in, or nobody is there who could refuse. `here`: the room that is talked in.
+    /// The nick is let in, or no server is there to refuse it. `here`: the current room.
     pub fn greet(&mut self, here: &RoomName, out: &mut Outputs) {
         if !out.is_on_terminal() {
             return;
@@ -136,11 +137,12 @@ impl Naming {
         }
     }
 
-    /// Somebody else has the nick: another one is asked for. `timeout`: seconds until the server forgets who is silent.
+    /// The nick is in use: asks for another one. `timeout`: the seconds after which the server times out silent
+    /// clients.
     pub fn ask(&mut self, timeout: Option<u64>, out: &mut Outputs) {
         self.is_choosing = true;
         let free = match timeout {
-            // Who had one has left it in good order.
+            // The user gave up the previous nick properly.
             _ if self.greeting == Greeting::Renamed => " (the one you had is free)".to_owned(),
             Some(seconds) => format!(" (your own is free within {seconds} s)"),
             None => String::new(),
@@ -148,7 +150,7 @@ impl Naming {
         out.error(format!("the nick {} is in use: which other one will you take?{free}", self.nick), None);
     }
 
-    /// What stands before the line that is typed.
+    /// The prompt.
     pub fn prompt(&self, here: &RoomName) -> String {
         match self.is_choosing {
             true => "another nick: ".to_owned(),

@@ -1,4 +1,4 @@
-//! What a conversation puts out, in order. Every part is handed it and adds to it.
+//! The outputs of a conversation, in order. Every part adds to them.
 
 use super::Output;
 use crate::client::core::memo::Memo;
@@ -8,18 +8,18 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt::Display;
 
-/// Topics that are warned of at most: anybody can invent them.
+/// The most topics to warn about: anybody can invent them.
 const WARNINGS: usize = 1_000;
 
 pub struct Outputs {
     on_terminal: bool,
     list: Vec<Output>,
-    /// Topics that were warned of.
+    /// Topics that the user was warned about.
     warned: HashSet<String>,
 }
 
 impl Outputs {
-    /// `on_terminal`: somebody reads along who can be given hints and asked.
+    /// `on_terminal`: a person is there who can get hints and be asked questions.
     pub fn new(on_terminal: bool) -> Outputs {
         Outputs { on_terminal, list: Vec::new(), warned: HashSet::new() }
     }
@@ -28,7 +28,7 @@ impl Outputs {
         self.on_terminal
     }
 
-    /// Everything since the last call.
+    /// All outputs since the last call.
     pub fn take(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.list)
     }
@@ -45,7 +45,7 @@ impl Outputs {
         self.push(Output::Publish(publication));
     }
 
-    /// To be kept beyond this run.
+    /// Remembers something beyond this run.
     pub fn remember(&mut self, memo: Memo) {
         self.push(Output::Remember(memo));
     }
@@ -62,14 +62,14 @@ impl Outputs {
         self.tell(News::Hint(text.into()));
     }
 
-    /// Says once of a topic that something is wrong with it.
+    /// Warns once about a topic.
     pub fn warn(&mut self, topic: &str, why: impl Display) {
         if self.warned.len() < WARNINGS && self.warned.insert(topic.to_owned()) {
             self.hint(format!("ignored on {topic}: {why}"));
         }
     }
 
-    /// The answer to a command. On a terminal it is shown even to those who want to see no hints.
+    /// The answer to a command. A terminal shows it even if hints are off.
     pub fn answer(&mut self, text: impl Into<String>) {
         self.tell(if self.on_terminal { News::Answer(text.into()) } else { News::Hint(text.into()) });
     }

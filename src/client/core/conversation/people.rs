@@ -1,4 +1,4 @@
-//! People: who is about, whose words are hidden, and whether it is told who comes and goes.
+//! People: who is present, who is ignored, and whether joins and leaves are told.
 
 mod ignored;
 mod nicks;
@@ -13,17 +13,17 @@ use nicks::Nicks;
 pub struct People {
     nicks: Nicks,
     ignored: Ignored,
-    /// Who comes and goes is not told.
+    /// Joins and leaves are not told.
     is_quiet: bool,
 }
 
 impl People {
-    /// `ignored`: those whom an earlier run ignored.
+    /// `ignored`: the ignore list of an earlier run.
     pub fn new(ignored: impl IntoIterator<Item = Nick>) -> People {
         People { nicks: Nicks::default(), ignored: Ignored::new(ignored), is_quiet: false }
     }
 
-    /// Somebody has said something.
+    /// This nick sent a message.
     pub fn spoke(&mut self, nick: &Nick) {
         self.nicks.spoke(nick);
     }
@@ -37,12 +37,13 @@ impl People {
         self.nicks.gone(nick);
     }
 
-    /// Nicks as they are typed, the last speaker first.
+    /// Nicks as typed, last speaker first.
     pub fn names(&self) -> Vec<String> {
         self.nicks.names()
     }
 
-    /// That nobody with this nick was about in this run, in words, with a nick that is close to it. `own`: the user's nick.
+    /// A text saying that this nick was not seen in this run, with a similar nick if there is one. `own`: the user's
+    /// nick.
     pub fn stranger(&self, nick: &Nick, own: &NickKey) -> Option<String> {
         if nick.key() == own || self.nicks.has_met(nick.key()) {
             return None;
@@ -53,12 +54,12 @@ impl People {
         Some(format!("nobody called {nick} was seen here{meant}"))
     }
 
-    /// Whether this one's words are hidden.
+    /// Whether this nick's messages are hidden.
     pub fn ignores(&self, key: &NickKey) -> bool {
         self.ignored.has(key)
     }
 
-    /// Whose words are hidden.
+    /// The nicks whose messages are hidden.
     pub fn ignored(&self) -> Vec<String> {
         self.ignored.names().map(str::to_owned).collect()
     }
@@ -97,7 +98,7 @@ impl People {
         ignored.into_iter().chain(quiet).collect()
     }
 
-    /// The server says who came or went. `own`: the user's nick, whose coming and going is not told.
+    /// A notice of the server about joins and leaves. `own`: the user's nick, which is left out.
     pub fn noticed(&mut self, notice: Notice, own: &Nick, out: &mut Outputs) {
         let nicks = || notice.nicks.iter().chain([&notice.nick]);
         match notice.kind {

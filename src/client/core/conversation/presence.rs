@@ -1,4 +1,4 @@
-//! What one hears, and what one says of oneself: subscriptions, join, heartbeat, leave and the will.
+//! The user's presence: subscriptions, join, heartbeat, leave and the will.
 
 use super::{Conversation, Role};
 use crate::link::Publication;
@@ -7,7 +7,7 @@ use crate::protocol::presence::Action;
 use crate::protocol::{RoomName, Topic};
 
 impl Conversation {
-    /// What to subscribe to with every connection.
+    /// The topic filters to subscribe to with every connection.
     pub fn subscriptions(&self) -> Vec<String> {
         let topics = &self.config.topics;
         if self.config.role == Role::Sender {
@@ -31,13 +31,13 @@ impl Conversation {
         [topics.one_room(room), topics.name(&Topic::Marks { room: room.clone() })]
     }
 
-    /// What the broker is to publish when the connection of this number breaks; `None` for a sender. It is fixed before it
-    /// is known which server there is: where that is found to be an original one, another connection is made.
+    /// The will for the connection with this number; `None` for a sender. It is fixed before the client knows the
+    /// server. If that turns out to be an original one, the client connects again.
     pub fn will(&self) -> Option<impl Fn(u32) -> (String, Vec<u8>) + Send + use<>> {
         (self.config.role == Role::Member).then(|| self.author().will(self.lookout.is_original()))
     }
 
-    /// The last word before a clean end; `None` where nobody knows that we are here.
+    /// The leave message; `None` if nobody knows about this client.
     pub fn leave(&self, now: Now) -> Option<Publication> {
         self.joining.is_joined().then(|| self.author().presence(now, Action::Leave))
     }

@@ -1,4 +1,4 @@
-//! What is published about oneself and what is asked, as values: presence, the will, requests, receipts.
+//! Builds publications: presence, the will, requests, receipts.
 
 use super::PING_TICKET;
 use super::requests::OpenRequest;
@@ -9,16 +9,16 @@ use crate::protocol::{
     MessageId, Nick, Presence, Receipt, ReceiptOf, Request, RequestKind, RoomName, Session, Timestamp, Topic, Topics,
 };
 
-/// Who publishes.
+/// The publishing client.
 pub struct Author<'a> {
     pub topics: &'a Topics,
     pub nick: &'a Nick,
     pub session: &'a Session,
     /// The number of the connection.
     pub conn: u32,
-    /// Rooms beside the lobby.
+    /// Rooms besides the lobby.
     pub rooms: &'a [RoomName],
-    /// A server of this project is there. An original one listens to other topics.
+    /// A server of this project is there. An original one subscribes to other topics.
     pub server_is_known: bool,
 }
 
@@ -31,7 +31,7 @@ impl Author<'_> {
         self.control(&Topic::Presence { sender }, presence.to_json())
     }
 
-    /// What the broker publishes when the connection breaks: its topic and, for the number of the connection, its payload.
+    /// The will: its topic, and its payload for the number of the connection.
     pub fn will(&self, is_flat: bool) -> impl Fn(u32) -> (String, Vec<u8>) + Send + use<> {
         let sender = (!is_flat).then(|| self.nick.key().clone());
         let topic = self.topics.name(&Topic::Presence { sender });
@@ -55,12 +55,12 @@ impl Author<'_> {
             search: open.inquiry.search.clone(),
         };
         let sender = self.server_is_known.then(|| self.nick.key().clone());
-        // The broker's acknowledgement of a ping is its own round trip.
+        // The broker's acknowledgement of a ping measures the broker's round trip.
         let ticket = (what == RequestKind::Ping).then_some(PING_TICKET);
         Publication { ticket, ..self.control(&Topic::Request { what, sender }, request.to_json(what)) }
     }
 
-    /// Says that a direct message was shown.
+    /// The receipt for a direct message that was shown.
     pub fn receipt(&self, now: Now, sender: Nick, id: MessageId) -> Publication {
         let topic = Topic::Private { to: sender.key().clone(), sender: self.nick.key().clone() };
         let receipt = Receipt {

@@ -1,4 +1,4 @@
-//! What the server answers, to us or to another client with our nick.
+//! Replies of the server, to us or to another client with our nick.
 
 use super::outputs::Outputs;
 use super::requests::{Inquiry, OpenRequest, Origin};
@@ -10,7 +10,6 @@ use crate::now::Now;
 use crate::protocol::{Entry, ErrorCode, ErrorReply, FromServer, MessageId, RequestKind, Token};
 
 impl Conversation {
-    /// A reply of the server, to us or to another client with our nick.
     pub(super) fn replied(&mut self, now: Now, reply: FromServer) {
         match reply {
             FromServer::Welcome(welcome) if welcome.session == *self.naming.session() => self.welcomed(now),
@@ -66,7 +65,7 @@ impl Conversation {
         }
     }
 
-    /// The request that a reply answers. One that names none can only come from an original server.
+    /// The request that a reply answers. A reply without a token comes from an original server.
     fn answered(&mut self, token: Option<&Token>, fits: impl Fn(&Inquiry) -> bool) -> Option<OpenRequest> {
         let open = match token {
             Some(token) => self.requests.answered(token, fits),
@@ -93,12 +92,12 @@ impl Conversation {
         {
             return;
         }
-        // Another client with our nick was meant.
+        // It is for another client with our nick.
         if error.session.as_ref().is_some_and(|session| session != self.naming.session()) {
             return;
         }
         let open = error.request.as_ref().and_then(|token| self.requests.refused(token));
-        // As well, one whose session has no valid form.
+        // The same if its session had no valid form.
         if error.session.is_none() && open.is_none() {
             return;
         }

@@ -1,4 +1,4 @@
-//! What the server was asked and has not answered yet: when it is asked again, and what the user is told meanwhile.
+//! Open requests to the server: when they are retransmitted, and what the user is told meanwhile.
 //!
 //! ```text
 //!  open_own, ask ──► unsent ──► sent, again after 5 s, 10 s … 60 s ──► answered, refused or given up
@@ -23,10 +23,10 @@ use std::time::{Duration, Instant};
 pub use asking::Reach;
 pub use inquiry::Inquiry;
 
-/// How long an answer may take before the same is asked again, at first and at most.
+/// How long to wait for an answer before a retransmission: the first time, and at most.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 pub const LONGEST: Duration = Duration::from_secs(60);
-/// Requests that can be open when the user asks for one more.
+/// The most open requests when the user makes another one.
 const CAPACITY: usize = 1_000;
 
 /// A request without an answer.
@@ -37,17 +37,17 @@ pub struct OpenRequest {
     pub origin: Origin,
     /// When it was last sent.
     sent: Option<Instant>,
-    /// When it is sent again. `None`: as soon as somebody can be asked.
+    /// When it is retransmitted. `None`: as soon as somebody can be asked.
     again_at: Option<Instant>,
     wait: Duration,
-    /// The user was told that the answer takes longer.
+    /// The user was told that the answer is late.
     is_late: bool,
 }
 
-/// Who wants to know.
+/// Who made a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Origin {
-    /// The conversation itself: with every join, and when it finds that something is missing.
+    /// The conversation itself: with every join, and when something is missing.
     Own,
     /// The user, with the `ref` of a program.
     User { reference: Option<Value> },
@@ -62,7 +62,7 @@ impl Origin {
     }
 }
 
-/// A question of the user that had no answer within [`PATIENCE`].
+/// A request of the user without an answer within [`PATIENCE`].
 #[derive(Debug, PartialEq)]
 pub struct Unanswered {
     inquiry: Inquiry,
@@ -72,20 +72,21 @@ pub struct Unanswered {
 pub struct Requests {
     open: Vec<OpenRequest>,
     search: Search,
-    /// When pings were sent that the broker has not acknowledged, with the `ref` of a program. It acknowledges in order.
+    /// When pings were sent that the broker has not acknowledged, with the `ref` of a program. The broker acknowledges
+    /// in order.
     pings: VecDeque<(Instant, Option<Value>)>,
     /// The first list of users was told.
     told_users: bool,
 }
 
 impl Requests {
-    /// `local`: the moment that a time of the reader's clocks means.
+    /// `local`: converts a time of the user's time zone.
     pub fn new(local: Local) -> Requests {
         Requests { open: Vec::new(), search: Search::new(local), pings: VecDeque::new(), told_users: false }
     }
 
-    /// Notes a request of our own, to be sent with the next [`Requests::take_due`]. It replaces an earlier one of its kind
-    /// about the same room.
+    /// Opens a request of our own. It goes out with the next [`Requests::take_due`], and replaces an earlier one of its
+    /// kind about the same room.
     pub fn open_own(&mut self, inquiry: Inquiry, random: &mut Random) {
         let same = |open: &OpenRequest| {
             let Inquiry { kind, history, .. } = &open.inquiry;
@@ -95,14 +96,14 @@ impl Requests {
         self.open(inquiry, Origin::Own, random);
     }
 
-    /// The token is random: no reply to another request, or to one of an earlier run, is taken for the answer.
+    /// The token is random, so no other reply, not even to an earlier run, is taken for the answer.
     fn open(&mut self, inquiry: Inquiry, origin: Origin, random: &mut Random) {
         let token = random.token();
         let (sent, again_at, is_late) = (None, None, false);
         self.open.push(OpenRequest { token, inquiry, origin, sent, again_at, wait: PATIENCE, is_late });
     }
 
-    /// Every open request is to be sent anew: another server may answer it.
+    /// Retransmits every open request: another server may answer.
     pub fn again(&mut self) {
         for open in &mut self.open {
             (open.sent, open.again_at, open.wait) = (None, None, PATIENCE);
@@ -114,16 +115,16 @@ impl Requests {
         self.open.iter_mut().for_each(|open| open.again_at = None);
     }
 
-    /// The connection is gone, and with it the round trips that were being measured.
+    /// The connection is lost. Round trips cannot be measured any longer.
     pub fn lost(&mut self) {
         self.pause();
         self.pings.clear();
-        // What `/status` measures holds for the connection on which it was asked.
+        // `/status` measures the round trip of one connection.
         self.open.retain(|open| open.origin != Origin::Own || open.inquiry.kind != RequestKind::Ping);
     }
 
-    /// The requests to send now: those that were not sent, and those whose answer is overdue. And the questions of the user
-    /// that are overdue for the first time. An overdue ping is given up.
+    /// The requests to send now: new ones, and those whose answer is overdue. Also the user's requests that are overdue
+    /// for the first time. An overdue ping is given up.
     pub fn take_due(&mut self, now: Instant) -> (Vec<OpenRequest>, Vec<Unanswered>) {
         let mut due = Vec::new();
         let mut unanswered = Vec::new();
@@ -153,12 +154,12 @@ impl Requests {
         (due, unanswered)
     }
 
-    /// When a request is sent again.
+    /// When a request is retransmitted.
     pub fn due(&self) -> Option<Instant> {
         self.open.iter().filter_map(|open| open.again_at).min()
     }
 
-    /// The request that a refusal with this token answers.
+    /// The request that a refusal with this token is about.
     pub fn refused(&mut self, token: &Token) -> Option<OpenRequest> {
         self.answered(token, |_| true)
     }
@@ -169,24 +170,24 @@ impl Requests {
         Some(self.open.remove(at))
     }
 
-    /// The request that an original server's reply answers, which names no token.
+    /// The request that a reply without a token answers. Original servers send these.
     pub fn answered_without_token(&mut self, fits: impl Fn(&Inquiry) -> bool) -> Option<OpenRequest> {
         let is_asked = |open: &OpenRequest| open.sent.is_some() && open.inquiry.history.room.is_lobby();
         let at = self.open.iter().position(|open| is_asked(open) && fits(&open.inquiry))?;
         Some(self.open.remove(at))
     }
 
-    /// Takes back what we asked about a room of our own accord: it was left.
+    /// The room was left: drops our own requests about it.
     pub fn forget_room(&mut self, room: &RoomName) {
         self.open.retain(|open| open.origin != Origin::Own || open.inquiry.history.room != *room);
     }
 
-    /// Whether a question of the user may still be answered soon.
+    /// Whether a request of the user may still be answered soon.
     pub fn has_questions(&self) -> bool {
         self.open.iter().any(|open| open.origin != Origin::Own && open.wait == PATIENCE)
     }
 
-    /// Who is online. The list is asked for with every join; it is told with the first, and to those who ask.
+    /// The list of users. It is requested with every join, and told the first time and to those who asked.
     pub fn users_are(&mut self, list: OnlineUsers, open: OpenRequest, out: &mut Outputs) {
         let by_user = open.origin != Origin::Own;
         let is_first = !std::mem::replace(&mut self.told_users, true);
@@ -196,14 +197,14 @@ impl Requests {
         }
     }
 
-    /// The broker has taken a ping.
+    /// The broker has acknowledged a ping.
     pub fn ping_published(&mut self, now: Instant, out: &mut Outputs) {
         if let Some((sent, reference)) = self.pings.pop_front() {
             out.tell(News::BrokerRoundTrip { time: now.saturating_duration_since(sent), reference });
         }
     }
 
-    /// The broker takes no pings. To whoever asked, the server is silent.
+    /// The broker refuses pings. The user sees only that the server does not answer.
     pub fn ping_rejected(&mut self) {
         self.pings.pop_front();
     }

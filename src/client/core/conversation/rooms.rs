@@ -1,4 +1,4 @@
-//! The rooms: which ones the user is in, which one is talked in, and what of each was shown.
+//! The user's rooms: which ones they are in, the current one, and what of each was shown.
 
 mod catch_up;
 mod listing;
@@ -21,36 +21,36 @@ pub use pages::PageReader;
 
 /// The rooms of this user.
 pub struct OwnRooms {
-    /// Rooms that the user is in beside the lobby, in the order in which they were joined.
+    /// Rooms besides the lobby, in the order of joining.
     joined: Vec<RoomName>,
-    /// The room that is talked in.
+    /// The current room.
     here: RoomName,
-    /// What is known of each room, including those that were left.
+    /// The state of each room, including those that were left.
     known: BTreeMap<RoomName, RoomState>,
     /// Which direct messages were shown.
     direct: Seen,
-    /// Somebody who joins a room for the first time is shown some of its past.
+    /// The first join of a room shows some of its past.
     wants_history: bool,
     /// Rooms that the server listed last, for completion.
     listed: Vec<RoomName>,
     /// Rooms that were just joined. Who else is there is not known yet.
     joined_lately: Vec<RoomName>,
-    /// The reader takes no more: no pages are asked for.
+    /// The reader takes no more, so no pages are requested.
     is_full: bool,
-    /// When the next missing page is asked for.
+    /// When the next missing page is requested.
     hole_at: Option<Instant>,
 }
 
-/// What is known of one room.
+/// The state of one room.
 struct RoomState {
     seen: Seen,
     catch_up: CatchUp,
-    /// Messages of others since the user last talked there.
+    /// Messages of others since the user last spoke there.
     unread: u64,
 }
 
 impl OwnRooms {
-    /// `joined`: beside the lobby; the first is talked in.
+    /// `joined`: the rooms besides the lobby. The first becomes the current room.
     pub fn new(joined: Vec<RoomName>, wants_history: bool) -> OwnRooms {
         OwnRooms {
             here: joined.first().cloned().unwrap_or_else(RoomName::lobby),
@@ -65,8 +65,8 @@ impl OwnRooms {
         }
     }
 
-    /// Takes over what earlier runs under this nick left behind, in place of what those under another nick did. What this
-    /// run has shown was shown, whatever the nick.
+    /// Loads what earlier runs under this nick left, and replaces what belongs to another nick. What this run has shown
+    /// stays shown.
     pub fn recall(&mut self, remembered: Remembered) {
         let Remembered { cursors, shown, shown_direct, .. } = remembered;
         for state in self.known.values_mut() {
@@ -78,12 +78,12 @@ impl OwnRooms {
         cursors.iter().for_each(|(room, cursor)| self.state(room).catch_up.recall(cursor));
     }
 
-    /// The room that is talked in.
+    /// The current room.
     pub fn here(&self) -> &RoomName {
         &self.here
     }
 
-    /// Those that the user is in beside the lobby.
+    /// The rooms besides the lobby.
     pub fn joined(&self) -> &[RoomName] {
         &self.joined
     }
@@ -92,18 +92,18 @@ impl OwnRooms {
         room.is_lobby() || self.joined.contains(room)
     }
 
-    /// All that the user is in, the lobby first.
+    /// All rooms of the user, the lobby first.
     pub fn own(&self) -> Vec<RoomName> {
         [RoomName::lobby()].into_iter().chain(self.joined.iter().cloned()).collect()
     }
 
-    /// What can be completed: the user's rooms first.
+    /// Room names to complete, the user's rooms first.
     pub fn names(&self) -> Vec<String> {
         let others = self.listed.iter().filter(|room| !self.is_in(room));
         self.joined.iter().chain([&RoomName::lobby()]).chain(others).map(RoomName::to_string).collect()
     }
 
-    /// Joins a room; `false`: it cannot be joined.
+    /// Joins a room; `false`: that is impossible.
     pub fn join(&mut self, room: RoomName, reference: &Option<Value>, out: &mut Outputs) -> bool {
         let has_space = self.joined.len() < ROOMS_PER_SESSION;
         match has_space {
@@ -116,13 +116,13 @@ impl OwnRooms {
         has_space
     }
 
-    /// A room comes into being when somebody joins it, even by a typing error. So it is told if nobody else is there, once
-    /// the server has listed the rooms.
+    /// Joining a misspelled room creates it. So once the server has listed the rooms, the user is told if nobody else
+    /// is there.
     pub fn wonder_about(&mut self, room: RoomName) {
         self.joined_lately.push(room);
     }
 
-    /// Leaves a room, by default the one that is talked in. `None`: that cannot be left.
+    /// Leaves a room, by default the current one. `None`: that is impossible.
     pub fn part(&mut self, room: Option<RoomName>, reference: Option<Value>, out: &mut Outputs) -> Option<RoomName> {
         let room = room.unwrap_or_else(|| self.here.clone());
         if room.is_lobby() {
@@ -141,7 +141,7 @@ impl OwnRooms {
         Some(room)
     }
 
-    /// Says that a room was left, and talks in the lobby if it was talked in.
+    /// Tells that a room was left. If it was the current one, the lobby is now.
     pub fn parted(&mut self, room: &RoomName, out: &mut Outputs) {
         match (out.is_on_terminal(), self.here == *room) {
             (true, true) => {
@@ -164,12 +164,12 @@ impl OwnRooms {
         self.here = room;
     }
 
-    /// Another connection begins.
+    /// A new connection begins.
     pub fn connected(&mut self) {
         self.known.values_mut().for_each(|state| state.seen.connection_is_another());
     }
 
-    /// The connection is gone.
+    /// The connection is lost.
     pub fn lost(&mut self) {
         self.known.values_mut().for_each(|state| state.catch_up.lost());
         self.hole_at = None;
@@ -180,13 +180,14 @@ impl OwnRooms {
         self.is_full = true;
     }
 
-    /// The reader takes more again, but messages may have been dropped: as after a connection that was lost.
+    /// The reader takes more again. Messages may have been dropped, as after a lost connection.
     pub fn missed(&mut self) {
         self.is_full = false;
         self.lost();
     }
 
-    /// What to ask with every join of a room: what was said and not shown or, for somebody new, some of its past.
+    /// The history request that accompanies every join of a room: for what was missed or, at the first join, for some
+    /// of the past.
     pub fn ask(&mut self, room: &RoomName) -> HistoryRequest {
         self.state(room).catch_up.join()
     }
@@ -196,7 +197,8 @@ impl OwnRooms {
         self.state(room).catch_up.refused(now);
     }
 
-    /// What to ask now, because marks announce messages that nobody has seen. `can_ask`: there is somebody to ask.
+    /// The requests to make now, because marks announce messages that were not received. `can_ask`: somebody can
+    /// answer.
     pub fn holes(&mut self, now: Instant, can_ask: bool) -> Vec<HistoryRequest> {
         self.hole_at = None;
         if !can_ask || self.is_full {
@@ -207,7 +209,7 @@ impl OwnRooms {
         asked
     }
 
-    /// When [`OwnRooms::holes`] asks something, if nothing comes before.
+    /// When [`OwnRooms::holes`] has work.
     pub fn due(&self) -> Option<Instant> {
         self.hole_at
     }
@@ -234,7 +236,8 @@ impl OwnRooms {
         self.cursor_moved(moved, room, out);
     }
 
-    /// Somebody who wants no history passes over what was said before: a later run that wants it still gets it.
+    /// Without history, earlier messages are skipped. The cursor is not remembered then, so a later run with history
+    /// still gets them.
     fn cursor_moved(&mut self, moved: bool, room: &RoomName, out: &mut Outputs) {
         let wants_history = self.wants_history;
         if let Some(cursor) = self.state(room).catch_up.cursor().filter(|_| moved && wants_history) {

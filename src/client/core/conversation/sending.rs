@@ -1,4 +1,4 @@
-//! What goes out and what becomes of it: the outbox between the user, the broker and the chat's server.
+//! Sends messages and tracks them: the outbox between the user, the broker and the chat server.
 
 mod undelivered;
 
@@ -15,21 +15,21 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 use undelivered::Undelivered;
 
-/// How long a message may take before that is worth a word.
+/// How long a message may take before the user is told of a delay.
 const QUIET: Duration = Duration::from_secs(1);
-/// Characters of a message by which its sender knows it again.
+/// How many characters of a message identify it to its sender.
 const BEGIN: usize = 40;
 
 pub struct Sending {
-    /// Of messages.
+    /// The quality of service of messages.
     qos: Qos,
     outbox: Outbox,
-    /// It outlives the run: it is said of each message when it is taken and settled.
+    /// The outbox outlives the run: each message that is taken or settled is reported.
     is_kept: bool,
     undelivered: Undelivered,
-    /// It was told that messages take longer than usual, and what has become of some since.
+    /// The user was told that messages take longer than usual.
     delay: Option<Delay>,
-    /// When something in the outbox goes again.
+    /// When a message in the outbox is retransmitted.
     again_at: Option<Instant>,
     /// When the pace allows the next message.
     turn_at: Option<Instant>,
@@ -37,30 +37,30 @@ pub struct Sending {
     delay_at: Option<Instant>,
 }
 
-/// What has become of messages since it was told that they take longer than usual.
+/// What happened to messages since the user was told of a delay.
 #[derive(Debug, Default)]
 struct Delay {
     has_arrived: bool,
     has_failed: bool,
 }
 
-/// What stands between messages and the chat's server.
+/// The path between messages and the chat server.
 #[derive(Debug, Clone, Copy)]
 pub struct Passage {
     pub is_connected: bool,
     /// Messages may go out.
     pub is_open: bool,
     pub server_is_there: bool,
-    /// So many messages a second.
+    /// The limit in messages per second.
     pub rate: Option<u64>,
-    /// Nobody will say more of a message than that the broker has it.
+    /// The broker's acknowledgement settles a message.
     pub ends_at_broker: bool,
-    /// Why messages take longer than usual, if they do; `None`: that is not told.
+    /// Why messages take longer than usual; `None`: that is not told.
     pub obstacle: Option<Obstacle>,
 }
 
 impl Sending {
-    /// `earlier`: what earlier runs did not settle. `is_kept`: the outbox outlives the run.
+    /// `earlier`: messages that earlier runs did not settle. `is_kept`: the outbox outlives the run.
     pub fn new(qos: Qos, session: Session, earlier: Vec<Kept>, is_kept: bool) -> Sending {
         let mut undelivered = Undelivered::default();
         earlier.iter().for_each(|kept| undelivered.sent(kept));
@@ -68,7 +68,7 @@ impl Sending {
         Sending { qos, outbox, is_kept, undelivered, delay: None, again_at: None, turn_at: None, delay_at: None }
     }
 
-    /// Messages that are not settled.
+    /// Unsettled messages.
     pub fn unsettled(&self) -> impl Iterator<Item = &OwnMessage> {
         self.outbox.messages()
     }
@@ -77,27 +77,27 @@ impl Sending {
         self.outbox.len()
     }
 
-    /// Whether a program that waits with further messages should go on waiting.
+    /// Whether a program should hold back further messages.
     pub fn is_busy(&self) -> bool {
         self.outbox.is_busy()
     }
 
-    /// Messages that went out: each may be stored without our knowing.
+    /// Messages that went out. The server may have stored each of them.
     pub fn gone_out(&self) -> usize {
         self.outbox.gone_out()
     }
 
-    /// It was told that messages take longer than usual.
+    /// Whether the user was told of a delay.
     pub fn is_delayed(&self) -> bool {
         self.delay.is_some()
     }
 
-    /// Whether messages of this run have ids of this session.
+    /// Whether this run assigns ids of this session.
     pub fn is_of_this_run(&self, session: &Session) -> bool {
         self.outbox.is_of_this_run(session)
     }
 
-    /// Takes a message. `None`: there is no room for it, which is told.
+    /// Takes a message. `None`: the outbox is full, which is told.
     pub fn take(
         &mut self,
         now: Instant,
@@ -119,7 +119,7 @@ impl Sending {
         Some(message)
     }
 
-    /// Publishes the messages that wait, where they may go out.
+    /// Publishes the waiting messages, if they may go out.
     pub fn flush(&mut self, now: Instant, passage: &Passage, topics: &Topics, out: &mut Outputs) {
         if !passage.is_open {
             return;
@@ -130,7 +130,7 @@ impl Sending {
         }
     }
 
-    /// Time has passed: what was unanswered for too long goes again, and who waits is told.
+    /// Handles deadlines: retransmits unanswered messages, and tells of delays.
     pub fn look(&mut self, now: Instant, passage: &Passage, topics: &Topics, out: &mut Outputs) {
         if passage.is_connected {
             self.outbox.expire(now, passage.server_is_there);
@@ -141,16 +141,16 @@ impl Sending {
         self.delay_at = self.tell_of_delay(now, passage, out);
     }
 
-    /// When [`Sending::look`] finds something.
+    /// When [`Sending::look`] has work.
     pub fn due(&self) -> Option<Instant> {
         [self.again_at, self.turn_at, self.delay_at].into_iter().flatten().min()
     }
 
-    /// A message that takes longer than usual is worth a word, and so is the end of that. Returns when to look again.
+    /// Tells when messages take longer than usual, and when that is over. Returns when to look again.
     fn tell_of_delay(&mut self, now: Instant, passage: &Passage, out: &mut Outputs) -> Option<Instant> {
         let obstacle = passage.obstacle?;
         match (self.outbox.oldest(), self.delay.take()) {
-            // Where none of them arrived, there is nothing good to tell.
+            // If none of them arrived, there is no good news to tell.
             (None, Some(Delay { has_arrived: true, has_failed })) => {
                 out.tell(News::AllArrived { stored: !passage.ends_at_broker, others_failed: has_failed });
             }
@@ -165,19 +165,19 @@ impl Sending {
         None
     }
 
-    /// The chat's server is there, perhaps after what is under way.
+    /// A chat server came, perhaps after messages were sent.
     pub fn server_came(&mut self, now: Instant) {
         self.outbox.server_came(now);
     }
 
-    /// The broker has a message.
+    /// The broker has acknowledged a message.
     pub fn published(&mut self, now: Instant, ticket: u64, passage: &Passage, out: &mut Outputs) {
         if let Some(progress) = self.outbox.acknowledge(now, ticket, passage.ends_at_broker) {
             self.progressed(&progress, out);
         }
     }
 
-    /// It may be that the broker's acknowledgement is the end now.
+    /// Settles acknowledged messages if no server will confirm them any longer.
     pub fn settle_acknowledged(&mut self, passage: &Passage, out: &mut Outputs) {
         if passage.ends_at_broker {
             for progress in self.outbox.acknowledged_is_settled() {
@@ -186,7 +186,7 @@ impl Sending {
         }
     }
 
-    /// The broker will never take a message.
+    /// The broker will never take this message.
     pub fn rejected(&mut self, ticket: u64, reason: &str, out: &mut Outputs) {
         if let Some(progress) = self.outbox.reject(ticket) {
             self.failed(&progress, out);
@@ -194,7 +194,7 @@ impl Sending {
         }
     }
 
-    /// The connection is gone.
+    /// The connection is lost.
     pub fn lost(&mut self, now: Instant, out: &mut Outputs) {
         if let Some(GivenUp { message, progress }) = self.outbox.lost(now) {
             let begin: String = message.text().chars().take(BEGIN).collect();
@@ -204,18 +204,18 @@ impl Sending {
         }
     }
 
-    /// Nothing goes out until there is another connection.
+    /// Nothing goes out until the next connection.
     pub fn pause(&mut self) {
         (self.again_at, self.turn_at) = (None, None);
     }
 
-    /// The user goes on under another nick, on another connection.
+    /// The user goes on under another nick, on a new connection.
     pub fn renamed(&mut self, nick: &Nick) {
         self.outbox.rename(nick);
         self.undelivered.renamed();
     }
 
-    /// The server has these messages in its history.
+    /// The server has stored these messages.
     pub fn stored(&mut self, stored: &Stored, out: &mut Outputs) {
         for progress in self.outbox.stored(&stored.session, &stored.seq) {
             self.progressed(&progress, out);
@@ -223,8 +223,8 @@ impl Sending {
         }
     }
 
-    /// Whether an error says that another message has the id of one that waits here: it goes out under a new one.
-    /// `shown`: is called with the new one.
+    /// Whether an error says that another message has the id of one in the outbox. That one goes out under a new id.
+    /// `shown`: is called with the renamed message.
     pub fn is_sent_under_another_id(
         &mut self,
         now: Instant,
@@ -234,7 +234,7 @@ impl Sending {
         out: &mut Outputs,
     ) -> bool {
         let (ErrorCode::IdTaken, Some(MessageId::Sent(id))) = (error.code, &error.of) else { return false };
-        // Another client's with our nick; or it went out twice before the first answer.
+        // It is about a message of another client with our nick, or this one went out twice before the first answer.
         if !self.outbox.has(id) {
             return true;
         }
@@ -243,14 +243,14 @@ impl Sending {
         self.undelivered.sent(&kept);
         shown(&kept.message, out);
         if self.is_kept {
-            // In this order: a death between the two loses nothing.
+            // In this order, a crash between the two loses nothing.
             out.push(Output::Queued(kept));
             out.push(Output::Settled(old_id));
         }
         true
     }
 
-    /// Whether an error is about a message that waits here, perhaps of an earlier run: then it waits no more.
+    /// Whether an error is about a message in the outbox, perhaps of an earlier run. Then it leaves the outbox.
     pub fn is_refused_for_good(&mut self, error: &ErrorReply, out: &mut Outputs) -> bool {
         let Some(MessageId::Sent(id)) = &error.of else { return false };
         let Some(progress) = self.outbox.refuse(id) else { return false };
@@ -263,12 +263,12 @@ impl Sending {
     pub fn waits(&mut self, waiting: Waiting, own: &NickKey, people: &People, out: &mut Outputs) {
         let Waiting { of: id, to } = waiting;
         let Some(reference) = self.undelivered.waiting(&id) else { return };
-        // That somebody is away is told with the first message.
+        // The first message told that the addressee is away.
         if out.is_on_terminal() && self.undelivered.waiting_for(to.key()) > 1 {
             return;
         }
         match people.stranger(&to, own).filter(|_| out.is_on_terminal()) {
-            // Who mistyped a nick would wait for ever.
+            // A message to a misspelled nick would wait forever.
             Some(nobody) => out.answer(format!("{nobody}; the message waits until somebody comes with that nick")),
             None => out.tell(News::Waiting { id, to, reference }),
         }
@@ -292,7 +292,7 @@ impl Sending {
         self.settled(progress, out);
     }
 
-    /// It is told why.
+    /// A message failed, which was told with its reason.
     fn failed(&mut self, progress: &Progress, out: &mut Outputs) {
         if let Some(delay) = &mut self.delay {
             delay.has_failed = true;

@@ -1,4 +1,4 @@
-//! What `/status` says: the connection, who one is, the rooms, what waits in the outbox, the chat's server.
+//! `/status`: the connection, the nick, the rooms, the outbox, the chat server.
 
 use super::Conversation;
 use super::requests::Inquiry;
@@ -19,7 +19,7 @@ impl Conversation {
         lines.extend(self.people.status());
         lines.into_iter().for_each(|line| self.out.answer(line));
         if self.connection.is_up() {
-            // What it takes now, not what it took once.
+            // Measures the current round trip.
             self.requests.open_own(Inquiry::of(RequestKind::Ping), &mut self.random);
         }
     }

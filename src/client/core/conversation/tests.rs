@@ -1,4 +1,4 @@
-//! The conversation with a moved clock: what goes out and what is told, and when.
+//! The conversation with a clock that the test moves: what goes out, what is told, and when.
 
 mod alarm;
 mod catching_up;
@@ -24,12 +24,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 const SESSION: &str = "k3v9x2m1q8f0";
-/// The random bytes that make it.
+/// The random bytes of this session.
 const SESSION_BYTES: [u8; 12] = [19, 3, 27, 9, 29, 2, 20, 1, 23, 8, 15, 0];
 const ONLINE: &str = r#"{"type":"server","status":"online","instance":"one","started":"2026-11-22T19:00:00Z","version":"1","heartbeat_seconds":10}"#;
 const WELCOME: &str = r#"{"type":"welcome","session":"k3v9x2m1q8f0","online_users":1}"#;
 
-/// A conversation, its clock, and what it put out.
+/// A conversation, its clock, and its outputs.
 struct Stage {
     conversation: Conversation,
     now: Now,
@@ -58,7 +58,7 @@ impl Stage {
         Stage { conversation, now: Now { instant: Instant::now(), wall }, out: Vec::new() }
     }
 
-    /// Connected to a broker with a chat server, which has let us in.
+    /// Connected to a broker and welcomed by a chat server.
     fn welcomed() -> Stage {
         let mut stage = Stage::new(|_| {});
         stage.arrives("chat/server", ONLINE);
@@ -89,7 +89,7 @@ impl Stage {
         self.input(Input::Tick);
     }
 
-    /// The topics of what was published, in order; forgets the outputs.
+    /// Checks the topics of publications, in order; forgets the outputs.
     #[track_caller]
     fn check_published(&mut self, expected: &[&str]) {
         let published = self.out.iter().filter_map(|out| match out {
@@ -100,7 +100,7 @@ impl Stage {
         self.out.clear();
     }
 
-    /// What was told: texts of messages (`own` marked with `>`), hints and errors; forgets the outputs.
+    /// Checks what was told: texts of messages (own ones marked with `>`), hints and errors; forgets the outputs.
     #[track_caller]
     fn check_told(&mut self, expected: &[&str]) {
         let told = self.out.iter().filter_map(|out| match out {
@@ -253,7 +253,7 @@ fn direct_messages() {
     stage.check_told(&["psst"]);
     stage.types("/msg bob hi");
     stage.check_published(&["chat/private/bob/alice"]);
-    // Whom it answers is for the line editor to say, which knows what is on the screen.
+    // The line editor knows whom it answers, because it knows the screen.
     stage.types("/reply hi");
     stage.check_published(&[]);
     stage.types("/reply hi");

@@ -1,4 +1,5 @@
-//! What concerns several parts: connections, the chat's server, another nick, and what follows from an input or from time.
+//! Whatever concerns several parts: connections, the chat server, a new nick, and the consequences of inputs and
+//! deadlines.
 
 use super::lookout::ServerWord;
 use super::requests::Inquiry;
@@ -12,7 +13,7 @@ use crate::protocol::{Nick, Private, RequestKind, RoomName, ServerInfo, Topic};
 use serde_json::Value;
 
 impl Conversation {
-    /// What follows from an input, or from time alone. Each part acts on what is due and stores when it is next due.
+    /// The consequences of an input or a deadline. Each part does what is due and sets its next deadline.
     pub(super) fn take_turns(&mut self, now: Now) {
         if self.joining.begins(now.instant, self.lookout.heartbeat_period(), self.lookout.is_known()) {
             self.join(now);
@@ -38,7 +39,7 @@ impl Conversation {
         }
         let under_way = || self.sending.gone_out();
         if let Some(nick) = self.naming.take_change(now.instant, self.connection.is_up(), under_way, &mut self.out) {
-            // In another spelling one is the same person, who stays.
+            // Another spelling is the same person, who stays.
             let leave = if nick.key() == self.naming.key() { None } else { self.leave(now) };
             self.become_known_as(nick, leave);
         }
@@ -61,7 +62,7 @@ impl Conversation {
     }
 
     pub(super) fn lost(&mut self, now: Now, reason: String) {
-        // It may break before it was ready, too.
+        // The connection may break before it was ready, too.
         if self.connection.lost() {
             self.out.tell(News::Disconnected { reason });
         }
@@ -69,7 +70,7 @@ impl Conversation {
         self.sending.lost(now.instant, &mut self.out);
     }
 
-    /// All that holds only on a connection is over.
+    /// Resets everything that holds only for one connection.
     fn no_connection(&mut self) {
         self.joining.lost();
         self.lookout.lost();
@@ -78,7 +79,7 @@ impl Conversation {
         self.rooms.lost();
     }
 
-    /// Makes another connection, since the will is another one.
+    /// Connects again, because the will has changed.
     fn connect_anew(&mut self, how: Output) {
         self.connection.replaced(self.lookout.is_original());
         self.no_connection();
@@ -89,15 +90,15 @@ impl Conversation {
         self.people.gone(self.naming.nick());
         self.sending.renamed(&nick);
         self.naming.is_now(nick);
-        // Until the shell knows what earlier runs under this nick left.
+        // Until the session knows what earlier runs under this nick left.
         self.recall(Remembered::default());
         self.joining.renamed();
         self.connection.renamed();
         self.connect_anew(Output::Renamed { leave });
     }
 
-    /// The will goes to a topic to which an original server does not listen, and is fixed for the connection: another one is
-    /// made as soon as nothing is under way on this.
+    /// The will goes to a topic to which an original server does not subscribe, and it is fixed for the connection. So
+    /// the client connects again as soon as nothing is under way.
     fn look_at_the_will(&mut self) {
         let is_wrong =
             self.lookout.is_original() && !self.connection.will_is_flat() && self.config.role == Role::Member;
@@ -106,7 +107,7 @@ impl Conversation {
         }
     }
 
-    /// What chat/server says.
+    /// A message on chat/server.
     pub(super) fn server_says(&mut self, now: Now, info: ServerInfo) {
         match self.lookout.says(now.instant, info, &mut self.out) {
             ServerWord::Came => {
@@ -122,7 +123,7 @@ impl Conversation {
     fn join(&mut self, now: Now) {
         self.lookout.awaits_a_word(now.instant);
         if !self.lookout.is_known() {
-            // An original server answers to the nick as typed, and never says that a nick is in use.
+            // An original server replies to the nick as typed, and never says that a nick is in use.
             if self.naming.nick().as_str() != self.naming.key().as_str() {
                 self.hear_an_original();
             }
@@ -142,7 +143,8 @@ impl Conversation {
     pub(super) fn welcomed(&mut self, now: Now) {
         if self.joining.welcomed() {
             self.let_in();
-            // What chat/server says may have outlived the server's session on the broker: only now it surely hears us.
+            // The message on chat/server may have outlived the server's session on the broker. Only a welcome proves
+            // that the server receives us.
             self.sending.server_came(now.instant);
         }
     }
@@ -168,8 +170,8 @@ impl Conversation {
         self.out.push(Output::Subscribe(self.config.topics.name(&Topic::PrivateFlat { to })));
     }
 
-    /// Who only sends, and has heard of a server of ours once, asks whether an original one is there now: then nobody will
-    /// say more than the broker does.
+    /// A sender that once saw a server of ours asks whether an original one is there now. In that case the broker's
+    /// acknowledgement settles its messages.
     fn look_for_an_original(&mut self, now: Now) {
         if self.config.role == Role::Sender && self.awaits_a_server() && !self.lookout.is_original() {
             self.hear_an_original();
@@ -180,7 +182,7 @@ impl Conversation {
         }
     }
 
-    /// Sends the requests that are due. What an original server would misunderstand is not sent to one.
+    /// Sends the requests that are due, except those that an original server would misunderstand.
     fn send_requests(&mut self, now: Now) {
         let (due, unanswered) = self.requests.take_due(now.instant);
         for open in due {
@@ -197,13 +199,13 @@ impl Conversation {
         self.requests.open_own(Inquiry::page(history), &mut self.random);
     }
 
-    /// A question of the user.
+    /// A request of the user.
     pub(super) fn ask(&mut self, inquiry: Inquiry, reference: Option<Value>) {
         let reach = self.lookout.reach(self.connection.is_up());
         self.requests.ask(inquiry, reference, reach, &mut self.random, &mut self.out);
     }
 
-    /// A direct message has come. Who only sends shows nothing: the member that does confirms it.
+    /// A direct message arrived. A sender shows nothing, so it leaves the receipt to the member that does.
     pub(super) fn heard_private(&mut self, now: Now, private: Private) {
         if self.config.role == Role::Member {
             let id = private.id.clone().map(crate::protocol::MessageId::Sent);
@@ -212,10 +214,11 @@ impl Conversation {
         }
     }
 
-    /// So much was dropped, because nobody took what came before it: it is fetched, as after a connection that was lost.
+    /// This many arrivals were dropped, because the news was not taken in time. They are fetched, as after a lost
+    /// connection.
     pub(super) fn missed(&mut self, count: u64) {
         self.rooms.missed();
-        // It may have been among what was dropped; with a subscription it comes again, where the broker allows that.
+        // chat/server may be among what was dropped. A new subscription brings it again, if the broker allows it.
         if self.lookout.is_readable() {
             self.out.push(Output::Subscribe(self.config.topics.name(&Topic::Server)));
         }
@@ -224,7 +227,8 @@ impl Conversation {
             self.out
                 .hint(format!("{count} {messages} not read in time and dropped: there is no history to fetch them"));
         } else if self.lookout.is_known() && self.joining.is_joined() {
-            // Who has not joined yet asks then. Direct messages come again, since nobody confirmed them.
+            // Before the join is sent, the join requests the history. Unconfirmed direct messages are sent again by
+            // themselves.
             self.rooms.own().iter().for_each(|room| self.ask_history(room));
         }
     }

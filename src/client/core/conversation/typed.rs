@@ -1,4 +1,4 @@
-//! What the user wants: lines typed, and commands.
+//! What the user wants: typed lines and commands.
 
 use super::requests::Inquiry;
 use super::{Conversation, Output, Role};
@@ -10,7 +10,7 @@ use crate::protocol::limits::TEXT_CHARS;
 use crate::protocol::{Chat, HistoryRequest, MessageId, Nick, Private, RequestKind, RoomName, Timestamp, text};
 use serde_json::Value;
 
-/// What a tab is sent as: a control character would be taken out.
+/// Replaces a tab, because control characters are removed.
 const TAB: &str = "    ";
 
 impl Conversation {
@@ -29,12 +29,13 @@ impl Conversation {
     pub(super) fn command(&mut self, now: Now, command: Command, reference: Option<Value>) {
         match command {
             Command::Nick(nick) if self.naming.is_choosing() => self.become_known_as(nick, None),
-            // A text that was pasted, too: it would be sent under a nick that is not known yet.
+            // This includes pasted text: it would be sent under a nick that is not known yet.
             command if self.naming.is_choosing() && !works_without_a_nick(&command) => {
                 self.out.error("type a nick first, or /quit", reference);
             }
             Command::Say { text, to, action } => self.say(now, &text, to, action, reference),
-            // The line editor names who is answered, if somebody had written. Whoever has written since is not meant.
+            // The line editor has already filled in the addressee, if there was one. Somebody who has written since is
+            // not meant.
             Command::Reply(_) => self.out.error("not sent: nobody to reply to; use /msg NICK TEXT", reference),
             Command::Users => self.ask(Inquiry::of(RequestKind::Users), reference),
             Command::Rooms => self.ask_rooms(reference),
@@ -87,7 +88,7 @@ impl Conversation {
         if let Place::Direct(to) = &place {
             self.doubt(to);
         }
-        // On its way first: what is shown to its own sender takes nobody's time.
+        // The message goes out before it is shown to its sender.
         self.sending.flush(now.instant, &self.passage(), &self.config.topics, &mut self.out);
         if self.config.role == Role::Member {
             let said = Said::live(now.wall, self.naming.nick().clone(), place, text, Some(timestamp));
@@ -97,7 +98,7 @@ impl Conversation {
         }
     }
 
-    /// At a terminal it is told that a message may reach nobody, where no server will say more of it.
+    /// At a terminal, tells that a message may reach nobody if no server will confirm it.
     fn doubt(&mut self, to: &Nick) {
         self.lookout.doubt(to, &mut self.out);
         if self.out.is_on_terminal()
@@ -109,7 +110,7 @@ impl Conversation {
         }
     }
 
-    /// `Err`: a room that we are not in. A sender is in none and may speak in any.
+    /// `Err`: we are not in that room. A sender is in no room and may speak in any.
     fn place(&self, to: Target) -> Result<Place, RoomName> {
         match to {
             Target::Here => Ok(Place::Room(self.rooms.here().clone())),

@@ -1,4 +1,4 @@
-//! `/join`, `/part` and `/rooms`: what they mean for the broker and the chat's server.
+//! `/join`, `/part` and `/rooms`: what they mean for the broker and the chat server.
 
 use super::requests::Inquiry;
 use super::rooms::Nobody;
@@ -33,7 +33,7 @@ impl Conversation {
         self.rooms.parted(&room, &mut self.out);
     }
 
-    /// A join of somebody who is there replaces the rooms, without a notice.
+    /// Another join of a present user replaces the list of rooms, without a notice.
     fn tell_rooms(&mut self, now: Now) {
         if self.joining.is_joined() {
             let join = self.author().presence(now, Action::Join);
@@ -42,7 +42,7 @@ impl Conversation {
     }
 
     pub(super) fn ask_rooms(&mut self, reference: Option<Value>) {
-        // The user's own are known; nobody could tell which others there are.
+        // The user's own rooms are known, but nobody could list the others.
         let reach = self.lookout.reach(self.connection.is_up());
         let why = match reach.is_connected {
             false => Some(Nobody::Connected),

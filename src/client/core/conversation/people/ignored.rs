@@ -1,15 +1,15 @@
-//! People whose words are hidden. What they send is confirmed and counted as shown all the same: they do not learn of it,
-//! and nothing comes again after `/unignore`.
+//! People whose messages are hidden. Their messages are still confirmed and counted as shown, so they do not notice,
+//! and nothing is shown twice after `/unignore`.
 
 use crate::client::core::conversation::outputs::Outputs;
 use crate::client::core::memo::Memo;
 use crate::protocol::{Nick, NickKey, Notice};
 use std::collections::BTreeMap;
 
-/// People that can be ignored.
+/// The most people that can be ignored.
 const CAPACITY: usize = 1_000;
 
-/// By key, as they were typed.
+/// By key, as typed.
 pub struct Ignored(BTreeMap<NickKey, Nick>);
 
 impl Ignored {
@@ -25,12 +25,12 @@ impl Ignored {
         self.0.values().map(Nick::as_str)
     }
 
-    /// `None`: there is nobody.
+    /// `None`: nobody is ignored.
     pub fn in_words(&self) -> Option<String> {
         (!self.0.is_empty()).then(|| self.names().collect::<Vec<_>>().join(", "))
     }
 
-    /// `is_known`: whether somebody with this nick was seen.
+    /// `is_known`: whether this nick was seen.
     pub fn add(&mut self, nick: Nick, is_known: impl Fn(&Nick) -> bool, out: &mut Outputs) {
         if self.has(nick.key()) {
             return out.answer(format!("{nick} is ignored already: /unignore {nick} ends that"));
@@ -54,7 +54,7 @@ impl Ignored {
         }
     }
 
-    /// The notice without those who are ignored; `None`: it names nobody else.
+    /// The notice without ignored people; `None`: nobody is left.
     pub fn without(&self, mut notice: Notice) -> Option<Notice> {
         let before = notice.nicks.len();
         notice.nicks.retain(|nick| !self.has(nick.key()));

@@ -1,18 +1,18 @@
-//! Which nicks are about, for completion: the last speaker first.
+//! The nicks to complete, last speaker first.
 
 use crate::protocol::{Nick, NickKey};
 use std::collections::{HashMap, HashSet};
 
-/// Nicks that can be completed, at most.
+/// The most nicks to complete.
 const CAPACITY: usize = 1_000;
-/// Nicks that are remembered as met, at most.
+/// The most nicks remembered as met.
 const MET: usize = 10_000;
 
 #[derive(Debug, Default)]
 pub struct Nicks {
-    /// With the turn of the last message; 0: has said nothing in this run.
+    /// With the turn of its last message; 0: no message in this run.
     known: HashMap<NickKey, (Nick, u64)>,
-    /// Everybody who was about in this run, including those who have left.
+    /// Everybody who was present in this run, even if they have left.
     met: HashSet<NickKey>,
     turn: u64,
 }
@@ -36,12 +36,12 @@ impl Nicks {
         self.known.remove(nick.key());
     }
 
-    /// Whether somebody with this nick was about in this run. Once too many were, anybody may have been.
+    /// Whether this nick was present in this run. Always true once the memory has overflowed.
     pub fn has_met(&self, key: &NickKey) -> bool {
         self.met.contains(key) || self.met.len() >= MET
     }
 
-    /// As they are typed, last speaker first, then by name.
+    /// As typed, last speaker first, then by name.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = self.known.values().collect();
         names.sort_by(|(a, turn_a), (b, turn_b)| turn_b.cmp(turn_a).then_with(|| a.key().cmp(b.key())));

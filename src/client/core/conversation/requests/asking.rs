@@ -1,4 +1,4 @@
-//! What the user asks the chat's server, and what is told when an answer does not come soon.
+//! The user's requests to the chat server, and what the user is told if an answer is late.
 
 use super::{CAPACITY, Inquiry, OpenRequest, Origin, Requests, Unanswered};
 use crate::client::core::conversation::outputs::Outputs;
@@ -19,7 +19,8 @@ pub struct Reach {
 }
 
 impl Requests {
-    /// Notes a question of the user, to be sent with the next [`Requests::take_due`], and tells if that will take a while.
+    /// Opens a request of the user. It goes out with the next [`Requests::take_due`]. Tells the user if the answer will
+    /// take a while.
     pub fn ask(
         &mut self,
         inquiry: Inquiry,
@@ -40,7 +41,7 @@ impl Requests {
         }
         self.open(inquiry, Origin::User { reference }, random);
         if out.is_on_terminal() && (!reach.is_connected || reach.is_silent && !is_ping) {
-            // It is not told a second time that the answer takes longer.
+            // It was already told that the answer is late.
             self.open.iter_mut().next_back().into_iter().for_each(|open| open.is_late = true);
             out.answer(match reach.is_connected {
                 true => format!("no chat server is answering: {command} waits for one"),
@@ -49,7 +50,7 @@ impl Requests {
         }
     }
 
-    /// What to search for. `None`: older messages than those that the last search found. Tells if nothing can be searched.
+    /// What to search for. `None`: continue the last search with older messages. Tells why nothing can be searched.
     pub fn search(
         &mut self,
         search: Option<SearchRequest>,
@@ -63,14 +64,14 @@ impl Requests {
         asked.map(Inquiry::search).map_err(|text| out.error(text, reference.clone())).ok()
     }
 
-    /// The messages that were searched for.
+    /// The result of a search.
     pub fn found(&mut self, mut result: SearchResult, open: OpenRequest, people: &People, out: &mut Outputs) {
         self.search.answered(&open.inquiry.search, &result);
         result.messages.retain(|found| !people.ignores(found.entry.nick.key()));
         out.tell(News::Found { result, reference: open.origin.into_reference() });
     }
 
-    /// The server has turned out to be an original one, which will not answer some of the user's questions.
+    /// The server has turned out to be an original one, which cannot answer some of the user's requests.
     pub fn refuse_of_original(&mut self, out: &mut Outputs) {
         let is_refused =
             |open: &mut OpenRequest| open.origin != Origin::Own && open.inquiry.unknown_to_originals().is_some();
@@ -81,7 +82,7 @@ impl Requests {
 }
 
 impl OpenRequest {
-    /// An answer that comes late follows a line that says what it answers: the question has scrolled away.
+    /// A late answer gets an introduction, because the question has scrolled away.
     pub fn introduce(&self, out: &mut Outputs) {
         if out.is_on_terminal() && self.is_late && self.origin != Origin::Own {
             out.answer(format!("the answer to your {}:", self.inquiry.command()));

@@ -1,8 +1,8 @@
-//! What is asked of the server, and which reply answers it.
+//! The content of a request, and which reply answers it.
 
 use crate::protocol::{History, HistoryRequest, RequestKind, SearchQuery, SearchRequest, SearchResult};
 
-/// One thing that is asked.
+/// The content of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inquiry {
     pub kind: RequestKind,
@@ -25,11 +25,11 @@ impl Inquiry {
         Inquiry { search, ..Inquiry::of(RequestKind::Search) }
     }
 
-    /// Whether this can be the page that was asked for.
+    /// Whether this can be the requested page.
     pub fn is_answered_by_page(&self, page: &History) -> bool {
         let HistoryRequest { room, before, after, .. } = &self.history;
         let fits = match (&page.span, after, before) {
-            // A page of an original server has neither token nor span.
+            // A page of an original server has neither a token nor a span.
             (None, ..) => page.request.is_none(),
             (Some(span), ..) if span.room != *room || span.from > span.to => false,
             (Some(span), Some(after), _) => span.gap || (&span.epoch, span.from) == (&after.epoch, after.pos),
@@ -39,7 +39,7 @@ impl Inquiry {
         self.kind == RequestKind::History && fits
     }
 
-    /// Whether these can be the messages that were searched for.
+    /// Whether this can be the requested search result.
     pub fn is_answered_by_search(&self, result: &SearchResult) -> bool {
         let typed = SearchQuery::parse(&self.search.text).ok().and_then(|query| query.room);
         let room = typed.as_ref().or(self.search.room.as_ref());
@@ -47,7 +47,7 @@ impl Inquiry {
             && result.messages.iter().all(|found| room.is_none_or(|room| found.room == *room))
     }
 
-    /// What an original server does not have, if this asks for it.
+    /// The requested feature that an original server does not have.
     pub fn unknown_to_originals(&self) -> Option<&'static str> {
         match self.kind {
             RequestKind::Rooms => Some("rooms"),
@@ -57,13 +57,14 @@ impl Inquiry {
         }
     }
 
-    /// Whether an original server would answer this with something else: it knows the lobby only, and always sends a page.
+    /// Whether an original server would answer this with something else: it knows only the lobby, and always sends a
+    /// page.
     pub fn misleads_originals(&self) -> bool {
         let is_beyond_it = !self.history.room.is_lobby() || self.history.limit == Some(0);
         self.kind == RequestKind::History && is_beyond_it
     }
 
-    /// As it is typed.
+    /// The command, as typed.
     pub fn command(&self) -> String {
         match self.kind {
             RequestKind::History => match self.history.limit {

@@ -1,4 +1,4 @@
-//! What the user searched for last, so that `/search` can go on, and the reader's dates in a search as moments.
+//! The user's last search, which `/search` continues. Converts the user's dates to moments.
 
 use crate::client::core::conversation::Local;
 use crate::protocol::search::{SearchError, with_times};
@@ -9,7 +9,7 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 pub struct Search {
     local: Local,
     last: Option<SearchRequest>,
-    /// What to ask for older messages than its answer had.
+    /// The request for older messages.
     next: Option<SearchRequest>,
 }
 
@@ -18,9 +18,10 @@ impl Search {
         Search { local, last: None, next: None }
     }
 
-    /// Begins a search. What is asked carries RFC 3339 in place of the reader's dates.
+    /// Begins a search. The request has RFC 3339 times in place of the user's dates.
     ///
     /// # Errors
+    ///
     /// No server could search for that.
     pub fn begin(&mut self, mut request: SearchRequest) -> Result<SearchRequest, SearchError> {
         request.text = with_times(&request.text, |text| moment(text, self.local));
@@ -29,9 +30,10 @@ impl Search {
         Ok(request)
     }
 
-    /// What to ask for older messages than the last answer had.
+    /// Requests older messages than in the last result.
     ///
     /// # Errors
+    ///
     /// There was no search, it was not answered, or it found everything.
     pub fn go_on(&mut self) -> Result<SearchRequest, &'static str> {
         match (&self.last, self.next.take()) {
@@ -52,12 +54,12 @@ impl Search {
     }
 }
 
-/// `2026-11-22`, which is its first moment, `2026-11-22T20:30` or `2026-11-22T20:30:00`, as RFC 3339.
+/// Converts `2026-11-22` (its first moment), `2026-11-22T20:30` or `2026-11-22T20:30:00` to RFC 3339.
 fn moment(text: &str, local: Local) -> Option<String> {
     let day = || Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN));
     let time = |format| NaiveDateTime::parse_from_str(text, format).ok();
     let naive = day().or_else(|| time("%Y-%m-%dT%H:%M")).or_else(|| time("%Y-%m-%dT%H:%M:%S"))?;
-    // At the ends of the library's own years no zone can be added without overflow.
+    // At the limits of the library's years, adding a zone overflows.
     (0..=9999).contains(&naive.year()).then(|| local(naive))?.map(|at| at.to_rfc3339())
 }
 
@@ -71,7 +73,7 @@ mod tests {
         SearchRequest { text: text.to_owned(), ..SearchRequest::default() }
     }
 
-    /// Half a year in each zone.
+    /// Half of the year in each zone.
     fn local(naive: NaiveDateTime) -> Option<DateTime<FixedOffset>> {
         let hours = if (4..=9).contains(&naive.month()) { 2 } else { 1 };
         naive.and_local_timezone(FixedOffset::east_opt(hours * 3_600)?).single()

@@ -1,4 +1,4 @@
-//! Requests with a moved clock.
+//! Requests, with a clock that the test moves.
 
 use super::asking::Reach;
 use super::*;
@@ -6,7 +6,7 @@ use crate::client::core::conversation::Output;
 use crate::client::core::conversation::tests::{counting, token};
 use crate::protocol::{Cursor, History, HistoryRequest, SearchRequest, SearchResult};
 
-/// Requests, and what they are given.
+/// Requests and their source of randomness.
 struct Stage {
     requests: Requests,
     random: Random,
@@ -27,7 +27,7 @@ impl Stage {
         self.requests.open_own(Inquiry::of(kind), &mut self.random);
     }
 
-    /// How many requests are sent now, and of how many questions the user is told that they are overdue.
+    /// Checks how many requests are sent now, and how many of the user's are told to be overdue.
     #[track_caller]
     fn check(&mut self, at: Instant, due: usize, unanswered: usize) {
         let is_due = self.requests.due().is_some_and(|due| due <= at);

@@ -1,7 +1,7 @@
-//! Up to where a room was shown, and what is to be fetched because it was not.
+//! How far a room was shown, and what must be fetched because it was missed.
 //!
 //! ```text
-//!            ┌── a mark that begins at or before it, all its messages seen: moves it ──┐
+//!            ┌── a mark that begins at or before it, all its messages shown: moves it ─┐
 //!            │                                                                         │
 //!  cursor ───┤                                                                         ├──► cursor
 //!            │   a mark of another history, one that begins beyond it, one that        │
@@ -20,35 +20,35 @@ use crate::protocol::{Cursor, HistoryRequest, Mark, NickKey, RoomName, SentId};
 use marks::Marks;
 use std::time::{Duration, Instant};
 
-/// How long after a fill marks can start the next one: forged marks do not keep us asking.
+/// The least time between two fills that marks start. Forged marks cannot cause endless requests.
 const REST: Duration = Duration::from_secs(1);
-/// And after a question that the server refuses.
+/// The same after a refused request.
 const LONG_REST: Duration = Duration::from_secs(60);
 
-/// Where one room stands.
+/// The progress in one room.
 #[derive(Debug)]
 pub struct CatchUp {
     room: RoomName,
-    /// Somebody who joins the room for the first time is shown some of its past.
+    /// The first join shows some of the past.
     wants_history: bool,
     /// Everything before it was shown.
     cursor: Option<Cursor>,
-    /// Without a cursor: what marks have announced since we came.
+    /// Without a cursor: what marks have announced since the join.
     since: Option<Since>,
-    /// Without either: something was said.
+    /// Without either: a message was received.
     heard: bool,
     /// And then the connection broke.
     missed: bool,
-    /// The cursor is an earlier run's, and nothing after it was shown in this one.
+    /// The cursor is from an earlier run, and this run has shown nothing after it.
     kept: bool,
-    /// Everything that was said before we came was shown, or is not wanted.
+    /// Everything from before the join was shown, or is not wanted.
     caught_up: bool,
     marks: Marks,
     fill: Option<Fill>,
     rest_until: Option<Instant>,
-    /// The last question was refused. It is asked again after the rest.
+    /// The last request was refused. It is repeated after the rest.
     refused: bool,
-    /// Messages without an id that came live, and how many had before the last question that was answered in full.
+    /// Live messages without an id, and how many of them came before the last request that was answered completely.
     nameless: u64,
     nameless_before: u64,
 }
@@ -57,7 +57,7 @@ pub struct CatchUp {
 struct Since {
     /// Where the first mark began.
     from: u64,
-    /// Up to where everything was seen.
+    /// Up to where everything was shown.
     cursor: Cursor,
     /// The connection broke in the meantime.
     broke: bool,
@@ -66,20 +66,20 @@ struct Since {
 /// Pages are being fetched.
 #[derive(Debug, Default)]
 struct Fill {
-    /// Marks that had arrived when the page under way was asked for: it answers them.
+    /// How many marks had arrived when the current page was requested: it answers them.
     marks: u64,
-    /// Messages without an id that had come live by then.
+    /// How many live messages without an id had arrived by then.
     nameless: u64,
 }
 
-/// What a page leads to.
+/// What follows from a page.
 #[derive(Debug, Default, PartialEq)]
 pub struct Filled {
     /// The cursor has moved.
     pub moved: bool,
-    /// To be asked next.
+    /// The next request.
     pub next: Option<HistoryRequest>,
-    /// The live messages without an id up to this number are in no later page: the server has answered since.
+    /// Live messages without an id up to this number appear in no later page, because the server has answered since.
     pub nameless: u64,
 }
 
@@ -103,7 +103,7 @@ impl CatchUp {
         }
     }
 
-    /// Takes over the cursor of an earlier run, unless this one has set its own.
+    /// Takes the cursor of an earlier run, unless this run has set its own.
     pub fn recall(&mut self, cursor: &Cursor) {
         if self.cursor.is_none() && self.wants_history {
             let new = CatchUp::new(self.room.clone(), self.wants_history);
@@ -111,7 +111,7 @@ impl CatchUp {
         }
     }
 
-    /// Forgets the cursor of an earlier run, unless this one has moved it.
+    /// Forgets the cursor of an earlier run, unless this run has moved it.
     pub fn forget_earlier_run(&mut self) {
         if self.kept {
             *self = CatchUp::new(self.room.clone(), self.wants_history);
@@ -122,18 +122,18 @@ impl CatchUp {
         self.cursor.as_ref()
     }
 
-    /// What to ask with every join of the room. It replaces what is being asked about it.
+    /// The request that accompanies every join of the room. It replaces an open one about the room.
     pub fn join(&mut self) -> HistoryRequest {
         self.fill(self.cursor.clone())
     }
 
-    /// The room was left: nothing more is asked about it.
+    /// The room was left: nothing more is requested about it.
     pub fn leave(&mut self) {
         self.lost();
         (self.since, self.heard, self.missed, self.caught_up) = (None, false, false, false);
     }
 
-    /// The connection is gone.
+    /// The connection is lost.
     pub fn lost(&mut self) {
         match &mut self.since {
             Some(since) => since.broke = true,
@@ -145,8 +145,8 @@ impl CatchUp {
         self.refused = false;
     }
 
-    /// A mark of a room that we are in. `retained`: it announces what was said before we came. `seen`: whether a message was
-    /// shown. Here and below, `true`: the cursor has moved.
+    /// A mark of a joined room. `retained`: it announces messages from before the join. `seen`: whether a message was
+    /// shown. Here and below, `true` means that the cursor has moved.
     pub fn mark(&mut self, now: Instant, mark: Mark, retained: bool, seen: impl Fn(&NickKey, &SentId) -> bool) -> bool {
         let is_known = self.since.as_ref().is_some_and(|since| since.cursor.epoch == mark.epoch);
         if self.cursor.is_none() && !retained && !is_known {
@@ -157,21 +157,21 @@ impl CatchUp {
         self.advance()
     }
 
-    /// A message with its sender's id is shown.
+    /// A message with its sender's id was shown.
     pub fn saw(&mut self, key: &NickKey, id: &SentId) -> bool {
         self.heard = true;
         self.marks.saw(key, id);
         self.advance()
     }
 
-    /// A message without an id has come live; `number`: counts those of the room.
+    /// A message without an id arrived live; `number`: its number in the room.
     pub fn heard_nameless(&mut self, number: u64) {
         self.heard = true;
         self.nameless = number;
     }
 
-    /// The answer to what [`CatchUp::join`], [`CatchUp::hole`] or an earlier page asked, after its messages were shown.
-    /// `span`: none from an original server.
+    /// The page that [`CatchUp::join`], [`CatchUp::hole`] or an earlier page requested, after its messages were shown.
+    /// `span`: `None` from an original server.
     pub fn page(&mut self, now: Instant, asked: &HistoryRequest, span: Option<&Span>) -> Filled {
         let before = self.cursor.clone();
         let fill = self.fill.take();
@@ -180,14 +180,14 @@ impl CatchUp {
             return Filled::default();
         };
         let next = self.reach(asked, span).map(|cursor| self.fill(Some(cursor)));
-        // What follows the first page was said since we came.
+        // Everything after the first page is newer than the join.
         self.caught_up |= asked.after.is_none();
         let mut nameless = 0;
         if next.is_none() {
             self.kept = false;
             self.caught_up = true;
             let fill = fill.unwrap_or_default();
-            // One question more, because some of them may have been on their way to the server when this one passed.
+            // One more request: some may have been on their way to the server when it made this page.
             nameless = std::mem::replace(&mut self.nameless_before, fill.nameless);
             if self.cursor.as_ref().is_some_and(|cursor| cursor.pos >= span.to) {
                 self.marks.answered(fill.marks);
@@ -198,20 +198,21 @@ impl CatchUp {
         Filled { moved: self.cursor != before, next, nameless }
     }
 
-    /// The server refuses to answer. It is asked again later.
+    /// The server refuses to answer. The request is repeated later.
     pub fn refused(&mut self, now: Instant) {
         self.fill = None;
         self.refused = true;
         self.rest_until = Some(now + LONG_REST);
     }
 
-    /// What to ask now, because marks announce messages that were not seen, or because an answer was refused.
+    /// The request to make now, because marks announce messages that were not received, or because a request was
+    /// refused.
     pub fn hole(&mut self, now: Instant) -> Option<HistoryRequest> {
         let is_due = self.hole_at(now).is_some_and(|at| at <= now);
         is_due.then(|| self.fill(self.cursor.clone()))
     }
 
-    /// From when on [`CatchUp::hole`] asks something, if nothing comes before.
+    /// When [`CatchUp::hole`] has work, if nothing happens before.
     pub fn hole_at(&self, now: Instant) -> Option<Instant> {
         let at = match (&self.cursor, &self.fill) {
             _ if self.refused => now,
@@ -221,23 +222,23 @@ impl CatchUp {
         Some(self.rest_until.map_or(at, |rest| rest.max(at)))
     }
 
-    /// Whether something unread is the first since an earlier run; `true` once.
+    /// Whether an unread message is the first one since an earlier run; `true` once.
     pub fn take_unread(&mut self) -> bool {
         std::mem::take(&mut self.kept)
     }
 
-    /// Whether a connection broke and nothing tells where it was in the room, so that a first page may not reach back to
-    /// it. `true` once.
+    /// Whether a connection broke at an unknown position in the room, so the first page may not reach back to it;
+    /// `true` once.
     pub fn take_missed(&mut self) -> bool {
         std::mem::take(&mut self.missed)
     }
 
-    /// Whether what a page brings was said before we came; otherwise it only took long.
+    /// Whether the messages of a page are older than the join. Otherwise they are only late.
     pub fn is_backlog(&self) -> bool {
         !self.caught_up
     }
 
-    /// Asks for a page after a cursor. Without one: for what somebody new sees, or only where the room ends.
+    /// Requests a page after a cursor. Without one: some of the past or, without history, only the end of the room.
     fn fill(&mut self, after: Option<Cursor>) -> HistoryRequest {
         self.refused = false;
         self.fill = Some(Fill { marks: self.marks.arrived(), nameless: self.nameless });
@@ -248,17 +249,18 @@ impl CatchUp {
         HistoryRequest { room: self.room.clone(), limit, before: None, after }
     }
 
-    /// Moves the cursor to a page's end. If more is to come after it, returns from where on.
+    /// Moves the cursor to the end of a page. Returns from where to continue if more follows.
     fn reach(&mut self, asked: &HistoryRequest, span: &Span) -> Option<Cursor> {
         let end = Cursor { epoch: span.epoch.clone(), pos: span.to };
         let same_history = asked.after.as_ref().filter(|after| after.epoch == end.epoch);
-        // A history that was put back to an earlier state takes the cursor along.
+        // If the history was reset to an earlier state, the cursor moves back with it.
         let is_behind = span.gap && same_history.is_some_and(|after| after.pos > end.pos);
         match &mut self.cursor {
             Some(cursor) if cursor.epoch == end.epoch && !is_behind => cursor.pos = cursor.pos.max(end.pos),
             Some(cursor) => *cursor = end.clone(),
             None => {
-                // Announced messages that were not seen may lie before the page's end, or before its beginning.
+                // Announced messages that were not received may lie before the end of the page, or before its
+                // beginning.
                 let since = self.since.take().filter(|since| since.cursor.epoch == end.epoch);
                 let is_apart = since.as_ref().is_some_and(|since| since.from > end.pos);
                 let broke = since.as_ref().is_some_and(|since| since.broke && since.cursor.pos < end.pos);
@@ -271,7 +273,7 @@ impl CatchUp {
         (asked.after.is_some() && !span.complete && gets_on).then_some(end)
     }
 
-    /// Moves the cursor over marks whose messages were all seen.
+    /// Moves the cursor over marks whose messages were all received.
     fn advance(&mut self) -> bool {
         let has_cursor = self.cursor.is_some();
         let Some(cursor) = self.cursor.as_mut().or(self.since.as_mut().map(|since| &mut since.cursor)) else {

@@ -7,10 +7,10 @@ use crate::client::core::news::News;
 use crate::nearest::nearest;
 use crate::protocol::{RoomInfo, RoomName, Rooms};
 
-/// Rooms of others that are listed on a terminal: a screenful.
+/// How many rooms of others a terminal lists: a screenful.
 const LISTED: usize = 50;
 
-/// Why nobody can tell which rooms there are.
+/// Why nobody can list the rooms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nobody {
     Connected,
@@ -20,7 +20,7 @@ pub enum Nobody {
 }
 
 impl OwnRooms {
-    /// The server lists the rooms.
+    /// The server's list of rooms.
     pub fn listed(&mut self, list: Rooms, origin: Origin, out: &mut Outputs) {
         self.listed = list.rooms.iter().map(|info| info.name.clone()).collect();
         match origin {
@@ -35,7 +35,7 @@ impl OwnRooms {
     }
 
     fn tell_of_company(&self, room: &RoomName, rooms: &[RoomInfo], out: &mut Outputs) {
-        // The user is in it: if it is missing, the list was too long for all.
+        // The user is in this room, so if it is missing, the list was cut.
         let listed = rooms.iter().find(|info| info.name == *room).filter(|info| info.members <= 1);
         let Some(RoomInfo { messages, .. }) = listed else { return };
         if *messages > 0 {
@@ -49,7 +49,7 @@ impl OwnRooms {
         out.answer(format!("#{room} is new: nobody else is there{meant}"));
     }
 
-    /// A line for each room, first those that the user is in. `why`: told if no room is listed.
+    /// One line per room, the user's rooms first. `why`: told if the list is empty.
     pub fn list(&self, rooms: &[RoomInfo], why: Nobody, out: &mut Outputs) {
         let own = self.own();
         let others: Vec<&RoomInfo> = rooms.iter().filter(|info| !own.contains(&info.name)).collect();

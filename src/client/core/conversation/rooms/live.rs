@@ -1,4 +1,4 @@
-//! What comes live: messages in rooms, marks, direct messages; and the user's own messages, which were shown when typed.
+//! Live arrivals: room messages, marks, direct messages. Also the user's own messages, which were shown when typed.
 
 use super::OwnRooms;
 use crate::client::core::conversation::Output;
@@ -13,7 +13,7 @@ use crate::protocol::{Chat, Mark, MessageId, NickKey, Private, Timestamp};
 use std::time::Instant;
 
 impl OwnRooms {
-    /// Somebody has said something in a room. `own`: the user's nick.
+    /// A message in a room. `own`: the user's nick.
     pub fn hear(&mut self, now: Now, chat: Chat, own: &NickKey, people: &mut People, out: &mut Outputs) {
         let (room, key) = (chat.room.clone(), chat.nick.key().clone());
         let is_elsewhere = room != self.here;
@@ -47,7 +47,7 @@ impl OwnRooms {
         }
     }
 
-    /// The server announces what it has stored. `retained`: before we came.
+    /// A mark of the server. `retained`: from before the join.
     pub fn mark(&mut self, now: Instant, mark: Mark, retained: bool, out: &mut Outputs) {
         let room = mark.room.clone();
         let state = self.state(&room);
@@ -56,7 +56,7 @@ impl OwnRooms {
         self.cursor_moved(moved, &room, out);
     }
 
-    /// A direct message has come. `receipt`: confirms it to its sender once it is shown.
+    /// A direct message. `receipt`: confirms it to its sender once it is shown.
     pub fn hear_direct(
         &mut self,
         now: Now,
@@ -68,7 +68,7 @@ impl OwnRooms {
         let (key, id) = (private.nick.key(), private.id.as_ref());
         let receipt = receipt.map(Output::PublishWhenShown);
         if id.is_some_and(|id| !self.direct.is_new(key, id)) {
-            // Its receipt did not arrive, or its sender has not heard of it yet.
+            // Its receipt was lost, or has not reached the sender yet.
             return out.extend(receipt);
         }
         let overtaken = id.is_some_and(|id| self.direct.is_late(key, id));
@@ -83,8 +83,8 @@ impl OwnRooms {
         out.extend(receipt);
     }
 
-    /// The user has sent a message, or sends it under another id. It was shown when it was typed: what the broker or a page
-    /// brings of it is not.
+    /// The user sends a message, perhaps again under a new id. It was shown when typed, so its copy from the broker or
+    /// a page is not.
     pub fn said(&mut self, now: Now, message: &OwnMessage, out: &mut Outputs) {
         self.mark_shown(message);
         match message {
@@ -101,12 +101,12 @@ impl OwnRooms {
                     out.remember(Memo::ShownDirect { series, number: id.seq });
                 }
             }
-            // Nobody sends it to us.
+            // It does not come back to us.
             OwnMessage::Private(_) => {}
         }
     }
 
-    /// Notes that a message of the user's was shown.
+    /// Notes that one of the user's messages was shown.
     pub fn mark_shown(&mut self, message: &OwnMessage) {
         let Some(id) = message.id() else { return };
         match message {
@@ -116,7 +116,7 @@ impl OwnRooms {
             OwnMessage::Private(private) if private.to.key() == private.nick.key() => {
                 self.direct.is_new(private.nick.key(), id);
             }
-            // It comes to somebody else.
+            // It goes to somebody else.
             OwnMessage::Private(_) => {}
         }
     }

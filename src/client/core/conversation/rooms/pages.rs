@@ -1,4 +1,4 @@
-//! Pages of history: told, remembered, and what they make of a room's cursor.
+//! Handles pages of history: tells and remembers their messages, and moves the room's cursor.
 
 use super::OwnRooms;
 use super::seen::Was;
@@ -10,15 +10,15 @@ use crate::now::Now;
 use crate::protocol::{Entry, History, HistoryRequest, RoomName, Timestamp};
 use chrono::{DateTime, FixedOffset, NaiveDateTime};
 
-/// Who reads a page.
+/// The reader of a page.
 pub struct PageReader<'a, F> {
     pub people: &'a mut People,
-    /// Whether the reader has sent a message in this run.
+    /// Whether the user sent a message in this run.
     pub is_own: F,
 }
 
 impl OwnRooms {
-    /// A page that the user wanted to see, or one that fills what was missed. Returns what is to be asked next.
+    /// A page that the user requested, or one that fills a hole. Returns the next request.
     pub fn page<F: Fn(&Entry) -> bool>(
         &mut self,
         now: Now,
@@ -30,12 +30,12 @@ impl OwnRooms {
         let (asked, room) = (&open.inquiry.history, &open.inquiry.history.room);
         let by_user = open.origin != Origin::Own;
         let span = page.span.clone();
-        // It begins somewhere: what an earlier connection brought may end before that.
+        // The page has a beginning, and what an earlier connection brought may end before that.
         let is_cut = !by_user
             && span.as_ref().is_some_and(|span| !span.complete)
             && asked.after.is_none()
             && self.state(room).catch_up.take_missed();
-        // Somebody who wants no history asks only where it ends.
+        // Without history, the request only asks where the room ends.
         let is_told = by_user || asked.limit != Some(0);
         if is_told {
             self.tell_page(now, room, &page, (by_user, is_cut), reader, out);
@@ -83,7 +83,7 @@ impl OwnRooms {
                 Was::New { late } => (true, late),
                 Was::Shown => (false, false),
             };
-            // Somebody who asks for the past wants to see it again.
+            // A requested page is shown even if its messages were shown before.
             if !is_new && !by_user {
                 continue;
             }
@@ -95,7 +95,7 @@ impl OwnRooms {
                 }
                 let own = is_own(entry);
                 let mut said = Said { history, ..said_then(now, entry, room, own) };
-                // Somebody who asks for the past gets it in its order.
+                // A requested page is in order by itself.
                 said.late |= !by_user && overtaken;
                 state.unread += u64::from(!history && !own && is_elsewhere);
                 out.tell(News::Said(said));
@@ -125,8 +125,8 @@ fn said_then(now: Now, entry: &Entry, room: &RoomName, own: bool) -> Said {
     }
 }
 
-/// When a stored message was said, by its sender's clock or else by the server's. The time of an original server names no
-/// zone and is taken for ours.
+/// When a stored message was said, by its sender's clock or else the server's. The time of an original server has no
+/// zone and is taken for local time.
 fn moment(now: Now, entry: &Entry) -> DateTime<FixedOffset> {
     let told = entry.timestamp.as_ref().and_then(Timestamp::at);
     let told = told.or_else(|| entry.received.as_ref().and_then(Timestamp::at));

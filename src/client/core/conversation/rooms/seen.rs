@@ -1,4 +1,4 @@
-//! Pure: which messages of a room were shown, so that what comes twice (sent again, or in a page) is shown once.
+//! Pure: which messages of a room were shown. A message that arrives twice (retransmitted, or in a page) is shown once.
 
 mod newest;
 mod numbers;
@@ -14,44 +14,44 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
-/// Series that it remembers: with every run of a sender another one begins.
+/// The most remembered series. Every run of a sender begins a new one.
 const SERIES: usize = 10_000;
-/// And of direct messages.
+/// The same for direct messages.
 const SERIES_DIRECT: usize = 1_000;
-/// Messages without an id that it remembers: those that came live and were in no page yet.
+/// The most remembered messages without an id: live ones that no page has contained yet.
 const NAMELESS: usize = 10_000;
 
 /// The memory of one room, or of direct messages.
 #[derive(Debug)]
 pub struct Seen {
-    /// By this run.
+    /// Messages shown by this run.
     shown: Numbers,
-    /// By earlier ones under the same nick.
+    /// Messages shown by earlier runs under the same nick.
     earlier: Numbers,
-    /// Messages that came without an id.
+    /// Messages without an id.
     nameless: Recent<Nameless>,
     /// Messages without an id that the last page was the first to show.
     paged: Vec<Nameless>,
     /// The newest live message of each nick.
     newest: Newest,
-    /// The history that pages came from.
+    /// The history of the pages.
     epoch: Option<Epoch>,
 }
 
-/// What tells messages without an id apart: a hash of nick, time as it was written, and text. The texts themselves, which
-/// anybody can make long, would take 320 MB a room. Two with the same hash are of one nick's own making.
+/// Identifies a message without an id: a hash of nick, time as written, and text. The texts themselves, which anybody
+/// can make long, would take 320 MB per room. Only the sender could make two messages with the same hash.
 type Nameless = u64;
 
-/// What a message of a page was before it came.
+/// Whether a message of a page had been shown before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Was {
-    /// `late`: a later one of its sender had been shown by then.
+    /// `late`: a later message of its sender had been shown.
     New { late: bool },
-    /// Shown before.
+    /// It had been shown before.
     Shown,
 }
 
-/// What nobody can call late.
+/// New, and not known to be late.
 const IN_TIME: Was = Was::New { late: false };
 
 impl Default for Seen {
@@ -76,12 +76,12 @@ impl Seen {
         Seen::of_at_most(SERIES_DIRECT)
     }
 
-    /// Takes over what earlier runs showed, in place of what others did. What this one has shown stays shown.
+    /// Loads what earlier runs showed, and replaces what was loaded before. What this run has shown stays shown.
     pub fn recall(&mut self, shown: Shown) {
         self.earlier.replace(shown);
     }
 
-    /// Whether a message with its sender's id is new; from now on it is not.
+    /// Whether a message with its sender's id is new. From now on it is not.
     pub fn is_new(&mut self, key: &NickKey, id: &SentId) -> bool {
         self.add(Series::of_sent(key, id), id.seq)
     }
@@ -96,14 +96,14 @@ impl Seen {
         self.shown.has(&series, id.seq) || self.earlier.has(&series, id.seq)
     }
 
-    /// Whether a later one of the same run was shown.
+    /// Whether a later message of the same run was shown.
     pub fn is_late(&self, key: &NickKey, id: &SentId) -> bool {
         let series = Series::of_sent(key, id);
         self.shown.newest(&series).max(self.earlier.newest(&series)) > Some(id.seq)
     }
 
-    /// A message has come live; `at`: when it was written, by its sender's clock. Whether it was sent again, or one that was
-    /// said later had been shown by then.
+    /// A message arrived live; `at`: its time by its sender's clock. Returns whether it is late: retransmitted, or a
+    /// later one had been shown.
     pub fn heard_live(
         &mut self,
         now: Instant,
@@ -117,19 +117,19 @@ impl Seen {
         is_late
     }
 
-    /// This client has sent a message.
+    /// The user has sent a message.
     pub fn said(&mut self, now: Instant, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) {
         self.newest.said(now, key, id, at);
     }
 
-    /// A mark tells by where messages lie.
+    /// Learns from a mark where messages lie in the history.
     pub fn look_at_mark(&mut self, mark: &Mark) {
         if self.epoch.as_ref().is_none_or(|epoch| *epoch == mark.epoch) {
             self.newest.look_at_mark(mark);
         }
     }
 
-    /// Another connection begins.
+    /// A new connection begins.
     pub fn connection_is_another(&mut self) {
         self.newest.connection_is_another();
     }
@@ -139,8 +139,8 @@ impl Seen {
         Series::of(key, id, self.epoch.as_ref())
     }
 
-    /// A live message without an id, which is remembered for the pages to come: its number, or `None` where the page was
-    /// faster. Should that have been another message of the same kind, the next page has this one.
+    /// A live message without an id, remembered for later pages. Returns its number; `None`: a page has shown it
+    /// already. If that was another message with the same content, the next page shows this one.
     pub fn heard_nameless(&mut self, key: &NickKey, timestamp: Option<&Timestamp>, text: &str) -> Option<u64> {
         let name = nameless(key, timestamp, text);
         match self.paged.iter().position(|paged| *paged == name) {
@@ -152,24 +152,24 @@ impl Seen {
         }
     }
 
-    /// Live messages without an id, up to this number, are in no page to come.
+    /// Live messages without an id up to this number appear in no later page.
     pub fn forget_nameless(&mut self, number: u64) {
         self.nameless.forget(number);
     }
 
-    /// The server's clock shows this now.
+    /// The server's clock shows this time now.
     pub fn server_clock_is(&mut self, now: Instant, time: DateTime<FixedOffset>) {
         self.newest.server_clock_is(now, time);
     }
 
-    /// From now on pages come from this history. In another one the server numbers messages without an id anew.
+    /// From now on, pages come from this history. Each history numbers messages without an id anew.
     pub fn pages_are_of(&mut self, epoch: &Epoch) {
         if self.epoch.replace(epoch.clone()).is_some_and(|known| known != *epoch) {
             self.newest.history_is_another();
         }
     }
 
-    /// What the entries of a page were, in their order; from now on all of them are shown.
+    /// Takes the entries of a page and returns, in order, whether each had been shown. From now on all of them are.
     pub fn merge(&mut self, page: &[Entry]) -> Vec<Was> {
         self.newest.look_at(page);
         let mut in_page: HashMap<Nameless, usize> = HashMap::new();
@@ -183,7 +183,7 @@ impl Seen {
                 return match id {
                     _ if !is_new => Was::Shown,
                     MessageId::Sent(id) => Was::New { late: self.is_late(key, id) || self.newest.overtakes(entry, id) },
-                    // The server's number of a message that may have come live, without one.
+                    // The server's number for a message that may have arrived live without one.
                     MessageId::Row(_) if self.take_nameless(&name, entry) => Was::Shown,
                     MessageId::Row(_) => {
                         self.paged.push(name);
@@ -202,8 +202,8 @@ impl Seen {
         page.iter().map(merge).collect()
     }
 
-    /// Whether a message without an id was shown and not yet found in a page; it is found now. One that came without
-    /// a time has the server's in the page.
+    /// Whether a message without an id was shown live and is now found in a page for the first time. If it had no time,
+    /// the page has the server's.
     fn take_nameless(&mut self, name: &Nameless, entry: &Entry) -> bool {
         self.nameless.remove(name) || self.nameless.remove(&nameless(entry.nick.key(), None, &entry.text))
     }
@@ -362,7 +362,7 @@ mod tests {
         seen.recall(shown.clone());
         seen.pages_are_of(&epoch);
         assert_eq!(seen.merge(&page), [Was::Shown, Was::New { late: true }, Was::Shown, IN_TIME]);
-        // Under another nick only this run's own count.
+        // After a change of nick, only messages shown by this run count.
         seen.recall(Vec::new());
         assert_eq!(seen.merge(&page), [Was::New { late: true }, Was::Shown, IN_TIME, Was::Shown]);
         let mut direct = Seen::of_direct_messages();

@@ -1,4 +1,4 @@
-//! Direct messages of ours, until their addressees have said that they were shown.
+//! The user's direct messages without a receipt.
 
 use crate::client::core::conversation::outputs::Outputs;
 use crate::client::core::news::News;
@@ -7,27 +7,27 @@ use crate::protocol::{MessageId, NickKey, Private, Receipt, SentId};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 
-/// Messages that it remembers; what becomes of older ones is not told any more.
+/// The most remembered messages. Receipts for older ones are not told.
 const REMEMBERED: usize = 10_000;
 
-/// Direct messages of ours whose addressees have not said that they were shown.
+/// The user's direct messages without a receipt.
 #[derive(Debug, Default)]
 pub struct Undelivered {
     messages: HashMap<SentId, Direct>,
-    /// The oldest first, delivered ones among them.
+    /// Oldest first. Includes delivered ones.
     order: VecDeque<SentId>,
 }
 
 #[derive(Debug)]
 struct Direct {
     to: NickKey,
-    /// What the program that gave the message called it.
+    /// The program's `ref` for the message.
     reference: Option<Value>,
     told_waiting: bool,
 }
 
 impl Undelivered {
-    /// A message was taken; those to rooms are none of its business.
+    /// A message was taken. Room messages are ignored.
     pub fn sent(&mut self, kept: &Kept) {
         let OwnMessage::Private(Private { id: Some(id), to, .. }) = &kept.message else { return };
         let (to, reference) = (to.key().clone(), kept.reference.clone());
@@ -40,12 +40,12 @@ impl Undelivered {
         }
     }
 
-    /// It goes out under another id.
+    /// The message goes out under a new id.
     pub fn forget(&mut self, id: &SentId) {
         self.messages.remove(id);
     }
 
-    /// A receipt says that a message was shown; only the addressee's counts.
+    /// A receipt: the message was shown. Only the addressee's counts.
     pub fn delivered(&mut self, receipt: &Receipt, out: &mut Outputs) {
         let (MessageId::Sent(id), by) = (&receipt.of.id, receipt.nick.key()) else { return };
         if self.messages.get(id).is_none_or(|direct| direct.to != *by) {
@@ -53,23 +53,23 @@ impl Undelivered {
         }
         let Some(Direct { reference, told_waiting, .. }) = self.messages.remove(id) else { return };
         out.tell(News::Delivered { id: receipt.of.id.clone(), reference });
-        // Who was told that it waits is told the end of that, once for all of them.
+        // If the user was told that messages wait, the end of that is told once for all of them.
         if told_waiting && out.is_on_terminal() && self.waiting_for(by) == 0 {
             out.answer(format!("{} has received what was waiting", receipt.nick));
         }
     }
 
-    /// How many messages wait for this one, as the server has said.
+    /// How many messages the server keeps for this addressee.
     pub fn waiting_for(&self, key: &NickKey) -> usize {
         self.messages.values().filter(|direct| direct.told_waiting && direct.to == *key).count()
     }
 
-    /// Under another nick nobody hears that what waits has arrived: who is away is told anew.
+    /// No receipts arrive under the old nick, so who is away will be told anew.
     pub fn renamed(&mut self) {
         self.messages.values_mut().for_each(|direct| direct.told_waiting = false);
     }
 
-    /// The server says that it waits for its addressee. The message's reference, where this is news.
+    /// The server keeps the message for its addressee. Returns the message's reference if this is news.
     pub fn waiting(&mut self, id: &MessageId) -> Option<Option<Value>> {
         let MessageId::Sent(id) = id else { return None };
         let direct = self.messages.get_mut(id)?;
@@ -91,7 +91,7 @@ mod tests {
         SentId { session: Session::from_random([7; 12]), seq }
     }
 
-    /// Alice's message of this number to bob, which a program calls 7.
+    /// Alice's message with this number to Bob, with the `ref` 7.
     fn direct(seq: u64) -> Kept {
         let (nick, to) = (Nick::parse("alice").unwrap(), Nick::parse("bob").unwrap());
         let (text, timestamp) = ("psst".to_owned(), None);
@@ -99,7 +99,7 @@ mod tests {
         Kept { message: OwnMessage::Private(private), reference: Some(7.into()) }
     }
 
-    /// Whether a receipt of this one is news.
+    /// Whether a receipt of this nick is news.
     fn is_delivered(undelivered: &mut Undelivered, seq: u64, by: &str) -> bool {
         let nick = Nick::parse(by).unwrap();
         let of = ReceiptOf { nick: Nick::parse("alice").unwrap(), id: MessageId::Sent(id(seq)) };

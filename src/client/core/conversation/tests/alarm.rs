@@ -1,10 +1,10 @@
-//! A conversation that is woken only when it said that something is due does the same, at the same times, as one that is
-//! woken all the time.
+//! A conversation that is woken only at its deadlines does the same, at the same times, as one that is woken all the
+//! time.
 
 use super::*;
 use proptest::prelude::*;
 
-/// Between two looks at the clock; every wait of a conversation is a multiple of it.
+/// The step of the clock in milliseconds. Every wait of a conversation is a multiple of it.
 const STEP: u64 = 10;
 
 #[derive(Debug, Clone)]
@@ -115,7 +115,7 @@ fn input(happens: &Happens, conn: u32) -> Input {
     }
 }
 
-/// What came out and when; what comes out at one time in any order, since rooms are asked about in none.
+/// The outputs and their times. Outputs at the same time are sorted.
 fn run(role: Role, on_terminal: bool, script: &[(u64, Happens)], always_ticks: bool) -> Vec<(u64, Vec<String>)> {
     let mut stage = Stage::new(|config| {
         (config.role, config.on_terminal, config.keeps_outbox) = (role, on_terminal, true);
@@ -124,7 +124,7 @@ fn run(role: Role, on_terminal: bool, script: &[(u64, Happens)], always_ticks: b
     let (mut story, mut at, mut conn) = (Vec::new(), 0, 0);
     let mut script = script.iter();
     let mut next = script.next().map(|(pause, happens)| (*pause, happens));
-    // Long enough for what is asked again last.
+    // Long enough for the last retransmission.
     let mut end = 13_000;
     while at < end {
         stage.now.instant = begin + Duration::from_millis(at * STEP);
@@ -149,7 +149,7 @@ fn run(role: Role, on_terminal: bool, script: &[(u64, Happens)], always_ticks: b
         }
         at += 1;
         if !always_ticks {
-            // Straight to what comes next.
+            // Straight to the next deadline or event.
             let due = due.map_or(u64::MAX, |due| ((due - begin).as_millis() as u64).div_ceil(STEP));
             let soon = next.map_or(u64::MAX, |(time, _)| time);
             at = at.max(due.min(soon));
@@ -184,16 +184,16 @@ fn rarer_waits_are_not_slept_over_either() {
     // The pace.
     let burst = [Happens::Connected, online.clone(), Happens::Welcome].into_iter().chain(vec![hello.clone(); 7]);
     check(Role::Member, &burst.collect::<Vec<_>>());
-    // A join to which the server says something, but no welcome.
+    // A join that the server answers, but not with a welcome.
     check(Role::Member, &[Happens::Connected, online, Happens::Stored(1), hello.clone()]);
-    // A sender that waits for the word of a server.
+    // A sender that waits for a server.
     check(Role::Sender, &[Happens::Connected, hello, Happens::Acknowledged(1)]);
 }
 
 #[test]
 fn an_idle_conversation_sleeps_until_its_heartbeat() {
     let mut stage = Stage::welcomed();
-    // The list and the page that a join asks for.
+    // The list and the page that a join requests.
     for number in 1..=2 {
         let token = super::token(number);
         stage.arrives(

@@ -20,14 +20,14 @@ fn bob() -> Series {
     Series::Sent(Nick::parse("bob").unwrap().key().clone(), Session::parse("aaaaaaaaaaaa").unwrap())
 }
 
-/// Bob's messages, whose numbers are their positions.
+/// Bob's messages. Their numbers are their positions.
 fn entries(numbers: std::ops::RangeInclusive<u64>) -> String {
     let entry = |n| format!(r#"{{"username":"bob","message":"{n}","id":"aaaaaaaaaaaa-{n}","pos":{n}}}"#);
     numbers.map(entry).collect::<Vec<_>>().join(",")
 }
 
 impl Stage {
-    /// A client that an earlier run has left at this position.
+    /// A client with the cursor of an earlier run at this position.
     fn kept(pos: u64) -> Stage {
         let mut stage = Stage::new(|config| {
             config.remembered.cursors = HashMap::from([(RoomName::lobby(), cursor(pos))]);
@@ -38,7 +38,7 @@ impl Stage {
         stage
     }
 
-    /// And which has heard that there was nothing more.
+    /// The same, after a page that said that there is nothing more.
     fn up_to_date(pos: u64) -> Stage {
         let mut stage = Stage::kept(pos);
         stage.page(pos, pos, true, false);
@@ -60,7 +60,7 @@ impl Stage {
         self.arrives("chat/marks/lobby", &json);
     }
 
-    /// Answers the question that is open.
+    /// Answers the open request.
     #[track_caller]
     fn page(&mut self, from: u64, to: u64, complete: bool, gap: bool) {
         let token = self.payload(HISTORY)["request"].as_str().unwrap().to_owned();
@@ -78,7 +78,7 @@ impl Stage {
         assert_eq!((&asked["after"], &asked["limit"]), (&format!("{EPOCH}:{pos}").into(), &500.into()));
     }
 
-    /// The cursors that were to be remembered.
+    /// The remembered cursors.
     fn cursors(&self) -> Vec<u64> {
         let cursor = |out: &Output| match out {
             Output::Remember(Memo::Cursor { cursor, .. }) => Some(cursor.pos),
@@ -87,7 +87,7 @@ impl Stage {
         self.out.iter().filter_map(cursor).collect()
     }
 
-    /// The messages that were told, and whether as late.
+    /// The messages that were told, and whether they are late.
     fn late(&self) -> Vec<(&str, bool)> {
         let told = self.out.iter().filter_map(|out| match out {
             Output::Tell(News::Said(said)) => Some((said.text.as_str(), said.late)),
@@ -96,7 +96,7 @@ impl Stage {
         told.collect()
     }
 
-    /// Telling and remembering, in order, in short.
+    /// What was told and remembered, in order and in short.
     fn order(&self) -> Vec<String> {
         let short = |out: &Output| match out {
             Output::Tell(News::Said(said)) => Some(format!("told {}", said.text)),
@@ -186,7 +186,7 @@ fn what_a_mark_tells_of_and_does_not_come_is_asked_for() {
     stage.check_published(&[]);
     stage.after(100);
     stage.check_asked_after(10);
-    // Live messages flow on, and are not told again.
+    // Live messages go on, and are not told again.
     stage.says(13);
     stage.page(10, 13, true, false);
     assert_eq!(stage.late(), [("11", true)], "bob has been heard with a later one");
@@ -210,7 +210,7 @@ fn a_mark_beyond_the_cursor_is_asked_about_at_once() {
     stage.arrives("chat/server", ONLINE);
     stage.connect(2);
     stage.check_asked_after(10);
-    // The same is asked again where nobody answers, and of another server.
+    // The request is retransmitted if nobody answers, and to another server.
     stage.out.clear();
     stage.after(5_000);
     stage.check_asked_after(10);
@@ -255,7 +255,7 @@ fn who_wants_no_history_gets_what_is_missed_from_now_on() {
     stage.connect(1);
     let asked = stage.payload(HISTORY);
     assert_eq!((&asked["limit"], asked.get("after")), (&0.into(), None));
-    // A server that does not know of that gives one message.
+    // A server without this feature sends one message.
     stage.page(9, 10, false, false);
     assert_eq!(stage.order(), [] as [&str; 0]);
     stage.after(1_000);
@@ -263,7 +263,7 @@ fn who_wants_no_history_gets_what_is_missed_from_now_on() {
     stage.mark(11, 12);
     stage.check_asked_after(10);
     stage.page(10, 12, true, false);
-    // A later run that wants to know what this one has passed over still gets it.
+    // A later run with history still gets what this run skipped.
     assert_eq!(stage.cursors(), [] as [u64; 0]);
     stage.check_told(&["11", "12"]);
 }
@@ -301,7 +301,7 @@ fn what_broke_before_the_first_page_is_made_up_for_or_told() {
         stage.page(90, 90, false, false);
         stage.check_told(&["gap in lobby"]);
 
-        // It is there, and does not answer.
+        // The server is there but does not answer.
         let mut stage = Stage::new(|config| config.history = history);
         stage.arrives("chat/server", ONLINE);
         stage.connect(1);
@@ -315,7 +315,7 @@ fn what_broke_before_the_first_page_is_made_up_for_or_told() {
         stage.check_asked_after(12);
         stage.check_told(&[]);
     }
-    // What reaches back far enough leaves no gap.
+    // A page that reaches back far enough leaves no gap.
     let mut stage = Stage::new(|_| {});
     stage.connect(1);
     stage.after(1_000);

@@ -1,11 +1,11 @@
-//! What somebody at a terminal types, and what is said about it.
+//! Commands of a person at a terminal, and what they are told.
 
 use super::*;
 
 const ROOMS: &str = r#"{"type":"rooms","rooms":[{"name":"dev","members":3,"messages":7},{"name":"lobby","members":4,"messages":1}],"request":"TOKEN"}"#;
 
 impl Stage {
-    /// As [`Stage::welcomed`], with somebody at a terminal.
+    /// Like [`Stage::welcomed`], with a person at a terminal.
     fn at_a_terminal() -> Stage {
         let mut stage = Stage::new(|config| config.on_terminal = true);
         stage.arrives("chat/server", ONLINE);
@@ -24,7 +24,7 @@ impl Stage {
         stage
     }
 
-    /// Answers the request of this kind that went out last.
+    /// Answers the last request of this kind.
     fn answers(&mut self, what: &str, reply: &str) {
         let token = self.payload(&format!("chat/request/{what}/alice"))["request"].as_str().unwrap().to_owned();
         self.out.clear();
@@ -83,7 +83,7 @@ fn a_room_that_nobody_has_is_told_to_be_new() {
     stage.check_told(&["nobody else is in #empty now"]);
     stage.types("/room zoo");
     stage.answers("rooms", ROOMS);
-    // Of so many rooms that the list ends before it nothing is known.
+    // The list was cut before this room, so nothing is known about it.
     stage.check_told(&[]);
     stage.types("/part");
     stage.types("/room empty");

@@ -1,4 +1,4 @@
-//! Direct messages: receipts to their senders, and what becomes of our own.
+//! Direct messages: receipts to their senders, and the fate of the user's own.
 
 use super::*;
 use crate::client::core::memo::Series;
@@ -14,7 +14,7 @@ fn receipt(by: &str, seq: u64) -> String {
     format!(r#"{{"type":"receipt","username":"{by}","of":{{"username":"Alice","id":"{}"}}}}"#, id(seq))
 }
 
-/// The receipts that went out, and whether what they are about was told before.
+/// Checks the receipts that went out, and whether their messages were told before.
 #[track_caller]
 fn check_receipts(stage: &mut Stage, told_first: bool, expected: &[(&str, &str, &str)]) {
     let at = |wanted: fn(&Output) -> bool| stage.out.iter().position(wanted);
@@ -80,7 +80,7 @@ fn however_many_come_none_is_shown_twice() {
     let psst = |seq: u64| PSST.replace(":7}", &format!(":{seq}}}"));
     (1..=1_500).for_each(|seq| stage.arrives("chat/private/alice/bob", &psst(seq)));
     stage.out.clear();
-    // What one says oneself to others is none of it.
+    // The user's own messages do not count.
     for number in 1..=1_500 {
         stage.types(&format!("/msg bob {number}"));
         let stored = format!(r#"{{"type":"stored","session":"{SESSION}","seq":[[{number},{number}]]}}"#);
@@ -106,7 +106,7 @@ fn a_receipt_counts_from_the_addressee_and_once() {
     stage.arrives("chat/private/alice/bob", &receipt("Bob", 1));
     stage.arrives("chat/private/alice/bob", &receipt("Bob", 1));
     stage.check_told(&[&format!("delivered {}", id(1))]);
-    // Of an addressee that cannot say so the server does.
+    // The server confirms for an addressee that cannot.
     stage.arrives("chat/private/alice/server", &receipt("carl", 2));
     stage.check_told(&[&format!("delivered {}", id(2))]);
 }

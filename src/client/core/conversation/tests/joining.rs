@@ -1,4 +1,4 @@
-//! Coming: with a server, with an original one, with none; and nicks that are in use.
+//! Joining: with our server, with an original one, with none; and nicks in use.
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn without_a_server_it_joins_after_a_second_as_an_original() {
     stage.check_told(&[NO_SERVER]);
     stage.after(60_000);
     stage.check_told(&[]);
-    // A server that comes late is joined, with jitter.
+    // A server that comes late is joined with jitter.
     stage.arrives("chat/server", ONLINE);
     stage.check_published(&[]);
     stage.after(300);
@@ -136,14 +136,14 @@ fn own_messages_are_told_once() {
     stage.arrives("chat/messages", &echo);
     stage.arrives("chat/messages/alice", &echo);
     stage.check_told(&[]);
-    // Another's with the same session and number is another's.
+    // The same session and number with another nick is another message.
     stage.arrives("chat/messages", &echo.replace("Alice", "bob"));
     stage.check_told(&["hi"]);
     stage.types("/msg alice to me");
     stage.check_told(&[">to me"]);
 }
 
-/// The join may have come before the server, of which only the retained word was there.
+/// The join may have come before the server, of which only the retained message was there.
 #[test]
 fn joins_again_where_no_welcome_comes() {
     let mut stage = Stage::new(|_| {});
@@ -181,7 +181,7 @@ fn nothing_is_said_before_the_server_has_let_us_in() {
     stage.arrives("chat/private/alice/server", WELCOME);
     stage.check_published(&["chat/messages"]);
 
-    // A welcome that does not come is not waited for for ever.
+    // A welcome is not awaited forever.
     let mut stage = Stage::new(|_| {});
     stage.types("early");
     stage.arrives("chat/server", ONLINE);
@@ -226,7 +226,7 @@ fn on_a_terminal_another_nick_is_asked_for() {
     stage.check_told(&["not a nick: a name cannot contain a blank; choose letters, digits, - and _"]);
     stage.types("/msg carol hi");
     stage.check_told(&["type a nick first, or /quit"]);
-    // What comes meanwhile would push the question away.
+    // Arrivals would push the question away.
     stage.arrives("chat/messages", r#"{"type":"chat","username":"carol","message":"hi all"}"#);
     stage.check_told(&[]);
     stage.types("Bob");
@@ -237,7 +237,7 @@ fn on_a_terminal_another_nick_is_asked_for() {
     stage.connect(1);
     stage.arrives("chat/private/bob/server", WELCOME);
     assert_eq!(stage.payload("chat/messages")["username"], "Bob");
-    // Its echo under the new nick is what was shown under the one before.
+    // Its echo under the new nick was shown under the old one.
     let echo = stage.payload("chat/messages").to_string();
     stage.out.clear();
     stage.arrives("chat/messages", &echo);

@@ -1,4 +1,4 @@
-//! What is known of the chat's server where chat/server is missed, or comes late.
+//! The watch for the chat server if chat/server is missed or comes late.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn offline() -> String {
 }
 
 impl Stage {
-    /// After how many seconds chat/server is read again, while so many pass; forgets the outputs.
+    /// Checks after how many seconds chat/server is read again while this many pass; forgets the outputs.
     #[track_caller]
     fn check_reads(&mut self, seconds: u64, expected: &[u64]) {
         let begin = self.now.instant;
@@ -36,7 +36,7 @@ fn while_no_server_is_known_it_is_looked_for() {
     stage.check_reads(300, &[]);
     stage.arrives("chat/server", &offline());
     stage.check_reads(300, &[5, 15, 35, 75, 135, 195, 255]);
-    // What is retained still says that it is away.
+    // The retained message still says that it is away.
     stage.arrives("chat/server", &offline());
     assert_eq!(stage.out, []);
     // And then that another one has come.
@@ -66,12 +66,12 @@ fn what_only_a_server_says_hurries_that() {
         stage.arrives("chat/server", &offline());
         stage.check_reads(20, &[5, 15]);
         stage.arrives(topic, &payload);
-        // At once, since it was last read 5 s ago.
+        // At once, because it was last read 5 s ago.
         assert!(stage.out.contains(&Output::Subscribe("chat/server".to_owned())));
         stage.out.clear();
         stage.check_reads(5, &[2]);
     }
-    // A retained mark may be of a server that is long gone, and a notice of an original one.
+    // A retained mark may be from a server that is long gone, and a notice from an original one.
     let mut stage = Stage::welcomed();
     stage.arrives("chat/server", &offline());
     let mark = Input::Arrived { topic: "chat/marks/lobby".to_owned(), payload: MARK.into(), retained: true };
@@ -89,7 +89,7 @@ fn a_late_will_says_nothing_of_its_successor() {
     stage.out.clear();
     stage.arrives("chat/server", &offline());
     assert_eq!(stage.out, []);
-    // Its own is believed, also by who has missed that it came.
+    // Its own message is believed, even if its coming was missed.
     stage.arrives("chat/server", &successor(&offline()));
     assert!(matches!(&stage.out[..], [Output::Tell(News::Server(_))]));
     let mut stage = Stage::welcomed();

@@ -1,4 +1,4 @@
-//! In a chat of an original server.
+//! Chats with an original server.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn stage(nick: &str, role: Role, server_seen: bool) -> Stage {
     stage
 }
 
-/// One that has answered, and has been met with another will.
+/// An original server that has answered. The client has connected again with another will.
 fn met(nick: &str) -> Stage {
     let mut stage = stage(nick, Role::Member, false);
     stage.after(1_000);
@@ -47,7 +47,7 @@ fn the_will_goes_where_that_server_listens() {
     stage.check_published(&["chat/presence", "chat/request/users", "chat/request/history"]);
     stage.arrives("chat/private/Alice", USERS);
     assert!(!stage.out.contains(&Output::Reconnect), "once");
-    // One of ours takes its place.
+    // A server of ours replaces it.
     stage.arrives("chat/server", ONLINE);
     assert_eq!(will_topic(&stage), "chat/presence/alice");
 }
@@ -95,7 +95,7 @@ fn the_brokers_word_is_the_end_there_though_one_of_ours_was_here_once() {
     assert_eq!(stage.conversation.unsettled(), 1);
     stage.arrives("chat/private/alice", USERS);
     assert_eq!(stage.conversation.unsettled(), 0);
-    // A notice is no proof: anybody can publish one.
+    // A notice proves nothing: anybody can publish one.
     let mut stage = self::stage("alice", Role::Member, true);
     stage.after(1_000);
     stage.types("hello");
@@ -120,7 +120,7 @@ fn a_sender_asks_whether_one_is_there() {
         stage.arrives("chat/private/Ci", USERS);
         assert_eq!(stage.conversation.unsettled(), 0);
     }
-    // Who has never heard of a server does not wait anyway.
+    // A sender that never heard of a server does not wait anyway.
     let mut stage = stage("ci", Role::Sender, false);
     stage.after(1_000);
     stage.check_published(&[]);

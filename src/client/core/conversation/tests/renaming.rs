@@ -1,4 +1,4 @@
-//! `/nick`: when another nick is taken, and what becomes of what is still to be sent.
+//! `/nick`: when the nick changes, and what happens to unsent messages.
 
 use super::*;
 use crate::client::core::command::Target;
@@ -36,7 +36,7 @@ fn with_nothing_under_way_it_is_taken_at_once() {
     stage.check_told(&["you are Bob now"]);
     stage.types("/nick Bob");
     stage.check_told(&["you are Bob already"]);
-    // In another spelling it is the same person, who does not leave.
+    // Another spelling is the same person, who does not leave.
     stage.types("/nick BOB");
     assert_eq!(last_word(&mut stage), None);
 }
@@ -63,7 +63,7 @@ fn what_is_under_way_is_waited_for() {
 fn but_not_for_ever() {
     let mut stage = at_a_terminal();
     stage.types("one");
-    // The broker has it, and the server says nothing of it for so long that it would go again.
+    // The broker has it, and the server is silent for so long that it would be retransmitted.
     stage.input(Input::Published(1));
     stage.after(1_000);
     stage.types("/nick bob");
@@ -133,7 +133,7 @@ fn who_is_ignored_does_not_depend_on_it() {
     let mut stage = Stage::new(|config| (config.on_terminal, config.remembered) = (true, eve()));
     stage.types("/nick bob");
     stage.types("/unignore eve");
-    // Read before that was written.
+    // It was read before that was written.
     stage.conversation.recall(eve());
     stage.out.clear();
     stage.types("/ignore");

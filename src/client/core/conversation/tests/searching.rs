@@ -1,10 +1,10 @@
-//! Searches: read before they are asked, answered once, gone on with.
+//! Searches: parsed before they are sent, answered once, continued.
 
 use super::*;
 
 const SEARCH: &str = "chat/request/search/alice";
 
-/// Answers the search that is open with no message.
+/// Answers the open search with no message.
 fn answer(stage: &mut Stage, rest: &str) {
     let token = stage.payload(SEARCH)["request"].as_str().unwrap().to_owned();
     stage.out.clear();

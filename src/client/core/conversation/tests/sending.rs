@@ -1,4 +1,4 @@
-//! What goes out, when it goes again, and what its sender is told.
+//! What goes out, when it is retransmitted, and what its sender is told.
 
 mod senders;
 mod taken;
@@ -48,7 +48,7 @@ impl Stage {
         self.arrives("chat/private/alice/server", &payload);
     }
 
-    /// Texts and topics of the messages that went out; forgets the outputs.
+    /// Checks the texts and topics of the messages that went out; forgets the outputs.
     #[track_caller]
     fn check_messages(&mut self, expected: &[(&str, &str)]) {
         let messages = self.out.iter().filter_map(|out| match out {
@@ -64,7 +64,7 @@ impl Stage {
         self.out.clear();
     }
 
-    /// News about delays; forgets the outputs.
+    /// Checks the news about delays; forgets the outputs.
     #[track_caller]
     fn check_delays(&mut self, expected: &[News]) {
         let delays = self.out.drain(..).filter_map(|out| match out {
@@ -143,7 +143,7 @@ fn every_server_says_what_it_has_and_is_remembered_once() {
     }
 }
 
-/// Its history is gone, and what it had not confirmed may have been in it.
+/// Its history is gone, and so may be what it had not confirmed.
 #[test]
 fn a_server_that_starts_anew_gets_again_what_the_one_before_did_not_confirm() {
     let mut stage = stored_chat(|_| {});
@@ -177,8 +177,8 @@ fn a_lost_connection_sends_again_what_is_not_stored() {
     ]);
 }
 
-/// A broker that restarts may keep what is retained and not the server's session: the server is said to be online, and
-/// hears nothing until it is back, when it says so.
+/// A restarted broker may keep retained messages but lose the server's session: the server appears online, and receives
+/// nothing until it reconnects, which it announces.
 #[test]
 fn what_went_out_before_the_welcome_goes_again_unless_it_is_stored() {
     let mut stage = stored_chat(|_| {});
@@ -207,7 +207,7 @@ fn silence_sends_again() {
     stage.check_messages(&[]);
     stage.after(1);
     stage.check_messages(&[("chat/messages/alice", "hi")]);
-    // While the server is away nobody could answer; when it is back, it has a second.
+    // While the server is away nobody could answer. When it is back, it has a second.
     stage.input(Input::Published(1));
     stage.arrives("chat/server", OFFLINE);
     stage.after(60_000);
@@ -373,7 +373,7 @@ fn an_earlier_runs_outbox_goes_out_late_and_is_settled_by_its_own_session() {
     stage.arrives("chat/private/alice/server", WELCOME);
     let sent = stage.payload("chat/messages/alice");
     assert_eq!((&sent["session"], &sent["seq"], &sent["late"]), (&EARLIER.into(), &7.into(), &true.into()));
-    // The run that took it has shown it.
+    // The earlier run has shown it.
     stage.out.clear();
     stage.arrives("chat/messages/alice", &sent.to_string());
     assert_eq!(stage.out, []);

@@ -1,4 +1,4 @@
-//! The marks of one room that are not met: some of the messages that they announce were not seen.
+//! The unmet marks of one room: some of the messages that they announce were not received.
 
 use crate::protocol::{Cursor, Epoch, Mark, NickKey, Ranges, SentId, Session};
 use std::collections::{HashSet, VecDeque};
@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 /// How long an announced message may still be under way.
 pub const UNDER_WAY: Duration = Duration::from_secs(2);
-/// Marks that wait, and messages that they announce, at most. Beyond that the oldest mark is dropped, which leaves a hole to
-/// be filled.
+/// The most waiting marks and missing messages. Beyond that, the oldest mark is dropped, which leaves a hole to fill.
 const WAITING: usize = 64;
 const MISSING: usize = 20_000;
-/// A server announces what it stored in a fifth of a second. A mark of more messages than this is not believed.
+/// A server announces what it stored within a fifth of a second. A mark of more messages than this is not believed.
 const TELLING: u64 = 10_000;
 
 #[derive(Debug, Default)]
@@ -27,14 +26,14 @@ struct UnmetMark {
     epoch: Epoch,
     from: u64,
     to: u64,
-    /// Messages that were not seen.
+    /// Announced messages that were not received.
     missing: HashSet<(NickKey, SentId)>,
-    /// Until when what is missing may still come by itself.
+    /// Until when missing messages may still arrive by themselves.
     until: Instant,
 }
 
 impl Marks {
-    /// How many have arrived.
+    /// How many marks have arrived.
     pub fn arrived(&self) -> u64 {
         self.arrived
     }
@@ -55,7 +54,7 @@ impl Marks {
             missing: HashSet::new(),
             until: now + UNDER_WAY,
         };
-        // Nobody can tell which messages without an id were seen, so a page has to.
+        // It is unknown which messages without an id were received, so a page has to tell.
         let names_all = mark.to - mark.from <= TELLING && mark.ids.values().all(|said| said.nameless == 0);
         match names_all {
             true => {
@@ -65,7 +64,7 @@ impl Marks {
                     waiting.missing.extend(unseen);
                 }
             }
-            // It says only how far the room has come.
+            // Such a mark only says how far the room has come.
             false => waiting.from = waiting.to,
         }
         self.waiting.push_back(waiting);
@@ -76,7 +75,7 @@ impl Marks {
         }
     }
 
-    /// A message with an id is shown.
+    /// A message with an id was shown.
     pub fn saw(&mut self, key: &NickKey, id: &SentId) {
         if !self.waiting.is_empty() {
             let id = (key.clone(), id.clone());
@@ -86,7 +85,7 @@ impl Marks {
         }
     }
 
-    /// Takes a mark that begins at or before the cursor, ends after it and is met. Returns its end.
+    /// Takes a met mark that begins at or before the cursor and ends after it. Returns its end.
     pub fn take_met(&mut self, cursor: &Cursor) -> Option<u64> {
         self.waiting.retain(|mark| mark.epoch != cursor.epoch || mark.to > cursor.pos);
         let is_met =
@@ -95,12 +94,12 @@ impl Marks {
         self.waiting.remove(at).map(|mark| mark.to)
     }
 
-    /// A page had everything that there was when so many marks had arrived.
+    /// A page answers the first `arrived` marks.
     pub fn answered(&mut self, arrived: u64) {
         self.waiting.retain(|mark| mark.number > arrived);
     }
 
-    /// From when on a page has to be fetched after the cursor, because what is missing does not come by itself.
+    /// When to fetch a page after the cursor, because missing messages do not arrive by themselves.
     pub fn hole_at(&self, now: Instant, cursor: &Cursor) -> Option<Instant> {
         let mut reach = cursor.pos;
         let mut due = None;
@@ -114,7 +113,7 @@ impl Marks {
         due
     }
 
-    /// The connection is gone.
+    /// The connection is lost.
     pub fn lost(&mut self) {
         self.waiting.clear();
     }

@@ -1,4 +1,4 @@
-//! Small cases, and the law: whatever is lost, everything is shown, and once.
+//! Small cases of cursors and marks.
 
 mod laws;
 
@@ -29,7 +29,7 @@ fn span(epoch: &str, from: u64, to: u64, complete: bool, gap: bool) -> Span {
     Span { room: lobby(), epoch: Epoch::parse(epoch).unwrap(), from, to, complete, gap }
 }
 
-/// Bob's messages of these numbers, at the positions of the same numbers.
+/// Announces Bob's messages with these numbers, at the positions of the same numbers.
 fn mark(epoch: &str, from: u64, to: u64) -> Mark {
     let ids =
         if from < to { format!(r#"{{"bob":{{"k3v9x2m1q8f0":[[{},{to}]]}}}}"#, from + 1) } else { "{}".to_owned() };
@@ -37,7 +37,7 @@ fn mark(epoch: &str, from: u64, to: u64) -> Mark {
     Mark::parse(json.as_bytes()).unwrap()
 }
 
-/// A room in which an earlier run has left a cursor.
+/// A room in which an earlier run left a cursor.
 fn kept(pos: u64, wants_history: bool) -> CatchUp {
     let mut room = CatchUp::new(lobby(), wants_history);
     room.recall(&cursor(EPOCH, pos));
@@ -72,7 +72,7 @@ impl Stage {
         self.room.saw(&key("bob"), &sent(seq))
     }
 
-    /// After which position something is to be fetched, if it is.
+    /// Checks from which position on something is requested, if at all.
     #[track_caller]
     fn check_hole(&mut self, expected: Option<u64>) -> Option<HistoryRequest> {
         let asked = self.room.hole(self.now);
@@ -161,11 +161,11 @@ fn another_history_takes_its_place() {
     let asked = stage.room.join();
     stage.room.page(stage.now, &asked, Some(&span(OTHER, 0, 5, true, true)));
     stage.check(OTHER, 5);
-    // One that was put back to an earlier state.
+    // A history that was reset to an earlier state.
     let asked = stage.room.join();
     stage.room.page(stage.now, &asked, Some(&span(OTHER, 1, 3, true, true)));
     stage.check(OTHER, 3);
-    // And one that was trimmed.
+    // A trimmed history.
     let asked = stage.room.join();
     let filled = stage.room.page(stage.now, &asked, Some(&span(OTHER, 20, 30, false, true)));
     assert_eq!(filled.next.unwrap().after, Some(cursor(OTHER, 30)));
@@ -208,7 +208,7 @@ fn what_is_refused_is_asked_again_later() {
         assert_eq!(room.hole(now + LONG_REST), None, "the requests see to it");
         room.page(now, &asked, Some(&span(EPOCH, 3, 3, true, false)));
         assert_eq!(room.hole(now + LONG_REST), None);
-        // Of a room that was left nothing is asked.
+        // Nothing is requested about a room that was left.
         room.refused(now);
         room.leave();
         assert_eq!(room.hole(now + LONG_REST), None);
@@ -262,7 +262,7 @@ fn who_left_is_told_once_where_the_unread_begins() {
 
 #[test]
 fn the_first_page_does_not_hide_what_marks_told_of_before_it() {
-    /// Where the cursor is after a first page, and where a question after its rest begins.
+    /// Checks the cursor after a first page, and where a request after the rest begins.
     #[track_caller]
     fn check(marks: &[(u64, u64, &[u64])], retained: bool, broke: bool, at: u64, asks: Option<u64>) {
         let mut stage = Stage { room: CatchUp::new(lobby(), false), now: Instant::now() };

@@ -1,16 +1,17 @@
-//! Pure: the newest live message of each nick, and whether one that comes after it was said before it, by another run of
-//! its sender. Within a run the numbers tell; of two runs their identifiers say nothing. `seen` asks it.
+//! Pure: the newest live message of each nick, and whether an arriving message is older than it but of another run of
+//! its sender. Within a run the numbers decide. Between two runs their identifiers say nothing, so positions and clocks
+//! decide. `seen` uses it.
 
 use crate::protocol::{Entry, Mark, MessageId, NickKey, SentId, Timestamp};
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use std::collections::HashMap;
 use std::time::Instant;
 
-/// A message is nearly always here this soon after the server has it.
+/// A message nearly always arrives this soon after the server received it.
 const UNDER_WAY: TimeDelta = TimeDelta::seconds(1);
-/// And this soon after it was written, also if it had to be sent again.
+/// And this soon after it was written, even if it was retransmitted.
 const SLOWEST: TimeDelta = TimeDelta::minutes(5);
-/// Nicks of which it knows the newest live message.
+/// The most nicks whose newest live message is known.
 const SPEAKERS: usize = 1_000;
 
 #[derive(Debug, Default)]
@@ -20,37 +21,37 @@ pub struct Newest {
     server_clock: Option<(Instant, DateTime<FixedOffset>)>,
 }
 
-/// The newest live message of a nick, and the run that it is of.
+/// The newest live message of a nick, and its run.
 #[derive(Debug)]
 struct Live {
     id: SentId,
     from: From,
-    /// When it came.
+    /// When it arrived.
     heard: Instant,
     /// When it was written, by its sender's clock.
     at: Option<DateTime<FixedOffset>>,
-    /// Where it lies in the history; before it was found there, the last of its run that was found. One run of a sender
-    /// follows the other: what lies behind is of a later one.
+    /// Its position in the history. Until that is known, the last known position of its run. The runs of a sender
+    /// follow each other, so anything after this position is of a later run.
     pos: Option<u64>,
-    /// By here the history has one of its run: a mark names it, or it lies here and was sent again, perhaps long after it
-    /// was said. What lies behind is of a later run; of what lies before that says nothing.
+    /// A position at or before which the history has a message of its run: a mark named it, or it was retransmitted,
+    /// perhaps long after it was said. Anything after it is of a later run; about what lies before, this says nothing.
     by: Option<u64>,
 }
 
-/// How it came here.
+/// How it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum From {
-    /// This client has sent it.
+    /// This client sent it.
     Here,
     /// On this connection, when it was said.
     Live,
-    /// On an earlier connection, or sent again: what was not heard may have been said before it or after.
+    /// On an earlier connection, or retransmitted. What was missed may have been said before it or after.
     Unclear,
 }
 
 impl Newest {
-    /// A message has come live. One that was sent again may be of long ago: of another run than the newest live one it counts
-    /// only if it is newer by its sender's clock.
+    /// A message arrived live. A retransmitted one may be old: if it is of another run than the newest live one, it
+    /// counts only if it is newer by its sender's clock.
     pub fn heard(
         &mut self,
         now: Instant,
@@ -68,13 +69,13 @@ impl Newest {
         }
     }
 
-    /// This client has sent one.
+    /// This client sent a message.
     pub fn said(&mut self, now: Instant, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) {
         self.add(now, key, id, at, From::Here);
     }
 
     fn add(&mut self, now: Instant, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>, from: From) {
-        // Whoever speaks under so many nicks is no sender whose order matters.
+        // Order does not matter for a sender that uses this many nicks.
         let has_room = self.live.len() < SPEAKERS;
         match self.live.get_mut(key) {
             Some(live) if live.id.session == id.session => {
@@ -91,23 +92,23 @@ impl Newest {
         }
     }
 
-    /// Another connection begins.
+    /// A new connection begins.
     pub fn connection_is_another(&mut self) {
         let live = self.live.values_mut().filter(|live| live.from == From::Live);
         live.for_each(|live| live.from = From::Unclear);
     }
 
-    /// Pages come from another history: places in the last one say nothing.
+    /// Pages come from another history: positions in the old one say nothing.
     pub fn history_is_another(&mut self) {
         self.live.values_mut().for_each(|live| (live.pos, live.by) = (None, None));
     }
 
-    /// The server's clock shows this now.
+    /// The server's clock shows this time now.
     pub fn server_clock_is(&mut self, now: Instant, time: DateTime<FixedOffset>) {
         self.server_clock = Some((now, time));
     }
 
-    /// Learns from a page where the messages lie.
+    /// Learns from a page where messages lie.
     pub fn look_at(&mut self, page: &[Entry]) {
         for entry in page {
             let (Some(MessageId::Sent(id)), Some(pos)) = (&entry.id, entry.pos) else { continue };
@@ -120,7 +121,7 @@ impl Newest {
         }
     }
 
-    /// Learns from a mark by where the messages that it names lie.
+    /// Learns from a mark by where its messages lie.
     pub fn look_at_mark(&mut self, mark: &Mark) {
         for (key, said) in &mark.ids {
             if let Some(live) = self.live.get_mut(key)
@@ -131,7 +132,7 @@ impl Newest {
         }
     }
 
-    /// Whether a message of a page was said before the newest live one of its sender, which is of another run.
+    /// Whether a message of a page is older than the newest live one of its sender, which is of another run.
     pub fn overtakes(&self, entry: &Entry, id: &SentId) -> bool {
         let Some(live) = self.live.get(entry.nick.key()).filter(|live| live.id.session != id.session) else {
             return false;
@@ -139,18 +140,19 @@ impl Newest {
         match (live.pos, live.by, entry.pos) {
             (Some(known), _, Some(pos)) => known > pos,
             (None, Some(by), Some(pos)) if by < pos => false,
-            // The live one may never be stored: clocks are what is left. That of their sender may have been set back between
+            // The live one may never be stored, so only clocks are left. The sender's may have been set back between
             // the two.
             _ if live.from == From::Unclear => {
                 is_before(entry.timestamp.as_ref().and_then(Timestamp::at), live.at) || self.server_had(entry, live)
             }
-            // Stored only since. A clock would be no witness: it may have been set back between the two runs.
+            // The message was stored only since. A clock proves nothing: it may have been set back between the two
+            // runs.
             _ => true,
         }
     }
 
-    /// Whether the server had a message of a page before the live one came, where their sender's clock was set in between: it
-    /// differs otherwise from the server's then.
+    /// Whether the server had received a message of a page before the live one arrived, if their sender's clock was set
+    /// in between. Such a clock differs from the server's at the time.
     fn server_had(&self, entry: &Entry, live: &Live) -> bool {
         let had = || {
             let (now, time) = self.server_clock?;
@@ -158,13 +160,13 @@ impl Newest {
             let received = entry.received.as_ref()?.at()?;
             let live_came = time - TimeDelta::from_std(now.saturating_duration_since(live.heard)).ok()?;
             let was_set = ((live_came - live_written) - (received - written)).abs() > SLOWEST;
-            // What it received in the future it received before its own clock was set back.
+            // A receive time in the future means that the server's own clock was set back since.
             Some(was_set && (received + UNDER_WAY < live_came || received > time))
         };
         had().unwrap_or(false)
     }
 
-    /// Whether one that comes live was said by an earlier run of this client, not by another program with its nick.
+    /// Whether a live message is of an earlier run of this client, and not of another program with its nick.
     pub fn overtakes_live(&self, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) -> bool {
         let own = self.live.get(key).filter(|live| live.from == From::Here && live.id.session != id.session);
         own.is_some_and(|live| is_before(at, live.at))
@@ -230,7 +232,7 @@ mod tests {
         newest
     }
 
-    /// Checks which entries of the page are told to be late, by their places.
+    /// Checks which entries of the page are late, by their positions.
     #[track_caller]
     fn check(newest: &mut Newest, page: &[Entry], late: &[u64]) {
         newest.look_at(page);
@@ -269,7 +271,8 @@ mod tests {
             let mut marked = live(OLD, 3, NOON);
             marked.look_at_mark(&mark(OLD, 4, 5));
             check(&mut marked, std::slice::from_ref(&new), &[]);
-            // The mark says by where one of the old run lies: what is before that may have been said after it, or before.
+            // The mark names a position at or after the message of the old run. A message before that position may be
+            // older or newer.
             check(&mut marked, &[entry(NEW, 1, time, 4)], &[4]);
             let sent_again = Entry { late: true, ..entry(OLD, 2, NOON, 5) };
             check(&mut live(OLD, 3, NOON), &[sent_again, new], &[]);
@@ -290,7 +293,7 @@ mod tests {
             newest.connection_is_another();
             check(&mut newest, &[entry(OLD, 7, time, 5)], late);
         }
-        // But where the history has it, that.
+        // If the history has it, that decides.
         let mut newest = live(NEW, 3, ELEVEN);
         newest.connection_is_another();
         check(&mut newest, &[entry(OLD, 7, NOON, 5), entry(NEW, 3, ELEVEN, 6)], &[5]);
@@ -305,14 +308,14 @@ mod tests {
             newest.heard(now(), &alice(), &id(NEW, 3), at("2026-11-22T11:30:00Z"), true);
             check(&mut newest, &[entry(OLD, 7, time, 5)], late);
         }
-        // An old one does not hide what has come live.
+        // An old one does not replace the newest live one.
         let mut newest = live(NEW, 3, NOON);
         newest.heard(now(), &alice(), &id(OLD, 2), at(ELEVEN), true);
         check(&mut newest, &[entry(OLD, 7, ELEVEN, 5)], &[5]);
     }
 
-    /// A message of an earlier run with a later time, as the sender's clock has been set back since. The live one, which was
-    /// sent again, came at noon by the server's clock; the page was made at ten past.
+    /// A message of an earlier run has a later time, because the sender's clock was set back since. The live one, which
+    /// was retransmitted, arrived at noon by the server's clock; the page was made at ten past.
     #[test]
     fn where_a_clock_was_set_the_servers_tells() {
         let check = |time: &str, live_time: &str, received: &str, server_time: &str, expected: &[u64]| {
@@ -324,11 +327,11 @@ mod tests {
         };
         let (before, after, made) = ("2026-11-22T11:59:00Z", "2026-11-22T12:05:00Z", "2026-11-22T12:10:00Z");
         check(before, "2026-11-22T10:00:00Z", before, made, &[5]);
-        // It may have been said after the live one, which was lost on its way to the server.
+        // It may be newer than the live one, which was lost on its way to the server.
         check(after, "2026-11-22T10:00:00Z", after, made, &[]);
         // No clock was set: the live one only took long.
         check(before, "2026-11-22T11:58:00Z", before, made, &[]);
-        // The server's was set back, too.
+        // The server's clock was set back, too.
         check("2026-11-22T18:00:00Z", "2026-11-22T10:00:00Z", "2026-11-22T18:00:00Z", made, &[5]);
         check(before, "2026-11-22T10:00:00Z", "no time", made, &[]);
     }

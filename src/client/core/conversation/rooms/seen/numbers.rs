@@ -1,17 +1,17 @@
-//! Pure: which messages were shown, by series and number. `seen` asks it. Not the messages bound it but their series: how
-//! many of one sender are missed, and in which order they come, makes no difference.
+//! Pure: which messages were shown, by series and number. `seen` uses it. The number of series bounds it, and the
+//! number of ranges. How many messages of one sender are missed, and their order, makes no difference.
 
 use crate::client::core::memo::{self, Series, Shown};
 use crate::protocol::Ranges;
 use std::collections::{BTreeMap, HashMap};
 
-/// Ranges of all series together: who sends numbers full of holes takes no more than a few megabytes.
+/// The most ranges of all series together. A sender whose numbers are full of holes takes no more than a few megabytes.
 const RANGES: usize = 10 * memo::RANGES;
 
 #[derive(Debug)]
 pub struct Numbers {
     series: HashMap<Series, SeriesNumbers>,
-    /// By the turn at which something was heard of them: the one that is let go next first.
+    /// By the turn of their last change: the first one is dropped next.
     order: BTreeMap<u64, Series>,
     turn: u64,
     ranges: usize,
@@ -25,12 +25,12 @@ struct SeriesNumbers {
 }
 
 impl Numbers {
-    /// `capacity`: series, at most.
+    /// `capacity`: the most series.
     pub fn of_at_most(capacity: usize) -> Numbers {
         Numbers { series: HashMap::new(), order: BTreeMap::new(), turn: 0, ranges: 0, capacity }
     }
 
-    /// In place of what there is.
+    /// Replaces everything.
     pub fn replace(&mut self, shown: Shown) {
         *self = Numbers::of_at_most(self.capacity);
         for (series, numbers) in shown {
@@ -47,7 +47,7 @@ impl Numbers {
         self.series.get(series)?.numbers.last()
     }
 
-    /// `false` where it was there.
+    /// `false`: it was there already.
     pub fn add(&mut self, series: Series, number: u64) -> bool {
         self.change(series, |numbers| memo::add(numbers, number))
     }

@@ -1,9 +1,9 @@
-//! Pure: a memory of bounded size. `seen` asks it what was shown.
+//! Pure: a memory of bounded size. `seen` uses it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
 
-/// The last ones of something, numbered as they came; the same can be there more than once.
+/// The last items, numbered in order of arrival. The same item can occur more than once.
 #[derive(Debug)]
 pub struct Recent<T> {
     numbers: HashMap<T, VecDeque<u64>>,
@@ -21,7 +21,7 @@ impl<T: Eq + Hash + Clone> Recent<T> {
         self.numbers.get(item).map_or(0, VecDeque::len)
     }
 
-    /// Gives its number.
+    /// Returns its number.
     pub fn add(&mut self, item: T) -> u64 {
         self.last += 1;
         self.numbers.entry(item.clone()).or_default().push_back(self.last);
@@ -34,7 +34,7 @@ impl<T: Eq + Hash + Clone> Recent<T> {
         self.last
     }
 
-    /// The oldest of them less; whether there was one.
+    /// Removes the oldest occurrence; whether there was one.
     pub fn remove(&mut self, item: &T) -> bool {
         let Some(numbers) = self.numbers.get_mut(item) else { return false };
         if let Some(number) = numbers.pop_front() {
@@ -46,7 +46,7 @@ impl<T: Eq + Hash + Clone> Recent<T> {
         true
     }
 
-    /// All up to this number.
+    /// Removes all items up to this number.
     pub fn forget(&mut self, number: u64) {
         while let Some((oldest, item)) = self.order.first_key_value()
             && *oldest <= number

@@ -1,8 +1,9 @@
-//! Messages without an id, of originals and simple publishers: marks only count them, pages tell which they are.
+//! Messages without an id, of originals and simple publishers: marks only count them, and pages show which ones they
+//! are.
 
 use super::*;
 
-/// Positions of this many messages that the server has stored, after the 10 before them.
+/// This many messages are stored, after the 10 before them.
 const STORED: u64 = 100;
 
 impl Stage {
@@ -16,7 +17,7 @@ impl Stage {
         self.arrives("chat/marks/lobby", &json);
     }
 
-    /// Answers the question that is open with these of Py's messages, which the server gave a time and an id.
+    /// Answers the open request with Py's messages at these positions. The server gave each a time and an id.
     #[track_caller]
     fn page_of_py(&mut self, from: u64, to: u64) {
         let token = self.payload(HISTORY)["request"].as_str().unwrap().to_owned();
@@ -60,7 +61,7 @@ fn a_page_that_was_faster_is_shown_once() {
     let live = r#"{"type":"chat","username":"py","message":"12","timestamp":"2026-11-22T20:30:00+01:00"}"#;
     stage.arrives("chat/messages", live);
     stage.check_told(&[]);
-    // The same words once more, which the history has as another message.
+    // The same text again, which is another message in the history.
     stage.arrives("chat/messages", live);
     stage.check_told(&["12"]);
 }
@@ -75,7 +76,7 @@ fn what_is_said_again_in_the_same_words_is_shown_although_it_was_heard_before() 
         stage.after(1_000);
     }
     stage.out.clear();
-    // The first was never stored: two questions have been answered since. The second was dropped on its way to us.
+    // The first was never stored: two requests have been answered since. The second was dropped on its way to us.
     stage.counting_mark(12, 13);
     stage.page_of_py(12, 13);
     stage.check_told(&["13"]);

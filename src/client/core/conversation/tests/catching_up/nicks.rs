@@ -1,8 +1,8 @@
-//! Who takes another nick: what was shown under which one.
+//! Changes of nick: what was shown under which one.
 
 use super::*;
 
-/// The nick is in use; as Carol, of whom earlier runs have left this, it is connected again.
+/// The nick is in use. Alice becomes Carol, whose earlier runs left this, and connects again.
 fn becomes_carol(stage: &mut Stage, pos: u64, shown: u64) {
     let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#);
     stage.arrives("chat/private/alice/server", &refusal);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A message of a run, as it comes live.
+/// A live message of a run.
 fn live(nick: &str, session: &str, hour: u32) -> String {
     format!(
         r#"{{"type":"chat","username":"{nick}","message":"live","session":"{session}","seq":1,"timestamp":"2026-11-22T{hour}:00:00Z"}}"#
@@ -10,7 +10,7 @@ fn live(nick: &str, session: &str, hour: u32) -> String {
 }
 
 impl Stage {
-    /// A page with one message, at the position 6.
+    /// A page with one message, at position 6.
     #[track_caller]
     fn page_with(&mut self, nick: &str, session: &str, hour: u32) {
         let token = self.payload(HISTORY)["request"].as_str().unwrap().to_owned();
@@ -32,7 +32,7 @@ fn a_clock_that_was_set_back_makes_nothing_late_nor_hides_it() {
     stage.page_with("bob", "aaaaaaaaaaaa", 12);
     assert_eq!(stage.late(), [("paged", true)]);
 
-    // Where the mark lies is behind the old run, and the new one is behind the mark.
+    // The mark lies after the old run, and the new run after the mark.
     let mut stage = Stage::up_to_date(4);
     stage.arrives("chat/messages", &live("bob", "aaaaaaaaaaaa", 12));
     stage.arrives(
@@ -67,11 +67,11 @@ fn what_ones_own_earlier_run_said_is_late_after_what_one_says() {
     stage.types("hello");
     stage.page_with("Alice", "aaaaaaaaaaaa", 23);
     assert_eq!(stage.late(), [("paged", true)]);
-    // It comes live, from the broker's queue.
+    // It arrives live, from the broker's queue.
     stage.out.clear();
     stage.arrives("chat/messages", &live("Alice", "bbbbbbbbbbbb", 10));
     assert_eq!(stage.late(), [("live", true)]);
-    // Another program with this nick, which speaks now.
+    // Another program with this nick speaks now.
     stage.out.clear();
     stage.arrives("chat/messages", &live("Alice", "cccccccccccc", 23).replace("2026", "2036"));
     assert_eq!(stage.late(), [("live", false)]);

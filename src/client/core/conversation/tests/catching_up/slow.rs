@@ -1,4 +1,4 @@
-//! What was dropped because nobody took what came before it.
+//! What was dropped because nobody took the news in time.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Who only sends, and what it waits for.
+//! Senders, and what they wait for.
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn a_sender_waits_for_a_server_that_is_there() {
     stage.input(Input::Published(1));
     stage.after(60_000);
     assert_eq!(stage.conversation.unsettled(), 1);
-    // It went, and will be back.
+    // The server went, and will be back.
     stage.arrives("chat/server", OFFLINE);
     stage.after(60_000);
     assert_eq!(stage.conversation.unsettled(), 1);
@@ -81,7 +81,7 @@ fn a_sender_takes_nothing_for_sent_while_it_is_not_connected() {
     stage.input(Input::Lost { reason: "x".to_owned() });
     stage.after(60_000);
     assert_eq!(stage.conversation.unsettled(), 1, "that broker may have lost it with the connection");
-    // With the next connection the second begins anew, and only what that broker has counts.
+    // The second starts over with the next connection, and only what that broker has acknowledged counts.
     stage.out.clear();
     stage.connect(2);
     stage.check_messages(&[("chat/messages/alice", "hi")]);

@@ -1,4 +1,4 @@
-//! A message whose id is another one's already.
+//! A message whose id another message already has.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn a_message_whose_id_is_taken_is_sent_under_another() {
     assert!(stage.out.iter().position(queued).unwrap() < stage.out.iter().position(settled).unwrap());
     assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(_))), "{:?}", stage.out);
     stage.check_messages(&[("chat/messages/alice", "hi")]);
-    // Its echo, and a page with it, are shown no more than the first.
+    // Its echo, and its entry in a page, are not shown, like those of the first.
     let echo = r#"{"type":"chat","username":"Alice","message":"hi","session":"000000000003","seq":1,"late":true}"#;
     stage.arrives("chat/messages/alice", echo);
     assert_eq!(stage.out, []);
@@ -28,7 +28,7 @@ fn a_message_whose_id_is_taken_is_sent_under_another() {
     assert!(stage.out.contains(&Output::Tell(told)), "{:?}", stage.out);
     assert_eq!(stage.conversation.unsettled(), 0);
     stage.out.clear();
-    // What comes next has an id of the new session.
+    // The next message has an id of the new session.
     stage.types("next");
     let published = |out: &Output| matches!(out, Output::Publish(p) if String::from_utf8_lossy(&p.payload).contains(r#""session":"000000000003","seq":2"#));
     assert!(stage.out.iter().any(published), "{:?}", stage.out);

@@ -1,4 +1,4 @@
-//! Whatever is lost on the way, everything is shown, and once: laws of cursors, marks and what was seen together.
+//! Laws of cursors, marks and seen messages together: whatever is lost on the way, everything is shown exactly once.
 
 use super::*;
 use crate::client::core::conversation::rooms::seen::{Seen, Was};
@@ -8,43 +8,43 @@ use std::collections::{BTreeMap, HashMap};
 
 /// A room at a server, and what a client makes of what reaches it.
 struct World {
-    /// By position, from 1: who said it, with an id or without.
+    /// By position, from 1: the sender, and whether it has an id.
     said: Vec<(&'static str, bool)>,
-    /// Up to where marks were said.
+    /// Up to where marks were sent.
     marked: usize,
     stage: Stage,
     seen: Seen,
     /// How often each position was shown.
     shown: Vec<u32>,
-    /// The last position of each nick that was shown.
+    /// The last shown position of each nick.
     newest: HashMap<&'static str, usize>,
     late: usize,
-    /// What was said up to there is not promised: it was before we came.
+    /// Messages up to there are not promised, because they are older than the join.
     base: Option<usize>,
     asked: Option<HistoryRequest>,
     questions: usize,
-    /// Nothing that a page told of comes live any more: the broker keeps the order.
+    /// No message of a page arrives live any more: the broker keeps the order.
     in_pages: usize,
 }
 
 /// What happens next.
 #[derive(Debug, Clone)]
 enum Step {
-    /// Somebody says something; whether it reaches the client, and after how many more steps.
+    /// Somebody sends a message; whether it reaches the client, and after how many more steps.
     Say {
         nick: u8,
         nameless: bool,
         arrives: Option<u8>,
     },
-    /// Somebody says something without an id that reaches the client and never the server.
+    /// Somebody sends a message without an id that reaches the client but never the server.
     Unstored {
         nick: u8,
     },
-    /// The server tells what was committed since the last mark; whether that reaches the client.
+    /// The server announces what it committed since the last mark; whether that reaches the client.
     Mark {
         arrives: bool,
     },
-    /// The answer to the open question, of so many messages at most.
+    /// The open request is answered with at most this many messages.
     Page {
         messages: usize,
     },
@@ -56,7 +56,7 @@ enum Step {
 
 const NICKS: [&str; 3] = ["bob", "carl", "py"];
 
-/// What comes live without an id, or of a page what both kinds have.
+/// A live message without an id, or what a page has in common for both kinds.
 fn entry(nick: &str, text: String) -> Entry {
     Entry {
         nick: Nick::parse(nick).unwrap(),
@@ -77,7 +77,7 @@ impl World {
         world
     }
 
-    /// The first question is not answered yet.
+    /// The first request is not answered yet.
     fn without_a_page() -> World {
         let mut world = World {
             said: Vec::new(),
@@ -121,13 +121,13 @@ impl World {
         }
     }
 
-    /// A message without an id, which comes live.
+    /// A message without an id arrives live.
     fn hears(&mut self, entry: &Entry) {
         let number = self.seen.heard_nameless(entry.nick.key(), entry.timestamp.as_ref(), &entry.text);
         self.stage.room.heard_nameless(number.expect("no page was faster"));
     }
 
-    /// Late is exactly what comes after a later one of its sender.
+    /// A message is late exactly if a later one of its sender was shown before.
     fn show(&mut self, pos: usize, late: bool) {
         self.shown[pos - 1] += 1;
         let (nick, has_id) = self.said[pos - 1];
@@ -217,7 +217,7 @@ impl World {
                 }
                 Step::Mark { arrives } => self.mark(arrives),
                 Step::Page { messages } => {
-                    // What was said before it comes before it.
+                    // Earlier messages arrive first.
                     under_way.drain(..).for_each(|(_, pos)| self.arrives(pos));
                     self.page(messages);
                 }
@@ -237,7 +237,7 @@ impl World {
         under_way.into_iter().for_each(|(_, pos)| self.arrives(pos));
     }
 
-    /// The last mark comes, is repeated, and all questions are answered.
+    /// The last mark arrives, is repeated, and all requests are answered.
     fn settle(&mut self) {
         self.mark(true);
         for _ in 0..40 {
@@ -279,7 +279,7 @@ proptest! {
         prop_assert_eq!(world.stage.room.cursor().unwrap().pos, world.said.len() as u64);
     }
 
-    /// Of what was said before the first page and the first mark only the page tells.
+    /// Only the page knows what was said before the first page and the first mark.
     #[test]
     fn who_has_no_cursor_yet_misses_nothing_either(steps in steps(true, true)) {
         let mut world = World::without_a_page();
@@ -292,7 +292,7 @@ proptest! {
     }
 
 
-    /// Whether all of it comes by pages, or all of it at once.
+    /// Everything arrives in pages, or everything arrives live.
     #[test]
     fn what_comes_in_order_is_not_late(mut steps in steps(true, true), live in any::<bool>()) {
         for step in &mut steps {
