@@ -1,6 +1,6 @@
-//! The wire: the topics and payloads that every program of a chat agrees on (docs/protocol.md describes them).
+//! The wire format: the topics and payloads that all programs of a chat share (described in docs/protocol.md).
 //!
-//! Pure values. What is parsed here is checked here, so that nothing above has to check again.
+//! Pure values. Parsing validates, so no other layer has to.
 
 pub mod chat;
 mod claim;

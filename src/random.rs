@@ -1,18 +1,18 @@
-//! Randomness as a value: whoever needs some is given a [`Random`], so that a run can be repeated from a seed. The programs
-//! take the system's, from the library that TLS already brings.
+//! Randomness as a value: code that needs some takes a [`Random`], so a run can be repeated from a seed. The programs
+//! use the system's, from the library that TLS already brings.
 
 use crate::protocol::id::{RANDOM_CHARS, base32};
 use crate::protocol::{Epoch, Session, Token};
 use std::fmt;
 
-/// Writes random bytes over the whole of what it is given.
+/// Fills the slice with random bytes.
 type FillBytes = Box<dyn FnMut(&mut [u8]) + Send>;
 
 /// A source of random bytes.
 pub struct Random(FillBytes);
 
 impl Random {
-    /// `fill` writes random bytes over the whole of what it is given.
+    /// `fill` fills its whole slice with random bytes.
     pub fn new(fill: impl FnMut(&mut [u8]) + Send + 'static) -> Random {
         Random(Box::new(fill))
     }
@@ -20,8 +20,9 @@ impl Random {
     /// The system's randomness.
     ///
     /// # Panics
-    /// When a value is taken and the system has no randomness to give: an identifier that others can guess, or that is
-    /// given out twice, would break promises that cannot be kept without it.
+    ///
+    /// If a value is drawn and the system cannot provide randomness: an identifier that others can guess, or that
+    /// occurs twice, would break promises.
     pub fn of_the_system() -> Random {
         Random::new(|bytes| openssl::rand::rand_bytes(bytes).expect("the system gives randomness"))
     }

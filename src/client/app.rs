@@ -1,4 +1,4 @@
-//! The wiring of the client: from options to a session, and what it acts upon.
+//! The wiring of the client: turns options into a session and its resources.
 
 mod login;
 pub mod member;
@@ -25,16 +25,16 @@ use start::Refusal;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// ClientExit codes, as mosquitto_sub's where it has them.
+/// Exit codes, like mosquitto_sub's where that has one.
 const FAILURE: u8 = 1;
 const TIME_OUT: u8 = 27;
 const NICK_IN_USE: u8 = 73;
-/// And this plus the signal's number.
+/// Plus the number of the signal.
 const SIGNAL: u8 = 128;
 
-/// Runs the client to its end; what is wrong is told on standard error.
+/// Runs the client to its end. Problems are reported on standard error.
 pub fn run(options: ClientOptions) -> ExitCode {
-    // What goes on inside is told only where RUST_LOG asks for it.
+    // Internal logs appear only if RUST_LOG asks for them.
     logging::start("off");
     terminal::end_on_panic();
     ExitCode::from(match start(options) {
@@ -59,7 +59,7 @@ fn code(exit: ClientExit) -> u8 {
     }
 }
 
-/// The shell, and what it begins with.
+/// The shell and its first events.
 fn start(mut options: ClientOptions) -> Result<(Shell, Vec<SessionEvent>), Refusal> {
     let mode = start::mode(&options);
     let addressee = start::addressee(&options, mode)?;
@@ -94,7 +94,7 @@ fn first_events(options: ClientOptions) -> Vec<SessionEvent> {
     warning.into_iter().chain([SessionEvent::Start]).chain(message.into_iter().flatten()).collect()
 }
 
-/// What a session begins with, and the files that it goes on from.
+/// The parts of a session that begins.
 struct Begun {
     config: SessionConfig,
     memory: Option<Memory>,

@@ -1,4 +1,4 @@
-//! What the client touches of the world outside: each module owns one resource and decides nothing.
+//! The client's outside resources: each module owns one and decides nothing.
 
 mod door;
 pub mod heartbeat;

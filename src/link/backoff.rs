@@ -1,10 +1,10 @@
-//! Pure: how long to wait before the next attempt to connect.
+//! Pure: the back-off between attempts to connect.
 
 use crate::random::Random;
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
-/// A connection that lasted so long counts as one that works.
+/// A connection that lasted this long counts as a working one.
 const STABLE: Duration = Duration::from_secs(5);
 
 /// The waits double from 1 s to the longest. Each is shortened at random by up to half, so that links that lost their
@@ -27,8 +27,8 @@ impl Backoff {
         half + half.mul_f64(f64::from(random.number()) / f64::from(u32::MAX))
     }
 
-    /// A connection has ended after this time. If it lasted, the waits start from the shortest again. A connection that
-    /// breaks at once, as when two programs use one client identifier, does not count.
+    /// A connection ended after this time. If it lasted, the back-off starts over. A connection that breaks at once
+    /// does not count, as when two programs use one client identifier.
     pub fn connection_lasted(&mut self, time: Duration) {
         if time >= STABLE {
             self.failures = 0;

@@ -1,4 +1,4 @@
-//! Why a connection could not be made, in words that say what to do.
+//! Why a connection failed, in words that say what to do.
 
 use super::Address;
 use std::fmt;
@@ -14,17 +14,17 @@ pub enum FailureKind {
     Refused,
     /// No answer, or no route.
     Unreachable,
-    /// The certificate is not from an authority that is trusted.
+    /// No trusted authority has signed the certificate.
     Untrusted,
     /// The certificate is for another host name.
     WrongHost,
-    /// The certificate's time is over, or has not begun.
+    /// The certificate has expired, or is not valid yet.
     Expired,
-    /// TLS failed in another way: no TLS at the port, a client certificate is asked for, no common version.
+    /// TLS failed in another way: no TLS at the port, a client certificate is required, no common version.
     Tls,
-    /// What answers at the port is no MQTT broker.
+    /// The program at the port is no MQTT broker.
     NotMqtt,
-    /// The broker answered CONNECT with this code: of MQTT 3.1.1 (1 to 5) or a reason code of MQTT 5 (128 and above).
+    /// The broker answered CONNECT with this code of MQTT 3.1.1 (1 to 5) or reason code of MQTT 5 (128 and above).
     Connack(u8),
     Other,
 }
@@ -40,8 +40,8 @@ pub struct Failure {
 }
 
 impl FailureKind {
-    /// The program's exit code, as mosquitto_sub's: the CONNACK code; 14 where there was none, and for CONNACK 1,
-    /// which would read as a usage error.
+    /// The program's exit code, like mosquitto_sub's: the CONNACK code. It is 14 without one, and for CONNACK 1, which
+    /// would look like a usage error.
     pub fn exit_code(self) -> u8 {
         match self {
             FailureKind::Connack(1) => 14,
@@ -56,7 +56,7 @@ impl Failure {
         Failure { kind, what: what.into(), cure: cure.into() }
     }
 
-    /// What the broker's refusal means.
+    /// Explains the broker's refusal.
     pub fn connack(code: u8) -> Failure {
         let (what, cure) = match code {
             1 | 0x84 => ("does not speak this MQTT version", "try --protocol-version 311 or 5"),
@@ -76,7 +76,7 @@ impl Failure {
         Failure::new(FailureKind::Connack(code), format!("the broker {what} (code {code})"), cure)
     }
 
-    /// An attempt failed with this error of the library although nothing is found wrong.
+    /// The library reports this error, although the probe finds nothing wrong.
     pub fn unexplained(address: &Address, error: &str) -> Failure {
         Failure::new(
             FailureKind::Other,
@@ -85,7 +85,7 @@ impl Failure {
         )
     }
 
-    /// Trying again cannot help: something has to be changed first.
+    /// Whether retrying cannot help until somebody changes something.
     pub fn is_lasting(&self) -> bool {
         match self.kind {
             FailureKind::Connack(code) => matches!(code, 1 | 2 | 4 | 5 | 0x84..=0x87 | 0x8A | 0x8C),

@@ -1,23 +1,23 @@
-//! Pure: what looks at the broker before each attempt of a link and says whether it may connect. The link makes a
-//! throw-away connection for it and carries its messages; what they mean is the lookout's to say.
+//! Pure: the look before each attempt of a link, which decides whether the link may connect. The link makes a
+//! throw-away connection for it and passes its messages on; the lookout interprets them.
 
 use super::{Message, Publication, Subscription};
 use crate::random::Random;
 use std::time::Instant;
 
-/// Looks over a connection of its own, one look after the other.
+/// Checks the broker on a connection of its own.
 pub trait Lookout: Send {
-    /// A look begins: what to connect as. The connection has a clean session and no will.
+    /// A look begins. Returns the identity of its connection, which has a clean session and no will.
     fn begin(&mut self, random: &mut Random) -> Guise;
 
-    /// Something happened on its connection.
+    /// Something happened on the connection of the look.
     fn see(&mut self, now: Instant, sight: Sight) -> Judgement;
 }
 
-/// What the connection of a look shows of itself.
+/// The identity of a look's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guise {
-    /// One that nobody else has.
+    /// A unique client identifier.
     pub client_id: String,
     pub subscriptions: Vec<Subscription>,
 }
@@ -28,14 +28,14 @@ pub enum Sight<'a> {
     /// Connected and subscribed. Messages may come before it.
     Connected,
     Message(&'a Message),
-    /// The time that the lookout named has come.
+    /// The deadline that the lookout named has passed.
     Due,
 }
 
-/// What the lookout makes of it.
+/// The lookout's decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
-    /// Published on the connection of the look, before its end.
+    /// Publish these on the connection of the look, before it ends.
     pub publish: Vec<Publication>,
     pub clearance: Clearance,
 }
@@ -43,10 +43,10 @@ pub struct Judgement {
 /// Whether the link may connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Clearance {
-    /// It is not known yet. [`Sight::Due`] comes at this time; `None`: at the time that was named before.
+    /// It is not known yet. [`Sight::Due`] comes at this time; `None`: the previous deadline stays.
     Unsure { until: Option<Instant> },
-    /// The look ends, the link connects.
+    /// The look ends, and the link connects.
     Open,
-    /// The look ends, the link must not connect, for this reason.
+    /// The look ends, and the link must not connect, for this reason.
     Barred { why: String },
 }

@@ -1,6 +1,6 @@
-//! Pure: everything that a link decides. It knows no clock, thread, socket or MQTT library: a driver carries out its
-//! [`Output`]s in order and tells it what became of them as [`Input`]s. [`super::paho`] is one such driver; a simulation
-//! with a model network is another.
+//! Pure: every decision of a link. It knows no clock, thread, socket or MQTT library: a driver carries out its
+//! [`Output`]s in order and reports their results as [`Input`]s. [`super::paho`] is one such driver; a simulation with a
+//! model network is another.
 //!
 //! ```text
 //! let mut machine = Machine::new(config, random, first_attempt);
@@ -12,11 +12,11 @@
 //! ```
 //!
 //! - Each [`Output::Connect`] has a new *generation*. Inputs of an earlier one change nothing, except that a connection
-//!   that comes too late is given up.
+//!   that is made too late is given up.
 //! - Each [`Output::Publish`] and [`Output::Subscribe`] has an *operation*, a number that is never used again. Answers
 //!   to operations of an earlier connection change nothing.
-//! - The driver passes messages of the present connection on to the owner at once, without the machine, from
-//!   [`Output::Connect`] until the next one or [`Output::GiveUp`]. Messages of a look come here.
+//! - The driver passes messages of the current connection straight to the owner, without the machine, from
+//!   [`Output::Connect`] until the next one or [`Output::GiveUp`]. Messages of a look are inputs.
 //! - [`Event::Ended`] is the last output.
 //!
 //! ```text
@@ -48,34 +48,34 @@ use std::time::{Duration, Instant};
 use way::Look;
 use window::Window;
 
-/// How long a DISCONNECT may take. The owner does not wait for it so long.
+/// How long a DISCONNECT may take. The owner does not wait that long.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where a link stands. Those that end by themselves do so at [`Machine::until`].
+/// The phase of a link. A phase with a deadline ends at [`Machine::until`].
 #[derive(Debug)]
 enum Phase {
     Waiting,
     Connecting,
-    /// The attempt failed with this error; why is being found out.
+    /// The attempt failed with this error, and the probe is looking for the cause.
     Explaining(String),
-    /// To everything, with one request.
+    /// One request for all subscriptions is under way.
     Subscribing(Accepted),
     /// The connection of the look is up.
     Looking,
     /// Since this time.
     Up(Instant),
-    /// What is under way is settled before the DISCONNECT.
+    /// Publications under way are settled before the DISCONNECT.
     Closing,
-    /// Closed while connecting: the connection is ended if it comes.
+    /// Closed while connecting. If the connection succeeds, it is ended.
     Abandoned,
     Disconnecting,
     Ended,
 }
 
-/// A connection that is not subscribed yet.
+/// A connection without its subscriptions yet.
 #[derive(Debug, Default)]
 struct Accepted {
-    /// Of the SUBSCRIBE.
+    /// The operation of the SUBSCRIBE.
     operation: u64,
     session_present: bool,
     tls: Option<(String, String)>,
@@ -86,9 +86,9 @@ pub struct Machine {
     config: Config,
     random: Random,
     phase: Phase,
-    /// When the phase ends, if it ends by itself.
+    /// The deadline of the phase, if it has one.
     until: Option<Instant>,
-    /// The look that is under way: the present connection, or attempt, is for it.
+    /// The look under way. The current attempt or connection belongs to it.
     look: Option<Look>,
     generation: u64,
     version: Version,
@@ -118,7 +118,7 @@ impl Machine {
         }
     }
 
-    /// Takes an input and does what is due.
+    /// Handles an input and everything that is due.
     pub fn handle(&mut self, now: Instant, input: Input) -> Vec<Output> {
         if self.has_ended() {
             return Vec::new();
@@ -141,7 +141,7 @@ impl Machine {
                 self.see(now, Sight::Message(&message));
             }
             Input::Begin if self.generation == 0 => self.until = Some(now),
-            // Of an earlier attempt.
+            // It belongs to an earlier attempt.
             Input::NotConnected { .. } | Input::Explained { .. } | Input::Down { .. } => {}
             Input::Disconnected { .. } | Input::Message { .. } | Input::Begin | Input::Tick => {}
         }
@@ -155,7 +155,7 @@ impl Machine {
         std::mem::take(&mut self.outputs)
     }
 
-    /// When to come again with [`Input::Tick`] if nothing happens before.
+    /// The next deadline. The driver must pass [`Input::Tick`] then.
     pub fn due(&self) -> Option<Instant> {
         match &self.look {
             Some(look) => Some(look.until),
@@ -163,7 +163,7 @@ impl Machine {
         }
     }
 
-    /// [`Event::Ended`] was emitted: nothing more comes.
+    /// Whether [`Event::Ended`] was emitted. No output follows it.
     pub fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended)
     }
@@ -180,11 +180,11 @@ impl Machine {
         }
     }
 
-    // ---- what the owner wants ----
+    // ---- orders of the owner ----
 
     fn publish(&mut self, publication: Publication) {
-        // While it subscribes too: messages of a kept session arrive before it is up, and with them what they are
-        // answered with.
+        // This includes the time of subscribing: messages of a kept session arrive before the link is up, and so do the
+        // replies to them.
         let is_taken = matches!(self.phase, Phase::Connecting | Phase::Subscribing(_) | Phase::Up(_));
         if self.may_be_published(&publication) && is_taken && self.look.is_none() {
             self.window.push(publication);
@@ -219,7 +219,7 @@ impl Machine {
         }
     }
 
-    /// While it subscribes too: the request that is under way does not name what is ordered now.
+    /// This includes the time of subscribing, because the request under way does not name new filters.
     fn takes_subscriptions(&self) -> bool {
         self.look.is_none() && matches!(self.phase, Phase::Subscribing(_) | Phase::Up(_))
     }
@@ -232,13 +232,13 @@ impl Machine {
                 }
                 self.enter(Phase::Closing, Some(now + within));
             }
-            // An attempt cannot be taken back. There is nothing to say, so nobody waits.
+            // An attempt cannot be cancelled. There is nothing to say, so nobody waits.
             Phase::Connecting => {
                 self.look = None;
                 self.outputs.push(Output::LetGo);
                 self.enter(Phase::Abandoned, None);
             }
-            // Connected, so that only a DISCONNECT keeps the will from being sent.
+            // The connection exists, so only a DISCONNECT prevents the will.
             Phase::Subscribing(_) if self.look.is_none() => self.disconnect(now),
             _ => {
                 self.end_look(now);
@@ -247,7 +247,7 @@ impl Machine {
         }
     }
 
-    // ---- what is under way ----
+    // ---- operations under way ----
 
     fn publish_queued(&mut self, now: Instant) {
         if matches!(self.phase, Phase::Up(_) | Phase::Looking | Phase::Closing) {
@@ -276,7 +276,7 @@ impl Machine {
 
     // ---- the end of a connection ----
 
-    /// The connection is there and of no use.
+    /// The connection exists but is useless.
     fn give_up(&mut self, now: Instant, reason: &str) {
         self.outputs.push(Output::GiveUp { generation: self.generation });
         self.lost(now, reason.to_owned());
@@ -288,7 +288,7 @@ impl Machine {
             Phase::Up(since) => self.backoff.connection_lasted(now.saturating_duration_since(since)),
             Phase::Subscribing(_) => {}
             Phase::Closing | Phase::Disconnecting => return self.end(),
-            // While it connects, the answer to the attempt tells; in the other states there is no connection.
+            // While connecting, the result of the attempt tells. In the other phases there is no connection.
             _ => return,
         }
         self.window.clear();
@@ -324,7 +324,7 @@ impl Machine {
     }
 }
 
-/// Says why not.
+/// Logs the fault, if there is one.
 fn is_fit(topic: &str, fault: Option<&str>) -> bool {
     if let Some(fault) = fault {
         log::warn!("{topic:?} is not a topic, and does not go to the broker: {fault}");

@@ -1,8 +1,8 @@
-//! The thin driver of a [`Machine`], and with `guard` the only part of the program that names the MQTT library. The
-//! "link" thread carries out what the machine says and tells it what became of it. It decides nothing.
+//! The thin driver of a [`Machine`]. With `guard` it is the only part of the program that names the MQTT library. The
+//! "link" thread carries out the machine's outputs and reports their results. It decides nothing.
 //!
-//! paho's callbacks and tokens ring this thread through the channel that the owner's orders come by, and so does the
-//! "probe" thread. Only messages go straight from paho's callback to the owner.
+//! paho's callbacks and tokens wake this thread through the channel of the owner's orders, and so does the "probe"
+//! thread. Only messages go straight from paho's callback to the owner.
 
 mod explain;
 mod pending;
@@ -24,7 +24,7 @@ use std::time::Instant;
 /// Everything that wakes the link thread.
 pub enum Signal {
     Input(Input),
-    /// The token of this can be asked for its result.
+    /// A token has its result.
     Completed(Awaited),
 }
 
@@ -34,12 +34,12 @@ struct Driver {
     on_event: Arc<dyn Fn(Event) + Send + Sync>,
     signals: Sender<Signal>,
     inbox: Receiver<Signal>,
-    /// Inputs that came of carrying something out.
+    /// Inputs that outputs have produced.
     ready: VecDeque<Input>,
-    /// By generation. Those that are done are retired with the next attempt.
+    /// By generation. Finished ones are retired with the next attempt.
     clients: BTreeMap<u64, mqtt::AsyncClient>,
     generation: u64,
-    /// The generation whose messages are passed on, for the callbacks; 0: none.
+    /// For the callbacks: the generation whose messages are passed on; 0: none.
     heard: Arc<AtomicU64>,
     pending: Pending,
     /// Generations whose failure is to be explained.
@@ -48,8 +48,8 @@ struct Driver {
     before: Option<Receiver<()>>,
 }
 
-/// Starts the "link" thread and its "probe" thread. The first attempt is made when `before` is closed, or at its time.
-/// What wakes the link thread; and what is closed when nothing is left that whoever closed the link should wait for.
+/// Starts the "link" thread and its "probe" thread. The first attempt is made when `before` is closed, or at its
+/// deadline. Returns what wakes the link thread, and a channel that closes when the owner need not wait any longer.
 pub fn start(
     config: Config,
     before: Option<(Receiver<()>, Instant)>,
@@ -102,7 +102,7 @@ impl Driver {
         }
     }
 
-    /// `None`: the machine's time has come.
+    /// `None`: the machine's deadline has passed.
     fn next_signal(&mut self) -> Option<Signal> {
         let due = self.machine.due();
         match (&self.before, due) {
@@ -124,7 +124,7 @@ impl Driver {
         match output {
             Output::Connect(attempt) => self.connect(&attempt),
             Output::Explain { generation } => {
-                // The thread takes them until this end is dropped.
+                // The thread receives until this end is dropped.
                 let _ = self.failures.send(generation);
             }
             Output::Subscribe { operation, subscriptions } => {
@@ -146,7 +146,7 @@ impl Driver {
                     Ok(token) => self.watch(Awaited::Operation(operation), async move {
                         Input::Settled { operation, outcome: words::settlement(token.await) }
                     }),
-                    // Whoever needs it published still has it; a broken connection is told by its callback.
+                    // The owner still has the publication, and a callback reports a broken connection.
                     Err(error) => {
                         log::debug!("not published to {}: {error}", publication.topic);
                         self.ready.push_back(Input::Settled { operation, outcome: Settlement::Unknown });
@@ -156,7 +156,7 @@ impl Driver {
             Output::Forget { operation } => self.pending.forget(Awaited::Operation(operation)),
             Output::Disconnect { generation } => {
                 if let Some(client) = self.clients.get(&generation) {
-                    // No time-out of paho's, which would be polled once a second: what was under way is settled.
+                    // No timeout of paho's, which would poll once a second: everything under way is settled.
                     let token = client.disconnect(None);
                     self.watch(Awaited::Connection(generation), async move {
                         let _ = token.await;
@@ -167,7 +167,7 @@ impl Driver {
             Output::GiveUp { generation } => {
                 let _ = self.heard.compare_exchange(generation, 0, Ordering::Relaxed, Ordering::Relaxed);
                 if let Some(client) = self.clients.get(&generation) {
-                    // Whether it arrives does not matter.
+                    // Its arrival does not matter.
                     drop(client.disconnect(None));
                 }
             }
@@ -208,7 +208,7 @@ impl Driver {
         self.heard.store(generation, Ordering::Relaxed);
         let (on_event, heard, signals) = (self.on_event.clone(), self.heard.clone(), self.signals.clone());
         client.set_message_callback(move |_, message| {
-            // Without a message it is paho's way to say that the stream ends; that comes as Down.
+            // Without a message, paho signals the end of the stream. That is reported as Down.
             let Some(message) = message.filter(|_| heard.load(Ordering::Relaxed) == generation) else { return };
             let message = words::arrived(&message);
             match is_look {

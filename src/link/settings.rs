@@ -1,5 +1,4 @@
-//! Where a broker is and how to reach it: the values that a connection is made from.
-//! Plain data; `options` fills it, `link` and `check` read it.
+//! The address of a broker and how to reach it. Plain data: `options` fills it, `link` and `check` read it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,9 +8,9 @@ use std::time::Duration;
 /// How bytes travel to the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// MQTT over TCP, with TLS where [`Settings::tls`] is set.
+    /// MQTT over TCP, with TLS if [`Settings::tls`] is set.
     Tcp,
-    /// MQTT over WebSocket, with TLS where [`Settings::tls`] is set.
+    /// MQTT over WebSocket, with TLS if [`Settings::tls`] is set.
     WebSocket,
 }
 
@@ -19,7 +18,7 @@ pub enum Transport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     pub transport: Transport,
-    /// A host name or an IP address; an IPv6 address without its brackets.
+    /// A host name or an IP address; an IPv6 address without brackets.
     pub host: String,
     pub port: u16,
     /// The HTTP path of a WebSocket broker, with its leading `/`; empty otherwise.
@@ -37,7 +36,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// A host with one name if it is this machine, which has several, and in the case that all its spellings share.
+/// Normalises a host name: lower case, and one name for this machine, which has several.
 pub fn canonical_host(host: &str) -> String {
     match host.parse::<IpAddr>() {
         Ok(ip) if ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST => "localhost".to_owned(),
@@ -46,25 +45,25 @@ pub fn canonical_host(host: &str) -> String {
     }
 }
 
-/// What a TLS connection trusts and shows. The chain is always checked.
+/// The trust and identity of a TLS connection. The certificate chain is always checked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tls {
-    /// PEM file of trusted authorities; the system's when neither this nor `capath` is set.
+    /// PEM file of trusted authorities. Without this and `capath`, the system's are trusted.
     pub cafile: Option<PathBuf>,
-    /// Folder of trusted authorities, hashed as `openssl rehash` leaves it.
+    /// Folder of trusted authorities, hashed by `openssl rehash`.
     pub capath: Option<PathBuf>,
-    /// PEM file of the client's certificate; always together with `key`.
+    /// PEM file of the client's certificate. Requires `key`.
     pub cert: Option<PathBuf>,
     /// PEM file of the client's private key.
     pub key: Option<PathBuf>,
-    /// Do not check the host name against the certificate.
+    /// Do not check the host name in the certificate.
     pub insecure: bool,
 }
 
 /// Which MQTT versions to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
-    /// MQTT 5, then 3.1.1 where the broker refuses 5.
+    /// MQTT 5, then 3.1.1 if the broker refuses 5.
     Auto,
     V5,
     V311,
@@ -78,7 +77,7 @@ pub enum Qos {
     ExactlyOnce = 2,
 }
 
-/// Everything that a connection is made from, but its will and its subscriptions.
+/// Everything that defines a connection, except its will and subscriptions.
 #[derive(Clone)]
 pub struct Settings {
     pub address: Address,

@@ -1,4 +1,4 @@
-//! What a link and its owner exchange: plain values.
+//! The values that a link and its owner exchange.
 
 use super::{Failure, Qos, Version};
 use std::time::Duration;
@@ -8,46 +8,46 @@ use std::time::Duration;
 pub enum Event {
     /// Connected and subscribed. Messages may arrive before it.
     Connected {
-        /// The broker kept the session of this client identifier, and with it what was queued.
+        /// The broker kept the session of this client identifier, and its queue.
         session_present: bool,
         /// `V5` or `V311`.
         version: Version,
-        /// Counts the connections of this link, from 1; the will of this connection was made with it.
+        /// Counts the connections of this link, from 1. The will of this connection was made with it.
         conn: u32,
         /// Filters that the broker did not grant.
         refused: Vec<String>,
-        /// Protocol version and cipher, as OpenSSL names them; `None` without TLS, and where they are not known.
+        /// Protocol version and cipher, as OpenSSL names them; `None` without TLS, or if they are unknown.
         tls: Option<(String, String)>,
     },
     /// A message of a subscription.
     Message(Message),
-    /// The broker has what was published with this ticket.
+    /// The broker has acknowledged the publication with this ticket.
     Published { ticket: u64 },
-    /// The broker answered that it will not take what was published with this ticket.
+    /// The broker refuses the publication with this ticket.
     Rejected { ticket: u64, reason: String },
-    /// The broker did not grant a filter that was subscribed to on a connection that is up.
+    /// The broker did not grant a subscription that was made while the link was up.
     Refused { filter: String },
-    /// An attempt to connect failed. [`Event::Waiting`] follows, or [`Event::Ended`].
+    /// An attempt to connect failed. [`Event::Waiting`] or [`Event::Ended`] follows.
     Failed(Failure),
-    /// The connection is gone; what was published and not acknowledged may or may not have arrived.
+    /// The connection is lost. Unacknowledged publications may or may not have arrived.
     Lost { reason: String },
     /// The next attempt starts after this time.
     Waiting { delay: Duration },
-    /// The lookout said that this link must not connect, and why. [`Event::Ended`] follows if it never was connected, else
-    /// [`Event::Waiting`]: the lookout looks again.
+    /// The lookout forbids this link to connect, for this reason. [`Event::Ended`] follows if the link was never
+    /// connected, else [`Event::Waiting`] and another look.
     Barred { why: String },
-    /// The link gave up: nothing more will come.
+    /// The link gave up. No event follows.
     Ended,
 }
 
-/// A message as it came.
+/// An arrived message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     pub topic: String,
     pub payload: Vec<u8>,
-    /// It was delivered with: the lower one of its publication's and its subscription's.
+    /// The quality of service of its delivery: the lower of its publication's and its subscription's.
     pub qos: Qos,
-    /// It was retained before the subscription, not published just now.
+    /// It was retained before we subscribed.
     pub retained: bool,
 }
 
@@ -58,17 +58,17 @@ pub struct Publication {
     pub payload: Vec<u8>,
     pub qos: Qos,
     pub retain: bool,
-    /// Named in [`Event::Published`]; `None`: nobody wants to know.
+    /// Named in [`Event::Published`]; `None`: no report is needed.
     pub ticket: Option<u64>,
 }
 
-/// What is subscribed to with every connect.
+/// A subscription, renewed with every connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     pub filter: String,
-    /// The highest quality of service to deliver with.
+    /// The highest quality of service for deliveries.
     pub qos: Qos,
-    /// Leave out what this link itself publishes. Only MQTT 5 knows how; of 3.1.1 the own messages come too.
+    /// Leave out the link's own publications. Only MQTT 5 supports this; with 3.1.1, they are delivered too.
     pub no_local: bool,
 }
 
@@ -81,12 +81,13 @@ impl Subscription {
 /// Makes the will of a connection from its number.
 pub type WillOf = Box<dyn Fn(u32) -> Publication + Send>;
 
-/// Largest packet that a link takes, in bytes. A chat's payload is at most half of it, which leaves as much again for topic
-/// and properties. A broker of MQTT 5 is told so and keeps larger ones back; what comes all the same is dropped.
+/// The largest packet that a link takes, in bytes. A chat's payload is at most half of it, which leaves the other half
+/// for topic and properties. An MQTT 5 broker is told and keeps larger packets back. If one arrives anyway, it is
+/// dropped.
 pub const PACKET_BYTES: u32 = 128 * 1024;
-/// The reason of [`Event::Lost`] where nothing is known but that the connection ended.
+/// The reason of [`Event::Lost`] if nothing more is known.
 pub const BROKE: &str = "the connection broke";
 /// The name under which the MQTT library logs.
 pub const LIBRARY_LOG: &str = "paho_mqtt";
-/// What [`Config::longest_wait`] is where there may be many links, so that a broker that comes back can breathe.
+/// The value of [`Config::longest_wait`] for programs that may run many links. It spares a broker that comes back.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(60);

@@ -1,15 +1,15 @@
-//! Pure: whether a topic may be sent to a broker. The machine asks before anything is published or subscribed to: for a
-//! topic that MQTT forbids, a broker ends the connection, and with it everything else that is under way.
+//! Pure: validates topics before anything is published or subscribed to. For a topic that MQTT forbids, a broker closes
+//! the connection, and everything under way is interrupted.
 
 /// The longest string of MQTT, in bytes.
 const LONGEST: usize = u16::MAX as usize;
 
-/// Why nothing may be published with this topic name.
+/// What is wrong with this topic name.
 pub fn fault_of_name(name: &str) -> Option<&'static str> {
     if name.contains(['+', '#']) { Some("it holds a wildcard") } else { fault_of_filter(name) }
 }
 
-/// Why nothing may be subscribed to with this topic filter. Where wildcards stand in it is its maker's business.
+/// What is wrong with this topic filter. The position of wildcards is not checked.
 pub fn fault_of_filter(filter: &str) -> Option<&'static str> {
     match filter {
         "" => Some("it is empty"),
@@ -21,7 +21,8 @@ pub fn fault_of_filter(filter: &str) -> Option<&'static str> {
     }
 }
 
-/// Of Unicode's 66, over which Mosquitto ends a connection too. The names of the chat hold none; this floor knows no names.
+/// One of Unicode's 66 noncharacters, over which Mosquitto closes the connection. Names in the chat cannot contain
+/// them, but this layer knows no names.
 fn is_noncharacter(c: char) -> bool {
     let in_plane = u32::from(c) % 0x1_0000;
     in_plane >= 0xFFFE || ('\u{FDD0}'..='\u{FDEF}').contains(&c)

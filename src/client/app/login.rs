@@ -1,20 +1,20 @@
-//! Who is logged in to this machine: from the environment, else, as in containers and cron jobs, from the database of users.
+//! The login name of this machine: from the environment or, in containers and cron jobs, from the user database.
 
 use std::ffi::CStr;
 
-/// The login name; `None` where nobody knows it.
+/// The login name; `None` if it is unknown.
 pub fn name() -> Option<String> {
     let variable = |name| std::env::var(name).ok().filter(|name| !name.is_empty());
     variable("USER").or_else(|| variable("LOGNAME")).or_else(of_user)
 }
 
 fn of_user() -> Option<String> {
-    // Names and paths; what is longer is not worth a second try.
+    // Names and paths; longer ones are not worth a second try.
     let mut strings = [0; 16 * 1024];
     let mut entry = std::mem::MaybeUninit::<libc::passwd>::uninit();
     let mut found = std::ptr::null_mut();
-    // SAFETY: getpwuid_r writes the entry, the strings that it points to within the length given, and `found`, which is
-    // the entry or null. The entry is read only where it was found, its name, a C string, while the strings live.
+    // SAFETY: getpwuid_r writes the entry, the strings it points to (within the given length), and `found`, which is
+    // the entry or null. The entry is read only if it was found, and its name, a C string, only while the strings live.
     unsafe {
         let (buffer, length) = (strings.as_mut_ptr(), strings.len());
         let failed = libc::getpwuid_r(libc::getuid(), entry.as_mut_ptr(), buffer, length, &raw mut found) != 0;

@@ -1,5 +1,5 @@
-//! A member for programs built on this crate, bots and devices: it takes part in a chat from a thread of its own, with
-//! everything that the client does by itself (joining, heartbeats, coming back, nothing shown twice).
+//! A member of a chat for bots and devices built on this crate. It runs in a thread of its own and does everything that
+//! the client does by itself: joining, heartbeats, reconnecting, showing nothing twice.
 //!
 //! ```no_run
 //! use mqttchat::client::{member::Member, news::News};
@@ -35,21 +35,21 @@ use std::io;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How long the last word of a member that leaves may take to arrive.
+/// How long the leave message may take.
 const LAST_WORD: Duration = Duration::from_millis(900);
-/// How often it is looked whether news was taken.
+/// How often to check whether news was taken.
 const FULL: Duration = Duration::from_millis(50);
 
-/// Why nobody joined.
+/// Why a member could not join.
 #[derive(Debug)]
 pub enum JoinError {
-    /// A nick or room that is none, or no nick where the login name is none.
+    /// A nick or room is invalid, or no nick is given and the login name is none.
     Options(String),
     /// A thread could not be started.
     Thread(io::Error),
 }
 
-/// Takes part until it is told to leave or dropped.
+/// A member of a chat, until it leaves or is dropped.
 pub struct Member {
     nick: Nick,
     commands: Sender<Command>,
@@ -58,16 +58,17 @@ pub struct Member {
 }
 
 impl Member {
-    /// Begins to connect and join, as `mqttchat client` would with these options. What happens comes as
-    /// [`Member::news`], which ends where the first connection fails or the nick is in use; the last news says so.
+    /// Begins to connect and join, like `mqttchat client` with these options. [`Member::news`] tells what happens. It
+    /// ends if the first connection fails or the nick is in use; the last news says why.
     ///
     /// # Errors
-    /// Options that name no valid nick or room; no thread to be had.
+    ///
+    /// The options name no valid nick or room, or a thread cannot be started.
     pub fn join(options: ClientOptions) -> Result<Member, JoinError> {
         let nick = start::nick(&options, None, &never()).map_err(refused)?;
         let rooms = start::rooms(&options).map_err(refused)?;
         let mut config = start::config(&options, Mode::Embedded, nick.clone(), rooms);
-        // Nothing of a program built on this crate outlives its run, and nothing but the program ends it.
+        // A program built on this crate leaves nothing behind, and only the program ends the run.
         config.conversation.keeps_outbox = false;
         (config.wait, config.count) = (None, None);
         let (commands, orders) = unbounded();
@@ -94,13 +95,13 @@ impl Member {
         &self.nick
     }
 
-    /// What happens, oldest first. It ends when the member has left. If 12 MiB of it are not taken, messages that come are
-    /// told later, from the history, and who comes and goes is not told at all. Past 16 MiB only the end is told.
+    /// What happens, oldest first. Ends after the member has left. If 12 MiB are not taken, later messages are told
+    /// from the history, and joins and leaves are not told at all. Beyond 16 MiB only the end is told.
     pub fn news(&self) -> &Receiver<News> {
         &self.news
     }
 
-    /// Says something in a room that it is in.
+    /// Sends a message to a room of this member.
     pub fn say(&self, room: &RoomName, text: &str) {
         self.send(text, Target::Room(room.clone()));
     }
@@ -110,7 +111,7 @@ impl Member {
         self.send(text, Target::Nick(nick.clone()));
     }
 
-    /// Says something where this was said: in its room, or to its sender.
+    /// Replies in the same room, or to the sender of a direct message.
     pub fn answer(&self, said: &Said, text: &str) {
         match &said.place {
             Place::Room(room) => self.say(room, text),
@@ -119,12 +120,12 @@ impl Member {
     }
 
     fn send(&self, text: &str, to: Target) {
-        // After its end there is nobody to send anything; news has ended too.
+        // After the member's end nobody sends anything; news has ended too.
         let _ = self.commands.send(Command::Say { text: text.to_owned(), to, action: false });
     }
 
-    /// Leaves the chat, once what was said is settled: stored, if there is a server. It waits for that for five seconds;
-    /// what is not by then is lost, and the last news says how many messages that are.
+    /// Leaves the chat once all messages are settled: stored, if there is a server. Waits up to five seconds. Then the
+    /// rest is lost, and the last news says how many messages that are.
     pub fn leave(mut self) {
         self.end();
     }
@@ -147,12 +148,12 @@ fn refused(refusal: Refusal) -> JoinError {
     JoinError::Options(match refusal {
         Refusal::Usage(text) => text,
         Refusal::Signal(signal) => format!("ended by signal {signal}"),
-        // Nobody was asked.
+        // A member asks no questions, so this does not occur.
         Refusal::Quit => "ended".to_owned(),
     })
 }
 
-/// What the member's thread owns.
+/// Everything that the member's thread owns.
 struct Attendance {
     session: ClientSession,
     uplink: Uplink,
@@ -173,7 +174,7 @@ impl Attendance {
         let look = self.unread.is_full().then(|| Instant::now() + FULL);
         let alarm = self.session.due().into_iter().chain(look).min().map_or_else(never, at);
         select! {
-            // Its channel does not close while the uplink lives.
+            // The uplink keeps its channel open.
             recv(self.uplink.events()) -> come => come.map_or(SessionEvent::Tick, |come| self.uplink.take(come)),
             recv(orders) -> command => {
                 command.map_or(SessionEvent::Quit, |command| SessionEvent::Ordered(command, None))
@@ -190,7 +191,7 @@ impl Attendance {
         }
     }
 
-    /// What the session is to know of it at once.
+    /// Carries out an effect. Returns an event that follows at once.
     fn carry_out(&mut self, effect: SessionEffect) -> Option<SessionEvent> {
         match effect {
             SessionEffect::OpenLink(opening) => {
@@ -201,13 +202,13 @@ impl Attendance {
             SessionEffect::Subscribe(subscription) => self.uplink.subscribe(subscription),
             SessionEffect::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
             SessionEffect::Tell(news) if self.unread.takes(&news) => self.tell(news),
-            // Why it ends: there is always room for that.
+            // The reason of the end always has room.
             SessionEffect::Complain(text) => self.tell(News::Error { text, reference: None }),
-            // What was told to a program is shown.
+            // News told to a program counts as shown.
             SessionEffect::Keep(_) => return Some(SessionEvent::Committed(Ok(()))),
             SessionEffect::Become(_) => return Some(SessionEvent::Became(Ok(Remembered::default()))),
             SessionEffect::End(_) => self.is_over = true,
-            // There is no screen, nobody who types, and nothing outlives the run.
+            // A member has no screen, no keyboard and no memory.
             SessionEffect::Tell(_)
             | SessionEffect::Clear
             | SessionEffect::AskForNick(_)
@@ -219,7 +220,7 @@ impl Attendance {
     }
 
     fn tell(&self, news: News) {
-        // Whoever does not listen to news does not want to know.
+        // A program may drop the receiver of news.
         let _ = self.teller.send(news);
     }
 }

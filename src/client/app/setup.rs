@@ -1,6 +1,6 @@
-//! A first start: on a terminal, without an option, an option file or a broker in the environment, somebody is asked
-//! where to chat and as whom, as the original client did. `client::start` calls it; the shell keeps the answers in the
-//! option file once they have led to a broker.
+//! The first start: on a terminal without options, an option file or a broker in the environment, the user is asked for
+//! a broker and a nick, as by the original client. `client::start` calls it. The shell saves the answers in the option
+//! file after the first successful connection.
 
 use super::login;
 use crate::link::{Settings, Transport};
@@ -21,7 +21,7 @@ pub enum Refusal {
     /// One line, exit code 1.
     Usage(String),
     Signal(i32),
-    /// The user chose to leave; exit code 0.
+    /// The user quit; exit code 0.
     Quit,
 }
 
@@ -34,16 +34,17 @@ impl From<NoAnswer> for Refusal {
     }
 }
 
-/// An option file to be written.
+/// An option file to write.
 pub struct ToKeep {
     path: PathBuf,
     text: String,
 }
 
-/// Asks for a broker, then for a nick. What is no address is told and asked for again.
+/// Asks for a broker, then for a nick. Reports an invalid address and asks again.
 ///
 /// # Errors
-/// A signal, the end of the input, `/quit`.
+///
+/// A signal, the end of the input, or `/quit`.
 pub fn ask(
     path: &Path,
     given: &ClientOptions,
@@ -80,7 +81,7 @@ pub fn ask(
     Ok((options, wants_it.then(|| ToKeep { path: path.to_owned(), text })))
 }
 
-/// The nick that is typed, or the one that is offered: the user name for the broker, else the login name.
+/// The typed nick, or the suggested one: the user name for the broker, else the login name.
 pub fn ask_nick(terminal: &Terminal, signals: &Receiver<i32>, username: Option<&str>) -> Result<Nick, Refusal> {
     let names = username.map(str::to_owned).into_iter().chain(login::name());
     let offered = names.filter_map(|name| Nick::choose(&name).ok()).next();
@@ -101,12 +102,12 @@ pub fn ask_nick(terminal: &Terminal, signals: &Receiver<i32>, username: Option<&
     }
 }
 
-/// The nick of that name, if a user of this client may choose it.
+/// This name as a nick, if a user of this client may choose it.
 pub fn choose(name: &str) -> Result<Nick, String> {
     Nick::choose(name).map_err(|error| format!("{name:?} cannot be a nick: {error}"))
 }
 
-/// What `mqttchat client ANSWER` would be told.
+/// Parses the answer like `mqttchat client ANSWER`.
 fn at_broker(answer: &str) -> Result<ClientOptions, String> {
     if answer.starts_with('-') {
         return Err("a host, host:port or a URL is wanted, no option".to_owned());
@@ -120,7 +121,8 @@ fn at_broker(answer: &str) -> Result<ClientOptions, String> {
     }
 }
 
-/// What leads to the same broker again. A password is asked for each time: it is nothing for a file that nobody guards.
+/// The options that lead to the same broker again, without the password. An unprotected file is no place for it, so the
+/// user is asked each time.
 fn option_file(settings: &Settings, nick: Option<&Nick>) -> String {
     let mut lines =
         vec!["# written by mqttchat at its first start; mqttchat help client lists what can stand here".into()];
@@ -149,10 +151,11 @@ impl ToKeep {
         &self.path
     }
 
-    /// Writes it, for its owner's eyes. One that came to be meanwhile is left as it is.
+    /// Writes the file, readable for its owner only. Leaves a file alone that has appeared meanwhile.
     ///
     /// # Errors
-    /// It is there, or cannot be written; then there is no part of it.
+    ///
+    /// The file exists or cannot be written. No part of it is left then.
     pub fn write(&self) -> Result<(), String> {
         if let Some(folder) = self.path.parent() {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -167,9 +170,9 @@ impl ToKeep {
     fn write_anew(&self) -> io::Result<()> {
         let new = self.path.with_extension(format!("new-{}", std::process::id()));
         let written = self.write_to(&new);
-        // Unlike a rename it fails where there is a file of that name.
+        // Unlike a rename, this fails if a file of that name exists.
         let linked = written.and_then(|()| fs::hard_link(&new, &self.path));
-        // Not there, if it could not be made.
+        // It does not exist if it could not be created.
         let _ = fs::remove_file(&new);
         linked
     }

@@ -1,4 +1,4 @@
-//! The shell's loop: what wakes the main thread goes to the session, and what the session wants done is carried out.
+//! The shell's loop: passes events from all threads to the session, and carries out the session's effects.
 
 pub mod display;
 pub mod files;
@@ -19,21 +19,23 @@ use files::ClientFiles;
 use keyboard::Keyboard;
 use std::time::{Duration, Instant};
 
-/// How often it is looked whether a screen that was full takes more.
+/// How often to check whether a full screen takes more.
 const FULL: Duration = Duration::from_millis(50);
 /// Minimum tick spacing; stops a stale deadline from spinning the loop.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// How long the end of a run takes, where nothing answers: last lines, what was shown, and the last word to the chat.
+/// How long the end of a run may take if nothing answers: printing the last lines, committing the memory, sending the
+/// leave message.
 const END: Duration = Duration::from_millis(900);
-/// Of it, how long a terminal may take for the last lines before it is put back.
+/// The part of it for the last lines on a terminal, which is restored after that.
 const LAST_LINES: Duration = Duration::from_millis(400);
-/// And how long another reader may, which loses what it does not take. That is no matter of the network: it counts apart.
+/// The time for another reader of the output, which loses what it does not take by then. This does not depend on the
+/// network, so it comes on top.
 const LAST_LINES_FOR_A_PROGRAM: Duration = Duration::from_secs(2);
-/// Of it, what is left for the last word however long the rest took: on a connection that works that is enough.
+/// The part of it that is left for the leave message in any case. A working connection needs no more.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
-/// A session and what it acts upon.
+/// A session and its resources.
 pub struct Shell {
     session: ClientSession,
     uplink: Uplink,
@@ -42,7 +44,7 @@ pub struct Shell {
     files: ClientFiles,
     signals: Receiver<i32>,
     heartbeat: Heartbeat,
-    /// The last turn's time, and when the last tick was.
+    /// The time of the last turn, and of the last tick.
     now: Instant,
     ticked: Instant,
     exit: Option<ClientExit>,
@@ -62,7 +64,7 @@ impl Shell {
         Shell { session, uplink, display, keyboard, files, signals, heartbeat, now, ticked: now, exit: None }
     }
 
-    /// Begins with these events and runs to the end.
+    /// Handles these events and then runs to the end.
     pub fn run(mut self, first: Vec<SessionEvent>) -> ClientExit {
         let mut events = first;
         loop {
@@ -87,7 +89,7 @@ impl Shell {
         let (no_news, no_line) = (never(), never());
         let can_print = self.display.has_room();
         let news = if can_print { self.uplink.events() } else { &no_news };
-        // Between two lines nothing is printed on a terminal: there the next one is always taken.
+        // A terminal prints nothing between two lines, so it always takes the next one.
         let takes_input = (can_print || self.session.mode() == Mode::Chat) && self.session.takes_input();
         let typed = if takes_input { self.keyboard.typed() } else { &no_line };
         let full = if can_print { None } else { Some(self.now + FULL) };
@@ -95,7 +97,7 @@ impl Shell {
         if let Some(due) = due {
             self.heartbeat.wake_at(due.max(self.ticked + SHORTEST));
         }
-        // None of these channels closes while the shell lives, but that of an input that has come to its end.
+        // These channels stay open while the shell lives, except for an input that has ended.
         let event = select! {
             recv(news) -> come => come.map(|come| self.uplink.take(come)).ok(),
             recv(typed) -> typed => return self.typed(typed.unwrap_or(Typed::End)),
@@ -130,7 +132,7 @@ impl Shell {
         }
     }
 
-    /// What the session is to know of it at once.
+    /// Carries out an effect. Returns an event that follows at once.
     fn carry_out(&mut self, now: Now, effect: SessionEffect) -> Option<SessionEvent> {
         match effect {
             SessionEffect::OpenLink(opening) => {
@@ -164,7 +166,7 @@ impl Shell {
         if matches!(news, News::Connected { .. }) { self.files.keep_answers() } else { None }
     }
 
-    /// Prints what is still to be printed, puts the terminal back and leaves the chat.
+    /// Prints the rest, restores the terminal and leaves the chat.
     fn end(self) {
         let Shell { mut session, uplink, display, keyboard, files: ClientFiles { mut keeper, .. }, heartbeat, .. } =
             self;
@@ -176,7 +178,7 @@ impl Shell {
         let until = if is_on_terminal { now.instant } else { Instant::now() } + END;
         let left = |until: Instant| until.saturating_duration_since(Instant::now()).max(LAST_WORD);
         if !is_printed {
-            // What is under way may still be printed and kept; nothing more is.
+            // Whatever is under way may still be printed and committed, but nothing more.
             keeper.close();
         }
         let kept_by = Instant::now() + left(until - LAST_WORD);
@@ -197,7 +199,7 @@ impl Shell {
     }
 }
 
-/// `/reply` answers whoever can be seen to have written last.
+/// The sender of a direct message. `/reply` answers the last one on the screen.
 fn correspondent(news: &News) -> Option<&Nick> {
     match news {
         News::Said(Said { nick, place: Place::Direct(_), own: false, .. }) => Some(nick),

@@ -1,5 +1,5 @@
-//! From options to what a run is: its mode, nick, rooms and what is to be told about the broker. Asks on the terminal where
-//! something is missing. `client::start` and members call it when they begin, the shell where it has to know more later.
+//! Derives a run from the options: mode, nick, rooms, and hints about the broker. Asks on the terminal for what is
+//! missing. `client::start` and members call this at their start, the shell also later.
 
 use super::login;
 use super::setup::{self, choose};
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub use super::setup::Refusal;
 
-/// How the client is used, as options and terminal have it.
+/// The mode, from the options and the terminal.
 pub fn mode(options: &ClientOptions) -> Mode {
     let on_terminal = || io::stdin().is_terminal() && io::stdout().is_terminal();
     match options {
@@ -33,8 +33,8 @@ pub fn mode(options: &ClientOptions) -> Mode {
     }
 }
 
-/// A listener whose output goes elsewhere leaves the terminal's keys to the shell, which would stop it in the
-/// background, and to a pager, whose keys it would say to everybody.
+/// Whether to read input. A listener with redirected output must leave the terminal's keys alone: reading them would
+/// stop a background job, and would send the keys meant for a pager to the chat.
 pub fn has_input(mode: Mode) -> bool {
     mode != Mode::Listen || !io::stdin().is_terminal() || io::stdout().is_terminal()
 }
@@ -48,7 +48,7 @@ pub fn format(mode: Mode) -> Format {
     }
 }
 
-/// The nick that options give, else the answer of a terminal, else the login name.
+/// The nick: from the options, else as typed on the terminal, else the login name.
 pub fn nick(options: &ClientOptions, terminal: Option<&Terminal>, signals: &Receiver<i32>) -> Result<Nick, Refusal> {
     if let Some(name) = &options.nick {
         return choose(name).map_err(|why| Refusal::Usage(format!("{why}; give another with --nick")));
@@ -60,7 +60,7 @@ pub fn nick(options: &ClientOptions, terminal: Option<&Terminal>, signals: &Rece
     choose(&login).map_err(|why| Refusal::Usage(format!("the login name is no nick: {why}; give --nick")))
 }
 
-/// What a session is told when it begins, as if there were no earlier runs.
+/// The settings of a session without earlier runs.
 pub fn config(options: &ClientOptions, mode: Mode, nick: Nick, rooms: Vec<RoomName>) -> SessionConfig {
     let settings = &options.connection.settings;
     let tls = if settings.tls.is_some() { " (TLS)" } else { "" };
@@ -92,13 +92,13 @@ pub fn role(mode: Mode) -> Role {
     if mode == Mode::Sender { Role::Sender } else { Role::Member }
 }
 
-/// Where clocks are put forward there is an hour that they never show: it is taken for the next one.
+/// When clocks go forward, the skipped hour counts as the next one.
 fn local(naive: NaiveDateTime) -> Option<DateTime<FixedOffset>> {
     let at = |naive: NaiveDateTime| naive.and_local_timezone(Local).earliest();
     at(naive).or_else(|| at(naive + Duration::from_secs(3_600))).map(|at| at.fixed_offset())
 }
 
-/// The chat, and as whom one is in it, as the client's files tell them apart.
+/// Identifies this chat and nick in the client's files.
 pub fn place(options: &ClientOptions, nick: &Nick) -> ChatOwner {
     let address = &options.connection.settings.address;
     ChatOwner {
@@ -108,7 +108,7 @@ pub fn place(options: &ClientOptions, nick: &Nick) -> ChatOwner {
     }
 }
 
-/// The memory of earlier runs; without one, which is told, the client goes on.
+/// Opens the memory of earlier runs. If that fails, tells why and goes on without it.
 pub fn memory(options: &ClientOptions, place: ChatOwner) -> (Option<Memory>, Remembered) {
     match recall(options, place) {
         Ok((memory, remembered)) => (Some(memory), remembered),
@@ -119,7 +119,7 @@ pub fn memory(options: &ClientOptions, place: ChatOwner) -> (Option<Memory>, Rem
     }
 }
 
-/// What a sender, which shows nothing, needs of it: whether there is a server whose word it has to wait for.
+/// The only memory that a sender needs: whether it must wait for a chat server.
 pub fn memory_of_a_sender(options: &ClientOptions, place: ChatOwner) -> (Option<Memory>, Remembered) {
     let seen = open(options, place).and_then(|(path, memory)| match memory.server_seen() {
         Ok(server_seen) => Ok((memory, server_seen)),
@@ -150,14 +150,14 @@ fn broken(path: &Path, error: &memory::Error) -> String {
     format!("{path:?}: {error}")
 }
 
-/// `--outbox`, and what is in it.
+/// Opens `--outbox` and reads its messages.
 pub fn outbox(options: &ClientOptions, place: &ChatOwner) -> Result<(Option<OutboxFile>, Vec<Kept>), Refusal> {
     let Some(path) = &options.outbox else { return Ok((None, Vec::new())) };
     let opened = OutboxFile::open(path, place).and_then(|file| file.messages().map(|kept| (Some(file), kept)));
     opened.map_err(|error| Refusal::Usage(format!("cannot use the outbox {path:?}: {error}")))
 }
 
-/// The rooms beside the lobby, each once.
+/// The rooms besides the lobby, without duplicates.
 pub fn rooms(options: &ClientOptions) -> Result<Vec<RoomName>, Refusal> {
     let mut rooms = Vec::new();
     for name in &options.rooms {
@@ -174,7 +174,8 @@ pub fn rooms(options: &ClientOptions) -> Result<Vec<RoomName>, Refusal> {
     }
 }
 
-/// To whom `--to` says that lines go. Where it cannot say that, whoever gives it would say to all what is for one.
+/// The addressee given with `--to`. A mode that cannot use it is refused: otherwise a private text would go to
+/// everybody.
 pub fn addressee(options: &ClientOptions, mode: Mode) -> Result<Option<Nick>, Refusal> {
     let instead = match mode {
         Mode::Chat => "in the chat there is /msg NICK TEXT",
@@ -190,7 +191,7 @@ pub fn addressee(options: &ClientOptions, mode: Mode) -> Result<Option<Nick>, Re
     options.to.as_ref().map(parse).transpose()
 }
 
-/// Brokers that anybody can use without an account.
+/// Public brokers that need no account.
 const PUBLIC_BROKERS: [&str; 9] = [
     "test.mosquitto.org",
     "broker.hivemq.com",
@@ -203,7 +204,7 @@ const PUBLIC_BROKERS: [&str; 9] = [
     "public.cloud.shiftr.io",
 ];
 
-/// What to know before talking on a public broker under the root that everybody has.
+/// A warning about chatting on a public broker under the default root.
 pub fn public_broker_warning(host: &str, root: &str) -> Option<String> {
     let is_public = PUBLIC_BROKERS.iter().any(|known| host.trim_end_matches('.').eq_ignore_ascii_case(known));
     (is_public && root == "chat").then(|| {

@@ -1,25 +1,25 @@
-//! The door: how much of what arrived may wait for whoever reads the client's output. Past that messages are dropped
-//! before they are queued, until what was queued is taken; what is missing is fetched then. It stands in the connection's
-//! callbacks; `uplink` owns it.
+//! The door: bounds the arrivals that wait for the reader of the client's output. Beyond the bound, messages are
+//! dropped before they are queued, until the queue is taken. Missing messages are then fetched. The connection's
+//! callbacks use it; `uplink` owns it.
 
 use crate::gauge::{Gauge, Held, weight};
 use crate::link::Message;
 use crate::protocol::Topics;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Messages may hold this much, in bytes: with what waits for the screen no more than a client should take. A reader
-/// that only is slow seldom gets so far behind.
+/// The most bytes of waiting messages: together with what waits for the screen, no more than a client should take. A
+/// reader that is merely slow seldom gets this far behind.
 const MESSAGES: usize = 8 * 1024 * 1024;
-/// And with everything else that arrives: pages, replies, notices, marks. They are what mends a hole, so there is room
-/// for them when there is none for messages.
+/// The most bytes including everything else: pages, replies, notices, marks. These mend holes, so they get room even if
+/// messages do not.
 const EVERYTHING: usize = 12 * 1024 * 1024;
 
-/// What becomes of something that has arrived.
+/// What happens to an arrival.
 #[derive(Debug)]
 pub enum Fate {
-    /// It passes, and holds this while it waits.
+    /// It passes, and takes this weight while it waits.
     Passes(Held),
-    /// It is the first that is dropped: that is to be said in its place.
+    /// It is the first one dropped, which must be reported at this point.
     FirstDropped,
     Dropped,
 }
@@ -27,7 +27,7 @@ pub enum Fate {
 pub struct Door {
     topics: Topics,
     gauge: Gauge,
-    /// Something was dropped: no message passes before that was heard. What comes then is in order.
+    /// Something was dropped. No message passes until that was reported, which keeps messages in order.
     is_closed: AtomicBool,
     dropped: AtomicU64,
 }
@@ -50,9 +50,9 @@ impl Door {
         }
     }
 
-    /// What came before the first that was dropped is taken: messages pass again. How many were dropped.
+    /// Everything before the first drop was taken: messages pass again. Returns how many were dropped.
     pub fn open(&self) -> u64 {
-        // In this order: what is dropped in between is still counted, if only the next time.
+        // In this order: a message dropped in between is counted the next time.
         self.is_closed.store(false, Ordering::Relaxed);
         self.dropped.swap(0, Ordering::Relaxed)
     }

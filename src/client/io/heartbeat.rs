@@ -1,5 +1,5 @@
 //! The "heartbeat" thread: sleeps until the deadline that the shell names, then ticks. The session knows what is due: a
-//! heartbeat, a request to repeat, the end of a wait.
+//! heartbeat, a retransmission, the end of a wait.
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::io;
@@ -17,7 +17,7 @@ pub struct Heartbeat {
 impl Heartbeat {
     pub fn start() -> io::Result<Heartbeat> {
         let (moments, told) = crossbeam_channel::unbounded();
-        // A tick that waits stands for the next one too.
+        // A waiting tick also covers the next one.
         let (to_ticks, ticks) = crossbeam_channel::bounded(1);
         let beat = move || {
             let mut next = None;

@@ -1,5 +1,5 @@
-//! The "memory" thread: it commits what the session wants remembered, and recalls what earlier runs left, one order at a
-//! time, and reports each. The file may be slow, or another run may hold it: nobody waits for it.
+//! The "memory" thread: commits what the session wants remembered, recalls what earlier runs left, and reports each. It
+//! takes one order at a time. The file may be slow or locked by another run, and nobody waits for it.
 
 use super::memory::Memory;
 use crate::client::core::memo::{Memo, Remembered};
@@ -23,14 +23,14 @@ enum KeeperOrder {
 }
 
 impl Keeper {
-    /// `memory`: `None` where there is none; then nothing is kept, and all is reported.
+    /// `memory`: if it is `None`, nothing is stored, but everything is reported.
     pub fn start(mut memory: Option<Memory>) -> io::Result<Keeper> {
         let (orders, inbox) = bounded::<KeeperOrder>(1);
         let (outbox, reports) = bounded(1);
         let (finished, done) = bounded(1);
         let work = move || {
             for order in inbox {
-                // Without a session nobody wants to know.
+                // The session may have ended already.
                 let _ = outbox.send(carry_out(memory.as_mut(), order));
             }
             drop(memory);
@@ -40,19 +40,19 @@ impl Keeper {
         Ok(Keeper { orders: Some(orders), reports, done, thread })
     }
 
-    /// To be called once what was told before is on the screen: commits these.
+    /// Returns a function that commits these memos. Call it once everything told before is on the screen.
     pub fn keep(&self, memos: Vec<Memo>) -> impl FnOnce() + Send + 'static {
         self.order(KeeperOrder::Keep(memos))
     }
 
-    /// As [`Keeper::keep`]: from now on it is about another person, and recalls what earlier runs left.
+    /// Like [`Keeper::keep`], but switches to another nick and recalls what earlier runs under it left.
     pub fn become_another(&self, key: NickKey) -> impl FnOnce() + Send + 'static {
         self.order(KeeperOrder::Become(key))
     }
 
     fn order(&self, order: KeeperOrder) -> impl FnOnce() + Send + 'static {
         let orders = self.orders.clone();
-        // There is never more than one order under way, so that this does not block.
+        // Only one order is under way at a time, so this does not block.
         move || drop(orders.map(|orders| orders.send(order)))
     }
 
@@ -60,17 +60,17 @@ impl Keeper {
         &self.reports
     }
 
-    /// The next report; `None`: none comes by then, or ever.
+    /// The next report; `None`: none arrives by the deadline, or ever.
     pub fn report_by(&self, deadline: Instant) -> Option<SessionEvent> {
         self.reports.recv_deadline(deadline).ok()
     }
 
-    /// Takes no further order.
+    /// Takes no further orders.
     pub fn close(&mut self) {
         self.orders = None;
     }
 
-    /// Ends, which may take so long: a disk that does not answer is not waited for.
+    /// Ends within this time. It does not wait for a disk that does not answer.
     pub fn finish(mut self, within: Duration) {
         self.close();
         if self.done.recv_timeout(within).is_ok() {

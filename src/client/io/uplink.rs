@@ -1,5 +1,5 @@
-//! The link of a session, opened and replaced as the session says. What comes by it goes through the door, with the number
-//! of its link. The shell owns it, and so does a [`Member`](crate::client::member::Member)'s thread.
+//! The link of a session, opened and replaced at the session's command. Arrivals pass the door and carry the number of
+//! their link. The shell owns it, or the thread of a [`Member`](crate::client::member::Member).
 
 use super::door::{Door, Fate};
 use crate::client::core::session::{Opening, SessionEvent};
@@ -13,7 +13,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the last word may take where it is followed by another connection, which waits for it.
+/// How long the leave message may take if the next connection waits for it.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 pub struct Uplink {
@@ -21,20 +21,20 @@ pub struct Uplink {
     /// `--id`.
     client_id: Option<String>,
     link: Option<Link>,
-    /// Of a link that was let go, for the next one.
+    /// The farewell of the previous link, which the next one waits for.
     farewell: Option<Farewell>,
     sender: Sender<Numbered>,
     events: Receiver<Numbered>,
     door: Arc<Door>,
 }
 
-/// Something that came by the link of this number.
+/// An arrival, with the number of its link.
 pub struct Numbered(u32, Come);
 
 enum Come {
-    /// A message has a part of what may wait.
+    /// A message holds its share of the door's bound.
     Event(Event, Option<Held>),
-    /// From here on, messages were dropped.
+    /// Messages were dropped from here on.
     Dropped,
 }
 
@@ -52,13 +52,13 @@ impl Uplink {
         }
     }
 
-    /// Starts to connect; a link that there was is closed.
+    /// Starts to connect. Closes the previous link.
     pub fn open(&mut self, opening: Opening) -> io::Result<()> {
         self.link = None;
         let (events, door, number) = (self.sender.clone(), self.door.clone(), opening.number);
         let config = Config {
             settings: self.settings.clone(),
-            // Never told to anybody, so that nobody can throw us off by taking it.
+            // It is never published, because another client with the same identifier would disconnect us.
             client_id: self.client_id.clone().unwrap_or_else(|| format!("mqttchat-{}", Random::of_the_system().word())),
             persistent: false,
             will: opening.will,
@@ -67,8 +67,8 @@ impl Uplink {
             longest_wait: LONGEST_WAIT,
             lookout: None,
         };
-        // The receiving end lives as long as the driver; after its end nobody wants to know.
-        // After the farewell: else the server hears who comes before who leaves, or believes in a will.
+        // The driver keeps the receiver; after its end nobody needs events. The link opens after the farewell:
+        // otherwise the server might see the join before the leave, or believe the will.
         let link = Link::open_after(self.farewell.take(), config, move |event| {
             let come = match &event {
                 Event::Message(message) => match door.enter(message) {
@@ -84,7 +84,7 @@ impl Uplink {
         Ok(())
     }
 
-    /// Closes the link with this last word, until another one is opened. Nobody waits for it but that one.
+    /// Closes the link with this leave message. Only the next link waits for it.
     pub fn let_go(&mut self, leave: Option<Publication>) {
         if let Some(link) = self.link.take() {
             self.farewell = Some(link.let_go(leave, FAREWELL));
@@ -95,7 +95,7 @@ impl Uplink {
         &self.events
     }
 
-    /// Takes what has come from what may wait.
+    /// Takes an arrival and frees its share of the door's bound.
     pub fn take(&self, Numbered(number, come): Numbered) -> SessionEvent {
         match come {
             Come::Event(event, _waited) => SessionEvent::Link { number, event },
@@ -121,7 +121,7 @@ impl Uplink {
         }
     }
 
-    /// Disconnects cleanly, with this last word, which may take so long.
+    /// Disconnects cleanly within this time, after this leave message.
     pub fn close(self, leave: Option<Publication>, within: Duration) {
         if let Some(link) = self.link {
             link.close(leave, within);

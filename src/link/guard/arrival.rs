@@ -44,13 +44,14 @@ mod linux {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    // Has the linker add the C library, whose functions are declared below.
+    // Makes the linker add the C library, whose functions are declared below.
     use paho_mqtt as _;
 
     use super::{BAD_TOPICS, TOO_LARGE, is_sound};
     use crate::link::PACKET_BYTES;
 
-    /// How the C library's message begins (`MQTTAsync_message` of MQTTAsync.h); only ever seen through a pointer.
+    /// The beginning of the C library's message (`MQTTAsync_message` of MQTTAsync.h). It is only accessed through a
+    /// pointer.
     #[repr(C)]
     struct CMessage {
         _struct_id: [c_char; 4],
@@ -63,9 +64,9 @@ mod linux {
     type Complete = unsafe extern "C" fn(*mut c_void, c_int);
 
     const MQTTASYNC_FAILURE: c_int = -1;
-    /// The answer for a message that the C library shall forget.
+    /// Tells the C library that the message is handled.
     const DELIVERED: c_int = 1;
-    /// Bytes of a dropped message's topic that the log shows.
+    /// How many bytes of a dropped message's topic are logged.
     const SHOWN_BYTES: usize = 100;
 
     unsafe extern "C" {
@@ -84,26 +85,28 @@ mod linux {
     static CRATE_ARRIVED: OnceLock<Arrived> = OnceLock::new();
     static CRATE_LOST: OnceLock<Lost> = OnceLock::new();
 
-    /// In place of `MQTTAsync_setMessageArrivedCallback`.
+    /// Replaces `MQTTAsync_setMessageArrivedCallback`.
     ///
     /// # Safety
-    /// As for the function in whose place it stands: `handle` is a live client, `context` is what `callback` takes.
+    ///
+    /// As for the replaced function: `handle` is a live client, and `context` is what `callback` takes.
     #[unsafe(no_mangle)]
     unsafe extern "C" fn __wrap_MQTTAsync_setMessageArrivedCallback(
         handle: *mut c_void,
         context: *mut c_void,
         callback: Option<Arrived>,
     ) -> c_int {
-        // The crate removes a callback so. The library refuses that, and the crate lives with it.
+        // The crate removes a callback this way. The library refuses that, and the crate copes.
         let Some(callback) = callback else { return MQTTASYNC_FAILURE };
         CRATE_ARRIVED.get_or_init(|| callback);
         // SAFETY: the caller's promise; both functions take the crate's context.
         unsafe { MQTTAsync_setCallbacks(handle, context, Some(lost), Some(arrived), None) }
     }
 
-    /// In place of `MQTTAsync_setConnectionLostCallback`.
+    /// Replaces `MQTTAsync_setConnectionLostCallback`.
     ///
     /// # Safety
+    ///
     /// As for [`__wrap_MQTTAsync_setMessageArrivedCallback`].
     #[unsafe(no_mangle)]
     unsafe extern "C" fn __wrap_MQTTAsync_setConnectionLostCallback(
@@ -132,8 +135,8 @@ mod linux {
         length: c_int,
         mut message: *mut CMessage,
     ) -> c_int {
-        // SAFETY: the library lends a topic of this length and a message, and takes them for ours once it is told that
-        // the message is delivered. The crate's function frees both; so does this one, for what it drops.
+        // SAFETY: the library lends a topic of this length and a message, and gives up both once it is told that the
+        // message is delivered. The crate's function frees both; this one frees what it drops.
         unsafe {
             let bytes = match usize::try_from(length) {
                 Ok(0) | Err(_) => CStr::from_ptr(topic).to_bytes(),
@@ -144,7 +147,7 @@ mod linux {
                 _ if !is_sound(bytes) => count(&BAD_TOPICS, bytes, "its topic holds U+0000 or is not UTF-8"),
                 _ if payload > PACKET_BYTES => count(&TOO_LARGE, bytes, "it is too large"),
                 Some(pass_on) => return pass_on(context, topic, length, message),
-                // Nobody has asked for messages.
+                // No callback is set.
                 None => {}
             }
             MQTTAsync_freeMessage(&mut message);
@@ -153,7 +156,7 @@ mod linux {
         DELIVERED
     }
 
-    /// Tells of the first one of each reason only: whoever sends these may send many.
+    /// Logs only the first message of each reason, because there may be many.
     fn count(dropped: &AtomicU64, topic: &[u8], reason: &str) {
         if dropped.fetch_add(1, Ordering::Relaxed) == 0 {
             let shown = topic[..topic.len().min(SHOWN_BYTES)].escape_ascii();

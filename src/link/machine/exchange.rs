@@ -1,4 +1,4 @@
-//! What goes into the link's machine and what comes out of it.
+//! The inputs and outputs of the link's machine.
 
 use crate::link::{Event, Failure, Message, Publication, Qos, Subscription, Version};
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    // ---- what the owner wants ----
-    /// Dropped without a connection: whoever needs it published gives it again after [`Event::Connected`].
+    // ---- orders of the owner ----
+    /// Publish. Without a connection it is dropped; the owner publishes again after [`Event::Connected`].
     Publish(Publication),
     /// Subscribe now and after every connect.
     Subscribe {
@@ -17,14 +17,14 @@ pub enum Input {
     Unsubscribe {
         filter: String,
     },
-    /// Publish what is queued and then `last`, disconnect after `within` at the latest.
+    /// Publish the queue and then `last`. Disconnect after `within` at the latest.
     Close {
         last: Option<Publication>,
         within: Duration,
     },
 
-    // ---- what became of the outputs ----
-    /// The broker let this attempt in. `tls`: protocol version and cipher, if known.
+    // ---- results of outputs ----
+    /// The broker accepted this attempt. `tls`: protocol version and cipher, if known.
     Connected {
         generation: u64,
         session_present: bool,
@@ -35,28 +35,28 @@ pub enum Input {
         generation: u64,
         why: NotConnected,
     },
-    /// The answer to an [`Output::Explain`]: the first step that fails, if one does.
+    /// The answer to [`Output::Explain`]: the first step that fails, if one does.
     Explained {
         generation: u64,
         walked: Result<(), Failure>,
     },
-    /// The answer to an [`Output::Subscribe`]: whether each filter was granted, in the order of the request. `None`: the
+    /// The answer to [`Output::Subscribe`]: whether each filter was granted, in the order of the request. `None`: the
     /// request failed without an answer.
     Subscribed {
         operation: u64,
         granted: Option<Vec<bool>>,
     },
-    /// What became of an [`Output::Publish`].
+    /// The result of an [`Output::Publish`].
     Settled {
         operation: u64,
         outcome: Settlement,
     },
-    /// The connection of this generation is gone.
+    /// The connection of this generation is lost.
     Down {
         generation: u64,
         reason: String,
     },
-    /// An [`Output::Disconnect`] is done, as well as it could be.
+    /// An [`Output::Disconnect`] is done, as far as possible.
     Disconnected {
         generation: u64,
     },
@@ -69,44 +69,44 @@ pub enum Input {
     // ---- time ----
     /// The first attempt need not wait any longer.
     Begin,
-    /// Nothing happened, but [`super::Machine::due`] may have come.
+    /// A deadline may have passed: see [`super::Machine::due`].
     Tick,
 }
 
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotConnected {
-    /// It could not be made with these settings.
+    /// These settings allow no attempt.
     Unusable(Failure),
     /// The broker answered CONNECT with this code.
     Refused(u8),
-    /// There was no answer, but this error. `silent`: the connection ended without a word, as a broker may end one that
-    /// speaks a version it does not know.
+    /// There was no answer, but this error. `silent`: the broker closed the connection without an answer, as some do
+    /// for an unknown protocol version.
     Failed { error: String, silent: bool },
 }
 
-/// What became of a publication.
+/// The result of a publication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
-    /// The broker has it; at QoS 0, it was written.
+    /// The broker has acknowledged it; at QoS 0, it was written.
     Published,
-    /// The broker answered that it does not take it.
+    /// The broker refuses it.
     Rejected { reason: String },
-    /// It failed, and the broker may or may not have it.
+    /// It failed. The broker may or may not have it.
     Unknown,
 }
 
-/// Something to do. Outputs are carried out in order.
+/// What the driver must do, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// Connect; one of [`Input::Connected`] and [`Input::NotConnected`] answers. What there was before is of no use
-    /// any more.
+    /// Connect. [`Input::Connected`] or [`Input::NotConnected`] answers. The previous connection is no longer used.
     Connect(Attempt),
-    /// Find out why this attempt failed ([`crate::link::probe::walk`]); it may take long. [`Input::Explained`] answers.
+    /// Find out why this attempt failed ([`crate::link::probe::walk`]), which may take long. [`Input::Explained`]
+    /// answers.
     Explain {
         generation: u64,
     },
-    /// Subscribe to all of these in one request; [`Input::Subscribed`] answers.
+    /// Subscribe to all of these in one request. [`Input::Subscribed`] answers.
     Subscribe {
         operation: u64,
         subscriptions: Vec<Subscription>,
@@ -114,24 +114,24 @@ pub enum Output {
     Unsubscribe {
         filter: String,
     },
-    /// Publish; [`Input::Settled`] answers.
+    /// Publish. [`Input::Settled`] answers.
     Publish {
         operation: u64,
         publication: Publication,
     },
-    /// Nobody waits for this operation any more.
+    /// The answer to this operation is no longer needed.
     Forget {
         operation: u64,
     },
-    /// End the connection with a DISCONNECT, so that no will is sent; [`Input::Disconnected`] answers.
+    /// End the connection with a DISCONNECT, which prevents the will. [`Input::Disconnected`] answers.
     Disconnect {
         generation: u64,
     },
-    /// The same, but nobody waits for it, and no message that still comes on this connection is passed on.
+    /// The same without an answer. Messages that still arrive on this connection are dropped.
     GiveUp {
         generation: u64,
     },
-    /// Nothing is left that whoever closed the link should wait for.
+    /// The owner need not wait for the link any longer.
     LetGo,
     /// Tell the owner.
     Emit(Event),
@@ -145,9 +145,9 @@ pub struct Attempt {
     /// `V5` or `V311`.
     pub version: Version,
     pub client_id: String,
-    /// The broker keeps the session (clean start or clean session otherwise).
+    /// The broker keeps the session. Otherwise: clean start or clean session.
     pub persistent: bool,
     pub will: Option<Publication>,
-    /// It is for a look: messages on it are [`Input::Message`]. Those of other connections go to the owner.
+    /// The attempt belongs to a look: its messages are [`Input::Message`]. Those of other connections go to the owner.
     pub is_look: bool,
 }

@@ -1,4 +1,4 @@
-//! The machine without a driver: what it says to each input, state by state.
+//! The machine without a driver: its outputs for each input, phase by phase.
 
 mod closing;
 mod connecting;
@@ -11,7 +11,7 @@ use crate::link::{Address, Failure, FailureKind, LONGEST_WAIT, Message, Qos, Set
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A machine and its time.
+/// A machine and its clock.
 struct Bench {
     machine: Machine,
     now: Instant,
@@ -37,20 +37,20 @@ fn publication(topic: &str, ticket: Option<u64>) -> Publication {
 }
 
 impl Bench {
-    /// Its waits are the shortest.
+    /// A machine with the shortest back-off.
     fn new(config: Config) -> Bench {
         let now = Instant::now();
         Bench { machine: Machine::new(config, Random::new(|bytes| bytes.fill(0)), now), now }
     }
 
-    /// One whose first attempt is under way.
+    /// A machine whose first attempt is under way.
     fn connecting(config: Config) -> Bench {
         let mut bench = Bench::new(config);
         bench.tick();
         bench
     }
 
-    /// One whose first connection is up.
+    /// A machine whose first connection is up.
     fn up(config: Config) -> Bench {
         let mut bench = Bench::connecting(config);
         let outputs = bench.let_in();
@@ -66,14 +66,14 @@ impl Bench {
         self.handle(Input::Tick)
     }
 
-    /// What it says when its time comes.
+    /// Its outputs at the next deadline.
     #[track_caller]
     fn when_due(&mut self) -> Vec<Output> {
         self.now = self.machine.due().expect("something is due");
         self.tick()
     }
 
-    /// It waits for this long.
+    /// The time until the next deadline.
     #[track_caller]
     fn due_in(&self) -> Duration {
         self.machine.due().expect("something is due") - self.now
@@ -83,7 +83,7 @@ impl Bench {
         self.handle(Input::Connected { generation, session_present: false, tls: None })
     }
 
-    /// The present attempt succeeds, and everything is granted.
+    /// The current attempt succeeds, and all filters are granted.
     #[track_caller]
     fn let_in(&mut self) -> Vec<Output> {
         let outputs = self.connected(self.machine.generation);
@@ -108,7 +108,7 @@ impl Bench {
     }
 }
 
-/// The attempt that is made.
+/// The attempt in these outputs.
 #[track_caller]
 fn attempt(outputs: &[Output]) -> &Attempt {
     match outputs {
@@ -117,7 +117,7 @@ fn attempt(outputs: &[Output]) -> &Attempt {
     }
 }
 
-/// The topics and operations of what is published.
+/// The topics and operations of publications.
 fn published(outputs: &[Output]) -> Vec<(&str, u64)> {
     let published = outputs.iter().filter_map(|output| match output {
         Output::Publish { operation, publication } => Some((publication.topic.as_str(), *operation)),
@@ -126,12 +126,12 @@ fn published(outputs: &[Output]) -> Vec<(&str, u64)> {
     published.collect()
 }
 
-/// The end of each link.
+/// The outputs at the end of each link.
 fn ended() -> Vec<Output> {
     vec![Output::LetGo, Output::Emit(Event::Ended)]
 }
 
-/// What comes after this failure, or loss, if the next attempt waits for so long.
+/// The outputs after this failure or loss, if the back-off is this long.
 fn then_waiting(event: Event, delay: Duration) -> Vec<Output> {
     vec![Output::Emit(event), Output::Emit(Event::Waiting { delay })]
 }

@@ -1,4 +1,4 @@
-//! The way to a connection: wait, look, CONNECT, SUBSCRIBE; and, if an attempt fails, why it did.
+//! The way to a connection: wait, look, CONNECT, SUBSCRIBE; and the explanation of a failed attempt.
 
 use super::{Accepted, Attempt, Machine, NotConnected, Output, Phase};
 use crate::link::lookout::{Clearance, Guise, Sight};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 /// How long the broker may take to answer a SUBSCRIBE.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the broker may take to let a look in; above what an attempt takes to fail.
+/// How long the broker may take to accept a look; longer than an attempt takes to fail.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A look that is under way.
+/// A look under way.
 #[derive(Debug)]
 pub(super) struct Look {
     guise: Guise,
@@ -57,7 +57,7 @@ impl Machine {
         match self.phase {
             Phase::Connecting if generation == self.generation => {}
             Phase::Abandoned if generation == self.generation => return self.disconnect(now),
-            // Nobody wants it any more.
+            // It is no longer needed.
             _ => return self.outputs.push(Output::GiveUp { generation }),
         }
         let subscriptions = match &self.look {
@@ -70,7 +70,7 @@ impl Machine {
         if subscriptions.is_empty() {
             return self.up(now, Accepted { session_present, tls, operation: 0 }, Vec::new());
         }
-        // Again even if the session is there: the set of filters may have changed since it was made.
+        // Even if the session is present: the filters may have changed since it was made.
         let operation = self.window.subscribe(subscriptions.iter().map(|known| known.filter.clone()).collect());
         self.outputs.push(Output::Subscribe { operation, subscriptions: subscriptions.clone() });
         let accepted = Accepted { operation, session_present, tls };
@@ -130,7 +130,8 @@ impl Machine {
     pub(super) fn explained(&mut self, now: Instant, walked: Result<(), Failure>) {
         let Phase::Explaining(error) = &self.phase else { return };
         match walked {
-            // The walk speaks 3.1.1: some brokers wait for ever in a CONNECT of 5, which they read as one of 3.1.1.
+            // The probe speaks 3.1.1. Some brokers wait forever for the rest of a CONNECT of version 5, which they read
+            // as 3.1.1.
             Ok(()) if self.may_fall_back() => self.fall_back(),
             Ok(()) => {
                 let failure = Failure::unexplained(&self.config.settings.address, error);
@@ -140,7 +141,7 @@ impl Machine {
         }
     }
 
-    /// An older version may do.
+    /// Whether an older version may work.
     fn may_fall_back(&self) -> bool {
         self.config.settings.version == Version::Auto && self.version == Version::V5
     }
@@ -174,7 +175,7 @@ impl Machine {
 
     // ---- looking ----
 
-    /// Shows the lookout something and does what it says.
+    /// Shows something to the lookout and does what it decides.
     pub(super) fn see(&mut self, now: Instant, sight: Sight) {
         let (Some(look), Some(lookout)) = (&mut self.look, &mut self.config.lookout) else { return };
         let judgement = lookout.see(now, sight);
@@ -207,7 +208,7 @@ impl Machine {
         self.failed(now, Failure::new(FailureKind::Other, what, "see the broker's log"));
     }
 
-    /// Ends the connection of the look, if it has one, after what was published on it.
+    /// Ends the connection of the look, if there is one, after its publications.
     pub(super) fn end_look(&mut self, now: Instant) {
         self.publish_queued(now);
         if self.look.take().is_some() && matches!(self.phase, Phase::Subscribing(_) | Phase::Looking) {

@@ -1,14 +1,14 @@
-//! What is under way on a connection: SUBSCRIBEs, and publications within a window; what is above it waits in a queue.
+//! Operations under way on a connection: SUBSCRIBEs, and publications within a window. Further publications wait in a
+//! queue.
 
 use crate::link::Publication;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Publications under way at a time.
+/// The most publications under way.
 pub const WINDOW: usize = 1_000;
-/// How long a publication may keep its place in the window without an answer. On a connection that works the broker
-/// acknowledges, or the connection breaks; but paho may give one up without a word, and so may a broker. Its sender waits
-/// as long before it gives the message again.
+/// How long a publication may occupy the window without an answer. A working connection acknowledges or breaks, but
+/// paho or a broker may silently drop a publication. The sender waits as long before it retransmits.
 pub const UNANSWERED: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub struct Window {
 #[derive(Debug)]
 struct Sent {
     ticket: Option<u64>,
-    /// Others get its place then.
+    /// When its place becomes free without an answer.
     until: Instant,
 }
 
@@ -32,7 +32,7 @@ impl Window {
         self.queue.push_back(publication);
     }
 
-    /// The next publication that has a place in the window, and its number.
+    /// The next publication that fits into the window, and its operation.
     pub fn next(&mut self, now: Instant) -> Option<(u64, Publication)> {
         if self.under_way.len() >= WINDOW {
             return None;
@@ -43,23 +43,23 @@ impl Window {
         Some((operation, publication))
     }
 
-    /// This one has been answered: its ticket, if somebody wants to know.
+    /// This operation was answered. Returns its ticket, if there is one.
     pub fn settled(&mut self, operation: u64) -> Option<u64> {
         self.under_way.remove(&operation)?.ticket
     }
 
-    /// When the first place is taken back.
+    /// When the first place becomes free without an answer.
     pub fn due(&self) -> Option<Instant> {
         self.under_way.first_key_value().map(|(_, sent)| sent.until)
     }
 
-    /// Takes back a place whose time has come: nobody will answer that publication any more.
+    /// Takes an operation whose time is over: nobody will answer it any more.
     pub fn expired(&mut self, now: Instant) -> Option<u64> {
         let first = self.under_way.first_entry().filter(|first| first.get().until <= now)?;
         Some(first.remove_entry().0)
     }
 
-    /// Everything is published and answered.
+    /// Whether everything is published and answered.
     pub fn is_settled(&self) -> bool {
         self.queue.is_empty() && self.under_way.is_empty()
     }
@@ -70,12 +70,12 @@ impl Window {
         operation
     }
 
-    /// The filters of this SUBSCRIBE, which has been answered.
+    /// This SUBSCRIBE was answered. Returns its filters.
     pub fn subscribed(&mut self, operation: u64) -> Option<Vec<String>> {
         self.subscribing.remove(&operation)
     }
 
-    /// The connection is gone. Numbers are never used twice, so late answers mean nothing.
+    /// The connection is lost. Numbers are never reused, so late answers mean nothing.
     pub fn clear(&mut self) {
         self.queue.clear();
         self.under_way.clear();

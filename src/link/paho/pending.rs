@@ -1,5 +1,4 @@
-//! The tokens of paho's operations that are under way. Each rings the link thread when it completes; no thread waits
-//! for one.
+//! Tokens of paho's operations under way. Each wakes the link thread when it completes; no thread waits for one.
 
 use super::Signal;
 use crate::link::machine::Input;
@@ -13,9 +12,9 @@ use std::task::{Context, Poll, Wake, Waker};
 /// What a token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Awaited {
-    /// CONNECT or DISCONNECT of this generation.
+    /// The CONNECT or DISCONNECT of this generation.
     Connection(u64),
-    /// The machine's operation of this number.
+    /// The machine's operation with this number.
     Operation(u64),
 }
 
@@ -29,13 +28,13 @@ impl Pending {
         Pending { answers: HashMap::new(), signals }
     }
 
-    /// Starts to wait for what a token says; the input, if it is complete already.
+    /// Starts to watch a token. Returns the input if it is complete already.
     pub fn watch(&mut self, awaited: Awaited, answer: impl Future<Output = Input> + Send + 'static) -> Option<Input> {
         self.answers.insert(awaited, Box::pin(answer));
         self.poll(awaited)
     }
 
-    /// What came of this, if it is complete. A later completion rings.
+    /// The result of a token, if it is complete. If not, its completion wakes the link thread.
     pub fn poll(&mut self, awaited: Awaited) -> Option<Input> {
         let waker = Waker::from(Arc::new(Ringing { awaited, signals: self.signals.clone() }));
         match self.answers.get_mut(&awaited)?.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -55,13 +54,13 @@ impl Pending {
         self.answers.remove(&awaited);
     }
 
-    /// Nobody waits for what is under way on an earlier connection, except for whether that still comes.
+    /// Forgets operations of earlier connections, but still waits for connections.
     pub fn forget_operations(&mut self) {
         self.answers.retain(|awaited, _| matches!(awaited, Awaited::Connection(_)));
     }
 }
 
-/// Rings the link thread when a token completes.
+/// Wakes the link thread when a token completes.
 struct Ringing {
     awaited: Awaited,
     signals: Sender<Signal>,

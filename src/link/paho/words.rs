@@ -1,4 +1,4 @@
-//! The words of the paho library: options in its types, results out of its types.
+//! Translates between the link and the paho library: options into its types, results out of them.
 
 use crate::link::machine::{Attempt, Input, NotConnected, Settlement};
 use crate::link::{
@@ -8,14 +8,14 @@ use crate::link::{
 use paho_mqtt as mqtt;
 use std::time::Duration;
 
-/// Publications that paho may hold at a time; the machine's window stays below it, since paho refuses above.
+/// The most publications that paho may hold. The machine's window is smaller, because paho refuses more.
 pub const BUFFERED: i32 = 4_096;
-/// How long paho waits for the broker's answer to CONNECT, the TCP and TLS handshakes included.
+/// How long paho waits for the answer to CONNECT, including the TCP and TLS handshakes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a broker keeps the session of an absent link (MQTT 5; in 3.1.1 it is the broker's to say).
+/// How long a broker keeps the session of an absent link (MQTT 5; in 3.1.1 the broker decides).
 const SESSION_EXPIRY: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// A new handle, with no persistence of paho's own: the program's promises do not rest on it.
+/// A new handle without paho's own persistence, which no promise of this program needs.
 pub fn create(settings: &Settings, attempt: &Attempt) -> mqtt::Result<mqtt::AsyncClient> {
     let options = mqtt::CreateOptionsBuilder::new()
         .server_uri(uri(settings))
@@ -41,12 +41,12 @@ fn uri(settings: &Settings) -> String {
         (Transport::WebSocket, false) => "ws",
         (Transport::WebSocket, true) => "wss",
     };
-    // paho takes what follows the last colon for the port, wherever it stands.
+    // paho takes everything after the last colon for the port.
     let path = settings.address.path.replace(':', "%3A");
     format!("{scheme}://{}{path}", settings.address)
 }
 
-/// Options for one connection; `Err` names a file of the TLS settings that cannot be used.
+/// Options for one connection; `Err` names an unusable file of the TLS settings.
 pub fn connect_options(settings: &Settings, attempt: &Attempt) -> Result<mqtt::ConnectOptions, Failure> {
     let version = version(attempt.version);
     let mut options = match (settings.address.transport, version >= mqtt::MQTT_VERSION_5) {
@@ -56,7 +56,7 @@ pub fn connect_options(settings: &Settings, attempt: &Attempt) -> Result<mqtt::C
         (Transport::WebSocket, false) => mqtt::ConnectOptionsBuilder::new_ws(),
     };
     if version >= mqtt::MQTT_VERSION_5 {
-        // Never clean_session here: on an MQTT 5 builder it resets the version.
+        // Never clean_session: on an MQTT 5 builder it resets the version.
         options.clean_start(!attempt.persistent);
         options.properties(properties(attempt.persistent));
     } else {
@@ -78,7 +78,7 @@ pub fn connect_options(settings: &Settings, attempt: &Attempt) -> Result<mqtt::C
     Ok(options.finalize())
 }
 
-/// What a CONNECT of MQTT 5 asks for.
+/// The properties of an MQTT 5 CONNECT.
 fn properties(persistent: bool) -> mqtt::Properties {
     let mut properties = mqtt::Properties::new();
     let mut ask = |code, value| {
@@ -94,7 +94,7 @@ fn properties(persistent: bool) -> mqtt::Properties {
 }
 
 fn ssl_options(tls: &Tls) -> Result<mqtt::SslOptions, Failure> {
-    // First, since paho looks only at whether a file is there, and would ask for a key's passphrase on the terminal.
+    // First, because paho only checks that a file exists, and would ask for a key's passphrase on the terminal.
     probe::check_files(tls)?;
     let mut options = mqtt::SslOptionsBuilder::new();
     let unusable = |error: mqtt::Error| {
@@ -116,10 +116,10 @@ fn ssl_options(tls: &Tls) -> Result<mqtt::SslOptions, Failure> {
     if let Some(path) = &tls.key {
         options.private_key(path).map_err(unusable)?;
     }
-    // An authority that was named is the only one that counts.
+    // If an authority is given, no other is trusted.
     options.disable_default_trust_store(tls.cafile.is_some() || tls.capath.is_some());
     options.enable_server_cert_auth(true);
-    // Without this paho checks the chain and not the host name.
+    // Otherwise paho checks the chain but not the host name.
     options.verify(!tls.insecure);
     Ok(options.finalize())
 }
@@ -168,8 +168,8 @@ pub fn arrived(message: &mqtt::Message) -> Message {
     }
 }
 
-/// What came of an attempt. TLS is told of as it was last used: the CONNECT was the last thing written, if not for another
-/// connection of this process.
+/// The result of an attempt. The TLS details are those of the last write, which was this CONNECT unless the process has
+/// another connection.
 pub fn connected(generation: u64, result: mqtt::Result<mqtt::ServerResponse>, is_tls: bool) -> Input {
     match result {
         Ok(response) => {
@@ -193,9 +193,9 @@ pub fn refusal(error: &mqtt::Error) -> NotConnected {
     }
 }
 
-/// Which of so many filters a SUBACK granted; `None` without a SUBACK.
+/// Which of the filters a SUBACK granted; `None` without a SUBACK.
 pub fn granted(result: mqtt::Result<mqtt::ServerResponse>, filters: usize) -> Option<Vec<bool>> {
-    /// Codes above are refusals, in 3.1.1 and in 5.
+    /// Higher codes are refusals, in 3.1.1 and in 5.
     const HIGHEST_QOS: i32 = 2;
     match result {
         Ok(response) => {
@@ -203,17 +203,17 @@ pub fn granted(result: mqtt::Result<mqtt::ServerResponse>, filters: usize) -> Op
             let codes = codes.or_else(|| response.subscribe_response().map(|code| vec![code])).unwrap_or_default();
             Some(codes.into_iter().map(|code| code <= HIGHEST_QOS).collect())
         }
-        // Of a single filter paho makes the refusal an error: of MQTT 5 with its reason, of 3.1.1 without.
+        // For a single filter, paho turns the refusal into an error: with a reason in MQTT 5, without one in 3.1.1.
         Err(mqtt::Error::ReasonCode(..) | mqtt::Error::Failure) => Some(vec![false; filters]),
         Err(_) => None,
     }
 }
 
-/// What became of a publication.
+/// The result of a publication.
 pub fn settlement(result: mqtt::Result<()>) -> Settlement {
     match result {
         Ok(()) => Settlement::Published,
-        // A reason code is the broker's answer; any other error leaves open whether it has the message.
+        // A reason code is the broker's answer. After any other error, the broker may or may not have the message.
         Err(mqtt::Error::ReasonCode(code, _)) => Settlement::Rejected { reason: code.to_string() },
         Err(_) => Settlement::Unknown,
     }

@@ -1,4 +1,4 @@
-//! What there is to see: news becomes lines, at a terminal as somebody reads them, and the screen prints them.
+//! The display: converts news to lines, arranged for a reader at a terminal, and prints them.
 
 use super::keyboard::broken;
 use crate::client::app::start::{Refusal, format};
@@ -17,15 +17,15 @@ use std::time::{Duration, Instant};
 
 pub struct Display {
     screen: Screen,
-    /// Nobody reads standard output any more.
+    /// Closed when nobody reads standard output any longer.
     closed: Receiver<()>,
     view: View,
-    /// At a terminal.
+    /// At a terminal only.
     reading: Option<Reading>,
 }
 
 impl Display {
-    /// `above`: a way to print above a line that is typed.
+    /// `above`: prints above the line being typed.
     pub fn start(session: &ClientSession, options: &ClientOptions, above: Option<Above>) -> Result<Display, Refusal> {
         let (to_closed, closed) = bounded(1);
         let color = match options.connection.color {
@@ -34,7 +34,7 @@ impl Display {
             Color::Auto => above.is_some(),
         };
         let on_closed = move || {
-            // Without a shell there is nobody to end.
+            // The shell may have ended already.
             let _ = to_closed.send(());
         };
         let notify = options.notify.then(|| Notify::of(|name| std::env::var(name).ok()));
@@ -59,7 +59,7 @@ impl Display {
         &self.closed
     }
 
-    /// Whether more may be told.
+    /// Whether there is room for more news.
     pub fn has_room(&self) -> bool {
         self.screen.has_room()
     }
@@ -82,7 +82,7 @@ impl Display {
         self.screen.clear();
     }
 
-    /// Has this called once everything told before is on the screen.
+    /// Calls this after everything told before is on the screen.
     pub fn then(&self, shown: impl FnOnce() + Send + 'static) {
         self.screen.then(shown);
     }
@@ -92,7 +92,7 @@ impl Display {
         self.reading.as_ref().and_then(Reading::due)
     }
 
-    /// Prints what has waited for more of its kind.
+    /// Prints news that was held back to be combined.
     pub fn read_on(&mut self, now: Now, session: &ClientSession) {
         if let Some(reading) = &mut self.reading
             && reading.due().is_some_and(|due| now.instant >= due)
@@ -102,7 +102,7 @@ impl Display {
         }
     }
 
-    /// Prints what is still to be told, which may take so long. Whether all was printed.
+    /// Prints the rest within this time. Returns whether everything was printed.
     pub fn finish(mut self, now: Now, within: Duration) -> bool {
         if let Some(reading) = &mut self.reading {
             print(&self.screen, reading.finish(now, &self.view));

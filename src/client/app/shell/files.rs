@@ -1,4 +1,4 @@
-//! The files of a run: the memory, in its own thread, the outbox on disk, and the option file of a first start.
+//! The files of a run: the memory (in its own thread), the outbox on disk, and the option file of a first start.
 
 use super::keyboard::broken;
 use crate::client::app::setup::ToKeep;
@@ -14,7 +14,7 @@ pub struct ClientFiles {
     pub keeper: Keeper,
     /// `--outbox`.
     outbox: Option<OutboxFile>,
-    /// What a first start was told, until it has led to a broker.
+    /// The answers of a first start, until a connection succeeds.
     to_keep: Option<ToKeep>,
 }
 
@@ -40,7 +40,7 @@ impl ClientFiles {
         failed(self.outbox.as_mut()?.be(nick)).or(Some(SessionEvent::OutboxRenamed))
     }
 
-    /// Keeps the answers of a first start, now that they are known to be good.
+    /// Saves the answers of a first start after the first connection.
     pub fn keep_answers(&mut self) -> Option<SessionEvent> {
         let to_keep = self.to_keep.take()?;
         let path = to_keep.path().display();

@@ -1,4 +1,4 @@
-//! What somebody types, or a pipe brings: the input thread, the terminal that it reads, and what the line editor is told.
+//! Typed or piped input: the input thread, its terminal, and the state that the line editor gets.
 
 use crate::client::app::start::{Refusal, has_input};
 use crate::client::core::command::Names;
@@ -12,24 +12,24 @@ use crate::terminal::{self, Terminal};
 use crossbeam_channel::{Receiver, Sender, bounded, never};
 use std::fmt::Display;
 
-/// Piped lines that wait for the conversation.
+/// The most piped lines that wait for the conversation.
 const INPUT_BACKLOG: usize = 64;
 
 pub struct Keyboard {
     typed: Receiver<Typed>,
     editor: Option<Editor>,
-    /// Put back when it is dropped.
+    /// Restored when dropped.
     _terminal: Option<Terminal>,
 }
 
-/// The ends of the line editor's channels.
+/// The channels to the line editor.
 struct Editor {
     prompts: Sender<Ask>,
-    /// Takes the place of a prompt that is there already.
+    /// Replaces the current prompt.
     question: Question,
-    /// What can be completed.
+    /// The names to complete.
     names: Latest<Names>,
-    /// Who wrote the direct message that was printed last.
+    /// The sender of the last direct message on the screen.
     correspondents: Latest<Nick>,
 }
 
@@ -50,7 +50,7 @@ impl<T> Latest<T> {
 }
 
 impl Keyboard {
-    /// The keys of a terminal, and a way to print above the line that is typed, where there is one.
+    /// Input from a terminal. Also returns a way to print above the line being typed, if there is one.
     pub fn at_terminal(mut terminal: Option<Terminal>) -> Result<(Keyboard, Option<Above>), Refusal> {
         let (to_typed, typed) = bounded(INPUT_BACKLOG);
         let (prompts, prompted) = bounded(1);
@@ -69,14 +69,14 @@ impl Keyboard {
         Ok((Keyboard { typed, editor: Some(editor), _terminal: terminal }, above))
     }
 
-    /// The lines of standard input, or its end where a mode reads none.
+    /// Input from a pipe. In a mode without input, it ends at once.
     pub fn at_pipe(mode: Mode) -> Result<Keyboard, Refusal> {
         let (to_typed, typed) = bounded(INPUT_BACKLOG);
         input::start_pipe(to_typed, has_input(mode)).map_err(|error| broken("input", error))?;
         Ok(Keyboard { typed, editor: None, _terminal: None })
     }
 
-    /// No input at all.
+    /// No input.
     pub fn none() -> Keyboard {
         Keyboard { typed: never(), editor: None, _terminal: None }
     }
@@ -85,15 +85,15 @@ impl Keyboard {
         &self.typed
     }
 
-    /// The input of a pipe has ended: its channel has nothing more to say.
+    /// The input of a pipe has ended; its channel is not polled again.
     pub fn has_ended(&mut self) {
         self.typed = never();
     }
 
-    /// Has the next line typed.
+    /// Starts to read the next line.
     pub fn prompt(&self, Prompt { text, earlier }: Prompt) {
         if let Some(editor) = &self.editor {
-            // The input thread takes one a line, and one line is answered at a time.
+            // The input thread takes one prompt per line, and only one line is open at a time.
             let _ = editor.prompts.try_send(Ask { prompt: text, earlier });
         }
     }
@@ -106,14 +106,14 @@ impl Keyboard {
         self.editor.iter().for_each(|editor| editor.names.put(names.clone()));
     }
 
-    /// To be called once a direct message of this one is on the screen: it is whom `/reply` answers.
+    /// Call this once a direct message of this nick is on the screen. `/reply` then answers it.
     pub fn is_written_to_by(&self, nick: Nick) -> impl FnOnce() + Send + 'static {
         let correspondents = self.editor.as_ref().map(|editor| editor.correspondents.clone());
         move || correspondents.iter().for_each(|correspondents| correspondents.put(nick.clone()))
     }
 }
 
-/// Why a part of the client does not start.
+/// A part of the client cannot be started.
 pub fn broken(what: &str, error: impl Display) -> Refusal {
     Refusal::Usage(format!("cannot start the {what}: {error}"))
 }

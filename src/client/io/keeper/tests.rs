@@ -1,4 +1,4 @@
-//! What was told is printed, then committed, then reported.
+//! Told news is printed, then committed, then reported.
 
 use super::*;
 use crate::client::core::memo::Series;
@@ -17,7 +17,7 @@ fn shown(seq: u64) -> Memo {
     Memo::Shown { room: RoomName::lobby(), series, number: seq }
 }
 
-/// A screen on which a text is printed when the test takes it.
+/// A screen that prints a text when the test takes it.
 fn screen() -> (Screen, Receiver<String>) {
     let (to_reader, reader) = crossbeam_channel::bounded(0);
     let print = Box::new(move |text| to_reader.send(text).is_ok());

@@ -1,4 +1,4 @@
-//! Both files on a disk: what comes back, what is refused, and what several processes do to each other.
+//! Both files on a disk: what they return, what they refuse, and how several processes share them.
 
 use super::shown::{SERIES, SLACK};
 use super::*;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const SESSION: &str = "k3v9x2m1q8f0";
 
 impl Memory {
-    /// Makes what others do fail, until it is called the other way round.
+    /// Makes other accesses fail until it is called with swapped arguments.
     pub fn hide(&self, table: &str, name: &str) {
         self.sql.execute_batch(&format!("ALTER TABLE {table} RENAME TO {name}")).unwrap();
     }
@@ -57,7 +57,7 @@ fn shown(name: &str, number: u64) -> Memo {
     Memo::Shown { room: room(name), series: bob(), number }
 }
 
-/// Of another run with each number.
+/// Memos of another run for each number.
 fn of_runs(numbers: std::ops::Range<usize>) -> Vec<Memo> {
     let session = |number| Session::parse(&format!("{number:012}")).unwrap();
     let series = |number| Series::Sent(NickKey::parse("bob").unwrap(), session(number));
@@ -135,7 +135,7 @@ fn many_short_runs_leave_no_more_than_a_long_one() {
     let lobby = open().recall().unwrap().shown.remove(&room("lobby")).unwrap();
     assert_eq!(lobby.len(), SERIES);
     assert_eq!(of_runs(SERIES + 4 * step - 1..SERIES + 4 * step), [shown_of(lobby.last().unwrap())]);
-    // What takes too much goes, too: numbers full of holes.
+    // Memos that take too much are dropped, too: numbers full of holes.
     let hole = |number: u64| match of_runs(number as usize % 20..number as usize % 20 + 1).remove(0) {
         Memo::Shown { room, series, .. } => Memo::Shown { room, series, number: 1 << 52 | number << 4 },
         other => other,
@@ -147,7 +147,7 @@ fn many_short_runs_leave_no_more_than_a_long_one() {
     assert!(size(&open()) <= 2_000_000);
 }
 
-/// The test runs itself as further processes, each of which keeps so many.
+/// The test runs itself as further processes. Each stores this many memos.
 #[test]
 fn two_processes_share_it() {
     const FILE: &str = "MQTTCHAT_TEST_MEMORY";

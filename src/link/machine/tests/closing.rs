@@ -1,4 +1,4 @@
-//! The end that the owner asks for, in every state.
+//! The owner closes the link, in every phase.
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn disconnects_when_the_time_is_up() {
     assert_eq!(bench.when_due(), [Output::Disconnect { generation: 1 }]);
     assert_eq!(bench.due_in(), DISCONNECT_TIMEOUT);
     assert_eq!(bench.when_due(), ended());
-    // Without any time it is said all the same.
+    // Without any time, it is still published.
     let mut bench = Bench::up(config(Version::Auto));
     let outputs = bench.handle(close(Some("last"), Duration::ZERO));
     assert_eq!(published(&outputs), [("last", 2)]);

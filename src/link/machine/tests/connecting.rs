@@ -38,7 +38,7 @@ fn the_first_attempt_can_be_held_back() {
     let mut bench = held();
     attempt(&bench.handle(Input::Begin));
     bench.not_connected(NotConnected::Refused(3));
-    // It is no reason to try again sooner.
+    // This does not shorten the back-off.
     assert_eq!(bench.handle(Input::Begin), []);
     assert_eq!(bench.due_in(), SECOND / 2);
 }
@@ -52,7 +52,7 @@ fn what_fails_is_tried_again_after_ever_longer_waits() {
         let delay = SECOND / 2 * half_seconds;
         assert_eq!(bench.not_connected(unavailable.clone()), then_waiting(failed(), delay));
         assert_eq!(bench.due_in(), delay);
-        // The will is that of the first connection until there is one.
+        // Until the first connection, the will is the one for it.
         assert_eq!(attempt(&bench.when_due()).will, Some(publication("will 1", None)));
     }
 }
@@ -68,7 +68,7 @@ fn an_impatient_link_ends_with_its_first_failure_and_a_patient_one_with_a_lastin
             assert_eq!(outputs[1..], ended());
             assert_eq!((bench.tick(), bench.machine.due()), (Vec::new(), None));
         }
-        // Once connected, a link does not end by itself.
+        // After its first connection, a link does not end by itself.
         let mut bench = Bench::up(Config { patient, ..config(Version::V311) });
         bench.down();
         bench.when_due();
@@ -110,14 +110,14 @@ fn what_failed_without_an_answer_is_explained() {
     let refused = failure(FailureKind::Refused);
     let outputs = explain(&mut explaining(Version::Auto), Err(refused.clone()));
     assert_eq!(outputs, then_waiting(Event::Failed(refused), SECOND / 2));
-    // It answers to 3.1.1, which is what the walk speaks.
+    // The broker answers 3.1.1, which the probe speaks.
     assert_eq!(attempt(&explain(&mut explaining(Version::Auto), Ok(()))).version, Version::V311);
     let outputs = explain(&mut explaining(Version::V5), Ok(()));
     assert!(matches!(&outputs[0], Output::Emit(Event::Failed(failure)) if failure.what.contains("TCP/TLS")));
-    // The answer to an earlier question explains nothing.
+    // The answer to an earlier question does not count.
     let mut bench = explaining(Version::Auto);
     assert_eq!(bench.handle(Input::Explained { generation: 0, walked: Ok(()) }), []);
-    // A file that cannot be used needs no explanation.
+    // An unusable file needs no explanation.
     let mut bench = Bench::connecting(config(Version::Auto));
     let failure = failure(FailureKind::Resolve);
     let outputs = bench.not_connected(NotConnected::Unusable(failure.clone()));
@@ -142,7 +142,7 @@ fn a_subscribe_without_an_answer_is_given_up() {
     assert_eq!(outputs[0], Output::GiveUp { generation: 1 });
     let mut bench = subscribing();
     assert_eq!(bench.down(), then_waiting(lost(), SECOND / 2));
-    // The connection of a link without subscriptions is up at once.
+    // Without subscriptions, the link is up at once.
     let mut bench = Bench::connecting(Config { subscriptions: Vec::new(), ..config(Version::Auto) });
     assert!(matches!(bench.connected(1)[..], [Output::Emit(Event::Connected { .. })]));
 }
@@ -151,14 +151,14 @@ fn a_subscribe_without_an_answer_is_given_up() {
 fn while_it_subscribes_orders_are_kept_or_carried_out() {
     let mut bench = Bench::connecting(config(Version::Auto));
     let subscribe = |filter: &str| Input::Subscribe { filter: filter.to_owned(), qos: Qos::AtLeastOnce };
-    // Of the filters that the SUBSCRIBE will name.
+    // The SUBSCRIBE will name this filter.
     assert_eq!(bench.handle(subscribe("b")), []);
     assert_eq!(bench.handle(Input::Unsubscribe { filter: "a".to_owned() }), []);
     assert_eq!(bench.publish("early", None), []);
     let outputs = bench.connected(1);
     let Output::Subscribe { subscriptions, .. } = &outputs[0] else { panic!("{outputs:?}") };
     assert_eq!(subscriptions[..], [Subscription::new("b".to_owned(), Qos::AtLeastOnce)]);
-    // It is named no more.
+    // It no longer names this filter.
     let outputs = bench.handle(subscribe("c"));
     assert!(matches!(outputs[..], [Output::Subscribe { operation: 2, .. }]), "{outputs:?}");
     assert_eq!(bench.publish("later", None), []);

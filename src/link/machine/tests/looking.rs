@@ -6,7 +6,8 @@ use crate::link::lookout::{Clearance, Guise, Judgement, Lookout};
 /// How long the scripted lookout waits for an answer.
 const ANSWER: Duration = Duration::from_millis(500);
 
-/// Asks when it is connected, is barred by a message "rival", answers others, and finds the way open when its time comes.
+/// A lookout that asks once it is connected, bars the link after a message "rival", answers others, and opens the way
+/// at its deadline.
 struct Scripted;
 
 impl Lookout for Scripted {
@@ -37,14 +38,14 @@ fn message(generation: u64, topic: &str) -> Input {
     Input::Message { generation, message }
 }
 
-/// One whose look is up.
+/// A machine whose look is up.
 fn looks() -> Bench {
     let mut bench = Bench::connecting(looking());
     bench.let_in();
     bench
 }
 
-/// The look finds the way open, and the connection is made.
+/// The look succeeds, and the link connects.
 #[track_caller]
 fn look_and_connect(bench: &mut Bench) {
     bench.let_in();
@@ -90,7 +91,7 @@ fn a_bar_ends_only_what_was_never_connected() {
     bench.down();
     for _ in 0..2 {
         assert!(attempt(&bench.when_due()).is_look);
-        // It may come before the answer to SUBSCRIBE.
+        // It may arrive before the answer to SUBSCRIBE.
         bench.connected(bench.machine.generation);
         let outputs = bench.handle(message(bench.machine.generation, "rival"));
         assert!(matches!(outputs[..], [Output::GiveUp { .. }, _, Output::Emit(Event::Waiting { .. })]), "{outputs:?}");
@@ -107,7 +108,7 @@ fn what_could_not_look_does_not_connect() {
         [.., Output::Emit(Event::Failed(failure)), Output::Emit(Event::Waiting { .. })] => failure.what.contains(what),
         _ => false,
     };
-    // It is not let in, by whatever keeps it waiting.
+    // The link does not connect, for whatever reason the look takes long.
     let mut connecting = Bench::connecting(looking());
     let mut explaining = Bench::connecting(looking());
     explaining.not_connected(NotConnected::Failed { error: "x".to_owned(), silent: false });
@@ -124,7 +125,7 @@ fn what_could_not_look_does_not_connect() {
     // The connection breaks.
     let outputs = looks().down();
     assert!(failed(&outputs, "lost while looking for another server: cut"), "{outputs:?}");
-    // It is refused, and that is the link's own failure.
+    // The broker refuses it, which counts as the link's own failure.
     let outputs = Bench::connecting(looking()).not_connected(NotConnected::Refused(3));
     assert_eq!(outputs, then_waiting(Event::Failed(Failure::connack(3)), SECOND / 2));
 }
