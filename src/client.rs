@@ -1,5 +1,5 @@
-//! The client. `core` decides, `ui` turns values into text and text into values, `io` owns what is outside, each module one
-//! resource, and `app` connects them.
+//! The client. `core` decides, `ui` converts between values and text, each module in `io` owns one outside resource,
+//! and `app` connects them.
 
 mod app;
 pub mod core;

@@ -1,8 +1,8 @@
-//! Pure: whether another server serves this chat. What is retained proves nothing, because it may be stale; only an answer
-//! does. So a users request goes out under a throw-away identifier while this server is not connected.
+//! Pure: whether another server serves this chat. A retained message proves nothing, because it may be stale; only an
+//! answer does. So a users request goes out under a throw-away identifier while this server is not connected.
 //!
-//! Servers that look at the same time find each other too: each hears the others' requests, and the one that asked
-//! first answers those that asked after it.
+//! Servers that look at the same time find each other, too: each receives the others' requests, and the one that asked
+//! first answers the later ones.
 
 mod seniority;
 
@@ -16,25 +16,25 @@ use seniority::{Seniority, Standing};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// How long another server may take to answer each request.
+/// How long another server may take to answer a request.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
-/// Requests of a look. Two, so that one of them meets a server that was just between looking and serving.
+/// Requests per look. Two, so one of them reaches a server that was just between looking and serving.
 const TIMES: u64 = 2;
-/// The longest part of a log line that another program chooses, in characters.
+/// The longest text of another program in a log line, in characters.
 const SHOWN_CHARS: usize = 40;
-/// How a server's nick begins while it looks.
+/// The prefix of a server's nick while it looks.
 const PREFIX: &str = "probe-";
 
-/// The link of a server is barred if another server answers, or one that began to look before this one. A look takes a
-/// second if none does.
+/// Bars this server's link if another server answers, or one that began to look earlier. A look takes a second if
+/// nobody answers.
 pub struct Rivals {
     topics: Topics,
-    /// This server's own, which chat/server may still hold.
+    /// This server's own instance, which chat/server may still name.
     instance: String,
     asking: Option<Asking>,
 }
 
-/// A look that is under way.
+/// A look under way.
 struct Asking {
     nick: Nick,
     session: Session,
@@ -55,16 +55,16 @@ impl Rivals {
 
 impl Lookout for Rivals {
     fn begin(&mut self, random: &mut Random) -> Guise {
-        // Another word than the nick's: whoever reads the requests cannot take this connection over.
+        // Different from the nick: readers of the requests must not be able to take this connection over.
         let client_id = format!("mqttchat-{}", random.word());
         let nick = Nick::parse(&format!("{PREFIX}{}", random.word()));
         self.asking = nick.ok().map(|nick| Asking::new(nick, random));
         let subscriptions = self.asking.iter().flat_map(|asking| {
             [
-                // With the flat topic, on which an original server answers.
+                // Includes the flat topic, on which an original server answers.
                 self.topics.private_to(asking.nick.key()),
                 self.topics.all_requests(),
-                // It proves nothing, but may say which server it is that answers.
+                // It proves nothing, but may tell which server answers.
                 self.topics.name(&Topic::Server),
             ]
         });
@@ -96,10 +96,10 @@ impl Lookout for Rivals {
     }
 }
 
-/// What a message says of other servers.
+/// What a message shows about other servers.
 enum Evidence {
     Nothing,
-    /// One that looks too asked after this one; this is the answer.
+    /// A server that looks, too, asked after this one; this is the answer for it.
     Asked(Publication),
     Serves(Who),
 }
@@ -110,7 +110,7 @@ impl Asking {
         Asking { nick, session: random.session(), word: random.word(), asked: 0, seniority, online: None }
     }
 
-    /// Asks a server of ours, and an original one, which knows the flat topic and no session.
+    /// Asks a server of ours, and an original one, which knows only the flat topic and no session.
     fn ask(&mut self, topics: &Topics) -> Vec<Publication> {
         self.asked += 1;
         let request = |is_ours: bool| {
@@ -132,7 +132,7 @@ impl Asking {
     fn heard(&mut self, message: &Message, topics: &Topics, instance: &str) -> Evidence {
         match topics.parse(&message.topic) {
             Some(Topic::Server) => self.online = another_online(&message.payload, instance),
-            // It may be stale. Some brokers send what matches no subscription, too.
+            // It may be stale. Some brokers also deliver messages that match no subscription.
             _ if message.retained => {}
             Some(Topic::Request { sender: Some(sender), .. }) => {
                 match self.seniority.heard(&sender, &message.payload) {
@@ -155,7 +155,7 @@ impl Asking {
         Token::parse(&format!("{}-{time}", self.word))
     }
 
-    /// Which server this proves, if it is the answer to one of the requests so far.
+    /// The server that this proves, if it answers one of the requests so far.
     fn answered(&self, topic: &Topic, payload: &[u8]) -> Option<Who> {
         let Ok(FromServer::OnlineUsers(list)) = FromServer::parse(payload) else { return None };
         match topic {
@@ -169,7 +169,7 @@ impl Asking {
     }
 }
 
-/// The server that says on chat/server that it is online, if that is another one.
+/// The server that is online according to chat/server, unless it is this one.
 fn another_online(payload: &[u8], instance: &str) -> Option<ServerInfo> {
     match FromServer::parse(payload) {
         Ok(FromServer::Server(info)) => Some(info),
@@ -178,7 +178,7 @@ fn another_online(payload: &[u8], instance: &str) -> Option<ServerInfo> {
     .filter(|info| info.status == Status::Online && info.instance != instance)
 }
 
-/// What a server answers: this one is about to be it.
+/// The answer of a server. This one is about to become the server.
 fn answer(topics: &Topics, to: &NickKey, token: Token) -> Publication {
     let nobody =
         OnlineUsers { users: Vec::new(), count: Some(0), timestamp: None, request: Some(token), truncated: false };
@@ -189,17 +189,17 @@ fn publication(topics: &Topics, topic: &Topic, payload: Vec<u8>) -> Publication 
     Publication { topic: topics.name(topic), payload, qos: Qos::AtLeastOnce, retain: false, ticket: None }
 }
 
-/// Another server, as far as anything can be known of it: in an open chat every bit of this can be forged.
+/// Another server, as far as it is known. In an open chat, all of this can be forged.
 struct OtherServer {
     who: Who,
-    /// What chat/server says.
+    /// The content of chat/server.
     online: Option<ServerInfo>,
 }
 
 enum Who {
     Answers,
     AnswersAsOriginal,
-    /// It looks too, under this nick, and began before.
+    /// It looks under this nick, and began earlier.
     Looks(NickKey),
 }
 
@@ -225,7 +225,7 @@ impl fmt::Display for OtherServer {
 mod tests {
     use super::*;
 
-    /// One that has asked once, as probe-a.
+    /// A look that has asked once, as probe-a.
     fn asking() -> Asking {
         let mut asking = Asking::new(Nick::parse("probe-a").unwrap(), &mut Random::new(|bytes| bytes.fill(0)));
         asking.word = "abcabcabcabc".to_owned();
@@ -237,7 +237,7 @@ mod tests {
         Message { topic: topic.to_owned(), payload: payload.into(), qos: Qos::AtLeastOnce, retained: false }
     }
 
-    /// A look with its nick, connected at this time, and what it published then.
+    /// A look with its nick, connected at this time, and its first publications.
     fn look(now: Instant) -> (Rivals, String, Judgement) {
         let mut rivals = Rivals::new(Topics::new("chat"), "own".to_owned());
         let guise = rivals.begin(&mut Random::new(|bytes| bytes.fill(7)));
@@ -276,7 +276,7 @@ mod tests {
         let (first, second) = (rivals.begin(&mut random), rivals.begin(&mut random));
         assert_ne!(first.client_id, second.client_id);
         assert_ne!(first.subscriptions[0], second.subscriptions[0]);
-        // Whoever hears the nick cannot tell the client identifier.
+        // The nick does not reveal the client identifier.
         let word = first.client_id.strip_prefix("mqttchat-").unwrap();
         assert!(!first.subscriptions[0].filter.contains(word));
     }
@@ -328,7 +328,7 @@ mod tests {
         let list = |more: &str| format!(r#"{{"type":"online_users","users":[]{more}}}"#);
         let answer = list(r#","request":"abcabcabcabc-1""#);
         assert!(judge("chat/private/probe-a/server", &answer));
-        // Another nick's, without a token, with another's, with one that was not asked with yet; no list.
+        // Not for this nick, no token, a wrong token, a token not used yet, not a list.
         assert!(!judge("chat/private/probe-b/server", &answer));
         assert!(!judge("chat/private/probe-a/server", &list("")));
         assert!(!judge("chat/private/probe-a/server", &list(r#","request":"r1""#)));

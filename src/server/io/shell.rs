@@ -1,4 +1,4 @@
-//! The main thread's loop: waits for whatever happens, gives it to the service, and does what the service says.
+//! The main thread's loop: waits for events, passes them to the service, and carries out its effects.
 
 use super::door::StoreDoor;
 use crate::link::{self, Config, LONGEST_WAIT, Link, Publication, Settings};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// The wait if nothing is due.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// Where events come from.
+/// The sources of events.
 pub struct Inboxes {
     pub link: Receiver<(link::Event, Option<Pass>)>,
     pub store: Receiver<StoreAnswer>,
@@ -22,7 +22,7 @@ pub struct Inboxes {
     pub door: Arc<StoreDoor>,
 }
 
-/// Runs until the service is done. The store ends after this, when it gets no more jobs.
+/// Runs until the service is done. Afterwards the store ends, because it gets no more jobs.
 pub fn main_loop(
     mut service: Service,
     link: Link,
@@ -54,11 +54,11 @@ struct ServerShell {
     inboxes: Inboxes,
     /// The connection in use; `None`: it is closed.
     link: Option<Link>,
-    /// The one for the last words, until it is in use.
+    /// The connection for the last publications, until it is in use.
     second: Option<Link>,
     second_events: Sender<Result<(), String>>,
     second_inbox: Receiver<Result<(), String>>,
-    /// A connection was closed, and the service does not know it yet.
+    /// A connection was closed, and the service has not been told.
     has_hung_up: bool,
     jobs: Sender<StoreJob>,
     settings: Settings,
@@ -67,7 +67,7 @@ struct ServerShell {
 impl ServerShell {
     fn next_event(&mut self, due: Option<Instant>) -> (ServiceEvent, Option<Pass>) {
         if self.has_hung_up {
-            // What arrived on the connection comes first.
+            // Arrivals on the connection come first.
             if let Ok((event, pass)) = self.inboxes.link.try_recv() {
                 return (ServiceEvent::Link(event), pass);
             }
@@ -76,13 +76,12 @@ impl ServerShell {
         }
         let wait = due.map_or(LONG, |due| due.saturating_duration_since(Instant::now()));
         let inboxes = &self.inboxes;
-        // The threads hold their senders as long as the program. If one of those channels closed, stopping would be all
-        // there is to do.
+        // The threads keep their senders until the end. If such a channel closed, stopping would be the only choice.
         let event = select! {
             recv(inboxes.stop) -> _ => ServiceEvent::Stop,
             recv(inboxes.link) -> event => match event {
                 Ok((event, pass)) => return (ServiceEvent::Link(event), pass),
-                // The link has said that it ended, or was closed.
+                // The link has reported its end, or was closed.
                 Err(_) => {
                     self.inboxes.link = never();
                     ServiceEvent::Due
@@ -98,7 +97,7 @@ impl ServerShell {
         (event, None)
     }
 
-    /// `pass`: what the event just handled holds. It goes with what is kept of it.
+    /// `pass`: the weight of the event just handled. It stays with what is stored of it.
     fn carry_out(&mut self, effects: Vec<Effect>, mut pass: Option<Pass>) -> Option<Exit> {
         for effect in effects {
             match effect {
@@ -109,7 +108,7 @@ impl ServerShell {
                 }
                 Effect::Store(task) => {
                     let pass = if matches!(task, StoreTask::Keep(_)) { pass.take() } else { None };
-                    // The store lives until this sender is dropped.
+                    // The store receives until this sender is dropped.
                     let _ = self.jobs.send(StoreJob { task, pass });
                 }
                 Effect::OpenSecond { client_id, will } => self.open_second(client_id, will),
@@ -126,7 +125,7 @@ impl ServerShell {
         None
     }
 
-    /// A connection on which nothing arrives.
+    /// Opens a connection on which nothing arrives.
     fn open_second(&mut self, client_id: String, will: Publication) {
         let config = Config {
             settings: self.settings.clone(),

@@ -1,4 +1,4 @@
-//! The store over a database in a file, which another connection breaks and mends.
+//! The store with a database in a file, which another connection breaks and repairs.
 
 mod one_thread;
 mod unwritable;
@@ -11,7 +11,7 @@ use crate::server::core::record::{Arrived, ArrivedDirect, PagePlace, PageQuery};
 use crate::server::store::sqlite::Database;
 use std::path::PathBuf;
 
-/// The store over a database in a file, with a clock that moves when there is nothing else to do.
+/// The store with a database in a file, and a clock that moves when there is nothing else to do.
 struct Desk {
     store: Option<Store<Database>>,
     jobs: Vec<StoreJob>,
@@ -50,7 +50,7 @@ impl Desk {
         self.give(StoreTask::Ask(question));
     }
 
-    /// What a turn now says.
+    /// The answers of one turn.
     fn turn(&mut self) -> Vec<StoreAnswer> {
         let mut told = Vec::new();
         let mut out = |output| match output {
@@ -61,7 +61,7 @@ impl Desk {
         told
     }
 
-    /// The next answer. Time passes until there is one.
+    /// The next answer. Advances the clock until there is one.
     fn answer(&mut self) -> StoreAnswer {
         for _ in 0..100 {
             if let Some(answer) = self.answers.pop_front() {
@@ -83,7 +83,7 @@ impl Desk {
         }
     }
 
-    /// How many messages the lobby has. Commits that are told before are skipped.
+    /// The number of messages in the lobby. Skips commits reported before.
     fn count(&mut self) -> usize {
         self.ask(newest());
         loop {
@@ -120,7 +120,7 @@ fn arrived(seq: u64) -> Arrived {
     Arrived { chat, timestamp: timestamp(), received: 0 }
 }
 
-/// Asks for the newest page of the lobby.
+/// A request for the newest page of the lobby.
 fn newest() -> StoreQuestion {
     let query = PageQuery { room: RoomName::lobby(), limit: 500, place: PagePlace::Newest };
     StoreQuestion::Page { query, reply: ReplyTo { requester: Nick::parse("a").unwrap(), session: None, token: None } }

@@ -1,4 +1,4 @@
-//! The chat without a broker: the tests own the clock and move it.
+//! The chat without a broker. The tests move the clock.
 
 mod keeping;
 
@@ -18,7 +18,7 @@ struct Desk {
 }
 
 impl Desk {
-    /// After an earlier run, which left these; with what the first connection brings.
+    /// A server after an earlier run that left these, and the outputs of its first connection.
     fn after(kept: Vec<KeptSeat>, rooms: Vec<(RoomName, u64)>) -> (Desk, Vec<Output>) {
         let now = Now { instant: Instant::now(), wall: DateTime::UNIX_EPOCH.fixed_offset() };
         let config = Config {
@@ -44,7 +44,7 @@ impl Desk {
         self.now.instant += Duration::from_secs_f64(seconds);
     }
 
-    /// Lets time pass in ticks, as the sweep thread does; what was published meanwhile, as (topic, payload).
+    /// Advances the clock in ticks, like the sweep thread. Returns what was published, as (topic, payload).
     fn tick_for(&mut self, seconds: f64) -> Vec<(String, Value)> {
         let mut published = Vec::new();
         for _ in 0..(seconds * 2.0) as u32 {

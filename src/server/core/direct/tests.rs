@@ -1,4 +1,4 @@
-//! Directs without a database: the tests play it, own the clock and move it.
+//! Directs without a database: the tests play it and move the clock.
 
 mod law;
 
@@ -22,7 +22,7 @@ fn id(row: i64) -> SentId {
     SentId::new(Session::from_random([1; 12]), row as u64).unwrap()
 }
 
-/// Alice's message to Bob in this row; its number is the row.
+/// Alice's message to Bob in this row. Its number is the row.
 fn direct(row: i64) -> WaitingDirect {
     let nick = |nick| Nick::parse(nick).unwrap();
     let (text, id) = (row.to_string(), Some(id(row)));
@@ -74,7 +74,7 @@ impl Desk {
         short(self.directs.found(&key("bob"), after, rows.map(direct).collect(), seating, self.now))
     }
 
-    /// As [`Desk::found`], to somebody of ours.
+    /// Like [`Desk::found`], to a client of ours.
     fn found_rows(&mut self, after: i64, rows: impl IntoIterator<Item = i64>) -> Vec<String> {
         let found = rows.into_iter().map(direct).collect();
         short(self.directs.found(&key("bob"), after, found, Seating::Ours, self.now))
@@ -145,7 +145,7 @@ fn who_leaves_without_a_receipt_has_it_waiting() {
     desk.joined();
     desk.found(0, 4..=5, Seating::Ours);
     desk.stored(6, Seating::Ours);
-    // Of 4 it was told when it came; the others went to a present addressee.
+    // The sender was told about 4 when it arrived. The others went to a present addressee.
     assert_eq!(short(desk.directs.gone(&key("bob"))), ["waits 5", "waits 6"]);
     assert_eq!((desk.pass(100), desk.directs.addressees.len()), (vec![], 0));
 }
@@ -157,11 +157,11 @@ fn what_was_live_waits_also_where_the_addressee_joined_in_between() {
         desk.stored(row, Seating::Ours);
     }
     desk.joined();
-    // The receipt for what it got before crosses the answer, and one message is gone with its age.
+    // The receipt for earlier messages crosses the answer, and retention has removed a message.
     assert_eq!(desk.received(6), [""; 0]);
     assert_eq!(desk.found_rows(0, [4, 5, 6, 8]), ["send 4 late", "send 5 late", "send 8 late"]);
     assert_eq!(desk.received(8), ["ask 3"], "the two before it were dropped");
-    // And again, before the answer came.
+    // And again, before the answer arrives.
     desk.found(3, 4..=5, Seating::Ours);
     desk.joined();
     assert_eq!(short(desk.directs.gone(&key("bob"))), ["waits 5"]);
@@ -185,12 +185,12 @@ fn what_a_later_one_overtook_was_dropped() {
     desk.joined();
     assert_eq!(desk.found(0, 1..=8, Seating::Ours).len(), 8);
     desk.received(1);
-    // 2 and 3 were dropped: half as many are under way from now on, which are there.
+    // 2 and 3 were dropped, so half as many go out from now on. That many are under way already.
     assert_eq!(desk.received(4), [""; 0]);
     let asked: Vec<String> = (5..=7).flat_map(|row| desk.received(row)).collect();
     assert_eq!(asked, ["ask 1"]);
     assert_eq!(desk.found_rows(1, [2, 3, 8]), ["send 2 late", "send 3 late"]);
-    // Dropped once more, they wait a while.
+    // Dropped again, they wait a while.
     assert_eq!(desk.received(8), [""; 0]);
     desk.stored(9, Seating::Ours);
     assert_eq!(desk.received(3), [""; 0]);
@@ -257,7 +257,7 @@ fn a_live_one_above_a_backlog_hides_none_of_it() {
     }
     assert_eq!(desk.found(499, 500..=500, Seating::Ours), ["send 500 late", "ask 8"]);
     assert_eq!(desk.found(8, 9..=108, Seating::Ours).first().map(String::as_str), Some("send 9 late"));
-    // Nor does one that there was no room for come before them.
+    // Nor does a message that there was no room for overtake them.
     (600..=700).for_each(|row| drop(desk.stored(row, Seating::Ours)));
     assert_eq!(desk.received(500), [""; 0]);
     assert!(desk.directs.addressees[&key("bob")].seen < 20);
@@ -269,7 +269,7 @@ fn live_ones_beyond_a_hundred_are_fetched() {
     (1..=150).for_each(|row| drop(desk.stored(row, Seating::Ours)));
     let asked: Vec<String> = (1..=50).flat_map(|row| desk.received(row)).collect();
     assert_eq!(asked, ["ask 100"]);
-    // One comes while the answer is under way, which may hold it or not.
+    // A message is stored while the answer is under way, which may contain it or not.
     desk.stored(151, Seating::Ours);
     let sent = desk.found(100, 101..=150, Seating::Ours);
     assert!((8..50).contains(&sent.len()), "{sent:?}");
@@ -287,7 +287,7 @@ fn answers_and_receipts_may_cross() {
     desk.pass(10);
     desk.received(5);
     assert_eq!(desk.found(4, 5..=6, Seating::Ours), ["send 6 late"]);
-    // Its age took it from the database.
+    // Retention has removed it from the database.
     assert_eq!((desk.pass(20), desk.found(5, NONE, Seating::Ours)), (vec!["ask 5".to_owned()], vec![]));
     assert_eq!(desk.directs.addressees.len(), 0);
     // An answer that nobody waits for.
@@ -308,7 +308,7 @@ fn a_receipt_may_be_faster_than_the_database() {
 fn what_was_received_does_not_wait_though_it_was_sent_again_meanwhile() {
     let mut desk = Desk::new();
     desk.stored(5, Seating::Ours);
-    // Its sender has sent it again; before the database says so the receipt comes, and the addressee goes.
+    // Its sender has retransmitted it. Before the database confirms that, the receipt arrives and the addressee leaves.
     desk.received(5);
     assert_eq!(short(desk.directs.gone(&key("bob"))), [""; 0]);
     assert_eq!(desk.stored(5, Seating::Away), [""; 0]);
@@ -346,7 +346,7 @@ fn an_original_client_has_got_what_was_sent_before_its_next_heartbeat() {
     let steps = desk.heard_original();
     assert_eq!((steps.len(), steps[99].as_str(), steps[100].as_str()), (101, "delivered 103", "ask 103"));
     assert_eq!(desk.found(103, 104..=104, Seating::Original), ["flat 104"]);
-    // A new connection has got nothing yet.
+    // A new connection has received nothing yet.
     assert_eq!(
         (desk.joined(), desk.found(0, 104..=104, Seating::Original)),
         (vec!["ask 0".into()], vec!["flat 104".into()])

@@ -1,11 +1,11 @@
-//! Pure: which of the servers that look for each other at the same time asked first, by the order in which the broker
-//! passed their requests on.
+//! Pure: decides which of several servers that look for each other asked first, by the broker's order of their
+//! requests.
 
 use super::PREFIX;
 use crate::protocol::{NickKey, Request, RequestKind, Token};
 use std::collections::HashSet;
 
-/// Kept by one that looks.
+/// The state of one server that looks.
 pub struct Seniority {
     own: NickKey,
     own_heard: bool,
@@ -14,11 +14,11 @@ pub struct Seniority {
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It has nothing to do with looking.
+    /// It is no request of a look.
     Nothing,
-    /// Another one that asked after this one: it is to be answered, with its token.
+    /// Another server asked after this one. It is answered with its token.
     Junior(Token),
-    /// Another one that asked before.
+    /// Another server asked before.
     Senior,
 }
 
@@ -36,14 +36,14 @@ impl Seniority {
         if !sender.as_str().starts_with(PREFIX) || request.requester.key() != sender {
             return Standing::Nothing;
         }
-        // Which of its two requests it is.
+        // Which of its two requests this is.
         let Some((token, time)) = request.token.and_then(|token| {
             let time = token.as_str().rsplit_once('-')?.1.parse::<u8>().ok()?;
             Some((token, time))
         }) else {
             return Standing::Nothing;
         };
-        // A second request whose first was not heard comes from one that asked before this one could hear it.
+        // If only its second request was received, it asked before this server could receive anything.
         if self.own_heard && time == 1 {
             self.juniors.insert(sender.clone());
         }
@@ -60,7 +60,8 @@ mod tests {
         Token::parse(&format!("abcabcabcabc-{time}")).unwrap()
     }
 
-    /// What each of two that look hears, `(who asks, which time)` in the broker's order; and what it makes of the last.
+    /// The requests that a server receives, `(who asks, which time)` in the broker's order; and what it concludes from
+    /// the last one.
     #[track_caller]
     fn check(own: &str, heard: &[(&str, u64)], expected: Standing) {
         let nick = |name: &str| Nick::parse(&format!("{PREFIX}{name}")).unwrap();
@@ -85,7 +86,7 @@ mod tests {
         // Both subscribed before either asked.
         check("a", &[("a", 1), ("b", 1)], Standing::Junior(token(1)));
         check("b", &[("a", 1)], Standing::Senior);
-        // B came when A had asked: A hears B's request, B only A's second one.
+        // B came after A had asked: A receives B's first request, B only A's second one.
         check("a", &[("a", 1), ("b", 1), ("a", 2), ("b", 2)], Standing::Junior(token(2)));
         check("b", &[("b", 1), ("a", 2)], Standing::Senior);
     }

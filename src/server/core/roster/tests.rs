@@ -1,4 +1,4 @@
-//! The roster with a clock that the tests move.
+//! The roster, with a clock that the tests move.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn start() -> (Roster, Clock) {
     (Roster::new(TIMEOUT), Clock(Instant::now()))
 }
 
-/// A presence of `nick`, in the run named by `session` (0: an original client), on its connection `conn`.
+/// A presence of `nick` in the run named by `session` (0: an original client), on its connection `conn`.
 fn of(nick: &str, session: u8, conn: u32) -> Presence {
     Presence {
         action: Action::Join,
@@ -198,7 +198,7 @@ fn an_absent_conn_counts_as_the_present_one() {
         roster.arrive(&of("alice", 1, 3), now);
         roster
     };
-    // A join changes rooms, a heartbeat is a sign of life, a will is believed, a leave counts.
+    // A join changes the rooms, a heartbeat counts as a sign of life, a will is believed, a leave counts.
     let rooms = vec![RoomName::parse("dev").unwrap()];
     let mut roster = joined();
     assert_eq!(roster.arrive(&Presence { rooms: rooms.clone(), ..of("alice", 1, 0) }, now), PresenceOutcome::Known);
@@ -209,7 +209,7 @@ fn an_absent_conn_counts_as_the_present_one() {
     roster.doubt(&of("alice", 1, 0), later);
     assert_eq!(gone(&mut roster, later + WILL_DELAY), [(NoticeKind::Leave, "alice".to_owned())]);
     assert!(joined().leave(&of("alice", 1, 0)));
-    // It stays connection 3: what one before still had under way changes nothing.
+    // It stays connection 3. Late messages of earlier connections change nothing.
     roster = joined();
     roster.arrive(&of("alice", 1, 0), now);
     assert!(!roster.leave(&of("alice", 1, 2)));

@@ -1,4 +1,4 @@
-//! What the log says of the connection to the broker, and of another server that serves the chat.
+//! What the log says about the connection to the broker, and about a rival server.
 
 use super::Exit;
 use crate::link::{Failure, Version};
@@ -9,9 +9,9 @@ use std::time::Duration;
 pub struct Contact {
     /// The last failure to connect.
     failure: Option<Failure>,
-    /// What is known of the other server that the last look found.
+    /// The rival that the last look found.
     rival: Option<String>,
-    /// The log names it, since the last connection.
+    /// The log has named it since the last connection.
     told_of_rival: bool,
 }
 
@@ -25,7 +25,7 @@ impl Contact {
         }
     }
 
-    /// What to do about a failure is said once.
+    /// Advice about a failure is logged once.
     pub fn failed(&mut self, failure: Failure) {
         self.rival = None;
         match self.failure.replace(failure.clone()) {

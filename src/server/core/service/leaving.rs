@@ -1,5 +1,5 @@
-//! A clean stop: everything that the broker was told has arrived is stored, and its senders are told so. That takes a
-//! second connection, one without subscriptions: over the first, more would arrive while the answers go out.
+//! A clean stop: everything acknowledged to the broker is stored and confirmed to its senders. That takes a second
+//! connection without subscriptions: over the first one, more would arrive while the confirmations go out.
 //!
 //! ```text
 //!   leave ─► calling ─── up ──► switching ─── hung up ──► telling ─── settled ──► hanging up ─── hung up ──► storing
@@ -7,8 +7,8 @@
 //!     └─ not connected ────────────────────────────────────┘                                settled, 10 s: exit ─┘
 //! ```
 //!
-//! If the broker lets no second one in, the first carries the last words. What arrives meanwhile is stored too, and its
-//! senders are told when they send it again.
+//! If the broker refuses a second connection, the first one carries the last publications. Arrivals of that time are
+//! stored, too, and confirmed when their senders retransmit them.
 
 use super::{Effect, Exit, Service};
 use crate::now::Now;
@@ -18,42 +18,42 @@ use crate::server::core::record::StoreTask;
 use log::{info, warn};
 use std::time::{Duration, Instant};
 
-/// How long the broker may take to let the second connection in.
+/// How long the broker may take to accept the second connection.
 const SECOND_CONNECTION: Duration = Duration::from_secs(2);
-/// How long it may take to commit all that arrived, so that a full disk does not keep the server from stopping.
+/// How long the final commit may take, so a full disk cannot keep the server from stopping.
 const TIME: Duration = Duration::from_secs(10);
-/// How long each connection's last words may take.
+/// How long the last publications may take on each connection.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy)]
 pub struct CleanStop {
     exit: Exit,
     step: StopStep,
-    /// When it is over at the latest, apart from last words.
+    /// The deadline, apart from the last publications.
     deadline: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StopStep {
-    /// The second connection is being made, until then.
+    /// The second connection is being made, until this time.
     Calling {
         until: Instant,
     },
     /// The first connection is being closed.
     Switching,
-    /// All that arrived is being committed, and told to its senders.
+    /// Everything that arrived is being committed and confirmed.
     Telling,
     /// The last connection is being closed. `settled`: everything was committed in time.
     HangingUp {
         settled: bool,
     },
-    /// What arrived while the last connection was closed is being committed.
+    /// What arrived while the last connection was being closed is committed.
     Storing,
     Over,
 }
 
 impl CleanStop {
-    /// When the step takes too long; `None` while a connection is being closed, which has a time of its own.
+    /// The deadline of the step; `None` while a connection is being closed, which has its own.
     pub fn next_due(&self) -> Option<Instant> {
         match self.step {
             StopStep::Calling { until } => Some(until.min(self.deadline)),
@@ -64,7 +64,7 @@ impl CleanStop {
 }
 
 impl Service {
-    /// A signal came. The second one asks to stop at once.
+    /// A signal arrived. The second one stops at once.
     pub(super) fn stop(&mut self, now: Now) {
         match &mut self.leaving {
             None => self.leave(now, Exit::Stopped),
@@ -122,7 +122,7 @@ impl Service {
         }
     }
 
-    /// Goes on if what it waits for takes too long.
+    /// Goes on if the current step takes too long.
     pub(super) fn leave_in_time(&mut self, now: Now) {
         let Some(CleanStop { step, deadline, .. }) = self.leaving else { return };
         match step {
@@ -141,7 +141,7 @@ impl Service {
         }
     }
 
-    /// Has everything committed that arrived so far.
+    /// Has everything that arrived so far committed.
     fn settle(&mut self, step: StopStep) {
         self.set_step(step);
         self.give_seats();

@@ -1,4 +1,4 @@
-//! The service without threads: the tests own the clock and play broker and store.
+//! The service without threads: the tests move the clock, and play broker and store.
 
 use super::*;
 use crate::link::{Event, Failure, FailureKind, Message, Version};
@@ -59,7 +59,7 @@ impl Desk {
         self.message("chat/presence", json!({"action": "join", "username": nick, "session": SESSION, "conn": 1}))
     }
 
-    /// How many of so many requests reach the store.
+    /// How many of this many requests reach the store.
     fn ask(&mut self, count: usize, what: &str) -> usize {
         let payload = json!({"requester": "alice", "session": SESSION, "request": "r", "text": "pump"});
         let topic = format!("chat/request/{what}/alice");
@@ -71,7 +71,7 @@ impl Desk {
         self.handle(ServiceEvent::Store(answer))
     }
 
-    /// Everything that was to be kept is committed, and then that is said.
+    /// Commits everything that these effects want to keep, and reports it.
     fn settle(&mut self, effects: &[Effect]) -> Vec<Effect> {
         let kept = effects.iter().filter_map(|effect| match effect {
             Effect::Store(StoreTask::Keep(Keep::Chat(arrived))) => {
@@ -84,14 +84,14 @@ impl Desk {
         self.answer(StoreAnswer::Settled)
     }
 
-    /// Time passes until something is due.
+    /// Advances the clock to the next deadline.
     fn wait(&mut self) -> Vec<Effect> {
         self.now.instant = self.service.next_due().expect("something is due");
         self.handle(ServiceEvent::Due)
     }
 }
 
-/// The nicks whose presences the store is given.
+/// The nicks whose presences go to the store.
 fn seats(effects: &[Effect]) -> Vec<String> {
     let changes = effects.iter().filter_map(|effect| match effect {
         Effect::Store(StoreTask::Seats(changes)) => Some(changes),
@@ -102,7 +102,7 @@ fn seats(effects: &[Effect]) -> Vec<String> {
 
 const SETTLE: Effect = Effect::Store(StoreTask::Settle);
 
-/// The last effect closes the connection in use; whether `offline` is its last word.
+/// The last effect closes the connection in use. Returns whether `offline` is its last publication.
 #[track_caller]
 fn hangs_up(effects: &[Effect]) -> bool {
     let Some(Effect::HangUp { last, .. }) = effects.last() else { panic!("{effects:?}") };
@@ -117,7 +117,7 @@ fn reply() -> ReplyTo {
 fn so_many_questions_are_under_way() {
     let mut desk = Desk::connected();
     assert_eq!(desk.ask(QUESTIONS + 10, "rooms"), QUESTIONS);
-    // Searches have a limit of their own, and what waits for a joiner has not.
+    // Searches have a limit of their own. The messages that wait for a joiner have none.
     assert_eq!(desk.ask(SEARCHES + 10, "search"), SEARCHES);
     assert_eq!(desk.ask(1, "history"), 0);
     desk.answer(StoreAnswer::Rooms { rooms: Vec::new(), reply: reply() });
@@ -145,7 +145,7 @@ fn presences_that_cannot_be_written_are_tried_again_with_the_next_change() {
     let Some(Effect::Store(StoreTask::Seats(given))) = effects.last() else { panic!("{effects:?}") };
     assert_eq!(desk.answer(StoreAnswer::SeatsDone { dropped: given.clone() }), []);
     assert_eq!(seats(&desk.join("bob")), ["alice", "bob"]);
-    // What is newer stays.
+    // Newer state stays.
     let leave = json!({"action": "leave", "username": "alice", "session": SESSION, "conn": 1});
     desk.message("chat/presence", leave);
     let effects = desk.answer(StoreAnswer::SeatsDone { dropped: given.clone() });
@@ -169,7 +169,7 @@ fn over_a_second_connection_everybody_is_told_what_is_stored() {
     let effects = desk.handle(ServiceEvent::Stop);
     let [Effect::OpenSecond { client_id, will }] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((client_id.starts_with("mqttchat-"), will.topic.as_str()), (true, "chat/server"));
-    // What arrives until the first one is closed is stored, too.
+    // Arrivals are stored until the first connection is closed.
     let mut kept = desk.chat(1);
     assert!(!hangs_up(&desk.handle(ServiceEvent::Second(Ok(())))));
     kept.extend(desk.chat(2));
@@ -192,7 +192,7 @@ fn what_is_committed_while_leaving_is_told_before_the_last_word() {
     desk.handle(ServiceEvent::Stop);
     desk.handle(ServiceEvent::Second(Ok(())));
     desk.handle(ServiceEvent::HungUp);
-    // Too early for another `stored`, were it not leaving.
+    // Normally it would be too early for another `stored`, but the server is leaving.
     let effects = desk.settle(&second);
     let told = effects.iter().position(
         |effect| matches!(effect, Effect::Publish(publication) if publication.topic == "chat/private/alice/server"),
@@ -237,7 +237,7 @@ fn a_second_signal_stops_it_at_once() {
     assert_eq!(effects[0], Effect::DropSecond);
     assert!(hangs_up(&effects));
     assert_eq!(desk.handle(ServiceEvent::HungUp), [Effect::Exit(Exit::Stopped)]);
-    // Also while a connection is being closed.
+    // While a connection is being closed, too.
     let mut desk = Desk::connected();
     desk.handle(ServiceEvent::Stop);
     desk.handle(ServiceEvent::Second(Ok(())));
@@ -255,7 +255,7 @@ fn while_it_leaves_only_messages_count() {
     assert!(!hangs_up(&desk.handle(ServiceEvent::Second(Ok(())))));
 }
 
-/// How a run ends whose link says this.
+/// How a run ends after these events of its link.
 #[track_caller]
 fn check(events: Vec<Event>, exit: Exit) {
     let mut desk = Desk::new();

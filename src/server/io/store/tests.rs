@@ -1,4 +1,4 @@
-//! The threads over a database in a file, and over one in memory.
+//! The threads with a database in a file, and with one in memory.
 
 use super::*;
 use crate::protocol::{Chat, Nick, RoomName, Timestamp};
@@ -23,7 +23,7 @@ fn newest() -> StoreJob {
     StoreJob { task: StoreTask::Ask(StoreQuestion::Page { query, reply }), pass: None }
 }
 
-/// Stores a message and asks for it.
+/// Stores a message and requests it.
 #[track_caller]
 fn check(history: Database, reader: Option<HistoryReader>) {
     let ((jobs, inbox), (answer, answers)) = (unbounded(), unbounded());

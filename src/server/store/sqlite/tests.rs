@@ -1,4 +1,4 @@
-//! The history in memory, and in files of its own where it is opened more than once.
+//! The history in memory, or in a file if it is opened more than once.
 
 mod damaged;
 mod forgotten;
@@ -51,7 +51,7 @@ fn arrived(to: &str, from: &str, sent: Option<(u8, u64)>, text: &str) -> Arrived
     }
 }
 
-/// Messages of alice's first run, received a second apart: number n at [`START`] and n seconds.
+/// Messages of Alice's first run, received a second apart: number n at [`START`] plus n seconds.
 fn numbered(to: &str, numbers: impl IntoIterator<Item = u64>) -> Vec<Arrived> {
     let message = |n: u64| Arrived {
         received: START + n as i64 * 1_000,
@@ -76,7 +76,7 @@ fn direct(from: &str, to: &str, sent: (u8, u64), text: &str) -> Keep {
     })
 }
 
-/// Keeps them; how many were new.
+/// Stores messages; how many were new.
 fn keep(history: &mut Database, messages: &[Arrived]) -> Result<u64, Error> {
     let keeps: Vec<Keep> = messages.iter().cloned().map(Keep::Chat).collect();
     let committed = history.commit(&keeps, &[])?;
@@ -93,14 +93,14 @@ fn waiting(history: &Database, to: &str) -> Vec<String> {
     direct.into_iter().map(|direct| direct.private.text).collect()
 }
 
-/// Takes what was received before that second, or what is above that size.
+/// Removes what was received before that second, or exceeds that size.
 fn trim(history: &mut Database, second: Option<i64>, size: Option<u64>) {
     let age = second.map(|_| Duration::from_secs(3_600));
     let now = START + second.unwrap_or(0) * 1_000 + 3_600_000;
     while history.trim(&Retention { age, size }, now).unwrap().more {}
 }
 
-/// The bytes of the pages that are in use.
+/// The bytes of the pages in use.
 fn used(history: &Database) -> u64 {
     let pragma = |name: &str| -> i64 { history.own.sql.pragma_query_value(None, name, |row| row.get(0)).unwrap() };
     ((pragma("page_count") - pragma("freelist_count")) * pragma("page_size")) as u64

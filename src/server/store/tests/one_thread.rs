@@ -1,4 +1,4 @@
-//! A whole server in one thread and virtual time: service, store and database, which a crash leaves as they are.
+//! A whole server in one thread and virtual time: service, store and database. A crash drops everything but the file.
 
 use super::*;
 use crate::link::{Event, Message, Qos, Version};
@@ -16,7 +16,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts over this file and connects.
+    /// Starts with this file and connects.
     fn start(file: &std::path::Path, seed: u8) -> Server {
         let now = Now { instant: Instant::now(), wall: chrono::DateTime::UNIX_EPOCH.fixed_offset() };
         let random = || Random::new(move |bytes| bytes.fill(seed));
@@ -85,7 +85,7 @@ fn what_a_server_said_is_stored_survives_its_crash() {
     server.receive("chat/messages/alice", chat);
     let told = server.last_on("chat/private/alice/server");
     assert_eq!((&told["type"], &told["seq"]), (&json!("stored"), &json!([[7, 7]])));
-    // Nothing is closed in order.
+    // A crash: nothing is closed properly.
     drop(server);
     let mut server = Server::start(&file, 2);
     assert_eq!(server.last_on("chat/users")["users"], json!(["alice"]));

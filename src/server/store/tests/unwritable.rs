@@ -1,4 +1,4 @@
-//! What can never be written: a message, a room, who is present, the index of the words.
+//! What can never be written: a message, a room, a presence, the index of words.
 
 use super::*;
 use crate::protocol::RoomName;
@@ -12,7 +12,7 @@ fn chat(room: &str, seq: u64) -> Keep {
 }
 
 impl Desk {
-    /// The numbers of what is stored, and of what is refused, until there are so many of both.
+    /// The numbers of stored and refused messages, until both together reach this many.
     fn told(&mut self, count: usize) -> (Vec<u64>, Vec<u64>) {
         let (mut stored, mut refused) = (Vec::new(), Vec::new());
         while stored.len() + refused.len() < count {
@@ -46,7 +46,7 @@ fn a_message_that_can_never_be_written_is_set_aside_and_holds_up_no_other() {
     assert_eq!(stored, (2..=200).filter(|seq| ![7, 8, 150].contains(seq)).collect::<Vec<_>>(), "in order");
     assert_eq!(desk.count(), 197);
     assert!(gauge.take(1_000, 1_000).is_some(), "nothing is held any more");
-    // Sent again it is refused again; once it can be written it is stored.
+    // Retransmitted, it is refused again. Once it can be written, it is stored.
     desk.chat(7);
     assert_eq!(desk.told(1), (vec![], vec![7]));
     desk.sql("DROP TRIGGER never");
@@ -132,7 +132,7 @@ fn when_all_that_waited_is_set_aside_nothing_is_tried_again() {
         "CREATE TRIGGER never BEFORE INSERT ON messages WHEN NEW.key = 'a'
          BEGIN SELECT RAISE(ABORT, 'never'); END",
     );
-    // As after a try that failed for another reason.
+    // As if another attempt had failed for another reason.
     desk.store.as_mut().unwrap().retry = Some(desk.now);
     desk.chat(1);
     desk.turn();

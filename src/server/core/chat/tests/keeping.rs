@@ -1,4 +1,4 @@
-//! What is kept and told to be stored, direct messages, searches.
+//! Storing and confirming messages, direct messages, searches.
 
 use super::*;
 
@@ -84,14 +84,14 @@ fn rooms_are_told_how_far_they_have_come() {
     assert!(mark.retain && mark.topic == "chat/marks/lobby");
     let payload: Value = serde_json::from_slice(&mark.payload).unwrap();
     assert_eq!((&payload["from"], &payload["ids"]), (&json!(0), &json!({"alice": {SESSION: [[1, 2]]}})));
-    // What was said on a connection that broke may not have arrived.
+    // What was published on a broken connection may not have arrived.
     desk.input(Input::Lost);
     assert_eq!(desk.input(progress(2, 3)), []);
     let back = desk.input(Input::Connected);
     assert_eq!((&on("chat/marks/lobby", &back)[0]["from"], on("chat/marks/lobby", &back).len()), (&json!(2), 1));
 }
 
-/// The rooms whose marks are taken off the broker, and those that have one.
+/// The rooms whose marks are removed from the broker, and those that get one.
 fn marks(outputs: Vec<Output>) -> (Vec<String>, Vec<String>) {
     let is_mark = |output| match output {
         Output::Publish(publication) if publication.topic.starts_with("chat/marks/") => Some(publication),
@@ -116,7 +116,7 @@ fn the_marks_of_forgotten_rooms_go_when_the_broker_is_there() {
     assert_eq!(marks(desk.chat.handle(desk.now, said())), (vec![], vec![topic.clone()]));
     let forgotten = desk.chat.handle(desk.now, Input::Store(StoreAnswer::RoomsForgotten(vec![dev()])));
     assert_eq!(marks(forgotten), (vec![topic.clone()], vec![]));
-    // It is not said again how far it had come.
+    // Its last position is not published again.
     assert!(!desk.tick_for(70.0).iter().any(|(name, _)| *name == topic));
 
     desk.input(Input::Lost);
@@ -125,7 +125,7 @@ fn the_marks_of_forgotten_rooms_go_when_the_broker_is_there() {
         (vec![], vec![])
     );
     desk.input(said());
-    // It came back in the meantime.
+    // The room came back in the meantime.
     let outputs = desk.chat.handle(desk.now, Input::Connected);
     let last = outputs.iter().rev().find_map(|output| match output {
         Output::Publish(publication) if publication.topic == topic => Some(!publication.payload.is_empty()),
@@ -218,7 +218,7 @@ fn a_join_that_is_only_repeated_has_nothing_sent_again() {
         is_asked
     };
     assert_eq!([1, 1, 2, 2, 1].map(|conn| asked("bob", Some(SESSION), conn)), [true, false, true, false, false]);
-    // An original client joins only on a new connection, which has got nothing yet.
+    // An original client joins only on a new connection, so it is asked for each time.
     assert_eq!([0, 0].map(|conn| asked("carol", None, conn)), [true, true]);
 }
 

@@ -1,5 +1,5 @@
-//! The law of waiting messages: behind a queue that drops what it has no room for, all arrive within a bounded time, and
-//! none is sent again much more often than it is dropped.
+//! The law of waiting messages: behind a queue that drops what it has no room for, all arrive within a bounded time,
+//! and none is retransmitted much more often than it is dropped.
 
 use super::*;
 use proptest::prelude::*;
@@ -10,15 +10,15 @@ const STEP: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Clone)]
 struct World {
-    /// Messages that wait when their addressee joins, and how many more go from client to client meanwhile.
+    /// Messages that wait when their addressee joins, and further ones that pass between clients meanwhile.
     waiting: i64,
     live: i64,
-    /// What the broker keeps for a client, and passes on in a step.
+    /// How many messages the broker queues for a client, and how many it delivers per step.
     queue: usize,
     passed: usize,
-    /// Of a thousand messages and receipts, so many are lost beside.
+    /// How many of a thousand messages and receipts are lost on top of that.
     lost: u32,
-    /// How long the database takes for an answer, in steps.
+    /// How long the database takes to answer, in steps.
     answer: u32,
     seed: u64,
 }
@@ -30,11 +30,11 @@ fn worlds() -> impl Strategy<Value = World> {
     )
 }
 
-/// The world as it goes on.
+/// The current state of the world.
 struct Run {
     world: World,
     desk: Desk,
-    /// What the database holds.
+    /// The contents of the database.
     rows: Vec<i64>,
     /// The broker's queue for the addressee; `None`: something else.
     queue: VecDeque<Option<i64>>,
@@ -77,7 +77,7 @@ impl Run {
             let due = self.desk.pass(0);
             self.take(due);
         }
-        // Notices, and what is said in rooms, come by the same queue.
+        // Notices and room messages pass through the same queue.
         if number.is_multiple_of(7) {
             self.publish(None);
         }
@@ -135,7 +135,7 @@ proptest! {
         while !run.rows.is_empty() || run.world.live > 0 {
             number += 1;
             run.step(number);
-            // Seconds. Only where much else is lost, too, nothing may be received for a while, and again after that.
+            // In seconds. Only if much else is lost, too, nothing may arrive for a while, and then again.
             let bound = if world.lost == 0 { 60 } else { 300 };
             prop_assert!(STEP * number < Duration::from_secs(bound), "{} of {all} left", run.rows.len());
         }

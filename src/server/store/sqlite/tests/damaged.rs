@@ -1,4 +1,4 @@
-//! What is at fault where a message cannot be written.
+//! The cause if a message cannot be written.
 
 use super::*;
 use crate::server::store::engine::Diagnosis;
@@ -8,7 +8,7 @@ impl Database {
         self.own.sql.execute_batch(text).unwrap();
     }
 
-    /// That number of alice's cannot be kept; why.
+    /// Why this message of Alice's cannot be stored.
     #[track_caller]
     fn fails(&mut self, number: u64) -> Diagnosis {
         let message = Keep::Chat(numbered("dev", [number]).remove(0));
@@ -29,7 +29,7 @@ fn one_message_or_all_of_them() {
     let fourth = Keep::Chat(numbered("dev", [4]).remove(0));
     assert_eq!(history.diagnose(Some(&fourth)), Diagnosis::Database, "it can be written, so it cannot be said");
     keep(&mut history, &numbered("dev", 4..=5)).unwrap();
-    // Nothing is left of the looks.
+    // The diagnosis leaves nothing behind.
     assert_eq!(history.questions().rooms().unwrap(), [(room("dev"), 5)]);
     assert_eq!(searched::texts(&history, "number"), ["number 5", "number 4", "number 3", "number 2", "number 1"]);
 }
@@ -42,7 +42,7 @@ fn a_damaged_index_of_words_is_gone_on_with_in_a_new_part() {
     assert_eq!(history.fails(4), Diagnosis::Words);
     history.begin_part_of_words().unwrap();
     keep(&mut history, &numbered("dev", 4..=5)).unwrap();
-    // The texts tell what the words of the damaged part were.
+    // The texts still contain the words of the damaged part.
     assert_eq!(searched::texts(&history, "number"), ["number 5", "number 4", "number 3", "number 2", "number 1"]);
 }
 

@@ -1,4 +1,4 @@
-//! Rooms that are forgotten, and that come back.
+//! Rooms that are forgotten and come back.
 
 use super::*;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ const DAY: i64 = 86_400_000;
 /// The first position of a room that comes back.
 const ABOVE: u64 = (1 << 20) + 1;
 
-/// Takes all messages, at so many days after the start. The rooms that are forgotten.
+/// Removes all messages, this many days after the start. Returns the forgotten rooms.
 fn trim_all(history: &mut Database, day: i64, size: Option<u64>) -> Vec<String> {
     let limits = Retention { age: Some(Duration::ZERO), size };
     let mut rooms = Vec::new();
@@ -29,7 +29,7 @@ fn after(history: &Database, name: &str, pos: u64) -> Span {
     page(history, name, 50, PagePlace::After(Cursor { epoch: history.epoch().clone(), pos })).1
 }
 
-/// Somebody is in these rooms; in none: has left.
+/// Makes somebody a member of these rooms; without rooms, they have left.
 fn seat(history: &mut Database, rooms: &[&str]) {
     let kept =
         KeptSeat { nick: nick("bob"), session: None, conn: 0, rooms: rooms.iter().map(|name| room(name)).collect() };
@@ -49,7 +49,7 @@ fn those_that_are_empty_for_long_are() {
     assert_eq!(trim_all(&mut history, 91, None), [""; 0]);
     assert_eq!(trim_all(&mut history, 92, None), ["dev"]);
     assert_eq!(known(&history), ["den", "lobby", "ops"]);
-    // Where somebody was, there it is looked again after as long.
+    // A room that had members is looked at again after the same time.
     seat(&mut history, &[]);
     assert_eq!(trim_all(&mut history, 181, None), [""; 0]);
     assert_eq!(trim_all(&mut history, 183, None), ["ops", "den"]);
@@ -65,7 +65,7 @@ fn one_that_comes_back_gives_out_no_position_twice() {
     trim_all(&mut history, 1, None);
     keep(&mut history, &[Arrived { received: START + 200 * DAY, ..numbered("den", [7])[0].clone() }]).unwrap();
     assert_eq!(trim_all(&mut history, 92, None), ["dev", "ops"]);
-    // Who was there asks before anybody speaks, and after.
+    // A member of that time asks before anybody speaks, and after.
     let span = after(&history, "dev", 5);
     assert_eq!((span.from, span.to, span.complete, span.gap), (ABOVE - 1, ABOVE - 1, true, true));
     let mut history = file.open();
@@ -78,7 +78,7 @@ fn one_that_comes_back_gives_out_no_position_twice() {
     }
     let (texts, span) = page(&history, "dev", 50, PagePlace::Newest);
     assert_eq!((texts.len(), span.from, span.complete, span.gap), (2, ABOVE - 1, true, false));
-    // Others go on where they were, and new ones begin there too.
+    // Other rooms go on where they were, and new ones begin there, too.
     keep(&mut history, &numbered("den", [10])).unwrap();
     assert_eq!(page(&history, "den", 50, PagePlace::Newest).1.to, 2);
     assert_eq!(page(&history, "new", 50, PagePlace::Newest).1.to, ABOVE - 1);
@@ -95,7 +95,7 @@ fn no_more_than_so_many_empty_ones_are_known() {
     keep(&mut history, &batch).unwrap();
     let gone = trim_all(&mut history, 1, None);
     assert_eq!((gone.len(), known(&history).is_empty()), (100, false));
-    // And fewer in a small database, whoever is in them.
+    // And fewer in a small database, even if they have members.
     seat(&mut history, &["room-5000"]);
     let gone = trim_all(&mut history, 2, Some(1 << 20));
     let select = "SELECT count(*) FROM rooms";
@@ -104,7 +104,7 @@ fn no_more_than_so_many_empty_ones_are_known() {
     assert!((200..500).contains(&left) && used(&history) < 1 << 20, "{left}");
 }
 
-/// What the room's name costs at most.
+/// The room's name has the highest cost.
 #[test]
 fn what_they_take_is_no_more_than_is_counted() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
@@ -122,8 +122,8 @@ fn what_they_take_is_no_more_than_is_counted() {
 }
 
 proptest! {
-    /// Who asks from time to time for what came after their cursor gets it all, or is told that something may be missing;
-    /// and no position of a room is two messages'.
+    /// A client that asks from time to time for everything after its cursor gets it all, or is told that something may
+    /// be missing. No two messages of a room share a position.
     #[test]
     fn nobody_misses_anything_unknowingly(steps in prop::collection::vec((0u8..5, 0usize..3), 1..60)) {
         let names = ["dev", "ops", "den"];

@@ -1,4 +1,4 @@
-//! What a commit keeps, once, and what it tells.
+//! What a commit stores, exactly once, and what it reports.
 
 use super::*;
 
@@ -54,7 +54,7 @@ fn what_has_the_id_of_another_message_is_refused() {
     };
     let chat = |to: &str, text: &str| arrived(to, "alice", Some((1, 1)), text);
     assert!(!refused(&mut history, Keep::Chat(chat("dev", "one"))));
-    // Sent again: what differs is when, and how the nick is typed.
+    // A retransmission differs in its time and the spelling of the nick.
     let mut again = arrived("dev", "Alice", Some((1, 1)), "one");
     (again.received, again.chat.late) = (START + 9_000, true);
     again.timestamp = Timestamp::parse("2026-11-22T21:00:00.000+01:00").unwrap();
@@ -77,7 +77,7 @@ fn what_has_the_id_of_another_message_is_refused() {
     assert!(refused(&mut history, Keep::Chat(chat("dev", "one"))));
     assert_eq!((waiting(&history, "bob").len(), page(&history, "dev", 50, PagePlace::Newest).0.len()), (1, 0));
 
-    // Of what is gone the text is not known.
+    // The text of a removed message is not known.
     let (to, sender) = (nick("bob").key().clone(), nick("alice").key().clone());
     history.commit(&[Keep::Delivered { to, sender, id: id((1, 1)), at: START }], &[]).unwrap();
     assert!(!refused(&mut history, direct("alice", "bob", (1, 1), "another")));
@@ -100,21 +100,21 @@ fn a_direct_message_waits_until_it_is_delivered() {
 
     let key = |name| nick(name).key().clone();
     let delivered = |n| Keep::Delivered { to: key("bob"), sender: key("alice"), id: id((1, n)), at: START };
-    // Ones with another sender and another addressee than the message's, and one that never was.
+    // Receipts with another sender or addressee than the message's, and one for no message.
     let foreign = Keep::Delivered { to: key("bob"), sender: key("bob"), id: id((1, 3)), at: START };
     let other = Keep::Delivered { to: key("carol"), sender: key("alice"), id: id((1, 3)), at: START };
     let committed = history.commit(&[delivered(1), foreign, other, delivered(77)], &[]).unwrap();
     assert_eq!(committed.delivered.len(), 4);
     assert_eq!(committed, Committed { delivered: committed.delivered.clone(), ..Committed::default() });
     assert_eq!(waiting(&history, "bob"), ["two"]);
-    // Sent again it is stored, and waits no more.
+    // Retransmitted, it is stored and no longer waits.
     let committed = history.commit(&batch[..1], &[]).unwrap();
     assert_eq!((committed.stored.len(), committed.direct.len()), (1, 0));
     assert_eq!(waiting(&history, "bob"), ["two"]);
-    // One that still waits is told of again.
+    // A message that still waits is reported again.
     let committed = history.commit(&batch[2..3], &[]).unwrap();
     assert_eq!((committed.stored.len(), committed.direct.len()), (1, 1));
-    // What is delivered within the batch that it came with waits for nobody.
+    // A message delivered within its own batch waits for nobody.
     let committed = history.commit(&[direct("alice", "bob", (1, 4), "quick"), delivered(4)], &[]).unwrap();
     assert_eq!((committed.stored.len(), committed.direct.len()), (1, 0));
 }
@@ -142,7 +142,7 @@ fn a_receipt_that_overtakes_its_message_counts_for_its_addressee_alone() {
         );
     }
     assert_eq!(waiting(&history, "bob").len() + waiting(&history, "carol").len(), 2);
-    // A receipt that comes again is no news.
+    // A repeated receipt is no news.
     let bytes = |history: &mut Database| history.state.removed.bytes(&history.own.sql).unwrap();
     history.commit(&[receipt("bob", 2)], &[]).unwrap();
     let before = bytes(&mut history);
@@ -165,7 +165,7 @@ fn what_is_gone_is_not_kept_again() {
     again(&mut history);
     drop(history);
     again(&mut file.open());
-    // Another's message with such an id is another message.
+    // Somebody else's message with such an id is another message.
     let other = arrived("dev", "bob", Some((1, 1)), "mine");
     assert_eq!(keep(&mut file.open(), &[other]).unwrap(), 1);
 }
@@ -251,7 +251,7 @@ fn only_so_many_rooms_are_known_in_memory() {
             assert_eq!(keep(&mut history, &batch).unwrap(), 1_000);
             assert!(history.state.rooms_known() <= batch::ROOMS + 1_000);
         }
-        // A room that is known no more goes on where it was.
+        // A forgotten room goes on where it was.
         assert_eq!(page(&history, "r1", 1, PagePlace::Newest).1.to, round);
         assert_eq!(page(&history, "r10999", 1, PagePlace::Newest).1.to, round);
     }

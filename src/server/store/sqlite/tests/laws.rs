@@ -1,4 +1,4 @@
-//! What holds for any arrivals.
+//! Laws that hold for all arrivals.
 
 use super::*;
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ proptest! {
         let names = ["alice", "bob", "carol"];
         let keep_of = |&(who, n, is_direct): &(u8, u64, bool)| {
             let name = names[usize::from(who)];
-            // A message is what its number says: direct or to a room.
+            // The number decides what a message is: direct, or to a room.
             match n % 3 == 0 {
                 true => direct(name, "dora", (who, n), &format!("{name} {n}")),
                 false => Keep::Chat(Arrived {

@@ -1,4 +1,4 @@
-//! Opening: what is ours, what was ours once, and what is not.
+//! Opening a database: ours, an older version of ours, and others.
 
 use super::*;
 
@@ -49,7 +49,7 @@ fn nothing_is_read_where_there_is_nothing() {
     assert!(!file.0.exists());
 }
 
-/// A database as version 1 made it, with messages.
+/// A database of version 1, with messages.
 fn first_version(file: &TempFile) {
     let sql = Connection::open(&file.0).unwrap();
     sql.execute_batch(schema::FIRST).unwrap();
@@ -80,7 +80,7 @@ fn the_first_version_is_brought_over() {
         assert_eq!(history.earlier_run().unwrap().seats.len(), 1);
         assert_eq!(searched::texts(&history, "word"), ["a later word", "an old word"]);
         assert_eq!(page(&history, "lobby", 50, PagePlace::Newest).0, ["an old word", "a later word"]);
-        // The id of the one with session 000000000000 and number 2.
+        // This id has session 000000000000 and number 2.
         assert_eq!(keep(&mut history, &[arrived("lobby", "alice", Some((0, 2)), "again")]).unwrap(), 0);
     }
     let mut history = file.open();
@@ -103,7 +103,7 @@ fn the_second_version_is_brought_over() {
     .unwrap();
     drop(sql);
     let mut history = file.open();
-    // Since when a room is empty nobody knows: since now.
+    // It is unknown since when a room has been empty: since now.
     assert_eq!(history.trim(&Retention::default(), chrono::Utc::now().timestamp_millis()).unwrap(), Trimmed::default());
     assert_eq!(history.questions().rooms().unwrap(), [(room("dev"), 0), (room("lobby"), 2)]);
     assert_eq!(keep(&mut history, &[arrived("dev", "alice", Some((0, 2)), "again")]).unwrap(), 0);

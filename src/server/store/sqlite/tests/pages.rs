@@ -1,4 +1,4 @@
-//! Pages: where they begin and end, and what they say of what is not in them.
+//! Pages: where they begin and end, and how they report what is missing.
 
 use super::*;
 

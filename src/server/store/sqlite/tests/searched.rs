@@ -93,13 +93,14 @@ fn found_messages_say_where_they_were_said() {
     assert!(found[0].entry.received.is_some());
 }
 
-/// As if there had been so many times as many messages as one part of the index holds: the next one begins a part.
+/// Pretends that there were `times` as many messages as one part of the index holds. The next message begins a new
+/// part.
 pub fn jump(history: &Database, times: i64) {
     let update = "UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'messages'";
     history.own.sql.execute(update, [times * words::ROWS]).unwrap();
 }
 
-/// Reads page by page; how many there were, and all texts.
+/// Reads page by page. Returns the number of pages and all texts.
 fn page_through(history: &Database, text: &str, limit: usize, deadline: Duration) -> (usize, Vec<String>) {
     let query = SearchQuery::parse(text).unwrap();
     let (mut pages, mut all, mut next) = (0, Vec::new(), None);
@@ -129,18 +130,18 @@ fn page_by_page_each_is_found_once() {
         assert_eq!(page_through(&history, text, 30, PATIENCE), (3, all.clone()), "{text}");
         assert_eq!(page_through(&history, text, 7, PATIENCE), (13, all.clone()), "{text}");
         assert_eq!(page_through(&history, text, 500, PATIENCE), (1, all.clone()), "{text}");
-        // A search that is cut at once goes on where it stopped.
+        // A search that is cut at once continues where it stopped.
         assert_eq!(page_through(&history, text, 500, Duration::ZERO).1, all, "{text}");
     }
     assert_eq!(page_through(&history, "nothing", 50, Duration::ZERO).1, [""; 0]);
     assert_eq!(page_through(&history, "nothing", 50, PATIENCE), (1, Vec::new()));
-    // A place in another history is none in this one.
+    // A position in another history means nothing here.
     let foreign = Cursor { epoch: Epoch::from_random([9; 12]), pos: 5 };
     let query = SearchQuery::parse("number").unwrap();
     assert_eq!(history.questions().search(&query, 90, Some(&foreign), PATIENCE).unwrap().found.len(), 90);
 }
 
-/// Messages that all hold the words of "b a" but the phrase in every 250th only, in one part of the index.
+/// Messages that all contain the words of "b a", but only every 250th contains the phrase, in one part of the index.
 fn tedious(history: &mut Database) -> Vec<String> {
     let text = |n: u64| format!("{n} {} {}", "a b ".repeat(400), if n.is_multiple_of(250) { "b b" } else { "c" });
     let batch: Vec<Arrived> = (1..=1_000).map(|n| arrived("dev", "alice", Some((1, n)), &text(n))).collect();
@@ -152,17 +153,17 @@ fn tedious(history: &mut Database) -> Vec<String> {
 fn a_search_is_cut_within_a_part_too_and_goes_on() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let expected = tedious(&mut history);
-    // Not even the first that fits is found in no time.
+    // Without any time, not even the first match is found.
     for (text, expected) in [("\"b b\"", expected.as_slice()), ("\"b b\" from:bob", &[]), ("\"c b b\"", &[])] {
         let query = SearchQuery::parse(text).unwrap();
         let page = history.questions().search(&query, 50, None, Duration::ZERO).unwrap();
         assert!(page.cut && page.next.is_some_and(|next| next.pos > 1), "{text}");
         let (pages, found) = page_through(&history, text, 50, Duration::ZERO);
         assert!(pages > 2 && found == expected, "{text}: {pages}");
-        // What interrupts it is gone with it.
+        // The interruption does not outlive it.
         assert_eq!(page_through(&history, text, 50, PATIENCE), (1, expected.to_vec()));
     }
-    // A word that all have is found at once, and the search goes on after what was found.
+    // A word that all messages contain is found at once, and the search continues after the last match.
     let (pages, found) = page_through(&history, "a", 500, Duration::ZERO);
     assert_eq!((pages > 2, found.len()), (true, 1_000));
     let (pages, found) = page_through(&history, "from:bob", 500, Duration::ZERO);

@@ -1,4 +1,4 @@
-//! A limited size: what the messages of rooms have to themselves, whatever else comes.
+//! A limited size: the space that room messages have to themselves, whatever else is stored.
 
 use super::*;
 use crate::server::core::record::SeatChange;
@@ -7,22 +7,22 @@ use proptest::prelude::*;
 
 const SIZE: u64 = 4 << 20;
 
-/// Direct messages of alice's first run to as many people.
+/// Direct messages of Alice's first run, each to another addressee.
 fn to_nobody(numbers: std::ops::RangeInclusive<u64>, text: &str) -> Vec<Keep> {
     numbers.map(|n| direct("alice", &format!("nobody-{n}"), (1, n), text)).collect()
 }
 
-/// What those that wait take, counted anew.
+/// The size of waiting messages, counted again.
 fn counted(history: &Database) -> u64 {
     Tally::of("direct", DIRECT_WEIGHT).bytes(&history.own.sql).unwrap()
 }
 
-/// And who is present.
+/// The size of presences, counted again.
 fn present_counted(history: &Database) -> u64 {
     Tally::of("roster", ROSTER_WEIGHT).bytes(&history.own.sql).unwrap()
 }
 
-/// Somebody who is present, in rooms whose names take so many bytes.
+/// Somebody present in rooms whose names take this many bytes.
 fn present(n: u64, bytes: usize) -> SeatChange {
     let nick = nick(&format!("somebody-{n}"));
     let rooms = (0..bytes / 33).map(|room| RoomName::parse(&format!("{room:032}")).unwrap()).collect();
@@ -54,13 +54,13 @@ fn direct_messages_to_nobody_take_nothing_from_the_history() {
     assert_eq!((stored + refused, stored as u64), (1_500, count(&history, "direct")));
     assert!((50..100).contains(&stored), "{stored}");
     assert!(counted(&history) <= SIZE / 8 && used(&history) <= SIZE);
-    // What is said afterwards stays as well.
+    // Later messages stay, too.
     keep(&mut history, &numbered("dev", 15_001..=16_000)).unwrap();
     trim(&mut history, None, Some(SIZE));
     assert_eq!(count(&history, "messages"), 6_000);
 }
 
-/// Receipts for messages that nobody has sent, of the longest names, no two of them neighbours.
+/// Receipts for messages that nobody has sent, with the longest names, no two of them adjacent.
 fn for_nothing(numbers: std::ops::Range<u64>) -> Vec<Keep> {
     let [to, sender] = ["\u{10400}", "\u{1F600}"].map(|c| nick(&c.repeat(32)).key().clone());
     let receipt =
@@ -106,7 +106,7 @@ fn who_is_refused_is_named_and_there_is_room_again_after_a_receipt() {
     let why = StoreRefusal::NoRoom { to: nick("nobody-2") };
     let refused = [Refused { sender: nick("alice").key().clone(), id: id((1, 2)), why }];
     assert_eq!(committed.refused, refused);
-    // One that waits already is stored, however often it comes; and a smaller one may have room.
+    // A message that already waits is stored, however often it arrives. A smaller one may have room.
     let again = history.commit(&messages, &[]).unwrap();
     assert_eq!((again.stored, again.direct, again.refused), (committed.stored, committed.direct, committed.refused));
     assert_eq!(history.commit(&to_nobody(3..=3, "short"), &[]).unwrap().stored.len(), 1);
@@ -122,7 +122,7 @@ fn a_smaller_size_takes_none_that_waits() {
     keep(&mut history, &numbered("dev", 10_001..=10_100)).unwrap();
     let long = "x".repeat(3_000);
     assert_eq!(history.commit(&to_nobody(1..=200, &long), &[]).unwrap().stored.len(), 200, "without a limit");
-    // They are more than all of it, and none of them counts for the others.
+    // They exceed the whole size, and none of them counts against the others.
     trim(&mut history, None, Some(512 << 10));
     assert_eq!((count(&history, "direct"), count(&history, "messages")), (200, 100));
     assert_eq!(history.commit(&to_nobody(201..=201, "one more"), &[]).unwrap().refused.len(), 1);
@@ -191,10 +191,10 @@ fn an_import_leaves_out_those_without_room() {
 }
 
 proptest! {
-    // Each waits for the disk some dozen times.
+    // Each case waits for the disk a dozen times.
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
-    /// Through commits, receipts, retention, another program, and starts.
+    /// The counted sizes stay exact through commits, receipts, retention, another program, and restarts.
     #[test]
     fn what_those_that_wait_or_are_present_take_is_known_exactly(
         steps in prop::collection::vec((0u8..8, 1u64..30, 0usize..300), 1..40),

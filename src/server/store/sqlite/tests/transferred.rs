@@ -1,4 +1,4 @@
-//! From one history into another.
+//! Transfers from one history to another.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn records(history: &Database) -> Vec<Record> {
 fn what_goes_over_is_the_same_and_once() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let mut batch = numbered("dev", 1..=1_200);
-    // Two equal ones of an original client.
+    // Two equal messages of an original client.
     batch.extend([arrived("lobby", "carol", None, "twice"), arrived("lobby", "carol", None, "twice")]);
     keep(&mut history, &batch).unwrap();
     history.commit(&[direct("alice", "Bob", (1, 1_300), "waits")], &[]).unwrap();

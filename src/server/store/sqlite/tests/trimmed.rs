@@ -1,4 +1,4 @@
-//! Retention: what goes, and that what is left is whole.
+//! Retention: what is removed, and that the rest is complete.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn by_age_what_was_received_before_goes() {
 #[test]
 fn an_old_stamp_waits_for_its_turn() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
-    // Ten imported from long ago, or received while the clock was wrong, amid ten that are not.
+    // Ten messages imported from long ago, or received while the clock was wrong, among ten that were not.
     let mut batch = numbered("dev", 1..=5);
     batch.extend((11..=20).map(|n| Arrived { received: n, ..arrived("dev", "bob", Some((2, n as u64)), "old") }));
     batch.extend(numbered("dev", 6..=10));
@@ -31,7 +31,7 @@ fn an_old_stamp_waits_for_its_turn() {
     };
     trim(&mut history, Some(1), None);
     assert_eq!(span(&history, 0), (20, false));
-    // What is left has no hole, whatever is behind it.
+    // The rest has no hole, whatever comes after it.
     trim(&mut history, Some(4), None);
     assert_eq!((span(&history, 0), span(&history, 3), span(&history, 12)), ((17, true), (17, false), (8, false)));
     trim(&mut history, Some(6), None);
@@ -70,12 +70,12 @@ fn direct_messages_that_wait_go_by_age_too() {
     assert_eq!((committed.stored.len(), committed.direct.len()), (1, 0));
 }
 
-/// Some words of a vocabulary, as people use it: the index of such texts is as large as they are.
+/// Words of a vocabulary with a natural distribution: the index of such texts is as large as the texts.
 fn prose(n: u64, words: u64) -> String {
     let mut state = n;
     let mut word = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        // Few of them often, many of them seldom.
+        // Few words are frequent, many are rare.
         format!("word{}", (state >> 33) % (1 << (4 + (state >> 60) % 10)))
     };
     (0..words).map(|_| word()).collect::<Vec<_>>().join(" ")
@@ -108,14 +108,14 @@ fn by_size_the_oldest_go_until_it_is_small_enough() {
             .sql
             .query_row(select, [], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64, row.get(2)?)))
             .unwrap();
-        // What is kept of them fills it: half of it, at least, with the messages, the other with their words.
+        // The rest fills the size: at least half of it with messages, the other half with their words.
         let weight = bytes + left * 100;
         assert!(weight > size / 4, "{words} words: {left} messages of {bytes} bytes");
         let newest = format!("n{}", first + count / 100 * 100);
         assert_eq!((is_whole, searched::texts(&history, &newest).len()), (true, 1));
     }
     assert_eq!(waiting(&history, "bob"), ["waits"; 3]);
-    // What can never fit takes all there is, and no longer; only what waits stays.
+    // A message that can never fit is removed at once with all others. Only waiting messages stay.
     trim(&mut history, None, Some(1));
     assert_eq!(history.questions().rooms().unwrap(), []);
     assert_eq!(waiting(&history, "bob"), ["waits"; 3]);
@@ -126,7 +126,7 @@ fn by_size_the_oldest_go_until_it_is_small_enough() {
 #[test]
 fn a_part_that_is_too_large_goes_with_its_last_message() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
-    // Before anybody told it a size.
+    // Before a size was set.
     keep(&mut history, &talk(1..=2_000, 30)).unwrap();
     let size = 1 << 20;
     for n in 0..30 {
@@ -147,12 +147,12 @@ fn another_program_keeps_to_the_size_too() {
         history.own.sql.query_row("SELECT count(*) FROM word_parts", [], |row| row.get(0)).unwrap()
     };
     assert!((3..=10).contains(&parts(&history)), "{}", parts(&history));
-    // Opened anew, the newest is as full as it was.
+    // After reopening, the newest part is as full as before.
     for n in 0..100 {
         keep(&mut file.open(), &talk(3_000 + n * 10..=3_009 + n * 10, 10)).unwrap();
     }
     assert!((5..=12).contains(&parts(&history)), "{}", parts(&history));
-    // Without a limit they are large again.
+    // Without a limit the parts are large again.
     trim(&mut history, None, None);
     let before = parts(&history);
     keep(&mut history, &talk(5_000..=7_000, 10)).unwrap();
@@ -178,7 +178,7 @@ fn ids_of_what_is_gone_take_a_small_part_of_a_limited_size() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let size = 1 << 20;
     for n in 0..60 {
-        // No two of them are neighbours.
+        // No two of them are adjacent.
         keep(&mut history, &numbered("dev", (n * 300..(n + 1) * 300).map(|n| n * 2 + 1))).unwrap();
         trim(&mut history, None, Some(size));
         assert!(used(&history) <= size);
@@ -195,7 +195,7 @@ fn ids_of_what_is_gone_take_a_small_part_of_a_limited_size() {
 fn the_index_of_what_is_gone_is_dropped() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=2)).unwrap();
-    // As if there had been many.
+    // Pretends that there had been many.
     searched::jump(&history, 3);
     keep(&mut history, &numbered("dev", 3..=4)).unwrap();
     assert_eq!(searched::texts(&history, "number"), ["number 4", "number 3", "number 2", "number 1"]);
@@ -218,7 +218,7 @@ fn the_index_of_what_is_gone_is_dropped() {
 #[test]
 fn a_large_index_goes_in_steps_and_is_not_looked_into_meanwhile() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
-    // Each word once: an index of some thousand blocks.
+    // Each word occurs once, which makes an index of some thousand blocks.
     let text = |n: u64| (0..500).map(|word| format!("{:x}", n * 1_000 + word)).collect::<Vec<_>>().join(" ");
     let batch: Vec<Arrived> = (1..=800)
         .map(|n| Arrived { received: START + n as i64, ..arrived("dev", "alice", Some((1, n)), &text(n)) })
