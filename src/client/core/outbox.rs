@@ -19,6 +19,7 @@
 //!
 //! Every step costs O(log n) per message; `stored` also scans the messages under way.
 
+mod contents;
 mod due;
 mod message;
 mod pace;
@@ -28,7 +29,6 @@ mod suspicion;
 pub use message::{Kept, OwnMessage};
 pub use renewal::Renewed;
 
-use crate::protocol::limits::PAYLOAD_BYTES;
 use crate::protocol::{Nick, Ranges, SentId, Session, Topic};
 use pace::Pace;
 use serde_json::Value;
@@ -374,35 +374,6 @@ impl Outbox {
         for entry in self.entries.values_mut() {
             entry.message.set_nick(nick);
         }
-    }
-
-    /// All messages, in order.
-    pub fn messages(&self) -> impl DoubleEndedIterator<Item = &OwnMessage> {
-        self.entries.values().map(|entry| &entry.message)
-    }
-
-    /// Messages that went out, in this run or an earlier one. The server may have stored each of them.
-    pub fn gone_out(&self) -> usize {
-        self.entries.values().filter(|entry| entry.again_at.is_some() || entry.message.is_late()).count()
-    }
-
-    /// Messages that the broker has acknowledged.
-    pub fn acknowledged(&self) -> usize {
-        self.entries.values().filter(|entry| entry.acknowledged).count()
-    }
-
-    /// Unsettled messages.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// Whether it holds more than it can hand out. Programs should hold back further messages.
-    pub fn is_busy(&self) -> bool {
-        self.entries.len() >= 2 * WINDOW || self.bytes + PAYLOAD_BYTES > CAPACITY_BYTES
     }
 }
 

@@ -29,16 +29,8 @@ fn chat(text: &str, room: &str) -> OwnMessage {
 }
 
 fn private(text: &str, to: &str) -> OwnMessage {
-    let (nick, to) = (nick("Alice"), nick(to));
-    OwnMessage::Private(Private {
-        nick,
-        to,
-        text: text.to_owned(),
-        timestamp: None,
-        id: None,
-        action: false,
-        late: false,
-    })
+    let (nick, to, text) = (nick("Alice"), nick(to), text.to_owned());
+    OwnMessage::Private(Private { nick, to, text, timestamp: None, id: None, action: false, late: false })
 }
 
 /// An outbox and its clock.
