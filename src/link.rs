@@ -1,12 +1,11 @@
-//! The connection to the broker. [`machine`] decides, [`paho`] carries out what it says; this is what an owner sees.
+//! The connection to the broker, as its owner sees it. [`machine`] decides, and [`paho`] carries out its decisions.
 //!
-//! [`Link::open`] starts a "link" thread that connects, backs off, subscribes again and publishes within a window of
-//! its own. What happens comes as [`Event`]s through a function that must not block: it runs in paho's callbacks. It
-//! sends into an unbounded channel and returns. A publication without a connection is dropped: whoever needs it
-//! published keeps it until [`Event::Published`] and gives it again after [`Event::Connected`].
+//! [`Link::open`] starts a "link" thread that connects, backs off, resubscribes, and publishes within a window. It
+//! reports [`Event`]s through a function that must not block, because it runs in paho's callbacks: it sends into an
+//! unbounded channel and returns. A publication without a connection is dropped. An owner that needs it keeps it until
+//! [`Event::Published`] and publishes again after [`Event::Connected`].
 //!
-//! Nothing that may take long runs on the link thread, so a link closes at once. An owner never waits for a link longer
-//! than it said.
+//! Nothing slow runs on the link thread, so a link closes at once. An owner never waits for a link longer than it said.
 
 mod backoff;
 mod config;
@@ -34,33 +33,32 @@ use paho::Signal;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// How long [`Link::close`] waits for the DISCONNECT beyond the time it was given. On a connection that works it is
-/// written at once.
+/// How long [`Link::close`] waits for the DISCONNECT beyond its time. A working connection writes it at once.
 const DISCONNECT_GRACE: Duration = Duration::from_millis(100);
 
-/// A handle to a link; dropping it closes the connection without a last word, and waits for nothing.
+/// A handle to a link. Dropping it closes the connection without a last publication, and waits for nothing.
 pub struct Link {
     signals: Sender<Signal>,
-    /// Closed when nothing is left to wait for.
+    /// Closed when the owner need not wait any longer.
     said: Receiver<()>,
     is_let_go: bool,
 }
 
-/// A link that was let go and closes by itself.
+/// The end of a link that closes by itself.
 pub struct Farewell {
     said: Receiver<()>,
-    /// It is not waited for beyond this.
+    /// Nobody waits for it beyond this time.
     until: Instant,
 }
 
 impl Link {
-    /// Starts the link's threads; it begins to connect. `on_event` is called from them and from paho's; it must
-    /// return at once and never call the link.
+    /// Starts the link's threads and begins to connect. `on_event` is called from these and from paho's; it must return
+    /// at once and never call the link.
     pub fn open(config: Config, on_event: impl Fn(Event) + Send + Sync + 'static) -> io::Result<Link> {
         Link::open_after(None, config, on_event)
     }
 
-    /// The same, but it begins to connect once the last word of another link is said, or its time is up.
+    /// The same, but begins to connect after the farewell of another link, or when the farewell's time is over.
     pub fn open_after(
         farewell: Option<Farewell>,
         config: Config,
@@ -84,16 +82,16 @@ impl Link {
         self.order(Input::Unsubscribe { filter });
     }
 
-    /// Publishes what is queued and then `last`, waits for the broker's acknowledgements for `within` at most, and
-    /// disconnects, so that no will is sent. Without a connection it waits for nothing. Whatever the network does, it
-    /// returns after `within` and a tenth of a second: what hangs then ends by itself, or with the process.
+    /// Publishes the queue and then `last`, waits at most `within` for the broker's acknowledgements, and disconnects,
+    /// which prevents the will. Without a connection it waits for nothing. Whatever the network does, it returns after
+    /// `within` plus a tenth of a second. Anything that still hangs ends by itself, or with the process.
     pub fn close(self, last: Option<Publication>, within: Duration) {
         let farewell = self.let_go(last, within);
         // Nothing is ever sent: the link drops its end.
         let _ = farewell.said.recv_deadline(farewell.until + DISCONNECT_GRACE);
     }
 
-    /// As [`Link::close`], without waiting.
+    /// Like [`Link::close`], without waiting.
     pub fn let_go(mut self, last: Option<Publication>, within: Duration) -> Farewell {
         self.order(Input::Close { last, within });
         self.is_let_go = true;

@@ -1,10 +1,10 @@
-//! What the linker puts between this program and the Paho C library, so that two faults do not end the process: a failed
+//! Functions that the linker puts between this program and the Paho C library, to prevent two fatal faults: a failed
 //! write that corrupts memory ([`write`]), and a topic that makes the paho crate panic ([`arrival`]).
 //!
 //! # How
-//! build.rs gives the linker `--wrap=NAME` for each function named there. Whoever calls `NAME` from another object file
-//! then reaches `__wrap_NAME`, which is defined here: in programs, tests, examples and benches of this package, on Linux,
-//! with a static or a shared library and with link-time optimization.
+//! build.rs gives the linker `--wrap=NAME` for each function named there. A call of `NAME` from another object file then
+//! reaches `__wrap_NAME`, which is defined here: in programs, tests, examples and benches of this package, on Linux, with
+//! a static or a shared library and with link-time optimization.
 //!
 //! # What it does not reach
 //! Other systems: their linkers have no `--wrap`, so nothing here is compiled. And programs that use this crate as a

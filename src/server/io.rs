@@ -1,4 +1,4 @@
-//! What the server touches of the world outside: each module owns one resource and decides nothing.
+//! The server's outside resources: each module owns one and decides nothing.
 
 pub mod door;
 pub mod folder;

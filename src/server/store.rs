@@ -1,5 +1,5 @@
-//! The store: commits what is to be kept, in batches, and then says what is in the database. Questions are answered
-//! after what came before them is committed. Between batches it takes steps of retention.
+//! The store: commits in batches and reports what is in the database. It answers a question after everything before it
+//! is committed. Between batches it takes steps of retention.
 //!
 //! It knows no thread, channel or clock: [`Store::turn`] takes the jobs and the time. The "store" thread drives it
 //! (`io/store.rs`), and so does the simulation.
@@ -25,9 +25,9 @@ use std::time::{Duration, Instant};
 /// The most jobs that one turn should take, and the most messages in one transaction. It bounds how long a question
 /// waits.
 pub const BATCH: usize = 4_096;
-/// How long after a failed commit the next attempt follows.
+/// The wait between a failed commit and the next attempt.
 const RETRY: Duration = Duration::from_secs(1);
-/// The most messages set aside that are remembered, so that the log names each once. Then the list starts over.
+/// The most messages that are remembered as set aside, to log each once. Beyond that the list starts over.
 const SET_ASIDE: usize = 1_000;
 /// How often the store looks for something that retention should remove.
 const TRIM_INTERVAL: Duration = Duration::from_secs(10);
@@ -38,11 +38,11 @@ const BARE_TRIM_INTERVAL: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct StoreJob {
     pub task: StoreTask,
-    /// `None`: the server's own message, or memory is not counted.
+    /// `None` for the server's own messages, and if memory is not counted.
     pub pass: Option<Pass>,
 }
 
-/// What a message holds while it waits to be committed.
+/// The admission of a message that waits to be committed.
 #[derive(Debug)]
 pub struct Pass {
     pub arrived: Instant,
@@ -54,7 +54,7 @@ pub struct Pass {
 #[derive(Debug)]
 pub enum StoreOutput {
     Answer(StoreAnswer),
-    /// The reader is to answer this. Only if [`StoreSettings::has_reader`].
+    /// The reader must answer this. Only with [`StoreSettings::has_reader`].
     Ask(StoreQuestion),
 }
 
@@ -63,28 +63,28 @@ pub struct StoreSettings {
     pub retention: Retention,
     /// A search that takes longer is cut, usually [`queue::SEARCH_TIME`].
     pub search_time: Duration,
-    /// Questions are answered elsewhere, over another connection. Otherwise the engine answers them within the turn.
+    /// Another connection answers questions. Otherwise the engine answers them within the turn.
     pub has_reader: bool,
 }
 
 pub struct Store<E> {
     engine: E,
     settings: StoreSettings,
-    /// What is to be committed next, at most [`BATCH`] messages in each. The queue grows only while commits fail, and
-    /// only as far as the door lets it.
+    /// The next commits, with at most [`BATCH`] messages each. The queue grows only while commits fail, and only as far
+    /// as the door admits.
     batches: VecDeque<CommitBatch>,
     /// The latest presences of each person.
     seats: BTreeMap<NickKey, SeatChange>,
-    /// Presences were given, and their fate was not reported yet.
+    /// Presences were given and not reported yet.
     owes_seats: bool,
-    /// The messages are committed without the presences first, and the presences alone.
+    /// Commit the messages without the presences first, and then the presences alone.
     seats_apart: bool,
     told_of_seats: bool,
     /// Messages that could not be written and were logged.
     set_aside: HashSet<(NickKey, SentId)>,
     /// [`StoreAnswer::Settled`] is due when everything is committed.
     is_settling: bool,
-    /// When the commit is tried again; `None` if the last one succeeded.
+    /// When the commit is retried; `None` if the last one succeeded.
     retry: Option<Instant>,
     clock: Clock,
     trim_at: Instant,
@@ -116,8 +116,8 @@ impl<E: Engine> Store<E> {
         }
     }
 
-    /// Takes these jobs, commits what waits, answers, and takes a step of retention if it is time. `wall`: the system's
-    /// clock, in Unix milliseconds. `out` gets each output as soon as it is known: a turn may commit several batches.
+    /// Takes these jobs, commits, answers, and takes a step of retention if it is time. `wall`: the system's clock, in
+    /// Unix milliseconds. `out` gets each output as soon as it is known, because a turn may commit several batches.
     pub fn turn(
         &mut self,
         jobs: impl IntoIterator<Item = StoreJob>,
@@ -137,7 +137,7 @@ impl<E: Engine> Store<E> {
                 StoreTask::Settle => self.is_settling = true,
             }
         }
-        // While commits fail, an answer tells of what there is: an attempt may take seconds.
+        // While commits fail, answers come from what is committed: an attempt may take seconds.
         if self.retry.is_some() {
             self.ask(&mut questions, out);
         }
@@ -153,7 +153,7 @@ impl<E: Engine> Store<E> {
         self.retry.unwrap_or(self.trim_at)
     }
 
-    /// Commits what waits, as far as it can be, and lets go of the engine.
+    /// Commits as much as possible and drops the engine.
     pub fn finish(mut self, now: Instant, out: &mut impl FnMut(StoreOutput)) -> E {
         self.commit(now, out);
         let lost: usize = self.batches.iter().map(|batch| batch.keeps.len()).sum();
@@ -177,9 +177,9 @@ impl<E: Engine> Store<E> {
         self.seats.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
     }
 
-    /// Commits all that waits. If that fails in a way that may pass (the disk is full, another program holds the
-    /// database), it goes on waiting. The log has the first failure and the end. One message that cannot be written
-    /// does not keep others from being written.
+    /// Commits everything that waits. If that fails temporarily (the disk is full, another program holds the database),
+    /// it stays in the queue. The first failure and the end of the outage are logged. One message that cannot be
+    /// written does not block others.
     fn commit(&mut self, now: Instant, out: &mut impl FnMut(StoreOutput)) {
         while !(self.batches.is_empty() && self.seats.is_empty()) {
             let batch = self.batches.pop_front().unwrap_or_default();
@@ -220,7 +220,7 @@ impl<E: Engine> Store<E> {
         }
     }
 
-    /// False: everything waits.
+    /// Whether to go on after a failure. False: everything waits.
     fn goes_on_after(
         &mut self,
         failure: &EngineFailure,
@@ -267,7 +267,8 @@ impl<E: Engine> Store<E> {
         self.put_seats(seats);
     }
 
-    /// Gives up the one message of a batch. Its sender is told; the log has it once, even if it is sent again.
+    /// Gives up the single message of a batch. Its sender gets an error. It is logged once, even if it is
+    /// retransmitted.
     fn set_aside(&mut self, failure: &EngineFailure, batch: &CommitBatch, out: &mut impl FnMut(StoreOutput)) {
         let mut committed = Committed::default();
         for keep in &batch.keeps {
@@ -332,7 +333,8 @@ impl<E: Engine> Store<E> {
 }
 
 impl CommitBatch {
-    /// The second half first. What both hold goes back with the second.
+    /// Splits the batch and returns the second half first. The admissions of both stay with the second half, which is
+    /// committed last.
     fn halves(mut self) -> [CommitBatch; 2] {
         let keeps = self.keeps.split_off(self.keeps.len() / 2);
         let passes = std::mem::take(&mut self.passes);

@@ -49,7 +49,7 @@ mod linux {
     use std::sync::atomic::{AtomicPtr, Ordering};
 
     use libc::{iovec, ssize_t};
-    // Has the linker add libssl, whose functions are declared below.
+    // Makes the linker add libssl, whose functions are declared below.
     use openssl as _;
 
     use super::{MASKED_TCP, MASKED_TLS, TLS};

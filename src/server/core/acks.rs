@@ -1,6 +1,6 @@
-//! Pure: which senders are told which of their messages are stored, and when. The first message of a session is told at
-//! once. What follows within [`INTERVAL`] is told together, or as soon as [`ENOUGH`] messages wait, so that nobody who
-//! sends thousands a second waits for room in its window.
+//! Pure: which senders get which confirmations (`stored`), and when. The first message of a session is confirmed at
+//! once. Later ones are confirmed together within [`INTERVAL`], or as soon as [`ENOUGH`] of them wait. So even a sender
+//! of thousands per second does not wait for room in its window.
 
 use crate::protocol::{NickKey, Ranges, SentId, Session, Stored};
 use std::collections::{HashMap, VecDeque};
@@ -61,7 +61,7 @@ impl Acks {
         }
     }
 
-    /// Who is to be told what now.
+    /// The confirmations that are due now.
     pub fn due(&mut self, now: Instant) -> Vec<(NickKey, Stored)> {
         let mut due = std::mem::take(&mut self.overflow);
         for sender in std::mem::take(&mut self.ready) {
@@ -85,7 +85,7 @@ impl Acks {
         self.ready.sort();
     }
 
-    /// When [`Acks::due`] has something to tell because time passed.
+    /// The next deadline of [`Acks::due`].
     pub fn next_due(&self) -> Option<Instant> {
         (self.waiting > 0).then(|| self.times.front().map(|(at, _)| *at)).flatten()
     }
@@ -131,7 +131,7 @@ mod tests {
             }
         }
 
-        /// What is told so many milliseconds after the start, as `key: ranges`.
+        /// The confirmations this many milliseconds after the start, as `key: ranges`.
         fn due(&mut self, at: u64) -> Vec<String> {
             let due = self.acks.due(self.start + Duration::from_millis(at));
             due.iter().map(|(key, stored)| format!("{key}: {:?}", stored.seq.ranges())).collect()
@@ -168,7 +168,7 @@ mod tests {
         desk.add("alice", 1, [258]);
         assert_eq!((desk.due(200), desk.due(219)), (vec![], vec![]), "200 ms after the last");
         assert_eq!(desk.due(220), ["alice: [(258, 258)]"]);
-        // One commit of many is told in one.
+        // One confirmation for one commit of many.
         desk.add("alice", 1, 300..=4_000);
         assert_eq!(desk.due(230), ["alice: [(300, 4000)]"]);
     }
@@ -215,7 +215,7 @@ mod tests {
         }
         assert_eq!(desk.due(0).len(), 30);
         assert_eq!((desk.due(201), desk.acks.senders.len(), desk.acks.times.len()), (vec![], 0, 0));
-        // All that one sent overflowed before it was told of any.
+        // All its messages overflowed before any was confirmed.
         desk.add("alice", 99, (1..=RANGES as u64 + 1).map(|n| n * 2));
         assert_eq!((desk.due(300).len(), desk.acks.senders.len(), desk.next()), (1, 0, None));
         desk.add("alice", 99, [1]);

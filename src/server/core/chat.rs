@@ -1,5 +1,4 @@
-//! Pure: the chat as the server knows it. Everything that happens comes in as an [`Input`], everything to do goes out
-//! as [`Output`]s. The service carries them on.
+//! Pure: the chat as the server knows it. It takes [`Input`]s and returns [`Output`]s, which the service carries out.
 
 mod directs;
 mod exchange;
@@ -61,9 +60,9 @@ pub struct ServerChat {
     forgotten: Vec<RoomName>,
     stats: Stats,
     connected: bool,
-    /// People from an earlier run's roster were sent what waits for them.
+    /// The roster of an earlier run has been served with its waiting messages.
     resumed: bool,
-    /// Somebody came or went since the retained list was published.
+    /// Somebody joined or left since the retained list was published.
     users_stale: bool,
     users_published: Option<Instant>,
     online_published: Option<Instant>,
@@ -75,9 +74,9 @@ pub struct ServerChat {
     warned: HashSet<(&'static str, Option<NickKey>)>,
     /// Logged names that cannot be nicks.
     no_nicks: HashSet<String>,
-    /// The time of the input that is handled.
+    /// The time of the current input.
     now: Now,
-    /// What it leads to, in order.
+    /// The outputs of the current input, in order.
     out: Vec<Output>,
 }
 
@@ -140,10 +139,10 @@ impl ServerChat {
         std::mem::take(&mut self.out)
     }
 
-    /// When there is something to do by time alone, with a finer resolution than ticks. [`Input::Due`] is due then.
+    /// The next deadline, finer than ticks. [`Input::Due`] is due then.
     pub fn next_due(&self) -> Option<Instant> {
         let next = [self.acks.next_due(), self.marks.next_due()].into_iter().flatten().min();
-        // Without a connection nobody can be told.
+        // Nothing can be published without a connection.
         next.filter(|_| self.connected)
     }
 
@@ -156,7 +155,7 @@ impl ServerChat {
         self.connected
     }
 
-    /// What the server says about itself, retained. `Offline` is its will, and its last word at a clean stop.
+    /// The server's retained description. `Offline` is its will, and its last publication at a clean stop.
     pub fn server_info(&self, status: Status) -> Publication {
         let info = ServerInfo {
             status,
@@ -190,7 +189,7 @@ impl ServerChat {
         }
     }
 
-    // ---- the connection and the clock ----
+    // ---- connection and clock ----
 
     fn connected(&mut self) {
         self.connected = true;
@@ -247,7 +246,7 @@ impl ServerChat {
         }
     }
 
-    // ---- what arrives ----
+    // ---- arrivals ----
 
     fn message(&mut self, topic: &str, payload: &[u8]) {
         // A topic of a later version, or one with a level that is neither a nick nor a room.
@@ -315,7 +314,7 @@ impl ServerChat {
         Ok(())
     }
 
-    /// Nothing that people say may be retained. An empty retained message removes it from the broker.
+    /// Messages must not be retained. An empty retained message removes one from the broker.
     fn retained(&mut self, topic: &str) {
         use Topic::{Messages, Private, PrivateServer, Room};
         let parsed = self.config.topics.parse(topic);
@@ -334,10 +333,10 @@ impl ServerChat {
     fn server_says(&mut self, payload: &[u8]) {
         let Ok(FromServer::Server(info)) = FromServer::parse(payload) else { return };
         match info.status {
-            // The will of an earlier server, whose connection ended only now.
+            // The late will of an earlier server.
             Status::Offline => self.out.push(Output::Publish(self.server_info(Status::Online))),
-            // It found no other server when it started, so this one stood still then. It is only logged: anybody can
-            // forge this.
+            // It found no other server at its start, so this server stood still at that time. It is only logged,
+            // because anybody can forge this.
             Status::Online if info.instance != self.config.instance => self.warn_once("server", None, || {
                 format!(
                     "another server came online on chat/server (instance {}), and this one goes on: two servers keep two \

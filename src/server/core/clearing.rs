@@ -1,5 +1,4 @@
-//! Pure: which retained messages the server clears. Clients would be shown them at every start, as if they had just
-//! been said.
+//! Pure: which retained messages the server clears. Clients would show them at every start as if they were new.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Times are counted in classes, each a tenth wider than the one before. That is precise enough for people, and takes
-/// the same memory whatever arrives.
+/// Times are counted in classes, each a tenth wider than the one before. This is precise enough for people, and takes
+/// the same memory for any number of messages.
 const GROWTH: f64 = 1.1;
 /// The end of the first class.
 const SHORTEST: Duration = Duration::from_micros(10);

@@ -24,14 +24,15 @@ use std::time::{Duration, Instant};
 
 pub use pace::MOST as UNDER_WAY;
 
-/// A question without an answer after this time was lost.
+/// When a question without an answer counts as lost.
 const LOST: Duration = Duration::from_secs(60);
-/// The most receipts that the database does not know yet: more than are committed in a second. Then the list starts
-/// over.
+/// The most receipts that the database does not know yet: more than are committed in a second. Beyond that the list
+/// starts over.
 const RECEIPTS: usize = 10_000;
-/// The most messages of one addressee that are remembered as live, so that their senders can be told that they wait.
+/// The most messages per addressee that are remembered as live. If the addressee leaves, their senders learn that they
+/// wait.
 const WERE_LIVE: usize = 1_000;
-/// An original client that is heard this long after something was sent to it has received it. What it said earlier may
+/// An original client that is heard from this long after a message went to it has received it. Anything earlier may
 /// have been under way when it died.
 const SURVIVED: Duration = Duration::from_secs(1);
 
@@ -44,7 +45,7 @@ pub enum Seating {
     Ours,
 }
 
-/// What is to be done for direct messages.
+/// What the chat must do for direct messages.
 #[derive(Debug, PartialEq)]
 pub enum DirectStep {
     /// Ask which messages wait for `to` above this row, [`UNDER_WAY`] at most, and give them to [`Directs::found`].
@@ -64,7 +65,7 @@ pub type Received = (NickKey, NickKey, SentId);
 
 #[derive(Debug, Default)]
 pub struct Directs {
-    /// Present people to whom something is under way, or may wait.
+    /// Present people with messages under way, or perhaps waiting.
     addressees: BTreeMap<NickKey, Addressee>,
     /// Nothing is due before this.
     next: Option<Instant>,
@@ -100,7 +101,7 @@ impl Directs {
             .collect()
     }
 
-    /// A message, new or repeated, is in the database and has no receipt yet.
+    /// A message, new or retransmitted, is in the database and has no receipt yet.
     pub fn stored(&mut self, direct: WaitingDirect, seating: Seating, now: Instant) -> Vec<DirectStep> {
         let WaitingDirect { private, row } = direct;
         let Some(id) = private.id.clone() else { return Vec::new() };
@@ -145,8 +146,8 @@ impl Directs {
         let Some(addressee) = self.addressees.get_mut(to) else { return Vec::new() };
         let Some(asked) = addressee.asked.take_if(|asked| asked.after == after) else { return Vec::new() };
         let all = found.len() < UNDER_WAY;
-        // A question that began above `seen` was about what is under way there. There may be more messages between the
-        // two, even if there is nothing beyond.
+        // A question that began above `seen` was about messages under way there. More messages may lie between the two,
+        // even if none lie beyond.
         let goes_on = after <= addressee.seen;
         if goes_on {
             addressee.more = asked.more || !all;
@@ -196,7 +197,7 @@ impl Directs {
         steps
     }
 
-    /// An original client was heard.
+    /// An original client was heard from.
     pub fn heard_original(&mut self, to: &NickKey, now: Instant) -> Vec<DirectStep> {
         let Some(addressee) = self.addressees.get_mut(to) else { return Vec::new() };
         let has_it = |message: &UnderWay| message.way == Way::Flat && now >= message.since + SURVIVED;
@@ -221,7 +222,7 @@ impl Directs {
         }
     }
 
-    /// What to do because no receipt or answer came in time.
+    /// What to do because a receipt or an answer is overdue.
     pub fn due(&mut self, now: Instant) -> Vec<DirectStep> {
         if self.next.is_none_or(|next| now < next) {
             return Vec::new();

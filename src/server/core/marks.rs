@@ -1,6 +1,6 @@
-//! Pure: the marks of each room, which say how far its history reaches, and when they are published. The first is
-//! published at once, and what follows within [`INTERVAL`] in one. Later a mark is repeated, for those who missed the
-//! last one.
+//! Pure: the marks of each room, which tell how far its history reaches, and when to publish them. The first mark goes
+//! out at once, later ones are combined within [`INTERVAL`]. A mark is repeated later for those who missed the last
+//! one.
 
 use crate::protocol::limits::REPLY_BYTES;
 use crate::protocol::{Epoch, Mark, MarkIds, NickKey, RoomName, SentId};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(200);
 /// When a mark is repeated, each time counted from the one before: 10 s and 60 s after the last news.
 const REPEATS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(50)];
-/// A mark of more messages does not name their senders: no receiver remembers more messages.
+/// A mark of more messages names no senders: no receiver remembers more messages.
 const MESSAGES: u64 = 10_000;
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct RoomMarks {
 struct MarkedRoom {
     /// When its next mark is due.
     at: Instant,
-    /// When its last mark is old enough for another one.
+    /// The earliest time of its next mark.
     next: Instant,
     /// The positions `from` + 1 to `to` are not announced yet.
     from: u64,
@@ -81,7 +81,7 @@ impl RoomMarks {
         }
     }
 
-    /// The rooms whose marks are to be published now, and the marks' payloads.
+    /// The marks to publish now, as rooms and payloads.
     pub fn due(&mut self, now: Instant) -> Vec<(RoomName, Vec<u8>)> {
         let mut due = Vec::new();
         while self.times.first().is_some_and(|(at, _)| *at <= now) {
@@ -100,7 +100,8 @@ impl RoomMarks {
         due
     }
 
-    /// The last marks may have reached nobody: all rooms that would repeat theirs do so now, and again after that.
+    /// The last marks may have reached nobody. All rooms with repeats left publish theirs now and start over with the
+    /// repeats.
     pub fn hurry(&mut self, now: Instant) {
         self.times.clear();
         for (name, room) in &mut self.rooms {
@@ -109,14 +110,14 @@ impl RoomMarks {
         }
     }
 
-    /// When [`RoomMarks::due`] has something to publish.
+    /// The next deadline of [`RoomMarks::due`].
     pub fn next_due(&self) -> Option<Instant> {
         self.times.first().map(|(at, _)| *at)
     }
 }
 
 impl MarkedRoom {
-    /// The mark of what is new, or a repeated one without names.
+    /// The mark of new messages, or a repetition without names.
     fn mark(&mut self, name: &RoomName, epoch: &Epoch) -> Vec<u8> {
         self.repeated = Some(self.repeated.map_or(0, |repeated| repeated + 1));
         let mark = |from, ids| Mark { room: name.clone(), epoch: epoch.clone(), from, to: self.to, ids }.to_json();
@@ -135,7 +136,7 @@ mod tests {
     struct Desk {
         marks: RoomMarks,
         start: Instant,
-        /// How far each room has come.
+        /// How far each room's history reaches.
         pos: HashMap<&'static str, u64>,
     }
 
@@ -149,7 +150,7 @@ mod tests {
             self.start + Duration::from_millis(millis)
         }
 
-        /// `nick` has these stored; of a session that is 0 without ids.
+        /// Stores messages of `nick`; with a session of 0, without ids.
         fn add(&mut self, at: u64, room: &'static str, nick: &str, session: u8, seqs: impl Iterator<Item = u64>) {
             let key = Nick::parse(nick).unwrap().key().clone();
             let id = |seq| SentId::new(Session::from_random([session; 12]), seq).filter(|_| session > 0);
@@ -160,7 +161,7 @@ mod tests {
             self.marks.add(RoomName::parse(room).unwrap(), from, to, ids, self.at(at));
         }
 
-        /// What is published then, as room, positions and ids; each is one that a receiver takes.
+        /// What is published at this time, as room, positions and ids. Checks that a receiver accepts each mark.
         fn due(&mut self, at: u64) -> Vec<(String, u64, u64, String)> {
             let marks = self.marks.due(self.at(at));
             let tell = |(room, json): (RoomName, Vec<u8>)| {
@@ -204,7 +205,7 @@ mod tests {
         assert_eq!((desk.marks.next_due(), desk.marks.rooms.len()), (None, 0));
         desk.add(70_000, "lobby", "alice", 1, 4..=4);
         assert_eq!(desk.due(70_000).len(), 1);
-        // A new one puts it off.
+        // A new mark postpones it.
         desk.add(75_000, "lobby", "alice", 1, 5..=5);
         assert_eq!((desk.due(75_000).len(), desk.due(84_999).len(), desk.due(85_000).len()), (1, 0, 1));
     }
@@ -233,7 +234,7 @@ mod tests {
         assert_eq!(desk.due(200), [mark("lobby", 9_000, 9_001, r#"{"alice":{"111111111111":[[1,1]]}}"#)]);
         desk.add(300, "lobby", "alice", 1, 1..=MESSAGES + 1);
         assert_eq!(desk.due(400), [mark("lobby", 19_002, 19_002, "{}")]);
-        // Another program has put some between.
+        // Another program has stored messages in between.
         desk.add(500, "lobby", "alice", 1, 2..=2);
         *desk.pos.get_mut("lobby").unwrap() += 10;
         desk.add(500, "lobby", "alice", 1, 3..=3);

@@ -1,5 +1,5 @@
-//! Pure: when joins and leaves are announced. In a storm several are merged into one notice, so that what everybody
-//! receives per second stays bounded however many people come and go.
+//! Pure: when joins and leaves are announced. In a storm several are merged into one notice, which bounds the traffic
+//! per second however many people come and go.
 
 use crate::protocol::limits::{NOTICE_NAMES, NOTICE_USERS};
 use crate::protocol::{Nick, Notice, NoticeKind, Timestamp};
@@ -28,7 +28,7 @@ pub struct Telling {
 impl Notices {
     /// What to announce now because of this event.
     pub fn add(&mut self, kind: NoticeKind, nick: Nick, now: Instant) -> Option<Telling> {
-        // What is held is announced when its window ends: a steady flow must not delay that for ever.
+        // Held notices go out when their window ends: a steady flow must not delay them forever.
         if !self.held.is_empty() {
             self.held.push((kind, nick));
             return None;
@@ -45,7 +45,7 @@ impl Notices {
         Some(Telling { kind, nicks: vec![nick] })
     }
 
-    /// What was held back, merged by kind. Called with every tick.
+    /// The notices held back, merged by kind. Call this with every tick.
     pub fn due(&mut self, now: Instant) -> Vec<Telling> {
         if self.held.is_empty() || self.window.is_some_and(|start| now.saturating_duration_since(start) < WINDOW) {
             return Vec::new();
@@ -53,8 +53,8 @@ impl Notices {
         self.window = Some(now);
         self.told = SINGLY;
         let mut held = std::mem::take(&mut self.held);
-        // If several things happened to one person, the last one counts: kinds are announced in another order than they
-        // happened.
+        // If several things happened to one person, the last one counts, because kinds are announced in another order
+        // than they happened.
         let mut seen = HashSet::new();
         held.reverse();
         held.retain(|(_, nick)| seen.insert(nick.key().clone()));

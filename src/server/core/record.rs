@@ -1,4 +1,4 @@
-//! What the chat and the store exchange: plain values, free of SQL, so that any engine can stand behind the store.
+//! The values that the chat and the store exchange. They are free of SQL, which lets any engine stand behind the store.
 
 use crate::protocol::history::Span;
 use crate::protocol::text::visible;
@@ -7,11 +7,11 @@ use crate::protocol::{
 };
 use std::time::{Duration, Instant};
 
-/// Something to keep. What is kept goes into the history in this order.
+/// Something to store. The history keeps this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keep {
     Chat(Arrived),
-    /// Without an id it is ignored: nobody could tell when it is delivered.
+    /// Ignored without an id, because its delivery could not be confirmed.
     Direct(ArrivedDirect),
     /// The direct message no longer waits, if it is addressed to `to`. If the message comes later, it never waits.
     Delivered {
@@ -76,19 +76,19 @@ pub enum Record {
 /// What a commit did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Committed {
-    /// Messages that are in the database now, or were before. Their senders are told. In order of arrival.
+    /// Messages that are in the database now, or were before, in order of arrival. Their senders get confirmations.
     pub stored: Vec<(NickKey, SentId)>,
     /// The new messages by room.
     pub progress: Vec<RoomProgress>,
     /// The direct messages among `stored` that wait: new ones, and repeated ones that still do.
     pub direct: Vec<WaitingDirect>,
-    /// Messages that are not in the database. Their senders are told why.
+    /// Messages that are not in the database. Their senders get errors.
     pub refused: Vec<Refused>,
-    /// Receipts that were kept: addressee, sender and id.
+    /// Stored receipts: addressee, sender and id.
     pub delivered: Vec<(NickKey, NickKey, SentId)>,
 }
 
-/// A message that is not kept, and never will be under this id.
+/// A message that is not stored, and never will be under this id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     pub sender: NickKey,
@@ -124,7 +124,7 @@ pub struct WaitingDirect {
     pub row: i64,
 }
 
-/// One presence as the database keeps it.
+/// One presence as stored in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptSeat {
     pub nick: Nick,
@@ -133,7 +133,7 @@ pub struct KeptSeat {
     pub rooms: Vec<RoomName>,
 }
 
-/// The presences of one person, in place of those that the database has. Empty when the person is gone.
+/// The presences of one person, which replace those in the database. Empty when the person is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeatChange {
     pub key: NickKey,
@@ -143,19 +143,19 @@ pub struct SeatChange {
 /// What an earlier run of the server left in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EarlierRun {
-    /// The history's.
+    /// The epoch of the history.
     pub epoch: Epoch,
     pub seats: Vec<KeptSeat>,
     /// The rooms whose last marks may not have been published, and the positions of their newest messages.
     pub rooms: Vec<(RoomName, u64)>,
 }
 
-/// What the store is told to do, in order.
+/// Tasks for the store, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreTask {
-    /// Keep this, and answer with [`StoreAnswer::Committed`].
+    /// Store this, and answer with [`StoreAnswer::Committed`].
     Keep(Keep),
-    /// Keep these presences, and answer with [`StoreAnswer::SeatsDone`]. Never empty.
+    /// Store these presences, and answer with [`StoreAnswer::SeatsDone`]. Never empty.
     Seats(Vec<SeatChange>),
     /// Answer this after everything before is committed.
     Ask(StoreQuestion),
@@ -166,13 +166,13 @@ pub enum StoreTask {
 /// What the store answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreAnswer {
-    /// These are in the database, and survive a loss of power.
+    /// These are in the database and survive a power loss.
     Committed {
         committed: Committed,
-        /// When the messages arrived from the broker, those of them for which that is known.
+        /// When the messages arrived from the broker, as far as it is known.
         arrived: Vec<Instant>,
     },
-    /// The presences that were given so far are kept, except for those that could not be written.
+    /// All presences given so far are stored, except for those that could not be written.
     SeatsDone { dropped: Vec<SeatChange> },
     /// The answer to [`StoreTask::Settle`].
     Settled,
@@ -184,14 +184,13 @@ pub enum StoreAnswer {
     Found { found: SearchPage, reply: ReplyTo },
     /// The answer to [`StoreQuestion::Waiting`], oldest first.
     Waiting { to: NickKey, after: i64, found: Vec<WaitingDirect> },
-    /// A question gets no answer: another search took its place, or the database cannot be read. Whoever asked asks
-    /// again.
+    /// There is no answer: another search replaced this one, or the database cannot be read. The requester asks again.
     Unanswered { is_search: bool },
-    /// Retention removed the last trace of these rooms, which had been empty for long.
+    /// Retention removed the last trace of these rooms, which had been empty for a long time.
     RoomsForgotten(Vec<RoomName>),
 }
 
-/// What the database is asked.
+/// A question to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreQuestion {
     Page {
@@ -207,7 +206,7 @@ pub enum StoreQuestion {
         before: Option<Cursor>,
         reply: ReplyTo,
     },
-    /// The direct messages that wait for somebody, above that row, so many at most.
+    /// The direct messages that wait for an addressee above this row, and the most of them to return.
     Waiting {
         to: NickKey,
         after: i64,
@@ -220,7 +219,7 @@ impl StoreQuestion {
         matches!(self, StoreQuestion::Search { .. })
     }
 
-    /// What the store says if it does not answer.
+    /// The answer if there is none.
     pub fn unanswered(&self) -> StoreAnswer {
         StoreAnswer::Unanswered { is_search: self.is_search() }
     }
@@ -239,7 +238,7 @@ pub struct ReplyTo {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageQuery {
     pub room: RoomName,
-    /// The most messages to return; 0 only asks where the history ends.
+    /// The most messages to return; 0 only finds the end of the history.
     pub limit: usize,
     pub place: PagePlace,
 }
@@ -262,19 +261,19 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SearchPage {
     pub found: Vec<Found>,
-    /// Where the search can go on; `None`: nothing older matches.
+    /// Where to continue the search; `None`: nothing older matches.
     pub next: Option<Cursor>,
-    /// The search took too long: older messages were not searched.
+    /// The search took too long, and older messages were not searched.
     pub cut: bool,
 }
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retention {
-    /// Messages received longer ago are removed, and so are direct messages that wait so long.
+    /// Older messages are removed, including direct messages that have waited this long.
     pub age: Option<Duration>,
-    /// Bytes of the database that may be in use. Above this, the oldest messages are removed. Waiting direct messages
-    /// have their own share, and none of them is removed. The file does not shrink: free pages are used again.
+    /// The most bytes of the database in use. Above this, the oldest messages are removed. Waiting direct messages have
+    /// a share of their own, and none of them is removed. The file does not shrink: free pages are reused.
     pub size: Option<u64>,
 }
 

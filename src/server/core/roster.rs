@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seat {
     pub session: Option<Session>,
-    /// The number of the connection that was heard last; 0 if it is unknown.
+    /// The number of the last connection heard from; 0 if it is unknown.
     pub conn: u32,
     pub rooms: Vec<RoomName>,
     pub heard: Instant,
@@ -41,8 +41,7 @@ struct Person {
 pub enum PresenceOutcome {
     /// The person was absent before.
     New,
-    /// A later connection of a session that was present, another session next to it, or one in the place of a doubted
-    /// session.
+    /// A later connection of a present session, another session next to it, or one that replaces a doubted session.
     Back,
     /// The same session was already present on this connection.
     Known,
@@ -59,12 +58,13 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// `timeout`: after this much silence somebody counts as gone.
+    /// `timeout`: how long somebody may be silent.
     pub fn new(timeout: Duration) -> Roster {
         Roster { people: BTreeMap::new(), timeout, changed: BTreeSet::new() }
     }
 
-    /// Restores what the database kept. Everybody counts as just heard, which gives them a grace of one time-out.
+    /// Restores the presences of the database. Everybody counts as just heard from, which gives them a grace of one
+    /// timeout.
     pub fn restore(&mut self, kept: Vec<KeptSeat>, now: Instant) {
         for KeptSeat { nick, session, conn, rooms } in kept {
             let person = self.people.entry(nick.key().clone()).or_insert(Person { nick, seats: Vec::new() });
@@ -73,7 +73,7 @@ impl Roster {
     }
 
     /// Handles a join or a heartbeat. The heartbeat of an absent person counts as a join. An open chat has one session
-    /// per nick; a presence without a session cannot be told so, and is kept next to it.
+    /// per nick. A presence without a session cannot get that error, and is kept next to it.
     pub fn arrive(&mut self, presence: &Presence, now: Instant) -> PresenceOutcome {
         let seat = || Seat {
             session: presence.session.clone(),
@@ -90,13 +90,13 @@ impl Roster {
         };
         if let Some(known) = person.seats.iter_mut().find(|seat| seat.session == presence.session) {
             let conn = presence.conn_or(known.conn);
-            // What an earlier connection of the run had under way changes nothing.
+            // Late messages of an earlier connection change nothing.
             if conn < known.conn {
                 return PresenceOutcome::Known;
             }
             known.heard = now;
             let joins = presence.action == Action::Join;
-            // A will comes after everything else of its connection except for what was still under way. So only a later
+            // A will follows everything else of its connection, except for messages still under way. So only a later
             // connection, or a new join of a run that does not count its connections, shows that the run goes on.
             if conn > known.conn || joins {
                 known.doubted_until = None;
@@ -134,8 +134,8 @@ impl Roster {
         })
     }
 
-    /// Handles a will. It is believed 1.5 s later, unless a later connection of its session is heard before. The will
-    /// of an earlier connection than the present one means nothing.
+    /// Handles a will. It is believed 1.5 s later, unless a later connection of its session is heard from before. The
+    /// will of an earlier connection means nothing.
     pub fn doubt(&mut self, presence: &Presence, now: Instant) {
         if let Some(person) = self.people.get_mut(presence.nick.key())
             && let Some(seat) = person.seats.iter_mut().find(|seat| seat.session == presence.session)
@@ -145,7 +145,7 @@ impl Roster {
         }
     }
 
-    /// Removes those whose will is believed now and those who were silent for too long.
+    /// Removes people whose will is believed now, or who were silent for too long.
     pub fn sweep(&mut self, now: Instant) -> Vec<(NoticeKind, Nick)> {
         let timeout = self.timeout;
         let mut gone = Vec::new();
@@ -169,7 +169,7 @@ impl Roster {
         gone
     }
 
-    /// After an outage of the server everybody counts as just heard, and wills are forgotten.
+    /// After an outage of the server, everybody counts as just heard from, and wills are forgotten.
     pub fn grace(&mut self, now: Instant) {
         for seat in self.people.values_mut().flat_map(|person| &mut person.seats) {
             seat.heard = now;
@@ -206,7 +206,7 @@ impl Roster {
         members
     }
 
-    /// The presences that changed since this was called last, for the database.
+    /// The presences that changed since the last call, for the database.
     pub fn take_changes(&mut self) -> Vec<SeatChange> {
         let change = |key: NickKey| {
             let seats = self.people.get(&key).map_or(Vec::new(), Person::kept);

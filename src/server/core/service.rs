@@ -1,5 +1,5 @@
-//! Pure: what the server's main thread does. The chat decides what is said and kept. Around it, the service limits what
-//! is under way to the store, logs what becomes of the connection, and ends the run (`leaving.rs`).
+//! Pure: the decisions of the server's main thread. The chat decides what is published and stored. Around it, the
+//! service limits the tasks under way to the store, logs events of the connection, and ends the run (`leaving.rs`).
 
 mod contact;
 mod leaving;
@@ -18,7 +18,7 @@ use log::{debug, warn};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// The most questions under way to the store, not counting searches. Whoever asks and gets no answer asks again.
+/// The most questions under way to the store, without searches. A requester without an answer asks again.
 const QUESTIONS: usize = 1_000;
 /// The most searches under way to the store. The reader drops most of them at once.
 const SEARCHES: usize = 100;
@@ -28,36 +28,36 @@ const SEARCHES: usize = 100;
 pub enum ServiceEvent {
     /// From the connection to the broker.
     Link(LinkEvent),
-    /// The second connection, for the last words, is up, or it failed, and why.
+    /// The second connection, for the last publications, is up, or it failed, and why.
     Second(Result<(), String>),
-    /// [`Effect::HangUp`] is carried out, and everything that arrived on the connection was handled.
+    /// [`Effect::HangUp`] is done, and everything that arrived on the connection was handled.
     HungUp,
     Store(StoreAnswer),
-    /// Twice a second. So many messages were turned away at the door since the last tick.
+    /// Twice a second. This many messages were turned away at the door since the last tick.
     Tick {
         turned_away: u64,
     },
-    /// It is [`Service::next_due`].
+    /// [`Service::next_due`] has passed.
     Due,
     /// A signal asks the server to stop. A second one asks it to stop at once.
     Stop,
 }
 
-/// What is to be done, in this order.
+/// What the driver must do, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// On the connection in use; without one it is dropped.
+    /// Publish on the connection in use; without one, drop it.
     Publish(Publication),
     Store(StoreTask),
-    /// Open a second connection without subscriptions, and say with [`ServiceEvent::Second`] what becomes of it.
+    /// Open a second connection without subscriptions, and report [`ServiceEvent::Second`].
     OpenSecond {
         client_id: String,
         will: Publication,
     },
     /// Give up the second connection.
     DropSecond,
-    /// Close the connection in use, with these last words, and wait for so long at most. If a second one is up, it is
-    /// in use from now on. Handle all that arrived on the closed one, then [`ServiceEvent::HungUp`].
+    /// Close the connection in use with these last publications, within this time. If a second one is up, it is in use
+    /// from now on. Handle all that arrived on the closed one, then report [`ServiceEvent::HungUp`].
     HangUp {
         last: Option<Publication>,
         within: Duration,
@@ -83,16 +83,16 @@ pub struct Service {
     contact: Contact,
     /// `None`: it serves.
     leaving: Option<CleanStop>,
-    /// Questions, and searches, that the store has not answered.
+    /// Questions, and searches, without an answer of the store.
     questions: usize,
     searches: usize,
-    /// Presences to be kept, the latest of each person. The store gets more when it is done with those before, so that
-    /// what waits for a stalled disk stays bounded.
+    /// Presences to store, the latest of each person. The store gets more when it is done with the previous ones, which
+    /// bounds what waits for a stalled disk.
     seats: BTreeMap<NickKey, SeatChange>,
-    /// Some of them are new: those that the store dropped wait for company.
+    /// Some of them are new. Those that the store dropped wait for new ones.
     seats_are_due: bool,
     seats_are_under_way: bool,
-    /// What the event that is handled leads to, in order.
+    /// The effects of the current event, in order.
     effects: Vec<Effect>,
 }
 
@@ -135,7 +135,7 @@ impl Service {
         std::mem::take(&mut self.effects)
     }
 
-    /// When [`ServiceEvent::Due`] is due, if nothing else happens.
+    /// The next deadline: [`ServiceEvent::Due`] is due then.
     pub fn next_due(&self) -> Option<Instant> {
         let leaving = self.leaving.as_ref().and_then(CleanStop::next_due);
         [self.chat.next_due(), leaving].into_iter().flatten().min()
@@ -163,7 +163,7 @@ impl Service {
         }
     }
 
-    /// How many questions are under way, and may be.
+    /// The questions under way, and their limit.
     fn under_way(&mut self, is_search: bool) -> (&mut usize, usize) {
         if is_search { (&mut self.searches, SEARCHES) } else { (&mut self.questions, QUESTIONS) }
     }
@@ -176,7 +176,7 @@ impl Service {
                     if message.retained { Input::Retained { topic } } else { Input::Message { topic, payload } };
                 self.chat(now, input);
             }
-            // The connection does not matter any more.
+            // The connection no longer matters.
             _ if self.leaving.is_some() => {}
             LinkEvent::Connected { session_present, version, refused, .. } => {
                 self.contact.connected(session_present, version, &refused);
@@ -202,7 +202,7 @@ impl Service {
             StoreAnswer::Settled => return self.settled(now),
             StoreAnswer::SeatsDone { dropped } => {
                 self.seats_are_under_way = false;
-                // They are tried again together with the next change.
+                // They are retried together with the next change.
                 for change in dropped {
                     self.seats.entry(change.key.clone()).or_insert(change);
                 }
@@ -229,14 +229,14 @@ impl Service {
     }
 }
 
-/// What the server subscribes to. `qos`: the highest quality of service for what is said in rooms.
+/// The server's subscriptions. `qos`: the highest quality of service for room messages.
 pub fn subscriptions(topics: &Topics, qos: Qos) -> Vec<Subscription> {
     vec![
         Subscription::new(topics.all_messages(), qos),
         Subscription::new(topics.all_rooms(), qos),
-        // The server's own words to clients have topics of the same form.
+        // The server publishes to clients on topics of the same form.
         Subscription { no_local: true, ..Subscription::new(topics.all_private(), Qos::AtLeastOnce) },
-        // Queued heartbeats would push messages out of the queue of a server that is away.
+        // Queued heartbeats would displace messages in the queue of an absent server.
         Subscription::new(topics.all_presence(), Qos::AtMostOnce),
         Subscription::new(topics.all_requests(), Qos::AtLeastOnce),
         // An earlier server's will may say that this one is offline.

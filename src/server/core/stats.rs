@@ -1,5 +1,5 @@
-//! Pure: what the server counts. Names end in their unit. Counters run from the start of the server, commit times from
-//! when they were last published.
+//! Pure: the server's counters. Names end in their unit. Counters run from the start of the server, commit times from
+//! their last publication.
 
 use super::delays::Delays;
 use crate::now::Now;
@@ -30,7 +30,7 @@ impl Stats {
     }
 
     /// `{"type":"stats","timestamp","uptime_seconds","online_users","commit_median_ms"?,"commit_99th_ms"?,…the
-    /// counters…}`. What is told of commits is forgotten.
+    /// counters…}`. Resets the commit times.
     pub fn take_json(&mut self, online_users: usize, started: &Timestamp, now: Now) -> Vec<u8> {
         #[derive(Serialize)]
         struct Out<'a> {

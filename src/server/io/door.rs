@@ -12,7 +12,7 @@ const DOOR_BYTES: usize = 64 * 1024 * 1024;
 
 /// Whether a message is admitted.
 pub enum Admission {
-    /// It may pass. Whatever keeps it holds this.
+    /// It may pass. Its memory is released when this is dropped.
     Passes(Option<Pass>),
     /// There is no room for it.
     Refused,

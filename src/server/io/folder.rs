@@ -10,11 +10,12 @@ pub fn database(dir: &Path, root: &str) -> PathBuf {
     dir.join(format!("{}.db", file_name(root)))
 }
 
-/// Creates the folder and the database's file if they are missing. Only their owner may read them: they hold what
-/// people said.
+/// Creates the folder and the database's file if they are missing. Only their owner may read them, because they hold
+/// private messages.
 ///
 /// # Errors
-/// A line for whoever runs the program.
+///
+/// A line for the person who runs the program.
 pub fn make(dir: &Path, database: &Path) -> Result<File, String> {
     make_private_folder(dir).map_err(|error| format!("the folder {} cannot be made: {error}", dir.display()))?;
     make_private_file(database)
@@ -30,13 +31,13 @@ fn make_private_folder(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// The folder may have been there before, with other rights. SQLite gives its other files the same rights as this one.
+/// The folder may exist already with other permissions. SQLite gives its other files the same permissions as this one.
 fn make_private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
-/// Locks the file for as long as it is open. True if another process holds the lock. SQLite's own locks are of another
-/// kind and let others read and write. A file system without such locks leaves the file unlocked.
+/// Locks the file while it is open. True if another process holds the lock. SQLite's own locks are of another kind and
+/// let others read and write. A file system without such locks leaves the file unlocked.
 pub fn is_locked(file: &File) -> bool {
     matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }

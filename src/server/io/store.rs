@@ -1,5 +1,5 @@
-//! The threads of the history. "store" owns the engine and writes; "reader" answers questions over a connection of its
-//! own, so that no question holds up a commit.
+//! The threads of the history. "store" owns the engine and writes; "reader" answers questions over its own connection,
+//! so no question delays a commit.
 
 use crate::now::Now;
 use crate::server::core::record::{Retention, StoreAnswer, StoreQuestion};
@@ -40,7 +40,7 @@ pub fn start(
         };
         let engine = write(Store::new(engine, settings, Instant::now()), &jobs, out);
         drop(questions);
-        // Its connection closes first: the last one folds the write-ahead log into the database and removes it.
+        // The engine's connection must close last: it folds the write-ahead log into the database and removes it.
         if reader_thread.is_some_and(|thread| thread.join().is_err()) {
             error!("the reader ended by a fault of its own");
         }

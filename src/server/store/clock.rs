@@ -1,6 +1,5 @@
-//! Pure: the clock of retention. It follows the system's clock, but a wrong one must not delete a history: from one
-//! look to the next it advances no faster than time passes. If the system's clock jumps ahead, only the next run
-//! follows it.
+//! Pure: the clock of retention. It follows the system's clock, but a wrong clock must not delete a history: between
+//! two looks it advances no faster than time passes. If the system's clock jumps ahead, only the next run follows it.
 
 use log::warn;
 use std::time::{Duration, Instant};
@@ -48,7 +47,7 @@ mod tests {
     const START: i64 = 1_795_375_800_123;
     const YEAR: i64 = 365 * 24 * 3_600 * 1_000;
 
-    /// What the system's clock shows at each look, seconds after the first, and what comes of it; from [`START`] on.
+    /// The system's clock at each look, as seconds after the first, and the result, both relative to [`START`].
     #[track_caller]
     fn check(looks: &[(u64, i64, i64)]) {
         let (mut clock, begin) = (Clock::default(), Instant::now());
@@ -66,7 +65,7 @@ mod tests {
     #[test]
     fn it_does_not_jump_ahead() {
         check(&[(0, 0, 0), (10, 2 * YEAR, 10_000), (20, 2 * YEAR + 10_000, 20_000), (30, 30_000, 30_000)]);
-        // Back it does.
+        // Backwards it follows.
         const DAY: i64 = 24 * 3_600 * 1_000;
         check(&[(0, 0, 0), (10, -DAY, -DAY), (20, 20_000, -DAY + 10_000)]);
     }

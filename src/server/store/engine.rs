@@ -1,4 +1,4 @@
-//! What the store needs of a database engine. SQLite is the one that there is; another can stand next to it.
+//! What the store needs from a database engine. SQLite is the only one so far; another can stand next to it.
 
 use crate::server::core::record::{Committed, Keep, Retention, SeatChange, StoreAnswer, StoreQuestion, Trimmed};
 use std::fmt;
@@ -19,11 +19,10 @@ pub trait Engine: Answering {
     /// Takes one step of retention. `now`: Unix milliseconds.
     fn trim(&mut self, retention: &Retention, now: i64) -> Result<Trimmed, EngineFailure>;
 
-    /// Finds out why a commit failed that will not succeed by itself. `failed`: a message of it, if there was one.
-    /// Nothing is written.
+    /// Finds out why a commit failed permanently. `failed`: one of its messages, if there was one. Writes nothing.
     fn diagnose(&mut self, failed: Option<&Keep>) -> Diagnosis;
 
-    /// Goes on with a new part of the words' index, after [`Diagnosis::Words`].
+    /// Starts a new part of the index of words, after [`Diagnosis::Words`].
     fn renew_words(&mut self) -> Result<(), EngineFailure>;
 }
 
@@ -32,13 +31,13 @@ pub trait Engine: Answering {
 pub enum Diagnosis {
     /// The message alone: others can be written.
     Message,
-    /// The newest part of the words' index takes no more; a new one would.
+    /// The newest part of the index of words takes no more, but a new one would.
     Words,
     /// Nothing can be written, or the cause is unknown.
     Database,
 }
 
-/// Why the engine could not do what it was told.
+/// An engine's failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineFailure {
     pub what: String,

@@ -1,21 +1,21 @@
-//! Pure: what to do after a transaction failed. If the failure will not pass, halving the batch finds the message that
+//! Pure: what to do after a failed transaction. If the failure is permanent, halving the batch finds the message that
 //! causes it. That message is set aside, unless the database takes nothing at all.
 
 use super::engine::Diagnosis;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// Try the same again later.
+    /// Retry the same later.
     Wait,
-    /// Try the messages without the presences.
+    /// Retry the messages without the presences.
     WithoutSeats,
-    /// Try each half of the messages by itself.
+    /// Retry each half of the messages by itself.
     Halve,
     /// Go on without this one message.
     SetAside,
     /// Go on without the presences.
     DropSeats,
-    /// Try again with a new part of the words' index.
+    /// Retry with a new part of the index of words.
     RenewWords,
 }
 

@@ -1,26 +1,26 @@
-//! The order in which the reader answers questions. Searches, which take long and which anybody may ask for, come last.
+//! The order in which the reader answers questions. Searches take long and anybody may request them, so they come last.
 
 use crate::protocol::NickKey;
 use crate::server::core::record::StoreQuestion;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The most searches of different requesters that wait: the last one for 4 s.
+/// The most waiting searches of different requesters. The last one waits 4 s.
 const SEARCHES_WAITING: usize = 20;
-/// A search that takes longer is cut, and says so: others wait behind it.
+/// A search that takes longer is cut and says so, because others wait behind it.
 pub const SEARCH_TIME: Duration = Duration::from_millis(200);
 
 /// Questions that wait for the reader.
 #[derive(Debug, Default)]
 pub struct ReaderQueue {
     questions: VecDeque<StoreQuestion>,
-    /// One of each requester.
+    /// One per requester.
     searches: VecDeque<StoreQuestion>,
 }
 
 impl ReaderQueue {
-    /// Adds a question. Returns the one that will not be answered because of it: an earlier search by the same
-    /// requester, for which nobody waits any more, or this one if too many searches wait.
+    /// Adds a question. Returns the one that is dropped for it: an earlier search by the same requester, who no longer
+    /// waits for it, or this one if too many searches wait.
     pub fn put(&mut self, question: StoreQuestion) -> Option<StoreQuestion> {
         let Some(requester) = searcher(&question) else {
             self.questions.push_back(question);
@@ -71,7 +71,7 @@ mod tests {
         StoreQuestion::Search { query: SearchQuery::parse(text).unwrap(), limit: 1, before: None, reply: reply(nick) }
     }
 
-    /// Who asks, and for a search the filter that tells it apart.
+    /// The requester and, for a search, the filter that tells it apart.
     fn short(question: &StoreQuestion) -> String {
         match question {
             StoreQuestion::Search { query, reply, .. } => {
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(queue.put(rooms("dave")), None);
         let mut next = || queue.take().map(|question| short(&question)).unwrap();
         assert_eq!([next(), next(), next()], ["carol", "dave", "alice c"]);
-        // Also before one that waited already.
+        // This also holds for one that waited already.
         queue.put(rooms("erin"));
         let mut next = || queue.take().map(|question| short(&question));
         assert_eq!([next(), next(), next()], [Some("erin".to_owned()), Some("bob b".to_owned()), None]);

@@ -83,7 +83,7 @@ impl Database {
         self.own.epoch()
     }
 
-    /// A secret of the servers over this database: part of their client identifier.
+    /// A secret of the servers with this database: part of their client identifier.
     pub fn secret(&self) -> Result<String, Error> {
         Ok(self.own.sql.value("SELECT value FROM meta WHERE name = 'secret'", [])?)
     }
@@ -93,7 +93,7 @@ impl Database {
         Ok(self.own.sql.meta("broker")?)
     }
 
-    /// Whether nobody was ever heard: there are no messages and nobody is present.
+    /// Whether the history is unused: no messages, and nobody present.
     pub fn is_empty(&self) -> Result<bool, Error> {
         let somebody = "SELECT EXISTS (SELECT 1 FROM rooms WHERE last_pos > 0) OR EXISTS (SELECT 1 FROM direct) \
                         OR EXISTS (SELECT 1 FROM roster) OR EXISTS (SELECT 1 FROM removed)";
@@ -110,9 +110,9 @@ impl Database {
         Ok(EarlierRun { epoch: self.epoch().clone(), seats, rooms: self.own.newest_rooms(RESUMED)? })
     }
 
-    /// Keeps these messages and presences in one transaction: all of them, or none if it fails. A message that was kept
-    /// before, by its sender's key and id, is not kept again, even if it is gone since (delivered, or trimmed). A
-    /// message with the id of another one that is still there is refused.
+    /// Stores these messages and presences in one transaction: all of them, or none if it fails. A message that was
+    /// stored before, by its sender's key and id, is not stored again, even if it is gone since (delivered, or
+    /// trimmed). A message with the id of another existing one is refused.
     pub fn commit(&mut self, keeps: &[Keep], seats: &[SeatChange]) -> Result<Committed, Error> {
         self.transact(|sql, state| {
             let mut batch = BatchWriter::begin(sql, state)?;
@@ -126,7 +126,7 @@ impl Database {
         })
     }
 
-    /// Takes the write lock before it reads anything, so that it sees what another program wrote.
+    /// Takes the write lock before the first read, to see what another program wrote.
     fn transact<T>(
         &mut self,
         work: impl FnOnce(&Transaction, &mut KnownState) -> rusqlite::Result<T>,
@@ -140,7 +140,7 @@ impl Database {
         };
         let result = run(&mut self.own.sql, &mut self.state);
         if result.is_err() {
-            // The cache may know what the database does not have.
+            // The cache may contain what the transaction did not commit.
             self.state = KnownState::default();
         }
         result.map_err(Error::Sql)

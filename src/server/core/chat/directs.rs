@@ -1,4 +1,4 @@
-//! Direct messages: each is kept until its receipt arrives, and sent to an addressee who missed it.
+//! Direct messages: each is kept until its receipt arrives, and retransmitted to an addressee who missed it.
 
 use super::invalid::agree;
 use super::{Output, ServerChat, replies, shown};
@@ -29,7 +29,7 @@ impl ServerChat {
             return Err(Invalid::WrongAddressee);
         }
         self.stats.directs_total += 1;
-        // Without an id nobody could confirm it: it only reaches whoever is present.
+        // Without an id there is no receipt, so the message only reaches a present addressee.
         let Some(id) = &private.id else { return Ok(()) };
         let length = private.text.chars().count();
         info!("direct nick={} to={} id={id} length={length}", shown(&private.nick), shown(&private.to));
@@ -54,7 +54,7 @@ impl ServerChat {
         Ok(())
     }
 
-    /// A direct message that waits for its receipt is in the database. While the broker is away, nobody can be told or
+    /// A direct message without a receipt is in the database. While the broker is away, nobody can be notified or
     /// served.
     pub(super) fn stored_direct(&mut self, direct: WaitingDirect) {
         if !self.connected {
@@ -66,8 +66,7 @@ impl ServerChat {
         self.take_steps(steps);
     }
 
-    /// People who were present in an earlier run may wait for messages that it had under way, and they need not join
-    /// again.
+    /// Messages may have been under way to people who were present in an earlier run, and they need not join again.
     pub(super) fn resume_directs(&mut self) {
         let keys: Vec<NickKey> = self.roster.nicks().map(|nick| nick.key().clone()).collect();
         for key in keys {
@@ -77,7 +76,7 @@ impl ServerChat {
     }
 
     pub(super) fn waiting(&mut self, to: &NickKey, after: i64, found: Vec<WaitingDirect>) {
-        // The question is asked again after the connection is back.
+        // The question is repeated once the connection is back.
         if !self.connected {
             return;
         }
@@ -103,7 +102,7 @@ impl ServerChat {
         }
     }
 
-    /// An original client shows only histories and lists of what is sent to it alone.
+    /// An original client only shows histories and lists among private messages.
     fn flatten(&mut self, private: Private) {
         // The nick as its owner typed it: the client subscribes to that.
         let to = self.roster.seats(private.to.key()).map_or(&private.to, |(nick, _)| nick);
@@ -123,7 +122,7 @@ impl ServerChat {
         self.out.push(Output::Keep(Keep::Delivered { to: to_key, sender: key, id, at }));
     }
 
-    /// An original client was heard. After a join it is on a new connection, on which it has received nothing yet.
+    /// An original client was heard from. After a join it is on a new connection, on which it has received nothing yet.
     pub(super) fn original_is_there(&mut self, key: &NickKey, joined: bool) {
         if self.seating(key) == Seating::Original {
             let steps = match joined {

@@ -1,17 +1,17 @@
-//! What the chat is told and what it wants done: plain values.
+//! The inputs and outputs of the chat: plain values.
 
 use crate::link::Publication;
 use crate::protocol::Topics;
 use crate::server::core::record::{Keep, SeatChange, StoreAnswer, StoreQuestion};
 use std::time::Duration;
 
-/// How the chat is run.
+/// The settings of the chat.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub topics: Topics,
-    /// After this much silence somebody counts as gone.
+    /// How long somebody may be silent before they time out.
     pub timeout: Duration,
-    /// How many messages a page has if the request does not say.
+    /// The number of messages in a page if the request does not say.
     pub history_limit: usize,
     /// Random per run.
     pub instance: String,
@@ -34,24 +34,24 @@ pub enum Input<'a> {
     Retained {
         topic: &'a str,
     },
-    /// What the store says.
+    /// An answer of the store.
     Store(StoreAnswer),
     /// This many messages were turned away unread, because too much waits to be committed.
     TurnedAway(u64),
     Tick,
-    /// It is [`ServerChat::next_due`].
+    /// [`ServerChat::next_due`] has passed.
     Due,
-    /// The server is about to stop: everything that is to be told is told now.
+    /// The server is about to stop: everything pending is published now.
     Leaving,
 }
 
-/// What the chat wants done, in this order.
+/// What the service must do, in order.
 #[derive(Debug, Clone)]
 pub enum Output {
     Publish(Publication),
-    /// Keep this, and say with [`StoreAnswer::Committed`] when it is.
+    /// Store this, and report [`StoreAnswer::Committed`] afterwards.
     Keep(Keep),
-    /// Keep these presences.
+    /// Store these presences.
     Seats(Vec<SeatChange>),
     /// Answer this from the database, after everything before is committed.
     Ask(StoreQuestion),

@@ -1,4 +1,4 @@
-//! Invalid payloads: they are counted, logged once per sender and kind, and answered if there is somebody to answer.
+//! Invalid payloads: counted, logged once per sender and kind, and answered if possible.
 
 use super::{Output, ServerChat, WARNED, replies, shown};
 use crate::link::{Publication, Qos};
@@ -25,10 +25,9 @@ impl ServerChat {
                 });
             }
         }
-        // An original client does not know what an error is.
+        // Original clients know no errors.
         let Some(nick) = claim.nick.filter(|_| claim.has_session) else { return };
-        // The topic's sender is told. If the payload's nick were, anybody could have others told that their messages
-        // were refused.
+        // The error goes to the sender in the topic. Otherwise anybody could make the server send errors to others.
         let to = sender.unwrap_or_else(|| nick.key().clone());
         let code = match (kind, invalid) {
             (_, Invalid::TextTooLong | Invalid::TooLarge) => ErrorCode::TooLarge,

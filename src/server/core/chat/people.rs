@@ -1,4 +1,4 @@
-//! Presence: who joins, who leaves, and who is told.
+//! Presence: joins, leaves, and their notices.
 
 use super::invalid::agree;
 use super::{ServerChat, shown};
@@ -62,7 +62,7 @@ impl ServerChat {
             }
             _ => {}
         }
-        // After a repeated join, everything under way would be sent once more.
+        // After a repeated join, everything under way would be retransmitted.
         if matches!(arrival, PresenceOutcome::New | PresenceOutcome::Back) {
             let steps = self.directs.joined(&key, self.now.instant);
             self.take_steps(steps);

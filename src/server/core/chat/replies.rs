@@ -110,8 +110,8 @@ impl ServerChat {
     }
 }
 
-/// A page with the original's four fields per message, all of which its client can read. A timestamp that it cannot
-/// read makes it fail, and it shows nothing of what follows.
+/// A page with the original's four fields per message, all readable for its client. At a timestamp that it cannot read,
+/// that client fails and shows nothing more.
 pub(super) fn for_originals(messages: Vec<Entry>, now: Timestamp) -> History {
     let for_originals = |entry: Entry| {
         let own = entry.timestamp.as_ref().and_then(Timestamp::for_originals);
@@ -122,7 +122,7 @@ pub(super) fn for_originals(messages: Vec<Entry>, now: Timestamp) -> History {
     History { messages, timestamp: Some(now), request: None, span: None }
 }
 
-/// The same with one message. An original client shows hardly anything else that is sent to it alone.
+/// The same with one message. An original client shows hardly any other private payload.
 pub(super) fn one_for_originals(nick: Nick, text: String, timestamp: Option<Timestamp>, now: Timestamp) -> History {
     let entry = Entry { nick, text, timestamp, action: false, late: false, id: None, pos: None, received: None };
     for_originals(vec![entry], now)

@@ -1,4 +1,4 @@
-//! Requests: some are answered from memory, the others by the database.
+//! Requests: some are answered from memory, others by the database.
 
 use super::invalid::agree;
 use super::{Output, ServerChat};

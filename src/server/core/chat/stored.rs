@@ -1,4 +1,4 @@
-//! What became of messages: senders are told what is stored, and rooms how far their history reaches.
+//! The fate of messages: confirmations for senders, marks for rooms.
 
 use super::{EPISODE, ServerChat};
 use crate::protocol::text::visible;
@@ -19,7 +19,7 @@ impl ServerChat {
             self.marks.add(progress.room, progress.from, progress.to, progress.ids, self.now.instant);
         }
         self.directs.kept(&committed.delivered);
-        // A sender is told first that a message is stored, then that it waits.
+        // A sender learns first that a message is stored, then that it waits.
         self.tell_what_is_stored();
         for direct in committed.direct {
             self.stored_direct(direct);
@@ -29,7 +29,8 @@ impl ServerChat {
         }
     }
 
-    /// While the broker is away nobody can be told. The sender sends it again, and is told then.
+    /// While the broker is away, errors cannot be published. The sender retransmits the message, and gets the error
+    /// then.
     fn refuse(&mut self, refused: Refused) {
         let Refused { sender, id, why } = refused;
         let (code, message) = match why {
@@ -82,7 +83,7 @@ impl ServerChat {
         self.forgotten.truncate(FORGOTTEN);
     }
 
-    /// Senders that wait for `stored` send them again.
+    /// Their senders get no confirmation, so they retransmit them.
     pub(super) fn turned_away(&mut self, count: u64) {
         self.stats.dropped_total += count;
         let last = self.turned_away.replace(self.now.instant);

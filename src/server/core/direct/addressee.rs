@@ -1,4 +1,4 @@
-//! What is under way to one addressee, and which of it is lost.
+//! The messages under way to one addressee, and which of them are lost.
 
 use super::pace::DirectPace;
 use super::{DirectStep, LOST, Seating, UNDER_WAY, WaitingDirect};
@@ -16,8 +16,8 @@ pub struct Addressee {
     pub seen: i64,
     /// There may be more above it.
     pub more: bool,
-    /// Messages that were live before their addressee joined again and that were not fetched since, by row. Their
-    /// senders were not told that they wait.
+    /// By row: messages that were live before their addressee joined again, and that were not fetched since. Their
+    /// senders do not know that they wait.
     pub were_live: BTreeMap<i64, UnderWay>,
 }
 
@@ -25,11 +25,11 @@ pub struct Addressee {
 pub struct Asked {
     pub at: Instant,
     pub after: i64,
-    /// The last row that was under way when it was asked.
+    /// The last row under way at the time of the question.
     pub last: i64,
-    /// Rows whose receipt came since.
+    /// Rows whose receipts arrived since.
     pub received: Vec<i64>,
-    /// A message was stored since that there was no room for.
+    /// A message was stored since for which there was no room.
     pub more: bool,
 }
 
@@ -43,19 +43,19 @@ pub struct UnderWay {
     pub since: Instant,
     /// How often it was sent from here.
     pub times: u32,
-    /// Its sender's client sent it to a present addressee, and its sender was not told that it waits.
+    /// Its sender's client sent it to a present addressee, and its sender does not know that it may wait.
     pub live: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// The sender's client sent it to the addressee's.
+    /// From the sender's client to the addressee's.
     Live,
-    /// The server sent it; the number counts what it sent to this addressee.
+    /// From the server; the number counts its transmissions to this addressee.
     Sent(u64),
-    /// The server sent it to an original client.
+    /// From the server to an original client.
     Flat,
-    /// It did not arrive. It is sent when there is room, but not before `again`.
+    /// It did not arrive. It is retransmitted when there is room, but not before `again`.
     Lost { again: Instant },
 }
 
@@ -77,7 +77,7 @@ impl Addressee {
         lost.or(more).map(|after| self.ask(to, after, now))
     }
 
-    /// How many of those under way the server sent one after the other.
+    /// How many of those under way the server sent in sequence.
     pub fn sent(&self) -> usize {
         self.under_way.values().filter(|message| matches!(message.way, Way::Sent(_))).count()
     }
@@ -115,8 +115,8 @@ impl Addressee {
         self.under_way.remove(&row)
     }
 
-    /// A receipt arrived. Brokers keep the order of what one client sends, so what was sent before this message and has
-    /// no receipt was dropped.
+    /// A receipt arrived. Brokers keep the order of one publisher, so everything sent before this message and without a
+    /// receipt was dropped.
     pub fn arrived(&mut self, arrived: &UnderWay, now: Instant) {
         let was_sent_once = arrived.times == 1 && matches!(arrived.way, Way::Sent(_));
         self.pace.received(was_sent_once.then(|| now.saturating_duration_since(arrived.since)));
@@ -153,7 +153,7 @@ impl Addressee {
         }
     }
 
-    /// Forgets what the answer should contain and does not: it was received, or retention removed it.
+    /// Forgets messages that the answer should contain but does not: they were received, or retention removed them.
     pub fn forget_missing(&mut self, asked: &Asked, found: &[WaitingDirect], all: bool) {
         let end = match found.last() {
             Some(last) if !all => asked.last.min(last.row),

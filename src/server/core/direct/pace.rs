@@ -1,6 +1,5 @@
-//! How many messages may be under way to one addressee at a time, and how long a receipt may take. A broker keeps only
-//! so many messages for each client and drops further ones silently. So receipts widen the window and drops narrow it,
-//! as in TCP.
+//! How many messages may be under way to one addressee, and how long a receipt may take. A broker keeps only so many
+//! messages for each client and silently drops the rest. So receipts widen the window and drops narrow it, as in TCP.
 
 use std::time::{Duration, Instant};
 
@@ -8,25 +7,25 @@ use std::time::{Duration, Instant};
 pub const MOST: usize = 100;
 /// The window at first: brokers that keep few messages for a client keep about ten.
 const FIRST: usize = 8;
-/// The window after a silence: more than one, so that a message that is never received does not hold up others.
+/// The window after a silence: more than one, because a message that is never received must not block others.
 const AFTER_SILENCE: usize = 4;
-/// How long a receipt may take before any came, and at most while others come. It doubles while none comes at all.
+/// How long the first receipt may take, and the longest wait while others arrive. It doubles while none arrives at all.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
-/// Once receipts came, one may take this many round trips, but no less than this time.
+/// After the first receipts, one may take this many round trips, but at least this time.
 const ROUND_TRIPS: u32 = 8;
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-/// The wait before a message that was dropped twice is sent again. It doubles each time, up to the other. A client that
-/// cannot read one message but receives all others is not sent that one after each of them.
+/// The wait before the retransmission of a message that was dropped twice, and its limit. It doubles each time. A
+/// client that cannot read one message but receives all others does not get that one after each of them.
 const DROPPED_TWICE: Duration = Duration::from_millis(250);
 const DROPPED_OFTEN: Duration = Duration::from_secs(4);
 
 #[derive(Debug)]
 pub struct DirectPace {
     window: usize,
-    /// Receipts since the window grew. It grows by one after as many as it is wide.
+    /// Receipts since the window grew. It grows by one after as many receipts as its width.
     receipts: usize,
-    /// The number of the last message that was sent, and of the last one when the window shrank.
+    /// The number of the last message sent, and of the last one when the window shrank.
     sent: u64,
     shrunk_at: u64,
     /// The longest recent time from a message to its receipt.
@@ -48,7 +47,7 @@ impl DirectPace {
         self.window.saturating_sub(under_way)
     }
 
-    /// Whether it is time to ask for more: each time costs a question to the database.
+    /// Whether it is time to ask for more. Each question costs a database access.
     pub fn has_room(&self, under_way: usize) -> bool {
         2 * self.room(under_way) >= self.window
     }
@@ -59,7 +58,7 @@ impl DirectPace {
         self.sent
     }
 
-    /// A receipt came. `after`: the time since the message was sent, if it was sent only once.
+    /// A receipt arrived. `after`: the time since the transmission, if there was only one.
     pub fn received(&mut self, after: Option<Duration>) {
         self.receipts += 1;
         if self.receipts >= self.window {
@@ -74,7 +73,8 @@ impl DirectPace {
         self.wait = wait.map_or(FIRST_WAIT, |wait| wait.clamp(SHORTEST_WAIT, FIRST_WAIT));
     }
 
-    /// The broker dropped the message with this number. Drops among those that were under way with it mean nothing new.
+    /// The broker dropped the message with this number. Further drops among messages under way at the same time count
+    /// as the same event.
     pub fn dropped(&mut self, number: u64) {
         if number > self.shrunk_at {
             self.window = (self.window / 2).max(1);
@@ -82,7 +82,7 @@ impl DirectPace {
         }
     }
 
-    /// A receipt did not come in time. Of several at about the same time, only the first counts.
+    /// A receipt is overdue. Of several at about the same time, only the first counts.
     pub fn silent(&mut self, now: Instant) {
         if self.silent_since.is_none_or(|since| now.saturating_duration_since(since) >= self.wait) {
             self.silent_since = Some(now);
@@ -97,7 +97,7 @@ impl DirectPace {
         self.wait
     }
 
-    /// How long after its last sending a dropped message may be sent again.
+    /// The wait between the last transmission of a dropped message and the next one.
     pub fn before_again(times: u32) -> Duration {
         let doubled = times.checked_sub(2).map(|beyond| DROPPED_TWICE * (1 << beyond.min(4)));
         doubled.map_or(Duration::ZERO, |wait| wait.min(DROPPED_OFTEN))

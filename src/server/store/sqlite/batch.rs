@@ -52,7 +52,7 @@ impl KnownState {
         if self.data_version != Some(version) {
             *self = KnownState { data_version: Some(version), untrimmed: self.untrimmed, ..KnownState::default() };
         }
-        // Not within a batch, which updates at its end how far its rooms have come.
+        // Not within a batch, because its end updates the positions of its rooms.
         if self.rooms.len() >= ROOMS {
             self.rooms.clear();
         }
@@ -75,7 +75,7 @@ pub struct BatchWriter<'a> {
     sql: &'a Connection,
     state: &'a mut KnownState,
     insert: CachedStatement<'a>,
-    /// Selects whether a direct message that waits has an id.
+    /// Selects whether a waiting direct message has an id.
     direct_has: CachedStatement<'a>,
     /// The index of a room's progress in `committed`.
     places: HashMap<RoomName, usize>,
@@ -102,7 +102,7 @@ impl<'a> BatchWriter<'a> {
         }
     }
 
-    /// True if it was not there before.
+    /// True if it is new.
     pub fn chat(&mut self, message: &Arrived) -> rusqlite::Result<bool> {
         let chat = &message.chat;
         let key = chat.nick.key();
@@ -111,7 +111,7 @@ impl<'a> BatchWriter<'a> {
                 self.committed.stored.push((key.clone(), id.clone()));
                 return Ok(false);
             }
-            // As a part of the INSERT it would cost five times as much as everything else.
+            // As part of the INSERT, this would cost five times as much as everything else.
             let values = params![key.as_str(), id.session.as_str(), id.seq as i64];
             if self.direct_has.query_row(values, |row| row.get(0))? {
                 self.refuse(key, id, StoreRefusal::IdTaken);
@@ -159,7 +159,7 @@ impl<'a> BatchWriter<'a> {
         Ok(new)
     }
 
-    /// True if it was not there before and there is room for it.
+    /// True if it is new and there is room for it.
     pub fn direct(&mut self, message: &ArrivedDirect) -> rusqlite::Result<bool> {
         let private = &message.private;
         let Some(id) = &private.id else { return Ok(false) };
@@ -223,8 +223,8 @@ impl<'a> BatchWriter<'a> {
         self.committed.refused.push(Refused { sender: sender.clone(), id: id.clone(), why });
     }
 
-    /// A receipt may overtake its message, which has another publisher. Then it is kept in case the message comes, and
-    /// counts for no other addressee: anybody can publish a receipt, but only `to` can spare itself a message.
+    /// A receipt may overtake its message, which has another publisher. It is stored in case the message follows. It
+    /// counts for no other addressee: anybody can publish a receipt, but only `to` may decline a message.
     fn delivered(&mut self, to: &NickKey, sender: &NickKey, id: &SentId, at: i64) -> rusqlite::Result<()> {
         let delete = format!(
             "DELETE FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3 AND to_key = ?4
@@ -246,7 +246,7 @@ impl<'a> BatchWriter<'a> {
         Ok(())
     }
 
-    /// Anybody may be present under any number of nicks, so those that exceed their share are not kept.
+    /// Anybody may be present under any number of nicks, so presences beyond their share are not stored.
     pub fn seats(&mut self, change: &SeatChange) -> rusqlite::Result<()> {
         let key = change.key.as_str();
         let delete = format!("DELETE FROM roster WHERE key = ?1 RETURNING {ROSTER_WEIGHT}");
@@ -272,7 +272,7 @@ impl<'a> BatchWriter<'a> {
         Ok(())
     }
 
-    /// Updates how far the rooms and the words' index have come.
+    /// Updates the positions of the rooms, and the index of words.
     pub fn finish(self) -> rusqlite::Result<Committed> {
         self.state.words.finish(self.sql)?;
         for RoomProgress { room, to, ids, .. } in &self.committed.progress {
@@ -283,7 +283,7 @@ impl<'a> BatchWriter<'a> {
     }
 }
 
-/// Whether the message with this id is this one, perhaps sent again with another time.
+/// Whether the message with this id is the same one, perhaps retransmitted with another time.
 fn is_there(sql: &Connection, message: &Arrived, room: i64, id: &SentId) -> rusqlite::Result<bool> {
     let chat = &message.chat;
     let select = "SELECT EXISTS (SELECT 1 FROM messages WHERE key = ?1 AND session = ?2 AND seq = ?3

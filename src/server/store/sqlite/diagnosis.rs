@@ -9,11 +9,11 @@ use crate::server::store::engine::Diagnosis;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 impl Database {
-    /// To be called after a failure that will not pass, of this message or of something else. It writes nothing.
+    /// Call this after a permanent failure of this message or of something else. Writes nothing.
     pub fn diagnose(&mut self, failed: Option<&Keep>) -> Diagnosis {
         let as_it_is = |_: &Connection| Ok(());
         match failed {
-            // It fails only when it is committed, or failed only that once.
+            // It fails only at its commit, or failed only that once.
             Some(keep) if self.try_to_keep(keep, as_it_is).is_ok() => return Diagnosis::Database,
             Some(keep) if self.try_to_keep(keep, begin_part).is_ok() => return Diagnosis::Words,
             _ => {}
@@ -28,7 +28,7 @@ impl Database {
         }
     }
 
-    /// Starts a new part of the words' index. What is in the one before may not be found any more.
+    /// Starts a new part of the index of words. Words in the part before may not be found any more.
     pub fn begin_part_of_words(&mut self) -> Result<(), Error> {
         self.transact(|sql, _| begin_part(sql))?;
         // The cache knows the part before.

@@ -37,8 +37,8 @@ impl From<rusqlite::Error> for Error {
 }
 
 impl Error {
-    /// The same may succeed later: the disk was full or away, or another program held a lock. Every other failure would
-    /// come again.
+    /// Whether a retry may succeed: the disk was full or away, or another program held a lock. Every other failure
+    /// would repeat.
     pub fn may_pass(&self) -> bool {
         let Error::Sql(error) = self else { return false };
         matches!(

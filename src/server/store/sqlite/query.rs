@@ -1,4 +1,4 @@
-//! What the modules here do with a connection, in a word each. Every statement is prepared once and cached.
+//! Shorthands for statements on a connection. Every statement is prepared once and cached.
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row};
@@ -13,7 +13,7 @@ pub trait Query {
     /// Also if there is no row.
     fn value<T: FromSql>(&self, select: &str, values: impl Params) -> Result<T>;
 
-    /// What `read` makes of the rows, without those that it leaves out.
+    /// The rows as values; `read` may skip rows.
     fn list<T>(&self, select: &str, values: impl Params, read: impl FnMut(&Row) -> Result<Option<T>>)
     -> Result<Vec<T>>;
 
@@ -22,7 +22,7 @@ pub trait Query {
         self.value(select, values).optional()
     }
 
-    /// Something that is known of the whole database.
+    /// A value of the table `meta`.
     fn meta(&self, name: &str) -> Result<Option<String>> {
         self.find("SELECT value FROM meta WHERE name = ?1", [name])
     }

@@ -1,4 +1,4 @@
-//! Questions: pages of a room, the rooms, direct messages that wait. Each sees the database as it is at one moment.
+//! Questions: pages of a room, the rooms, waiting direct messages. Each sees one consistent state of the database.
 
 use super::query::Query;
 use super::rooms::{self, RoomRow};
@@ -27,9 +27,10 @@ struct PageRun {
 }
 
 impl HistoryReader {
-    /// Opens the database of a server, which may be running. Nothing is changed.
+    /// Opens the database of a server, which may be running. Changes nothing.
     ///
     /// # Errors
+    ///
     /// There is no database, or it cannot be read, is damaged, or belongs to another program.
     pub fn open(path: &Path) -> Result<HistoryReader, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -55,8 +56,8 @@ impl HistoryReader {
     /// A page that fits into a reply.
     ///
     /// A cursor of another history, or beyond the room's end, gets the newest page, with `gap`. If the cursor is before
-    /// what retention removed, and newer messages are asked for, the page has the oldest that there are after it, with
-    /// `gap`, too.
+    /// what retention removed, and newer messages are requested, the page has the oldest remaining ones, with `gap`,
+    /// too.
     pub fn page(&self, query: &PageQuery) -> Result<Page, Error> {
         let snapshot = self.sql.unchecked_transaction()?;
         let room = rooms::find(&snapshot, &query.room)?.map_or_else(|| rooms::unknown(&snapshot), Ok)?;
@@ -89,7 +90,7 @@ impl HistoryReader {
         let run = self.run("pos > ?2 ORDER BY pos", room, start, query.limit)?;
         let to = if run.complete { room.last_pos } else { run.end.unwrap_or(start) };
         let gap = start < room.trimmed;
-        // The page begins where the messages that are gone end.
+        // The page begins after the removed messages.
         let from = match run.messages.first().and_then(|entry| entry.pos) {
             _ if !gap => start,
             Some(pos) => pos - 1,
@@ -129,21 +130,21 @@ impl HistoryReader {
         Ok(run)
     }
 
-    /// The first rooms by name, as many as are listed, and how many messages they have. Rooms that never had a message
-    /// or are forgotten are left out.
+    /// The first rooms by name, as many as a reply lists, and how many messages they have. Rooms that never had a
+    /// message, or were forgotten, are left out.
     pub fn rooms(&self) -> Result<Vec<(RoomName, u64)>, Error> {
         let select = "SELECT name, messages FROM rooms ORDER BY name LIMIT ?1";
         Ok(self.sql.list(select, [LISTED_ROOMS as i64], rows::room)?)
     }
 
-    /// The rooms of this many of the newest messages, and how far each has come.
+    /// The rooms of this many of the newest messages, and their last positions.
     pub fn newest_rooms(&self, messages: usize) -> Result<Vec<(RoomName, u64)>, Error> {
         let select = "SELECT name, last_pos FROM rooms
             WHERE id IN (SELECT room FROM (SELECT room FROM messages ORDER BY row DESC LIMIT ?1))";
         Ok(self.sql.list(select, [messages as i64], rows::room)?)
     }
 
-    /// The direct messages that wait for somebody above that row (0: all), oldest first.
+    /// The direct messages that wait for an addressee above this row (0: all), oldest first.
     pub fn waiting_for(&self, to: &NickKey, after_row: i64, limit: usize) -> Result<Vec<WaitingDirect>, Error> {
         let select =
             format!("SELECT {} FROM direct WHERE to_key = ?1 AND row > ?2 ORDER BY row LIMIT ?3", rows::DIRECT);

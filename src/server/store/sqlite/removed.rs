@@ -1,5 +1,5 @@
-//! Ids of messages that were kept and are gone, or were received before they could be kept. When such a message is sent
-//! again, its sender is told that it is stored, and it is not kept twice.
+//! Ids of messages that were stored and are gone, or whose receipt arrived before them. When such a message is
+//! retransmitted, its sender gets a confirmation, and it is not stored twice.
 
 use super::query::Query;
 use super::rows::unsigned;
@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How long they are remembered: longer than anybody sends a message again.
+/// How long they are remembered: longer than anybody retransmits a message.
 pub const KEPT: Duration = Duration::from_secs(90 * 24 * 3_600);
 /// The bytes that a row takes with its entry in the index: this many, and its key this many times. The key is in both
 /// of them, in pages that may be half full (measured: 0.47 to 0.95 of this).
@@ -17,7 +17,7 @@ const KEYS: u64 = 5;
 /// The most sessions whose highest removed number is cached. Then the cache starts over.
 const SESSIONS: usize = 4_096;
 
-/// What is cached of the table, so that most messages need no look into it.
+/// The cache of the table: most messages need no access to it.
 #[derive(Debug, Default)]
 pub struct Removed {
     /// The highest number; 0 if there is none.
@@ -133,8 +133,7 @@ fn weight(key_bytes: u64) -> u64 {
     ROW_BYTES + KEYS * key_bytes
 }
 
-/// Takes the place of a sender's key for messages to one addressee that were received before they were kept. No key
-/// contains a slash.
+/// The key for receipts that arrived before their message: sender and addressee. No nick's key contains a slash.
 pub fn to_one(sender: &NickKey, to: &NickKey) -> String {
     format!("{sender}/{to}")
 }

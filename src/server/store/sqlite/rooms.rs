@@ -1,8 +1,8 @@
-//! Rooms in the database, and which of them it forgets: those without messages and members for long, and the longest
-//! empty ones if there are too many.
+//! Rooms in the database, and which of them it forgets: those without messages and members for a long time, and if
+//! there are too many, those empty for longest.
 //!
-//! No position of a room is used twice, because clients keep cursors. A room that comes back begins at the *floor*,
-//! above all positions of forgotten rooms, and so does a new one: nobody knows which of the two it is.
+//! No position of a room is used twice, because clients keep cursors. A forgotten room that comes back begins at the
+//! *floor*, above all positions of forgotten rooms. So does a new one, because the database cannot tell the two apart.
 
 use super::query::Query;
 use super::rows::unsigned;
@@ -12,15 +12,15 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// How long a room is known after its last message is gone: as long as the ids of its messages, because the same people
-/// may come back to it.
+/// How long a room is remembered after its last message is gone: as long as the ids of its messages, because the same
+/// people may come back.
 const KEPT: Duration = removed::KEPT;
-/// The most rooms without messages that are known: somebody may name a new one with each message.
+/// The most rooms without messages that are remembered: anybody can name a new one with each message.
 const EMPTY: u64 = 10_000;
 /// The bytes that one of them takes, with its entries in the indexes and the longest name.
 const ROW_BYTES: u64 = 150;
-/// The floor rises in steps of this size, so that it rises seldom: each time, people who wait in a room where nothing
-/// was said yet are told that they may have missed something.
+/// The floor rises in steps of this size, and so only rarely. Each time, people in a room without messages are told
+/// that they may have missed something.
 const FLOOR_STEP: u64 = 1 << 20;
 /// Selects the rooms without messages, like the index `rooms_empty`. Everybody is in the lobby.
 const ARE_EMPTY: &str = "messages = 0 AND name <> 'lobby'";
@@ -42,7 +42,7 @@ pub fn find(sql: &Connection, name: &RoomName) -> rusqlite::Result<Option<RoomRo
     room.optional()
 }
 
-/// A room that the database does not know: it was never there, or is forgotten.
+/// A room that the database does not know: it never existed, or is forgotten.
 pub fn unknown(sql: &Connection) -> rusqlite::Result<RoomRow> {
     let floor = floor(sql)?;
     Ok(RoomRow { id: 0, last_pos: floor, trimmed: floor })
@@ -93,7 +93,7 @@ pub fn forget(sql: &Connection, size: Option<u64>, now: i64, step: usize) -> rus
         gone.push((id, name));
     }
     drop(rows);
-    // These have members. They are looked at again after all others.
+    // These have members, so they are checked again after all others.
     for id in &stay {
         sql.run("UPDATE rooms SET trimmed_at = ?2 WHERE id = ?1", [*id, now])?;
     }

@@ -1,4 +1,4 @@
-//! Rows of the tables as values. A row that this program cannot have written is left out and is no error.
+//! Rows of the tables as values. A row that this program cannot have written is skipped silently.
 
 use crate::protocol::{Entry, MessageId, Nick, Private, RoomName, SentId, Session, Timestamp};
 use crate::server::core::record::{KeptSeat, WaitingDirect};
@@ -27,7 +27,7 @@ pub fn entry(row: &Row) -> rusqlite::Result<Option<Entry>> {
     }))
 }
 
-/// A time as it is kept, in Unix milliseconds.
+/// A stored time, from Unix milliseconds.
 pub fn received(milliseconds: i64) -> Option<Timestamp> {
     DateTime::from_timestamp_millis(milliseconds).map(|at| Timestamp::new(at.fixed_offset()))
 }

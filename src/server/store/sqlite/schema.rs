@@ -1,4 +1,4 @@
-//! The tables, and how a database gets them: it is created, used as it is, or brought over from an earlier version.
+//! The tables, and how a database gets them: created, used as they are, or migrated from an earlier version.
 
 use super::Error;
 use super::query::Query;
@@ -17,7 +17,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements that are cached: more than are in use.
 const STATEMENTS: usize = 64;
 
-/// What version 1 had. `roster.heard` is 0 in all new rows and nobody reads it: without the column, earlier servers
+/// The schema of version 1. `roster.heard` is 0 in all new rows and never read: without the column, earlier servers
 /// could not open the database.
 pub const FIRST: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -104,7 +104,7 @@ const THIRD: &str = "
     CREATE INDEX rooms_empty ON rooms (trimmed_at) WHERE messages = 0 AND name <> 'lobby';
 ";
 
-/// Prepares a new connection. Creates the tables if there are none, and brings those of an earlier version to this one.
+/// Prepares a new connection. Creates the tables if there are none, and migrates those of an earlier version.
 pub fn prepare(sql: &mut Connection, random: &mut Random) -> Result<(), Error> {
     sql.busy_timeout(BUSY_TIMEOUT)?;
     match identity(sql)? {
@@ -116,7 +116,7 @@ pub fn prepare(sql: &mut Connection, random: &mut Random) -> Result<(), Error> {
     // WAL with FULL: a commit is on the disk before it returns.
     sql.pragma_update(None, "journal_mode", "WAL")?;
     sql.pragma_update(None, "synchronous", "FULL")?;
-    // The code keeps references valid; checking each message would cost more than it finds.
+    // The code keeps references valid; checks for each message would cost more than they find.
     sql.pragma_update(None, "foreign_keys", false)?;
     sql.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(bring_to_version(sql, random)?)

@@ -14,18 +14,18 @@ use crate::server::core::record::SearchPage;
 use rusqlite::{Connection, ErrorCode, Params, Row, Statement, params};
 use std::time::{Duration, Instant};
 
-/// Messages in one step if there are no words to find them by.
+/// How many messages a step reads if there are no words to find them by.
 const STEP: i64 = 16_384;
-/// Instructions of SQLite between two looks at the clock: microseconds. Few, because FTS5 needs only some for a block
-/// of its own.
+/// How many instructions of SQLite pass between two looks at the clock: microseconds. Few, because FTS5 may need only
+/// some for one block.
 const INSTRUCTIONS: i32 = 100;
-/// Messages that are indexed separately at a time, and about how many bytes of them: some 10 ms.
+/// How many messages are indexed separately at a time, and about how many of their bytes: some 10 ms.
 const FEW_MESSAGES: usize = 512;
 const FEW_BYTES: usize = 64 << 10;
 
 impl HistoryReader {
-    /// The newest messages that match, `limit` at most and as many as a reply holds, going back from `before` (the
-    /// `next` of an earlier page). It ends about `deadline` after it begins.
+    /// The newest matching messages, at most `limit` and as many as a reply holds, going back from `before` (the `next`
+    /// of an earlier page). Ends about `deadline` after its start.
     pub fn search(
         &self,
         query: &SearchQuery,
@@ -42,7 +42,7 @@ impl HistoryReader {
             _ => newest + 1,
         };
         let limit = limit.max(1);
-        // One more than the limit tells whether there is more.
+        // One more than the limit shows whether there is more.
         let mut looked = Looked { sql: &snapshot, filters, end: start, found: Vec::new(), enough: limit + 1 };
         let (half, whole) = (started + deadline / 2, started + deadline);
         let words = matching(&query.terms);
@@ -54,7 +54,7 @@ impl HistoryReader {
                 (Some(words), None) => {
                     let until = if looked.end == start { half } else { whole };
                     let part = looked.in_part(words, oldest, until);
-                    // If the part is damaged, the texts say what its words were.
+                    // If the part is damaged, the texts still contain its words.
                     let is_interrupted = has_failed(&part, ErrorCode::OperationInterrupted);
                     if has_failed(&part, ErrorCode::DatabaseCorrupt) || is_interrupted && looked.end == start {
                         few = Some(words::Few::new()?);
@@ -83,7 +83,7 @@ impl HistoryReader {
     }
 }
 
-/// A search, and how far it has come.
+/// The progress of a search.
 struct Looked<'a> {
     sql: &'a Connection,
     filters: Filters<'a>,
@@ -98,7 +98,7 @@ impl Looked<'_> {
         self.found.len() >= self.enough
     }
 
-    /// Searches the newest part of the index that was not searched yet. Interruption is an error.
+    /// Searches the newest part of the index that was not searched yet. An interruption is an error.
     fn in_part(&mut self, words: &str, oldest: i64, until: Instant) -> rusqlite::Result<()> {
         let Some(part) = words::part_before(self.sql, self.end)? else {
             self.end = oldest;
@@ -159,7 +159,7 @@ impl Looked<'_> {
         Ok(())
     }
 
-    /// Reads what a statement returns: messages in descending order, some of which match. False if it stopped early,
+    /// Reads the rows of a statement: messages in descending order, some of which match. False if it stopped early,
     /// because there are enough or the time is over.
     fn through(&mut self, statement: &mut Statement, values: impl Params, until: Instant) -> rusqlite::Result<bool> {
         let mut rows = statement.query(values)?;
@@ -176,7 +176,7 @@ impl Looked<'_> {
     }
 }
 
-/// Interrupts a connection at some time, unless dropped before.
+/// Interrupts a connection at this time, unless it is dropped before.
 struct Alarm<'a>(&'a Connection);
 
 impl Alarm<'_> {
@@ -188,7 +188,7 @@ impl Alarm<'_> {
 
 impl Drop for Alarm<'_> {
     fn drop(&mut self) {
-        // It fails only for connections that this program does not own.
+        // This fails only for connections that this program does not own.
         let _ = self.0.progress_handler(0, None::<fn() -> bool>);
     }
 }
@@ -197,7 +197,7 @@ fn has_failed(result: &rusqlite::Result<()>, how: ErrorCode) -> bool {
     result.as_ref().err().and_then(rusqlite::Error::sqlite_error_code) == Some(how)
 }
 
-/// What a message must be, besides containing the words.
+/// The conditions on a message besides its words.
 #[derive(Clone, Copy)]
 struct Filters<'a> {
     room: Option<i64>,
@@ -212,13 +212,13 @@ impl Filters<'_> {
     const SQL: &'static str = "(?1 IS NULL OR m.room = ?1) AND (?2 IS NULL OR m.key = ?2)
         AND (?3 IS NULL OR m.received >= ?3) AND (?4 IS NULL OR m.received < ?4)";
 
-    /// Selects what [`read`] reads, and whether it passes, of messages `m`.
+    /// Selects the columns of [`read`], and whether a message `m` passes.
     fn select(from: &str, which: &str) -> String {
         let (entry, passes) = (rows::ENTRY, Filters::SQL);
         format!("SELECT {entry}, r.name, {passes} FROM {from} CROSS JOIN rooms r ON r.id = m.room WHERE {which}")
     }
 
-    /// `None`: nobody ever said anything in that room.
+    /// `None`: the room has no messages.
     fn of<'a>(sql: &Connection, query: &'a SearchQuery) -> rusqlite::Result<Option<Filters<'a>>> {
         let room = match &query.room {
             None => None,

@@ -1,4 +1,4 @@
-//! Shares of a limited size: whatever is in the database besides the messages of rooms is kept within its share.
+//! Shares of a limited size: everything except room messages stays within its share.
 
 use super::query::Query;
 use super::words;
@@ -8,10 +8,10 @@ use rusqlite::Connection;
 pub const REMOVED: u64 = 8;
 /// The share of rooms without messages.
 pub const ROOMS: u64 = 16;
-/// The share of presences. People beyond it are present, but a restart of the server does not know them.
+/// The share of presences. People beyond it are present, but a restarted server does not know them.
 pub const PRESENT: u64 = 16;
-/// The share of direct messages that wait. It is theirs alone: the messages of rooms have the rest, so that none of
-/// them is removed for one that waits.
+/// The share of waiting direct messages, theirs alone. Room messages have the rest, so none of them is removed for a
+/// waiting one.
 pub const DIRECT: u64 = 8;
 
 /// The bytes that a waiting direct message may take, as a column of `direct`: twice its content, because pages are
@@ -50,7 +50,7 @@ impl Tally {
         Ok(bytes)
     }
 
-    /// Whether the rows, with one that was just added, stay within that share of a limited size.
+    /// Whether the rows, including the last one added, stay within that share of a limited size.
     pub fn has_room(&mut self, sql: &Connection, part: u64) -> rusqlite::Result<bool> {
         Ok(match words::size_limit(sql)? {
             Some(limit) => self.bytes(sql)? <= limit / part,
@@ -69,7 +69,7 @@ impl Tally {
     }
 }
 
-/// How many bytes the messages of rooms, and what belongs to them, take beyond their share of that size.
+/// By how many bytes the room messages, with everything that belongs to them, exceed their share of that size.
 pub fn excess(sql: &Connection, waiting: &mut Tally, limit: Option<u64>) -> rusqlite::Result<u64> {
     let Some(limit) = limit else { return Ok(0) };
     let pragma = |name: &str| sql.value::<i64>(name, []).map(|value| value as u64);

@@ -7,16 +7,16 @@ use crate::server::core::record::{Arrived, ArrivedDirect, Record, StoreRefusal};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 
-/// Messages that are read at a time, so that nobody else has to wait.
+/// How many messages are read at a time, so nobody else waits long.
 const STEP: usize = 500;
-/// The most different messages without an id that are remembered. Then the counts start over.
+/// The most distinct messages without an id that are remembered. Beyond that the counts start over.
 const NAMELESS: usize = 10_000;
 
 /// How many of some records were new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Imported {
     pub new: u64,
-    /// They were there before, or are gone since.
+    /// They existed before, perhaps gone since.
     pub known: u64,
     /// Direct messages for which there was no room.
     pub no_room: u64,
@@ -24,14 +24,14 @@ pub struct Imported {
     pub taken: u64,
 }
 
-/// How often each message without an id was read lately: a message that is in a file twice must be in the history
+/// How often each message without an id was read lately: a message that occurs twice in a file must be in the history
 /// twice, however often the file is read.
 #[derive(Debug, Default)]
 pub struct NamelessCounts(HashMap<(RoomName, NickKey, String, String, i64), u64>);
 
 impl HistoryReader {
-    /// Some messages after that row (0: from the first), and the row to go on after if there may be more. Only those of
-    /// `room`, if given, that were received at `since` (Unix milliseconds) or later.
+    /// Messages after that row (0: from the first), and the row to continue after if there may be more. Only those of
+    /// `room`, if given, received at `since` (Unix milliseconds) or later.
     pub fn messages_after(
         &self,
         row: i64,
@@ -67,7 +67,7 @@ impl HistoryReader {
         })
     }
 
-    /// The same for direct messages that wait.
+    /// The same for waiting direct messages.
     pub fn direct_after(&self, row: i64, since: i64) -> Result<(Vec<Record>, Option<i64>), Error> {
         let select = format!("SELECT {}, received FROM direct WHERE row > ?1 ORDER BY row LIMIT ?2", rows::DIRECT);
         self.some(&select, row, |row| {
@@ -98,8 +98,8 @@ impl HistoryReader {
 }
 
 impl Database {
-    /// Keeps these records in one transaction: all of them, or none if it fails. A message that is or was there is not
-    /// kept again; it is known by sender and id, or without an id by its whole content.
+    /// Stores these records in one transaction: all of them, or none if it fails. Skips a message that is or was in the
+    /// history, identified by sender and id, or without an id by its whole content.
     pub fn import(&mut self, records: &[Record], nameless: &mut NamelessCounts) -> Result<Imported, Error> {
         self.transact(|sql, state| {
             let mut batch = BatchWriter::begin(sql, state)?;
@@ -117,7 +117,7 @@ impl Database {
                 let count = match refused.why {
                     StoreRefusal::NoRoom { .. } => &mut imported.no_room,
                     StoreRefusal::IdTaken => &mut imported.taken,
-                    // Only the store says so.
+                    // Only the store produces this.
                     StoreRefusal::Unwritable => continue,
                 };
                 *count += 1;

@@ -1,5 +1,5 @@
-//! Retention: removes the oldest messages in small steps, strictly in order of arrival, up to the first that is not old
-//! enough. So everything up to some position of a room is gone, and a message with an old time (from an import, or a
+//! Retention: removes the oldest messages in small steps, strictly in order of arrival, up to the first one that is not
+//! old enough. So everything up to some position of a room is gone. A message with an old time (from an import, or a
 //! wrong clock) waits for its turn.
 
 use super::batch::KnownState;
@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 
 /// The most rows that one step removes: a few milliseconds.
 const STEP: usize = 500;
-/// The same if more messages came since the last step: a step removes twice as many as came, so that it keeps up, but
-/// no more than this.
+/// The same if more messages arrived since the last step. A step removes twice as many as arrived, to keep up, but no
+/// more than this.
 const LARGE_STEP: usize = 8_192;
 
-/// The most blocks of the words' index that one step removes, 4 KB each.
+/// The most blocks of the index of words that one step removes, 4 KB each.
 const BLOCKS: usize = 500;
-/// Bytes of messages that are removed beyond the excess, so that not every new message needs a step.
+/// How many bytes of messages are removed beyond the excess: not every new message should need a step.
 const SPARE: u64 = 64 << 10;
 
 impl Database {
@@ -33,7 +33,7 @@ impl Database {
             let is_due = is_large || is_old(sql, oldest)? || words::empty_part(sql, is_large)?.is_some();
             Ok(is_due || removed::has_older(sql, forgotten)? || rooms::is_due(sql, limits.size, now)?)
         };
-        // Looking whether a step is due takes no lock.
+        // Checking whether a step is due takes no lock.
         let has_limit = words::size_limit(&self.own.sql)? == limits.size;
         if has_limit && !is_due(&self.own.sql, &mut self.state)? {
             self.state.untrimmed = 0;
@@ -52,7 +52,7 @@ impl Database {
             }
             let (mut blocks, mut gone) = (0, 0);
             while blocks < BLOCKS && gone < step {
-                // The excess of these is removed by the next steps, and no message is removed for it.
+                // The next steps remove the excess of these, and no message is removed for it.
                 let crowd = removed_excess(sql, state, limits.size)?;
                 let excess = excess(sql, &mut state.waiting, limits.size)?.saturating_sub(crowd);
                 if let Some(part) = words::empty_part(sql, excess > 0)? {
@@ -82,7 +82,7 @@ fn removed_excess(sql: &Connection, state: &mut KnownState, size: Option<u64>) -
     Ok(state.removed.bytes(sql)?.saturating_sub(size / share::REMOVED))
 }
 
-/// Whether the first message, or the first direct message that waits, was received before that time.
+/// Whether the first message, or the first waiting direct message, was received before that time.
 fn is_old(sql: &Connection, before: i64) -> rusqlite::Result<bool> {
     let is_old = |select: &str| -> rusqlite::Result<bool> {
         Ok(sql.find::<i64>(select, [])?.is_some_and(|received| received < before))
@@ -91,8 +91,8 @@ fn is_old(sql: &Connection, before: i64) -> rusqlite::Result<bool> {
         || is_old("SELECT received FROM direct ORDER BY row LIMIT 1")?)
 }
 
-/// Removes up to `step` messages: those received before `before`, and before that those of about `large` bytes, but
-/// only within one part of the index, because what a part takes shows only when it is gone, too. Returns how many.
+/// Removes up to `step` messages: first those of about `large` bytes, then those received before `before`. It stays
+/// within one part of the index, because the size of a part is known only when it is gone, too. Returns how many.
 fn take_messages(
     sql: &Connection,
     state: &mut KnownState,
@@ -126,7 +126,7 @@ fn take_messages(
     gone.remove(sql, state, "messages", now)
 }
 
-/// The same for direct messages that wait.
+/// The same for waiting direct messages.
 fn take_direct(
     sql: &Connection,
     state: &mut KnownState,
@@ -157,8 +157,8 @@ struct Gone {
 }
 
 impl Gone {
-    /// Adds a row that begins with its number, key, session and number of the session. A message without an id cannot
-    /// be sent again.
+    /// Adds a row that begins with its number, key, session and number within the session. A message without an id is
+    /// never retransmitted.
     fn add(&mut self, row: &rusqlite::Row) -> rusqlite::Result<()> {
         self.rows.push(row.get(0)?);
         if let (Ok(key), Some(id)) = (NickKey::parse(row.get_ref(1)?.as_str()?), sent_id(row, 2)?) {

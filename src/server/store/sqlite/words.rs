@@ -15,10 +15,10 @@ pub const ROWS: i64 = 131_072;
 /// The most bytes of messages in one part; 131,072 of the usual length have fewer. It limits the time and memory of a
 /// search for prefixes, which are all put together first.
 const WEIGHT: u64 = 32 << 20;
-/// If the database's size is limited, the share of it that the messages of one part may take: their index is gone only
-/// when the last of them is, and must not crowd out others.
+/// If the database's size is limited, the share of it for the messages of one part. Their index is removed only with
+/// the last of them, and must not crowd out others.
 const SHARE: u64 = 32;
-/// The fewest bytes at which a part is closed: an empty one takes 16 KB itself.
+/// The fewest bytes at which a part is closed: an empty one already takes 16 KB.
 const LEAST_WEIGHT: u64 = 64 << 10;
 /// About how many bytes a message takes besides its text.
 pub const ROW_WEIGHT: u64 = 128;
@@ -33,7 +33,7 @@ pub fn table(part: i64) -> String {
 pub struct Words {
     /// The newest part; `None`: not looked up yet, or there is none.
     open: Option<OpenPart>,
-    /// The weight in the database is not up to date.
+    /// The weight in the database is out of date.
     changed: bool,
 }
 
@@ -64,7 +64,7 @@ impl Words {
         Ok(())
     }
 
-    /// Updates the weight of the newest part. To be called before the transaction ends.
+    /// Updates the weight of the newest part. Call this before the transaction ends.
     pub fn finish(&mut self, sql: &Connection) -> rusqlite::Result<()> {
         if let Some(open) = self.open.as_ref().filter(|_| self.changed) {
             let update = "UPDATE word_parts SET weight = ?2 WHERE part = ?1";
@@ -74,15 +74,15 @@ impl Words {
         Ok(())
     }
 
-    /// Removes at most this many blocks of a part that is not searched any more, and finally the part itself. Returns
-    /// how many there were to remove.
+    /// Removes at most this many blocks of a part that is no longer searched, and finally the part itself. Returns how
+    /// many there were to remove.
     pub fn take(&mut self, sql: &Connection, part: i64, blocks: usize) -> rusqlite::Result<usize> {
         if self.open.as_ref().is_some_and(|open| open.part == part) {
             *self = Words::default();
         }
         sql.run("UPDATE word_parts SET gone = 1 WHERE part = ?1", [part])?;
         let table = table(part);
-        // Dropping a table takes time in proportion to its size, and delays what is to be kept meanwhile.
+        // Dropping a table takes time in proportion to its size, and delays commits meanwhile.
         let delete = format!("DELETE FROM {table}_data WHERE id IN (SELECT id FROM {table}_data LIMIT ?1)");
         let taken = sql.execute(&delete, [blocks as i64])?;
         if taken < blocks {
@@ -110,7 +110,7 @@ pub fn create(sql: &Connection, part: i64) -> rusqlite::Result<OpenPart> {
     sql.run("INSERT INTO word_parts (part, weight) VALUES (?1, 0)", [part])?;
     let table = table(part);
     create_table(sql, &table)?;
-    // Twice the default, so that less is merged while messages come. A part is small anyway.
+    // Twice the default, to merge less while messages arrive. A part is small anyway.
     sql.execute_batch(&format!("INSERT INTO {table} ({table}, rank) VALUES ('automerge', 8)"))?;
     open(sql, part, 0)
 }
@@ -129,7 +129,7 @@ pub fn size_limit(sql: &Connection) -> rusqlite::Result<Option<u64>> {
     Ok(sql.meta("max_size")?.and_then(|limit| limit.parse().ok()))
 }
 
-/// Kept in the database, so that another program that writes to it respects it, too.
+/// Kept in the database, because other programs that write to it must respect it, too.
 pub fn set_size_limit(sql: &Connection, limit: Option<u64>) -> rusqlite::Result<()> {
     match limit {
         Some(limit) => sql.set_meta("max_size", &limit.to_string()),
