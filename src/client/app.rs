@@ -111,14 +111,15 @@ fn begin(
     let nick = start::nick(options, asked, signals)?;
     let rooms = start::rooms(options)?;
     let place = start::place(options, &nick);
-    let (outbox, earlier) = start::outbox(options, &place)?;
+    let (outbox, unsettled) = start::outbox(options, &place)?;
     terminal::password(&mut options.connection, terminal, signals)?;
     let mut config = start::config(options, mode, nick, rooms);
     let (memory, mut remembered) = match config.conversation.role {
         Role::Member => start::memory(options, place),
         Role::Sender => start::memory_of_a_sender(options, place),
     };
-    remembered.outbox = earlier;
+    remembered.outbox = unsettled.outbox;
+    remembered.server_seen |= unsettled.server_seen;
     config.has_memory = memory.is_some();
     config.conversation.remembered = remembered;
     Ok(Begun { config, memory, outbox })

@@ -89,6 +89,8 @@ pub enum Fact {
     Taken { number: Number },
     /// It was published again: by its sender, or by the server if it is a direct message.
     SentAgain { number: Number },
+    /// A run of its sender learned that the broker has it.
+    Acknowledged { run: RunNumber, number: Number },
     /// A run of its sender gave news about it.
     Told { run: RunNumber, number: Number, news: SenderNews },
     /// It was printed, by a receiver or by its sender.
@@ -103,6 +105,8 @@ pub enum Fact {
     Gap { run: RunNumber, room: String },
     /// A connection began.
     Connected { run: RunNumber },
+    /// It received what a server says on chat/server.
+    ServerSeen { run: RunNumber },
     /// Its nick from now on.
     Nick { run: RunNumber, nick: String },
     /// The wall clock was set.
@@ -270,6 +274,7 @@ impl Fact {
         match self {
             Fact::Taken { number }
             | Fact::SentAgain { number }
+            | Fact::Acknowledged { number, .. }
             | Fact::Told { number, .. }
             | Fact::Shown { number, .. }
             | Fact::Arrived { number, .. }

@@ -214,7 +214,10 @@ impl Attendance {
             | SessionEffect::AskForNick(_)
             | SessionEffect::Prompt(_)
             | SessionEffect::Complete(_) => {}
-            SessionEffect::AddToOutbox(_) | SessionEffect::RemoveFromOutbox(_) | SessionEffect::RenameOutbox(_) => {}
+            SessionEffect::AddToOutbox(_)
+            | SessionEffect::RemoveFromOutbox(_)
+            | SessionEffect::RenameOutbox(_)
+            | SessionEffect::NoteServerInOutbox => {}
         }
         None
     }

@@ -153,6 +153,7 @@ impl Shell {
             SessionEffect::AddToOutbox(kept) => return self.files.add_to_outbox(&kept),
             SessionEffect::RemoveFromOutbox(ids) => return self.files.remove_from_outbox(&ids),
             SessionEffect::RenameOutbox(nick) => return self.files.rename_outbox(&nick),
+            SessionEffect::NoteServerInOutbox => return self.files.note_server_in_outbox(),
             SessionEffect::End(exit) => self.exit = Some(exit),
         }
         None

@@ -5,7 +5,6 @@ use super::login;
 use super::setup::{self, choose};
 use crate::client::core::conversation::{Config, Role};
 use crate::client::core::memo::Remembered;
-use crate::client::core::outbox::Kept;
 use crate::client::core::session::{Mode, SessionConfig};
 use crate::client::io::memory::{self, ChatOwner, Memory, OutboxFile};
 use crate::client::ui::view::Format;
@@ -150,10 +149,13 @@ fn broken(path: &Path, error: &memory::Error) -> String {
     format!("{path:?}: {error}")
 }
 
-/// Opens `--outbox` and reads its messages.
-pub fn outbox(options: &ClientOptions, place: &ChatOwner) -> Result<(Option<OutboxFile>, Vec<Kept>), Refusal> {
-    let Some(path) = &options.outbox else { return Ok((None, Vec::new())) };
-    let opened = OutboxFile::open(path, place).and_then(|file| file.messages().map(|kept| (Some(file), kept)));
+/// `--outbox`, and what earlier runs with it left.
+pub fn outbox(options: &ClientOptions, place: &ChatOwner) -> Result<(Option<OutboxFile>, Remembered), Refusal> {
+    let Some(path) = &options.outbox else { return Ok((None, Remembered::default())) };
+    let opened = OutboxFile::open(path, place).and_then(|file| {
+        let (outbox, server_seen) = (file.messages()?, file.server_seen()?);
+        Ok((Some(file), Remembered { outbox, server_seen, ..Remembered::default() }))
+    });
     opened.map_err(|error| Refusal::Usage(format!("cannot use the outbox {path:?}: {error}")))
 }
 

@@ -269,7 +269,12 @@ impl ClientSession {
             Output::Unsubscribe(filter) => self.out.push(SessionEffect::Unsubscribe(filter)),
             Output::Tell(news) => self.tell(now, news),
             Output::Remember(memo) if self.ending.has_heard_enough() && memo != Memo::ServerSeen => {}
-            Output::Remember(memo) => self.keeping.remember(memo),
+            Output::Remember(memo) => {
+                if memo == Memo::ServerSeen && self.outbox.is_there() {
+                    self.out.push(SessionEffect::NoteServerInOutbox);
+                }
+                self.keeping.remember(memo);
+            }
             Output::Queued(kept) => self.out.push(SessionEffect::AddToOutbox(kept)),
             // The caller collects these.
             Output::Settled(_) => {}

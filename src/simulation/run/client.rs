@@ -52,6 +52,7 @@ pub struct ClientProcess {
     unread: Option<Unread>,
     inbox: Inbox<Come>,
     ticked: Micros,
+    has_seen_server: bool,
     /// The message whose texts are being handed in, to see whether the outbox takes it.
     giving: Option<Number>,
     outbox_failed: bool,
@@ -254,9 +255,13 @@ impl ClientNode {
                     stage.note(Fact::Connected { run: process.run });
                 }
                 let page = self.page_without_history(&event);
+                let is_of_server = facts::is_of_server(&event, stage);
                 let event = SessionEvent::Link { number, event };
                 let Some(process) = &mut self.process else { return };
                 if process.unread.as_mut().is_none_or(|unread| unread.admits(&event)) {
+                    if is_of_server && !std::mem::replace(&mut process.has_seen_server, true) {
+                        stage.note(Fact::ServerSeen { run: process.run });
+                    }
                     self.handle(event, stage);
                 }
                 self.note_room(page, stage);
@@ -310,6 +315,7 @@ impl ClientNode {
             SessionEffect::Subscribe(subscription) => process.uplink.subscribe(subscription, stage),
             SessionEffect::Unsubscribe(filter) => process.uplink.unsubscribe(filter, stage),
             SessionEffect::Tell(news) => {
+                facts::acknowledged(process.run, &news, stage).into_iter().for_each(|fact| stage.note(fact));
                 if let Some(unread) = &mut process.unread
                     && !unread.takes(&news)
                 {
@@ -333,6 +339,7 @@ impl ClientNode {
             SessionEffect::AddToOutbox(kept) => return self.add_to_outbox(&kept, stage),
             SessionEffect::RemoveFromOutbox(ids) => return process.files.remove_from_outbox(&ids),
             SessionEffect::RenameOutbox(nick) => return process.files.rename_outbox(&nick),
+            SessionEffect::NoteServerInOutbox => return process.files.note_server_in_outbox(),
             SessionEffect::End(exit) => self.begin_to_end(exit, stage),
             SessionEffect::Clear
             | SessionEffect::AskForNick(false)

@@ -40,6 +40,10 @@ impl ClientFiles {
         failed(self.outbox.as_mut()?.be(nick)).or(Some(SessionEvent::OutboxRenamed))
     }
 
+    pub fn note_server_in_outbox(&mut self) -> Option<SessionEvent> {
+        failed(self.outbox.as_mut()?.note_server())
+    }
+
     /// Saves the answers of a first start after the first connection.
     pub fn keep_answers(&mut self) -> Option<SessionEvent> {
         let to_keep = self.to_keep.take()?;

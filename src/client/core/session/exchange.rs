@@ -127,6 +127,8 @@ pub enum SessionEffect {
     RemoveFromOutbox(Vec<SentId>),
     /// The outbox on disk now belongs to this nick. Report [`SessionEvent::OutboxRenamed`].
     RenameOutbox(Nick),
+    /// A chat server was seen: later runs with this outbox on disk wait for its word.
+    NoteServerInOutbox,
     /// The run ends. Only effects of [`SessionEvent::Committed`] follow, as long as the session [is
     /// keeping](super::ClientSession::is_keeping).
     End(ClientExit),

@@ -153,6 +153,7 @@ fn short(effect: &SessionEffect) -> String {
         SessionEffect::AddToOutbox(Kept { message, .. }) => format!("add {}", message.text()),
         SessionEffect::RemoveFromOutbox(ids) => format!("remove {}", ids.len()),
         SessionEffect::RenameOutbox(nick) => format!("outbox of {nick}"),
+        SessionEffect::NoteServerInOutbox => "note the server in the outbox".to_owned(),
         SessionEffect::End(exit) => format!("end {exit:?}"),
     }
 }
@@ -316,6 +317,19 @@ fn what_is_typed_is_on_disk_before_it_is_published() {
     stage.after(5_000);
     stage.out.retain(|effect| !matches!(effect, SessionEffect::Publish(_) | SessionEffect::Keep(_)));
     stage.check(&["tell Delayed", "tell 1 message is in the outbox, for the next run", "end Done"]);
+}
+
+#[test]
+fn an_outbox_on_disk_remembers_that_a_server_was_seen() {
+    for (keeps_outbox, expected) in [(true, vec!["note the server in the outbox"]), (false, vec![])] {
+        let mut stage = Stage::new(Mode::Sender, |config| config.conversation.keeps_outbox = keeps_outbox);
+        stage.happens(SessionEvent::Start);
+        stage.connects(1, 1);
+        stage.arrives("chat/server", ONLINE);
+        stage.arrives("chat/server", ONLINE);
+        stage.out.retain(|effect| matches!(effect, SessionEffect::NoteServerInOutbox));
+        stage.check(&expected);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `--outbox FILE`: a copy of the outbox that outlives the client. One run uses it at a time; it belongs to one nick in one
 //! chat.
 
-use super::{ChatOwner, Error, open, prepare};
+use super::{ChatOwner, Error, Migration, open, prepare};
 use crate::client::core::outbox::{Kept, OwnMessage};
 use crate::protocol::{Nick, RoomName, SentId};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -25,6 +25,9 @@ const SCHEMA: &str = "
         UNIQUE (session, seq)
     );
 ";
+/// What each version added, as in the memory.
+pub(super) const MIGRATIONS: &[Migration] = &[&[SCHEMA], &[SERVER_SEEN]];
+const SERVER_SEEN: &str = "ALTER TABLE owner ADD COLUMN server_seen INTEGER NOT NULL DEFAULT 0;";
 
 pub struct OutboxFile {
     sql: Connection,
@@ -45,7 +48,7 @@ impl OutboxFile {
 
     /// As [`OutboxFile::open`], with an open database, which may be in memory.
     pub fn over(mut sql: Connection, owner: &ChatOwner) -> Result<OutboxFile, Error> {
-        prepare(&mut sql, APPLICATION_ID, &[&[SCHEMA]])?;
+        prepare(&mut sql, APPLICATION_ID, MIGRATIONS)?;
         // In WAL mode, writing takes that lock.
         let transaction = sql.transaction()?;
         belong(&transaction, owner)?;
@@ -70,6 +73,16 @@ impl OutboxFile {
             }
         }
         Ok(messages)
+    }
+
+    /// Whether a run that used it has seen a chat server: what is in it waits for that server's word.
+    pub fn server_seen(&self) -> Result<bool, Error> {
+        Ok(self.sql.query_row("SELECT server_seen FROM owner", [], |row| row.get(0))?)
+    }
+
+    pub fn note_server(&mut self) -> Result<(), Error> {
+        self.sql.execute("UPDATE owner SET server_seen = 1", [])?;
+        Ok(())
     }
 
     /// Adds a message. When this returns, the message survives the process.

@@ -204,7 +204,7 @@ fn what_cannot_be_used_is_said_in_a_line() {
         sql.execute_batch("CREATE TABLE t (x)").unwrap();
         sql.pragma_update(None, "application_id", id).unwrap();
         sql.pragma_update(None, "user_version", 99).unwrap();
-        let known = if id == APPLICATION_ID { MIGRATIONS.len() } else { 1 };
+        let known = if id == APPLICATION_ID { MIGRATIONS.len() } else { outbox_file::MIGRATIONS.len() };
         let text = match id {
             APPLICATION_ID => Memory::open(&later, chat("alice")).err().unwrap().to_string(),
             _ => OutboxFile::open(&later, &chat("alice")).err().unwrap().to_string(),
@@ -308,6 +308,21 @@ fn an_outbox_gives_back_what_is_not_settled() {
     assert_eq!(file.messages().unwrap(), all[1..]);
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn an_outbox_remembers_that_a_server_was_seen() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    let open = || OutboxFile::open(&path, &chat("alice")).unwrap();
+    let mut sql = Connection::open(&path).unwrap();
+    prepare(&mut sql, 0x6d71_636f, &outbox_file::MIGRATIONS[..1]).unwrap();
+    drop(sql);
+    let mut outbox = open();
+    assert!(!outbox.server_seen().unwrap(), "a file of an earlier version does not know");
+    outbox.note_server().unwrap();
+    drop(outbox);
+    assert!(open().server_seen().unwrap());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::ClientNode;
 use crate::client::core::news::{News, Said};
 use crate::client::core::session::SessionEffect;
 use crate::link::Event;
-use crate::protocol::{MessageId, SentId};
+use crate::protocol::{FromServer, MessageId, SentId, Topic};
 use crate::simulation::ledger::{Fact, RunNumber, SenderNews, Showing};
 use crate::simulation::run::stage::Stage;
 use crate::simulation::run::wire;
@@ -37,6 +37,19 @@ fn of_said(run: RunNumber, said: &Said, asked: bool, stage: &Stage) -> Fact {
         Some(number) => Fact::Shown { run, number, how: Showing { late: said.late, asked: asked && said.history } },
         None => Fact::ShownStrange { run, text: said.text.clone() },
     }
+}
+
+/// What is true at once: the outbox knows it.
+pub fn acknowledged(run: RunNumber, news: &News, stage: &Stage) -> Option<Fact> {
+    let News::Sent { id, .. } = news else { return None };
+    sent(id).and_then(|id| stage.number_of(id)).map(|number| Fact::Acknowledged { run, number })
+}
+
+/// Whether a server says on chat/server that it is there, or is not.
+pub fn is_of_server(event: &Event, stage: &Stage) -> bool {
+    let Event::Message(message) = event else { return false };
+    message.topic == stage.topics.name(&Topic::Server)
+        && matches!(FromServer::parse(&message.payload), Ok(FromServer::Server(_)))
 }
 
 fn sent(id: &MessageId) -> Option<&SentId> {

@@ -55,6 +55,10 @@ impl ClientFiles {
     pub fn rename_outbox(&mut self, nick: &Nick) -> Option<SessionEvent> {
         failed(self.outbox.as_mut()?.be(nick)).or(Some(SessionEvent::OutboxRenamed))
     }
+
+    pub fn note_server_in_outbox(&mut self) -> Option<SessionEvent> {
+        failed(self.outbox.as_mut()?.note_server())
+    }
 }
 
 fn failed(result: Result<(), Error>) -> Option<SessionEvent> {
@@ -78,12 +82,13 @@ pub fn owner_of_outbox(disk: &Disk) -> Option<String> {
     sql.query_row("SELECT key FROM owner", [], |row| row.get(0)).ok()
 }
 
-pub fn open_outbox(disk: &Disk, nick: &Nick) -> Result<(OutboxFile, Vec<Kept>), String> {
+pub fn open_outbox(disk: &Disk, nick: &Nick) -> Result<(OutboxFile, Remembered), String> {
     let sql = disk.open(OUTBOX).map_err(|error| error.to_string())?;
     sql.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(|error| error.to_string())?;
     let outbox = OutboxFile::over(sql, &owner(nick.key().clone())).map_err(|error| error.to_string())?;
     let messages = outbox.messages().map_err(|error| error.to_string())?;
-    Ok((outbox, messages))
+    let server_seen = outbox.server_seen().map_err(|error| error.to_string())?;
+    Ok((outbox, Remembered { outbox: messages, server_seen, ..Remembered::default() }))
 }
 
 impl ClientNode {

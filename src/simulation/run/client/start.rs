@@ -50,8 +50,9 @@ impl ClientNode {
         };
         let outbox = match self.traits.outbox {
             true => {
-                let (outbox, messages) = files::open_outbox(&self.machine.disk, &nick)?;
-                remembered.outbox = messages;
+                let (outbox, unsettled) = files::open_outbox(&self.machine.disk, &nick)?;
+                remembered.outbox = unsettled.outbox;
+                remembered.server_seen |= unsettled.server_seen;
                 Some(outbox)
             }
             false => None,
@@ -104,6 +105,7 @@ impl ClientNode {
             unread: (mode == Mode::Embedded).then(|| Unread::new(stage.topics.clone())),
             inbox: Inbox::new(),
             ticked: stage.now(),
+            has_seen_server: false,
             giving: None,
             outbox_failed: false,
             quits: false,
