@@ -1,6 +1,8 @@
 //! The ledger, indexed for the rules: what happened to each message, who is in which room, and what docs/reliability.md
 //! excuses.
 
+mod unserved;
+
 use crate::simulation::ledger::{
     Addressed, Fact, Ledger, MessageRecord, Number, Party, RunEnd, RunNumber, SenderNews, Showing,
 };
@@ -19,6 +21,8 @@ pub struct Case<'a> {
     rooms: Vec<BTreeMap<&'a str, Stay>>,
     clocks: Vec<(usize, Party)>,
     connections: Vec<(usize, RunNumber)>,
+    /// When a run first saw a server.
+    servers_seen: Vec<(usize, RunNumber)>,
     /// By client: all its nicks, in lower case.
     called: Vec<BTreeSet<String>>,
     /// By client: whether another client had one of its nicks.
@@ -30,6 +34,8 @@ pub struct Case<'a> {
 pub struct Trail<'a> {
     pub taken: Option<(usize, Duration)>,
     pub sent_again: Option<usize>,
+    /// Runs of its sender that learned that the broker has it.
+    pub acknowledged: Vec<(usize, RunNumber)>,
     pub told: Vec<(usize, RunNumber, SenderNews)>,
     pub shown: Vec<Sight>,
     /// Time, server.
@@ -68,6 +74,7 @@ impl<'a> Case<'a> {
             rooms: vec![BTreeMap::new(); plan.clients.len()],
             clocks: Vec::new(),
             connections: Vec::new(),
+            servers_seen: Vec::new(),
             called: Vec::new(),
             shared: Vec::new(),
         };
@@ -104,6 +111,8 @@ impl<'a> Case<'a> {
             Fact::Synced { server, number } => self.trails[*number].synced.push((place, at, *server)),
             Fact::ReceiptKept { number, .. } => _ = self.trails[*number].receipt_kept.get_or_insert(at),
             Fact::Connected { run } => self.connections.push((place, *run)),
+            Fact::ServerSeen { run } => self.servers_seen.push((place, *run)),
+            Fact::Acknowledged { run, number } => self.trails[*number].acknowledged.push((place, *run)),
             Fact::StoredSaid { server, number } => self.trails[*number].stored_said.push((place, *server)),
             Fact::Removed { number, .. } => self.trails[*number].removed = true,
             Fact::InRoom { run, room } => self.comes(*run, room, at),
@@ -226,6 +235,11 @@ impl<'a> Case<'a> {
         of_runs.chain(connections.map(|(place, _)| self.ledger.facts[*place].0))
     }
 
+    /// The end of the run.
+    pub fn end(&self) -> Duration {
+        Duration::from_millis(self.plan.end).max(self.ledger.end.at)
+    }
+
     // ---- what is excused ----
 
     /// Whether it need not get into a history.
@@ -240,6 +254,7 @@ impl<'a> Case<'a> {
             || self.running(Party::Client(from)).is_none()
             || trail.told.iter().any(|(.., news)| *news == SenderNews::Refused)
             || outlived
+            || self.ends_at_broker(number)
             || self.lost_power(from, taken, Duration::MAX)
     }
 
@@ -263,17 +278,23 @@ impl<'a> Case<'a> {
         until.any(|until| message.given <= until)
     }
 
-    /// Whether its sender changed its nick before it knew that the message is stored: it may go out under both nicks.
+    /// Whether its sender changed its nick while it did not know that the message is stored: it may go out under both nicks.
     pub fn is_renamed(&self, number: Number) -> bool {
         let trail = self.trail(number);
         let Some((taken, _)) = trail.taken else { return false };
-        let stored = trail.told.iter().find(|(.., news)| *news == SenderNews::Stored);
-        let stored = stored.map_or(usize::MAX, |(place, ..)| *place);
         let changes = self.nicks[self.message(number).from].windows(2);
         changes.into_iter().any(|pair| {
             let (place, nick) = pair[1];
-            !nick.eq_ignore_ascii_case(pair[0].1) && (taken..stored).contains(&place)
+            !nick.eq_ignore_ascii_case(pair[0].1) && taken <= place && !self.knows_stored(number, place)
         })
+    }
+
+    /// Whether its sender knew at this fact that it is stored. After a power loss, an outbox may have forgotten that.
+    fn knows_stored(&self, number: Number, fact: usize) -> bool {
+        let (from, at) = (self.message(number).from, self.ledger.facts[fact].0);
+        let told = self.trail(number).told.iter();
+        let mut stored = told.filter(|(place, _, news)| *news == SenderNews::Stored && *place < fact);
+        stored.any(|(place, ..)| !self.client(from).outbox || !self.lost_power(from, self.ledger.facts[*place].0, at))
     }
 
     /// Whether the clock of this participant was ever set.

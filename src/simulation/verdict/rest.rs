@@ -33,14 +33,14 @@ fn presence(case: &Case, found: &mut Vec<Violation>) {
     if !case.has_server() {
         return;
     }
-    let joined_by = end(case).saturating_sub(JOINS);
+    let joined_by = case.end().saturating_sub(JOINS);
     let (mut present, mut possible) = (BTreeSet::new(), BTreeSet::new());
     for client in (0..case.plan.clients.len()).filter(|client| case.client(*client).kind.listens()) {
         let nick = case.last_nick(client);
         match case.running(Party::Client(client)) {
             Some(run) if case.ledger.runs[run].started <= joined_by => _ = present.insert(nick),
             Some(_) => _ = possible.insert(nick),
-            None if nick_may_be_taken(case, client, end(case)) => _ = possible.insert(nick),
+            None if nick_may_be_taken(case, client, case.end()) => _ = possible.insert(nick),
             None => {}
         }
     }
@@ -54,17 +54,13 @@ fn presence(case: &Case, found: &mut Vec<Violation>) {
     }
 }
 
-fn end(case: &Case) -> Duration {
-    Duration::from_millis(case.plan.end).max(case.ledger.end.at)
-}
-
 fn parties(plan: &Plan) -> impl Iterator<Item = Party> {
     let servers = (0..plan.servers.len()).map(Party::Server);
     servers.chain((0..plan.clients.len()).map(Party::Client)).chain([Party::Broker])
 }
 
 fn traffic(case: &Case, found: &mut Vec<Violation>) {
-    let (expected, counts) = last_publications(case.plan, &case.ledger.traffic, end(case));
+    let (expected, counts) = last_publications(case.plan, &case.ledger.traffic, case.end());
     let published: u64 = counts.iter().map(|(_, count)| count).sum();
     if published > expected {
         let most = counts.iter().max_by_key(|(_, count)| *count);
@@ -90,7 +86,7 @@ fn last_publications(plan: &Plan, traffic: &Traffic, end: Duration) -> (u64, Vec
 }
 
 fn wake_ups(case: &Case, found: &mut Vec<Violation>) {
-    let from = end(case).saturating_sub(WATCHED);
+    let from = case.end().saturating_sub(WATCHED);
     for party in parties(case.plan) {
         let count = case.ledger.traffic.woken_since(party, from);
         if count > WAKE_UPS {

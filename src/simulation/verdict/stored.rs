@@ -54,7 +54,7 @@ fn removed_too_early(case: &Case, number: Number, message: &MessageRecord, trail
     let is_in_a_room = matches!(message.to, Addressed::Room(_));
     let (_, stored, server) = trail.synced.first().filter(|_| trail.removed && is_in_a_room)?;
     let traits = case.plan.servers.get(*server).filter(|traits| traits.retention_s > 0 && traits.max_size_kb == 0)?;
-    let age = Duration::from_millis(case.plan.end).saturating_sub(*stored) + UNDER_WAY;
+    let age = case.end().saturating_sub(*stored) + UNDER_WAY;
     let is_young = age < Duration::from_secs(traits.retention_s.into());
     (is_young && !case.clock_was_set(Party::Server(*server))).then(|| {
         let text = format!("it was removed, and {} s are not over", traits.retention_s);
@@ -110,7 +110,8 @@ fn stored_before_sync(number: Number, trail: &Trail) -> Option<Violation> {
 fn untold(case: &Case, number: Number, message: &MessageRecord, trail: &Trail) -> Option<Violation> {
     let goes_on = case.ledger.end.running.contains(&message.run);
     // A run that ended may have known it without having told it.
-    let must_be_told = trail.taken.is_some() && goes_on && case.has_server() && !case.is_original(message.from);
+    let has_word = case.has_server() && !case.ends_at_broker(number);
+    let must_be_told = trail.taken.is_some() && goes_on && has_word && !case.is_original(message.from);
     let is_told = trail.told.iter().any(|(.., news)| matches!(news, SenderNews::Stored | SenderNews::Refused));
     (must_be_told && !is_told)
         .then(|| Violation::of(Promise::SenderTold, number, "its sender was never told what became of it"))

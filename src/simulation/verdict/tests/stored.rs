@@ -44,6 +44,11 @@ fn retention_by_age_removes_nothing_younger() {
     };
     check(&[], removed(50));
     check(&[NothingLost], removed(70));
+    // The run ended later than planned.
+    check(&[], |plan, ledger| {
+        removed(70)(plan, ledger);
+        ledger.end.at = at(80_000);
+    });
     check(&[], |plan, ledger| {
         removed(70)(plan, ledger);
         plan.servers[0].max_size_kb = 256;
@@ -130,6 +135,55 @@ fn what_an_outbox_took_comes_into_the_history() {
 }
 
 #[test]
+fn where_no_server_was_seen_the_broker_has_the_last_word() {
+    fn acknowledged(ledger: &mut Ledger) {
+        forget(ledger, 2);
+        drop_facts(ledger, |fact| fact.number() == Some(2) && !matches!(fact, Fact::Taken { .. } | Fact::Shown { .. }));
+        ledger.note(at(8_000), Fact::Acknowledged { run: ANN, number: 2 });
+    }
+    let seen = |run| Fact::ServerSeen { run };
+    check(&[], |_, ledger| acknowledged(ledger));
+    check(&[], |_, ledger| {
+        acknowledged(ledger);
+        ledger.note(at(8_100), seen(ANN));
+        ledger.note(at(8_100), seen(BOB));
+    });
+    check(&[NothingLost, SenderTold], |_, ledger| {
+        ledger.note(at(600), seen(ANN));
+        acknowledged(ledger);
+    });
+    // Somebody who only sends waits a second for the word of a server.
+    let listens = |after: u64| {
+        move |plan: &mut Plan, ledger: &mut Ledger| {
+            plan.clients[0].kind = crate::simulation::plan::ClientKind::Sender;
+            ledger.end.rosters.clear();
+            ledger.note(at(7_500), Fact::Connected { run: ANN });
+            acknowledged(ledger);
+            ledger.note(at(7_500 + after), seen(ANN));
+        }
+    };
+    check(&[NothingLost, SenderTold], listens(900));
+    check(&[], listens(1_100));
+    // A later run knows what is written.
+    let later = |how: RunEnd, lived: u64, outbox: bool| {
+        move |plan: &mut Plan, ledger: &mut Ledger| {
+            plan.clients[0].outbox = outbox;
+            ledger.note(at(600), seen(ANN));
+            drop_facts(ledger, |fact| matches!(fact, Fact::Taken { number: 2 }));
+            acknowledged(ledger);
+            let run = restart(ledger, ANN, 600 + lived, how);
+            ledger.messages[2].run = run;
+            ledger.note(at(8_000), Fact::Taken { number: 2 });
+            ledger.note(at(8_000), Fact::Acknowledged { run, number: 2 });
+        }
+    };
+    check(&[NothingLost, SenderTold], later(RunEnd::Crashed, 6_000, false));
+    check(&[NothingLost, SenderTold], later(RunEnd::Crashed, 100, true));
+    check(&[], later(RunEnd::Crashed, 100, false));
+    check(&[], later(RunEnd::PowerLost, 6_000, false));
+}
+
+#[test]
 fn a_direct_message_comes_to_its_addressee() {
     let undelivered = |ledger: &mut Ledger| {
         drop_facts(ledger, is_shown(BOB, DIRECT));
@@ -165,10 +219,25 @@ fn everything_is_stored_once() {
         before(ledger, is_told(2), Fact::Nick { run: ANN, nick: "Anna".to_owned() });
         ledger.note(at(9_000), Fact::Nick { run: ANN, nick: "ann".to_owned() });
     });
+    let is_renamed = |ledger: &mut Ledger, run| {
+        ledger.note(at(8_000), Fact::Nick { run, nick: "Anna".to_owned() });
+        ledger.note(at(9_000), Fact::Nick { run, nick: "ann".to_owned() });
+    };
     check(&[StoredOnce], |_, ledger| {
         twice(ledger);
-        ledger.note(at(8_000), Fact::Nick { run: ANN, nick: "Anna".to_owned() });
-        ledger.note(at(9_000), Fact::Nick { run: ANN, nick: "ann".to_owned() });
+        is_renamed(ledger, ANN);
+    });
+    // After a power loss, its outbox has it again.
+    check(&[], |_, ledger| {
+        twice(ledger);
+        let run = restart_in_room(ledger, ANN, 6_000, RunEnd::PowerLost);
+        is_renamed(ledger, run);
+    });
+    check(&[StoredOnce], |_, ledger| {
+        twice(ledger);
+        let run = restart_in_room(ledger, ANN, 6_000, RunEnd::PowerLost);
+        ledger.note(at(7_500), Fact::Told { run, number: 2, news: SenderNews::Stored });
+        is_renamed(ledger, run);
     });
 }
 

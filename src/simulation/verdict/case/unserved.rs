@@ -1,0 +1,45 @@
+//! Messages for which the broker's acknowledgement is the end, because their sender has never seen a server.
+
+use super::Case;
+use crate::simulation::ledger::{Number, RunNumber};
+use crate::simulation::plan::ClientKind;
+use std::time::Duration;
+
+/// A sender that has just connected waits so long for the word of a server.
+const LISTEN: Duration = Duration::from_secs(1);
+/// A memory is written after that at the latest, if its program runs.
+const WRITTEN: Duration = Duration::from_secs(1);
+
+impl Case<'_> {
+    /// Whether a run of its sender counted the broker's acknowledgement as the end.
+    pub fn ends_at_broker(&self, number: Number) -> bool {
+        let acknowledged = &self.trail(number).acknowledged;
+        acknowledged.iter().any(|(place, run)| !self.knew_a_server(*run, *place))
+    }
+
+    /// Whether a run knew at this fact that there is, or was, a server.
+    fn knew_a_server(&self, run: RunNumber, fact: usize) -> bool {
+        self.servers_seen.iter().any(|(place, seer)| match *seer == run {
+            true => *place < fact || self.listens(run, fact, *place),
+            false => self.remembers(run, *seer, *place),
+        })
+    }
+
+    /// Whether a sender still listened at a later fact.
+    fn listens(&self, run: RunNumber, fact: usize, later: usize) -> bool {
+        let at = |place: usize| self.ledger.facts[place].0;
+        let is_sender = self.client_of(run).is_some_and(|client| self.client(client).kind == ClientKind::Sender);
+        let connected = self.connections.iter().rfind(|(place, other)| *other == run && *place < fact);
+        is_sender && connected.is_some_and(|(place, _)| at(later) < at(*place) + LISTEN)
+    }
+
+    /// Whether a run knows what an earlier one of the same client saw.
+    fn remembers(&self, run: RunNumber, earlier: RunNumber, seen: usize) -> bool {
+        let (Some(client), Some(other)) = (self.client_of(run), self.client_of(earlier)) else { return false };
+        let (traits, earlier) = (self.client(client), &self.ledger.runs[earlier]);
+        let (seen, started) = (self.ledger.facts[seen].0, self.ledger.runs[run].started);
+        let ended = earlier.ended.as_ref().map(|(at, _)| *at).filter(|at| *at <= started);
+        let is_written = |ended| traits.outbox || (traits.memory && earlier.ran(seen, ended) >= WRITTEN);
+        client == other && ended.is_some_and(is_written) && !self.lost_power(client, seen, started)
+    }
+}
