@@ -13,7 +13,7 @@ mod wire;
 
 use super::RunOutcome;
 use super::broker::ModelBroker;
-use super::ledger::{Party, RunEnd};
+use super::ledger::{Party, RunEnd, RunNumber};
 use super::network::Network;
 use super::outside::Outside;
 use super::plan::{ClientKind, Ms, Plan};
@@ -53,6 +53,8 @@ struct Run<'a> {
     backs: Vec<Option<Ms>>,
     /// When a node that crashes starts again, and how.
     crashes: Vec<Option<(Option<Ms>, Startup)>>,
+    /// What happened to a run while it stood still.
+    held: Vec<Vec<(RunNumber, OfRun)>>,
     full_until: Vec<Micros>,
     /// The next wait of somebody whose nick is in use.
     pauses: Vec<Micros>,
@@ -116,6 +118,7 @@ impl<'a> Run<'a> {
             dues: vec![Micros::MAX; count],
             backs: vec![None; count],
             crashes: vec![None; count],
+            held: (0..count).map(|_| Vec::new()).collect(),
             full_until: vec![0; count],
             pauses: vec![AGAIN; count],
             wanted,
@@ -224,11 +227,10 @@ impl<'a> Run<'a> {
     }
 
     /// What a process does by itself waits while the process stands still.
-    fn of_run(&mut self, id: NodeId, run: usize, what: OfRun) {
+    fn of_run(&mut self, id: NodeId, run: RunNumber, what: OfRun) {
         let now = self.stage.now();
-        let until = self.nodes[id.0].machine().frozen_until();
-        if now < until {
-            return self.stage.world.schedule(until, Happening::Of(id, run, what));
+        if self.nodes[id.0].machine().is_frozen(now) {
+            return self.held[id.0].push((run, what));
         }
         self.nodes[id.0].happened(what, &mut self.stage);
         self.settle(id);
@@ -315,6 +317,16 @@ impl<'a> Run<'a> {
         }
         self.nodes[id.0].goes_on(&mut self.stage);
         self.settle(id);
+        self.release(id);
+    }
+
+    /// What happened to the run while it stood still follows.
+    fn release(&mut self, id: NodeId) {
+        if !self.nodes[id.0].machine().is_frozen(self.stage.now()) {
+            for (run, what) in std::mem::take(&mut self.held[id.0]) {
+                self.happens(Happening::Of(id, run, what));
+            }
+        }
     }
 
     /// All faults end, and every program that one of them ended starts again.
@@ -335,6 +347,7 @@ impl<'a> Run<'a> {
                 client.print_now(&mut self.stage);
             }
             self.settle(id);
+            self.release(id);
             if self.wanted[number] && self.nodes[number].run().is_none() {
                 let delay = self.stage.rng.range(0, S);
                 self.stage.after(delay, Happening::Start(id, Startup::default()));

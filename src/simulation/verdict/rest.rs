@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::{Promise, Violation};
-use crate::simulation::ledger::{Party, RunEnd, Traffic};
+use crate::simulation::ledger::{Party, RunEnd, RunRecord, Traffic};
 use crate::simulation::plan::Plan;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const WAKE_UPS: u64 = 30 * 20;
 const WAKE_UPS_AT_ONCE: u64 = 2_000;
 /// How long a client takes at most from its start to its join, if nothing is in its way. A broker that ignores MQTT 5 costs
 /// it 10 s.
-const JOINS: Duration = Duration::from_secs(40);
+const JOINS: Duration = Duration::from_secs(30);
 /// How long after its time-out a nick is free at the latest, and the last refused client has ended.
 const FREE_AFTER: Duration = Duration::from_secs(30);
 
@@ -125,16 +125,19 @@ fn fallen(case: &Case, found: &mut Vec<Violation>) {
     }
 }
 
-/// Until the time-out an earlier run of the client may hold the nick, unless it was refused itself. After each start,
-/// reconnect and standstill of a server everybody counts as just heard, so that the time-out begins again.
+/// Until the time-out an earlier run of the client may hold the nick. One that was refused does so only if it learned of
+/// that so late that it may have been let in meanwhile. After each start, reconnect and standstill of a server everybody
+/// counts as just heard, so that the time-out begins again.
 fn nick_may_be_taken(case: &Case, client: usize, at: Duration) -> bool {
-    let is_earlier = |end: &&(Duration, RunEnd)| end.0 < at && end.1 != RunEnd::NickInUse;
-    let ends = case.ledger.runs.iter().filter(|run| run.party == Party::Client(client));
-    let Some((held, _)) = ends.filter_map(|run| run.ended.as_ref()).rfind(is_earlier) else {
-        return case.shares_nick(client);
+    let holds = |run: &&RunRecord| match &run.ended {
+        Some((end, RunEnd::NickInUse)) => *end < at && run.started + JOINS <= *end,
+        ended => ended.as_ref().is_some_and(|(end, _)| *end < at),
     };
+    let ended = |run: &RunRecord| run.ended.as_ref().map(|(end, _)| *end);
+    let runs = case.ledger.runs.iter().filter(|run| run.party == Party::Client(client));
+    let Some(held) = runs.filter(holds).filter_map(ended).max() else { return case.shares_nick(client) };
     let timeout = case.plan.servers.iter().map(|server| u64::from(server.timeout_s)).max().unwrap_or(60);
     let heard = case.graces().filter(|grace| *grace < at).max().unwrap_or_default();
-    let from = heard.max(*held).max(Duration::from_millis(case.plan.heal));
+    let from = heard.max(held).max(Duration::from_millis(case.plan.heal));
     at < from + Duration::from_secs(timeout) + FREE_AFTER || case.shares_nick(client)
 }

@@ -98,11 +98,12 @@ fn a_nick_is_in_use_until_an_earlier_run_has_timed_out() {
             refused(9_000, 115_000)(plan, ledger);
         });
     }
-    // A refused run holds nothing, and before the first run nobody does.
-    check(&[NobodyFalls], |plan, ledger| {
-        plan.end = 300_000;
-        let mut run = restart_in_room(ledger, BOB, 9_000, RunEnd::Quit);
-        [60_000, 115_000].into_iter().for_each(|at| run = restart_in_room(ledger, run, at, RunEnd::NickInUse));
-    });
+    // A refused run holds nothing, unless it learned of that late; and before the first run nobody does.
+    for (first, expected) in [(20_000, &[NobodyFalls][..]), (60_000, &[])] {
+        check(expected, |plan, ledger| {
+            refused(9_000, first)(plan, ledger);
+            restart_in_room(ledger, ledger.runs.len() - 1, 115_000, RunEnd::NickInUse);
+        });
+    }
     check(&[NobodyFalls], |_, ledger| _ = restart_in_room(ledger, BOB, 9_000, RunEnd::NickInUse));
 }
