@@ -43,7 +43,7 @@ use given::{Given, Level};
 /// The largest `--history-limit`: one page of history.
 pub const MAX_HISTORY_LIMIT: usize = 500;
 
-/// The largest `--retention`, in days: a century is for ever.
+/// The largest `--retention`, in days: a century means forever.
 const MAX_RETENTION_DAYS: u64 = 36_500;
 
 /// The smallest `--max-size`, in bytes: an empty database takes about a fifth of it.
@@ -206,7 +206,7 @@ fn server(given: &Given, mut connection: Connection, environment: &Environment) 
     };
     let retention = given.item("retention").map(|item| item.number(1..=MAX_RETENTION_DAYS)).transpose()?;
     let history_limit = given.item("history-limit").map(|item| item.number(0..=MAX_HISTORY_LIMIT));
-    // The server announces half of it as the heartbeat, in whole seconds; a day is for ever.
+    // The server announces half of it as the heartbeat, in whole seconds. A day means forever.
     let timeout = seconds(given, "timeout", 2, 86_400)?.unwrap_or(Duration::from_secs(60));
     if timeout < ORIGINAL_CLIENTS_TIMEOUT {
         let limit = ORIGINAL_CLIENTS_TIMEOUT.as_secs();

@@ -22,7 +22,7 @@ const BATCH: usize = 500;
 enum TransferError {
     /// With the line to print.
     Told(String),
-    /// Nobody reads the output any more.
+    /// Nobody reads the output any longer.
     Unread,
 }
 

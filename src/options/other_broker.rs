@@ -58,7 +58,7 @@ impl fmt::Display for OtherBroker {
 }
 
 impl BrokerHint {
-    /// What a level says. A URL without a port means the port of its scheme.
+    /// The hint in a level. A URL without a port means the port of its scheme.
     fn by(level: &Level, broker: Option<&Broker>) -> Result<BrokerHint, UsageError> {
         let scheme = broker.and_then(|broker| broker.scheme);
         let in_option = level.item("port").map(|item| {
@@ -81,7 +81,7 @@ impl BrokerHint {
             && self.scheme.is_none_or(|scheme| scheme == place.scheme)
     }
 
-    /// Adds what the environment says, which names no URL. A port that is overridden need not be valid.
+    /// Adds the environment's hint, which never has a URL. A port that is overridden need not be valid.
     fn or_by(self, environment: &Level) -> Result<BrokerHint, UsageError> {
         let broker = broker_of(environment)?;
         let (host, port) = match self.port {

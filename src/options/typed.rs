@@ -43,9 +43,10 @@ pub struct Connection {
     pub settings: Settings,
     /// MQTT's client identifier, if one is given.
     pub client_id: Option<String>,
-    /// Of chat messages.
+    /// The quality of service of chat messages.
     pub qos: Qos,
-    /// What every topic begins with: not empty, no `+ #` or control character, no leading or trailing `/`, no leading `$`.
+    /// The beginning of every topic: not empty, no `+ #` or control character, no leading or trailing `/`, no leading
+    /// `$`.
     pub topic_root: String,
     pub verbose: bool,
     /// Never together with `verbose`.
@@ -86,7 +87,7 @@ pub struct ServerOptions {
     pub data_dir: Option<PathBuf>,
     /// The folder was given; otherwise it is the default one.
     pub data_dir_is_chosen: bool,
-    /// How long to keep messages; `None`: for ever.
+    /// How long to keep messages; `None`: forever.
     pub retention: Option<Duration>,
     /// The largest size of the database in bytes; `None`: no limit.
     pub max_size: Option<u64>,

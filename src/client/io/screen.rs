@@ -63,7 +63,7 @@ impl Screen {
         Ok(Screen { orders, waiting: Gauge::default(), done, thread, no_more_lines })
     }
 
-    /// Whether it accepts more. Printing never blocks, so that signals and heartbeats do not wait for a reader.
+    /// Whether it accepts more. Printing never blocks: signals and heartbeats must not wait for a reader.
     pub fn has_room(&self) -> bool {
         self.orders.len() < BACKLOG && self.waiting.held() < BACKLOG_BYTES
     }
@@ -83,8 +83,8 @@ impl Screen {
         let _ = self.orders.send(PrintOrder::Then(Box::new(printed)));
     }
 
-    /// Prints what waits and ends. A reader that has stopped reading could block the thread for ever, so it is left running
-    /// after this time. Whether everything was printed.
+    /// Prints the rest and ends. A reader that has stopped reading could block the thread forever, so the thread is
+    /// abandoned after this time. Returns whether everything was printed.
     pub fn finish(self, within: Duration) -> bool {
         drop(self.orders);
         self.no_more_lines.iter().for_each(|finish| finish());

@@ -1,4 +1,4 @@
-//! What comes in line by line, in a session's words: typed text, a program's orders, texts that are sent literally.
+//! Input line by line, as session events: typed text, a program's commands, literal texts.
 
 use super::json;
 use super::typing::{Typed, recalled_later};

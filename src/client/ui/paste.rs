@@ -1,4 +1,4 @@
-//! What is pasted, as it arrives from the terminal key by key, and the question before several lines are sent.
+//! A paste, as it arrives from the terminal key by key, and the question before several lines are sent.
 
 use crate::protocol::limits::TEXT_CHARS;
 use crate::protocol::text;

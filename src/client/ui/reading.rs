@@ -59,7 +59,7 @@ impl Reading {
             }
             _ => {
                 if let Some(line) = view.line(now.wall, news) {
-                    // In order of events. Whoever joined before the list is in it.
+                    // In order of events. Everybody who joined before the list is in it.
                     match (self.is_introduced, news) {
                         (true, _) => self.tell_comings(now, view, &mut lines),
                         (false, News::Users { .. }) => drop(self.comings.take()),

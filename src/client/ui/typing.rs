@@ -334,7 +334,8 @@ pub fn recalled(typed: &Typed) -> Option<String> {
     Some(line).filter(|line| is_short && !line.trim().is_empty())
 }
 
-/// What later runs offer too. What was said to one person alone is kept on no disk, nor is what may have been meant so.
+/// What later runs offer, too. A text for one person alone is never stored on disk, nor one that may have been meant as
+/// such.
 pub fn recalled_later(typed: &Typed) -> Option<String> {
     let is_secret = match typed {
         Typed::Line(TypedLine { command, .. }) => {

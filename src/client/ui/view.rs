@@ -85,7 +85,7 @@ impl View {
         }
     }
 
-    /// A last line about what went wrong, for a program as an event too.
+    /// A final error, for a program as an event, too.
     pub fn complaint(&self, text: &str) -> Vec<Line> {
         let text = text::visible(text);
         let event = match self.format {

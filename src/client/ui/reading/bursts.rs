@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const AT_ONCE: f64 = 50.0;
 /// Messages per second that a reader can follow for a while.
 const RATE: f64 = 10.0;
-/// A burst ends when there is room for this many messages again, so that it does not flicker.
+/// A burst ends when there is room for this many messages again, which prevents flickering.
 const CALM: f64 = 20.0;
 /// How often the number is shown: at first, and at most after a long burst.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -126,7 +126,7 @@ mod tests {
             Stage { bursts: Bursts::default(), now: Instant::now() }
         }
 
-        /// So many messages, so many a second: how many of them are shown.
+        /// This many messages, at this rate per second: how many of them are shown.
         fn come(&mut self, count: u32, a_second: u32) -> u32 {
             let shown = (0..count).filter(|_| {
                 self.now += Duration::from_secs(1) / a_second;
@@ -152,7 +152,7 @@ mod tests {
         assert!(due > stage.now && due < stage.now + TELL_EVERY);
         assert_eq!(stage.bursts.take(due, &RoomName::lobby(), false), ["… 411 messages, /history 411 to read"]);
         assert_eq!(stage.bursts.due(), None);
-        // It is not over yet, and then it is.
+        // First it is not over yet, and then it is.
         assert_eq!(stage.come(1, 1), 0);
         assert_eq!(
             stage.bursts.take(stage.now, &RoomName::lobby(), true),

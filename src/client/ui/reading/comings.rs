@@ -1,5 +1,5 @@
-//! Joins and leaves, gathered into one line: `+ alice, bob  − carol  (12 online)`. Whoever joins and leaves within that
-//! time, or the other way round, is not mentioned.
+//! Joins and leaves, gathered into one line: `+ alice, bob  − carol  (12 online)`. Somebody who joins and leaves within
+//! that time, or the other way round, is not mentioned.
 
 use crate::protocol::{Nick, Notice, NoticeKind, text};
 use std::time::{Duration, Instant};
@@ -143,7 +143,7 @@ mod tests {
         check(&[('+', "alice")], Some("+ alice"));
         check(&[('+', "alice"), ('-', "carol"), ('+', "bob")], Some("+ alice, bob  − carol"));
         check(&[('!', "dave"), ('-', "carol eve")], Some("− dave (timed out), carol, eve"));
-        // The only ones that a nick may hold.
+        // These are the only ones that a nick may contain.
         check(&[('+', "a\u{61c}b\u{2028}c")], Some("+ a\\u{61c}b\\u{2028}c"));
     }
 

@@ -26,7 +26,7 @@ impl Sections {
         self.open.insert(room.clone());
     }
 
-    /// The connection was lost during this run: what was missed is news to somebody at the terminal.
+    /// The connection was lost during this run: a person at the terminal has not seen what was missed.
     pub fn came_back(&self) -> bool {
         self.came_back
     }

@@ -1,4 +1,4 @@
-//! What somebody sees, line by line.
+//! What a person sees, line by line.
 
 use super::*;
 use crate::client::ui::view::{Format, Reader};
@@ -21,7 +21,7 @@ fn nick(name: &str) -> Nick {
 }
 
 impl Stage {
-    /// Carol reads, on the evening of a Sunday.
+    /// Carol reads, on a Sunday evening.
     fn new(bell: Bell) -> Stage {
         let reader = Reader { nick: nick("carol"), here: RoomName::lobby(), rooms_are_many: false, columns: 80 };
         Stage {
@@ -57,7 +57,7 @@ impl Stage {
         }));
     }
 
-    /// A message that has just come.
+    /// A message that has just arrived.
     fn live(&self, name: &str, text: &str) -> Said {
         Said::live(self.now.wall, nick(name), Place::Room(RoomName::lobby()), text.to_owned(), None)
     }
@@ -67,7 +67,7 @@ impl Stage {
         self.hear(News::Said(said));
     }
 
-    /// One of a page.
+    /// A message of a page.
     fn said_then(&mut self, time: &str, text: &str, history: bool) {
         let said = Said { at: at(time), pos: Some(1), history, ..self.live("bob", text) };
         self.hear(News::Said(said));
@@ -107,7 +107,7 @@ fn a_new_day_is_a_line() {
     stage.says("bob", "up late");
     stage.says("bob", "again");
     stage.check(&["-- Monday, 23 November 2026", "00:30 bob: up late", "00:30 bob: again"]);
-    // A wrong clock, or a message that was long under way, makes no new day.
+    // A wrong clock, or a message that was under way for long, makes no new day.
     let late = Said { at: at("2026-11-20T12:00:00+01:00"), late: true, ..stage.live("bob", "old") };
     stage.hear(News::Said(late));
     stage.says("bob", "new");
@@ -162,7 +162,7 @@ fn what_was_missed_is_all_shown() {
     assert_eq!(stage.lines.len(), 601);
     assert_eq!(stage.lines.pop().unwrap(), "-- #lobby: now");
     assert!(stage.lines.iter().all(|line| line.starts_with("12:00 ! bob: carol")), "whoever starts it sits there");
-    // After an outage nobody may look.
+    // After an outage, perhaps nobody is looking.
     stage.lines.clear();
     stage.connected(true);
     stage.said_then("2026-11-22T12:00:00+01:00", "carol?", false);
@@ -183,7 +183,7 @@ fn who_comes_and_goes_is_gathered() {
     stage.pass(3 * SECOND);
     stage.check(&["20:30 -- + alice  − bob"]);
     assert_eq!(stage.reading.due(), None);
-    // Nobody speaks who is not there yet.
+    // Nobody speaks before joining.
     stage.comes(NoticeKind::Join, "eve");
     stage.says("Eve", "hi");
     stage.check(&["20:30 -- + eve", "20:30 Eve: hi"]);
@@ -231,7 +231,7 @@ fn a_burst_is_left_out_where_somebody_keeps_it() {
     stage.pass(SECOND);
     stage.check(&["-- … 412 messages, /history 412 to read"]);
     stage.says("bob", "more");
-    // The number comes before what follows it.
+    // The number comes before the next message.
     stage.now.instant += 2 * SECOND;
     stage.says("bob", "over");
     stage.check(&["-- … 1 message, /history 413 to read", "20:30 bob: over"]);

@@ -1,13 +1,13 @@
-//! Keys pressed one after the other, and what becomes of the line.
+//! Keys pressed one after the other, and the resulting line.
 
 use super::*;
 
-/// Somebody who types, and a line that does what it is told.
+/// A person who types, and the line.
 struct Somebody {
     typing: Typing,
     line: String,
     cursor: usize,
-    /// A paste of more lines is tall.
+    /// A paste of more lines than this is tall.
     rows: usize,
 }
 
@@ -150,7 +150,7 @@ fn other_keys_go_back_to_the_line() {
         assert_eq!(somebody.line, "one\ntwo!");
         somebody.sends(&[Key::Enter, Key::Enter], Typed::Text("one\ntwo!".to_owned()));
     }
-    // Who types on loses no letter.
+    // Typing on loses no letter.
     let mut somebody = Somebody::new();
     somebody.paste("one\ntwo").press(Key::Enter);
     somebody.write("end");
@@ -177,9 +177,9 @@ fn what_is_pasted_is_no_command() {
     somebody.paste("/quit\n/part").sends(&[Key::Enter, Key::Enter], Typed::Text("/quit\n/part".to_owned()));
     let lines = ["/quit", "/part"].map(str::to_owned).to_vec();
     Somebody::new().paste("/quit\n/part").sends(&[Key::Enter, Key::Char('l')], Typed::Lines(lines));
-    // A single one is seen whole, and meant.
+    // A single pasted line is seen whole, and meant.
     Somebody::new().paste("/quit\n").sends(&[Key::Enter], line("/quit"));
-    // What is typed before it is one, for all that follows.
+    // A typed command takes the paste as its argument.
     let mut somebody = Somebody::new();
     somebody.write("/msg bob ").paste("one\ntwo").press(Key::Enter);
     assert_eq!(somebody.typing.hint().unwrap(), "\n-- send as one message (Enter), or not (n)?");
@@ -201,25 +201,25 @@ fn a_reply_is_for_whoever_wrote_when_it_was_begun() {
     assert_eq!((alices.line.as_str(), alices.cursor), ("/msg alice ", 11));
     alices.typing.is_written_to_by(nick("carol"));
     alices.write("secret").sends(&[Key::Enter], line("/msg alice secret"));
-    // The next one is for the one who wrote meanwhile.
+    // The next reply is for the person who wrote meanwhile.
     alices.typing.begin();
     (alices.line, alices.cursor) = (String::new(), 0);
     alices.write("/reply hi").sends(&[Key::Enter], line("/msg carol hi"));
 
-    // In the middle of a line, and behind a blank.
+    // In the middle of a line, and after a blank.
     let mut alices = somebody();
     alices.write(" /replysecret");
     alices.cursor -= "secret".len();
     alices.write(" ");
     assert_eq!((alices.line.as_str(), alices.cursor), ("/msg alice secret", 11));
 
-    // Completed it stays for the next Tab to go on; what is typed behind it goes to somebody.
+    // After a completion, the next Tab continues; text typed after it is a message.
     let mut alices = somebody();
     alices.write("/rep").press(Key::Tab);
     assert_eq!(alices.line, "/reply ");
     alices.write("x").sends(&[Key::Enter], line("/msg alice x"));
 
-    // What was not typed key by key is sent once it was to be seen whom it goes to.
+    // A recalled or pasted line shows its addressee before it is sent.
     let mut alices = somebody();
     alices.paste("/reply secret");
     assert_eq!(alices.press(Key::Enter), Act::Set("/msg alice secret".to_owned(), 17));
@@ -229,7 +229,7 @@ fn a_reply_is_for_whoever_wrote_when_it_was_begun() {
     alices.write("ol").press(Key::Search);
     assert_eq!(alices.press(Key::Enter), Act::Set("/msg alice old".to_owned(), 14));
 
-    // Nobody has written yet: it is left to be refused.
+    // Nobody has written yet: the command stays and will be refused.
     Somebody::new().write("/reply secret").sends(&[Key::Enter], line("/reply secret"));
     let mut blanks = Somebody::new();
     blanks.typing.is_written_to_by(nick("Tom T."));
@@ -251,7 +251,7 @@ fn a_reply_with_pasted_lines_names_somebody_too() {
     somebody.rows = 1;
     somebody.write("/reply").paste(" one\ntwo");
     somebody.sends(&[Key::Enter], line("/msg alice one\ntwo"));
-    // As the first of several lines it is no command.
+    // As the first of several pasted lines, it is no command.
     let mut somebody = alice();
     somebody.paste("/reply one\ntwo").write("!").press(Key::Enter);
     somebody.sends(&[Key::Enter], Typed::Text("/reply one\ntwo!".to_owned()));
@@ -264,13 +264,13 @@ fn a_tall_paste_is_not_put_into_the_line() {
     somebody.write("see: ").paste(&text);
     assert_eq!(somebody.line, "see: ");
     assert!(somebody.typing.hint().unwrap().ends_with("as 20 lines (l), or not (n)?"));
-    // A slip of a finger does not lose it.
+    // A mistyped key does not lose it.
     somebody.press(Key::Char('k'));
     somebody.sends(&[Key::Enter], line(&format!("see: {}", text.trim_end())));
     let mut somebody = Somebody::new();
     somebody.paste(&text).press(Key::Char('n'));
     assert_eq!(somebody.typing.hint(), None);
-    // What fits no message either way is not asked about for ever.
+    // A text that fits no message either way does not cause endless questions.
     let mut somebody = Somebody::new();
     somebody.rows = 0;
     somebody.paste(&"x".repeat(5_000)).press(Key::Char('k'));
