@@ -30,7 +30,7 @@ fn join() -> Result<(Member, Receiver<i32>), Box<dyn std::error::Error>> {
     Ok((Member::join(options)?, signals))
 }
 
-/// Until a signal ends it, or the member's news end, which says that something is wrong.
+/// Runs until a signal, or until the member's news end, which means a failure.
 fn talk(member: &Member, signals: &Receiver<i32>) -> ExitCode {
     loop {
         select! {
@@ -62,14 +62,14 @@ fn answer(member: &Member, said: &Said) {
     let text = match (&said.place, spoken_to) {
         (Place::Direct(_), rest) => rest.unwrap_or(&said.text),
         (Place::Room(_), Some(rest)) => rest,
-        // It repeats what is said in a room, but for what is said to somebody else, as another bot would.
+        // It repeats room messages, except those for somebody else, such as another bot.
         (Place::Room(_), None) if said.text.split_once(": ").is_some() => return,
         (Place::Room(_), None) => &said.text,
     };
     member.answer(said, &reply(text, said));
 }
 
-/// Ends in a way that no parrot repeats: two of them would never stop.
+/// Ends in a way that no parrot repeats; otherwise two of them would never stop.
 fn reply(text: &str, said: &Said) -> String {
     match text.trim().to_lowercase().as_str() {
         "help" => format!("{}: I know help, who, time, and how to repeat what you say", said.nick),

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The member, the room that it reports to, and what says that it is to end.
+/// The member, its room for reports, and the channel that tells it to end.
 fn join() -> Result<(Member, RoomName, Receiver<i32>), Box<dyn std::error::Error>> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let mut options = options::of_a_member(&arguments)?;
@@ -35,7 +35,7 @@ fn join() -> Result<(Member, RoomName, Receiver<i32>), Box<dyn std::error::Error
     options.history = false;
     let named = options.rooms.first().map(|name| name.strip_prefix('#').unwrap_or(name).to_owned());
     let signals = signals::channel()?;
-    // Joined first: of a name that is none it says more.
+    // Join first: it explains an invalid name better.
     let member = Member::join(options)?;
     let room = named.map_or(Ok(RoomName::lobby()), |name| RoomName::parse(&name))?;
     Ok((member, room, signals))
@@ -68,7 +68,7 @@ fn report(member: &Member, room: &RoomName, signals: &Receiver<i32>) -> ExitCode
     }
 }
 
-/// The words that are meant for this device.
+/// The words for this device.
 fn order<'a>(member: &Member, said: &'a Said) -> Option<&'a str> {
     let spoken_to = said.text.strip_prefix(member.nick().as_str()).and_then(|rest| rest.strip_prefix([':', ',']));
     match said.place {
@@ -77,7 +77,7 @@ fn order<'a>(member: &Member, said: &'a Said) -> Option<&'a str> {
     }
 }
 
-/// Does as it is told and says so.
+/// Obeys and reports it.
 fn obey(words: &str, every: &mut Option<Duration>) -> String {
     match words.split_whitespace().collect::<Vec<_>>().as_slice() {
         ["now"] => reading(),
@@ -100,7 +100,7 @@ fn obey(words: &str, every: &mut Option<Duration>) -> String {
     }
 }
 
-/// What this machine can tell without a sensor: its load, and its temperature where it has one.
+/// What this machine can measure without a sensor: its load, and its temperature if it has one.
 fn reading() -> String {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or("unknown").to_owned();

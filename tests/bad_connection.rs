@@ -1,4 +1,4 @@
-//! Connections that cannot be made: each says in one line what is wrong and what to do, and ends with its exit code.
+//! Connections that fail: each is explained in one line with what is wrong and what to do, and ends with its exit code.
 
 mod support;
 
@@ -9,19 +9,19 @@ use std::path::Path;
 use std::sync::mpsc;
 use support::{Broker, Certificates, PATIENCE, Pair, Program, Stream, TempDir, link_config, settings};
 
-/// A connection that fails, and what is said of it.
+/// A failing connection and its explanation.
 struct Case {
     settings: Settings,
     kind: FailureKind,
-    /// Words of what is wrong and of what to do, all of them there.
+    /// Words of the explanation, all required.
     words: Vec<String>,
-    /// Words of the usage error with which the program ends before it comes to connecting.
+    /// Words of the usage error that ends the program before it connects.
     usage: Option<&'static str>,
 }
 
 fn case(settings: Settings, kind: FailureKind, words: &[&str]) -> Case {
     let mut words: Vec<String> = words.iter().map(|word| word.to_string()).collect();
-    // A file that cannot be used is wrong whatever the broker is.
+    // An unusable file is an error with any broker.
     if kind != FailureKind::LocalFile && !matches!(kind, FailureKind::Connack(_)) {
         words.push(settings.address.to_string());
     }
@@ -52,7 +52,7 @@ fn showing(ca: &Path, pair: &Pair) -> Tls {
     Tls { cert: Some(pair.cert.clone()), key: Some(pair.key.clone()), ..trusting(ca) }
 }
 
-/// Every way to come to this connection says what is wrong, what to do, and ends with its exit code.
+/// Every way to this connection explains the failure and ends with its exit code.
 #[track_caller]
 fn check(case: &Case) {
     through_the_link(case);
@@ -61,12 +61,12 @@ fn check(case: &Case) {
 }
 
 impl Case {
-    /// A bad file that the command line's own look finds out too.
+    /// A bad file that parsing the command line also detects.
     fn found_by_options(self, words: &'static str) -> Case {
         Case { usage: Some(words), ..self }
     }
 
-    /// What `mqttchat` ends with.
+    /// The exit code of `mqttchat`.
     fn exit_code(&self) -> i32 {
         match self.kind {
             _ if self.usage.is_some() => 1,
@@ -81,7 +81,7 @@ impl Case {
         assert!(missing.is_none(), "{}: no {missing:?} in {text:?}", self.settings.address);
     }
 
-    /// `mqttchat` with these words and the flags for this connection.
+    /// Starts `mqttchat` with these words and the flags of this connection.
     #[track_caller]
     fn start(&self, subcommand: &[&str]) -> Program {
         let Settings { address, tls, username, password, version, .. } = &self.settings;
@@ -114,7 +114,7 @@ impl Case {
         .start()
     }
 
-    /// Its usage error, where it has one: on one line, and nothing else.
+    /// Checks the usage error, if there is one: on one line, and nothing else.
     #[track_caller]
     fn ended_with_usage(&self, program: &mut Program) -> bool {
         let Some(words) = self.usage else { return false };
@@ -138,7 +138,7 @@ fn through_the_link(case: &Case) {
     }
 }
 
-/// A failed step on one line, what to do below it, and the verdict.
+/// Checks the failed step on one line, the advice below it, and the verdict.
 #[track_caller]
 fn through_check(case: &Case) {
     let mut program = case.start(&["check"]);
@@ -152,7 +152,7 @@ fn through_check(case: &Case) {
     assert_eq!(lines.len(), failed + 3, "{lines:#?}");
 }
 
-/// The server goes on trying where waiting may help, and ends where it cannot.
+/// The server keeps trying if waiting may help, and ends if it cannot.
 #[track_caller]
 fn through_the_server(case: &Case) {
     let mut program = case.start(&["server", "--memory"]);
@@ -184,11 +184,11 @@ fn first_failure(settings: Settings) -> Failure {
     }
 }
 
-/// A server that answers every connection with these bytes, once something has been asked.
+/// A server that answers every connection with these bytes once a request has arrived.
 fn answering(answer: &'static [u8]) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = listener.local_addr().expect("a bound address").port();
-    // It ends with the test's process: an accept cannot be called off.
+    // It ends with the test's process, because an accept cannot be cancelled.
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
@@ -332,7 +332,7 @@ fn refused_log_in() {
     }
 }
 
-/// What passes every step was a passing trouble.
+/// A failure of a broker that passes every step was temporary.
 #[test]
 fn nothing_is_wrong_with_a_good_broker() {
     let dir = TempDir::new();
@@ -345,10 +345,10 @@ fn nothing_is_wrong_with_a_good_broker() {
     }
 }
 
-/// The first look at what a broker says has an end, also where it says nothing.
+/// Reading a peer's answer has a deadline, even if the peer sends nothing.
 #[test]
 fn nothing_is_ever_said() {
-    // Its connections are accepted by the system, and by nobody else.
+    // Only the system accepts its connections.
     let mute = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let settings = at("127.0.0.1", mute.local_addr().expect("a bound address").port());
     let failure = probe::walk(&settings).expect_err("it says nothing");

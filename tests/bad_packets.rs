@@ -1,5 +1,5 @@
-//! Packets that would end a program or fill its memory: topics that MQTT forbids, delivered all the same, and payloads
-//! beyond any that a chat has. Every program goes on, and does not get them again.
+//! Packets that would end a program or fill its memory: topics that MQTT forbids, delivered anyway, and payloads larger
+//! than any in a chat. Every program goes on, and does not get them again.
 
 #![cfg(target_os = "linux")]
 
@@ -7,7 +7,7 @@ mod support;
 
 use support::{Broker, Injector, PATIENCE, Program, Stream, Subscriber, TempDir, publish, wait_until};
 
-/// U+0000, a byte that is in no UTF-8, a surrogate, and a sequence that ends too early.
+/// U+0000, a byte that no UTF-8 contains, a surrogate, and a sequence that ends too early.
 const BAD_TOPICS: [&[u8]; 4] =
     [b"chat/messages/a\0b", b"chat/messages/\xff", b"chat/private/\xed\xa0\x80", b"chat/\xe2\x82"];
 
@@ -69,10 +69,10 @@ fn a_client_survives_them_and_shows_what_comes_next() {
     }
 }
 
-/// Far above what a program takes, far below what would hurt this test.
+/// Far more than a program takes, far less than what would hurt this test.
 const LARGE_BYTES: usize = 300 * 1024;
 
-/// Everywhere a server or a client listens.
+/// Topics on which a server or a client listens.
 const TOPICS: [&str; 7] = [
     "chat/messages",
     "chat/messages/mallory",
@@ -105,12 +105,12 @@ fn large_payloads_stay_at_a_broker_of_mqtt_5() {
         broker.log().matches(&line).count()
     };
     publish_all(false);
-    // The server does not hear its own notices, the client neither presence nor requests.
+    // The server does not receive its own notices, and the client neither presence nor requests.
     wait_until(PATIENCE, "all are dropped", || dropped("a-server") >= 6 && dropped("a-client") >= 5);
     publish(&broker, "chat/messages", chat("alice", "still here"), 1, false);
     client.wait_for_line(Stream::Out, r#""message":"still here""#, PATIENCE);
 
-    // What waits in the server's session, and what is retained, does not come either.
+    // Nothing arrives from the server's session or from retained messages either.
     server.signal(libc::SIGTERM);
     assert_eq!(server.exit_code(PATIENCE), 0);
     publish_all(true);

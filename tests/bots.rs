@@ -30,7 +30,7 @@ fn start(name: &str, arguments: &[&str]) -> Program {
     Program::other(&bot(name), arguments).env("PATH", path).start()
 }
 
-/// Asked in a room and directly, it answers there; it ends when its client does.
+/// Asked in a room and directly, it answers there. It ends with its client.
 fn tells_the_time(name: &str) {
     let broker = Broker::start();
     let mut server = Program::start(&["server", &broker.address(), "--memory"]);
@@ -48,7 +48,7 @@ fn tells_the_time(name: &str) {
     alice.wait_for_line_where(Stream::Out, "an answer", PATIENCE, |line| is_answer(line, r#""room":"dev""#));
     alice.send_line(r#"{"message":"!time","to":"clock"}"#);
     alice.wait_for_line_where(Stream::Out, "a direct one", PATIENCE, |line| is_answer(line, r#""to":"alice""#));
-    // Neither a question nor harmless to whoever quotes it wrong.
+    // Not a question, and harmful to a bot that quotes it wrong.
     alice.send_line(r#"{"message":"$(date) `date` '\"!time\"' \\","room":"dev"}"#);
     alice.send_line(r#"{"message":"goodbye","room":"dev"}"#);
     assert_eq!(bot.exit_code(PATIENCE), 0, "{:?}", bot.lines(Stream::Err));
@@ -137,7 +137,7 @@ fn what_the_page_says_to_write_can_be_read() {
         page.split('`').filter(|part| part.starts_with(r#"{"message""#) || part.starts_with(r#"{"command""#)).collect();
     assert!(orders.len() >= 10, "they were found");
     for order in orders {
-        // The cursor is the reader's to fill in.
+        // The reader fills in the cursor.
         assert!(json::parse(order).is_ok(), "{order}");
     }
 }

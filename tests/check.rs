@@ -1,4 +1,4 @@
-//! `mqttchat check` against real brokers, good and lacking ones.
+//! `mqttchat check` against real brokers, good and deficient ones.
 
 mod support;
 
@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 use support::{Broker, Certificates, PATIENCE, Program, Stream, Subscriber, TempDir, publish, wait_until};
 
-/// What a check printed, and how it ended.
+/// The output of a check, and its exit code.
 struct Checked {
     lines: Vec<String>,
     code: i32,
@@ -24,7 +24,7 @@ fn check(arguments: &[&str]) -> Checked {
 }
 
 impl Checked {
-    /// The line about `step` with its result; and what to do, where that follows.
+    /// The line about `step` with its result, and the advice, if there is one.
     #[track_caller]
     fn line(&self, result: &str, step: &str) -> String {
         let begin = format!("{result}  {step}: ");
@@ -42,7 +42,7 @@ impl Checked {
         }
     }
 
-    /// All is well but for the chat server that nobody started.
+    /// Everything passes except the chat server, which nobody started.
     #[track_caller]
     fn is_good(&self) {
         let failed = self.lines.iter().filter(|line| !line.starts_with("pass ") && !line.starts_with(' '));
@@ -57,7 +57,7 @@ impl Checked {
     }
 }
 
-/// Nothing retained, and each session that was to stay has been ended by a clean one.
+/// Nothing is retained, and every persistent session was ended with a clean one.
 #[track_caller]
 fn left_nothing(broker: &Broker) {
     let mut subscriber = Subscriber::start(broker, &["#"]);
@@ -172,7 +172,7 @@ fn access_rules_that_forbid() {
         let verdict = checked.lines.last().expect("lines");
         assert_eq!(verdict, "A chat cannot run on this broker yet. Failed: QoS 0, QoS 1.");
     }
-    // Another root, another rule.
+    // Another root has another rule.
     let checked = check(&[&broker.address(), "--topic-root", "attic/talk"]);
     checked.has("fail", "QoS 1", &["attic/talk/#"]);
 }
@@ -191,7 +191,7 @@ fn a_client_identifier_that_is_another_ones() {
     let alone = check(&[&broker.address(), "-i", "sensor-7"]);
     alone.is_good();
     alone.has("pass", "client identifier", &["sensor-7"]);
-    // It comes back by itself whenever it is thrown off.
+    // It reconnects whenever it is disconnected.
     let (sender, events) = mpsc::channel();
     let config = Config {
         settings: Settings {
@@ -233,7 +233,7 @@ fn a_chat_server_answers_or_only_seems_to_be_there() {
     checked.has("pass", "chat server", &["mqttchat 0.", "0 online"]);
     assert_eq!(checked.code, 0);
 
-    // Frozen, it is still what the broker describes.
+    // Frozen, it is still described by the broker.
     server.signal(libc::SIGSTOP);
     let checked = check(&[&broker.address()]);
     checked.has("fail", "chat server", &["announced as online", "no answer"]);

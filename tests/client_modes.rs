@@ -11,7 +11,7 @@ fn start(broker: &Broker, arguments: &[&str]) -> Program {
     Program::start(&[&["client", &address], arguments].concat())
 }
 
-/// A member in JSON mode that is connected.
+/// A connected JSON client.
 #[track_caller]
 fn json(broker: &Broker, nick: &str) -> Program {
     let mut program = start(broker, &["--json", "--nick", nick]);
@@ -19,7 +19,7 @@ fn json(broker: &Broker, nick: &str) -> Program {
     program
 }
 
-/// The first event of this name, as it came or is yet to come.
+/// The first event of this name, past or future.
 #[track_caller]
 fn event(program: &mut Program, name: &str) -> Value {
     let begin = format!(r#"{{"event":"{name}""#);
@@ -81,7 +81,7 @@ fn a_sender_without_its_broker_gives_up_in_time() {
     let message: Value = serde_json::from_slice(&message.payload).expect("JSON");
     let stored = format!(r#"{{"type":"stored","session":{},"seq":[[1,1]]}}"#, message["session"]);
     publish(&broker, "chat/private/alice/server", stored, 1, false);
-    // After the one for chat/server.
+    // The SUBSCRIBE after the one for chat/server.
     wait_until(PATIENCE, "it has heard that", || broker.log().matches("Received PUBACK from mqttchat-").count() >= 2);
     broker.stop();
     sender.send_line("does not");
@@ -107,7 +107,7 @@ fn a_first_connection_that_fails_is_one_line() {
 fn without_a_nick_it_is_the_login_name() {
     let broker = Broker::start();
     let mut messages = Subscriber::start(&broker, &["chat/messages"]);
-    // No variable tells it, as in a container or a cron job.
+    // No variable gives it, as in a container or a cron job.
     let mut program = start(&broker, &["-m", "x"]);
     assert_eq!(program.exit_code(PATIENCE), 0, "{:?}", program.lines(Stream::Err));
     let id = std::process::Command::new("id").arg("-un").output().expect("id").stdout;
@@ -183,7 +183,7 @@ fn what_is_not_valid_is_not_printed() {
     listener.wait_for_line(Stream::Out, "bob: the end", PATIENCE);
     let lines = listener.lines(Stream::Out);
     let texts: Vec<&str> = lines.iter().filter_map(|line| line.split_once(' ')).map(|(_, text)| text).collect();
-    // Of the seed: its one chat message. The history page is an answer to nobody's question.
+    // The only chat message of the captured data. The history page answers nobody's request.
     assert_eq!(texts, ["#lobby alice: hi one", "#lobby bob: the end"]);
 }
 
@@ -205,7 +205,7 @@ fn programs_are_answered_in_json() {
     assert!(action.text().contains(r#""action":true"#));
     alice.send_line(r#"{"message":"x","room":"ops","ref":3}"#);
     alice.wait_for_line(Stream::Out, r##"you are not in #ops; join it first","ref":3}"##, PATIENCE);
-    // An echo or two later, own messages have come once.
+    // After an echo or two, own messages have arrived once.
     publish(&broker, "chat/messages", r#"{"type":"chat","username":"bob","message":"end"}"#, 1, false);
     alice.wait_for_line(Stream::Out, r#""message":"end""#, PATIENCE);
     assert_eq!(events(&mut alice, "chat").len(), 3);
@@ -248,12 +248,12 @@ fn the_end_of_a_programs_input_waits_for_its_messages() {
 #[test]
 fn what_is_typed_during_an_outage_arrives_once() {
     let mut broker = Broker::builder().persistence().start();
-    // A session that the broker keeps over its restart, so that nothing can be missed.
+    // A session that the broker keeps over its restart: nothing is missed.
     let mut messages = Subscriber::start_with(&broker, &["chat/messages/#"], &["-V", "311", "-q", "1", "-c"]);
     let mut alice = json(&broker, "alice");
     alice.send_line(r#"{"message":"before","ref":1}"#);
     alice.wait_for_line_where(Stream::Out, "the first is sent", PATIENCE, |line| line.contains(r#""event":"sent""#));
-    // What a session has not acknowledged it gets again.
+    // A session gets its unacknowledged messages again.
     wait_until(PATIENCE, "the first is acknowledged", || broker.log().contains("Received PUBACK from watcher-"));
     broker.stop();
     event(&mut alice, "disconnected");

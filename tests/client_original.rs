@@ -1,5 +1,5 @@
-//! The client in a chat of original programs: no chat/server, no welcome, twenty messages of history or no answer at all.
-//! Mosquitto's clients play the original's part.
+//! The client in a chat of original programs: no chat/server, no welcome, twenty messages of history or no answer at
+//! all. Mosquitto's clients play the originals.
 
 mod support;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use support::{Broker, PATIENCE, Program, Stream, Subscriber, publish};
 
-/// What an original server gets: flat topics only.
+/// The topics of an original server: only flat ones.
 const FLAT: [&str; 4] = ["chat/presence", "chat/request/users", "chat/request/history", "chat/messages"];
 
 fn start(broker: &Broker, arguments: &[&str]) -> Program {
@@ -29,8 +29,8 @@ fn history(numbers: std::ops::RangeInclusive<u32>) -> String {
     json!({"type": "history", "messages": messages, "timestamp": "2026-11-22T19:11:34.508927"}).to_string()
 }
 
-/// Answers, once it has joined, the question who is online as an original server does, and waits until it is there on
-/// another connection, whose will goes where such a server listens. `asked` hears the flat topics.
+/// Once the client has joined, answers its users request like an original server, and waits until the client is back on
+/// another connection, whose will goes where such a server listens. `asked` receives the flat topics.
 fn meet(broker: &Broker, asked: &mut Subscriber, nick: &str) {
     let is_join =
         |topic: &str, payload: &[u8]| topic == "chat/presence" && String::from_utf8_lossy(payload).contains("join");
@@ -48,7 +48,7 @@ fn an_original_servers_answers_are_understood() {
     let mut asked = Subscriber::start(&broker, &FLAT);
     let mut alice = start(&broker, &["--listen", "--nick", "Alice"]);
 
-    // It joins and asks with the fields that the original reads.
+    // It joins and sends requests with the fields that the original reads.
     let join = payload(&asked.wait_for("the join", |topic, _| topic == "chat/presence"));
     assert_eq!((&join["action"], &join["username"]), (&"join".into(), &"Alice".into()));
     for topic in ["chat/request/users", "chat/request/history"] {
@@ -56,20 +56,20 @@ fn an_original_servers_answers_are_understood() {
         assert_eq!(request["requester"], "Alice");
     }
 
-    // It hears what is sent to the nick as it was typed.
+    // It receives messages to the nick as typed.
     meet(&broker, &mut asked, "Alice");
     publish(&broker, "chat/private/Alice", history(1..=20), 0, false);
     alice.wait_for_line(Stream::Out, "2026-11-22T19:10:30+00:00 #lobby Py: old 20", PATIENCE);
     alice.wait_for_line(Stream::Err, "3 online: Alice, Py", PATIENCE);
 
-    // Notices about others, and none about itself.
+    // Notices about others, but none about itself.
     for nick in ["Alice", "Bob"] {
         let notice = json!({"type": "user_join", "username": nick, "message": "x", "timestamp": "2026-11-22T19:11:34.508591", "online_users": 2, "users_list": ["Alice", nick]});
         publish(&broker, "chat/system", notice.to_string(), 0, false);
     }
     alice.wait_for_line(Stream::Err, "Bob joined the chat (2 online)", PATIENCE);
 
-    // The same page again, grown by one message that was heard live and one that was not.
+    // The same page again, plus one message that arrived live and one that did not.
     let live =
         json!({"type": "chat", "username": "Py", "message": "old 21", "timestamp": "2026-11-22T19:10:30.000021"});
     publish(&broker, "chat/messages", live.to_string(), 0, false);
@@ -99,7 +99,7 @@ fn a_page_that_comes_again_after_an_outage_is_shown_once() {
     alice.wait_for_line(Stream::Err, "trying again in 1 s", PATIENCE);
     broker.start_again();
     alice.wait_for_line(Stream::Err, "connected again", PATIENCE);
-    // What is missed of it is asked again.
+    // It requests again what it missed.
     let mut asked = Subscriber::start(&broker, &FLAT);
     asked.wait_for("a request again", |topic, _| topic == "chat/request/history");
     publish(&broker, "chat/private/alice", history(2..=21), 0, false);
@@ -121,7 +121,7 @@ fn without_any_server_people_can_still_talk() {
     alice.wait_for_line(Stream::Out, "#lobby py: me", PATIENCE);
     let lines = alice.lines(Stream::Err);
     assert_eq!(lines.iter().filter(|line| *line == silence).count(), 1);
-    // A server of ours that comes later is joined.
+    // It joins a server of ours that comes later.
     let mut presence = Subscriber::start(&broker, &["chat/presence/#"]);
     let online =
         r#"{"type":"server","status":"online","instance":"i","started":"2026-11-22T19:00:00Z","history_limit":50}"#;
@@ -139,7 +139,7 @@ fn an_original_server_hears_the_will() {
     let will = asked.wait_for("the will", |_, payload| String::from_utf8_lossy(payload).contains("leave"));
     assert_eq!(will.topic, "chat/presence");
     assert_eq!((&payload(&will)["action"], &payload(&will)["username"]), (&"leave".into(), &"Alice".into()));
-    // Of the other connection nobody need know.
+    // The other connection is not told.
     let connected = alice.lines(Stream::Out).iter().filter(|line| line.contains(r#""event":"connected""#)).count();
     assert_eq!(connected, 1);
 }
@@ -157,7 +157,7 @@ fn what_an_original_server_has_not_is_said_at_once() {
     }
 }
 
-/// It gives back what was published, with the parts of the id in the place of the id.
+/// An original server returns messages as published, with the parts of the id instead of the id.
 #[test]
 fn what_one_said_oneself_is_not_shown_again_by_its_page() {
     let broker = Broker::start();
@@ -172,7 +172,7 @@ fn what_one_said_oneself_is_not_shown_again_by_its_page() {
     assert_eq!(alice.lines(Stream::Out).iter().filter(|line| line.contains("hello")).count(), 1);
 }
 
-/// Where one of ours was here once, its word is waited for. But not where an original one has taken its place.
+/// If a server of ours was once here, a sender waits for its confirmation, but not if an original one has replaced it.
 #[test]
 fn a_sender_does_not_wait_for_what_an_original_server_cannot_say() {
     let (broker, data, home) = (Broker::start(), support::TempDir::new(), support::TempDir::new());
@@ -190,6 +190,6 @@ fn a_sender_does_not_wait_for_what_an_original_server_cannot_say() {
     let mut sender = send("two");
     asked.wait_for("its question", |_, _| true);
     publish(&broker, "chat/private/Ci", r#"{"type": "online_users", "users": [], "count": 0}"#, 0, false);
-    // Without the answer it would wait for 30 s, and end with 27.
+    // Without the answer it would wait for 30 s and end with 27.
     assert_eq!(sender.exit_code(PATIENCE), 0);
 }

@@ -1,5 +1,5 @@
-//! The client between pipes, with a real broker and server: long inputs, slow readers, readers that go, and the programs
-//! that people put before and behind it.
+//! The client between pipes, with a real broker and server: long inputs, slow readers, readers that go away, and common
+//! programs before and behind it.
 
 mod support;
 
@@ -46,7 +46,7 @@ impl Chat {
     }
 }
 
-/// Runs a line of shell with `$CLIENT` being the client of a chat.
+/// Runs a line of shell in which `$CLIENT` is a client of this chat.
 #[track_caller]
 fn shell(chat: &Chat, line: &str) -> Output {
     let home = TempDir::new();
@@ -121,7 +121,7 @@ fn a_reader_that_closes_its_end_is_a_quiet_exit() {
         let (said, address) = (AtomicBool::new(false), chat.broker.address());
         let output = thread::scope(|scope| {
             scope.spawn(|| {
-                // Something to print, until it has found that nobody reads it.
+                // Output, until the client notices that nobody reads it.
                 while !said.load(Ordering::Relaxed) {
                     let mut sender = Program::start(&["client", &address, "--nick", "ci", "-m", "tick"]);
                     assert_eq!(sender.exit_code(PATIENCE), 0);
@@ -148,7 +148,7 @@ fn a_slow_reader_misses_nothing() {
     listener.wait_for_line(Stream::Err, "connected", PATIENCE);
     let sent = shell(&chat, &format!(r#"seq -f "line %.0f" {MESSAGES} | "$MQTTCHAT" client "$BROKER" --nick ci"#));
     assert_eq!(sent.status.code(), Some(0), "{}", text(&sent.stderr));
-    // All of it is said and stored, and nobody has read a line.
+    // Everything is sent and stored before anybody has read a line.
     let lines = BufReader::new(reader).lines().map(|line| line.expect("text"));
     let read: Vec<String> = lines.take(MESSAGES).collect();
     let wrong = read.iter().enumerate().find(|(at, line)| !line.ends_with(&format!(" ci: line {}", at + 1)));

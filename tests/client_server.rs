@@ -1,10 +1,10 @@
-//! Clients and server of ours over a real broker: a chat as people have it, and what outages do to it.
+//! Our clients and server over a real broker: a normal chat, and the effects of outages.
 
 mod support;
 
 use support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir};
 
-/// A server that keeps its history in `dir`.
+/// A server with its history in `dir`.
 #[track_caller]
 fn server(broker: &Broker, dir: &TempDir) -> Program {
     server_with(broker, dir, &[])
@@ -23,20 +23,20 @@ fn server_with(broker: &Broker, dir: &TempDir, arguments: &[&str]) -> Program {
 fn member(broker: &Broker, nick: &str, arguments: &[&str]) -> Program {
     let address = broker.address();
     let mut member = Program::start(&[&["client", &address, "--listen", "--nick", nick], arguments].concat());
-    // The list is the answer to a request that follows the join.
+    // The list answers a request that follows the join.
     member.wait_for_line_where(Stream::Err, "who is online", PATIENCE, |line| {
         line.contains(" online: ") && line.contains(nick)
     });
     member
 }
 
-/// What was said, without times.
+/// The messages, without times.
 fn said(program: &mut Program) -> Vec<String> {
     let lines = program.lines(Stream::Out);
     lines.iter().filter_map(|line| line.split_once(' ')).map(|(_, said)| said.to_owned()).collect()
 }
 
-/// Comings and goings that were told.
+/// The joins and leaves that were told.
 fn notices(program: &mut Program) -> Vec<String> {
     let is_notice = |line: &String| ["joined", "left", "timed out"].iter().any(|word| line.contains(word));
     program.lines(Stream::Err).into_iter().filter(is_notice).collect()
@@ -77,7 +77,7 @@ fn the_same_nick_twice_ends_the_second() {
     let mut second = Program::start(&["client", &broker.address(), "--listen", "--nick", "ALICE"]);
     assert_eq!(second.exit_code(PATIENCE), 73);
     assert_eq!(said(&mut second), [] as [String; 0]);
-    // A sender does not need to be let in.
+    // A sender need not be let in.
     let mut sender = Program::start(&["client", &broker.address(), "--nick", "alice", "-m", "from a script"]);
     assert_eq!(sender.exit_code(PATIENCE), 0);
     alice.wait_for_line(Stream::Out, "#lobby alice: from a script", PATIENCE);
@@ -101,7 +101,7 @@ fn a_count_shows_no_more_and_leaves_the_rest_to_the_next_run() {
     };
     says("before");
     let mut counting = bob(&["-C", "2", "--keepalive", "1"]);
-    // It was stored: a page brings it, and with it the place from which on he misses something.
+    // It was stored: a page brings it, with the position from which on he misses something.
     counting.wait_for_line(Stream::Out, "carol: before", PATIENCE);
     counting.signal(libc::SIGSTOP);
     alice.wait_for_line(Stream::Err, "bob left the chat", PATIENCE);
@@ -135,7 +135,7 @@ fn killed_and_started_again_at_once_nobody_notices() {
     let mut bob = member(&broker, "bob", &[]);
     bob.send_line("back");
     alice.wait_for_line(Stream::Out, "bob: back", PATIENCE);
-    // Somebody killed after him: when that will is believed, his would have been.
+    // Carol is killed after him: when her will is believed, his would have been.
     let mut carol = member(&broker, "carol", &[]);
     carol.kill();
     alice.wait_for_line(Stream::Err, "carol left", PATIENCE);
@@ -209,7 +209,7 @@ fn a_broker_that_forgets_everything_costs_nothing() {
     }
     bob.send_line("during");
     broker.start_again();
-    // Whether alice was back in time or not: it is live or in the page that she asks for.
+    // Whether Alice was back in time or not, it arrives live or in the page that she requests.
     alice.wait_for_line(Stream::Out, "bob: during", PATIENCE);
     for member in [&mut alice, &mut bob] {
         member.wait_for_line(Stream::Err, "connected again", PATIENCE);
@@ -247,7 +247,7 @@ fn a_server_that_dies_and_comes_back_knows_everything() {
     let _second = server(&broker, &dir);
     let mut late = member(&broker, "late", &[]);
     late.wait_for_line(Stream::Err, "3 online: alice, bob, late", PATIENCE);
-    // Bob's may come live, as he sends it again, or in the page.
+    // Bob's message may arrive live, because he retransmits it, or in the page.
     late.wait_for_line(Stream::Out, "bob: while it was away", PATIENCE);
     late.wait_for_line(Stream::Out, "alice: kept", PATIENCE);
     let mut lines = said(&mut late);

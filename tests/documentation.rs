@@ -29,7 +29,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
     lines
 }
 
-/// Reads a payload as the program that its topic is for does, and writes it again; `None` where that ignores it.
+/// Reads a payload like the program that its topic is for, and writes it again; `None` if that program ignores it.
 fn read_and_write(topic: &Topic, payload: &[u8]) -> Result<Option<Vec<u8>>, String> {
     let invalid = |error: Invalid| error.to_string();
     let agree = |sender: &Option<NickKey>, nick: &Nick| match sender {
@@ -60,7 +60,7 @@ fn read_and_write(topic: &Topic, payload: &[u8]) -> Result<Option<Vec<u8>>, Stri
             let request = Request::parse(payload, *what).map_err(invalid)?;
             agree(sender, &request.requester).map(|()| Some(request.to_json(*what)))
         }
-        // Nothing of the crate reads its own counters.
+        // The crate does not read its own counters.
         Topic::Stats => Ok(Some(payload.to_vec())),
         Topic::PrivateServer { .. }
         | Topic::PrivateFlat { .. }
@@ -93,7 +93,7 @@ fn read_and_write(topic: &Topic, payload: &[u8]) -> Result<Option<Vec<u8>>, Stri
     }
 }
 
-/// Whether the crate knows all that a payload says: `written` has the same, and perhaps more.
+/// Whether the crate knows everything in a payload: `written` has the same fields, and perhaps more.
 fn knows(written: &Value, said: &Value) -> bool {
     match (written, said) {
         (Value::Object(written), Value::Object(said)) => {
@@ -149,7 +149,7 @@ fn every_example_is_read_as_its_topic_says() {
 
 #[test]
 fn no_example_escapes_the_check() {
-    // Whatever looks like a payload stands in a block that is checked; the shell's are its own.
+    // Everything that looks like a payload is in a block that is checked; the shell's are its own.
     assert_eq!(blocks("json"), [""; 0]);
     let payloads = |lines: Vec<&str>| lines.iter().filter(|line| line.contains(r#"{"type":"#)).count();
     assert_eq!(payloads(PAGE.lines().collect()), payloads(blocks("mqtt")));
@@ -211,7 +211,7 @@ fn the_minimal_client_talks_and_sends_receipts() {
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
     let mut alice = Program::start(&["client", &address, "--nick", "Alice", "--json", "--listen"]);
     alice.wait_for_line(Stream::Out, "online_users", PATIENCE);
-    // One message waits for bob, and reaches him by the server.
+    // One message waits for Bob and reaches him through the server.
     alice.send_line(r#"{"message":"psst and \"so on\"","to":"bob","ref":1}"#);
     alice.wait_for_line(Stream::Out, r#""event":"waiting""#, PATIENCE);
     let script = data.join("chat.sh");

@@ -1,5 +1,5 @@
-//! The harness itself: brokers that start, stop and start again; messages that pass through them;
-//! certificates that the right clients trust; folders that go.
+//! Tests of the harness: brokers that start, stop and restart; messages that pass through them; certificates that the
+//! right clients trust; folders that are removed.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! README's pictures are what today's client shows: the script that draws them plays the session again.
+//! README's pictures show today's client: the script that draws them plays the session again.
 
 // Linked for the functions that build.rs puts in place of `writev` and `SSL_write`.
 use mqttchat as _;

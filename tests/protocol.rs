@@ -1,5 +1,5 @@
-//! The wire's laws: what is printed reads back as the same, no byte string panics, and what the original programs
-//! sent is judged as docs/protocol.md says.
+//! Laws of the wire: what is written reads back as the same, no byte string causes a panic, and the payloads of the
+//! original programs are judged as docs/protocol.md says.
 
 use mqttchat::protocol::history::Span;
 use mqttchat::protocol::*;
@@ -93,7 +93,7 @@ fn any_fields() -> impl Strategy<Value = String> {
     proptest::collection::vec(field, 0..6).prop_map(|fields| format!("{{{}}}", fields.join(",")))
 }
 
-/// What is wrong with a payload, as each of its readers says it.
+/// The errors of each reader for a payload.
 fn mistakes(payload: &[u8]) -> Vec<String> {
     let requests = RequestKind::ALL.map(|kind| Request::parse(payload, kind).err());
     let others = [
@@ -307,7 +307,7 @@ fn read_as_everything(payload: &[u8]) {
     let _ = Claim::read(payload);
 }
 
-/// Whether a payload on this topic is valid, judged as the program that reads the topic does.
+/// Whether a payload on this topic is valid, judged like the program that reads the topic.
 fn is_valid(topic: &str, payload: &[u8]) -> bool {
     match Topics::new("chat").parse(topic).expect("a known topic") {
         Topic::Messages { .. } => Chat::parse(payload, RoomName::lobby()).is_ok(),

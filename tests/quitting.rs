@@ -1,6 +1,6 @@
-//! The end of a run: the terminal is back and the process gone soon, whatever the network does. What is measured here is
-//! held against what a run waited for once, ten seconds and more, and not against the second that is promised: the
-//! machine may be busy.
+//! The end of a run: the terminal is restored and the process gone soon, whatever the network does. The limits here are
+//! far below what a run once waited for (ten seconds and more), but above the promised second, because the machine may
+//! be busy.
 
 mod support;
 
@@ -12,10 +12,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 use support::{Broker, PATIENCE, Program, Pty, Stream};
 
-/// Far less than explaining a failure takes at `slow_peer`, or a connection that is never answered.
+/// Far less than explaining a failure at `slow_peer` takes, or a connection that is never answered.
 const SOON: Duration = Duration::from_secs(6);
 
-/// How it is ended.
+/// The way to end it.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Quit,
@@ -23,7 +23,7 @@ enum End {
     Terminate,
 }
 
-/// Ends a client on a terminal, and looks at what it leaves behind.
+/// Ends a client on a terminal, and checks what it leaves behind.
 #[track_caller]
 fn end(mut client: Pty, how: End) {
     if let End::Interrupt = how {
@@ -61,8 +61,8 @@ fn listen() -> (TcpListener, String) {
     (listener, format!("localhost:{port}"))
 }
 
-/// Closes two connections, as a broker that speaks another version would; to the third it says a byte a second, for ever.
-/// The channel tells when somebody is there for that.
+/// Closes two connections, like a broker that speaks another version. On the third it sends a byte per second, forever.
+/// The channel reports that connection.
 fn slow_peer(listener: TcpListener) -> Receiver<()> {
     let (told, slow) = unbounded();
     thread::spawn(move || {
@@ -95,7 +95,7 @@ fn while_a_failure_is_explained() {
 
 #[test]
 fn while_nobody_answers() {
-    // Accepts, and says nothing: to MQTT, and to TLS.
+    // Accepts, and answers neither MQTT nor TLS.
     let (_listener, address) = listen();
     for (options, how) in [(&[][..], End::Quit), (&["--tls"], End::Interrupt)] {
         let mut client = Pty::start(&[&["client", &address, "--nick", "alice"], options].concat());
@@ -109,7 +109,7 @@ fn while_packets_vanish() {
     let (listener, address) = listen();
     // SAFETY: listen takes plain numbers.
     assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
-    // Past those that fill it, whoever comes gets no answer.
+    // Beyond those that fill it, connections get no answer.
     let to = listener.local_addr().expect("its address");
     let filled: Vec<_> =
         (0..8).map_while(|_| TcpStream::connect_timeout(&to, Duration::from_millis(200)).ok()).collect();
@@ -157,8 +157,8 @@ fn a_server_that_is_told_twice_ends_soon() {
     let mut server = Program::start(&["server", &broker.address(), "--memory"]);
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
     broker.pause();
-    // The first asks it to stop, which takes as long as the broker may to hear its last words. Two of one kind, sent at
-    // once, would be one.
+    // The first signal asks it to stop, which takes as long as the broker may take for the last publications. Two of
+    // one kind, sent at once, would count as one.
     let before = Instant::now();
     server.signal(libc::SIGTERM);
     server.signal(libc::SIGINT);

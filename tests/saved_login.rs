@@ -1,4 +1,4 @@
-//! A login that is saved in the option file or stands in the environment reaches the broker that it is for, and no other.
+//! A login in the option file or the environment reaches its own broker and no other.
 
 mod support;
 
@@ -11,7 +11,7 @@ use support::{PATIENCE, Program, Stream, TempDir};
 const USER: &str = "alice-of-a-broker";
 const PASSWORD: &str = "hush-hush";
 
-/// Somebody's program where no broker is: it writes down what it is told, and answers nothing.
+/// A stranger's program in place of a broker: records what it receives, and answers nothing.
 struct Stranger(TcpListener);
 
 impl Stranger {
@@ -23,7 +23,7 @@ impl Stranger {
         self.0.local_addr().expect("a bound address").to_string()
     }
 
-    /// The next CONNECT packet. A connection that says nothing only looks whether somebody is there.
+    /// The next CONNECT packet. Silent connections only check whether somebody is there.
     fn connect_packet(&self) -> String {
         loop {
             let (mut peer, _) = self.0.accept().expect("a connection");
@@ -65,7 +65,7 @@ fn start(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Program
     variables.iter().fold(starter, |starter, (name, value)| starter.env(name, value)).start()
 }
 
-/// What each subcommand that connects says to the stranger at first, and the lines that it prints until then.
+/// What each connecting subcommand first sends to the stranger, and the lines that it prints before.
 #[track_caller]
 fn check(home: &Path, variables: &[(&str, &str)], hint: &str) {
     for arguments in [&["client", "-m", "hi", "--nick", "al"][..], &["server", "--memory"], &["check"]] {

@@ -1,5 +1,5 @@
-//! What the program prints for others to read: completion in the shells that it is for, and the manual page as it is
-//! formatted. Installing and removing are of the Makefile.
+//! Output for other programs: completion in its shells, and the formatted manual page. Also the Makefile's installation
+//! and removal.
 
 mod support;
 
@@ -18,7 +18,7 @@ fn output(command: &mut Command) -> Output {
     output
 }
 
-/// What a program prints on standard output, which says nothing on the other.
+/// A program's standard output; its standard error must be empty.
 #[track_caller]
 fn printed(command: &mut Command) -> String {
     let output = output(command);
@@ -30,10 +30,10 @@ fn script(shell: &str) -> String {
     printed(Command::new(BINARY).args(["completion", shell]))
 }
 
-/// What bash makes of the last word of a line.
+/// Bash's completions of the last word of a line.
 fn in_bash(words: &[&str]) -> Vec<String> {
     let set = format!("{}\nCOMP_WORDS=(\"$@\")\nCOMP_CWORD=$(($# - 1))\n_mqttchat\n", script("bash"));
-    // Their number shows whether each is a candidate of its own.
+    // Their number shows whether each is a separate candidate.
     let program = set + "printf '%s\\0' \"${COMPREPLY[@]}\"\n";
     let folder = TempDir::new();
     fs::write(folder.path().join("a file.pem"), "").expect("a file");
@@ -78,7 +78,7 @@ fn fish_completes() {
     assert_eq!(complete("mqttchat completion z"), ["zsh"]);
 }
 
-/// The shell as somebody uses it, on a terminal of its own: the words before Tab, and what stands there then.
+/// The shell in use, on a terminal of its own: the words before Tab, and the result.
 #[test]
 fn zsh_completes() {
     let folder = TempDir::new();
@@ -120,7 +120,7 @@ fn the_manual_page_is_well_formed() {
 #[test]
 fn what_make_installs_it_removes() {
     let folder = TempDir::new();
-    // Its own recipe, with a program that was built by somebody else.
+    // Its own recipe, with a program that somebody else has built.
     let release = folder.path().join("target/release");
     fs::create_dir_all(release.join("completion")).expect("folders");
     let makefile = Path::new(env!("CARGO_MANIFEST_DIR")).join("Makefile");

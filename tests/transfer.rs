@@ -1,4 +1,4 @@
-//! `mqttchat export` and `import`, alone and beside a running server; and databases that cannot be used.
+//! `mqttchat export` and `import`, alone and next to a running server; and unusable databases.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -10,7 +10,7 @@ use support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, publish};
 
 const RUN: &str = "k3v9x2m1q8f0";
 
-/// A line as another program may write it: number n of alice's run, received in the n-th minute.
+/// A line of another program: number n of Alice's run, received in the n-th minute.
 fn line(n: u32, room: &str) -> String {
     let received = format!("2026-11-22T20:{:02}:{:02}.000+00:00", n / 60 % 60, n % 60);
     json!({"type": "chat", "username": "Alice", "message": format!("number {n}"), "timestamp": received,
@@ -38,7 +38,7 @@ fn export(data: &Path, arguments: &[&str]) -> Vec<String> {
     program.lines(Stream::Out)
 }
 
-/// Imports a file; what it says of it, up to where.
+/// Imports a file; returns its report.
 #[track_caller]
 fn import(data: &Path, file: &Path) -> String {
     let mut program = Program::start(&["import", text(file), "--data-dir", text(data)]);
@@ -81,7 +81,7 @@ fn what_is_exported_and_imported_is_the_same_and_once() {
 
     let dev = export(second.path(), &["--room", "dev"]);
     assert_eq!((dev.len(), dev[400].as_str()), (402, original));
-    // The programs under test live in UTC.
+    // The tested programs use UTC.
     assert_eq!(export(second.path(), &["--since", "2026-11-22T20:20"]).len(), 4);
     assert_eq!(export(second.path(), &["--since", "2026-11-22T21:19:59+01:00", "--room", "lobby"]).len(), 1);
     assert_eq!(export(second.path(), &["--since", "2026-11-23"]).len(), 0);
@@ -121,7 +121,7 @@ fn both_while_a_server_runs() {
     let exported = values(&export(data.path(), &[]));
     let texts: Vec<&str> = exported.iter().map(|value| value["message"].as_str().expect("a text")).collect();
     assert_eq!(texts, ["live 1", "number 1", "number 2", "number 3", "live 2"]);
-    // The server is none the worse for it.
+    // The server is not affected.
     server.signal(libc::SIGTERM);
     assert_eq!(server.exit_code(PATIENCE), 0);
     assert!(!server.lines(Stream::Err).iter().any(|line| line.contains("ERROR")));
@@ -203,7 +203,7 @@ fn what_cannot_be_used_is_told_in_one_line() {
     }
     std::fs::remove_file(&database).expect("our own file");
 
-    // Where nobody can make a file, not even root.
+    // A place where nobody can create a file, not even root.
     for arguments in [&["import", "--data-dir", "/proc"][..], &["server", "127.0.0.1:1", "--data-dir", "/proc"]] {
         let mut program = Program::start(arguments);
         program.close_stdin();

@@ -1,6 +1,6 @@
-//! A connection that is reset while publishes wait to be written: without src/link/guard/write.rs
-//! Paho corrupts memory then, and the process dies of it. Each round is a process of its own, this
-//! test once more: a scripted broker in a thread, and Paho itself, named here and in `link` only.
+//! A connection that is reset while publications wait to be written: without src/link/guard/write.rs, Paho corrupts
+//! memory then and the process dies. Each round is a process of its own, running this test again: a scripted broker in
+//! a thread, and Paho itself, which only this file and `link` name.
 
 #![cfg(target_os = "linux")]
 
@@ -20,22 +20,22 @@ use paho_mqtt::{
 };
 use support::{Certificates, PATIENCE, Pair, Program, Stream};
 
-/// Enough that a fault which shows in nine rounds of ten shows.
+/// Enough to show a fault that occurs in nine rounds of ten.
 const ROUNDS: u32 = 5;
 
 /// Handed to Paho while the connection is gone already.
 const PUBLISHES: u32 = 20;
 
-/// What waits unread in the client's socket when the connection is reset: a busy broker. Only because of
-/// these does Paho write before it reads that the connection is gone: between two messages it lets go of the
-/// lock that its writing thread waits for. Measured without the cure: with one message 3 of 12 rounds died
-/// over TCP and 1 of 12 over TLS; with these 30 of 30 and 29 of 30, on one core 30 of 30 and 27 of 30.
+/// The unread messages in the client's socket when the connection is reset, like those of a busy broker. Only because
+/// of these does Paho write before it reads that the connection is gone: between two messages it releases the lock that
+/// its writing thread waits for. Measured without the cure: with one message 3 of 12 rounds died over TCP and 1 of 12
+/// over TLS; with these 30 of 30 and 29 of 30, on one core 30 of 30 and 27 of 30.
 const MESSAGES: usize = 2_000;
 
-/// In the environment of a round: it is one, and not the test that starts them.
+/// In the environment of a round, as opposed to the test that starts the rounds.
 const ROUND: &str = "MQTTCHAT_TEST_ROUND";
 
-/// A round prints this and how many of its writes failed.
+/// A round prints this and the number of its failed writes.
 const MASKED: &str = "failed writes: ";
 
 #[test]
@@ -49,7 +49,7 @@ fn a_reset_tcp_connection_harms_nobody() {
 #[test]
 fn a_reset_tls_connection_harms_nobody() {
     if std::env::var_os(ROUND).is_some() {
-        // A folder of the test that started this round, removed even where the round is killed.
+        // A folder of the test that started this round, removed even if the round is killed.
         return one_round(Some(&Certificates::make(Path::new("."))));
     }
     rounds("a_reset_tls_connection_harms_nobody");
@@ -71,9 +71,9 @@ fn rounds(name: &str) {
     assert!(masked > 0, "no write failed, so these rounds prove nothing");
 }
 
-/// What the callback and the broker tell each other.
+/// The messages between the callback and the broker.
 struct Cut {
-    /// To the broker: the callback runs, and with it Paho's lock is taken.
+    /// To the broker: the callback runs, and holds Paho's lock.
     held: Sender<()>,
     /// From the broker: the connection is reset.
     reset: Receiver<()>,
@@ -129,7 +129,7 @@ fn connect(port: u16, authority: Option<&Path>, cut: Cut) -> AsyncClient {
         cut.reset.recv_timeout(PATIENCE).unwrap();
         for number in 0..PUBLISHES {
             let text = format!("publish {number} of a client that is cut off");
-            // Refused is as good as written: only what happens to memory counts.
+            // A refusal counts as a write: only memory matters.
             let _ = client.try_publish(Message::new("out", text, 1));
         }
     });
@@ -163,7 +163,7 @@ fn serve(socket: TcpStream, tls: Option<Pair>, held: &Receiver<()>) {
     converse(acceptor.build().accept(socket).unwrap(), fd, held);
 }
 
-/// MQTT 3.1.1, as little as it takes; then the reset of `fd`, which `stream` owns.
+/// As little of MQTT 3.1.1 as necessary; then the reset of `fd`, which `stream` owns.
 fn converse(mut stream: impl Read + Write, fd: libc::c_int, held: &Receiver<()>) {
     let connect = read_packet(&mut stream);
     assert_eq!(connect[0] >> 4, 1, "CONNECT");
@@ -176,7 +176,7 @@ fn converse(mut stream: impl Read + Write, fd: libc::c_int, held: &Receiver<()>)
     stream.write_all(&messages).unwrap();
     held.recv_timeout(PATIENCE).unwrap();
 
-    // Closing with a linger of no time resets the connection.
+    // Closing with a linger time of zero resets the connection.
     let linger = libc::linger { l_onoff: 1, l_linger: 0 };
     let size = size_of::<libc::linger>() as libc::socklen_t;
     // SAFETY: `fd` is open, and the pointer is to `size` bytes.
@@ -188,7 +188,7 @@ fn converse(mut stream: impl Read + Write, fd: libc::c_int, held: &Receiver<()>)
     drop(stream);
 }
 
-/// The packet's first byte and its body; only packets shorter than 128 bytes come here.
+/// The packet's first byte and its body; only packets shorter than 128 bytes arrive here.
 fn read_packet(stream: &mut impl Read) -> Vec<u8> {
     let mut head = [0; 2];
     stream.read_exact(&mut head).unwrap();

@@ -1,5 +1,5 @@
-//! Bytes on the wire per message, over TCP and over WebSocket, counted by a proxy between clients and broker: what the
-//! sender and each receiver exchange with the broker, acknowledgements included, TCP/IP headers not.
+//! Bytes on the wire per message, over TCP and over WebSocket, counted by a proxy between clients and broker: all
+//! traffic of the sender and of each receiver, including acknowledgements, without TCP/IP headers.
 
 use super::support::{Broker, PATIENCE, Program, Stream, TempDir};
 use mqttchat::random::Random;
@@ -22,7 +22,7 @@ pub fn print() {
     println!("  of which the JSON payload is {}", payload_bytes());
 }
 
-/// Bytes per message at the sender's and at a receiver's connection.
+/// Bytes per message on the sender's and on a receiver's connection.
 fn measure(qos: u8, websocket: bool) -> (f64, f64) {
     let (broker, data) = (Broker::builder().websockets().start(), TempDir::new());
     let data_dir = data.path().to_str().expect("a UTF-8 path");
@@ -61,7 +61,7 @@ fn measure(qos: u8, websocket: bool) -> (f64, f64) {
         });
         sender.skip_lines_so_far();
     };
-    // The first one comes after everything that joining brings along.
+    // The first one follows the traffic of joining.
     one("first");
     let before = (sender_proxy.bytes(), receiver_proxy.bytes());
     for _ in 0..MESSAGES {
@@ -85,7 +85,7 @@ fn payload_bytes() -> usize {
     chat.to_json().len()
 }
 
-/// Passes one connection on and counts the bytes of both directions.
+/// Forwards one connection and counts the bytes in both directions.
 struct Proxy {
     port: u16,
     bytes: Arc<AtomicU64>,

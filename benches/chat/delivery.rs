@@ -1,5 +1,5 @@
-//! How soon what is said is stored, and how soon its sender knows: from arrival at the server to the commit under a
-//! steady load, from a line written into a client to its `stored`, and a long pipe through a sender.
+//! How soon messages are stored, and how soon their senders know: from arrival at the server to the commit under a
+//! steady load; from a line written into a client to its `stored`; and a long pipe through a sender.
 
 use super::latency::{prompt_broker, quantiles, server_is_up};
 use super::pipe::Pipe;
@@ -12,10 +12,10 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The steady load, and for how long; longer than what chat/stats looks back on.
+/// The steady load and its duration; longer than the period of chat/stats.
 const PER_SECOND: u32 = 1_000;
 const STEADY: Duration = Duration::from_secs(15);
-/// Messages whose sender is asked when it knows.
+/// How many messages are measured until their sender knows.
 const ASKED: usize = 100;
 const PIPED: usize = 100_000;
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -34,7 +34,7 @@ fn start(broker: &Broker, data: &TempDir) -> Program {
     server
 }
 
-/// What chat/stats says of the last ten seconds.
+/// The figures of chat/stats for the last ten seconds.
 fn arrival_to_commit() {
     let (broker, data) = (prompt_broker(), TempDir::new());
     let _server = start(&broker, &data);
@@ -70,7 +70,7 @@ fn sender_knows() {
     let client = ["client", "127.0.0.1", &port, "--nick", "sender", "--json", "--listen", "--no-history"];
     let mut client = Pipe::start(env!("CARGO_BIN_EXE_mqttchat"), &client);
     client.read_until("online_users");
-    // A session is told at most every 200 ms: one who says something more often waits for that.
+    // A session gets a confirmation at most every 200 ms, so frequent messages wait for that.
     for (pause, load) in [(300, 0), (50, 0), (50, PER_SECOND)] {
         let pause = Duration::from_millis(pause);
         let (mut sent, mut stored) = (Vec::new(), Vec::new());
@@ -85,7 +85,7 @@ fn sender_knows() {
                 let reference = format!("{}-{load}-{number}", pause.as_millis());
                 let started = Instant::now();
                 client.write(&format!(r#"{{"message":"knows {reference}","ref":"{reference}"}}"#));
-                // The two may come in either order.
+                // The two may arrive in either order.
                 let mut left = 2;
                 while left > 0 {
                     let line = client.read_until(&format!(r#""ref":"{reference}""#));
@@ -113,7 +113,7 @@ fn sender_knows() {
     }
 }
 
-/// Lines piped into a sender, to its end, which is when all are stored; beside mosquitto_pub, which waits for the broker.
+/// Lines piped into a sender until all are stored and it ends; compared with mosquitto_pub, which waits for the broker.
 fn pipe() {
     let lines = (1..=PIPED).fold(String::new(), |mut lines, number| {
         let _ = writeln!(lines, "line {number} of a pipe");

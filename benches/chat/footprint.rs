@@ -1,9 +1,9 @@
-//! What an idle server and an idle client take of a machine: resident memory, threads, and the size of the binary.
+//! The resources of an idle server and an idle client: resident memory, threads, and the size of the binary.
 
 use super::support::{Broker, PATIENCE, Program, Stream, TempDir};
 use std::time::Duration;
 
-/// Long enough for a first heartbeat interval's worth of housekeeping to have happened.
+/// Long enough for the housekeeping of one heartbeat interval.
 const IDLE: Duration = Duration::from_secs(5);
 
 pub fn print() {
@@ -27,7 +27,7 @@ pub fn print() {
     println!("  binary  {:5.2} MB", size as f64 / 1e6);
 }
 
-/// A number of the process's status; memory is in KiB.
+/// A number from the process's status; memory is in KiB.
 pub fn field(program: &Program, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", program.pid())).expect("a running process");
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("the field");

@@ -1,7 +1,7 @@
-//! Chat messages per second through the server into its history, beside a bare paho subscriber that only parses.
+//! Chat messages per second through the server into its history, compared with a bare paho subscriber that only parses.
 //!
-//! Publisher, broker and consumer share the machine. The consumers take turns, so that a machine that slows down slows
-//! both. A run is timed from the first message published to the answer that the last one is there.
+//! Publisher, broker and consumer share the machine. The consumers alternate, so a slowdown of the machine affects
+//! both. A run is timed from the first publication until the last message has arrived.
 
 use super::publisher::Publisher;
 use super::spread;
@@ -40,7 +40,7 @@ pub fn print() {
     }
 }
 
-/// A broker that queues without limit: by default Mosquitto acknowledges and drops past 1,000.
+/// A broker that queues without limit: by default Mosquitto acknowledges and drops beyond 1,000.
 fn broker() -> Broker {
     Broker::builder().line("max_queued_messages 0").line("max_inflight_messages 0").start()
 }
@@ -49,14 +49,14 @@ fn through_server(count: u64, qos: Qos) -> f64 {
     let (broker, data) = (broker(), TempDir::new());
     let data_dir = data.path().to_str().expect("a UTF-8 path");
     let qos_flag = (qos as u8).to_string();
-    // Quiet: a log line per message would be read and thrown away by this process.
+    // Quiet: this process would read and discard a log line per message.
     let mut server = Program::start(&["server", &broker.address(), "--data-dir", data_dir, "-q", &qos_flag, "--quiet"]);
     let mut publisher = Publisher::connect(&broker, "publisher");
     while publisher.stored() != Some(0) {}
     let started = Instant::now();
     publisher.publish(count, qos);
-    // A reply comes after what was before it is committed. At QoS 0 the broker may have dropped some: then the count
-    // that no longer grows is what arrived.
+    // A reply follows the commit of everything before it. At QoS 0 the broker may have dropped some messages; then the
+    // final count is what arrived.
     let (mut stored, mut unchanged) = (0, 0);
     while stored < count && unchanged < 20 && started.elapsed() < DEADLINE {
         let now = publisher.stored().unwrap_or(stored);
@@ -94,7 +94,7 @@ fn rate(arrived: u64, count: u64, started: Instant) -> f64 {
     arrived as f64 / started.elapsed().as_secs_f64()
 }
 
-/// Waits for a line `word number`; returns the number.
+/// Waits for a line `word number` and returns the number.
 fn expect_word(said: &mut impl BufRead, child: &mut Child, word: &str) -> u64 {
     let mut line = String::new();
     said.read_line(&mut line).expect("its output");
@@ -107,7 +107,7 @@ fn expect_word(said: &mut impl BufRead, child: &mut Child, word: &str) -> u64 {
     }
 }
 
-/// The other side of [`through_bare_subscriber`], a process of its own: parses and counts, nothing else.
+/// The other side of [`through_bare_subscriber`], a process of its own: only parses and counts.
 pub fn bare_subscriber(port: &str, count: &str, qos: &str) {
     let count: u64 = count.parse().expect("a number");
     let options = mqtt::CreateOptionsBuilder::new()

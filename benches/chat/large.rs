@@ -1,5 +1,5 @@
-//! A server over a large history: BENCH_MESSAGES messages (a million by default), read in with `mqttchat import`. How soon
-//! it starts, how long a page and a search take, what a message costs on the disk, and whether memory grows with it.
+//! A server with a large history: BENCH_MESSAGES messages (a million by default), read with `mqttchat import`. Measures
+//! its start, a page, a search, the disk space per message, and whether memory grows with the history.
 
 use super::footprint::{field, megabytes};
 use super::latency::{prompt_broker, quantiles, server_is_up};
@@ -13,9 +13,9 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 const MESSAGES: u64 = 1_000_000;
-/// Questions of each kind.
+/// How many questions of each kind.
 const QUESTIONS: u64 = 200;
-/// Words that messages are made of; the n-th is said about n times less often than the first.
+/// The vocabulary of the messages. The n-th word is n times rarer than the first.
 const VOCABULARY: u64 = 5_000;
 
 pub fn print() {
@@ -122,7 +122,7 @@ fn fill(data: &TempDir, count: u64) {
     assert!(import.wait().expect("our own child").success());
 }
 
-/// Eight words, of which the n-th of the vocabulary comes about 1/n as often as the first.
+/// Eight words. The n-th word of the vocabulary is n times rarer than the first.
 fn text(random: &mut u64) -> String {
     let mut word = || {
         // SplitMix64: repeatable, and good enough for words.

@@ -1,16 +1,16 @@
-//! Round trip client → broker → client: from a line written into one program to the line that another one prints, for
-//! two clients of ours and, in turn with them, for mosquitto_pub and mosquitto_sub, and for two bare programs on the same
-//! library as ours, which shows what of the difference is the library's.
+//! Round trip client → broker → client: from a line written into one program to the line that another one prints.
+//! Measured for two clients of ours and, alternating with them, for mosquitto_pub and mosquitto_sub, and for two bare
+//! programs on the same library, which shows the library's part of the difference.
 
 use super::pipe::Pipe;
 use super::support::{Broker, PATIENCE, Program, TempDir};
 use paho_mqtt as mqtt;
 use std::time::{Duration, Instant};
 
-/// The first word of the arguments of the bare programs.
+/// The first argument of the bare programs.
 pub const BARE: &str = "bare-relay";
 const ROUND_TRIPS: usize = 1_000;
-/// Between two round trips, so that neither side has work left over from the one before.
+/// The pause between two round trips, which lets both sides finish their work.
 const PAUSE: Duration = Duration::from_millis(2);
 
 pub fn print() {
@@ -25,7 +25,7 @@ pub fn print() {
     let mut ours_out = Pipe::start(env!("CARGO_BIN_EXE_mqttchat"), &receiver);
     let mut ours_in = Pipe::start(env!("CARGO_BIN_EXE_mqttchat"), &sender);
     for pipe in [&mut ours_out, &mut ours_in] {
-        // The user list is what the server answers to a join.
+        // The user list is the server's answer to a join.
         pipe.read_until("online_users");
     }
     let mut theirs_out = Pipe::start("mosquitto_sub", &["-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", "bench"]);
@@ -35,7 +35,7 @@ pub fn print() {
     let mut bare_out = Pipe::start(this, &[BARE, &port, "prints"]);
     let mut bare_in = Pipe::start(this, &[BARE, &port, "publishes"]);
     for (input, output) in [(&mut theirs_in, &mut theirs_out), (&mut bare_in, &mut bare_out)] {
-        // Until a first line comes through, they are still connecting.
+        // Until a first line passes, they are still connecting.
         while !output.has_line_after(|| input.write("warm")) {}
         output.drain();
     }
@@ -72,7 +72,7 @@ pub fn print() {
     server.exit_code(PATIENCE);
 }
 
-/// A bare program on the library that ours is built on: publishes the lines that it reads, or prints what arrives.
+/// A bare program on our library: publishes the lines that it reads, or prints what arrives.
 pub fn bare_relay(port: &str, role: &str) {
     let options = mqtt::CreateOptionsBuilder::new()
         .server_uri(format!("tcp://127.0.0.1:{port}"))
@@ -89,24 +89,24 @@ pub fn bare_relay(port: &str, role: &str) {
     if role == "prints" {
         client.subscribe("bench-bare", 1).wait_for(PATIENCE).expect("a subscription");
     }
-    // Reading to the end of its input keeps the one that prints alive too.
+    // Reading to the end of the input also keeps the printing program alive.
     for line in std::io::stdin().lines() {
         client.publish(mqtt::Message::new("bench-bare", line.expect("a line"), 1));
     }
 }
 
-/// A broker that does not hold small packets back for 40 ms, as Mosquitto does by default.
+/// A broker that does not delay small packets by 40 ms, as Mosquitto does by default.
 pub fn prompt_broker() -> Broker {
     Broker::builder().line("set_tcp_nodelay true").start()
 }
 
-/// Waits until a server says that it is online.
+/// Waits until a server is online.
 pub fn server_is_up(broker: &Broker) {
     super::support::Subscriber::start(broker, &["chat/server"])
         .wait_for("a server online", |_, payload| String::from_utf8_lossy(payload).contains("\"online\""));
 }
 
-/// The median and the 99th of a hundred, in µs.
+/// The median and the 99th percentile, in µs.
 pub fn quantiles(mut times: Vec<Duration>) -> (f64, f64) {
     times.sort();
     let at = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64() * 1e6;

@@ -1,8 +1,8 @@
-//! `make bench`: figures of the whole program, each beside something to compare it with in the same run, since
-//! machines are shared and noisy. Printed, never asserted. Everything runs on loopback, bounded, and ends by itself.
+//! `make bench`: figures of the whole program, each with a comparison from the same run, because machines are shared
+//! and noisy. They are printed, never asserted. Everything runs on the loopback, bounded, and ends by itself.
 //!
-//! Words after `--` choose figures: `cargo bench -- ingest delivery large latency bytes presence footprint terminal`. BENCH_MESSAGES
-//! sets how many messages the history of `large` holds.
+//! Words after `--` select figures: `cargo bench -- ingest delivery large latency bytes presence footprint terminal`.
+//! BENCH_MESSAGES sets the number of messages in the history of `large`.
 
 #[path = "../../tests/support/mod.rs"]
 mod support;

@@ -1,9 +1,9 @@
-//! A program that is written to and read from without a thread in between, so that none adds to what is measured.
+//! A program between two pipes, without a thread in between that would distort measurements.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// A program between two pipes, read and written without a thread in between.
+/// A program that is written to and read from directly.
 pub struct Pipe {
     child: Child,
     input: ChildStdin,
@@ -27,7 +27,7 @@ impl Pipe {
         writeln!(self.input, "{line}").and_then(|()| self.input.flush()).expect("it reads");
     }
 
-    /// Reads to the first line that holds `mark`, and returns it.
+    /// Reads up to the first line that contains `mark`, and returns it.
     pub fn read_until(&mut self, mark: &str) -> String {
         let mut line = String::new();
         while !line.contains(mark) {
@@ -37,7 +37,7 @@ impl Pipe {
         line
     }
 
-    /// Whether something can be read soon after `act`.
+    /// Whether there is something to read soon after `act`.
     pub fn has_line_after(&mut self, act: impl FnOnce()) -> bool {
         use std::os::fd::AsRawFd;
         act();
@@ -46,7 +46,7 @@ impl Pipe {
         unsafe { libc::poll(&mut poll, 1, 200) == 1 }
     }
 
-    /// Reads what came while it was connecting.
+    /// Reads everything from the time of connecting.
     pub fn drain(&mut self) {
         while self.has_line_after(|| ()) {
             self.output.read_line(&mut String::new()).expect("it writes");

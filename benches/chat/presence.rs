@@ -1,5 +1,5 @@
-//! How long it takes until the others see that a client was killed: its connection ends, the broker publishes its will,
-//! and the server believes that after 1.5 s.
+//! How long it takes until others see that a client was killed: its connection breaks, the broker publishes its will,
+//! and the server believes it after 1.5 s.
 
 use super::spread;
 use super::support::{Broker, PATIENCE, Program, Stream, TempDir};

@@ -1,4 +1,5 @@
-//! A plain connection that speaks the chat's wire: it publishes messages within a client's window, and asks the server.
+//! A plain connection that speaks the chat's protocol: publishes messages within a client's window, and sends requests
+//! to the server.
 
 use super::support::{Broker, PATIENCE};
 use crossbeam_channel::{Receiver, unbounded};
@@ -12,7 +13,7 @@ use mqttchat::protocol::{
 use mqttchat::random::Random;
 use std::time::{Duration, Instant};
 
-/// What a client of ours has under way at most.
+/// The most messages that a client of ours has under way.
 const WINDOW: u64 = 1_000;
 const DEADLINE: Duration = Duration::from_secs(120);
 /// How long the server may take to answer.
@@ -50,7 +51,7 @@ impl Publisher {
         Publisher { link, events, topics, nick, session, last_seq: 0, unsettled: 0 }
     }
 
-    /// Messages of about 110 bytes, as many under way as a client of ours has at most.
+    /// Messages of about 110 bytes, with a client's window.
     pub fn publish(&mut self, count: u64, qos: Qos) {
         for _ in 0..count {
             self.say(qos);
@@ -60,7 +61,7 @@ impl Publisher {
         }
     }
 
-    /// So many messages a second for this time, at QoS 1.
+    /// Publishes at this rate for this time, at QoS 1.
     pub fn publish_steadily(&mut self, per_second: u32, time: Duration) {
         let (started, pause) = (Instant::now(), Duration::from_secs(1) / per_second);
         let mut due = started;
@@ -98,13 +99,13 @@ impl Publisher {
     fn settle(&mut self, patience: Duration) {
         match self.events.recv_timeout(patience) {
             Ok(Event::Published { .. }) => self.unsettled -= 1,
-            // What the server says of them.
+            // Confirmations of the server.
             Ok(Event::Message(_)) => {}
             other => println!("  ({other:?})"),
         }
     }
 
-    /// How many messages of the lobby the server has committed; `None` where it does not answer.
+    /// How many messages of the lobby the server has committed; `None` without an answer.
     pub fn stored(&mut self) -> Option<u64> {
         match self.ask(RequestKind::Rooms, HistoryRequest::default(), SearchRequest::default())?.0 {
             FromServer::Rooms(rooms) => {
@@ -114,7 +115,7 @@ impl Publisher {
         }
     }
 
-    /// The answer, and how long it took; `None` where none comes.
+    /// The answer, and how long it took; `None` without one.
     pub fn ask(
         &mut self,
         kind: RequestKind,
@@ -155,7 +156,7 @@ impl Publisher {
     }
 }
 
-/// The request that it answers.
+/// The request that this answers.
 fn answers(said: &FromServer) -> Option<&Token> {
     match said {
         FromServer::Rooms(rooms) => rooms.request.as_ref(),

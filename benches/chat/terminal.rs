@@ -1,6 +1,6 @@
-//! What somebody at a terminal notices: how soon the prompt is there, how soon a key shows while messages pour in and
-//! while none do; and what the client takes of the machine while nothing happens: memory, and how often each of its
-//! threads wakes, ours and the library's apart.
+//! What a person at a terminal notices: how soon the prompt appears, and how soon a key shows, with and without a flood
+//! of messages. And an idle client's resources: memory, and how often each of its threads wakes, ours and the library's
+//! separately.
 
 use super::footprint::megabytes;
 use super::latency::{prompt_broker, server_is_up};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const PROMPT: &str = "#lobby>";
 const STARTS: usize = 20;
 const KEYS: usize = 1_000;
-/// Between two keys: faster than anybody types, and not in step with anything.
+/// The pause between two keys: faster than anybody types, and not in step with anything.
 const PAUSE: Duration = Duration::from_millis(7);
 const PER_SECOND: u32 = 1_000;
 const IDLE: Duration = Duration::from_secs(60);
@@ -95,7 +95,7 @@ fn type_keys(pty: &mut Pty) -> Vec<Duration> {
 fn idle(broker: &Broker) {
     let mut pty = start(broker);
     pty.wait_for_line("online: alice");
-    // What a join leads to is over.
+    // Everything that follows a join is over.
     std::thread::sleep(Duration::from_secs(6));
     let process = pty.process_id();
     let before = wakes(process);
@@ -112,7 +112,7 @@ fn idle(broker: &Broker) {
     leave(pty);
 }
 
-/// How often each thread of a process was put to sleep, of its own will or not, by its name.
+/// How often each thread of a process was put to sleep, voluntarily or not, by name.
 fn wakes(process: u32) -> BTreeMap<String, u64> {
     let mut wakes = BTreeMap::new();
     for task in fs::read_dir(format!("/proc/{process}/task")).expect("a running process") {
@@ -132,7 +132,7 @@ fn status(process: u32, name: &str) -> u64 {
     line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
 }
 
-/// The median, the 99th of a hundred and the largest, in ms.
+/// The median, the 99th percentile and the maximum, in ms.
 fn quantiles(mut times: Vec<Duration>) -> [f64; 3] {
     times.sort();
     [50, 99, 100].map(|share| times[(times.len() - 1) * share / 100].as_secs_f64() * 1e3)

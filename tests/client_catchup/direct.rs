@@ -1,4 +1,4 @@
-//! Direct messages: to somebody who is there, to somebody who is not, to oneself.
+//! Direct messages: to somebody present, to somebody absent, to oneself.
 
 use super::*;
 use support::Pty;
@@ -13,7 +13,7 @@ fn one_to_somebody_who_is_there_is_delivered() {
     assert_eq!(delivered["id"], event(&mut alice, "private")["id"]);
     assert_eq!(event(&mut bob, "private")["username"], "alice");
     assert_eq!(events(&mut alice, "waiting").len(), 0);
-    // And one to oneself.
+    // And one to herself.
     say(&mut alice, json!({"message": "note", "to": "alice"}));
     event_with(&mut alice, "delivered", "note");
     assert_eq!(texts(&mut alice, "private"), ["psst", "note"]);
@@ -53,7 +53,7 @@ fn one_that_was_shown_and_not_confirmed_is_not_shown_again() {
     event_with(&mut alice, "delivered", "one");
     bob.kill();
     assert_eq!(texts(&mut bob, "private"), ["one"]);
-    // It comes again, as if its receipt had been lost.
+    // It arrives again, as if its receipt had been lost.
     let id = event_with(&mut alice, "private", "one")["id"].as_str().unwrap().to_owned();
     let (session, seq) = id.rsplit_once('-').unwrap();
     let again = json!({"type": "private", "username": "alice", "to": "bob", "message": "one", "session": session, "seq": seq.parse::<u64>().unwrap(), "late": true});
@@ -81,7 +81,7 @@ fn on_a_terminal_waiting_is_a_line_and_delivered_none() {
     assert!(!alice.screen().iter().any(|line| line.contains("delivered")));
 }
 
-/// As many as somebody found who was away for a while, and a broker that holds little for each of its clients.
+/// As many messages as somebody finds after an absence, and a broker with a small queue per client.
 #[test]
 fn a_backlog_comes_through_a_small_queue() {
     const MESSAGES: u32 = 217;

@@ -1,4 +1,4 @@
-//! What a client has missed and how it gets it, from end to end: real broker, server and clients.
+//! What a client has missed, and how it catches up, end to end: real broker, server and clients.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -38,7 +38,7 @@ impl Chat {
         server
     }
 
-    /// The server's history is gone, and another one begins.
+    /// Deletes the server's history, which makes it begin another one.
     #[track_caller]
     fn replace_history(&mut self) {
         self.server.signal(libc::SIGTERM);
@@ -47,7 +47,7 @@ impl Chat {
         self.server = Chat::server(&self.broker, self.data.path());
     }
 
-    /// A client whose nick always has the same home.
+    /// A client. Each nick always has the same home.
     #[track_caller]
     fn client(&self, nick: &str, arguments: &[&str]) -> Program {
         let home = self.homes.join(nick);
@@ -56,7 +56,7 @@ impl Chat {
         Program::with(&[&["client", &address, "--nick", nick], arguments].concat()).home(&home).start()
     }
 
-    /// A member for a program, let in.
+    /// A JSON client that has been let in.
     #[track_caller]
     fn json(&self, nick: &str, arguments: &[&str]) -> Program {
         let mut program = self.client(nick, &[&["--json"], arguments].concat());
@@ -64,7 +64,7 @@ impl Chat {
         program
     }
 
-    /// Sends all this in one go, and waits until it is stored.
+    /// Sends all of this at once, and waits until it is stored.
     #[track_caller]
     fn send(&self, nick: &str, texts: &[String], arguments: &[&str]) {
         let mut sender = self.client(nick, arguments);
@@ -74,13 +74,13 @@ impl Chat {
     }
 }
 
-/// The first event of this name, as it came or is yet to come.
+/// The first event of this name, past or future.
 #[track_caller]
 fn event(program: &mut Program, name: &str) -> Value {
     event_with(program, name, "")
 }
 
-/// As `event`, of one that holds this.
+/// Like `event`, but the event must contain this.
 #[track_caller]
 fn event_with(program: &mut Program, name: &str, part: &str) -> Value {
     let begin = format!(r#"{{"event":"{name}""#);
@@ -105,7 +105,7 @@ fn numbered(numbers: std::ops::RangeInclusive<u32>) -> Vec<String> {
     numbers.map(|number| format!("number {number}")).collect()
 }
 
-/// Says this and waits until it is stored.
+/// Sends this and waits until it is stored.
 #[track_caller]
 fn say(program: &mut Program, fields: Value) {
     let reference = fields["message"].clone();

@@ -1,4 +1,4 @@
-//! With a server that keeps nothing on disk: while it lives, nothing that it confirmed is missed.
+//! A server that keeps nothing on disk: while it lives, no confirmed message is missed.
 
 use super::*;
 

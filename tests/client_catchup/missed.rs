@@ -1,9 +1,10 @@
-//! Messages to rooms that were missed: while the client was away, and while it was not.
+//! Missed room messages: while the client was away, and while it was not.
 
 use super::*;
 use support::{Pty, wait_until};
 
-/// Says these and waits until they are stored, a few at a time: what waits for the sender is in a queue, too.
+/// Sends these and waits until they are stored, a few at a time, because the sender's confirmations pass through a
+/// queue, too.
 #[track_caller]
 fn say_all(program: &mut Program, texts: &[String]) {
     for texts in texts.chunks(10) {
@@ -13,7 +14,7 @@ fn say_all(program: &mut Program, texts: &[String]) {
     }
 }
 
-/// Waits until what was asked about the history with the join is answered: the server answers in order.
+/// Waits for the answer to the history request of the join: the server answers in order.
 #[track_caller]
 fn settle(program: &mut Program) {
     program.send_line(r#"{"command":"search","text":"nothing","ref":"settled"}"#);
@@ -56,7 +57,7 @@ fn a_client_that_was_killed_misses_nothing() {
     let mut alice = chat.json("alice", &[]);
     event(&mut alice, "history");
     say_all(&mut bob, &numbered(1..=10));
-    // What is told before a receipt goes out is remembered before.
+    // News told before a receipt goes out is remembered before it.
     say(&mut bob, json!({"message": "psst", "to": "alice"}));
     event_with(&mut bob, "delivered", "psst");
     say_all(&mut bob, &numbered(11..=20));
@@ -93,7 +94,7 @@ fn any_number_comes_in_pages() {
 
 #[test]
 fn a_hole_is_found_without_a_disconnect() {
-    // A stalled client has 20 messages under way and so many in the broker's queue; what comes then is dropped.
+    // A stalled client has 20 messages under way and this many in the broker's queue. Further ones are dropped.
     let chat = Chat::start(Broker::builder().line("max_queued_messages 100").start());
     let mut bob = chat.json("bob", &[]);
     let mut alice = chat.json("alice", &["--keepalive", "600"]);
@@ -107,7 +108,7 @@ fn a_hole_is_found_without_a_disconnect() {
     say(&mut bob, json!({"message": "number 301"}));
     event_with(&mut alice, "chat", r#""number 301""#);
     let chats = events(&mut alice, "chat");
-    // Only a page tells positions; and what it brought took long, but is no backlog.
+    // Only pages have positions. What this one brought was late but is not backlog.
     let paged: Vec<_> = chats.iter().filter(|chat| chat["pos"].is_u64()).collect();
     assert!(!paged.is_empty() && paged.iter().all(|chat| chat["history"].is_null()), "{paged:?}");
     assert_eq!(events(&mut alice, "disconnected").len(), 0);

@@ -1,9 +1,9 @@
-//! Messages of two runs of a sender: what is told after a later one is marked late, whatever clocks say.
+//! Messages of two runs of a sender: a message told after a later one is marked late, whatever clocks say.
 
 use super::*;
 use support::{Subscriber, publish};
 
-/// What another run of this nick has said. Later runs come later in the alphabet, and their clock was set back.
+/// A message of another run of this nick. Later runs are later in the alphabet, and their clock was set back.
 fn said(nick: &str, run: char, text: &str) -> String {
     let session = run.to_string().repeat(12);
     let hour = 20 - (u32::from(run) - u32::from('a'));
@@ -14,7 +14,7 @@ fn said(nick: &str, run: char, text: &str) -> String {
     .to_string()
 }
 
-/// A chat whose history holds what an earlier run of this nick has said, and whose server stands still.
+/// A chat whose history holds messages of an earlier run of this nick, and whose server is stopped.
 #[track_caller]
 fn chat_with_an_earlier_run_of(nick: &str) -> Chat {
     let chat = Chat::start(Broker::start());

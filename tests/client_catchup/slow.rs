@@ -1,4 +1,4 @@
-//! Whoever reads a client's output stops reading, while others say far more than may wait in memory.
+//! The reader of a client's output stops reading, while others send far more than may wait in memory.
 
 use super::Chat;
 use crate::support::{Broker, PATIENCE, Program, Stream, publish_lines};
@@ -10,13 +10,13 @@ use std::io::{BufRead, BufReader, PipeReader};
 /// 32 MB, of which half may wait.
 const MESSAGES: u64 = 2_000;
 const TEXT_BYTES: usize = 16_000;
-/// What a client has with 16 MiB waiting, and what its allocator keeps beside that. Measured, without optimization: 29 MiB
-/// resident whatever is said, and without a bound 48.
+/// The size of a client with 16 MiB waiting, and the overhead of its allocator. Measured, without optimization: 29 MiB
+/// resident with any traffic, and 48 without a bound.
 const MOST_RESIDENT_KIB: u64 = 40 * 1024;
-/// News that a member keeps.
+/// The most news that a member keeps.
 const MOST_UNREAD: usize = 12 * 1024 * 1024 / TEXT_BYTES + 100;
 
-/// One that sends pages at once: there are hundreds.
+/// A broker that delivers pages without delay: there are hundreds.
 #[track_caller]
 fn broker() -> Broker {
     Broker::builder().line("set_tcp_nodelay true").start()
@@ -28,12 +28,12 @@ fn texts() -> Vec<String> {
     (1..=MESSAGES).map(|number| format!("<{number}> {text}")).collect()
 }
 
-/// The number of one, in a line that holds it.
+/// The number of such a text in a line.
 fn number(line: &str) -> Option<u64> {
     line.split_once('<')?.1.split_once('>')?.0.parse().ok()
 }
 
-/// Takes numbers until all were there, and looks that none was there twice.
+/// Takes numbers until all were there, and checks that none was there twice.
 #[track_caller]
 fn is_whole(numbers: impl Iterator<Item = u64>) {
     let mut seen = BTreeMap::new();
@@ -48,7 +48,7 @@ fn is_whole(numbers: impl Iterator<Item = u64>) {
     assert!(missing.is_empty() && twice.is_empty(), "missing: {missing:?}, twice: {twice:?}");
 }
 
-/// The most that it ever had.
+/// The peak of its resident memory.
 fn resident_kib(program: &Program) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", program.pid())).expect("the process runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its memory");
@@ -64,7 +64,7 @@ fn what_does_not_fit_is_fetched_when_there_is_room() {
     chat.send("bob", &texts(), &[]);
     let resident = resident_kib(&alice);
     assert!(resident < MOST_RESIDENT_KIB, "{resident} KiB");
-    // Directly, too: it comes again, as nobody has confirmed it.
+    // Also a direct message. It arrives again, because nobody has confirmed it.
     chat.send("carol", &["psst".to_owned()], &["--to", "alice"]);
     let mut is_told = false;
     let said = |line: String| {
@@ -76,7 +76,7 @@ fn what_does_not_fit_is_fetched_when_there_is_room() {
     assert!(is_told || lines.any(|line| line.contains("psst")), "the direct message");
 }
 
-/// The lines that come from now on, until none comes for long.
+/// The lines from now on, until none arrives for a long time.
 fn read(output: PipeReader) -> impl Iterator<Item = String> {
     let (sender, lines) = unbounded();
     std::thread::spawn(move || {
@@ -93,7 +93,7 @@ fn a_member_keeps_so_much_news_and_fetches_the_rest() {
     let member = Member::join(options).expect("a member");
     chat.server.wait_for_line(Stream::Err, "joined nick=alice", PATIENCE);
     chat.send("bob", &texts(), &[]);
-    // Told to a program that does not read its news, too.
+    // Also to a program that does not read its news.
     member.say(&mqttchat::protocol::RoomName::lobby(), "I still talk");
     chat.server.wait_for_line(Stream::Err, "message room=lobby nick=alice", PATIENCE);
     let unread = member.news().len();

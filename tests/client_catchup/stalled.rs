@@ -1,9 +1,9 @@
-//! Programs that stood still: what waits for them at the broker comes late, or is dropped.
+//! Stopped programs: their messages arrive late from the broker, or are dropped.
 
 use super::*;
 use support::{Subscriber, publish, publish_lines, wait_until};
 
-/// Waits until so many requests for pages have been made in all.
+/// Waits until this many requests for pages were made in all.
 #[track_caller]
 fn wait_for_requests(requests: &mut Subscriber, count: usize) {
     wait_until(PATIENCE, &format!("{count} requests"), || requests.messages().len() >= count);
@@ -44,7 +44,7 @@ fn a_server_whose_return_was_missed_is_found() {
     say(&mut bob, json!({"message": "number 0"}));
     event_with(&mut alice, "chat", r#""number 0""#);
 
-    // Alice gets that the server is away, and of what follows 20 messages and what fits into the queue.
+    // Alice gets the notice that the server is away, then 20 messages and as many as the queue holds.
     alice.signal(libc::SIGSTOP);
     chat.server.kill();
     bob.wait_for_line(Stream::Out, r#""status":"offline""#, PATIENCE);
@@ -66,7 +66,7 @@ fn a_server_whose_return_was_missed_is_found() {
 
 #[test]
 fn what_was_heard_and_never_stored_hides_nothing_that_was_stored_and_missed() {
-    // Without TCP's delay all 100 are published before the server's second mark, 200 ms after the first.
+    // Without TCP's delay, all 100 are published before the server's second mark, 200 ms after the first.
     let mut chat = Chat::start(Broker::builder().line("max_queued_messages 50").line("set_tcp_nodelay true").start());
     let mut alice = chat.json("alice", &["--keepalive", "600"]);
     event(&mut alice, "history");
@@ -78,10 +78,10 @@ fn what_was_heard_and_never_stored_hides_nothing_that_was_stored_and_missed() {
     }
     event_with(&mut alice, "chat", r#""without a server 40""#);
     chat.server = Chat::server(&chat.broker, chat.data.path());
-    // She has joined again, and asked what she missed.
+    // She has joined again and requested what she missed.
     wait_until(PATIENCE, "another page", || events(&mut alice, "history").len() >= 2);
 
-    // What is dropped while she stands still is told of by marks that come when she goes on.
+    // Marks announce what is dropped while she is stopped, once she continues.
     let with: String = (1..=100).map(|n| payload(format!("with a server {n}")) + "\n").collect();
     let published = || {
         let log = chat.broker.log();
@@ -95,7 +95,7 @@ fn what_was_heard_and_never_stored_hides_nothing_that_was_stored_and_missed() {
     });
     publish(&chat.broker, "chat/messages", payload("with a server, at last".to_owned()), 1, false);
 
-    // Of the 100 the server may have missed some, too.
+    // The server may have missed some of the 100, too.
     let mut reader = chat.json("bob", &[]);
     let mut stored = Vec::new();
     wait_until(PATIENCE, "the last is stored", || {

@@ -1,4 +1,4 @@
-//! Ends with messages that are not settled: quitting, the end of a count, members of other programs.
+//! Ends with unsettled messages: quitting, the end of a count, members of other programs.
 
 use crate::stand_in::{Answer, StandIn};
 use crate::support::{Broker, PATIENCE, Stream, publish};
@@ -23,7 +23,7 @@ fn who_quits_and_then_closes_the_input_has_quit() {
 
 #[test]
 fn a_program_with_more_to_say_than_there_is_room_for_is_still_heard() {
-    /// More than the outbox takes from a program before it waits.
+    /// More than the outbox accepts from a program before it makes it wait.
     const MESSAGES: usize = 2_020;
     let broker = Broker::start();
     let server = StandIn::start(&broker, Answer::Silence);
@@ -57,7 +57,7 @@ fn the_end_of_a_count_waits_for_ones_own_messages() {
         publish(&broker, "chat/messages", FROM_BOB, 1, false);
         event(&mut alice, "chat", "yes");
         publish(&broker, "chat/messages", FROM_BOB.replace("yes", "too late"), 1, false);
-        // A server that has just come is asked again soon.
+        // A server that has just come gets the messages again soon.
         let _another = (code == 0).then(|| StandIn::start(&broker, Answer::Store));
         assert_eq!(alice.exit_code(PATIENCE), code);
         assert_eq!(count(&mut alice, "stored"), 1 - code as usize);

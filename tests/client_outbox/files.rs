@@ -5,7 +5,7 @@ use crate::support::{Broker, PATIENCE, Program, Stream, TempDir};
 use crate::{count, event, json, start, start_at};
 use std::fs;
 
-/// A JSON member with an outbox.
+/// A JSON client with an outbox.
 fn with_outbox(broker: &Broker, file: &str) -> Program {
     json(broker, &["--outbox", file])
 }
@@ -50,7 +50,7 @@ fn an_outbox_survives_kill_and_its_next_run_sends_it_late_with_its_own_id() {
     second.send_line(r#"{"command":"quit"}"#);
     assert_eq!(second.exit_code(PATIENCE), 0);
 
-    // Nothing is left for a third.
+    // Nothing is left for a third run.
     let third = with_outbox(&broker, &outbox.file);
     let mut third = third;
     third.send_line(r#"{"command":"quit"}"#);
@@ -69,7 +69,7 @@ fn what_a_copy_of_the_outbox_has_sent_otherwise_is_sent_under_another_id() {
     event(&mut first, "sent", r#""ref":"b""#);
     first.kill();
     stand_in.stop();
-    // As where a machine is set back to before it sent: the same ids, other texts.
+    // As if the machine was set back to before it sent: the same ids, other texts.
     let copy = outbox.file.clone() + ".copy";
     let fold = |row: &rusqlite::Row| row.get::<_, i64>(0);
     let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -87,7 +87,7 @@ fn what_a_copy_of_the_outbox_has_sent_otherwise_is_sent_under_another_id() {
         ids.push(["a", "b"].map(|name| event(&mut run, "stored", &format!(r#""ref":"{name}""#))["id"].clone()));
         run.send_line(r#"{"command":"quit"}"#);
         assert_eq!(run.exit_code(PATIENCE), 0);
-        // Nothing is left in it, under whichever id, and nothing went wrong.
+        // Nothing is left in it, under any id, and nothing failed.
         let left = rusqlite::Connection::open(file).unwrap();
         let left: i64 = left.query_row("SELECT count(*) FROM messages", [], |row| row.get(0)).unwrap();
         assert_eq!((left, count(&mut run, "error")), (0, 0));

@@ -1,4 +1,4 @@
-//! What becomes of a message, from the client's side: a real broker, and a chat server that does what the test says.
+//! The fate of a message from the client's side: a real broker, and a scripted chat server.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -24,7 +24,7 @@ fn start_at(home: &Path, broker: &Broker, arguments: &[&str]) -> Program {
     Program::with(&[&["client", &address], arguments].concat()).home(home).start()
 }
 
-/// The first event of this name that holds `part`.
+/// The first event of this name that contains `part`.
 #[track_caller]
 fn event(program: &mut Program, name: &str, part: &str) -> Value {
     let begin = format!(r#"{{"event":"{name}""#);
@@ -118,7 +118,8 @@ fn a_server_that_comes_back_gets_what_was_said_without_it() {
     event(&mut alice, "stored", r#""ref":2"#);
     assert!(server.wait_for("what it missed", |heard| heard.text() == "without").is_late());
 
-    // Another run knows from the first that there is a server: it does not take the broker's word for the last.
+    // A later run knows from the start that there is a server: the broker's acknowledgement does not settle its
+    // messages.
     server.stop();
     let mut second = start_at(home.path(), &broker, &["--json", "--nick", "alice", "-W", "4"]);
     second.send_line(r#"{"message":"waits","ref":3}"#);

@@ -31,7 +31,7 @@ fn a_sender_gives_up_with_the_number() {
     assert_eq!(sender.lines(Stream::Err), ["mqttchat: 3 messages are unconfirmed after 2 s"]);
 }
 
-/// A broker that restarts may have forgotten that there is a server, and forgets what it acknowledges until one is back.
+/// A restarted broker may have lost chat/server, and loses what it acknowledges until a server is back.
 #[test]
 fn a_sender_knows_of_a_server_that_an_earlier_run_saw() {
     let (mut broker, home) = (Broker::start(), TempDir::new());
@@ -46,7 +46,7 @@ fn a_sender_knows_of_a_server_that_an_earlier_run_saw() {
     assert_eq!(alone.exit_code(PATIENCE), 27);
     let line = "mqttchat: 1 message is unconfirmed after 3 s: no chat server is answering";
     assert_eq!(alone.lines(Stream::Err), [line]);
-    // One that comes in time gets it.
+    // A server that comes in time gets it.
     let mut patient = start_at(home.path(), &broker, &["--nick", "bob", "-m", "in time"]);
     let server = StandIn::start(&broker, Answer::Store);
     assert_eq!(patient.exit_code(PATIENCE), 0);
@@ -99,7 +99,7 @@ fn what_a_sender_does_not_get_rid_of_an_outbox_keeps() {
 fn an_outbox_that_cannot_be_written_promises_nothing() {
     let (broker, home) = (Broker::start(), TempDir::new());
     let server = StandIn::start(&broker, Answer::Silence);
-    // Too large a file is an error, not the end.
+    // A file that grows too large is an error, and does not end the process.
     let shell = "trap '' XFSZ; exec \"$0\" \"$@\"";
     let client = ["client", &broker.address(), "--nick", "alice", "--outbox", "o", "-W", "3"];
     let arguments = [&["-c", shell, env!("CARGO_BIN_EXE_mqttchat")][..], &client].concat();

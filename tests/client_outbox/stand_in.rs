@@ -1,4 +1,4 @@
-//! A chat server that does what a test tells it to: it lets everybody in, and stores, keeps silent or refuses.
+//! A scripted chat server: lets everybody in, and stores, ignores or refuses messages.
 
 use crate::support::{Broker, PATIENCE, link_config, settings, wait_until};
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// What becomes of messages.
+/// The fate of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     Store,
     Silence,
-    /// An error for those with this text, the others are stored.
+    /// An error for messages with this text; all others are stored.
     Refuse(&'static str),
-    /// Another message has the id with which this text came first; everything else is stored.
+    /// Another message has the id of the first message with this text; all others are stored.
     Taken(&'static str),
 }
 
@@ -61,7 +61,7 @@ enum Order {
 }
 
 impl StandIn {
-    /// Connected, and announced. `rate`: what it takes in a second.
+    /// Connects and announces itself. `rate`: its limit per second.
     #[track_caller]
     pub fn start_with(broker: &Broker, answer: Answer, rate: Option<u64>) -> StandIn {
         let mut info = json!({"type": "server", "status": "online", "instance": Random::of_the_system().word(),
@@ -98,7 +98,7 @@ impl StandIn {
         self.state.lock().unwrap().heard.len()
     }
 
-    /// The first message that `wanted` holds for.
+    /// The first message for which `wanted` holds.
     #[track_caller]
     pub fn wait_for(&self, what: &str, mut wanted: impl FnMut(&Heard) -> bool) -> Heard {
         let mut found = None;
@@ -109,7 +109,7 @@ impl StandIn {
         found.expect("wait_until returns only with one")
     }
 
-    /// Says that it goes, and goes.
+    /// Announces `offline` and ends.
     pub fn stop(self) {
         self.publish("chat/server", &json!({"type": "server", "status": "offline"}), true);
     }
@@ -141,7 +141,7 @@ fn config(broker: &Broker) -> Config {
 }
 
 struct Server {
-    /// Said with every connection: the broker may have forgotten it.
+    /// Published with every connection, because the broker may have lost it.
     info: String,
     link: Link,
     state: Arc<Mutex<State>>,

@@ -1,4 +1,4 @@
-//! Commands on a terminal, with a chat server and with others in the chat.
+//! Commands on a terminal, with a chat server and other people.
 
 use crate::support::{Broker, Certificates, PATIENCE, Program, Pty, Stream, Subscriber, TempDir, publish, wait_until};
 use crate::{alice, texts};
@@ -11,7 +11,7 @@ pub fn server(broker: &Broker) -> Program {
     server
 }
 
-/// Somebody of this nick on a terminal, let in by the server.
+/// Somebody with this nick at a terminal, let in by the server.
 #[track_caller]
 fn member(broker: &Broker, nick: &str) -> Pty {
     let mut member = Pty::start(&["client", &broker.address(), "--nick", nick]);
@@ -25,7 +25,7 @@ fn types(pty: &mut Pty, line: &str, answer: &str) {
     pty.wait_for_line(answer);
 }
 
-/// Types `/reply` and a blank, once more if the message that it answers was printed only just now.
+/// Types `/reply` and a blank; again if the message to answer was only just printed.
 #[track_caller]
 fn begin_reply(pty: &mut Pty, becomes: &str) {
     let is = |pty: &mut Pty, line: &str| pty.screen().last().is_some_and(|last| last == line);
@@ -34,7 +34,7 @@ fn begin_reply(pty: &mut Pty, becomes: &str) {
         wait_until(PATIENCE, "an empty line", || is(pty, "#lobby>"));
         pty.press("/reply ");
         wait_until(PATIENCE, becomes, || is(pty, becomes) || is(pty, "#lobby> /reply"));
-        // Drawn key by key, it is there for a moment.
+        // It shows for a moment, because it is drawn key by key.
         pty.press("x");
         wait_until(PATIENCE, "a letter", || is(pty, &format!("{becomes} x")) || is(pty, "#lobby> /reply x"));
         pty.press("\x7f");
@@ -85,7 +85,7 @@ fn rooms_are_joined_listed_and_left() {
     bob.wait_for_line("#dev alice: anybody here?");
     bob.press("/rooms\r");
     bob.wait_for_line("-- > #lobby   2 people, 0 messages");
-    // What was said last may not be in the history yet.
+    // The last message may not be in the history yet.
     bob.wait_for_screen("the other room", |lines| {
         lines.iter().any(|line| line.starts_with("-- + #dev     2 people, ") && line.ends_with("   1 unread"))
     });
@@ -125,7 +125,7 @@ fn in_another_spelling_one_goes_on_being_there() {
     };
     let first = count(r#""username":"alice""#);
     types(&mut alice, "/nick ALICE", "-- you are ALICE now");
-    // It is the same session: what counts its connections from 1 again would be taken for old.
+    // It is the same session: a connection counter that restarted at 1 would look old.
     assert!(count(r#""username":"ALICE""#) > first);
     types(&mut alice, "/users", "-- 1 online: ALICE");
 }
@@ -252,7 +252,7 @@ fn who_is_ignored_stays_hidden_in_the_next_run() {
 #[test]
 fn an_outbox_goes_along_with_a_nick() {
     let (broker, dir) = (Broker::start(), TempDir::new());
-    // One that stores, since its word is what the outbox waits for.
+    // This one stores, because the outbox waits for its confirmation.
     let folder = dir.join("history");
     let mut server = Program::start(&["server", &broker.address(), "--data-dir", folder.to_str().unwrap()]);
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);

@@ -1,4 +1,4 @@
-//! The keys that end, clear and stop, and the terminal as it was at every end.
+//! The keys that end, clear and suspend, and the terminal's settings after every kind of end.
 
 use crate::alice;
 use crate::support::{Broker, PATIENCE, Pty, Subscriber, TempDir, Tmux, publish, wait_until};
@@ -17,7 +17,7 @@ fn one_interrupt_clears_and_two_quit() {
     assert_eq!(alice.exit_code(), 130);
 }
 
-/// The last character of a line is deleted, not the chat ended.
+/// Ctrl-D in a line deletes a character instead of ending the chat.
 #[test]
 fn an_end_of_input_in_a_line_ends_nothing() {
     let broker = Broker::start();
@@ -54,7 +54,7 @@ fn stopped_and_going_on_it_shows_the_line_and_what_was_missed() {
     tmux.wait_for_screen("one more", |lines| lines.last().is_some_and(|line| line == "#lobby> half a line"));
 }
 
-/// Its keys are those of the shell or of a pager: read in the background they would stop it.
+/// The keys belong to the shell or a pager: reading them in the background would stop the client.
 #[test]
 fn a_listener_whose_output_goes_elsewhere_leaves_the_terminal_alone() {
     let broker = Broker::start();
@@ -67,7 +67,7 @@ fn a_listener_whose_output_goes_elsewhere_leaves_the_terminal_alone() {
     tmux.press("kill %1\r");
 }
 
-/// A shell that is asked to end a job that is stopped has it go on, in the background.
+/// A shell that ends a stopped job continues it in the background.
 #[test]
 fn it_ends_where_it_is_stopped_and_in_the_background() {
     let broker = Broker::start();
@@ -100,7 +100,7 @@ fn it_ends_where_the_terminal_takes_no_output() {
     presence.wait_for("a clean leave", |_, payload| String::from_utf8_lossy(payload).contains(r#""leave""#));
 }
 
-/// The test runs itself as the client, in a thread of which something goes wrong.
+/// The test runs itself as the client, with a thread that fails.
 #[test]
 fn a_panic_gives_the_terminal_back() {
     const BROKER: &str = "MQTTCHAT_TEST_BROKER";
@@ -140,7 +140,7 @@ fn a_panic_gives_the_terminal_back() {
     std::fs::write(home.join(SIGN), "").unwrap();
     alice.wait_for_line("something is wrong");
     assert!(alice.settings() == before);
-    // Whoever types on does not have it taken over once more.
+    // Typing on does not take it over again.
     alice.press("typed too late\r");
     alice.wait_for_line("typed too late");
     std::fs::write(home.join(LATER), "").unwrap();

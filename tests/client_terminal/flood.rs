@@ -1,4 +1,4 @@
-//! More than anybody can read, in a second.
+//! More messages per second than anybody can read.
 
 use crate::commands::server;
 use crate::reading::{busy_alice, say, say_directly};
@@ -11,7 +11,7 @@ fn flood(broker: &Broker, count: usize) {
     publish_lines(broker, "chat/messages", &(1..=count).map(|number| line(number) + "\n").collect::<String>());
 }
 
-/// The number that a line tells of what was left out.
+/// The number of omitted messages in a line.
 fn left_out(line: &str) -> Option<usize> {
     line.strip_prefix("-- … ")?.split_once(" message")?.0.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! What is said of connections and chat servers that come and go: one line each, and none twice.
+//! Connections and chat servers that come and go: one line each, and none twice.
 
 use crate::alice;
 use crate::support::{Broker, PATIENCE, Program, Pty, Stream};

@@ -1,9 +1,9 @@
-//! Texts that are meant to do harm.
+//! Texts meant to do harm.
 
 use crate::reading::{busy_alice, say};
 use crate::support::{Broker, Pty, publish};
 
-/// The chat goes on, and the line that is being typed is as it was.
+/// The chat goes on, and the line being typed is intact.
 #[track_caller]
 fn check_all_is_well(broker: &Broker, alice: &mut Pty) {
     say(broker, "carol", "still here");

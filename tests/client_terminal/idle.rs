@@ -1,14 +1,14 @@
-//! A client at which nothing happens sleeps: none of its own threads wakes, whatever it last waited for.
+//! An idle client sleeps: none of its own threads wakes, whatever it last waited for.
 
 use super::support::{Broker, PATIENCE, Program, Pty, Stream, TempDir, wait_until};
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-/// Five of the shortest waits there are; heartbeats come after ten of these.
+/// Five times the shortest wait. Heartbeats come after ten of these.
 const A_WHILE: Duration = Duration::from_secs(1);
 
-/// How often each thread of a process has gone to sleep, without the library's: they look every second.
+/// How often each thread of a process went to sleep, without the library's, which poll every second.
 fn sleeps(process: u32) -> BTreeMap<String, String> {
     let mut sleeps = BTreeMap::new();
     for task in fs::read_dir(format!("/proc/{process}/task")).expect("a running process") {
@@ -45,11 +45,11 @@ fn nothing_wakes_where_nothing_happens() {
     let mut alice = Pty::start(&["client", &broker.address(), "--nick", "alice"]);
     alice.wait_for_line("online: alice");
     comes_to_rest(alice.process_id());
-    // After it has said something, asked something, and measured.
+    // After it has sent something, requested something, and measured.
     alice.press("hello\r/history\r/status\r/msg bob psst\rhalf a line");
     alice.wait_for_line("half a line");
     comes_to_rest(alice.process_id());
-    // Another who comes and goes, which is told together.
+    // Another client comes and goes, which is told on one line.
     let mut bob = Program::start(&["client", &broker.address(), "--nick", "bob", "--listen"]);
     bob.wait_for_line(Stream::Err, "online", PATIENCE);
     comes_to_rest(bob.pid());

@@ -1,4 +1,4 @@
-//! The client on a terminal, against a real broker: the line that is typed, the screen, and the terminal's settings.
+//! The client on a terminal, against a real broker: the line being typed, the screen, and the terminal's settings.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -105,7 +105,7 @@ fn the_terminal_is_put_back() {
         }
         assert_eq!(alice.exit_code(), code, "{end:?}");
         assert!(alice.settings() == before, "{end:?}");
-        // The last of what it printed may still be on its way to the test.
+        // The end of its output may still be on its way to the test.
         support::wait_until(support::PATIENCE, "pasted text is no longer marked", || !alice.marks_pasted_text());
         presence.wait_for("a clean leave", |_, payload| {
             let payload = String::from_utf8_lossy(payload);
@@ -133,7 +133,7 @@ fn the_last_line_is_seen() {
     assert_eq!(alice.exit_code(), 1);
     alice.wait_for_line("mqttchat: 1 message is unconfirmed");
 
-    // Why it does not even begin.
+    // Why it does not start.
     let mut refused = Pty::start(&["client", &broker.address(), "--nick", "alice"]);
     let before = refused.settings_before();
     assert_eq!(refused.exit_code(), 14);

@@ -1,4 +1,4 @@
-//! What is pasted: shown, asked about where it is several lines, and sent as it is wanted.
+//! Pastes: shown, asked about if they have several lines, and sent as chosen.
 
 use crate::support::{Broker, Pty, Subscriber, publish};
 use crate::{alice, texts};
@@ -27,7 +27,7 @@ fn lines_are_sent_as_one_message_or_each_or_not() {
         alice.wait_for_line(question);
     };
     ask(&mut alice, "one\r\ntwo\nthree");
-    // What arrives does not wipe the question.
+    // Arriving messages do not erase the question.
     publish(&broker, "chat/messages", r#"{"type":"chat","username":"bob","message":"meanwhile"}"#, 1, false);
     alice.wait_for_line("bob: meanwhile");
     alice.wait_for_screen("the question still", |lines| lines.last().is_some_and(|line| line == question));

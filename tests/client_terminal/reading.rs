@@ -1,4 +1,4 @@
-//! How a chat reads: widths, colours, who is named, who comes and goes, what is past.
+//! How a chat reads: widths, colours, mentions, joins and leaves, past messages.
 
 use crate::commands::server;
 use crate::support::{Broker, PATIENCE, Pty, PtyBuilder, TempDir, publish, wait_until};
@@ -30,7 +30,7 @@ pub fn there(builder: PtyBuilder) -> Pty {
     alice
 }
 
-/// Alice, in the chat, who has typed half a line.
+/// Alice, in the chat, with half a line typed.
 #[track_caller]
 pub fn busy_alice(broker: &Broker) -> Pty {
     let mut alice = there(Pty::builder(&["client", &broker.address(), "--nick", "alice"]));
@@ -39,7 +39,7 @@ pub fn busy_alice(broker: &Broker) -> Pty {
     alice
 }
 
-/// The lines of the screen from this message on, all at the same time, without the prompt.
+/// The lines of the screen from this message on, with the same time and without the prompt.
 #[track_caller]
 fn from(pty: &mut Pty, first: &str) -> Vec<String> {
     pty.wait_for_screen(first, |lines| lines.iter().any(|line| line.contains(first)));

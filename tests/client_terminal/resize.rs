@@ -1,4 +1,4 @@
-//! A window that changes its size while a line is typed, in a terminal that wraps its lines anew.
+//! A window that is resized while a line is typed, in a terminal that rewraps its lines.
 
 use crate::support::{Broker, PATIENCE, Tmux, publish, wait_until};
 
@@ -12,12 +12,12 @@ fn alice(broker: &Broker, columns: u16) -> Tmux {
         publish(broker, "chat/messages", text, 1, false);
         tmux.wait_for_line(&format!("bob: number {number}"));
     }
-    // The last that is told without being asked for.
+    // The last line of the start.
     tmux.wait_for_screen("the last notice", |lines| lines.iter().any(|line| line.contains("no chat server")));
     tmux
 }
 
-/// The line as it is wrapped, and all messages above it, each once.
+/// Checks the wrapped line, and that all messages above it occur once.
 #[track_caller]
 fn check(tmux: &Tmux, columns: usize, line: &str) {
     let characters: Vec<char> = line.chars().collect();
@@ -30,7 +30,7 @@ fn check(tmux: &Tmux, columns: usize, line: &str) {
     });
 }
 
-/// What is pressed then comes after the signal.
+/// Keys pressed afterwards arrive after the signal.
 #[track_caller]
 fn resize(tmux: &Tmux, columns: u16) {
     tmux.resize(columns, 20);
@@ -49,7 +49,7 @@ fn a_long_line_survives_narrow_and_wide() {
     check(&tmux, 40, &line);
     resize(&tmux, 200);
     check(&tmux, 200, &line);
-    // With the cursor within it.
+    // With the cursor inside it.
     tmux.press("\x01");
     wait_until(PATIENCE, "the cursor at the beginning", || tmux.cursor().0 == 8);
     resize(&tmux, 40);
@@ -93,7 +93,7 @@ fn emoji_made_of_several_wipe_nothing() {
         publish(&broker, "chat/messages", text, 1, false);
         tmux.wait_for_line(&format!("bob: number {number}"));
     }
-    // Back to the beginning and to the end, through all of them.
+    // To the beginning and to the end, through all of them.
     tmux.press("\x01x\x05y");
     tmux.wait_for_screen("both ends changed", |lines| {
         lines.iter().any(|line| line.starts_with("#lobby> x"))

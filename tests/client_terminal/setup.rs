@@ -1,4 +1,4 @@
-//! The first start: what is asked, what is kept of the answers, and where.
+//! The first start: the questions, and where the answers are saved.
 
 use crate::support::{Broker, PATIENCE, Pty, TempDir, wait_until};
 use std::fs;
@@ -9,7 +9,7 @@ fn option_file(home: &Path) -> PathBuf {
     home.join(".config/mqttchat")
 }
 
-/// A first start whose first question was answered so.
+/// A first start with this answer to the first question.
 #[track_caller]
 fn first_start(home: &Path, broker: &str) -> Pty {
     let mut terminal = Pty::builder(&["client"]).home(home).set("USER", "alice").start();
@@ -57,7 +57,7 @@ fn what_is_not_to_be_kept_is_not() {
     terminal.wait_for_screen("the chat", |lines| lines.iter().any(|line| line.contains("you are alice")));
     assert!(!option_file(home.path()).exists());
 
-    // Nobody listens there: it was a slip, which is not to be repeated at every start.
+    // Nobody listens there: a typing error, which must not be repeated at every start.
     let mut nobody = first_start(home.path(), "localhost:1");
     nobody.wait_for_line("your nick [alice]:");
     nobody.press("\r");
@@ -116,7 +116,7 @@ fn the_user_name_for_the_broker_is_the_nick_that_is_offered() {
 #[test]
 fn where_it_cannot_be_kept_the_chat_goes_on() {
     let (broker, home) = (Broker::start(), TempDir::new());
-    // A file in the place of a folder stops everybody, root too.
+    // A file in place of the folder stops everybody, even root.
     fs::write(home.path().join(".config"), "").unwrap();
     let mut terminal = first_start(home.path(), &broker.address());
     terminal.wait_for_line("your nick [alice]:");

@@ -1,4 +1,4 @@
-//! A line being typed: completion, several lines, wide characters, what arrives meanwhile, and lines of earlier runs.
+//! A line being typed: completion, several lines, wide characters, arriving messages, and lines of earlier runs.
 
 use crate::support::{Broker, PATIENCE, Pty, Subscriber, TempDir, Tmux, publish, publish_lines, wait_until};
 use crate::{alice, texts};
@@ -20,7 +20,7 @@ fn tab_goes_round_while_messages_arrive() {
         publish(&broker, "chat/messages", said(nick, "hello"), 1, false);
         alice.wait_for_line(&format!("{nick}: hello"));
     }
-    // Until the names have come to the completion.
+    // Until the completion knows the names.
     wait_until(PATIENCE, "a completion", || {
         alice.press("\x15b\t");
         alice.screen().last().is_some_and(|line| line == "#lobby> bob:")
@@ -56,14 +56,14 @@ fn no_key_makes_what_arrives_wait() {
     }
 }
 
-/// Alt and a digit: how often the next key counts. Elsewhere it shows another window.
+/// Alt and a digit repeat the next key. In other terminals they switch windows.
 #[test]
 fn a_number_makes_nothing_wait() {
     let broker = Broker::start();
     let mut alice = Pty::start_sized(40, 24, &["client", &broker.address(), "--nick", "alice"]);
-    // The last that is told without being asked for.
+    // The last line of the start.
     alice.wait_for_line("and the user list are unavailable");
-    // The last is two rows behind the prompt that asks for the number, the second of them full.
+    // The last one is two rows behind the prompt that asks for the number, and the second row is full.
     for (number, line) in ["one", &"_".repeat(40), &"x".repeat(80 - "(arg: 3) ".len())].into_iter().enumerate() {
         alice.press(&format!("\x05\x15{line}\x01\x1b3"));
         alice.wait_for_screen("the number", |lines| lines.concat().ends_with(&format!("(arg: 3) {line}")));
@@ -86,7 +86,7 @@ fn a_number_makes_nothing_wait() {
 #[test]
 fn what_arrives_is_printed_in_order_while_lines_are_sent() {
     const ALL: usize = 2_000;
-    // By itself the broker drops what a slow client has not taken beyond a thousand, which is not what is tested.
+    // By default the broker drops what a slow client has not taken beyond a thousand, which is not tested here.
     let broker = Broker::builder().line("max_queued_messages 20000").start();
     let mut alice = alice(&broker);
     let lines: String = (0..ALL).map(|number| said("bob", &format!("number {number}")) + "\n").collect();
@@ -126,7 +126,7 @@ fn the_cursor_is_where_it_belongs_among_wide_characters() {
     tmux.wait_for_screen("a character before the last wide one", |lines| {
         lines.last().is_some_and(|line| line.contains("|👍 x"))
     });
-    // Wide ones are not split at the edge.
+    // Wide characters are not split at the edge.
     tmux.press(&format!("\x05\x15{}", "日".repeat(17)));
     tmux.wait_for_screen("two rows", |lines| {
         lines.ends_with(&[format!("#lobby> {}", "日".repeat(16)), "日".to_owned()])
@@ -190,7 +190,7 @@ fn a_terminal_without_a_cursor_is_good_enough() {
     messages.wait_for("the line", |_, payload| String::from_utf8_lossy(payload).contains("hello"));
     publish(&broker, "chat/messages", said("bob", "there you are"), 1, false);
     alice.wait_for_line("bob: there you are");
-    // It cannot be shown whom a reply would go to: it goes to nobody.
+    // The addressee of this reply cannot be shown, so it goes to nobody.
     let psst = r#"{"type":"private","username":"bob","to":"alice","message":"psst"}"#;
     publish(&broker, "chat/private/alice/bob", psst, 1, false);
     alice.wait_for_line("bob → alice: psst");

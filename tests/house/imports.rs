@@ -1,25 +1,25 @@
-//! Who names whom: from each file to the files whose items it names, and cycles among them.
+//! The imports: which files each file names, and cycles among them.
 
 use crate::source::Source;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A module's path below the crate, `[]` for the crate itself.
+/// A module's path below the crate; `[]` for the crate itself.
 pub type Module = Vec<String>;
 
-/// What one file names.
+/// What a file names.
 #[derive(Default)]
 pub struct Named {
-    /// Whole paths, as `std::fs::File` or `crate::link::Message`.
+    /// Whole paths, such as `std::fs::File` or `crate::link::Message`.
     pub paths: BTreeSet<String>,
-    /// The modules of this crate that define what is named.
+    /// The modules of this crate that define the named items.
     pub modules: BTreeSet<Module>,
 }
 
-/// Paths that a module's `use` brings into scope, by the name that they have there.
+/// The paths that a module's `use` brings into scope, by their names there.
 struct Scopes(BTreeMap<Module, BTreeMap<String, Vec<String>>>);
 
-/// What every source names. A name that a module only passes on (`pub use`) leads to the module that defines it; the
-/// module that passes it on does not count as naming it.
+/// What every source names. A re-exported name (`pub use`) leads to the module that defines it; the re-exporting module
+/// does not count as naming it.
 pub fn named(sources: &[Source]) -> BTreeMap<Module, Named> {
     let mut scopes = Scopes(sources.iter().map(|source| (source.module.clone(), BTreeMap::new())).collect());
     for source in sources {
@@ -41,7 +41,7 @@ pub fn named(sources: &[Source]) -> BTreeMap<Module, Named> {
 }
 
 impl Scopes {
-    /// A path as written in `module`, from the root of a crate on; `crate` is this one.
+    /// A path as written in `module`, made absolute; `crate` is this one.
     fn absolute(&self, module: &Module, path: &[String]) -> Vec<String> {
         let below = |base: &[String], rest: &[String]| [&["crate".to_owned()], base, rest].concat();
         let ups = path.iter().take_while(|name| *name == "super").count();
@@ -57,25 +57,25 @@ impl Scopes {
         }
     }
 
-    /// The module that defines what a path below the crate names.
+    /// The module that defines the item at a path below the crate.
     fn home(&self, path: &[String], passed_on: usize) -> Module {
         let is_module = |length: &usize| self.0.contains_key(&path[..*length]);
         let (module, rest) = path.split_at((0..=path.len()).rev().find(is_module).unwrap_or(0));
         let scope = self.0.get(module);
         match rest.first().and_then(|name| scope?.get(name)?.strip_prefix(&["crate".to_owned()])) {
-            // Two modules that pass a name on to each other define it nowhere.
+            // Two modules that re-export a name from each other define it nowhere.
             Some(next) if passed_on < 10 && next != path => self.home(&[next, &rest[1..]].concat(), passed_on + 1),
             _ => module.to_vec(),
         }
     }
 }
 
-/// A path that is used.
+/// A path in a `use`.
 struct Use {
-    /// The name that it has in the module.
+    /// Its name in the module.
     name: String,
     path: Vec<String>,
-    /// `pub use`: it is passed on to others.
+    /// `pub use`: it is re-exported.
     is_public: bool,
 }
 
@@ -90,7 +90,7 @@ fn uses(tokens: &[String]) -> Vec<Use> {
     used
 }
 
-/// Reads one branch of a `use` behind `prefix`; returns what is left behind it.
+/// Reads one branch of a `use` after `prefix`; returns the remaining tokens.
 fn tree<'a>(mut tokens: &'a [String], prefix: Vec<String>, used: &mut Vec<(String, Vec<String>)>) -> &'a [String] {
     let mut path = prefix;
     while let Some((token, rest)) = tokens.split_first() {
@@ -120,7 +120,7 @@ fn tree<'a>(mut tokens: &'a [String], prefix: Vec<String>, used: &mut Vec<(Strin
     tokens
 }
 
-/// Every path of two names or more outside a `use`, also those behind a name that is in scope.
+/// Every path of at least two names outside a `use`, including those that begin with a name in scope.
 fn inline_paths(tokens: &[String]) -> Vec<Vec<String>> {
     let mut paths: Vec<Vec<String>> = Vec::new();
     let mut index = 0;
@@ -142,11 +142,12 @@ fn inline_paths(tokens: &[String]) -> Vec<Vec<String>> {
     paths
 }
 
-/// Cycles among the parts of a folder: two or more that name each other, also by way of others, as `client: app → io → app`.
+/// Cycles among the parts of a folder: two or more that name each other, perhaps through others, as `client: app → io →
+/// app`.
 ///
-/// A module and the modules in it may name each other: a part that is split into files stays one part (`impl` blocks of
-/// a type, and the types that they share). All else must be in layers: for each folder, take what stands in it, a file
-/// together with the folder of the same name, and nothing there may lead back to where it came from.
+/// A module and its submodules may name each other: a part that is split into files stays one part (`impl` blocks of a
+/// type, and shared types). Everything else must be layered: for each folder, a file together with the folder of the
+/// same name is one part, and no part may lead back to itself.
 pub fn cycles(named: &BTreeMap<Module, Named>) -> Vec<String> {
     let mut folders: BTreeMap<Module, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for (from, named) in named {
@@ -193,7 +194,7 @@ mod tests {
         named(&files.iter().map(|(file, text)| Source::new(file, text)).collect::<Vec<_>>())
     }
 
-    /// `expected`: the modules that a.rs names, with b.rs, b/c.rs (which b.rs passes on in part) and a/d.rs beside it.
+    /// `expected`: the modules that a.rs names, next to b.rs, b/c.rs (which b.rs re-exports in part) and a/d.rs.
     #[track_caller]
     fn check(a: &str, expected: &[&str]) {
         let b = "pub mod c;\npub use c::{Inner, deep as shallow};\npub struct Own;";
@@ -237,7 +238,7 @@ mod tests {
         let folders =
             [("x/a.rs", "use crate::y::b::B;"), ("y/b.rs", ""), ("y/c.rs", "use crate::x::d::D;"), ("x/d.rs", "")];
         assert_eq!(found(&folders), "src: x → y → x");
-        // A module and what is in it are one part.
+        // A module and its submodules are one part.
         assert_eq!(found(&[("a.rs", "mod b; use b::B;"), ("a/b.rs", "use super::A;")]), "");
     }
 }

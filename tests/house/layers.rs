@@ -4,8 +4,8 @@ use crate::imports::{Module, Named};
 use crate::source::Source;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What no pure file names: clocks, threads, channels, processes, sockets, files, the terminal, SQL, and the libraries that
-/// bring these. `std::io::Error` and `std::net::IpAddr` are values and allowed.
+/// What no pure file may name: clocks, threads, channels, processes, sockets, files, the terminal, SQL, and the
+/// libraries that provide these. `std::io::Error` and `std::net::IpAddr` are values and allowed.
 const OUTSIDE: [&str; 29] = [
     "std::time::Instant::now",
     "std::time::SystemTime",
@@ -41,24 +41,24 @@ const OUTSIDE: [&str; 29] = [
 /// Methods and macros that do the same without a path.
 const OUTSIDE_BY_NAME: [&str; 5] = ["elapsed", "print", "println", "eprint", "eprintln"];
 
-/// The types through which time and randomness come in as values; each has one constructor that reads the outside, which
+/// The types that carry time and randomness as values. Each has one constructor that reads the outside, which
 /// [`OUTSIDE`] names.
 const VALUES: [&str; 2] = ["now", "random"];
 
-/// Where a module stands; the order is that in which imports go down.
+/// The layer of a module, in the order in which imports go down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Layer {
     Protocol,
     Link,
     Options,
     Core,
-    /// Beside each other: text for people, and what the server's core keeps.
+    /// Side by side: text for people, and the storage of the server's core.
     UiOrStore,
     Io,
     App,
 }
 
-/// `None` for what serves several layers, such as the types for time: it has no layer of its own.
+/// `None` for modules that serve several layers, such as the types for time.
 fn layer(module: &Module, all: &BTreeMap<Module, Named>) -> Option<Layer> {
     let top = module.first()?;
     let has_layers = ["core", "io"].iter().any(|part| all.contains_key(&vec![top.clone(), (*part).to_owned()]));
@@ -80,7 +80,7 @@ fn is_pure(module: &Module) -> bool {
     !is_any(&["io"]) && (is_any(&["protocol", "options", "core", "ui"]) || is_machine)
 }
 
-/// Each pure file that names the outside itself, or something of this crate that does.
+/// Each pure file that names the outside, directly or through something of this crate.
 pub fn impurities(sources: &[Source], all: &BTreeMap<Module, Named>) -> Vec<String> {
     let outside = |source: &Source| {
         let paths = &all[&source.module].paths;
@@ -109,7 +109,7 @@ pub fn impurities(sources: &[Source], all: &BTreeMap<Module, Named>) -> Vec<Stri
     found
 }
 
-/// Each import that goes up, and each between server and client.
+/// Each import that goes up, and each one between server and client.
 pub fn upward(all: &BTreeMap<Module, Named>) -> Vec<String> {
     let mut found = Vec::new();
     for (from, named) in all {
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::imports::named;
 
-    /// What is found in these files, given as path and text.
+    /// The findings in these files, given as path and text.
     fn found(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
         let sources: Vec<Source> = files.iter().map(|(file, text)| Source::new(file, text)).collect();
         let all = named(&sources);

@@ -59,7 +59,7 @@ fn only_the_store_and_the_clients_memory_name_sql() {
 
 #[test]
 fn nothing_that_comes_from_outside_panics() {
-    // Without randomness no promise can be kept; random.rs says so. The simulation is a test.
+    // Without randomness no promise can be kept, as random.rs explains. The simulation is a test.
     let is_asked = |file: &str| file != "random.rs" && !file.starts_with("simulation");
     check_none(naming(sources(), &[".unwrap()", ".expect(", "panic!(", "unreachable!(", "todo!("], is_asked));
 }

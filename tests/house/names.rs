@@ -1,13 +1,14 @@
-//! One meaning per type name: which names stand for more than one type.
+//! One meaning per type name: finds names that stand for more than one type.
 
 use crate::source::Source;
 use std::collections::BTreeMap;
 
-/// What each core and each library-like module calls its own: known by the module that stands before it.
+/// Conventional names, which every core and library-like module defines for itself. The module in front of them tells
+/// them apart.
 const CONVENTIONAL: [&str; 4] = ["Config", "Error", "Input", "Output"];
 
-/// Type names that are defined in several files, with these. A type inside a function is known there only and does not
-/// count, and the simulation, a program of its own, has its own words.
+/// Type names that are defined in several files, with these files. A type inside a function does not count, because it
+/// is known only there. The simulation is a program of its own and has its own words.
 pub fn repeated(sources: &[Source]) -> BTreeMap<String, Vec<String>> {
     let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for source in sources.iter().filter(|source| !source.file.starts_with("simulation")) {

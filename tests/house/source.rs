@@ -1,4 +1,4 @@
-//! Source files as the checks see them: a file's module, and its tokens without comments and unit tests.
+//! Source files for the checks: a file's module, and its tokens without comments and unit tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 
 /// A source file of the crate.
 pub struct Source {
-    /// Its path below src/, as `client/core/outbox.rs`.
+    /// Its path below src/, such as `client/core/outbox.rs`.
     pub file: String,
-    /// Its module, as `["client", "core", "outbox"]`; empty for lib.rs.
+    /// Its module, such as `["client", "core", "outbox"]`; empty for lib.rs.
     pub module: Vec<String>,
-    /// Names, and all other characters one by one, but `::` as one token. A literal is `""` or `''`.
+    /// Names, and all other characters one by one, except `::`, which is one token. A literal is `""` or `''`.
     pub tokens: Vec<String>,
 }
 
@@ -21,14 +21,14 @@ impl Source {
         Source { file: file.to_owned(), module, tokens: without_tests(tokens(text)) }
     }
 
-    /// Whether these names, separated by `::`, stand in the file one after the other.
+    /// Whether these names, separated by `::`, occur in the file in sequence.
     pub fn names(&self, path: &str) -> bool {
         let wanted = tokens(path);
         self.tokens.windows(wanted.len()).any(|window| *window == wanted)
     }
 }
 
-/// Every file of src but unit tests that have a file of their own.
+/// Every file of src, except unit tests in files of their own.
 pub fn sources() -> &'static [Source] {
     static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -43,7 +43,7 @@ pub fn sources() -> &'static [Source] {
     &SOURCES
 }
 
-/// The Rust files in a folder and in the folders in it.
+/// The Rust files in a folder and its subfolders.
 pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
@@ -100,7 +100,7 @@ fn raw_string(text: &str) -> Option<usize> {
     Some(text.len() - inside.len() + inside.find(&end)? + end.len())
 }
 
-/// The length of the character literal that `text` begins with; a lifetime is none.
+/// The length of the character literal that `text` begins with; a lifetime is not one.
 fn character(text: &str) -> Option<usize> {
     let inside = text.strip_prefix('\'').or(text.strip_prefix("b'"))?;
     let content = match inside.strip_prefix('\\') {
@@ -110,7 +110,7 @@ fn character(text: &str) -> Option<usize> {
     inside[content..].starts_with('\'').then(|| text.len() - inside.len() + content + 1)
 }
 
-/// The tokens without the items that are compiled for tests only.
+/// The tokens without items that are compiled only for tests.
 fn without_tests(tokens: Vec<String>) -> Vec<String> {
     let mut kept = Vec::new();
     let mut rest = tokens.as_slice();
@@ -127,10 +127,10 @@ fn without_tests(tokens: Vec<String>) -> Vec<String> {
     kept
 }
 
-/// How an attribute begins that may leave an item to tests.
+/// The beginning of an attribute that may mark an item for tests.
 const CFG: [&str; 4] = ["#", "[", "cfg", "("];
 
-/// How many tokens the item has that `tokens` begin with: to its semicolon or its closing brace.
+/// The number of tokens of the first item: up to its semicolon or closing brace.
 fn item(tokens: &[String]) -> usize {
     let mut depth = 0;
     for (index, token) in tokens.iter().enumerate() {

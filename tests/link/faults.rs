@@ -1,4 +1,4 @@
-//! The link where something stands still, or is silently dropped: its owner is not kept waiting, and others go on.
+//! The link with stalled or silently dropped traffic: its owner does not wait, and other traffic goes on.
 
 use crate::scripted::packet;
 use crate::support::{Broker, PATIENCE};
@@ -10,12 +10,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// Of a scripted broker, which speaks MQTT 3.1.1 and answers no ping.
+/// The settings for a scripted broker, which speaks MQTT 3.1.1 and answers no ping.
 fn scripted_settings(port: u16) -> Settings {
     Settings { keep_alive: Duration::from_secs(300), version: Version::V311, ..settings(port) }
 }
 
-/// Waits for an event that is `wanted`. The events before it.
+/// Waits for an event that is `wanted`. Returns the events before it.
 #[track_caller]
 fn before(events: &Receiver<Event>, within: Duration, what: &str, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
     let mut passed = Vec::new();
@@ -33,7 +33,7 @@ fn is_published(ticket: u64) -> impl Fn(&Event) -> bool {
     move |event| matches!(event, Event::Published { ticket: known } if *known == ticket)
 }
 
-/// A broker of MQTT 3.1.1 that does with each packet of a connection what `answer` says.
+/// A broker of MQTT 3.1.1 that handles each packet of a connection with `answer`.
 fn scripted(mut answer: impl FnMut(&[u8], &mut TcpStream) + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("its address").port();
@@ -77,7 +77,7 @@ fn a_link_begins_when_the_one_before_has_said_its_last_word() {
     let (sender, events) = unbounded();
     let config = config(settings(broker.port()), &[]);
     let _link = Link::open_after(Some(farewell), config, move |event| drop(sender.send(event))).expect("a thread");
-    // Much sooner than the farewell's time is up.
+    // Much sooner than the end of the farewell's time.
     before(&events, PATIENCE, "connection", |event| matches!(event, Event::Connected { .. }));
 }
 
@@ -127,7 +127,7 @@ fn what_mqtt_forbids_does_not_reach_the_broker() {
 
 #[test]
 fn what_is_never_answered_gives_its_place_to_others() {
-    // It has the window full of publications, and answers none but that of this topic.
+    // Its window is full of publications, and it answers only the one with this topic.
     let port = scripted(|sent, stream| {
         if sent[0] >> 4 == 3 && sent[4..].starts_with(b"answered") {
             let _ = stream.write_all(&[0x40, 2, sent[12], sent[13]]);
@@ -157,14 +157,14 @@ fn a_connection_given_up_at_subscribe_is_ended_and_not_heard() {
     let lost = |event: &Event| matches!(event, Event::Lost { .. });
     let Ok(Seen::Subscribe(mut stream)) = subscribing.recv_timeout(PATIENCE) else { panic!("no SUBSCRIBE came") };
     before(&events, PATIENCE, "loss", lost);
-    // Where it is closed already nobody can hear it either.
+    // If it is closed already, nobody receives it either.
     let _ = stream.write_all(b"\x30\x04\0\x01ax");
     assert!(matches!(subscribing.recv_timeout(PATIENCE), Ok(Seen::Disconnect)));
     let passed = before(&events, PATIENCE, "loss of the next one", lost);
     assert!(!passed.iter().any(|event| matches!(event, Event::Message(_))), "{passed:?}");
 }
 
-/// What a scripted broker was sent.
+/// What a scripted broker received.
 enum Seen {
     /// On this connection.
     Subscribe(TcpStream),

@@ -1,11 +1,12 @@
-//! What a broker of MQTT 5 keeps from a link because it is told to, and src/link/guard/arrival.rs in any case.
+//! The packets that an MQTT 5 broker keeps from a link on request, and that src/link/guard/arrival.rs drops in any
+//! case.
 
 use super::support::{Broker, Injector, PATIENCE, publish};
 use super::{config, connected, message, open, settings, wait_for};
 use mqttchat::link::{Config, Event, PACKET_BYTES, Settings, Version, dropped_messages};
 
-/// Two clients in one process: each drops what the library cannot take, hears what comes next, and that its connection is
-/// lost.
+/// Two clients in one process: each drops what the library cannot take, receives the next message, and learns that its
+/// connection is lost.
 #[test]
 fn a_topic_with_a_zero_byte_is_dropped_and_counted() {
     let mut broker = Broker::start();

@@ -1,4 +1,4 @@
-//! The link against real brokers, and against scripted ones where a real one cannot be made to behave so.
+//! The link against real brokers, and against scripted ones for behaviour that a real one does not show.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -102,7 +102,7 @@ fn speaks_5_and_what_it_is_told_to() {
 
 #[test]
 fn falls_back_to_3_1_1_where_the_broker_refuses_5() {
-    // CONNACK "unacceptable protocol version" as 3.1.1 has it; as 5 has it; the end without a word; no end either.
+    // CONNACK "unacceptable protocol version" in the form of 3.1.1; in the form of 5; a silent close; no close either.
     let refusals = [On5::Refuse(&[0x20, 2, 0, 1]), On5::Refuse(&[0x20, 3, 0, 0x84, 0]), On5::Refuse(&[]), On5::Wait];
     for on_5 in refusals {
         let (link, events) = open(config(settings(scripted_broker(on_5)), &["a"]));
@@ -188,7 +188,7 @@ fn a_first_attempt_that_fails_ends_an_impatient_link() {
     wait_for(&events, "end", |event| matches!(event, Event::Ended).then_some(()));
 }
 
-/// Looks over a connection that hears its own question, and bars the way as often as it is told to.
+/// A lookout that receives its own request, and bars the way a given number of times.
 struct Looks {
     bars: std::slice::Iter<'static, bool>,
 }
@@ -312,7 +312,7 @@ fn a_long_queue_at_qos_0_is_published_whole() {
     const CHILD: &str = "MQTTCHAT_TEST_CHILD";
     const COUNT: usize = 50_000;
     if std::env::var_os(CHILD).is_none() {
-        // A process of its own, whose threads have less stack than a call per publication would take.
+        // A process of its own, whose threads have less stack than one call per publication would take.
         let this = std::env::current_exe().expect("the test's own file");
         let arguments = ["--exact", "a_long_queue_at_qos_0_is_published_whole"];
         let mut child = Program::other(&this, &arguments).env(CHILD, "yes").env("RUST_MIN_STACK", "262144").start();
@@ -350,7 +350,7 @@ fn a_link_closed_while_it_subscribes_says_goodbye() {
     let (seen, kinds) = unbounded();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a client");
-        // It lets in whoever comes, and leaves the SUBSCRIBE unanswered.
+        // It accepts everybody, and leaves the SUBSCRIBE unanswered.
         while let Ok(sent) = packet(&mut stream) {
             if sent[0] >> 4 == 1 {
                 let _ = stream.write_all(&[0x20, 3, 0, 0, 0]);

@@ -1,20 +1,20 @@
-//! Brokers that do what a real one cannot be made to do.
+//! Brokers with behaviour that a real one does not show.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-/// What a scripted broker does with a CONNECT of MQTT 5.
+/// How a scripted broker handles a CONNECT of MQTT 5.
 #[derive(Clone, Copy, Debug)]
 pub enum On5 {
     Accept,
-    /// Answer this, and end the connection.
+    /// Answer this, and close the connection.
     Refuse(&'static [u8]),
-    /// Leave it open, without a word.
+    /// Keep it open without an answer.
     Wait,
 }
 
-/// A broker that speaks 3.1.1, and MQTT 5 as it is told, and grants no filter that begins with `closed`. Where the first
-/// filter of a SUBSCRIBE is `slow` it sends a message, and answers after the next packet.
+/// A broker that speaks 3.1.1, treats MQTT 5 as given, and grants no filter that begins with `closed`. If the first
+/// filter of a SUBSCRIBE is `slow`, it sends a message and answers after the next packet.
 pub fn scripted_broker(on_5: On5) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("its address").port();
@@ -46,7 +46,7 @@ fn serve(mut stream: TcpStream, five: bool) {
     }
 }
 
-/// What a broker answers to SUBSCRIBE and to PUBLISH at QoS 1.
+/// A broker's answers to SUBSCRIBE and to PUBLISH at QoS 1.
 fn answer(sent: &[u8], five: bool) -> Vec<u8> {
     const REFUSED: [u8; 2] = [0x80, 0x87];
     let length = |at: usize| usize::from(sent[at]) * 256 + usize::from(sent[at + 1]);

@@ -1,4 +1,4 @@
-//! What is typed rightly, and what counts where several sources speak.
+//! Valid command lines, and which source counts if there are several.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What `--print-config` prints.
+//! The output of `--print-config`.
 
 use super::{BARE, World, option_file, variables};
 use mqttchat::options::Invocation;
@@ -18,7 +18,7 @@ fn check(world: World, line: &str, expected: &[&str]) {
         let times = expected.iter().filter(|line| named(line)).count();
         assert_eq!(lines.iter().filter(|line| named(line)).count(), times, "{option} in\n{text}");
     }
-    // The name of the default identifier has the word too.
+    // The name of the default identifier contains the word, too.
     assert!(!text.replace("{secret of", "").contains("secret"), "{text}");
 }
 

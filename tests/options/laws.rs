@@ -1,4 +1,4 @@
-//! What holds for whatever is typed.
+//! Laws that hold for any command line.
 
 use std::ffi::OsString;
 

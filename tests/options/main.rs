@@ -13,11 +13,11 @@ use std::path::Path;
 use mqttchat::link::{Settings, Transport};
 use mqttchat::options::{ClientOptions, Connection, Environment, Invocation, ServerOptions, parse};
 
-/// Where the option file of these tests is.
+/// The path of the option file in these tests.
 const FILE: &str = "/home/a/.config/mqttchat";
 const PEM: &str = "a comment\n-----BEGIN CERTIFICATE-----\n";
 
-/// What surrounds a run: a line `NAME=value` each, and the option file's text.
+/// The environment of a run: lines of `NAME=value`, and the option file's text.
 #[derive(Clone, Copy, Default)]
 struct World<'a> {
     variables: &'a str,
@@ -52,7 +52,7 @@ impl World<'_> {
         parse(arguments, &environment).map_err(|error| error.to_string())
     }
 
-    /// Run `line`, split at blanks; `''` is an empty word, `_` within a word a blank.
+    /// Runs `line`, split at blanks; `''` is an empty word, `_` within a word a blank.
     fn type_in(&self, line: &str) -> Result<Invocation, String> {
         let word = |word: &str| {
             if word == "''" { "".into() } else { word.replace('_', " ").into() }

@@ -1,4 +1,4 @@
-//! What the environment and the option file say for another broker than the one in use does not count.
+//! Options in the environment and the option file for another broker than the one in use do not count.
 
 use super::{BARE, World, option_file as file, scheme, variables};
 use mqttchat::link::Transport;
@@ -40,7 +40,7 @@ fn a_login_is_for_the_broker_in_the_option_file() {
     check(file(TLS), "f:31999", "tcp://-:-@f:31999 -", &[&login]);
     check(file(TLS), "-p 31999", "tcp://-:-@f:31999 -", &[&login]);
     check(file(TLS), "mqtt://f", "tcp://-:-@f:1883 -", &[&login]);
-    // What is typed is for the broker in use; nothing is missed of what it replaces.
+    // Typed options are for the broker in use. The options that they replace are not missed.
     check(file(TLS), "h:1 -u bob -i me", "tcp://bob:-@h:1 me", &[&format!("{of_f}--password-file")]);
     check(file(TLS), "f -u bob", "tls://bob:secret @f:8883 mine", &[]);
     check(file(TLS), "f --no-tls", "tcp://alice:secret @f:8883 mine", &[]);
@@ -55,7 +55,7 @@ fn tls_is_for_the_broker_in_the_option_file() {
     check(file(text), "h", "tcp://-:-@h:1883 -", &[hint]);
     let of_h = file(text).connection("mqtts://h").settings.tls.expect("TLS");
     assert!(of_h.cafile.is_none() && of_h.cert.is_none() && of_h.key.is_none() && !of_h.insecure);
-    // A file that cannot be used is nobody's business where it is not used.
+    // An unusable file does not matter if it is not used.
     file("-h f\n--cafile /etc/missing").check_address("h", "tcp://h:1883");
     file("-h f\n--no-tls").check_address("h:8883", "tls://h:8883");
 }
@@ -84,9 +84,9 @@ fn a_url_in_the_option_file_is_the_broker_too() {
     check(file(text), "f", "wss://al:x@f:3/x mine", &[]);
     check(file(text), "f:3", "wss://al:x@f:3/x mine", &[]);
     check(file(text), "f -u bob", "wss://bob:-@f:3/x mine", &[]);
-    // A typed port wins over that of the environment, whichever level the URL is of.
+    // A typed port overrides that of the environment, whichever level the URL is in.
     check(World { variables: "MQTT_BROKER_PORT=4", ..file(text) }, "f:3", "wss://al:x@f:3/x mine", &[]);
-    // Without TLS, or without WebSocket, it would be another.
+    // Without TLS, or without WebSocket, it would be another broker.
     let all = format!("{hint}--id, the login in --url");
     check(file(text), "ws://f:3/x", "ws://-:-@f:3/x -", &[&all]);
     check(file(text), "mqtts://f:3", "tls://-:-@f:3 -", &[&all]);
@@ -94,7 +94,7 @@ fn a_url_in_the_option_file_is_the_broker_too() {
     check(file(text), "elsewhere", "tcp://-:-@elsewhere:1883 -", &[&all]);
     check(file(text), "-p 4", "wss://-:-@f:4/x -", &[&all]);
     check(file(text), "-p 4 -u bob -P y", "wss://bob:y@f:4/x -", &[&format!("{hint}--id"), OTHERS_SEE]);
-    // Behind the host an @ is part of the path.
+    // After the host, an @ is part of the path.
     let path = file("-L ws://al:x@f:3/x@h");
     check(path, "-p 4", "ws://-:-@f:4/x@h -", &[&format!("{hint}the login in --url")]);
 }
@@ -113,7 +113,7 @@ fn variables_are_for_the_broker_that_they_name() {
     check(variables(text), "h", "tcp://-:-@h:1883 -", &[&all]);
     // As Kubernetes sets it for a service of that name.
     variables("MQTT_BROKER_PORT=tcp://10.0.0.1:1883").check_address("h:3", "tcp://h:3");
-    // With no broker of their own they are for the one of this run.
+    // Without a broker of their own, they apply to the broker of this run.
     let nowhere = "MQTT_BROKER_PORT=2\nMQTT_USERNAME=eu\nMQTT_PASSWORD=ep";
     check(variables(nowhere), "h", "tcp://eu:ep@h:2 -", &[]);
     check(World { option_file: Some("-h f\n-u fu"), ..variables("MQTT_PASSWORD=ep") }, "", "tcp://fu:ep@f:1883 -", &[]);
@@ -130,10 +130,10 @@ fn each_source_has_a_broker_of_its_own() {
     check(both, "", "tcp://eu:ep@e:1883 -", &[&format!("{of_file}--port")]);
     check(both, "f", "tcp://fu:fp@f:3 -", &[of_environment]);
     check(both, "h", "tcp://-:-@h:1883 -", &[of_environment, &format!("{of_file}--port, --username, --password")]);
-    // The same broker: what one does not say, the other may.
+    // The same broker: each may supply what the other omits.
     let same = World { variables: "MQTT_BROKER_HOST=f\nMQTT_USERNAME=eu", ..both };
     check(same, "", "tcp://eu:fp@f:3 -", &[]);
-    // Another port makes it another broker, whoever says so.
+    // Another port makes it another broker, whatever the source.
     let port = World { variables: "MQTT_BROKER_PORT=4", ..both };
     check(port, "", "tcp://-:-@f:4 -", &[&format!("{of_file}--username, --password")]);
 }
@@ -148,7 +148,7 @@ fn servers_and_checks_keep_it_too() {
         }
         other => panic!("{other:?}"),
     }
-    // Which has no broker, and a file in the place of one.
+    // A subcommand without a broker, and with a file in its place.
     assert!(file(TLS).type_in("import h").is_ok());
     assert!(BARE.client("h").nick.is_none() && file(TLS).client("h").nick.is_none(), "alice is somebody there only");
 }
@@ -178,7 +178,7 @@ proptest! {
             let settings = check.connection.settings;
             let is_saved = settings.address.host == saved_host && settings.address.port == saved_port
                 && settings.address.transport == Transport::Tcp && settings.tls.is_none();
-            // A typed URL says all of itself, and takes nothing from another one.
+            // A typed URL is complete, and takes nothing from another one.
             let is_wanted = is_saved && !(is_url && line.contains("://"));
             prop_assert_eq!(settings.password.is_some(), is_wanted, "{} {} {}", line, variables, text);
             prop_assert_eq!(settings.username.is_some(), is_wanted);

@@ -1,10 +1,10 @@
-//! What is wrong is answered with one line: what is wrong and what to do.
+//! Mistakes are answered with one line: what is wrong and what to do.
 
 use std::ffi::OsString;
 
 use super::{BARE, FILE, World, option_file, variables};
 
-/// The one line that `line` is answered with.
+/// The one line that answers `line`.
 #[track_caller]
 fn check_bad_in(world: World, line: &str, expected: &str) {
     let text = world.type_in(line).expect_err(line);
@@ -12,14 +12,14 @@ fn check_bad_in(world: World, line: &str, expected: &str) {
     assert!(!text.contains(char::is_control), "{line}: {text:?}");
 }
 
-/// The same for a client without variables or files, whose line points to the client's help.
+/// The same for a client without variables or files; the line points to the client's help.
 #[track_caller]
 fn check_bad(line: &str, expected: &str) {
     let expected = format!("{expected} (see mqttchat client --help)");
     check_bad_in(BARE, &format!("client {line}"), &expected);
 }
 
-/// The same for a line that points to no help.
+/// The same for a line without a reference to the help.
 #[track_caller]
 fn check_bad_file(line: &str, expected: &str) {
     check_bad_in(BARE, &format!("client {line}"), expected);

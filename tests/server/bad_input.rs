@@ -1,10 +1,10 @@
-//! What is not valid gets a warning at most; nobody is disturbed, nothing is stored.
+//! Invalid input gets a warning at most. It disturbs nobody, and nothing of it is stored.
 
 use super::support::{Broker, PATIENCE, Program, SeedLine, Stream, Subscriber, TempDir, publish, seed_wire};
 use super::{FIRST_RUN, ask, await_json, chat, notices, say, start_server, texts};
 use serde_json::{Value, json};
 
-/// Lines of what was captured from the original programs that are not valid.
+/// The invalid lines in the captured data of the original programs.
 const INVALID_LINES: [usize; 9] = [8, 10, 11, 12, 13, 14, 16, 18, 19];
 
 #[test]
@@ -12,7 +12,7 @@ fn everything_bad_is_ignored() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let mut server = start_server(&broker, data.path(), &[]);
     let mut watcher = Subscriber::start(&broker, &["chat/system", "chat/private/#"]);
-    // What is on chat/system would be the server's own.
+    // Only the server publishes on chat/system.
     let bad = |line: &SeedLine| INVALID_LINES.contains(&line.line) && line.topic != "chat/system";
     for line in seed_wire().into_iter().filter(bad) {
         publish(&broker, &line.topic, line.payload, 1, false);
@@ -42,12 +42,12 @@ fn everything_bad_is_ignored() {
         say(&broker, "chat/presence", json!({"action": "join", "username": nick}));
         say(&broker, "chat/request/users", json!({"requester": nick}));
     }
-    // The sender's level belies the payload; a topic that no nick can have.
+    // The topic's sender level contradicts the payload; a topic that no nick can have.
     say(&broker, "chat/messages/mallory", chat("alice", "not mine"));
     say(&broker, "chat/rooms/dev/mallory", chat("alice", "not mine"));
     say(&broker, "chat/rooms/Not A Room/alice", chat("alice", "nowhere"));
     say(&broker, "chat/presence/mallory", json!({"action": "leave", "username": "alice"}));
-    // Hostile, but valid: kept as it is, shown harmlessly.
+    // Hostile, but valid: stored unchanged, shown harmlessly.
     say(&broker, "chat/messages", chat("alice", "\u{1b}[2J good"));
 
     let page = ask(&broker, &mut watcher, "history", "h1", json!({}));
@@ -69,7 +69,7 @@ fn a_nick_with_a_noncharacter_disconnects_nobody() {
     let mut alice = Program::start(&["client", &broker.address(), "--listen", "--nick", "alice"]);
     alice.wait_for_line(Stream::Err, "online: alice", PATIENCE);
     let mut watcher = Subscriber::start(&broker, &["chat/private/#"]);
-    // Answered, each would go to a topic over which Mosquitto closes the connection.
+    // An answer would go to a topic over which Mosquitto closes the connection.
     for nick in ["\u{ffff}", "a\u{fdd0}", "\u{1fffe}"] {
         say(&broker, "chat/request/ping", json!({"requester": nick}));
         say(&broker, "chat/presence", json!({"action": "join", "username": nick}));
@@ -122,7 +122,7 @@ fn a_message_with_an_ill_formed_id_is_refused_each_time() {
             say(&broker, topic, message.clone());
             let error = await_json(&mut watcher, "an error", "chat/private/alice/server", |v| v["type"] == "error");
             assert_eq!((&error["code"], error["message"].as_str()), (&json!("bad_message"), Some(words)));
-            // Its form is that of a session, or it is left out.
+            // A session is repeated only if it has the right form.
             let is_valid = session == FIRST_RUN;
             assert_eq!(error.get("session"), is_valid.then_some(&session), "{error}");
         }

@@ -1,4 +1,5 @@
-//! Direct messages that wait: stored, told to be waiting, delivered when their addressee joins, and gone with the receipt.
+//! Waiting direct messages: stored, reported as waiting, delivered when their addressee joins, and gone with the
+//! receipt.
 
 use super::support::{Broker, PATIENCE, Subscriber, TempDir, wait_until};
 use super::{FIRST_RUN, SECOND_RUN, ask, await_json, await_notice, original, ours, say, start_server};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 const TO_ALICE: &str = "chat/private/alice/server";
 const TO_BOB: &str = "chat/private/bob/server";
-/// Longer than the server waits before it sends a message again.
+/// Longer than the server waits before it retransmits a message.
 const AGAIN: Duration = Duration::from_secs(40);
 
 fn private(seq: u64, late: bool) -> Value {
@@ -29,7 +30,7 @@ fn receipt(broker: &Broker, from: &str, seq: u64) {
     say(broker, &format!("chat/private/alice/{}", from.to_lowercase()), receipt);
 }
 
-/// All that came on this topic.
+/// Everything that arrived on this topic.
 fn on(watcher: &mut Subscriber, topic: &str) -> Vec<Value> {
     let messages = watcher.messages().into_iter().filter(|message| message.topic == topic);
     messages.map(|message| serde_json::from_slice(&message.payload).expect("JSON")).collect()
@@ -61,8 +62,8 @@ fn await_delivery(watcher: &mut Subscriber, seq: u64) {
     assert_eq!(message, private(seq, true));
 }
 
-/// The direct messages that the server has sent to Bob so far, without repetitions: it sends again where no receipt
-/// comes in time, and a busy host has little of that.
+/// The direct messages that the server has sent to Bob so far, without repetitions: it retransmits if no receipt
+/// arrives in time, and a busy host is slow.
 fn delivered(watcher: &mut Subscriber) -> Vec<String> {
     let to_bob = watcher.messages().into_iter().filter(|message| message.topic == TO_BOB);
     let values = to_bob.map(|message| serde_json::from_slice::<Value>(&message.payload).expect("JSON"));
@@ -76,13 +77,13 @@ fn delivered(watcher: &mut Subscriber) -> Vec<String> {
     texts
 }
 
-/// Bob joins and is served: whatever waits comes before the answer to a later join's question.
+/// Bob joins and is served: all waiting messages arrive before the answer to a later join's request.
 #[track_caller]
 fn join_and_see(broker: &Broker, conn: u32) -> Vec<String> {
     let mut watcher = watch(broker);
     ours(broker, "join", "Bob", SECOND_RUN, conn);
     await_json(&mut watcher, "a welcome", TO_BOB, |v| v["type"] == "welcome");
-    // Asked of the database after what waits was.
+    // The database gets this question after the one about waiting messages.
     let request = json!({"requester": "Bob", "session": SECOND_RUN, "request": "after"});
     say(broker, "chat/request/history/bob", request);
     await_json(&mut watcher, "a page", TO_BOB, |v| v["request"] == "after");
@@ -99,7 +100,7 @@ fn it_waits_for_its_addressee_and_is_gone_with_the_receipt() {
         await_stored(&mut watcher, seq);
         await_waiting(&mut watcher, seq);
     }
-    // Nothing of it is lost with the server.
+    // Nothing is lost with the server.
     server.kill();
     let mut server = start_server(&broker, data.path(), &[]);
     ours(&broker, "join", "Bob", SECOND_RUN, 1);
@@ -107,7 +108,7 @@ fn it_waits_for_its_addressee_and_is_gone_with_the_receipt() {
         await_delivery(&mut watcher, seq);
     }
     assert_eq!(delivered(&mut watcher), ["psst 1", "psst 2", "psst 3"]);
-    // One receipt is somebody else's.
+    // One receipt is from somebody else.
     receipt(&broker, "Bob", 1);
     receipt(&broker, "Mallory", 2);
     receipt(&broker, "Bob", 3);
@@ -115,7 +116,7 @@ fn it_waits_for_its_addressee_and_is_gone_with_the_receipt() {
     receipt(&broker, "Bob", 2);
     assert_eq!(join_and_see(&broker, 3), [""; 0]);
 
-    // Its sender was not told, and sends it again.
+    // Its sender got no confirmation, and retransmits it.
     watcher.skip_messages_so_far();
     say(&broker, "chat/private/bob/alice", private(2, true));
     await_stored(&mut watcher, 2);
@@ -189,7 +190,7 @@ fn an_original_client_gets_it_as_a_history_of_one() {
             json!([{"type": "chat", "username": "Alice", "message": text, "timestamp": timestamp}])
         );
     }
-    // It says nothing of them. But who is heard a while later was not dead then.
+    // An original client sends no receipts. But it was alive if it is heard from a while later.
     let is_receipt = |value: &Value| value["type"] == "receipt";
     assert!(!on(&mut watcher, TO_ALICE).iter().any(is_receipt));
     wait_until(PATIENCE, "a receipt for each", || {
@@ -213,7 +214,7 @@ fn an_original_client_that_is_dead_gets_nothing() {
     original(&broker, "join", "Bob");
     send(&broker, 1);
     await_json(&mut watcher, "a history", "chat/private/Bob", |v| v["type"] == "history");
-    // It is never heard again.
+    // It is never heard from again.
     await_waiting(&mut watcher, 1);
     assert_eq!(join_and_see(&broker, 1), ["psst 1"]);
     let receipts = on(&mut watcher, TO_ALICE).into_iter().filter(|value| value["type"] == "receipt");
@@ -226,7 +227,7 @@ fn a_receipt_that_overtakes_its_message_is_the_end_of_it() {
     let mut server = start_server(&broker, data.path(), &[]);
     let (mut watcher, mut notices) = (watch(&broker), Subscriber::start(&broker, &["chat/system"]));
     ours(&broker, "join", "Bob", SECOND_RUN, 1);
-    // He got them from Alice herself; the server hears of the first only when she sends it again.
+    // He got them from Alice herself. The server receives the first only when she retransmits it.
     receipt(&broker, "Bob", 1);
     receipt(&broker, "Mallory", 2);
     ours(&broker, "leave", "Bob", SECOND_RUN, 1);
@@ -254,7 +255,7 @@ fn receipts_let_more_follow_in_order() {
     for seq in 1..=40 {
         send(&broker, seq);
     }
-    // One that is stored after Bob has joined counts as one that he was sent by Alice herself.
+    // A message stored after Bob's join counts as sent to him by Alice herself.
     await_waiting(&mut watcher, 40);
     ours(&broker, "join", "Bob", SECOND_RUN, 1);
     await_delivery(&mut watcher, 8);
@@ -271,7 +272,7 @@ fn receipts_let_more_follow_in_order() {
 #[test]
 fn a_server_that_hears_its_own_words_passes_them_over() {
     let (broker, data) = (Broker::start(), TempDir::new());
-    // Only MQTT 5 can leave out what a client publishes itself.
+    // Only MQTT 5 can leave out a client's own publications.
     let _server = start_server(&broker, data.path(), &["-V", "311"]);
     let mut watcher = Subscriber::start(&broker, &["chat/private/#", "chat/stats"]);
     send(&broker, 1);

@@ -1,10 +1,10 @@
-//! A disk that takes no more: the chat goes on, what came waits, and is stored when there is room again.
+//! A full disk: the chat goes on, arrivals wait, and are stored when there is room again.
 
 use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, publish_lines, wait_until};
 use super::{FIRST_RUN, ask, await_json, await_notice, chat, original, say, start_server, texts};
 use serde_json::json;
 
-/// Sets how large the files of a running program may become, in bytes.
+/// Limits the size of a running program's files, in bytes.
 fn limit_files(program: &Program, bytes: libc::rlim_t) {
     let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
     // SAFETY: the limit is read during the call; the null says that the old one is not wanted. The process is a child
@@ -42,7 +42,7 @@ fn a_full_disk_is_one_line_and_heals_by_itself() {
         say(&broker, "chat/messages", numbered(seq));
     }
     server.wait_for_line(Stream::Err, "the history cannot be written", PATIENCE);
-    // Presence and what can be read go on.
+    // Presence and everything readable go on.
     original(&broker, "join", "carol");
     await_notice(&mut watcher, "user_join", "carol");
     assert_eq!(ask(&broker, &mut watcher, "users", "u1", json!({}))["users"], json!(["carol"]));
@@ -82,7 +82,8 @@ fn a_second_signal_does_not_wait_for_the_disk() {
 
 #[test]
 fn what_waits_for_a_disk_takes_bounded_memory_and_the_rest_comes_again() {
-    // 80 MB, of which 64 MiB may wait. Measured 117 to 130 MiB resident by the allocator's mood, and without a bound 152.
+    // 80 MB, of which 64 MiB may wait. Measured: 117 to 130 MiB resident, depending on the allocator, and 152 without a
+    // bound.
     const MESSAGES: u64 = 5_000;
     const MOST_RESIDENT_KIB: u64 = 145 * 1024;
     let broker = Broker::builder().line("max_queued_messages 0").start();
@@ -106,7 +107,7 @@ fn what_waits_for_a_disk_takes_bounded_memory_and_the_rest_comes_again() {
     server.wait_for_line(Stream::Err, "WARN too many messages wait", PATIENCE);
 
     limit_files(&server, libc::RLIM_INFINITY);
-    // As their senders do, where nobody tells them that they are stored.
+    // Like their senders, which get no confirmation.
     let mut token = 0;
     let mut stored = || {
         token += 1;

@@ -1,4 +1,4 @@
-//! History: what a joiner gets, and pages.
+//! History: backlog and pages.
 
 use super::support::{Broker, Subscriber, TempDir, publish};
 use super::{FIRST_RUN, ask, chat, say, start_server, texts};
@@ -39,7 +39,7 @@ fn what_is_sent_twice_is_kept_once() {
     let _server = start_server(&broker, data.path(), &[]);
     let mut watcher = Subscriber::start(&broker, &["chat/private/#"]);
     say(&broker, "chat/messages", numbered(1));
-    // Sent again: on the topic with the sender's level, which originals do not read.
+    // Retransmitted: on the topic with the sender's level, which originals do not read.
     say(&broker, "chat/messages/alice", numbered(1));
     // The same id from somebody else is another message; so are two equal ones without an id.
     say(

@@ -1,4 +1,5 @@
-//! Clean stops while many people talk: what the broker has acknowledged is in the history, and its sender was told.
+//! Clean stops under load: everything that the broker has acknowledged is in the history, and its sender got a
+//! confirmation.
 
 use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, link_config, settings, wait_until};
 use super::{start_server, stored};
@@ -13,16 +14,16 @@ use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Each in a session of its own.
+/// Each with a session of its own.
 const SENDERS: usize = 5;
-/// Between two messages of a sender: 2,500 a second from all.
+/// The pause between two messages of a sender: 2,500 per second from all.
 const PAUSE: Duration = Duration::from_millis(2);
-/// Between two stops.
+/// The time between two stops.
 const RUN: Duration = Duration::from_millis(1_500);
 const STOPS: usize = 3;
 
-/// Somebody who publishes at QoS 1 and never again what the broker has acknowledged, until told to stop. Returns the
-/// numbers that the broker acknowledged.
+/// Publishes at QoS 1 and never retransmits what the broker has acknowledged, until told to stop. Returns the
+/// acknowledged numbers.
 fn sender(port: u16, number: usize, stop: Arc<AtomicBool>, start: Arc<Barrier>) -> JoinHandle<BTreeSet<u64>> {
     std::thread::spawn(move || {
         let (events, inbox) = unbounded();
@@ -65,7 +66,7 @@ fn session(number: usize) -> String {
     format!("00000000000{number}")
 }
 
-/// Who has which numbers in the history, each once.
+/// The senders and numbers in the history, each once.
 fn history(data: &Path) -> BTreeSet<(String, u64)> {
     let mut export = Program::start(&["export", "--data-dir", data.to_str().expect("a UTF-8 path")]);
     assert_eq!(export.exit_code(PATIENCE), 0);
@@ -78,15 +79,15 @@ fn history(data: &Path) -> BTreeSet<(String, u64)> {
     numbers
 }
 
-/// Of whom which numbers were told to be stored.
+/// The senders and numbers that were confirmed.
 fn told(watcher: &mut Subscriber) -> BTreeSet<(String, u64)> {
     let of_one =
         |number| stored::told(watcher, &nick(number), &session(number)).into_iter().map(move |n| (nick(number), n));
     (0..SENDERS).flat_map(of_one).collect()
 }
 
-/// Stops the server `start` starts, again and again, while everybody talks. `look`: called after each stop, with what the
-/// history has then.
+/// Repeatedly stops the server that `start` starts, while everybody talks. Calls `look` after each stop with the
+/// contents of the history.
 fn stop_under_load(
     broker: &Broker,
     start: impl Fn(&Path) -> Program,
@@ -117,7 +118,7 @@ fn stop_under_load(
     assert_eq!(lost, 0, "of {}", acknowledged.len());
 }
 
-/// Lets so many connections through to the broker and then no more; returns its port.
+/// Lets this many connections through to the broker and then no more; returns its port.
 fn narrow_door(broker: u16, connections: usize) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let port = listener.local_addr().expect("its address").port();
@@ -155,7 +156,7 @@ fn without_a_second_connection_for_the_last_words_nothing_is_lost_either() {
     let log = TempDir::new();
     let broker = Broker::builder().line("max_queued_messages 0").log(&log.join("log")).start();
     let start = |data: &Path| {
-        // One that looks for another server, and its own.
+        // One to look for another server, and its own.
         let address = format!("127.0.0.1:{}", narrow_door(broker.port(), 2));
         let mut server = Program::start(&["server", &address, "--data-dir", data.to_str().expect("a UTF-8 path")]);
         server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);

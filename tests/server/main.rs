@@ -1,5 +1,5 @@
-//! The server against a real broker. Original clients, and ours where only the wire matters, are played with
-//! mosquitto_pub and mosquitto_sub.
+//! The server against a real broker. mosquitto_pub and mosquitto_sub play the original clients, and ours if only the
+//! wire matters.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -49,7 +49,7 @@ fn say(broker: &Broker, topic: &str, payload: Value) {
     publish(broker, topic, payload.to_string(), 1, false);
 }
 
-/// What an original client sends on a presence topic.
+/// A presence of an original client.
 fn original(broker: &Broker, action: &str, nick: &str) {
     say(
         broker,
@@ -58,7 +58,7 @@ fn original(broker: &Broker, action: &str, nick: &str) {
     );
 }
 
-/// What our client sends: presence of a run's connection.
+/// A presence of our client, on this connection of a run.
 fn ours(broker: &Broker, action: &str, nick: &str, session: &str, conn: u32) {
     let payload = json!({"action": action, "username": nick, "session": session, "conn": conn});
     say(broker, &format!("chat/presence/{}", nick.to_lowercase()), payload);
@@ -69,7 +69,7 @@ fn will(broker: &Broker, nick: &str, session: &str, conn: u32) {
     say(broker, &format!("chat/presence/{nick}"), payload);
 }
 
-/// Waits for the payload on `topic` that `wanted` holds for.
+/// Waits for the payload on `topic` for which `wanted` holds.
 #[track_caller]
 fn await_json(subscriber: &mut Subscriber, what: &str, topic: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let read = |payload: &[u8]| serde_json::from_slice::<Value>(payload).unwrap_or(Value::Null);
@@ -90,7 +90,7 @@ fn notices(subscriber: &mut Subscriber) -> Vec<String> {
     values.map(|value| format!("{} {}", text(&value, "type"), text(&value, "username"))).collect()
 }
 
-/// Asks as a client of ours and waits for the answer; each `token` is to be used once.
+/// Sends a request like a client of ours and waits for the answer; use each `token` once.
 #[track_caller]
 fn ask(broker: &Broker, subscriber: &mut Subscriber, what: &str, token: &str, mut fields: Value) -> Value {
     fields["requester"] = "asker".into();

@@ -1,4 +1,4 @@
-//! What a room is told of its history: marks that follow each other without a hole, the last one retained.
+//! Marks: they follow each other without a hole, and the last one is retained.
 
 use super::support::{Broker, PATIENCE, Subscriber, TempDir, wait_until};
 use super::{FIRST_RUN, SECOND_RUN, ask, await_json, chat, say, start_server};
@@ -37,7 +37,7 @@ fn each_room_is_told_of_each_message() {
     for text in ["one", "two"] {
         say(&broker, "chat/messages", chat("Carol", text));
     }
-    // Kept before: nothing new.
+    // Stored before: nothing new.
     say_as("alice", FIRST_RUN, 1, "chat/messages/alice");
 
     let lobby = await_mark(&mut watcher, "lobby", 19);
@@ -55,12 +55,13 @@ fn each_room_is_told_of_each_message() {
     assert_eq!(said("carol").iter().map(|said| said.nameless).sum::<u64>(), 2);
     assert_eq!(await_mark(&mut watcher, "dev", 4).iter().map(|mark| mark.to - mark.from).sum::<u64>(), 4);
 
-    // The last one is there for who comes later, also after the server has gone.
+    // The last one is there for latecomers, even after the server has gone.
     server.kill();
     let mut late = Subscriber::start(&broker, &["chat/marks/lobby"]);
     await_json(&mut late, "the retained mark", "chat/marks/lobby", |mark| mark["to"] == 19);
 
-    // Whether all was told nobody knows after a kill: the next one says how far each room has come.
+    // After a kill it is unknown whether all marks were published, so the next server announces how far each room has
+    // come.
     let _server = start_server(&broker, data.path(), &[]);
     for (room, to) in [("lobby", 19), ("dev", 4)] {
         let told = await_json(&mut watcher, "where it is", &format!("chat/marks/{room}"), |mark| mark["from"] == to);

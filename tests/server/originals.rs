@@ -14,7 +14,7 @@ fn joins_is_seen_and_gets_history_users_and_notices() {
     let notice = await_notice(&mut watcher, "user_join", "Alice");
     assert_eq!(notice["message"], "Alice joined the chat");
     assert_eq!((&notice["online_users"], &notice["users_list"]), (&json!(1), &json!(["Alice"])));
-    // The original's server answers a join with the list.
+    // The original server answers a join with the list.
     let users = await_json(&mut watcher, "the user list", "chat/private/Alice", |v| v["type"] == "online_users");
     assert_eq!((&users["users"], &users["count"]), (&json!(["Alice"]), &json!(1)));
 
@@ -23,7 +23,7 @@ fn joins_is_seen_and_gets_history_users_and_notices() {
     }
     say(&broker, "chat/request/history", json!({"requester": "Alice", "timestamp": "2026-11-22T19:11:34.506168"}));
     let page = await_json(&mut watcher, "the history", "chat/private/Alice", |v| v["type"] == "history");
-    // Its client knows these fields and fails on a missing one; it gets no others.
+    // Its client knows these fields and fails if one is missing. It gets no others.
     assert_eq!(page["messages"], json!([chat("Alice", "hi one"), chat("Alice", "hi two")]));
     let fields: Vec<&String> = page.as_object().expect("an object").keys().collect();
     assert_eq!(fields, ["messages", "timestamp", "type"]);
@@ -96,7 +96,7 @@ fn one_whose_nick_is_not_allowed_is_told_so_in_its_history() {
         assert!(message["message"].as_str().is_some_and(|text| text.contains(why)), "{page}");
         assert_eq!(message.as_object().map(|fields| fields.len()), Some(4), "{page}");
     }
-    // Its topic is none: the log says it, as it does of the others, once.
+    // It has no valid topic. The log names it once, like the others.
     original(&broker, "join", "alice");
     await_notice(&mut watcher, "user_join", "alice");
     let topics: Vec<String> = watcher.messages().into_iter().map(|message| message.topic).collect();

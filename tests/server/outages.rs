@@ -1,4 +1,4 @@
-//! Neither a server's nor a broker's outage loses history or makes anybody leave.
+//! No outage of the server or the broker loses history or makes anybody leave.
 
 use super::support::{Broker, PATIENCE, Stream, Subscriber, TempDir};
 use super::{FIRST_RUN, ask, await_json, await_notice, chat, notices, original, ours, say, start_server, texts};
@@ -15,7 +15,7 @@ fn a_server_killed_and_started_again_knows_everything() {
     let before = ask(&broker, &mut watcher, "history", "h1", json!({}));
     server.kill();
     await_json(&mut watcher, "the server's will", "chat/server", |v| v["status"] == "offline");
-    // What others publish at QoS 1 meanwhile waits in the server's session.
+    // Publications of others at QoS 1 wait in the server's session meanwhile.
     say(&broker, "chat/messages", chat("bob", "meanwhile"));
 
     let _server = start_server(&broker, data.path(), &[]);

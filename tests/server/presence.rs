@@ -33,7 +33,7 @@ fn a_will_is_a_leave_unless_the_run_is_back() {
     for nick in ["dropped", "restarted", "killed"] {
         ours(&broker, "join", nick, FIRST_RUN, 1);
     }
-    // Back before its will is believed; back before its will even comes; and gone for good, after the others.
+    // Back before the will is believed; back before the will even arrives; and gone for good, after the others.
     will(&broker, "dropped", FIRST_RUN, 1);
     ours(&broker, "join", "dropped", FIRST_RUN, 2);
     will(&broker, "dropped", FIRST_RUN, 1);
@@ -60,7 +60,7 @@ fn a_leave_or_will_of_an_old_run_does_not_end_the_new_one() {
     ours(&broker, "leave", "alice", FIRST_RUN, 1);
     will(&broker, "alice", FIRST_RUN, 1);
     original(&broker, "leave", "alice");
-    // Somebody else's whole life after it: by then alice's will would have been believed.
+    // Somebody else's whole life after it: by then Alice's will would have been believed.
     ours(&broker, "join", "fence", FIRST_RUN, 1);
     will(&broker, "fence", FIRST_RUN, 1);
     await_notice(&mut watcher, "user_leave", "fence");

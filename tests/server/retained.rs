@@ -1,14 +1,14 @@
-//! What people retain although nobody should: nobody is shown it, and the server takes it off the broker.
+//! Messages that people retain by mistake: nobody is shown them, and the server removes them from the broker.
 
 use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, publish, wait_until};
 use super::{FIRST_RUN, ask, await_json, chat, say, start_server, texts};
 use serde_json::{Value, json};
 
-/// Topics on which messages come to alice.
+/// Topics on which Alice receives messages.
 const TOPICS: [&str; 5] =
     ["chat/messages", "chat/messages/bob", "chat/rooms/dev/bob", "chat/private/alice/bob", "chat/private/alice/server"];
 
-/// A message for alice that says on which of the topics it is.
+/// A message for Alice that names its topic.
 fn message(topic: &str) -> Value {
     let kind = if topic.starts_with("chat/private") { "private" } else { "chat" };
     json!({"type": kind, "username": "bob", "to": "alice", "message": format!("retained on {topic}")})
@@ -22,7 +22,7 @@ fn alice(broker: &Broker) -> Program {
     alice
 }
 
-/// What the broker holds beside what the server has retained.
+/// The broker's retained messages, without the server's own.
 #[track_caller]
 fn held(broker: &Broker) -> Vec<String> {
     let mut watcher = Subscriber::start(broker, &["chat/messages/#", "chat/rooms/#", "chat/private/#", "fence"]);
@@ -49,7 +49,7 @@ fn nobody_is_shown_what_was_retained_and_the_server_clears_it() {
     assert_eq!(texts(&ask(&broker, &mut watcher, "history", "h1", json!({}))), [""; 0]);
     let users = ask(&broker, &mut watcher, "users", "u1", json!({}));
     assert!(!users["users"].as_array().unwrap().contains(&json!("ghost")), "{users}");
-    // It hears itself clear them.
+    // It receives its own clearing.
     let warnings: Vec<String> = server.lines(Stream::Err).into_iter().filter(|line| line.contains(" WARN ")).collect();
     assert!(warnings.len() == 1 && warnings[0].contains("cleared topic chat/"), "{warnings:#?}");
     say(&broker, "chat/messages", chat("bob", "the last word"));
@@ -70,7 +70,7 @@ fn what_somebody_retains_live_is_a_message_once() {
     publish(&broker, "chat/messages", once.to_string(), 1, true);
     first.wait_for_line(Stream::Out, "bob: the door is open", PATIENCE);
     await_json(&mut watcher, "that it is stored", "chat/private/bob/server", |v| v["type"] == "stored");
-    // The next one gets it from the history only.
+    // The next one gets it only from the history.
     first.signal(libc::SIGTERM);
     first.exit_code(PATIENCE);
     let mut second = alice(&broker);

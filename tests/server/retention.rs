@@ -1,13 +1,14 @@
-//! Retention while the chat goes on: the oldest go, the history says so, and what is gone is not kept again.
+//! Retention while the chat goes on: the oldest messages go, the history says so, and removed messages are not stored
+//! again.
 
 use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, publish_lines, wait_until};
 use super::{FIRST_RUN, SECOND_RUN, ask, await_json, chat, ours, say, start_server, texts};
 use serde_json::{Value, json};
 
-/// Twice of what the server is told to keep, and more.
+/// More than twice what the server is told to keep.
 const MESSAGES: u64 = 600;
 
-/// Of some of 5,000 words, whose index takes as much as they do; and of one of its own.
+/// A text of some of 5,000 words, whose index takes as much space as they do, and a word of its own.
 fn large(seq: u64) -> Value {
     let words: Vec<String> = (0..400).map(|n| format!("word{}", (seq * 7_919 + n * n * 31) % 5_000)).collect();
     let mut message = chat("alice", &format!("message{seq} {}", words.join(" ")));
@@ -45,7 +46,7 @@ fn the_oldest_go_and_are_told_to_be_stored_all_the_same() {
     await_json(&mut watcher, "stored", "chat/private/alice/server", |v| v["seq"] == json!([[1, 1]]));
     let newest = ask(&broker, &mut watcher, "history", "last", json!({"limit": 1}));
     assert_eq!(newest["to"], MESSAGES);
-    // What is left can be found, and is not little: 1 MB is for 100 of them.
+    // The rest can be found, and is not little: 1 MB is enough for 100 of them.
     let left = newest["to"].as_u64().expect("a position") - oldest["from"].as_u64().expect("a position");
     assert!((20..MESSAGES / 2).contains(&left), "{left}");
     let found = ask(&broker, &mut watcher, "search", "s1", json!({"text": format!("message{MESSAGES}")}));
@@ -53,12 +54,12 @@ fn the_oldest_go_and_are_told_to_be_stored_all_the_same() {
     let found = ask(&broker, &mut watcher, "search", "s2", json!({"text": "message1"}));
     assert_eq!(texts(&found), [""; 0]);
 
-    // Who waits is served all the same.
+    // A waiting addressee is still served.
     ours(&broker, "join", "bob", SECOND_RUN, 1);
     await_json(&mut watcher, "the message", "chat/private/bob/server", |v| v["message"] == "waits");
 }
 
-/// A sender's direct messages, a line each.
+/// A sender's direct messages, one per line.
 fn waiting(nick: &str, to: &str, seqs: std::ops::RangeInclusive<u64>) -> String {
     let text = "x".repeat(4_000);
     let line = |seq| {
@@ -85,7 +86,7 @@ fn direct_messages_that_nobody_fetches_take_nothing_from_the_history() {
         seqs.map(line).collect()
     };
     publish_lines(&broker, "chat/messages", &said(1..=MESSAGES));
-    // Mallory writes to nobody, and to Bob, who is there and never says that he got something.
+    // Mallory writes to nobody, and to Bob, who is present and sends no receipts.
     ours(&broker, "join", "bob", SECOND_RUN, 1);
     publish_lines(&broker, "chat/private/nobody/mallory", &waiting("mallory", "nobody", 1..=750));
     publish_lines(&broker, "chat/private/bob/mallory", &waiting("mallory", "bob", 751..=1_500));
@@ -95,14 +96,14 @@ fn direct_messages_that_nobody_fetches_take_nothing_from_the_history() {
         assert_eq!((&error["code"], &error["session"]), (&json!("full"), &json!(FIRST_RUN)));
         assert!(error["message"].as_str().is_some_and(|text| text.ends_with(to)), "{error}");
     }
-    // What is said afterwards stays, too.
+    // Later messages stay, too.
     publish_lines(&broker, "chat/messages", &said(MESSAGES + 1..=MESSAGES + 100));
     let mut token = 0;
     wait_until(PATIENCE, "all are in the history", || {
         token += 1;
         ask(&broker, &mut watcher, "history", &format!("h{token}"), json!({"limit": 0}))["to"] == MESSAGES + 100
     });
-    // A server that starts looks at once what is too much.
+    // A server checks at its start whether there is too much.
     server.signal(libc::SIGTERM);
     assert_eq!(server.exit_code(PATIENCE), 0);
     let _server = start_server(&broker, data.path(), &["--max-size", "4M"]);
@@ -118,7 +119,7 @@ fn direct_messages_that_nobody_fetches_take_nothing_from_the_history() {
     assert_eq!(sender.lines(Stream::Err), [line]);
 }
 
-/// More rooms than so small a database remembers when nothing is left in them.
+/// More empty rooms than such a small database remembers.
 #[test]
 fn a_room_that_is_forgotten_leaves_no_mark_and_comes_back_above_its_cursors() {
     const ROOMS: u64 = 700;
@@ -136,13 +137,13 @@ fn a_room_that_is_forgotten_leaves_no_mark_and_comes_back_above_its_cursors() {
     watcher.wait_within(PATIENCE * 2, "the end of its mark", |topic, payload| {
         topic == "chat/marks/room-1" && payload.is_empty()
     });
-    // What somebody has who comes only now.
+    // What a latecomer receives.
     let mut late = Subscriber::start(&broker, &["chat/marks/#"]);
     let last = format!("chat/marks/room-{ROOMS}");
     late.wait_for("the last mark", |topic, _| topic == last);
     assert!(late.messages().iter().all(|message| message.topic != "chat/marks/room-1"));
 
-    // Who was there once, and asks when somebody speaks again, is told that something may be missing.
+    // A former member who asks when somebody speaks again is told that something may be missing.
     let cursor = format!("{}:1", mark["epoch"].as_str().expect("an epoch"));
     let mut again = large(ROOMS + 1);
     again["room"] = "room-1".into();

@@ -1,5 +1,5 @@
-//! One server at a time: the second finds the first and goes, the first notices nothing. Nobody else can end one that
-//! was connected.
+//! One server at a time: the second one finds the first and exits, and the first does not notice. Nobody else can end a
+//! server that was connected.
 
 use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, link_config, settings, wait_until};
 use super::{ask, await_json, say, spawn_server, start_server};
@@ -69,19 +69,19 @@ fn what_is_retained_proves_nothing() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let stale = json!({"type": "server", "status": "online", "instance": "stale"}).to_string();
     super::publish(&broker, "chat/server", stale, 1, true);
-    // As it would come from another server that looks.
+    // Like the request of another server that looks.
     let request = json!({"requester": "probe-aaaaaaaaaaaa", "request": "aaaaaaaaaaaa-1"}).to_string();
     super::publish(&broker, "chat/request/users/probe-aaaaaaaaaaaa", request, 1, true);
     start_server(&broker, data.path(), &[]);
 }
 
-/// How a running server tells of another one.
+/// The warning of a running server about another one.
 const SEEMS: &str = "another server seems to serve this chat";
 
 /// The nick of a server that would have begun to look before all others.
 const OLDER: &str = "probe-000000000000";
 
-/// What a forger publishes when it sees a users request of a server that looks, as topic and payload.
+/// A forger's publication in response to a users request of a looking server, as topic and payload.
 type Forgery = fn(&Value) -> (String, Value);
 
 /// Publishes a forgery for each such request, until it is dropped.
@@ -91,7 +91,7 @@ struct Forger {
 }
 
 impl Forger {
-    /// Returns when it hears requests.
+    /// Returns once it receives requests.
     #[track_caller]
     fn start(broker: &Broker, forge: Forgery) -> Forger {
         let (sender, events) = unbounded();
@@ -128,27 +128,27 @@ impl Drop for Forger {
     }
 }
 
-/// What a server would answer.
+/// A server's answer.
 fn an_answer(request: &Value) -> (String, Value) {
     let to = request["requester"].as_str().expect("a nick");
     let list = json!({"type": "online_users", "users": ["eve"], "count": 1, "request": request["request"]});
     (format!("chat/private/{to}/server"), list)
 }
 
-/// What is no answer to it.
+/// Something that does not answer it.
 fn no_answer(request: &Value) -> (String, Value) {
     let (topic, mut list) = an_answer(request);
     list["request"] = "r1".into();
     (topic, list)
 }
 
-/// A request of somebody who would have asked before.
+/// A request that looks like an earlier one.
 fn an_older_request(_: &Value) -> (String, Value) {
     let request = json!({"requester": OLDER, "session": super::FIRST_RUN, "request": "000000000000-2"});
     (format!("chat/request/users/{OLDER}"), request)
 }
 
-/// Restarts the broker while the server stands still, so that something can be there before it is back.
+/// Restarts the broker while the server is stopped, and makes something happen before the server is back.
 #[track_caller]
 fn meanwhile<T>(broker: &mut Broker, server: &mut Program, happens: impl FnOnce(&Broker) -> T) -> T {
     server.skip_lines_so_far();
@@ -160,7 +160,7 @@ fn meanwhile<T>(broker: &mut Broker, server: &mut Program, happens: impl FnOnce(
     value
 }
 
-/// It told of another server once, is online again, and answers.
+/// It warned about another server once, is online again, and answers.
 #[track_caller]
 fn check_it_serves_again(broker: &Broker, server: &mut Program) {
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
@@ -208,7 +208,7 @@ fn a_server_that_waits_for_another_one_to_go_stops_at_a_signal() {
     assert_eq!(first.exit_code(PATIENCE), 0);
 }
 
-/// It stood still, too short for the broker to end its connection, so it does not look again.
+/// It was stopped too briefly for the broker to close its connection, so it does not look again.
 #[test]
 fn a_server_that_stays_connected_tells_of_another_one() {
     let (broker, first_data, second_data) = (Broker::start(), TempDir::new(), TempDir::new());

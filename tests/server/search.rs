@@ -1,4 +1,4 @@
-//! Search, as a client asks for it.
+//! Search, with a client's requests.
 
 use super::support::{Broker, Subscriber, TempDir};
 use super::{FIRST_RUN, ask, chat, say, start_server, texts};

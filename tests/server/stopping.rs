@@ -1,4 +1,4 @@
-//! A clean stop, and what keeps a server from starting.
+//! Clean stops, and reasons not to start.
 
 use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir};
 use super::{await_json, chat, say, start_server};
@@ -32,7 +32,7 @@ fn nothing_is_on_disk_in_memory_mode() {
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
     server.signal(libc::SIGTERM);
     assert_eq!(server.exit_code(PATIENCE), 0);
-    // Nor at the broker: a session that waits for a server which never comes again would queue for it.
+    // Nor at the broker: the session of a server that never returns would queue messages.
     let connects = broker.log();
     assert!(connects.contains("-server-") && !connects.contains(", c0,"), "{connects}");
     let files: Vec<_> = std::fs::read_dir(server.home()).expect("a folder").collect();
@@ -48,7 +48,7 @@ fn no_log_holds_the_password() {
     server.signal(libc::SIGTERM);
     assert_eq!(server.exit_code(PATIENCE), 0);
     let log = server.lines(Stream::Err).join("\n");
-    // As text, and as the library prints bytes.
+    // As text, and in the library's format of bytes.
     assert!(!log.contains("geheim") && !log.contains("103, 101, 104, 101, 105, 109"), "{log}");
 }
 
@@ -66,7 +66,7 @@ fn what_was_said_on_one_broker_is_not_told_on_another() {
         server.signal(libc::SIGTERM);
         assert_eq!(server.exit_code(PATIENCE), 0);
     };
-    // One that heard nobody leaves its folder to the next.
+    // A server with an unused history leaves its folder to the next one.
     stop(start(&second, &[]));
     let mut server = start(&first, &[]);
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);

@@ -1,4 +1,4 @@
-//! What senders are told of their messages: stored, exactly what is, whatever happened between.
+//! Confirmations to senders: exactly what is stored, whatever happened in between.
 
 use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, wait_until};
 use super::{FIRST_RUN, SECOND_RUN, ask, await_json, chat, say, start_server, texts};
@@ -19,7 +19,7 @@ fn send(broker: &Broker, seqs: impl IntoIterator<Item = u64>) {
     }
 }
 
-/// As a client does that was not told.
+/// Like a client without a confirmation.
 fn send_again(broker: &Broker, seqs: impl IntoIterator<Item = u64>) {
     for seq in seqs {
         let mut message = numbered("alice", FIRST_RUN, seq);
@@ -28,7 +28,7 @@ fn send_again(broker: &Broker, seqs: impl IntoIterator<Item = u64>) {
     }
 }
 
-/// The numbers that the nick was told of.
+/// The numbers that were confirmed to the nick.
 pub fn told(watcher: &mut Subscriber, key: &str, session: &str) -> BTreeSet<u64> {
     let topic = format!("chat/private/{key}/server");
     let mut told = BTreeSet::new();
@@ -49,7 +49,7 @@ fn await_stored(watcher: &mut Subscriber, seqs: impl IntoIterator<Item = u64>) {
     wait_until(PATIENCE, &format!("{wanted:?} are stored"), || told(watcher, "alice", FIRST_RUN).is_superset(&wanted));
 }
 
-/// A watcher that has heard nothing yet.
+/// A watcher that has received nothing yet.
 fn watcher(broker: &Broker) -> Subscriber {
     Subscriber::start(broker, &["chat/private/#"])
 }
@@ -62,7 +62,7 @@ fn exactly_what_arrived_is_told_in_each_session() {
     send(&broker, [1]);
     await_stored(&mut watcher, [1]);
     send(&broker, [2, 3, 5]);
-    // Two rooms and a direct message count in one session; another session and another nick are others.
+    // Two rooms and a direct message count in one session. Another session or another nick is another sender.
     let mut to_dev = numbered("alice", FIRST_RUN, 8);
     to_dev["room"] = "dev".into();
     say(&broker, "chat/rooms/dev/alice", to_dev);
@@ -91,7 +91,7 @@ fn what_is_sent_again_is_told_again_and_kept_once() {
     assert_eq!(texts(&page), ["1", "2", "3", "4"]);
 }
 
-/// A watcher that was there before `what` was done, and not earlier.
+/// A watcher from before `what` was done, but not earlier.
 fn watcher_after(broker: &Broker, what: impl FnOnce()) -> Subscriber {
     let watcher = watcher(broker);
     what();

@@ -1,4 +1,4 @@
-//! Messages that can never be written: each is refused, and no other waits for it.
+//! Messages that can never be written: each is refused, and no other one waits for it.
 
 use super::support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, publish_lines, wait_until};
 use super::{FIRST_RUN, SECOND_RUN, ask, await_json, chat, say, start_server, stored, texts};
@@ -45,7 +45,7 @@ fn what_the_database_refuses_is_told_to_its_sender_and_everything_else_is_stored
                     CREATE TRIGGER never_direct BEFORE INSERT ON direct WHEN NEW.key = 'mallory'
                     BEGIN SELECT RAISE(ABORT, 'never'); END";
     open(data.path()).execute_batch(triggers).expect("two triggers");
-    // They wait at the broker, and come in one batch.
+    // They wait at the broker and arrive in one batch.
     for seq in 1..=5 {
         for nick in ["alice", "mallory", "bob"] {
             say(&broker, "chat/messages", numbered(nick, FIRST_RUN, seq));
@@ -64,7 +64,7 @@ fn what_the_database_refuses_is_told_to_its_sender_and_everything_else_is_stored
     let page = ask(&broker, &mut watcher, "history", "h1", json!({}));
     let expected: Vec<String> = (1..=5).flat_map(|seq| [seq.to_string(), seq.to_string()]).collect();
     assert_eq!(texts(&page), expected);
-    // Sent again, it is answered again, and the log says nothing new.
+    // Retransmitted, it is refused again, and nothing new is logged.
     say(&broker, "chat/messages/mallory", numbered("mallory", FIRST_RUN, 1));
     await_refusal(&mut watcher, "mallory", &format!("{FIRST_RUN}-1"));
     let log = server.lines(Stream::Err);
@@ -104,7 +104,7 @@ fn a_damaged_page_costs_those_whose_it_is() {
         await_stored(&mut watcher, nick, 1_200);
     }
     stop(server);
-    // Only the index of ids has nicks.
+    // Only the index of ids contains nicks.
     let has = |page: &[u8], nick: &str| page.windows(nick.len()).any(|part| part == nick.as_bytes());
     let damaged = damage(data.path(), |_, page| {
         page[0] == LEAF_OF_AN_INDEX && has(page, "victim") && !has(page, "alice") && !has(page, "zoe")
@@ -118,7 +118,7 @@ fn a_damaged_page_costs_those_whose_it_is() {
     for nick in ["alice", "zoe"] {
         await_stored(&mut watcher, nick, 601);
     }
-    // In another part of the index the same sender's can be written.
+    // In another part of the index, messages of the same sender can be written.
     say(&broker, "chat/messages", numbered("victim", SECOND_RUN, 1));
     wait_until(PATIENCE, "it is stored", || stored::told(&mut watcher, "victim", SECOND_RUN).contains(&1));
 }
@@ -136,7 +136,7 @@ fn a_database_that_takes_nothing_refuses_nobody() {
         say(&broker, "chat/messages", numbered(nick, FIRST_RUN, 1));
     }
     server.wait_for_line(Stream::Err, "what comes waits: it is damaged", PATIENCE);
-    // What can be read goes on, and tells nobody that it is over.
+    // Reading goes on, and nobody is told that it is over.
     assert_eq!(texts(&ask(&broker, &mut watcher, "history", "h1", json!({}))), [""; 0]);
     let is_refusal =
         |message: &super::support::Message| String::from_utf8_lossy(&message.payload).contains("not_stored");

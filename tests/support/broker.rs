@@ -1,4 +1,4 @@
-//! A Mosquitto of its own for a test: free ports, a temporary folder, ended with its value.
+//! A private Mosquitto for a test: free ports, a temporary folder, ended on drop.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
@@ -11,7 +11,7 @@ use super::broker_builder::{Builder, PASSWORDS, Ports};
 use super::temp_dir::TempDir;
 use super::wait::{PATIENCE, send_signal, wait_for_exit, wait_until};
 
-/// How often a new broker tries other ports, because somebody else took one of those it had found free.
+/// How often a new broker tries other ports, because another process took one that it had found free.
 const PORT_ATTEMPTS: u32 = 10;
 
 /// The file in which Mosquitto keeps sessions and retained messages.
@@ -24,8 +24,8 @@ enum Refusal {
     Other(String),
 }
 
-/// A running (or stopped, or killed) broker. It is ended and its folder removed on drop; its log is
-/// printed first where the test panics.
+/// A running (or stopped, or killed) broker. Drop ends it and removes its folder; if the test panics, it prints the log
+/// first.
 #[derive(Debug)]
 pub struct Broker {
     settings: Builder,
@@ -84,19 +84,19 @@ impl Broker {
         self.ports.websocket
     }
 
-    /// Name and password of the first user, where the broker has users.
+    /// Name and password of the first user, if the broker has users.
     pub fn first_user(&self) -> Option<(&str, &str)> {
         let (name, password) = self.settings.users.first()?;
         Some((name, password))
     }
 
-    /// All that it has logged, over all its starts.
+    /// Its log, over all its starts.
     pub fn log(&self) -> String {
         let bytes = fs::read(self.log_path()).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Ends it as an administrator does (SIGTERM) and waits for its end.
+    /// Stops it like an administrator (SIGTERM) and waits for its end.
     #[track_caller]
     pub fn stop(&mut self) {
         let mut process = self.process.take().expect("the broker runs");
@@ -105,7 +105,7 @@ impl Broker {
         wait_for_exit(&mut process, "mosquitto", PATIENCE);
     }
 
-    /// Ends it as a power cut does (SIGKILL).
+    /// Kills it like a power cut (SIGKILL).
     #[track_caller]
     pub fn kill(&mut self) {
         let mut process = self.process.take().expect("the broker runs");
@@ -113,7 +113,7 @@ impl Broker {
         wait_for_exit(&mut process, "mosquitto", PATIENCE);
     }
 
-    /// Takes away what it has kept on disk, so that it starts empty. Only between `stop` or `kill` and `start_again`.
+    /// Deletes its stored state, so it restarts empty. Only between `stop` or `kill` and `start_again`.
     #[track_caller]
     pub fn forget(&self) {
         assert!(self.process.is_none(), "the broker still runs");
@@ -124,12 +124,12 @@ impl Broker {
         }
     }
 
-    /// Whether it has ended although nobody ended it.
+    /// Whether it has ended by itself.
     pub fn has_fallen(&mut self) -> bool {
         self.process.as_mut().is_some_and(|process| !matches!(process.try_wait(), Ok(None)))
     }
 
-    /// Starts it again after `stop` or `kill`, on the same ports with the same configuration.
+    /// Restarts it after `stop` or `kill`, on the same ports with the same configuration.
     #[track_caller]
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "the broker still runs");
@@ -147,7 +147,7 @@ impl Broker {
         }
     }
 
-    /// Freezes it: connections stay open and nothing is answered.
+    /// Freezes it: connections stay open, and nothing is answered.
     #[track_caller]
     pub fn pause(&self) {
         send_signal(self.running(), libc::SIGSTOP);
@@ -211,14 +211,14 @@ impl Broker {
             .stderr(log)
             .spawn()
             .expect("mosquitto is installed");
-        // Kept at once, so that it is ended on drop even where the wait is in vain.
+        // Stored at once: drop must end it even if the wait fails.
         self.process = Some(process);
         let mut ended = false;
         wait_until(PATIENCE, "mosquitto listens", || {
             let process = self.process.as_mut().expect("just set");
             let status = process.try_wait().expect("our own child can be waited for");
             ended = status.is_some();
-            // Its word first: a mere connection could reach somebody else who took the port.
+            // Its log decides: a mere connection could reach another process that took the port.
             let running = self.log()[logged_before..].contains(" running");
             ended || running && self.listens()
         });
@@ -240,7 +240,7 @@ impl Broker {
 impl Drop for Broker {
     fn drop(&mut self) {
         if let Some(mut process) = self.process.take() {
-            // Already ended is as good; nothing else can fail for a child of our own.
+            // It may have ended already. Nothing else can fail for our own child.
             let _ = process.kill();
             let _ = process.wait();
         }
@@ -250,16 +250,16 @@ impl Drop for Broker {
     }
 }
 
-/// Three ports that nobody listens on at this moment.
+/// Three ports on which nobody listens at this moment.
 fn free_ports() -> Ports {
     let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    // All three are held until all are read, so that they differ.
+    // All three are held until all are read, so they differ.
     let held = [bind(), bind(), bind()];
     let port = |listener: &TcpListener| listener.local_addr().expect("a bound address").port();
     Ports { plain: port(&held[0]), tls: port(&held[1]), websocket: port(&held[2]) }
 }
 
-/// Where the program is: Debian keeps it in a folder that a user's PATH leaves out.
+/// The path of the program: Debian installs it in a folder that a user's PATH omits.
 fn mosquitto() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"].map(PathBuf::from);

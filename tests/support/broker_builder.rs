@@ -1,11 +1,11 @@
-//! What a test's broker is like: its users, listeners and limits, and its mosquitto.conf.
+//! The settings of a test's broker: users, listeners, limits, and mosquitto.conf.
 
 use std::path::{Path, PathBuf};
 
 use super::broker::Broker;
 use super::certificates::Pair;
 
-/// What is set before a broker starts.
+/// The settings before a broker starts.
 #[derive(Debug, Default)]
 pub struct Builder {
     pub(super) users: Vec<(String, String)>,
@@ -19,37 +19,37 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Only users named so may connect. `publish` and `Subscriber` log in as the first one.
+    /// Only such users may connect. `publish` and `Subscriber` log in as the first one.
     pub fn user(mut self, name: &str, password: &str) -> Self {
         self.users.push((name.to_owned(), password.to_owned()));
         self
     }
 
-    /// One more line of mosquitto.conf, for the broker as a whole.
+    /// One more line of mosquitto.conf, for the whole broker.
     pub fn line(mut self, line: &str) -> Self {
         self.lines.push(line.to_owned());
         self
     }
 
-    /// A TLS listener beside the plain one, showing this certificate.
+    /// A TLS listener next to the plain one, with this certificate.
     pub fn tls(mut self, server: &Pair) -> Self {
         self.tls = Some(server.clone());
         self
     }
 
-    /// The TLS listener lets nobody in without a certificate of this authority.
+    /// The TLS listener requires a client certificate of this authority.
     pub fn require_certificate(mut self, authority: &Path) -> Self {
         self.client_authority = Some(authority.to_owned());
         self
     }
 
-    /// A WebSocket listener beside the plain one.
+    /// A WebSocket listener next to the plain one.
     pub fn websockets(mut self) -> Self {
         self.websockets = true;
         self
     }
 
-    /// QoS 0 messages wait for an absent persistent session too.
+    /// QoS 0 messages also wait for an absent persistent session.
     pub fn queue_qos0_messages(mut self) -> Self {
         self.queue_qos0 = true;
         self
@@ -61,7 +61,7 @@ impl Builder {
         self
     }
 
-    /// Its log goes to this file and is not shown where the test panics: for a test that makes it long.
+    /// The log goes to this file and is not shown if the test panics: for a test with a long log.
     pub fn log(mut self, file: &Path) -> Self {
         self.log = Some(file.to_owned());
         self
@@ -70,7 +70,8 @@ impl Builder {
     /// Starts it and waits until it listens.
     ///
     /// # Panics
-    /// Where Mosquitto is not installed, refuses its configuration, or finds no free port.
+    ///
+    /// If Mosquitto is not installed, refuses its configuration, or finds no free port.
     #[track_caller]
     pub fn start(self) -> Broker {
         Broker::from(self)
@@ -79,7 +80,7 @@ impl Builder {
     /// mosquitto.conf for a broker that lives in `dir`.
     pub(super) fn text(&self, dir: &Path, ports: Ports) -> String {
         let mut lines = vec![
-            // Where root runs the tests, Mosquitto would become a user that may not read our folder.
+            // If root runs the tests, Mosquitto would become a user that may not read our folder.
             "user root".to_owned(),
             "log_dest stderr".to_owned(),
             "log_type all".to_owned(),
@@ -112,7 +113,7 @@ impl Builder {
     }
 }
 
-/// Where a broker listens, all on 127.0.0.1; of the last two only what its settings ask for.
+/// The ports of a broker, all on 127.0.0.1; of the last two only those that its settings require.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ports {
     pub plain: u16,

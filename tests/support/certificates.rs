@@ -1,4 +1,4 @@
-//! Certificates for tests, good and bad ones, made anew each time.
+//! Certificates for tests, good and bad ones, newly made each time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub struct Pair {
     pub key: PathBuf,
 }
 
-/// What a TLS test needs. `ca` has signed all but `other_ca`.
+/// The files for a TLS test. `ca` has signed all certificates except `other_ca`.
 #[derive(Debug)]
 pub struct Certificates {
     /// PEM file of the authority.
@@ -33,7 +33,7 @@ pub struct Certificates {
     pub server: Pair,
     /// For `wrong.example`.
     pub wrong_host: Pair,
-    /// For the same names as `server`; ended yesterday.
+    /// For the same names as `server`; expired yesterday.
     pub expired: Pair,
     /// A client's, common name `alice`.
     pub client: Pair,
@@ -128,7 +128,7 @@ fn unsigned(
 }
 
 fn new_key() -> PKey<Private> {
-    // An elliptic curve: an RSA key takes many times as long to make.
+    // An elliptic curve, because an RSA key takes many times as long to make.
     let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
     PKey::from_ec_key(EcKey::generate(&curve).unwrap()).unwrap()
 }

@@ -1,10 +1,10 @@
-//! What a terminal shows of the bytes that were printed to it: a terminal emulator that never reflows, as xterm.
+//! What a terminal shows of the bytes printed to it: a terminal emulator that never reflows, like xterm.
 
 use std::num::NonZeroU16;
 
 use vt100::Parser;
 
-/// Lines that have left the screen and are still known.
+/// How many lines above the screen are kept.
 const SCROLLBACK: usize = 100_000;
 
 pub struct Drawn {
@@ -37,18 +37,18 @@ impl Drawn {
         (column, row)
     }
 
-    /// The line that the cursor is in, without blanks at its end.
+    /// The line with the cursor, without trailing blanks.
     pub fn cursor_line(&self) -> String {
         let (_, row) = self.cursor();
         self.parser.screen().rows(0, self.columns()).nth(usize::from(row)).map(trimmed).unwrap_or_default()
     }
 
-    /// The screen's lines, without blanks at their ends, down to the last that is not empty.
+    /// The screen's lines, without trailing blanks, down to the last one that is not empty.
     pub fn screen(&self) -> Vec<String> {
         self.parser.screen().rows(0, self.columns()).map(trimmed).collect::<Vec<_>>().into_trimmed()
     }
 
-    /// As `screen`, and above it all that has left it at the top.
+    /// Like `screen`, with everything above it that has scrolled off.
     pub fn scrollback_and_screen(&mut self) -> Vec<String> {
         let above = self.parser.screen().scrollback_len();
         let columns = self.columns();

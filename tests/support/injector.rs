@@ -1,5 +1,5 @@
-//! A broker that delivers what Mosquitto refuses: a proxy in front of one that passes every packet on, and sends packets of
-//! its own to a client between those of the broker.
+//! A broker that delivers what Mosquitto refuses: a proxy that forwards every packet, and can insert packets of its own
+//! to a client.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use super::broker::Broker;
 use super::wait::{PATIENCE, wait_until};
 
-/// The packet identifiers of injected messages start here: far above what Mosquitto comes to in a test.
+/// The first packet identifier of inserted messages: far above those of Mosquitto in a test.
 const FIRST_IDENTIFIER: u16 = 60_000;
 
 const CONNECT: u8 = 1;
@@ -20,7 +20,7 @@ const PUBREC: u8 = 5;
 const PUBREL: u8 = 6;
 const PUBCOMP: u8 = 7;
 
-/// Ended, with all its connections, on drop.
+/// Drop ends it with all its connections.
 pub struct Injector {
     port: u16,
     state: Arc<State>,
@@ -36,10 +36,10 @@ struct State {
 /// A client's connection since its CONNECT.
 struct Connection {
     connect: Vec<u8>,
-    /// Whole packets only are written here, by the broker's thread and by the test's.
+    /// Only whole packets are written here, by the broker's thread and by the test's.
     to_client: Mutex<TcpStream>,
     ended: AtomicBool,
-    /// Identifiers of injected messages that the client has acknowledged.
+    /// Identifiers of inserted messages that the client has acknowledged.
     acknowledged: Mutex<Vec<u16>>,
 }
 
@@ -64,10 +64,11 @@ impl Injector {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Delivers a message to the client with this identifier, and returns once the client has acknowledged it.
+    /// Delivers a message to the client with this identifier. Returns once the client has acknowledged it.
     ///
     /// # Panics
-    /// Where the client has no connection, or does not acknowledge: it died of it.
+    ///
+    /// If the client has no connection, or does not acknowledge because it died.
     #[track_caller]
     pub fn deliver(&self, client_id: &str, topic: &[u8], payload: &[u8], qos: u8) {
         assert!(qos == 1 || qos == 2, "there is no acknowledgement to wait for at QoS {qos}");
@@ -103,7 +104,7 @@ impl Injector {
 impl Drop for Injector {
     fn drop(&mut self) {
         self.state.closing.store(true, SeqCst);
-        // An accept is only ended by a connection. It fails where the thread is gone already.
+        // Only a connection ends an accept. It fails if the thread is gone already.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
         for connection in lock(&self.state.connections).iter() {
             let _ = lock(&connection.to_client).shutdown(std::net::Shutdown::Both);
@@ -120,7 +121,7 @@ impl Connection {
         self.connect.get(6) == Some(&5)
     }
 
-    /// Both the identifier and its length are looked for, wherever the properties before it end.
+    /// Looks for the identifier and its length, wherever the properties before it end.
     fn is_of(&self, client_id: &str) -> bool {
         let wanted = [&(client_id.len() as u16).to_be_bytes(), client_id.as_bytes()].concat();
         self.connect.windows(wanted.len()).any(|part| part == wanted)
@@ -130,7 +131,7 @@ impl Connection {
         lock(&self.to_client).write_all(packet)
     }
 
-    /// Whether the packet answers one that was injected, and so is not for the broker.
+    /// Whether the packet answers an inserted one, and so is not for the broker.
     fn takes(&self, kind: u8, body: &[u8]) -> io::Result<bool> {
         let identifier = match body {
             [high, low, ..] if (PUBACK..=PUBCOMP).contains(&kind) => u16::from_be_bytes([*high, *low]),
@@ -153,7 +154,7 @@ fn accept(listener: &TcpListener, broker: SocketAddr, state: &Arc<State>) {
         if state.closing.load(SeqCst) {
             break;
         }
-        // Whoever is gone already, or finds no broker, has its connection closed.
+        // If a peer is gone already, or there is no broker, the connection is closed.
         let Ok(client) = client else { continue };
         let Ok(broker) = TcpStream::connect(broker) else { continue };
         let state = state.clone();
@@ -164,7 +165,7 @@ fn accept(listener: &TcpListener, broker: SocketAddr, state: &Arc<State>) {
     }
 }
 
-/// Passes a connection's packets on, both ways, until a side ends it.
+/// Forwards a connection's packets in both directions, until a side ends it.
 fn carry(mut client: TcpStream, mut broker: TcpStream, state: &State) -> io::Result<()> {
     client.set_nodelay(true)?;
     broker.set_nodelay(true)?;
@@ -201,7 +202,7 @@ fn carry(mut client: TcpStream, mut broker: TcpStream, state: &State) -> io::Res
     Ok(())
 }
 
-/// A packet's first byte, and what follows its length.
+/// A packet's first byte, and the bytes after its length.
 fn read_packet(stream: &mut TcpStream) -> io::Result<(u8, Vec<u8>)> {
     let mut byte = [0];
     stream.read_exact(&mut byte)?;
@@ -233,7 +234,7 @@ fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// What is behind these locks is whole whatever panicked beside it.
+/// A panic elsewhere leaves the data intact.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

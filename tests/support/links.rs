@@ -1,9 +1,9 @@
-//! Connections of a test's own, over the crate's link.
+//! Connections of the test itself, over the crate's link.
 
 use mqttchat::link::{Address, Config, LONGEST_WAIT, Settings, Subscription, Transport, Version};
 use std::time::Duration;
 
-/// To a broker on this machine, without TLS or a login.
+/// For a broker on this machine, without TLS or a login.
 pub fn settings(port: u16) -> Settings {
     Settings {
         address: Address { transport: Transport::Tcp, host: "127.0.0.1".to_owned(), port, path: String::new() },
@@ -15,7 +15,7 @@ pub fn settings(port: u16) -> Settings {
     }
 }
 
-/// One that gives up at the first failure, and keeps no session.
+/// A link that gives up at the first failure, and keeps no session.
 pub fn link_config(settings: Settings, client_id: &str, subscriptions: Vec<Subscription>) -> Config {
     Config {
         settings,

@@ -1,11 +1,11 @@
-//! The harness of the black-box tests: brokers, certificates, the built program, subscribers.
-//! Each test file says `mod support;` and gets all of it; nothing here knows what a chat is.
+//! The harness of the black-box tests: brokers, certificates, the built program, subscribers. Each test file declares
+//! `mod support;` and gets all of it. Nothing here knows what a chat is.
 
-// Every test file compiles its own copy of this module and uses only the part that it needs.
+// Every test file compiles its own copy of this module and uses only a part.
 #![allow(dead_code, unused_imports)]
 
-// A test that names nothing of the crate must still link it: the crate defines the functions that
-// build.rs tells the linker to put in place of `writev` and `SSL_write`.
+// A test that uses nothing of the crate must still link it: the crate defines the functions that build.rs tells the
+// linker to put in place of `writev` and `SSL_write`.
 use mqttchat as _;
 
 mod broker;

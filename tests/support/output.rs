@@ -15,13 +15,13 @@ pub enum Stream {
     Err,
 }
 
-/// The lines of both streams, in order of arrival. A reader thread per stream sends; the owner
-/// collects. What a stream holds after its last newline counts as a line once the stream ends.
+/// The lines of both streams, in order of arrival. A reader thread per stream sends; the owner collects. Text after the
+/// last newline counts as a line once the stream ends.
 #[derive(Debug)]
 pub struct Output {
     arriving: Receiver<(Stream, String)>,
     lines: Vec<(Stream, String)>,
-    /// Lines before this one are not looked at when waiting.
+    /// Waiting skips the lines before this one.
     skipped: usize,
 }
 
@@ -45,16 +45,17 @@ impl Output {
         of_stream.map(|(_, line)| line.clone()).collect()
     }
 
-    /// From now on `wait_for` looks only at lines that are not here yet.
+    /// From now on, `wait_for` only considers lines that have not arrived yet.
     pub fn skip_so_far(&mut self) {
         self.lines.extend(self.arriving.try_iter());
         self.skipped = self.lines.len();
     }
 
-    /// The first line of `stream` that `wanted` holds for, from the skipped ones on.
+    /// The first line of `stream` for which `wanted` holds, after the skipped ones.
     ///
     /// # Panics
-    /// Where none comes within `deadline`, and as soon as both streams have ended without one.
+    ///
+    /// If there is none within `deadline`, or as soon as both streams have ended without one.
     #[track_caller]
     pub fn wait_for(
         &mut self,
@@ -87,7 +88,7 @@ impl Output {
 
     /// Collects the rest. Call it once the process is dead.
     pub fn finish(&mut self) {
-        // Both streams end with their process; the time is for one that left a child behind.
+        // Both streams end with their process; the timeout is for a process that left a child behind.
         while let Ok(line) = self.arriving.recv_timeout(PATIENCE) {
             self.lines.push(line);
         }
@@ -108,7 +109,7 @@ fn read_lines(from: impl std::io::Read + Send + 'static, stream: Stream, to: Sen
     thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut line = Vec::new();
-        // A read error is the end of the stream like any other.
+        // A read error ends the stream, too.
         while matches!(from.read_until(b'\n', &mut line), Ok(1..)) {
             let text = String::from_utf8_lossy(&line);
             let text = text.trim_end_matches(['\n', '\r']).to_owned();

@@ -1,4 +1,4 @@
-//! A program, run as a user runs it, in an environment of its own: the built one, or another.
+//! A program, run like a user runs it, in an environment of its own: the built one, or another.
 
 use std::ffi::OsStr;
 use std::io::{PipeReader, Write};
@@ -24,7 +24,7 @@ impl Starter {
         self
     }
 
-    /// Uses `home` in place of a folder of its own: for a second run that finds what a first one left.
+    /// Uses `home` instead of a new folder: for a second run that finds what the first one left.
     pub fn home(mut self, home: &Path) -> Self {
         set_home(&mut self.command, home);
         self
@@ -39,7 +39,7 @@ impl Starter {
         self.start()
     }
 
-    /// Starts it with a standard output that is read by whoever reads the returned end.
+    /// Starts it with its standard output connected to the returned pipe.
     #[track_caller]
     pub fn output_to_pipe(mut self) -> (Program, PipeReader) {
         let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -60,7 +60,7 @@ impl Starter {
     }
 }
 
-/// A running program. It is killed on drop; what it has printed is shown where the test panics.
+/// A running program. Drop kills it; if the test panics, its output is shown.
 #[derive(Debug)]
 pub struct Program {
     process: Child,
@@ -78,13 +78,13 @@ impl Program {
         Program::with(arguments).start()
     }
 
-    /// As `start`, for more to be set before.
+    /// Like `start`, with more settings to follow.
     #[track_caller]
     pub fn with<S: AsRef<OsStr>>(arguments: &[S]) -> Starter {
         Program::other(Path::new(env!("CARGO_BIN_EXE_mqttchat")), arguments)
     }
 
-    /// As `with`, for another executable: an example, or the test itself once more.
+    /// Like `with`, for another executable: an example, or the test itself.
     #[track_caller]
     pub fn other<S: AsRef<OsStr>>(executable: &Path, arguments: &[S]) -> Starter {
         let home = TempDir::new();
@@ -98,20 +98,20 @@ impl Program {
         self.process.id()
     }
 
-    /// The home folder that it was given, unless `Starter::home` gave it another; all XDG folders
-    /// are in it, and it is the working directory.
+    /// Its home folder, unless `Starter::home` gave it another. It contains all XDG folders and is the working
+    /// directory.
     pub fn home(&self) -> &Path {
         self.home.path()
     }
 
-    /// The first line of `stream` that contains `text`, seen already or yet to come.
+    /// The first line of `stream` that contains `text`, past or future.
     #[track_caller]
     pub fn wait_for_line(&mut self, stream: Stream, text: &str, deadline: Duration) -> String {
         let what = format!("a line with {text:?}");
         self.output.wait_for(stream, &what, deadline, |line| line.contains(text))
     }
 
-    /// The first line of `stream` that `wanted` holds for, seen already or yet to come.
+    /// The first line of `stream` for which `wanted` holds, past or future.
     #[track_caller]
     pub fn wait_for_line_where(
         &mut self,
@@ -123,12 +123,12 @@ impl Program {
         self.output.wait_for(stream, what, deadline, wanted)
     }
 
-    /// From now on waiting looks only at lines that are not here yet.
+    /// From now on, waiting only considers lines that have not arrived yet.
     pub fn skip_lines_so_far(&mut self) {
         self.output.skip_so_far();
     }
 
-    /// All lines of `stream` so far; after `exit_code`, all that there ever were.
+    /// All lines of `stream` so far; complete after `exit_code`.
     pub fn lines(&mut self, stream: Stream) -> Vec<String> {
         self.output.lines(stream)
     }
@@ -143,7 +143,7 @@ impl Program {
             .expect("the program reads its input");
     }
 
-    /// The end of its input.
+    /// Closes its input.
     pub fn close_stdin(&mut self) {
         self.input = None;
     }
@@ -177,7 +177,8 @@ impl Program {
     /// Waits for its end.
     ///
     /// # Panics
-    /// Where a signal has ended it.
+    ///
+    /// If a signal has ended it.
     #[track_caller]
     pub fn exit_code(&mut self, deadline: Duration) -> i32 {
         let status = self.exit_status(deadline);
@@ -191,7 +192,7 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         if self.status.is_none() {
-            // Already ended is as good; nothing else can fail for a child of our own.
+            // It may have ended already. Nothing else can fail for our own child.
             let _ = self.process.kill();
             let _ = self.process.wait();
             self.output.finish();
@@ -202,7 +203,7 @@ impl Drop for Program {
     }
 }
 
-/// Gives `command` an environment in which nothing of the user's own is found, and `home` to live in.
+/// Gives `command` an environment without the user's own settings, with `home` as its home.
 pub fn isolate(command: &mut Command, home: &Path) {
     command
         .env_clear()

@@ -1,4 +1,4 @@
-//! The built program on a terminal of its own: a pseudo-terminal, and a screen that is drawn from what it prints.
+//! The built program on a terminal of its own: a pseudo-terminal, and a screen drawn from its output.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -18,13 +18,13 @@ use super::wait::{PATIENCE, send_signal, wait_for_exit, wait_until};
 const COLUMNS: u16 = 80;
 const ROWS: u16 = 24;
 
-/// A program on a terminal. It is killed on drop; its screen is shown where the test panics.
+/// A program on a terminal. Drop kills it; if the test panics, its screen is shown.
 pub struct Pty {
     process: Child,
     status: Option<ExitStatus>,
-    /// Our end: what is typed goes in, what is printed comes out.
+    /// Our end of the terminal: typed keys in, output out.
     keyboard: File,
-    /// Their end, kept open to read its settings.
+    /// The program's end, kept open to read its settings.
     terminal: File,
     arriving: Receiver<Vec<u8>>,
     drawn: Drawn,
@@ -35,7 +35,7 @@ pub struct Pty {
 /// Input, output and local modes of a terminal, and its special characters.
 pub type Settings = (libc::tcflag_t, libc::tcflag_t, libc::tcflag_t, [libc::cc_t; libc::NCCS]);
 
-/// How a program is to be started on a terminal.
+/// The settings before a program starts on a terminal.
 pub struct PtyBuilder {
     command: Command,
     columns: u16,
@@ -50,7 +50,7 @@ impl Pty {
         Pty::builder(arguments).start()
     }
 
-    /// As `start`, with a home that outlives it.
+    /// Like `start`, with a home that outlives it.
     #[track_caller]
     pub fn start_at<S: AsRef<OsStr>>(home: &Path, arguments: &[S]) -> Pty {
         Pty::builder(arguments).home(home).start()
@@ -61,12 +61,12 @@ impl Pty {
         Pty::builder(arguments).size(columns, rows).start()
     }
 
-    /// For what `start` leaves as it usually is.
+    /// For settings that `start` leaves at their defaults.
     pub fn builder<S: AsRef<OsStr>>(arguments: &[S]) -> PtyBuilder {
         Pty::builder_of(Path::new(env!("CARGO_BIN_EXE_mqttchat")), arguments)
     }
 
-    /// As `builder`, for another executable: the test itself once more.
+    /// Like `builder`, for another executable: the test itself.
     pub fn builder_of<S: AsRef<OsStr>>(executable: &Path, arguments: &[S]) -> PtyBuilder {
         let mut command = Command::new(executable);
         command.args(arguments).env_clear().env("TERM", "xterm").env("TZ", "UTC").env("NO_COLOR", "1");
@@ -115,7 +115,7 @@ impl PtyBuilder {
         // SAFETY: both calls are async-signal-safe, and touch only the child.
         unsafe {
             command.pre_exec(|| {
-                // The terminal of standard input becomes the one that the child is controlled by.
+                // The terminal of standard input becomes the child's controlling terminal.
                 match libc::setsid() != -1 && libc::ioctl(0, libc::TIOCSCTTY, 0) != -1 {
                     true => Ok(()),
                     false => Err(std::io::Error::last_os_error()),
@@ -150,7 +150,7 @@ impl Pty {
         self.keyboard.write_all(keys).expect("the terminal is open");
     }
 
-    /// Gives the terminal another size, as a window manager does. It re-wraps nothing: that is what [`super::Tmux`] is for.
+    /// Resizes the terminal, like a window manager. It rewraps nothing; [`super::Tmux`] does.
     #[track_caller]
     pub fn resize(&mut self, columns: u16, rows: u16) {
         let size = size(columns, rows);
@@ -160,7 +160,7 @@ impl Pty {
         self.drawn().resize(columns, rows);
     }
 
-    /// From now on the terminal takes no output, as one whose connection hangs.
+    /// From now on the terminal takes no output, like one whose connection hangs.
     #[track_caller]
     pub fn hang(&self) {
         // SAFETY: the call takes plain numbers.
@@ -168,7 +168,7 @@ impl Pty {
         assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
     }
 
-    /// All that was printed up to now.
+    /// The drawing of everything printed so far.
     pub fn drawn(&mut self) -> &mut Drawn {
         for bytes in self.arriving.try_iter() {
             self.drawn.print(&bytes);
@@ -176,7 +176,7 @@ impl Pty {
         &mut self.drawn
     }
 
-    /// Waits until the cursor's line is this one, looking at it with every byte that comes: for who measures how long that takes.
+    /// Waits until the cursor's line is this one, and looks at it with every byte: for measurements of the time.
     #[track_caller]
     pub fn wait_for_cursor_line(&mut self, line: &str) {
         while self.drawn.cursor_line() != line {
@@ -186,12 +186,12 @@ impl Pty {
         }
     }
 
-    /// The screen's lines, without blanks at their ends, down to the last that is not empty.
+    /// The screen's lines, without trailing blanks, down to the last one that is not empty.
     pub fn screen(&mut self) -> Vec<String> {
         self.drawn().screen()
     }
 
-    /// As `screen`, and above it all that has left it at the top.
+    /// Like `screen`, with everything above it that has scrolled off.
     pub fn scrollback_and_screen(&mut self) -> Vec<String> {
         self.drawn().scrollback_and_screen()
     }
@@ -215,7 +215,7 @@ impl Pty {
         wait_until(PATIENCE, what, || wanted(&self.screen()));
     }
 
-    /// Waits for a line that ends so.
+    /// Waits for a line with this end.
     #[track_caller]
     pub fn wait_for_line(&mut self, end: &str) {
         self.wait_for_screen(end, |lines| lines.iter().any(|line| line.ends_with(end)));
@@ -225,12 +225,12 @@ impl Pty {
         settings(&self.terminal)
     }
 
-    /// As they were before the program started.
+    /// The settings before the program started.
     pub fn settings_before(&self) -> Settings {
         self.settings_before
     }
 
-    /// Whether the program has told the terminal to mark what is pasted.
+    /// Whether the program has enabled bracketed paste.
     pub fn marks_pasted_text(&mut self) -> bool {
         self.drawn().emulator().bracketed_paste()
     }
@@ -251,7 +251,7 @@ impl Pty {
 impl Drop for Pty {
     fn drop(&mut self) {
         if self.status.is_none() {
-            // Already ended is as good; nothing else can fail for a child of our own.
+            // It may have ended already. Nothing else can fail for our own child.
             let _ = self.process.kill();
             let _ = self.process.wait();
         }

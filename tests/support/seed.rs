@@ -1,6 +1,6 @@
 //! Payloads captured from the original Python programs, good and bad ones.
 
-/// One captured publish.
+/// One captured publication.
 #[derive(Debug, Clone)]
 pub struct SeedLine {
     /// The line in the file, from 1.

@@ -1,4 +1,4 @@
-//! Watching and feeding a broker with Mosquitto's own clients.
+//! Watches and feeds a broker with Mosquitto's own clients.
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -9,22 +9,22 @@ use super::broker::Broker;
 use super::output::{Output, Stream};
 use super::wait::{PATIENCE, wait_for_exit, wait_until};
 
-/// How mosquitto_sub prints a message: QoS, retain, payload in hex, topic.
+/// The output format of mosquitto_sub: QoS, retain, payload in hex, topic.
 const FORMAT: &str = "%q %r %x %t";
 
-/// A message as a subscriber got it.
+/// A message as a subscriber received it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     pub topic: String,
-    /// 0, 1 or 2: the publisher's, since the subscription asks for 2.
+    /// 0, 1 or 2: the publisher's, because the subscription asks for 2.
     pub qos: u8,
-    /// Held by the broker from before the subscription.
+    /// The broker held it before the subscription.
     pub retain: bool,
     pub payload: Vec<u8>,
 }
 
 impl Message {
-    /// The payload as text, bad UTF-8 replaced.
+    /// The payload as text, with invalid UTF-8 replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.payload).into_owned()
     }
@@ -49,14 +49,13 @@ pub struct Subscriber {
 }
 
 impl Subscriber {
-    /// Subscribes with MQTT 3.1.1 at QoS 2 and waits for the broker's answer: what is published
-    /// after this returns will arrive.
+    /// Subscribes with MQTT 3.1.1 at QoS 2 and waits for the broker's answer: later publications will arrive.
     #[track_caller]
     pub fn start(broker: &Broker, filters: &[&str]) -> Subscriber {
         Subscriber::start_with(broker, filters, &["-V", "311", "-q", "2"])
     }
 
-    /// As `start`, with these arguments of mosquitto_sub in place of version and QoS.
+    /// Like `start`, with these arguments of mosquitto_sub instead of version and QoS.
     #[track_caller]
     pub fn start_with(broker: &Broker, filters: &[&str], arguments: &[&str]) -> Subscriber {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -74,20 +73,19 @@ impl Subscriber {
             .spawn()
             .expect("mosquitto_sub is installed");
         let subscriber = Subscriber { output: Output::of(&mut process), process };
-        // The broker's log tells, since mosquitto_sub itself keeps such news in its buffer.
+        // The broker's log shows it, because mosquitto_sub buffers its own.
         let answer = format!("Sending SUBACK to {id}\n");
         wait_until(PATIENCE, "mosquitto_sub's SUBACK", || broker.log().contains(&answer));
         subscriber
     }
 
-    /// The first message that `wanted` holds for, given topic and payload, come already or yet to
-    /// come.
+    /// The first message for which `wanted` holds, given topic and payload, past or future.
     #[track_caller]
     pub fn wait_for(&mut self, what: &str, wanted: impl FnMut(&str, &[u8]) -> bool) -> Message {
         self.wait_within(PATIENCE, what, wanted)
     }
 
-    /// As `wait_for`, with a deadline of its own.
+    /// Like `wait_for`, with a deadline of its own.
     #[track_caller]
     pub fn wait_within(
         &mut self,
@@ -103,7 +101,7 @@ impl Subscriber {
         Message::parse(&line)
     }
 
-    /// From now on waiting looks only at messages that are not here yet.
+    /// From now on, waiting only considers messages that have not arrived yet.
     pub fn skip_messages_so_far(&mut self) {
         self.output.skip_so_far();
     }
@@ -117,7 +115,7 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        // Already ended is as good; nothing else can fail for a child of our own.
+        // It may have ended already. Nothing else can fail for our own child.
         let _ = self.process.kill();
         let _ = self.process.wait();
         if std::thread::panicking() {
@@ -127,14 +125,14 @@ impl Drop for Subscriber {
     }
 }
 
-/// Publishes once, with MQTT 3.1.1, any bytes of any length; returns when mosquitto_pub is done: at
-/// QoS 1 and 2 the broker has the message then. An empty retained payload clears a topic.
+/// Publishes once, with MQTT 3.1.1, any bytes of any length. Returns when mosquitto_pub is done: at QoS 1 and 2 the
+/// broker has the message then. An empty retained payload clears a topic.
 #[track_caller]
 pub fn publish(broker: &Broker, topic: &str, payload: impl AsRef<[u8]>, qos: u8, retain: bool) {
     let payload = payload.as_ref();
     let mut command = client("mosquitto_pub", broker);
     command.args(["-V", "311", "-t", topic, "-q", &qos.to_string()]);
-    // Through the standard input, since an argument can neither be large nor hold a zero byte.
+    // Through the standard input, because an argument can neither be large nor contain a zero byte.
     command.arg(if payload.is_empty() { "-n" } else { "-s" });
     if retain {
         command.arg("-r");
@@ -160,7 +158,7 @@ pub fn publish_lines(broker: &Broker, topic: &str, lines: &str) {
     assert!(status.success(), "mosquitto_pub -t {topic}: {status}");
 }
 
-/// One of Mosquitto's clients, directed to the broker's plain listener and logged in.
+/// One of Mosquitto's clients, for the broker's plain listener and logged in.
 fn client(program: &str, broker: &Broker) -> Command {
     let mut command = Command::new(program);
     command.args(["-h", "127.0.0.1", "-p", &broker.port().to_string()]);

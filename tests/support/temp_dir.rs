@@ -1,4 +1,4 @@
-//! A folder of its own for a test, removed with its value.
+//! A temporary folder for a test, removed on drop.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A new folder below the system's folder for temporary files; removed, with all in it, on drop.
+/// A new folder below the system's folder for temporary files. Drop removes it with its contents.
 #[derive(Debug)]
 pub struct TempDir {
     path: PathBuf,
@@ -14,7 +14,8 @@ pub struct TempDir {
 
 impl TempDir {
     /// # Panics
-    /// Where the folder cannot be made.
+    ///
+    /// If the folder cannot be created.
     #[track_caller]
     pub fn new() -> TempDir {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -23,7 +24,7 @@ impl TempDir {
             let path = std::env::temp_dir().join(format!("mqttchat-test-{}-{number}", process::id()));
             match fs::create_dir(&path) {
                 Ok(()) => return TempDir { path },
-                // Left behind by a killed process that had our id.
+                // A killed process with our id left it behind.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 Err(error) => panic!("cannot make the folder {}: {error}", path.display()),
             }

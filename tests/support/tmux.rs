@@ -1,4 +1,4 @@
-//! The built program in tmux: a terminal that re-wraps its lines when it is resized, as most do today.
+//! The built program in tmux: a terminal that rewraps its lines when it is resized, like most today.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -9,14 +9,14 @@ use std::thread;
 use super::temp_dir::TempDir;
 use super::wait::{PATIENCE, wait_until};
 
-/// Kept when the program has ended, so that its last words can be read; no bar that takes a row. A `window-size manual` here
-/// would end tmux 3.3a at once; resizing sets it.
+/// Kept after the program's end, to read its last output; without a status bar. `window-size manual` here would end
+/// tmux 3.3a at once; resizing sets it.
 const SETTINGS: &str = "set -g remain-on-exit on\nset -g history-limit 50000\nset -g status off\nset -g allow-passthrough on\n\
     set -g default-terminal tmux-256color\nset -sg escape-time 0\n";
 
-/// A tmux of its own, with one window; it ends on drop.
+/// A private tmux with one window; it ends on drop.
 pub struct Tmux {
-    /// Holds the socket too.
+    /// It also contains the socket.
     home: TempDir,
 }
 
@@ -29,7 +29,7 @@ impl Tmux {
         Tmux::start_command(columns, rows, &words)
     }
 
-    /// Any command: a shell, to stop and go on with jobs.
+    /// Any command, such as a shell for job control.
     #[track_caller]
     pub fn start_command<S: AsRef<OsStr>>(columns: u16, rows: u16, words: &[S]) -> Tmux {
         let tmux = Tmux { home: TempDir::new() };
@@ -82,7 +82,7 @@ impl Tmux {
         }
     }
 
-    /// As if pasted, marked as such where the program has asked for it.
+    /// Pastes this, in brackets if the program has asked for them.
     #[track_caller]
     pub fn paste(&self, text: &str) {
         let mut command = self.command();
@@ -98,7 +98,7 @@ impl Tmux {
         self.run(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]);
     }
 
-    /// Waits until the program in it can know of a new size: tmux wraps its lines first, and tells later.
+    /// Waits until the program can know a new size: tmux wraps its lines first, and tells the program later.
     #[track_caller]
     pub fn wait_for_size(&self, columns: u16, rows: u16) {
         let terminal = self.ask(&["display-message", "-p", "#{pane_tty}"]);
@@ -108,13 +108,13 @@ impl Tmux {
         });
     }
 
-    /// The rows of the screen, without blanks at their ends, down to the last that is not empty.
+    /// The rows of the screen, without trailing blanks, down to the last one that is not empty.
     #[track_caller]
     pub fn screen(&self) -> Vec<String> {
         lines(&self.ask(&["capture-pane", "-p"]))
     }
 
-    /// As `screen`, and above it all that has left it at the top.
+    /// Like `screen`, with everything above it that has scrolled off.
     #[track_caller]
     pub fn history(&self) -> Vec<String> {
         lines(&self.ask(&["capture-pane", "-p", "-S", "-"]))
@@ -133,13 +133,13 @@ impl Tmux {
         wait_until(PATIENCE, what, || wanted(&self.screen()));
     }
 
-    /// Waits for a line that ends so.
+    /// Waits for a line with this end.
     #[track_caller]
     pub fn wait_for_line(&self, end: &str) {
         self.wait_for_screen(end, |lines| lines.iter().any(|line| line.ends_with(end)));
     }
 
-    /// Whether what was started has ended.
+    /// Whether the program has ended.
     #[track_caller]
     pub fn has_ended(&self) -> bool {
         self.ask(&["display-message", "-p", "#{pane_dead}"]).trim() == "1"
@@ -153,9 +153,9 @@ impl Drop for Tmux {
             let screen = self.command().args(["capture-pane", "-p"]).output().map(|output| output.stdout);
             eprintln!("---- screen ----\n{}", String::from_utf8_lossy(&screen.unwrap_or_default()));
         }
-        // Ended already is as good.
+        // It may have ended already.
         let _ = self.command().arg("kill-server").output();
-        // The programs in it are told and may still write into their home.
+        // Its programs get a signal and may still write into their home.
         wait_until(PATIENCE, "the end of tmux", || !self.is_running());
     }
 }

@@ -1,20 +1,21 @@
-//! Waiting for a condition with a deadline, and for a child process to end.
+//! Waits for a condition with a deadline, and for the end of a child process.
 
 use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a test waits for what should come at once. Never reached where all is well, so it only
-/// has to be longer than the slowest machine under load.
+/// The deadline for anything that should happen at once. A passing test never reaches it, so it only has to exceed the
+/// slowest machine under load.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Between two looks at a condition.
+/// The time between two looks at a condition.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Returns as soon as `condition` holds.
 ///
 /// # Panics
-/// At the caller's line, naming `what`, where it does not hold within `deadline`.
+///
+/// At the caller's line, with `what`, if it does not hold within `deadline`.
 #[track_caller]
 pub fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -26,10 +27,11 @@ pub fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() ->
     }
 }
 
-/// Waits for `child` to end, and reaps it.
+/// Waits for the end of `child`, and reaps it.
 ///
 /// # Panics
-/// At the caller's line where it does not end within `deadline`.
+///
+/// At the caller's line if it does not end within `deadline`.
 #[track_caller]
 pub fn wait_for_exit(child: &mut Child, what: &str, deadline: Duration) -> ExitStatus {
     let mut status = None;

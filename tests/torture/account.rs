@@ -1,11 +1,11 @@
-//! What happened in a round, as plain values: what was given, what each run printed, what is kept. The ledger fills it,
-//! the verdict reads it. Every time is that since the beginning of the round.
+//! The account of a round, as plain values: what was given, what each run printed, what is stored. The ledger fills it,
+//! and the verdict reads it. All times are since the beginning of the round.
 
 use crate::cast::{Member, Target};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// A message's number in the round; it is its `ref` too.
+/// A message's number in the round, which is also its `ref`.
 pub type Number = u64;
 
 /// A run of a process, counted over all processes.
@@ -17,13 +17,13 @@ pub struct Account {
     /// The number of the message with this text.
     pub texts: HashMap<String, Number>,
     pub runs: Vec<Run>,
-    /// What the rooms' history holds at the end, by room, in the order of its positions.
+    /// The rooms' history at the end, by room, in the order of its positions.
     pub history: BTreeMap<String, Vec<Kept>>,
-    /// What was seen to be wrong at once.
+    /// Errors that were noticed at once.
     pub wrong: Vec<String>,
 }
 
-/// A line that a sender was given.
+/// A line given to a sender.
 #[derive(Debug, Clone)]
 pub struct Message {
     pub sender: Member,
@@ -47,14 +47,14 @@ pub struct Run {
     pub member: Option<Member>,
     pub started: Duration,
     pub ended: Option<(Duration, End)>,
-    /// While it stood still: from, to.
+    /// The times while it was stopped: from, to.
     pub stops: Vec<(Duration, Option<Duration>)>,
-    /// It said so.
+    /// It reported its connection.
     pub connected: bool,
-    /// It was told who is online: the answer to what follows its join.
+    /// It got the user list, which answers a request after its join.
     pub is_in: bool,
     pub prints: Vec<Print>,
-    /// What it was told of messages: their ids, as they came.
+    /// What it was told about messages, with their ids, in order.
     pub told: Vec<(Duration, Told, String)>,
 }
 
@@ -64,11 +64,11 @@ pub enum End {
     Killed,
     /// By itself, as it may: no connection at first, or the nick still in use.
     ByItself(String),
-    /// When everything was over.
+    /// At the end of the round.
     Asked,
 }
 
-/// What a sender is told of a message.
+/// What a sender is told about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
     Stored,
@@ -96,7 +96,7 @@ pub struct Kept {
 }
 
 impl Run {
-    /// How long it ran, not counting while it stood still, from `from` to `to`.
+    /// How long it ran from `from` to `to`, without the times while it was stopped.
     pub fn ran(&self, from: Duration, to: Duration) -> Duration {
         let stood: Duration = self
             .stops
@@ -155,13 +155,13 @@ impl Account {
         kept
     }
 
-    /// Whose duty it is to have it: everybody concerned but its sender.
+    /// Who must have it: everybody concerned except its sender.
     pub fn audience(&self, message: &Message) -> impl Iterator<Item = Member> {
         let (sender, target) = (message.sender, message.target);
         Member::ALL.into_iter().filter(move |member| *member != sender && target.concerns(*member))
     }
 
-    /// Everything that is known about a message, for a person to read.
+    /// Everything known about a message, for a person to read.
     pub fn story(&self, number: Number) -> String {
         let Some(message) = self.messages.get(&number) else { return format!("{number}: never given\n") };
         let seconds = |time: &Duration| format!("{:.3}", time.as_secs_f64());

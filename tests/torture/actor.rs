@@ -1,4 +1,4 @@
-//! The server or a member, with its proxy: what faults do to it, and how they end. Driven by the stage, which tells the
+//! The server or a member, with its proxy: the faults that hit it, and their ends. Driven by the stage, which tells the
 //! time.
 
 use crate::account::{End, RunNumber};
@@ -11,13 +11,13 @@ use std::path::PathBuf;
 use std::process::{ChildStdin, ExitStatus};
 use std::time::Duration;
 
-/// How long a member that ended by itself waits before it is started again.
+/// How long a member that ended by itself waits before its restart.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Exit codes of a client that had no connection at first, and of one whose nick is in use.
+/// Exit codes of a client without a connection at first, and of one whose nick is in use.
 const NO_CONNECTION: i32 = 14;
 const NICK_IN_USE: i32 = 73;
 
-/// SQLite begins its shared index anew with each first connection: so large is its file.
+/// With each first connection, SQLite creates its shared index anew, as a file of this size.
 const INDEX_BYTES: u64 = 32 * 1024;
 
 pub struct Actor {
@@ -25,12 +25,12 @@ pub struct Actor {
     pub proxy: Proxy,
     program: Program,
     running: Option<(RunNumber, Running)>,
-    /// Where it is written: the server's database.
+    /// The folder of the server's database.
     files: Option<PathBuf>,
     start_at: Option<Duration>,
-    /// To be killed once more: so long after its start, for this pause.
+    /// A second kill: this long after its start, for this pause.
     again: Option<(Duration, Duration)>,
-    /// To be killed then, for this pause.
+    /// A kill at this time, for this pause.
     kill_at: Option<(Duration, Duration)>,
     stopped_until: Option<Duration>,
     full_until: Option<Duration>,
@@ -67,7 +67,7 @@ impl Actor {
         let run = ledger.run_started(self.member(), now);
         let (running, input) = self.program.start(run);
         if self.full_until.is_some() {
-            // A disk does not empty itself; what the last run let go is there to be had again.
+            // A disk does not free itself, but the space that the last run released is available.
             limit_files(running.id(), Some(INDEX_BYTES));
         }
         self.running = Some((run, running));
@@ -75,7 +75,7 @@ impl Actor {
         (run, input)
     }
 
-    /// Takes a fault, at `now`; false where there is nothing that it could hit.
+    /// Applies a fault at `now`; false if there is nothing for it to hit.
     pub fn suffer(&mut self, fault: &Fault, now: Duration, ledger: &mut Ledger) -> bool {
         self.program.note(&format!("fault {fault:?}"));
         let later = |until: Option<Duration>, time: &Duration| until.max(Some(now + *time));
@@ -122,7 +122,7 @@ impl Actor {
         self.start_at = Some(now + pause);
     }
 
-    /// Ends what has lasted long enough. True where it is to be started.
+    /// Ends faults that have lasted long enough. True if the program must be started.
     pub fn recover(&mut self, now: Duration, ledger: &mut Ledger) -> bool {
         let is_over = |until: &mut Option<Duration>| until.take_if(|until| *until <= now).is_some();
         for way in [Way::ToBroker, Way::FromBroker] {
@@ -150,7 +150,7 @@ impl Actor {
         is_over(&mut self.start_at)
     }
 
-    /// Ends everything that it suffers from. Nothing that has passed counts twice.
+    /// Ends all its faults. Nothing counts twice.
     pub fn recover_at_once(&mut self, now: Duration) {
         self.again = None;
         self.kill_at = None;
@@ -160,18 +160,18 @@ impl Actor {
         }
     }
 
-    /// Whether it has ended although nobody ended it; it is started again, whatever the reason.
+    /// Whether it has ended by itself. It is restarted, whatever the reason.
     pub fn fell(&mut self, now: Duration) -> Option<(RunNumber, ExitStatus)> {
         let status = self.running.as_mut()?.1.has_ended()?;
         let (run, running) = self.running.take()?;
-        // Its output is read to the end before this is judged.
+        // Its output is read to the end before the judgement.
         running.wait("a program that has ended", Duration::ZERO);
         (self.stopped_until, self.kill_at) = (None, None);
         self.start_at = Some(now + PAUSE);
         Some((run, status))
     }
 
-    /// Closes the input of a sender, asks others to end; then waits for it.
+    /// Closes a sender's input, or asks others to end; then waits for the end.
     pub fn end(&mut self, input: Option<ChildStdin>, now: Duration, ledger: &mut Ledger, within: Duration) {
         let Some((run, running)) = self.running.take() else { return };
         let is_sender = self.member().is_some_and(Member::is_sender);
@@ -192,17 +192,17 @@ impl Actor {
         }
     }
 
-    /// The size of the largest of its files that grow.
+    /// The size of the largest of its growing files.
     fn size_of_files(&self) -> u64 {
         let Some(files) = &self.files else { return 0 };
         let size =
             |ending: &str| std::fs::metadata(format!("{}{ending}", files.display())).map_or(0, |file| file.len());
-        // What is written first is the log of the database, which is begun anew at times.
+        // The database's log is written first, and is restarted at times.
         size("-wal")
     }
 }
 
-/// What may be the matter with a run that ended by itself; `Err` where nothing excuses it.
+/// The excuse of a run that ended by itself; `Err` if there is none.
 pub fn excuse(who: Who, status: ExitStatus, connected: bool) -> Result<String, String> {
     match (who, status.code()) {
         (Who::Member(_), Some(NO_CONNECTION)) if !connected => Ok("no connection at first".to_owned()),
@@ -211,14 +211,14 @@ pub fn excuse(who: Who, status: ExitStatus, connected: bool) -> Result<String, S
     }
 }
 
-/// The largest size that a file may be written to; beyond it writing fails, as on a full disk. `None`: none.
+/// Limits the size of files; beyond it writing fails, as on a full disk. `None`: no limit.
 fn limit_files(process: u32, bytes: Option<u64>) {
     let pid = libc::pid_t::try_from(process).expect("a pid fits pid_t");
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: both pointers are null or to a limit that lives through the call. The process is our child, not reaped.
     let result = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, std::ptr::null(), &raw mut limit) };
     assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
-    // The hard limit stays, so that the soft one can be lifted again.
+    // The hard limit stays, so the soft one can be lifted again.
     limit.rlim_cur = bytes.unwrap_or(limit.rlim_max);
     // SAFETY: as above.
     let result = unsafe { libc::prlimit(pid, libc::RLIMIT_FSIZE, &raw const limit, std::ptr::null_mut()) };

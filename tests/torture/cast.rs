@@ -1,15 +1,15 @@
-//! Who takes part: three that send, three that receive, a server and a broker; and who is in which room.
+//! The participants: three senders, three receivers, a server and a broker; and the members of each room.
 
 use std::fmt;
 use std::time::Duration;
 
-/// MQTT's keep alive of everybody: short, so that outages beyond it are.
+/// Everybody's keep alive: short, so some outages exceed it.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 pub const LOBBY: &str = "lobby";
 pub const ROOMS: [&str; 2] = ["red", "blue"];
 
-/// Whoever a fault can hit.
+/// Everything that a fault can hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
     Broker,
@@ -17,7 +17,7 @@ pub enum Who {
     Member(Member),
 }
 
-/// Whoever is in the chat.
+/// Everybody in the chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Member {
     Ann,
@@ -50,7 +50,7 @@ impl Member {
         Member::SENDERS.contains(&self)
     }
 
-    /// The rooms beside the lobby.
+    /// The rooms besides the lobby.
     pub fn rooms(self) -> &'static [&'static str] {
         match self {
             Ann | Ben | Cat | Rex => &ROOMS,
@@ -88,7 +88,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// Whether that member is to get it.
+    /// Whether that member must get it.
     pub fn concerns(self, member: Member) -> bool {
         match self {
             Target::Room(room) => member.is_in(room),

@@ -1,5 +1,5 @@
-//! Gives a sender its messages, at a steady rate: a thread of its own, since the pipe of a sender that stands still may
-//! be full. Which text goes where is drawn from the seed.
+//! Gives a sender its messages at a steady rate, in a thread of its own, because the pipe of a stopped sender may be
+//! full. The seed determines texts and targets.
 
 use crate::account::{Number, RunNumber};
 use crate::cast::{LOBBY, Member, ROOMS, Target};
@@ -12,20 +12,20 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Now and then so many come at once: more than the broker keeps for anybody.
+/// Now and then this many come at once: more than the broker queues for anybody.
 const BURST: usize = 60;
 
-/// Numbers of one sender; the next one's begin there.
+/// The numbers of one sender. The next sender's begin above.
 const NUMBERS: u64 = 1_000_000;
 
-/// Where the lines of one sender come from. It ends on drop.
+/// The source of one sender's lines. It ends on drop.
 pub struct Feeder {
     inputs: Option<Sender<(RunNumber, ChildStdin)>>,
     thread: Option<JoinHandle<Option<ChildStdin>>>,
 }
 
 impl Feeder {
-    /// Begins with the first input it gets.
+    /// It begins with its first input.
     pub fn start(seed: u64, sender: Member, every: Duration, begun: Instant, records: Sender<Record>) -> Feeder {
         let (inputs, inbox) = mpsc::channel();
         let lines = Lines::new(seed, sender);
@@ -40,7 +40,7 @@ impl Feeder {
         }
     }
 
-    /// No more lines; the input of the run that is alive comes back.
+    /// Stops the lines and returns the input of the current run.
     pub fn stop(mut self) -> Option<ChildStdin> {
         self.inputs = None;
         self.thread.take().and_then(|thread| thread.join().ok()).flatten()
@@ -70,7 +70,7 @@ fn feed(
             Ok(input) => current = Some(input),
             Err(RecvTimeoutError::Disconnected) => return current.map(|(_, input)| input),
             Err(RecvTimeoutError::Timeout) => {
-                // What a blocked pipe held up is not made up for.
+                // Lines delayed by a blocked pipe are not made up for.
                 due = (due + every).max(Instant::now());
                 for _ in 0..lines.next_count() {
                     let Some((run, input)) = &mut current else { break };
@@ -123,7 +123,7 @@ impl Lines {
             45..85 => Target::Room(ROOMS[random.below(ROOMS.len())]),
             _ => Target::Direct(*random.pick(&Member::RECEIVERS)),
         };
-        // Mostly of a usual length, at times long, so that a page does not hold many.
+        // Mostly of a usual length, sometimes long: then a page does not hold many.
         let filling = match random.chance(3) {
             true => random.below(3_000),
             false => random.below(150),

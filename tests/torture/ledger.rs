@@ -1,4 +1,4 @@
-//! Keeps the account while the round goes on: reads the members' events, notes what begins and ends.
+//! Keeps the account during the round: reads the members' events, and notes the beginning and the end of everything.
 
 use crate::account::{Account, End, Kept, Message, Number, Print, Run, RunNumber, Told};
 use crate::cast::{Member, Target};
@@ -6,10 +6,10 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-/// What the threads of the harness tell its main one.
+/// What the threads of the harness report to the main thread.
 #[derive(Debug)]
 pub enum Record {
-    /// Said before the line is written, so that it is known when the first event names it.
+    /// Reported before the line is written, because the first event may name it.
     Given { sender: Member, run: RunNumber, number: Number, target: Target, text: String, at: Duration },
     /// A line on a member's standard output.
     Line { run: RunNumber, at: Duration, text: String },
@@ -20,9 +20,9 @@ pub enum Record {
 #[derive(Debug, Default)]
 pub struct Ledger {
     pub account: Account,
-    /// Messages by their sender and id: an id is one only for its nick.
+    /// Messages by sender and id: an id is unique only for its nick.
     ids: HashMap<(Member, String), Number>,
-    /// The last line of each run, where it is no event: the kill may have cut it off.
+    /// The last line of each run if it is no event: the kill may have cut it.
     fragments: HashMap<RunNumber, String>,
     open: usize,
 }
@@ -66,7 +66,7 @@ impl Ledger {
         self.account.wrong.push(what);
     }
 
-    /// Whether the member's last run is in the chat: it was told who else is.
+    /// Whether the member's last run is in the chat: it got the user list.
     pub fn is_in(&self, member: Member) -> bool {
         self.account.runs_of(member).last().is_some_and(|(_, run)| run.is_in)
     }
@@ -97,7 +97,7 @@ impl Ledger {
             Record::Line { run, at, text } => self.line(run, at, text),
             Record::Closed { run } => {
                 self.open -= 1;
-                // What a kill cuts off is no event, and nobody's fault.
+                // A line that a kill cuts is nobody's fault.
                 let killed = self.account.runs[run].was_killed().is_some();
                 if let Some(fragment) = self.fragments.remove(&run).filter(|_| !killed) {
                     self.is_wrong(format!("run {run} printed what is no event: {fragment:?}"));
@@ -125,7 +125,7 @@ impl Ledger {
             "chat" | "private" if text("username") == member.nick() && event["own"] == true => {
                 self.own(member, at, number, id);
             }
-            // What an earlier run of its own said.
+            // A message of its own earlier run.
             "chat" | "private" if text("username") == member.nick() => {}
             "chat" | "private" => self.printed(run, at, event, id),
             "connected" => self.account.runs[run].connected = true,
@@ -147,9 +147,9 @@ impl Ledger {
                     message.delivered.get_or_insert(at);
                 }
             }
-            // Nothing is ever taken out of this history.
+            // Nothing is ever removed from this history.
             "gap" => self.is_wrong(format!("run {run} of {member} was told of a gap: {event}")),
-            // Others, as of a connection that fails, are the client's good right.
+            // Others are legitimate, such as those about a failing connection.
             "error" if number.is_some() => self.is_wrong(format!("run {run} of {member} refuses a message: {event}")),
             _ => {}
         }
@@ -160,7 +160,7 @@ impl Ledger {
         self.account.runs[run].told.push((at, told, id));
     }
 
-    /// An event about a message of that sender: from now on it is taken, and its id is known.
+    /// An event about a message of that sender: it is taken, and its id is known now.
     fn own(
         &mut self,
         sender: Member,
@@ -199,7 +199,7 @@ impl Ledger {
         };
         match message {
             Some((number, message)) if fits(message) => {
-                // It may be known from others before its sender comes to say it: what a killed one had to say is lost.
+                // Others may know it before its sender reports it, because a killed sender's report is lost.
                 if let Some(id) = id {
                     self.ids.insert((message.sender, id.clone()), number);
                     message.id.get_or_insert(id);
@@ -211,12 +211,12 @@ impl Ledger {
         }
     }
 
-    /// The history of a room as it is now.
+    /// Sets the current history of a room.
     pub fn history_is(&mut self, room: &str, messages: Vec<Kept>) {
         self.account.history.insert(room.to_owned(), messages);
     }
 
-    /// The same, told in another way: it must be the same.
+    /// Compares with the history from another source, which must be the same.
     pub fn history_is_too(&mut self, rooms: BTreeMap<String, Vec<Kept>>) {
         if rooms == self.account.history {
             return;

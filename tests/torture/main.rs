@@ -1,14 +1,13 @@
-//! The proof of the chat's promise by torture: three that send and three that receive, through a real broker, and about
-//! one fault a second, drawn at random: everything is killed, stopped, cut off, stalled, delayed, and the server's disk is
-//! full. At the end everything that was told to be stored is in history once, everybody has it, nobody was shown it
-//! twice, and in order but for what is marked late.
+//! The proof of the chat's promise by torture: three senders and three receivers, through a real broker, and about one
+//! fault per second, drawn at random: everything is killed, stopped, cut off, stalled, delayed, and the server's disk
+//! is full. At the end every message reported as stored must be in the history once; everybody must have it, shown
+//! once, and in order unless marked late.
 //!
-//! `cargo test` plays a short round. `make torture` plays a long one: TORTURE_FAULTS says of how many faults (500),
-//! TORTURE_SEED repeats the schedule of a seed that was printed, TORTURE_KEEP keeps the logs also where all is well.
-//! What happens between the programs is not repeated to the microsecond, so a violation may take a few rounds to come
-//! again.
+//! `cargo test` plays a short round. `make torture` plays a long one: TORTURE_FAULTS is the number of faults (500),
+//! TORTURE_SEED repeats the schedule of a printed seed, TORTURE_KEEP keeps the logs even of a good round. Timing
+//! between the programs is not repeated to the microsecond, so a violation may take a few rounds to recur.
 
-// Elsewhere nothing can fill the disk of one process alone.
+// On other systems, nothing can fill the disk of one process alone.
 #![cfg(target_os = "linux")]
 
 #[path = "../support/mod.rs"]
@@ -42,7 +41,7 @@ fn nothing_confirmed_is_lost() {
     round.play();
 }
 
-/// The one that is to be repeated, or a new one.
+/// The seed to repeat, or a new one.
 fn seed() -> u64 {
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
     number("TORTURE_SEED").unwrap_or(u64::from(time.subsec_nanos()) ^ time.as_secs())

@@ -1,5 +1,5 @@
-//! Reads the history: from the server, page by page, as a client of any make does, over the broker, with mosquitto_pub and
-//! mosquitto_sub; and out of its database, as an operator does, with `mqttchat export`.
+//! Reads the history: from the server over the broker, page by page, like a client of any make, with mosquitto_pub and
+//! mosquitto_sub; and from its database, like an operator, with `mqttchat export`.
 
 use crate::account::Kept;
 use crate::support::{Broker, Subscriber, publish};
@@ -10,11 +10,11 @@ use std::process::Command;
 use std::time::Duration;
 
 const NICK: &str = "reader";
-/// Messages of a page; the server may cut it shorter.
+/// The size of a page; the server may cut it shorter.
 const PAGE: usize = 500;
-/// How long a page may take: the server may have to come back to the broker first.
+/// How long a page may take: the server may first have to reconnect.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// Questions that may stay unanswered.
+/// How many requests may stay unanswered.
 const TRIES: usize = 20;
 
 pub struct Reader<'a> {
@@ -29,7 +29,7 @@ impl<'a> Reader<'a> {
         Reader { broker, replies, asked: 0 }
     }
 
-    /// All that is there.
+    /// The whole history of a room.
     #[track_caller]
     pub fn read(&mut self, room: &str) -> Vec<Kept> {
         let newest = self.ask(room, json!({"limit": 1}));
@@ -48,7 +48,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Asks again where no answer comes.
+    /// Asks again if there is no answer.
     #[track_caller]
     fn ask(&mut self, room: &str, mut fields: Value) -> Value {
         fields["requester"] = NICK.into();
@@ -80,7 +80,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What `mqttchat export` prints of the history in this folder, by room, in its order; and how many direct messages wait.
+/// The output of `mqttchat export` for the history in this folder, by room and in order; and how many direct messages
+/// wait.
 #[track_caller]
 pub fn exported(data_dir: &Path) -> (BTreeMap<String, Vec<Kept>>, usize) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mqttchat"));

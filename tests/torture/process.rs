@@ -1,5 +1,5 @@
-//! A program of the round: started, killed, stopped and started again, with the same home each time. What it prints is
-//! logged, and a member's events are told to the ledger.
+//! A program of the round: started, killed, stopped and restarted, with the same home each time. Its output is logged,
+//! and a member's events go to the ledger.
 
 use crate::account::RunNumber;
 use crate::ledger::Record;
@@ -13,13 +13,13 @@ use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// What every run of a program has in common.
+/// What all runs of a program have in common.
 pub struct Program {
     arguments: Vec<String>,
     home: PathBuf,
     log: PathBuf,
     begun: Instant,
-    /// Where its events go, if it is a member.
+    /// The receiver of its events, if it is a member.
     records: Option<Sender<Record>>,
 }
 
@@ -30,19 +30,19 @@ pub struct Running {
 }
 
 impl Program {
-    /// `mqttchat` with these arguments; it lives in `folder/name`, its log is `folder/name.log`.
+    /// `mqttchat` with these arguments. It lives in `folder/name`, and its log is `folder/name.log`.
     pub fn new(folder: &Path, name: &str, arguments: Vec<String>, begun: Instant) -> Program {
         let home = folder.join(name);
         fs::create_dir_all(&home).expect("our own folder is writable");
         Program { arguments, home, log: folder.join(format!("{name}.log")), begun, records: None }
     }
 
-    /// Its standard output is a member's.
+    /// Its standard output is a member's events.
     pub fn telling(self, records: Sender<Record>) -> Program {
         Program { records: Some(records), ..self }
     }
 
-    /// Starts it; what is written to the second value is its input.
+    /// Starts it; the second value is its input.
     pub fn start(&self, run: RunNumber) -> (Running, ChildStdin) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mqttchat"));
         command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -56,7 +56,7 @@ impl Program {
         let readers = vec![
             self.read(run, "out", out, move |record| {
                 if let Some(records) = &records {
-                    // Nobody listens any more only where the test is over.
+                    // The receiver is gone only when the test is over.
                     let _ = records.send(record);
                 }
             }),
@@ -85,7 +85,7 @@ impl Program {
         thread::spawn(move || {
             let mut from = BufReader::new(from);
             let mut line = Vec::new();
-            // A read error is the end of the stream like any other.
+            // A read error ends the stream, too.
             while matches!(from.read_until(b'\n', &mut line), Ok(1..)) {
                 let at = begun.elapsed();
                 let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
@@ -98,7 +98,7 @@ impl Program {
     }
 }
 
-/// Drop ends a program on every path but one: where the test itself is killed, and what stands still would stay.
+/// Drop ends a program on every path except one: if the test itself is killed, a stopped program would stay.
 fn die_with_us(command: &mut Command) {
     let set = || {
         // SAFETY: prctl takes plain numbers here, and may be called between fork and exec.
@@ -111,9 +111,9 @@ fn die_with_us(command: &mut Command) {
     unsafe { command.pre_exec(set) };
 }
 
-/// One write, so that what several threads note does not mix.
+/// In one write, so notes of several threads do not mix.
 fn note(log: &mut File, at: Duration, line: &str) {
-    // A log that cannot be written fails no test.
+    // An unwritable log does not fail the test.
     let _ = log.write_all(format!("{:8.3} {line}\n", at.as_secs_f64()).as_bytes());
 }
 
@@ -122,12 +122,12 @@ impl Running {
         self.child.id()
     }
 
-    /// How it ended, if it did.
+    /// Its exit status, if it has ended.
     pub fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("our own child can be waited for")
     }
 
-    /// Sends one of `libc::SIG…`. It must not have ended, as far as `has_ended` or `wait` told.
+    /// Sends one of `libc::SIG…`. It must not have ended according to `has_ended` or `wait`.
     pub fn signal(&self, signal: libc::c_int) {
         send_signal(&self.child, signal);
     }
@@ -157,7 +157,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Already ended is as good; nothing else can fail for a child of our own.
+        // It may have ended already. Nothing else can fail for our own child.
         let _ = self.child.kill();
         let _ = self.child.wait();
         self.join();

@@ -1,5 +1,5 @@
-//! A TCP proxy that fails on command: it cuts, stalls, delays and half-closes connections, and is transparent otherwise.
-//! A thread accepts; a thread per connection carries it, both ways, and looks at the commands.
+//! A TCP proxy that fails on command: it cuts, stalls, delays and half-closes connections, and is transparent
+//! otherwise. One thread accepts; a thread per connection forwards both directions and obeys the commands.
 
 #[cfg(test)]
 mod tests;
@@ -14,13 +14,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How soon a command is seen by a connection on which nothing happens.
+/// How soon an idle connection notices a command.
 const LOOK_EVERY: Duration = Duration::from_millis(15);
-/// Bytes that are under way in one direction at most; then its source waits, as on a real line.
+/// The most bytes under way in one direction. Beyond that the source waits, as on a real line.
 const UNDER_WAY: usize = 256 * 1024;
 const CHUNK: usize = 16 * 1024;
 
-/// Ended, with all its connections, on drop.
+/// Drop ends it with all its connections.
 pub struct Proxy {
     port: u16,
     commands: Arc<Commands>,
@@ -30,7 +30,7 @@ pub struct Proxy {
 #[derive(Default)]
 struct Commands {
     closing: AtomicBool,
-    /// Counts the cuts: a connection that began before one is reset.
+    /// Counts the cuts: connections from before a cut are reset.
     cuts: AtomicU64,
     /// By way.
     half_closes: [AtomicU64; 2],
@@ -54,22 +54,22 @@ impl Proxy {
         self.port
     }
 
-    /// Resets every connection there is, on both sides.
+    /// Resets all connections, on both sides.
     pub fn cut(&self) {
         self.commands.cuts.fetch_add(1, SeqCst);
     }
 
-    /// Ends this way of every connection there is: its reader sees the end, the other way stays.
+    /// Ends this direction of all connections: its reader sees the end, and the other direction stays.
     pub fn half_close(&self, way: Way) {
         self.commands.half_closes[way as usize].fetch_add(1, SeqCst);
     }
 
-    /// While stalled nothing passes this way, on no connection, and nothing is lost.
+    /// While stalled, nothing passes in this direction, on any connection, and nothing is lost.
     pub fn stall(&self, way: Way, stalled: bool) {
         self.commands.stalled[way as usize].store(stalled, SeqCst);
     }
 
-    /// From now on everything comes so much later, on both ways, in its order.
+    /// From now on everything arrives this much later, in both directions and in order.
     pub fn delay(&self, by: Duration) {
         self.commands.delay_millis.store(by.as_millis() as u64, SeqCst);
     }
@@ -78,7 +78,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.commands.closing.store(true, SeqCst);
-        // An accept is only ended by a connection. It fails where the thread is gone already.
+        // Only a connection ends an accept. It fails if the thread is gone already.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
@@ -93,7 +93,7 @@ fn accept(listener: &TcpListener, broker: SocketAddr, commands: &Arc<Commands>) 
             break;
         }
         carriers.retain(|carrier| !carrier.is_finished());
-        // Whoever is gone already, or finds no broker, has its connection closed.
+        // If a peer is gone already, or there is no broker, the connection is closed.
         let Ok(client) = client else { continue };
         let Ok(broker) = TcpStream::connect(broker) else { continue };
         let commands = commands.clone();
@@ -116,14 +116,14 @@ struct Connection {
     cuts: u64,
 }
 
-/// One way of a connection.
+/// One direction of a connection.
 #[derive(Default)]
 struct Passage {
     under_way: VecDeque<(Instant, Vec<u8>)>,
     bytes: usize,
     /// The source has ended.
     ended: bool,
-    /// The destination was told so.
+    /// The destination was told.
     closed: bool,
     half_closes: u64,
 }
@@ -141,7 +141,7 @@ impl Connection {
         Ok(Connection { client, broker, ways, cuts: commands.cuts.load(SeqCst) })
     }
 
-    /// Returns when both ways have ended; `Err` where the connection is to be reset, or a side has reset it.
+    /// Returns when both directions have ended; `Err` if the connection must be reset, or a side has reset it.
     fn carry(&mut self, commands: &Commands) -> io::Result<()> {
         while !self.ways.iter().all(|way| way.closed) {
             if commands.closing.load(SeqCst) || commands.cuts.load(SeqCst) != self.cuts {
@@ -167,7 +167,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Until there is something to do, or it is time to look at the commands.
+    /// Waits until there is something to do, or it is time to check the commands.
     fn wait(&self, commands: &Commands) -> io::Result<()> {
         let now = Instant::now();
         let mut until = LOOK_EVERY;
@@ -190,7 +190,8 @@ impl Connection {
                 None => {}
             }
         }
-        // A descriptor below 0 is passed over; one of which nothing is wanted would wake for its end again and again.
+        // A descriptor below 0 is skipped. With no events wanted, a descriptor would still wake for its end again and
+        // again.
         let entry = |stream: &TcpStream, events| libc::pollfd {
             fd: if events == 0 { -1 } else { stream.as_raw_fd() },
             events,
@@ -203,7 +204,7 @@ impl Connection {
         if result < 0 && error.kind() != ErrorKind::Interrupted { Err(error) } else { Ok(()) }
     }
 
-    /// Ends it as a broken line is seen to end: the close that follows sends a reset.
+    /// Ends it like a broken line: the close that follows sends a reset.
     fn reset(self) {
         for stream in [&self.client, &self.broker] {
             let linger = libc::linger { l_onoff: 1, l_linger: 0 };
@@ -229,7 +230,7 @@ impl Passage {
                 Ok(0) => self.ended = true,
                 Ok(_) if self.closed => {}
                 Ok(count) => {
-                    // A delay that got shorter must not let what came later overtake.
+                    // After a delay got shorter, later data must not overtake earlier data.
                     let earliest = self.under_way.back().map(|(due, _)| *due);
                     let due = (Instant::now() + delay).max(earliest.unwrap_or_else(Instant::now));
                     self.under_way.push_back((due, chunk[..count].to_vec()));
@@ -266,7 +267,7 @@ impl Passage {
         Ok(())
     }
 
-    /// What is under way is lost, and what still comes.
+    /// Everything under way is lost, and so is everything that still arrives.
     fn close(&mut self, destination: &TcpStream) -> io::Result<()> {
         self.closed = true;
         self.under_way.clear();

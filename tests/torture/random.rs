@@ -13,7 +13,7 @@ impl Random {
         Random { state: seed }
     }
 
-    /// Another sequence of the same seed: who draws more or less from one of them does not disturb the others.
+    /// Another sequence of the same seed: drawing more or less from one does not affect the others.
     pub fn stream(seed: u64, number: u64) -> Random {
         let mut random = Random::new(seed ^ Random::new(number).next());
         random.next();
@@ -42,7 +42,7 @@ impl Random {
         &items[self.below(items.len())]
     }
 
-    /// One of `items`, each as often as its weight says.
+    /// One of `items`, with a probability according to its weight.
     pub fn weighted<T: Copy>(&mut self, items: &[(usize, T)]) -> T {
         let mut place = self.below(items.iter().map(|(weight, _)| weight).sum());
         for (weight, item) in items {

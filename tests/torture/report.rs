@@ -1,4 +1,4 @@
-//! What a round has to tell: figures where all is well, everything that is known about what is not.
+//! The report of a round: figures if everything is right, and everything known about what is not.
 
 use crate::account::{Account, Number, Run};
 use crate::cast::Member;
@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Messages that are told of in full.
+/// How many messages are described in full.
 const STORIES: usize = 20;
 
-/// The figures of a round that is over.
+/// The figures of a finished round.
 pub struct Figures<'a> {
     pub seed: u64,
     pub account: &'a Account,
@@ -20,7 +20,7 @@ pub struct Figures<'a> {
     pub took: Duration,
     /// From the end of the last fault until everything was everywhere.
     pub healed: Duration,
-    /// Direct messages that the server still keeps: their receipts were lost, or came again too late for this round.
+    /// Direct messages that the server still keeps: their receipts were lost, or came too late for this round.
     pub waiting: usize,
 }
 
@@ -70,7 +70,7 @@ impl Figures<'_> {
         text
     }
 
-    /// From given to seen by everybody concerned.
+    /// The times from giving a message until everybody concerned has seen it.
     fn seen_everywhere(&self) -> Vec<Duration> {
         let seen = self.account.seen();
         let times = self.account.messages.iter().filter_map(|(number, message)| {
@@ -81,7 +81,7 @@ impl Figures<'_> {
         times.collect()
     }
 
-    /// Messages that a member was shown by more than one run; how long before its end the first one did, at most.
+    /// Messages that more than one run of a member showed, and how long before its end the first run did, at most.
     fn shown_again(&self) -> (usize, f64) {
         let (mut count, mut oldest) = (0, Duration::ZERO);
         for member in Member::ALL {

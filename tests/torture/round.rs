@@ -12,23 +12,23 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// How long everything may take to be everywhere once all faults are over. The longest waits may just have begun: a minute
-/// before a client connects again or sends a message again, five before the server delivers a direct one again.
+/// How long recovery may take once all faults are over. The longest waits may just have begun: a minute before a client
+/// reconnects or retransmits a message, five before the server retransmits a direct one.
 const HEAL_WITHIN: Duration = Duration::from_secs(400);
-/// Between two looks at the whole account.
+/// The time between two looks at the whole account.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// Between two readings of the history, while something is missing.
+/// The time between two readings of the history, while something is missing.
 const READ_EVERY: Duration = Duration::from_secs(3);
-/// How often a long round says how far it is.
+/// How many faults of a long round pass between two progress reports.
 const SAY_EVERY: usize = 50;
 
-/// What a round is to be.
+/// The settings of a round.
 pub struct Round {
     pub seed: u64,
     pub faults: usize,
-    /// How fast they come, where 1 is one a second.
+    /// The rate of faults: 1 is one per second.
     pub pace: f64,
-    /// How long to wait at the end for what is not to come: a message shown once more.
+    /// How long to wait at the end for repetitions, which must not come.
     pub silence: Duration,
 }
 
@@ -60,11 +60,12 @@ impl Round {
     /// Plays it, and prints its figures.
     ///
     /// # Panics
-    /// Where a promise is broken, with all that is known.
+    ///
+    /// If a promise is broken, with everything known about it.
     #[track_caller]
     pub fn play(&self) {
         eprintln!("seed {}, {} faults", self.seed, self.faults);
-        // Dropped last, when nothing writes to it any more.
+        // Dropped last, when nothing writes to it any longer.
         let mut folder = Folder::new(self.seed);
         let mut stage = Stage::set(self.seed, &folder.path);
         let faults = self.torment(&mut stage);
@@ -73,7 +74,7 @@ impl Round {
         self.listen_for_echoes(&mut stage);
         read_history(&mut stage);
         stage.end();
-        // From the database itself, now that nobody writes to it.
+        // From the database itself, because nobody writes to it now.
         let (rooms, waiting) = exported(&stage.data_dir());
         stage.ledger.history_is_too(rooms);
         let violations = violations(&stage.ledger.account);
@@ -136,8 +137,8 @@ impl Round {
     }
 }
 
-/// Waits until every message is where it is to come to, as far as it can; what is not then is a violation. Returns when
-/// that was.
+/// Waits until every message is where it must be, as far as it gets there; the rest are violations. Returns when that
+/// was.
 fn heal(stage: &mut Stage) -> Duration {
     let deadline = stage.now() + HEAL_WITHIN;
     let mut history_read: Option<Instant> = None;
@@ -157,7 +158,7 @@ fn heal(stage: &mut Stage) -> Duration {
             eprintln!("{} messages are not everywhere after {HEAL_WITHIN:?}", left.len());
             return now;
         }
-        // It may hold what no sender lived to tell of, and what is not seen by everybody yet.
+        // It may hold messages whose senders died before reporting them, and messages that not everybody has seen yet.
         if history_read.is_none_or(|at| at.elapsed() >= READ_EVERY) {
             read_history(stage);
             history_read = Some(Instant::now());

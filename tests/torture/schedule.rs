@@ -1,16 +1,16 @@
-//! Which fault comes when: drawn from the seed alone, so that a seed names a schedule. Pure.
+//! Draws faults and their times from the seed alone, so a seed identifies a schedule. Pure.
 
 use crate::cast::{KEEP_ALIVE, Member, Who};
 use crate::random::Random;
 use std::time::Duration;
 
-/// One after the other, about one in a second. It never ends: the round takes as many as it wants.
+/// Faults in order, about one per second. It never ends: the round takes as many as it wants.
 pub struct Schedule {
     random: Random,
     at: Duration,
 }
 
-/// Which of the two ways through a proxy.
+/// One of the two directions through a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     ToBroker,
@@ -19,26 +19,26 @@ pub enum Way {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// `kill -9`, and a start after the pause. `again`: and the same once more, so soon after the start.
+    /// `kill -9`, and a restart after the pause. `again`: the same once more, this long after the restart.
     Kill { who: Who, pause: Duration, again: Option<Duration> },
-    /// The same of the broker. `forgets`: it comes back without its store.
+    /// The same for the broker. `forgets`: it restarts without its store.
     KillBroker { pause: Duration, forgets: bool },
     /// SIGSTOP, and SIGCONT after the time.
     Stop { who: Who, time: Duration },
     /// A reset of the connection to the broker, on both sides.
     Cut { who: Who },
-    /// Nothing passes on these ways, and nothing is lost.
+    /// Nothing passes in these directions, and nothing is lost.
     Stall { who: Who, ways: Vec<Way>, time: Duration },
-    /// Everything comes later.
+    /// Everything arrives later.
     Delay { who: Who, by: Duration, time: Duration },
-    /// One way ends in a proper manner, the other stays.
+    /// One direction ends properly, the other stays.
     HalfClose { who: Who, way: Way },
-    /// The server can write nothing more; not `at_once`: as much as its files hold now, so that it fails in the midst of
-    /// something. `killed`: and meanwhile it is killed, so long after, for such a pause.
+    /// The server cannot write any more. Not `at_once`: its files may grow to their current size again, which makes it
+    /// fail in the middle of something. `killed`: it is killed meanwhile, this long after, for this pause.
     DiskFull { at_once: bool, time: Duration, killed: Option<(Duration, Duration)> },
 }
 
-/// A fault and its time, from the beginning of the faults.
+/// A fault and its time since the beginning of the faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timed {
     pub at: Duration,
@@ -56,7 +56,7 @@ enum Kind {
     DiskFull,
 }
 
-/// How often each comes.
+/// The relative frequency of each kind.
 const KINDS: &[(usize, Kind)] = &[
     (26, Kind::Kill),
     (20, Kind::Stop),
@@ -114,7 +114,8 @@ impl Iterator for Schedule {
     }
 }
 
-/// Mostly shorter than the keep alive, at times so long that the broker gives the connection up (after one and a half).
+/// Mostly shorter than the keep alive, sometimes long enough for the broker to give the connection up (after one and a
+/// half).
 fn pause(random: &mut Random) -> Duration {
     let keep_alive = KEEP_ALIVE.as_millis() as u64;
     match random.chance(70) {
@@ -123,7 +124,7 @@ fn pause(random: &mut Random) -> Duration {
     }
 }
 
-/// The broker and the server are one each, and yet most depends on them.
+/// The broker and the server are only one each, but most depends on them.
 fn anybody(random: &mut Random) -> Who {
     match random.chance(20) {
         true => Who::Broker,
@@ -153,7 +154,7 @@ impl Fault {
         }
     }
 
-    /// Under which name it is counted.
+    /// Its name in the statistics.
     pub fn kind(&self) -> String {
         let whom = match self.who() {
             Who::Broker => "broker",

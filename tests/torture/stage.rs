@@ -1,5 +1,5 @@
 //! Everything that runs in a round: the broker, the server and the members behind their proxies, the feeders, and the
-//! ledger that all of it is written to. The main thread owns it and turns it.
+//! ledger. The main thread owns and drives it.
 
 use crate::account::End;
 use crate::actor::{Actor, excuse};
@@ -16,11 +16,11 @@ use std::process::ChildStdin;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-/// Between two looks at what is to be done.
+/// The time between two turns.
 const TURN: Duration = Duration::from_millis(20);
-/// A message of each sender in so much time.
+/// The interval between two messages of each sender.
 const EVERY: Duration = Duration::from_millis(100);
-/// How long a program that is asked to end may take.
+/// How long a program may take to end when asked.
 const END_WITHIN: Duration = Duration::from_secs(40);
 
 pub struct Stage {
@@ -30,10 +30,10 @@ pub struct Stage {
     pub excused: BTreeMap<String, usize>,
     begun: Instant,
     folder: PathBuf,
-    // Before the feeders: a killed sender frees a feeder that its full pipe holds up.
+    // Before the feeders: killing a sender frees a feeder that its full pipe blocks.
     actors: BTreeMap<Who, Actor>,
     feeders: BTreeMap<Member, Feeder>,
-    /// Of the receivers: held open.
+    /// The inputs of the receivers, held open.
     inputs: BTreeMap<Member, ChildStdin>,
     records: Receiver<Record>,
     broker_starts_at: Option<Duration>,
@@ -49,7 +49,7 @@ impl Stage {
         let (telling, records) = mpsc::channel();
         let broker = Broker::builder()
             .persistence()
-            // Kept often, so that after a kill it has what is a little old.
+            // Saved often: after a kill, the saved state is only a little old.
             .line("autosave_interval 1")
             .line("max_queued_messages 10")
             .log(&folder.join("mosquitto.log"))
@@ -136,7 +136,7 @@ impl Stage {
         }
     }
 
-    /// Does what is due, and waits a moment for what the threads have to tell.
+    /// Does what is due, and waits a moment for reports of the threads.
     pub fn turn(&mut self) {
         self.listen();
         let now = self.now();
@@ -150,7 +150,7 @@ impl Stage {
             }
         }
         for (who, run, status) in fallen {
-            // What it said before is in the account first.
+            // Its earlier output goes into the account first.
             self.take_records();
             let connected = self.ledger.account.runs[run].connected;
             let reason = excuse(who, status, connected).unwrap_or_else(|what| {
@@ -189,7 +189,7 @@ impl Stage {
 
     // ---- faults ----
 
-    /// False where there is nothing that the fault could hit.
+    /// False if there is nothing for the fault to hit.
     pub fn suffer(&mut self, fault: &Fault) -> bool {
         let now = self.now();
         let broker_runs = self.broker_starts_at.is_none();
@@ -227,7 +227,7 @@ impl Stage {
         assert!(!self.broker.has_fallen(), "mosquitto has ended by itself");
     }
 
-    /// Ends every fault, and starts whatever is dead.
+    /// Ends every fault, and restarts whatever is dead.
     pub fn recover_at_once(&mut self) {
         let now = self.now();
         for until in [&mut self.broker_starts_at, &mut self.broker_stopped_until].into_iter().flatten() {
@@ -239,18 +239,18 @@ impl Stage {
 
     // ---- the end ----
 
-    /// No more messages. Their inputs stay open.
+    /// Stops the messages. The inputs stay open.
     pub fn stop_feeding(&mut self) {
         for (sender, feeder) in std::mem::take(&mut self.feeders) {
             self.inputs.extend(feeder.stop().map(|input| (sender, input)));
         }
     }
 
-    /// Ends everybody in an orderly manner, the server last, and reads what they still have to say.
+    /// Ends everybody properly, the server last, and reads their last output.
     #[track_caller]
     pub fn end(&mut self) {
         let mut actors: Vec<Actor> = std::mem::take(&mut self.actors).into_values().collect();
-        // Senders first: that their outboxes are settled is what they wait for.
+        // Senders first, because they wait until their outboxes are settled.
         actors.sort_by_key(|actor| match actor.who {
             Who::Member(member) => (!member.is_sender(), member),
             _ => (true, Member::Tom),
@@ -266,12 +266,12 @@ impl Stage {
         self.turn_until("all output is read", Duration::from_secs(10), |stage| stage.ledger.is_complete());
     }
 
-    /// The server's.
+    /// The server's data folder.
     pub fn data_dir(&self) -> PathBuf {
         self.folder.join("server").join("data")
     }
 
-    /// Where logs and homes are.
+    /// The folder of logs and homes.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

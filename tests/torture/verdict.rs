@@ -1,4 +1,4 @@
-//! Pure: what is wrong with a round, if anything. Each promise is one function; each finds every message that breaks it.
+//! Pure: the violations of a round. Each promise is one function, which finds every message that breaks it.
 
 #[cfg(test)]
 mod tests;
@@ -8,43 +8,43 @@ use crate::cast::{Member, Target};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-/// What the last second of a killed receiver printed may be printed again.
+/// Messages printed in the last second of a killed receiver may be printed again.
 pub const LAST_SECOND: Duration = Duration::from_secs(1);
-/// How much later than another line of another process the harness may read one, where both came at once.
+/// How much later than a simultaneous line of another process the harness may read a line.
 const READING: Duration = Duration::from_secs(1);
 
-/// A promise broken.
+/// A broken promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     pub promise: Promise,
-    /// The message concerned, if one is.
+    /// The message concerned, if there is one.
     pub number: Option<Number>,
     pub what: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Promise {
-    /// What a sender was told is stored is in history; what an outbox took gets there.
+    /// Messages that senders were told are stored are in the history; those that outboxes took get there.
     NothingLost,
     /// Once.
     NothingDoubled,
     /// Everybody concerned has it.
     EverybodyHasIt,
-    /// Once in a run, and again only after a kill, of what the last second printed.
+    /// Once per run; again only after a kill, if it was printed in the last second.
     ShownOnce,
-    /// As the sender was given them, but for what is marked late.
+    /// In the order given to the sender, except for messages marked late.
     InOrder,
-    /// Marked late is only what was sent again, or comes after a later one.
+    /// Only retransmitted or overtaken messages are marked late.
     LateWithReason,
-    /// Nobody has what is not for them, and nothing is changed on the way.
+    /// Nobody has messages for others, and nothing is changed on the way.
     NothingStrange,
-    /// The sender is told of everything that is stored.
+    /// The sender is told about everything that is stored.
     SenderIsTold,
-    /// No program ends by itself, or says what is no event.
+    /// No program ends by itself, or prints anything but events.
     NobodyFalls,
 }
 
-/// Everything that is wrong.
+/// All violations.
 pub fn violations(account: &Account) -> Vec<Violation> {
     let mut judge = Judge { account, kept: account.kept(), seen: account.seen(), found: Vec::new() };
     judge.nothing_is_lost();
@@ -60,8 +60,8 @@ pub fn violations(account: &Account) -> Vec<Violation> {
     judge.found
 }
 
-/// The messages that are not yet where they are to come to: not seen by everybody, their sender not told, or, where a kill
-/// excuses that, not in the history as it was last read.
+/// Messages that are not yet where they must be: not everybody has seen them, their sender was not told, or, if a kill
+/// excuses that, they were not in the history when it was last read.
 pub fn outstanding(account: &Account) -> Vec<Number> {
     let (kept, seen) = (account.kept(), account.seen());
     let is_outstanding = |(number, message): &(&Number, &Message)| {
@@ -73,7 +73,7 @@ pub fn outstanding(account: &Account) -> Vec<Number> {
     account.messages.iter().filter(is_outstanding).map(|(number, _)| *number).collect()
 }
 
-/// A sender that was killed after it took a message may have noted that it is stored and not lived to say so.
+/// A sender that was killed after it took a message may have recorded that it is stored without living to report it.
 fn must_be_told(account: &Account, message: &Message) -> bool {
     message.taken.is_some_and(|taken| !account.was_killed_after(message.sender, taken))
 }
@@ -94,7 +94,7 @@ impl Judge<'_> {
         for (number, message) in &self.account.messages {
             let is_there = match message.target {
                 Target::Room(_) => self.kept.contains_key(number),
-                // Kept only until it is delivered.
+                // Stored only until it is delivered.
                 Target::Direct(to) => self.seen.contains_key(&(*number, to)),
             };
             if is_there {
@@ -178,7 +178,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Else the mark would excuse everything. Of what comes live it is not known which copy of it came.
+    /// Otherwise the mark would excuse everything. It is unknown which copy of a message arrived live.
     fn late_with_reason(&mut self) {
         for member in Member::ALL {
             let mut newest: HashMap<(Member, Target), Number> = HashMap::new();

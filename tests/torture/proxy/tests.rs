@@ -1,15 +1,15 @@
-//! The proxy between two ends of the test's own.
+//! The proxy between two ends of the test itself.
 
 use super::*;
 use crate::support::{PATIENCE, wait_until};
 
-/// A proxy that carries a connection: the client's end and the broker's.
+/// A proxy with a connection: the client's end and the broker's.
 fn connection() -> (Proxy, TcpStream, TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let proxy = Proxy::start(listener.local_addr().unwrap().port());
     let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
     let broker = listener.accept().unwrap().0;
-    // Commands are for connections that the proxy has taken on.
+    // Commands apply to connections that the proxy has accepted.
     client.write_all(b"x").unwrap();
     read(&broker, 1);
     for stream in [&client, &broker] {
@@ -24,7 +24,7 @@ fn read(mut stream: &TcpStream, count: usize) -> Vec<u8> {
     bytes
 }
 
-/// Whether nothing comes for a while.
+/// Whether nothing arrives for a while.
 fn is_silent(stream: &TcpStream) -> bool {
     stream.set_read_timeout(Some(LOOK_EVERY * 10)).unwrap();
     let result = { stream }.read(&mut [0; 1]);
@@ -32,7 +32,7 @@ fn is_silent(stream: &TcpStream) -> bool {
     matches!(result, Err(error) if error.kind() == ErrorKind::WouldBlock)
 }
 
-/// Waits until what a command stopped is seen to be stopped: what was under way has passed.
+/// Waits until a stall is in effect: everything under way has passed.
 fn settle() {
     thread::sleep(LOOK_EVERY * 4);
 }

@@ -1,4 +1,4 @@
-//! The verdict over rounds that are made up: one in which all is well, and what is changed in it is found.
+//! The verdict on invented rounds: a good one, and changes to it that must be found.
 
 use super::*;
 use crate::account::{Account, End, Told};
@@ -11,7 +11,7 @@ const fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Messages 1 to 5 of ann to #red, 6 to rex; ann, rex and sue (who is in #red, tom is not) each have one run.
+/// Messages 1 to 5 of ann to #red, 6 to rex. ann, rex and sue (sue is in #red, tom is not) have one run each.
 const ANN: RunNumber = 0;
 const BEN: RunNumber = 1;
 const CAT: RunNumber = 2;
@@ -79,7 +79,7 @@ fn good() -> Account {
     account
 }
 
-/// What a change to the good round breaks: each promise with the message concerned.
+/// The promises that a change to the good round breaks, each with the message concerned.
 #[track_caller]
 fn check(change: impl Fn(&mut Account), expected: &[(Promise, Option<Number>)]) {
     let mut account = good();
@@ -115,14 +115,14 @@ fn a_good_round_is_good() {
 fn a_lost_message_is_found() {
     let lose = |account: &mut Account| drop(history(account).remove(2));
     check(lose, &[(NothingLost, Some(3))]);
-    // Taken into an outbox is as good as told.
+    // A message in an outbox counts as if it were told.
     let untold = |account: &mut Account| {
         lose(account);
         message(account, 3).stored.clear();
         killed(account, ANN, at(400));
     };
     check(untold, &[(NothingLost, Some(3))]);
-    // What died in a pipe was never promised; what lives on all the same is to come to everybody.
+    // Messages that died in a pipe were never promised; those that survived must reach everybody.
     let in_the_pipe = |account: &mut Account| {
         untold(account);
         message(account, 3).taken = None;
@@ -181,7 +181,7 @@ fn only_the_last_second_before_a_kill_may_come_again() {
         again(account, 5);
     };
     check(too_old, &[(ShownOnce, Some(5))]);
-    // While it stands still it can do nothing about it.
+    // While stopped, it can do nothing about it.
     check(
         |account| {
             too_old(account);
@@ -198,7 +198,7 @@ fn a_message_that_somebody_lacks_is_found() {
     let mut account = good();
     forget(&mut account, SUE, 4);
     assert_eq!(outstanding(&account), [4]);
-    // Seen by an earlier run is seen.
+    // Seen by an earlier run counts as seen.
     again(&mut account, 4);
     account.runs.last_mut().unwrap().member = Some(Member::Sue);
     assert_eq!(outstanding(&account), [] as [Number; 0]);
@@ -234,7 +234,7 @@ fn disorder_is_found_unless_it_is_marked() {
         },
         &[],
     );
-    // Rooms and senders are no order for each other.
+    // There is no order between rooms or senders.
     check(
         |account| {
             message(account, 3).target = Target::Room("lobby");
@@ -288,7 +288,7 @@ fn a_sender_that_is_not_told_is_found() {
     let mut account = good();
     untold(&mut account);
     assert_eq!(outstanding(&account), [2]);
-    // It may not have lived to say it, and the next run has nothing to say.
+    // It may have died before reporting it, and the next run has nothing to report.
     killed(&mut account, ANN, at(300));
     assert_eq!((violations(&account), outstanding(&account)), (vec![], vec![]));
     let kept = history(&mut account).remove(1);
