@@ -1,6 +1,6 @@
 //! Which broker is named, which source names it, and its port.
 
-use super::broker::{self, Broker, BrokerError};
+use super::broker::{self, Broker};
 use super::error::UsageError;
 use super::given::{Given, Item, Level};
 
@@ -56,11 +56,11 @@ impl Named {
 
 /// The broker that a level names; its port may be a separate option.
 pub(super) fn broker_of(level: &Level) -> Result<Option<Broker>, UsageError> {
-    let in_broker = |error: BrokerError| UsageError::new(format!("BROKER: {error}"));
+    let in_broker = |error: String| UsageError::new(format!("BROKER: {error}"));
     let (url, host) = (level.item("url"), level.item("host"));
     Ok(Some(match (level.words.as_slice(), url, host) {
         ([], None, None) => return Ok(None),
-        ([], Some(url), None) => Broker::parse_url(&url.value).map_err(|error| url.wrong(&error.to_string()))?,
+        ([], Some(url), None) => Broker::parse_url(&url.value).map_err(|error| url.wrong(&error))?,
         ([], None, Some(item)) => {
             let host = broker::parse_host(&item.value);
             let host =
@@ -101,7 +101,7 @@ pub(super) fn port(given: &Given) -> Result<Option<u16>, UsageError> {
         match (level.item("port"), here.as_ref().and_then(|broker| broker.port)) {
             (Some(item), None) => {
                 let port = broker::parse_port(&item.value);
-                return port.map(Some).map_err(|error| item.wrong(&error.to_string()));
+                return port.map(Some).map_err(|error| item.wrong(&error));
             }
             (None, Some(port)) => return Ok(Some(port)),
             (Some(item), Some(_)) => {

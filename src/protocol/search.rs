@@ -11,7 +11,6 @@ use super::names::{Nick, NickKey, RoomName};
 use super::timestamp::Timestamp;
 use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize, Serializer};
-use std::fmt;
 
 /// What a search text asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,52 +35,6 @@ pub enum Term {
     Prefix(String),
 }
 
-/// Why a text cannot be searched for. `Display` is for the person who typed it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SearchError {
-    Empty,
-    OpenQuote,
-    /// This term has neither a letter nor a digit.
-    NoWord(String),
-    ShortPrefix(String),
-    BadNick(String),
-    BadRoom(String),
-    BadTime {
-        filter: &'static str,
-        value: String,
-    },
-    Twice(&'static str),
-    TooManyWords,
-    TooLong,
-}
-
-impl fmt::Display for SearchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SearchError::Empty => write!(f, "there is nothing to search for"),
-            SearchError::OpenQuote => write!(f, "a phrase has no closing \""),
-            SearchError::NoWord(term) => write!(f, "{:?} has no letter or digit to search for", begin(term)),
-            SearchError::ShortPrefix(term) => {
-                write!(f, "{:?} is too short: at least {SEARCH_PREFIX_CHARS} characters come before *", begin(term))
-            }
-            SearchError::BadNick(value) => write!(f, "from:{} names no nick", begin(value)),
-            SearchError::BadRoom(value) => write!(f, "room:{} names no room", begin(value)),
-            SearchError::BadTime { filter, value } => {
-                let value = begin(value);
-                write!(
-                    f,
-                    "{filter}:{value} is not a time such as 2026-11-22, 2026-11-22T20:30 or 2026-11-22T20:30:00+01:00"
-                )
-            }
-            SearchError::Twice(filter) => write!(f, "{filter}: appears twice"),
-            SearchError::TooManyWords => write!(f, "at most {SEARCH_WORDS} words, those of phrases included"),
-            SearchError::TooLong => write!(f, "what to search for is longer than {SEARCH_CHARS} characters"),
-        }
-    }
-}
-
-impl std::error::Error for SearchError {}
-
 /// The part of the typed text that an error repeats, so that the error stays short.
 fn begin(text: &str) -> String {
     const CHARS: usize = 40;
@@ -92,28 +45,31 @@ fn begin(text: &str) -> String {
 }
 
 impl SearchQuery {
-    pub fn parse(text: &str) -> Result<SearchQuery, SearchError> {
+    pub fn parse(text: &str) -> Result<SearchQuery, String> {
         if text.chars().nth(SEARCH_CHARS).is_some() {
-            return Err(SearchError::TooLong);
+            return Err(format!("what to search for is longer than {SEARCH_CHARS} characters"));
         }
         let mut query = SearchQuery::default();
         for part in parts(text) {
             match part? {
                 Part::Phrase(phrase) => query.terms.push(Term::Phrase(word(phrase)?.to_owned())),
                 Part::Filter("from", value) => {
-                    let nick = Nick::parse(value).map_err(|_| SearchError::BadNick(value.to_owned()))?;
+                    let nick = Nick::parse(value).map_err(|_| format!("from:{} names no nick", begin(value)))?;
                     set("from", &mut query.from, nick.key().clone())?;
                 }
                 Part::Filter("room", value) => {
                     let room = RoomName::parse(value.strip_prefix('#').unwrap_or(value))
-                        .map_err(|_| SearchError::BadRoom(value.to_owned()))?;
+                        .map_err(|_| format!("room:{} names no room", begin(value)))?;
                     set("room", &mut query.room, room)?;
                 }
                 Part::Filter("after", value) => set("after", &mut query.after, time("after", value)?)?,
                 Part::Filter(_, value) => set("before", &mut query.before, time("before", value)?)?,
                 Part::Word(text) => query.terms.push(match text.strip_suffix('*') {
                     Some(prefix) if word(prefix)?.chars().count() < SEARCH_PREFIX_CHARS => {
-                        return Err(SearchError::ShortPrefix(text.to_owned()));
+                        return Err(format!(
+                            "{:?} is too short: at least {SEARCH_PREFIX_CHARS} characters come before *",
+                            begin(text)
+                        ));
                     }
                     Some(prefix) => Term::Prefix(prefix.to_owned()),
                     None => Term::Word(word(text)?.to_owned()),
@@ -121,8 +77,10 @@ impl SearchQuery {
             }
         }
         match query {
-            query if query == SearchQuery::default() => Err(SearchError::Empty),
-            query if query.terms.iter().map(words).sum::<usize>() > SEARCH_WORDS => Err(SearchError::TooManyWords),
+            query if query == SearchQuery::default() => Err("there is nothing to search for".to_owned()),
+            query if query.terms.iter().map(words).sum::<usize>() > SEARCH_WORDS => {
+                Err(format!("at most {SEARCH_WORDS} words, those of phrases included"))
+            }
             query => Ok(query),
         }
     }
@@ -154,14 +112,14 @@ enum Part<'a> {
 const FILTERS: [&str; 4] = ["from", "room", "after", "before"];
 
 /// Splits at blanks; a phrase stands between quotes.
-fn parts(text: &str) -> impl Iterator<Item = Result<Part<'_>, SearchError>> {
+fn parts(text: &str) -> impl Iterator<Item = Result<Part<'_>, String>> {
     let mut rest = text;
     std::iter::from_fn(move || {
         rest = rest.trim_start();
         if let Some(opened) = rest.strip_prefix('"') {
             let Some((phrase, after)) = opened.split_once('"') else {
                 rest = "";
-                return Some(Err(SearchError::OpenQuote));
+                return Some(Err("a phrase has no closing \"".to_owned()));
             };
             rest = after;
             return Some(Ok(Part::Phrase(phrase)));
@@ -178,8 +136,9 @@ fn parts(text: &str) -> impl Iterator<Item = Result<Part<'_>, SearchError>> {
 }
 
 /// A term, if the index can contain it.
-fn word(term: &str) -> Result<&str, SearchError> {
-    if term.chars().any(char::is_alphanumeric) { Ok(term) } else { Err(SearchError::NoWord(term.to_owned())) }
+fn word(term: &str) -> Result<&str, String> {
+    let has_word = term.chars().any(char::is_alphanumeric);
+    has_word.then_some(term).ok_or_else(|| format!("{:?} has no letter or digit to search for", begin(term)))
 }
 
 /// How many words the index looks up; `a-b` is two words in this order.
@@ -188,14 +147,17 @@ fn words(term: &Term) -> usize {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).count()
 }
 
-fn time(filter: &'static str, value: &str) -> Result<DateTime<FixedOffset>, SearchError> {
-    DateTime::parse_from_rfc3339(value).map_err(|_| SearchError::BadTime { filter, value: value.to_owned() })
+fn time(filter: &'static str, value: &str) -> Result<DateTime<FixedOffset>, String> {
+    DateTime::parse_from_rfc3339(value).map_err(|_| {
+        let value = begin(value);
+        format!("{filter}:{value} is not a time such as 2026-11-22, 2026-11-22T20:30 or 2026-11-22T20:30:00+01:00")
+    })
 }
 
-fn set<T>(filter: &'static str, place: &mut Option<T>, value: T) -> Result<(), SearchError> {
+fn set<T>(filter: &'static str, place: &mut Option<T>, value: T) -> Result<(), String> {
     match place.replace(value) {
         None => Ok(()),
-        Some(_) => Err(SearchError::Twice(filter)),
+        Some(_) => Err(format!("{filter}: appears twice")),
     }
 }
 
@@ -272,7 +234,7 @@ mod tests {
     fn check(text: &str, expected: Result<&[Term], &str>) {
         let parsed = SearchQuery::parse(text);
         match (&parsed, expected) {
-            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
             (Ok(query), Ok(terms)) => assert_eq!(query.terms, terms, "{text}"),
             _ => panic!("{text}: {parsed:?}"),
         }
@@ -321,11 +283,11 @@ mod tests {
         let mistakes = ["", "*", "from:", "room:", "after:", "before:"].map(|filter| format!("{filter}{long}"));
         for text in mistakes.iter().chain([&format!("{long}*")]) {
             let error = SearchQuery::parse(text).unwrap_err();
-            let json = serde_json::to_string(&error.to_string()).unwrap();
+            let json = serde_json::to_string(&error).unwrap();
             assert!(json.len() <= 1_024 && json.contains('…'), "{json}");
         }
         let error = SearchQuery::parse(&format!("from:{}", "\u{1}".repeat(400))).unwrap_err();
-        assert!(serde_json::to_string(&error.to_string()).unwrap().len() <= 1_024);
+        assert!(serde_json::to_string(&error).unwrap().len() <= 1_024);
     }
 
     #[test]

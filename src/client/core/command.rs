@@ -6,8 +6,7 @@ mod help;
 mod table;
 
 use crate::nearest::nearest;
-use crate::protocol::{Cursor, NameError, Nick, RoomName, SearchRequest};
-use std::fmt;
+use crate::protocol::{Cursor, Nick, RoomName, SearchRequest};
 use table::{CommandEntry, SYNONYMS, TABLE};
 
 pub use addressee::address_reply;
@@ -78,48 +77,12 @@ pub enum Target {
     Nick(Nick),
 }
 
-/// Why a line was not understood; `Display` is for the person who typed it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CommandError {
-    Unknown {
-        typed: String,
-        /// What was probably meant.
-        near: Vec<&'static str>,
-    },
-    /// The command with its arguments, and what these may be.
-    Usage(String),
-    Nick(NameError),
-    /// Of the user's own new nick.
-    OwnNick(NameError),
-    Room(NameError),
-}
-
-impl fmt::Display for CommandError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CommandError::Unknown { typed, near } if near.is_empty() => {
-                write!(f, "there is no command /{typed}; /help lists them (//{typed} sends it as text)")
-            }
-            CommandError::Unknown { typed, near } => {
-                let near = near.join(" or /");
-                write!(f, "there is no command /{typed}; did you mean /{near}? (//{typed} sends it as text)")
-            }
-            CommandError::Usage(usage) => write!(f, "usage: {usage}"),
-            CommandError::Nick(cause) => write!(f, "not a nick: {cause}"),
-            CommandError::OwnNick(cause) => write!(f, "not a nick: {cause}; choose letters, digits, - and _"),
-            CommandError::Room(cause) => write!(f, "not a room: {cause}; rooms are of a-z, 0-9, - and _"),
-        }
-    }
-}
-
-impl std::error::Error for CommandError {}
-
 /// A line typed on the terminal, parsed once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypedLine {
     /// As typed: it may answer a question instead.
     pub text: String,
-    pub command: Result<Command, CommandError>,
+    pub command: Result<Command, String>,
 }
 
 impl TypedLine {
@@ -129,7 +92,7 @@ impl TypedLine {
 }
 
 /// Reads a typed line: text to say, `/command`, or `//text` for a text that begins with `/`.
-pub fn parse(line: &str) -> Result<Command, CommandError> {
+pub fn parse(line: &str) -> Result<Command, String> {
     let say = |text: &str| Command::Say { text: text.to_owned(), to: Target::Here, action: false };
     // A blank before the slash is a typo; sending the command to everybody could reveal a secret.
     let Some(typed) = line.trim_start().strip_prefix('/') else { return Ok(say(line)) };
@@ -138,14 +101,26 @@ pub fn parse(line: &str) -> Result<Command, CommandError> {
     }
     let (name, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
     let entry = find(name)?;
-    (entry.read)(rest.trim())?.ok_or_else(|| CommandError::Usage(entry.usage_with_limits()))
+    (entry.read)(rest.trim())?.ok_or_else(|| format!("usage: {}", entry.usage_with_limits()))
 }
 
 /// The command of this name, or the error with similar names.
-fn find(name: &str) -> Result<&'static CommandEntry, CommandError> {
+fn find(name: &str) -> Result<&'static CommandEntry, String> {
     let lower = name.to_lowercase();
-    let unknown = || CommandError::Unknown { typed: name.to_owned(), near: near(&lower) };
+    let unknown = || {
+        let near = near(&lower);
+        let advice = match near.is_empty() {
+            true => "/help lists them".to_owned(),
+            false => format!("did you mean /{}?", near.join(" or /")),
+        };
+        format!("there is no command /{name}; {advice} (//{name} sends it as text)")
+    };
     TABLE.iter().find(|entry| entry.is_called(&lower)).ok_or_else(unknown)
+}
+
+/// A nick that the user chooses.
+pub fn own_nick(name: &str) -> Result<Nick, String> {
+    Nick::choose(name).map_err(|error| format!("not a nick: {error}; choose letters, digits, - and _"))
 }
 
 /// The command that other chats call so, else the one with the most similar name.
@@ -163,7 +138,7 @@ mod tests {
 
     #[track_caller]
     fn check(line: &str, expected: Result<Command, &str>) {
-        let parsed = parse(line).map_err(|error| error.to_string());
+        let parsed = parse(line);
         assert_eq!(parsed, expected.map_err(str::to_owned), "{line}");
     }
 

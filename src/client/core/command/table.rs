@@ -1,6 +1,6 @@
 //! The table of commands, and their names in other chats.
 
-use super::{Command, CommandError, PageRequest, Target, addressee, find};
+use super::{Command, PageRequest, Target, addressee, find, own_nick};
 use crate::protocol::limits::PAGE_MESSAGES;
 use crate::protocol::{Nick, RoomName, SearchRequest};
 
@@ -32,7 +32,7 @@ pub(super) struct CommandEntry {
 }
 
 /// Reads the arguments, trimmed. `Ok(None)`: they do not fit.
-type ReadArguments = fn(&str) -> Result<Option<Command>, CommandError>;
+type ReadArguments = fn(&str) -> Result<Option<Command>, String>;
 
 impl CommandEntry {
     pub fn is_called(&self, name: &str) -> bool {
@@ -110,7 +110,7 @@ pub(super) const TABLE: &[CommandEntry] = &[
         Ok(some(rest).map(|text| Command::Say { text: text.to_owned(), to: Target::Here, action: true }))
     }),
     command("nick", "NICK", "change your nick", |rest| {
-        some(rest).map(|name| Nick::choose(name).map(Command::Nick).map_err(CommandError::OwnNick)).transpose()
+        some(rest).map(|name| own_nick(name).map(Command::Nick)).transpose()
     })
     .limits("NICK is 1 to 32 letters, digits, - and _")
     .details(&["Unsent messages go out under the new nick. A nick in use is refused."]),
@@ -200,12 +200,12 @@ fn some(rest: &str) -> Option<&str> {
 }
 
 /// Somebody else's nick: any that the wire allows.
-fn nick(text: &str) -> Result<Nick, CommandError> {
-    Nick::parse(text).map_err(CommandError::Nick)
+fn nick(text: &str) -> Result<Nick, String> {
+    Nick::parse(text).map_err(|error| format!("not a nick: {error}"))
 }
 
 /// A nick that is the only argument, with or without quotes.
-fn nick_of(text: &str) -> Result<Nick, CommandError> {
+fn nick_of(text: &str) -> Result<Nick, String> {
     match addressee::split(text) {
         (quoted, "") => nick(&quoted),
         _ => nick(text),
@@ -213,7 +213,7 @@ fn nick_of(text: &str) -> Result<Nick, CommandError> {
 }
 
 /// A typed room, with or without `#`. Rooms have no capitals, so capitals are converted.
-fn room(text: &str) -> Result<RoomName, CommandError> {
+fn room(text: &str) -> Result<RoomName, String> {
     let name = text.strip_prefix('#').unwrap_or(text).to_ascii_lowercase();
-    RoomName::parse(&name).map_err(CommandError::Room)
+    RoomName::parse(&name).map_err(|error| format!("not a room: {error}; rooms are of a-z, 0-9, - and _"))
 }

@@ -7,6 +7,7 @@
 //! ```
 
 use super::outputs::Outputs;
+use crate::client::core::command::own_nick;
 use crate::protocol::{Nick, NickKey, RoomName, Session};
 use std::time::{Duration, Instant};
 
@@ -67,8 +68,7 @@ impl Naming {
         if name.is_empty() {
             return None;
         }
-        let error = |error| out.error(format!("not a nick: {error}; choose letters, digits, - and _"), None);
-        Nick::choose(name).map_err(error).ok()
+        own_nick(name).map_err(|text| out.error(text, None)).ok()
     }
 
     /// `/nick`. `is_delayed`: messages take longer than usual although the connection is up.

@@ -22,7 +22,7 @@ impl Conversation {
         match line.command {
             Ok(Command::Say { text, .. }) if text.trim().is_empty() => {}
             Ok(command) => self.command(now, command, None),
-            Err(error) => self.out.error(error.to_string(), None),
+            Err(error) => self.out.error(error, None),
         }
     }
 

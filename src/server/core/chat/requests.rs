@@ -52,7 +52,7 @@ impl ServerChat {
             Err(mistake) => {
                 let error = ErrorReply {
                     code: ErrorCode::BadRequest,
-                    message: mistake.to_string(),
+                    message: mistake,
                     session: reply.session.clone(),
                     request: reply.token.clone(),
                     of: None,

@@ -58,7 +58,7 @@ impl Requests {
         out: &mut Outputs,
     ) -> Option<Inquiry> {
         let asked = match search {
-            Some(search) => self.search.begin(search).map_err(|error| error.to_string()),
+            Some(search) => self.search.begin(search),
             None => self.search.go_on().map_err(str::to_owned),
         };
         asked.map(Inquiry::search).map_err(|text| out.error(text, reference.clone())).ok()

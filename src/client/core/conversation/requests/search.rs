@@ -1,7 +1,7 @@
 //! The user's last search, which `/search` continues. Converts the user's dates to moments.
 
 use crate::client::core::conversation::Local;
-use crate::protocol::search::{SearchError, with_times};
+use crate::protocol::search::with_times;
 use crate::protocol::{SearchQuery, SearchRequest, SearchResult};
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 
@@ -23,7 +23,7 @@ impl Search {
     /// # Errors
     ///
     /// No server could search for that.
-    pub fn begin(&mut self, mut request: SearchRequest) -> Result<SearchRequest, SearchError> {
+    pub fn begin(&mut self, mut request: SearchRequest) -> Result<SearchRequest, String> {
         request.text = with_times(&request.text, |text| moment(text, self.local));
         SearchQuery::parse(&request.text)?;
         (self.last, self.next) = (Some(request.clone()), None);
