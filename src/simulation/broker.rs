@@ -209,6 +209,7 @@ impl ModelBroker {
     pub fn heal(&mut self) {
         self.losses.clear();
         self.next_wills.clear();
+        (self.manners.losses, self.manners.lost_wills) = (0, 0);
     }
 
     // ---- packets ----

@@ -2,6 +2,7 @@
 
 mod client;
 mod happening;
+mod heal;
 mod machine;
 mod node;
 mod original;
@@ -217,6 +218,7 @@ impl<'a> Run<'a> {
                     self.stage.outside.restart_broker(now);
                 }
             }
+            Happening::Look => self.look(),
             Happening::StrangersLeave => self.strangers.leave(&mut self.stage),
             Happening::Of(id, run, what) => {
                 if self.nodes[id.0].run() == Some(run) {
@@ -325,32 +327,6 @@ impl<'a> Run<'a> {
         if !self.nodes[id.0].machine().is_frozen(self.stage.now()) {
             for (run, what) in std::mem::take(&mut self.held[id.0]) {
                 self.happens(Happening::Of(id, run, what));
-            }
-        }
-    }
-
-    /// All faults end, and every program that one of them ended starts again.
-    fn heal(&mut self) {
-        self.is_healed = true;
-        let now = self.stage.now();
-        self.stage.outside.heal(now);
-        for number in 0..self.nodes.len() {
-            let id = NodeId(number);
-            self.full_until[number] = 0;
-            self.pauses[number] = AGAIN;
-            self.nodes[number].machine().heal();
-            if let Node::Client(client) = &mut self.nodes[number] {
-                client.unblock_screen();
-            }
-            self.nodes[number].goes_on(&mut self.stage);
-            if let Node::Client(client) = &mut self.nodes[number] {
-                client.print_now(&mut self.stage);
-            }
-            self.settle(id);
-            self.release(id);
-            if self.wanted[number] && self.nodes[number].run().is_none() {
-                let delay = self.stage.rng.range(0, S);
-                self.stage.after(delay, Happening::Start(id, Startup::default()));
             }
         }
     }

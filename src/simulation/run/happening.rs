@@ -17,6 +17,8 @@ pub enum Happening {
     /// It crashes again.
     CrashAgain(NodeId, Startup),
     BrokerBack,
+    /// Somebody looks whether two servers have the chat.
+    Look,
     /// Strangers end their connections.
     StrangersLeave,
     /// For this run of a program only.

@@ -57,6 +57,7 @@ pub struct ServerProcess {
     /// Connections that nobody waits for.
     dropped: Vec<Tether>,
     turned: Micros,
+    is_connected: bool,
     pub ended: Option<RunEnd>,
 }
 
@@ -130,6 +131,7 @@ impl ServerNode {
             hanging: None,
             dropped: Vec::new(),
             turned: 0,
+            is_connected: false,
             ended: None,
         });
         stage.after(TICK, Happening::Of(self.machine.node, run, OfRun::Tick));
@@ -188,6 +190,11 @@ impl ServerNode {
         process.heard(link.into_iter().chain(closing).flatten(), stage);
         process.second_says(second.into_iter().flatten());
         self.go_on(stage);
+    }
+
+    /// Whether it has the chat, or shares it with another one.
+    pub fn serves(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.is_connected)
     }
 
     /// When [`ServerNode::turn`] has something to do.
@@ -282,8 +289,13 @@ impl ServerNode {
     fn handle(&mut self, (event, mut pass): (ServiceEvent, Option<Pass>), stage: &mut Stage) {
         let Some(process) = &mut self.process else { return };
         let now = stage.moment(self.machine.node);
-        if matches!(event, ServiceEvent::Link(Event::Connected { .. })) {
-            stage.note(Fact::Connected { run: process.run });
+        match &event {
+            ServiceEvent::Link(Event::Connected { .. }) => {
+                process.is_connected = true;
+                stage.note(Fact::Connected { run: process.run });
+            }
+            ServiceEvent::Link(Event::Lost { .. }) => process.is_connected = false,
+            _ => {}
         }
         for effect in process.service.handle(now, event) {
             let Some(process) = &mut self.process else { return };

@@ -192,7 +192,7 @@ impl Run<'_> {
         }
     }
 
-    fn quit(&mut self, id: NodeId, back: Option<Ms>) {
+    pub(super) fn quit(&mut self, id: NodeId, back: Option<Ms>) {
         self.backs[id.0] = back;
         if let Some(run) = self.nodes[id.0].run() {
             self.stage.after(0, Happening::Of(id, run, OfRun::Quit));

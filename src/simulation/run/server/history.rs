@@ -21,11 +21,15 @@ impl ServerNode {
     /// Its histories and its roster go into the ledger. It does nothing afterwards.
     pub fn account(&mut self, stage: &mut Stage) -> Result<(), String> {
         let now = stage.moment(self.machine.node);
+        let serves = self.serves();
         let Some(database) = self.take_database(now.instant) else { return Ok(()) };
         let text = |error: crate::server::store::sqlite::Error| error.to_string();
         let roster = database.earlier_run().map_err(text)?;
-        let nicks = roster.seats.iter().map(|seat| seat.nick.to_string()).collect();
-        stage.ledger.end.rosters.push((self.machine.party, nicks));
+        // One that another server keeps away knows nobody.
+        if serves {
+            let nicks = roster.seats.iter().map(|seat| seat.nick.to_string()).collect();
+            stage.ledger.end.rosters.push((self.machine.party, nicks));
+        }
         let reader = database.questions();
         let mut begins = BTreeMap::new();
         for (room, _) in reader.rooms().map_err(text)? {
