@@ -43,6 +43,7 @@ pub struct ServerNode {
 
 pub struct ServerProcess {
     pub run: RunNumber,
+    index: usize,
     service: Service,
     store: StoreThreads,
     door: StoreDoor,
@@ -121,6 +122,7 @@ impl ServerNode {
         let link = links::open(self.machine.node, terms, stage);
         self.process = Some(ServerProcess {
             run,
+            index: self.index,
             service: Service::new(chat, random),
             store,
             door: StoreDoor::new(stage.topics.clone()),
@@ -300,7 +302,7 @@ impl ServerNode {
         for effect in process.service.handle(now, event) {
             let Some(process) = &mut self.process else { return };
             match effect {
-                Effect::Publish(publication) => process.publish(self.index, publication, stage),
+                Effect::Publish(publication) => process.publish(publication, stage),
                 Effect::Store(task) => {
                     let is_message = matches!(task, StoreTask::Keep(Keep::Chat(_) | Keep::Direct(_)));
                     if is_message && self.machine.trap.reach(CrashPoint::BeforeKeep) {

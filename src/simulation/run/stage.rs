@@ -4,7 +4,7 @@
 use super::happening::Happening;
 use super::wire::{self, Spoken};
 use crate::link::{Address, Lookout, Subscription, Transport, Version, WillOf};
-use crate::link::{Config, Publication, Settings};
+use crate::link::{Config, Message, Publication, Settings};
 use crate::now::Now;
 use crate::protocol::{SentId, Topics};
 use crate::simulation::ledger::{Fact, Ledger, Number, Party};
@@ -126,6 +126,17 @@ impl Stage {
         }
         if !self.published.insert(number) {
             self.note(Fact::SentAgain { number });
+        }
+    }
+
+    /// A server's connection takes something in; the broker is told so.
+    pub fn server_hears(&mut self, server: usize, message: &Message) {
+        if message.retained || !self.topics.carries_messages(&message.topic) {
+            return;
+        }
+        let number = wire::spoken(&message.payload).and_then(|spoken| self.ledger.number(&spoken.text));
+        if let Some(number) = number {
+            self.note(Fact::Arrived { server, number });
         }
     }
 

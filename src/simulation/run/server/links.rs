@@ -21,11 +21,14 @@ impl ServerProcess {
     }
 
     /// As the connection's callback: through the door, into the inbox.
-    pub(super) fn heard(&mut self, events: impl Iterator<Item = Event>, stage: &Stage) {
+    pub(super) fn heard(&mut self, events: impl Iterator<Item = Event>, stage: &mut Stage) {
         for event in events {
             let pass = match &event {
                 Event::Message(message) => match self.door.enter(message, stage.world.timeline.instant(stage.now())) {
-                    Admission::Passes(pass) => pass,
+                    Admission::Passes(pass) => {
+                        stage.server_hears(self.index, message);
+                        pass
+                    }
                     Admission::Refused => continue,
                 },
                 _ => None,
@@ -45,9 +48,9 @@ impl ServerProcess {
         }
     }
 
-    pub(super) fn publish(&mut self, index: usize, publication: Publication, stage: &mut Stage) {
+    pub(super) fn publish(&mut self, publication: Publication, stage: &mut Stage) {
         let Some(link) = &mut self.link else { return };
-        stage.server_publishes(index, &publication);
+        stage.server_publishes(self.index, &publication);
         let events = link.handle(stage.now(), Input::Publish(publication), &mut stage.outside);
         self.heard(events.into_iter(), stage);
     }

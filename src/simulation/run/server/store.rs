@@ -92,6 +92,11 @@ impl ServerNode {
                     stage.note(Fact::Synced { server: self.index, number });
                 }
             }
+            for (.., id) in committed.delivered.iter().filter(|_| is_synced) {
+                if let Some(number) = stage.number_of(id) {
+                    stage.note(Fact::ReceiptKept { server: self.index, number });
+                }
+            }
             let removes = self.removes();
             for progress in committed.progress.iter().filter(|_| removes) {
                 let places = (progress.from + 1..=progress.to).zip(&progress.ids);

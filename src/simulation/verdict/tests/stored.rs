@@ -1,7 +1,7 @@
 //! History and senders.
 
 use super::*;
-use crate::simulation::plan::What;
+use crate::simulation::plan::{ClientKind, What};
 use Promise::{EverybodyHasIt, NothingLost, OutboxEmpties, SenderTold, StoredAfterSync, StoredOnce};
 
 fn forget(ledger: &mut Ledger, number: Number) {
@@ -89,6 +89,15 @@ fn what_has_arrived_is_stored_before_a_clean_stop() {
         let (who, trouble) = (plan.servers[0].name.clone(), crate::simulation::plan::DiskTrouble::Full);
         plan.push(4_000, What::Disk { who, trouble, time: 3_000 });
     });
+    // An original's message has no id. It may have been stored and removed again.
+    for (max_size_kb, expected) in [(0, &[NothingLost][..]), (512, &[])] {
+        check(expected, |plan, ledger| {
+            arrived(plan, ledger);
+            plan.clients[0].kind = ClientKind::Original;
+            plan.servers[0].max_size_kb = max_size_kb;
+            restart(ledger, MAIN, 10_000, RunEnd::Quit);
+        });
+    }
 }
 
 #[test]
