@@ -38,8 +38,8 @@ usage: simulate                       new seeds, for MINUTES (1), or the one see
        simulate show SEED             print its plan
        simulate prove [NAME...]       put each bug of tests/mutants in, and find it
        simulate hunt SECONDS PROMISES [FILE...]
-                                      look in these plans, or else in new seeds, for the first that breaks one
-                                      of these promises; 'any' is all, 'shown once, in order' two
+                                      look in these plans, or else in the seeds from 1, for the first that
+                                      breaks one of these promises; 'any' is all, 'shown once, in order' two
 TRACE=1 prints everything that happens.";
 
 /// Does what the arguments and the environment ask for.

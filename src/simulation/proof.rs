@@ -7,13 +7,17 @@ use mutant::{Mutant, Sources};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
-use std::thread::sleep;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long new seeds may take to find a bug, on one core.
 const SECONDS: u64 = 60;
 /// How much later a hunt has ended, unless the bug keeps a plan from ending.
 const GRACE: Duration = Duration::from_secs(60);
+
+/// The name of the program without bugs.
+const UNCHANGED: &str = "unchanged";
 
 /// What came of a hunt.
 struct Catch {
@@ -22,48 +26,79 @@ struct Catch {
     text: String,
 }
 
-/// Proves it with these mutants, or with all. Returns whether all were found.
+/// Proves it with these mutants; without names, with all and with the unchanged program. Returns whether every mutant was
+/// found, and nothing in the unchanged program. The next mutant is built while one is hunted.
 ///
 /// # Errors
 /// If a mutant does not apply, or the program does not build with it.
 pub fn prove(names: &[String]) -> Result<bool, String> {
+    let begun = Instant::now();
     let all = mutants()?;
     if let Some(unknown) = names.iter().find(|name| all.iter().all(|mutant| mutant.name != **name)) {
         return Err(format!("there is no tests/mutants/{unknown}.mutant"));
     }
-    let asked = all.into_iter().filter(|mutant| names.is_empty() || names.contains(&mutant.name));
-    let asked: Vec<Mutant> = asked.collect();
+    let asked: Vec<Mutant> =
+        all.into_iter().filter(|mutant| names.is_empty() || names.contains(&mutant.name)).collect();
     let sources = sources()?;
-    build(&sources, "unchanged")?;
-    let unchanged = hunt("unchanged", "any", None)?;
-    println!("unchanged: {}", unchanged.text);
-    if unchanged.is_found {
-        return Err("the program without bugs breaks a promise".to_owned());
-    }
-    let mut missed = Vec::new();
-    let mut table = vec!["| bug | its plan | new seeds |".to_owned(), "|---|---|---|".to_owned()];
-    for mutant in &asked {
-        let mut mutated = sources.clone();
-        mutant.apply(&mut mutated).map_err(|error| format!("{}: {error}", mutant.name))?;
-        build(&mutated, &mutant.name)?;
-        let breaks = mutant.breaks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let by_plan =
-            mutant.plan.as_ref().map(|plan| hunt(&mutant.name, &breaks, Some(&plan_path(plan)))).transpose()?;
-        let by_seeds = hunt(&mutant.name, &breaks, None)?;
-        let told = by_plan.as_ref().map_or("none", |catch| catch.text.as_str());
-        println!("{}\n    plan:  {told}\n    seeds: {}", mutant.name, by_seeds.text);
-        table.push(format!("| {} | {told} | {} |", mutant.name, by_seeds.text));
-        // The plan of a bug must find it; without one, new seeds must.
-        if !by_plan.unwrap_or(by_seeds).is_found {
-            missed.push(mutant.name.as_str());
+    let mut wrong = Vec::new();
+    let mut table = vec!["| bug | found after |".to_owned(), "|---|---|".to_owned()];
+    thread::scope(|scope| {
+        let (built, programs) = mpsc::sync_channel(0);
+        let (sources, asked) = (&sources, &asked);
+        scope.spawn(move || {
+            let unchanged = names.is_empty().then_some(None);
+            for mutant in unchanged.into_iter().chain(asked.iter().map(Some)) {
+                // Nobody waits for more after an error.
+                if built.send(program(sources, mutant).map(|program| (mutant, program))).is_err() {
+                    return;
+                }
+            }
+        });
+        for next in programs {
+            let (mutant, program) = next?;
+            let (name, is_right, text) = match mutant {
+                None => {
+                    let plans = files(&root().join("tests/plans"))?;
+                    let by_plans = hunt(&program, UNCHANGED, "any", &plans)?;
+                    let caught = if by_plans.is_found { by_plans } else { hunt(&program, UNCHANGED, "any", &[])? };
+                    (UNCHANGED, !caught.is_found, caught.text)
+                }
+                Some(mutant) => {
+                    let breaks = mutant.breaks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                    // The plan alone must find its bug; without one, new seeds must.
+                    let plan: Vec<PathBuf> = mutant.plan.iter().map(|plan| plan_path(plan)).collect();
+                    let caught = hunt(&program, &mutant.name, &breaks, &plan)?;
+                    (mutant.name.as_str(), caught.is_found, caught.text)
+                }
+            };
+            println!("{name}: {text}");
+            table.push(format!("| {name} | {text} |"));
+            if !is_right {
+                wrong.push(name);
+            }
         }
+        Ok::<_, String>(())
+    })?;
+    println!("\n{}\n\n{} bugs in {} s", table.join("\n"), asked.len(), begun.elapsed().as_secs());
+    match wrong[..] {
+        [] => println!("all is as it must be"),
+        _ => println!("NOT FOUND, or found without a bug: {}", wrong.join(", ")),
     }
-    println!("\n{}\n", table.join("\n"));
-    match missed[..] {
-        [] => println!("all {} bugs were found", asked.len()),
-        _ => println!("NOT FOUND: {}", missed.join(", ")),
+    Ok(wrong.is_empty())
+}
+
+/// Builds the program with this bug, or without one; returns where it is.
+fn program(sources: &Sources, mutant: Option<&Mutant>) -> Result<PathBuf, String> {
+    let mut sources = sources.clone();
+    let name = mutant.map_or(UNCHANGED, |mutant| &mutant.name);
+    if let Some(mutant) = mutant {
+        mutant.apply(&mut sources).map_err(|error| format!("{name}: {error}"))?;
     }
-    Ok(missed.is_empty())
+    build(&sources, name)?;
+    // The next build overwrites the original.
+    let (built, program) = (scratch().join("target/simulation/simulate"), scratch().join(name));
+    fs::copy(&built, &program).map_err(about(&program))?;
+    Ok(program)
 }
 
 /// All mutants, by name.
@@ -155,7 +190,9 @@ fn build(sources: &Sources, name: &str) -> Result<(), String> {
         .arg(scratch().join("target"))
         .current_dir(&copy)
         .env("CARGO_PROFILE_SIMULATION_INCREMENTAL", "true")
-        .env("CARGO_PROFILE_SIMULATION_CODEGEN_UNITS", "64")
+        // A change in one file compiles one unit.
+        .env("CARGO_PROFILE_SIMULATION_CODEGEN_UNITS", "256")
+        .env("CARGO_PROFILE_SIMULATION_LTO", "off")
         .env("RUSTFLAGS", "--allow=warnings")
         .status();
     match status {
@@ -165,27 +202,26 @@ fn build(sources: &Sources, name: &str) -> Result<(), String> {
     }
 }
 
-/// Has the program that was built last look for these promises: in a plan, or else in new seeds.
-fn hunt(name: &str, breaks: &str, plan: Option<&Path>) -> Result<Catch, String> {
-    let program = scratch().join("target/simulation/simulate");
+/// Has a program look for these promises: in plans, or else in new seeds.
+fn hunt(program: &Path, name: &str, breaks: &str, plans: &[PathBuf]) -> Result<Catch, String> {
     let told = scratch().join(format!("{name}.log"));
     let output = File::create(&told).map_err(about(&told))?;
     let errors = scratch().join(format!("{name}.errors"));
     let error_output = File::create(&errors).map_err(about(&errors))?;
-    let mut command = Command::new(&program);
-    command.args(["hunt", &SECONDS.to_string(), breaks]).args(plan).stdout(output).stderr(error_output);
-    let mut child = command.spawn().map_err(about(&program))?;
+    let mut command = Command::new(program);
+    command.args(["hunt", &SECONDS.to_string(), breaks]).args(plans).stdout(output).stderr(error_output);
+    let mut child = command.spawn().map_err(about(program))?;
     let until = Instant::now() + Duration::from_secs(SECONDS) + GRACE;
     let status: Option<ExitStatus> = loop {
         match child.try_wait() {
-            Ok(None) if Instant::now() < until => sleep(Duration::from_millis(20)),
+            Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(20)),
             Ok(None) => {
                 _ = child.kill();
                 _ = child.wait();
                 break None;
             }
             Ok(status) => break status,
-            Err(error) => return Err(about(&program)(error)),
+            Err(error) => return Err(about(program)(error)),
         }
     };
     let Some(status) = status else { return Ok(Catch { is_found: false, text: "it did not end".to_owned() }) };
