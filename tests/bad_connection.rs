@@ -347,7 +347,7 @@ fn nothing_is_wrong_with_a_good_broker() {
 
 /// Reading a peer's answer has a deadline, even if the peer sends nothing.
 #[test]
-fn nothing_is_ever_said() {
+fn a_peer_that_never_answers_meets_a_deadline() {
     // Only the system accepts its connections.
     let mute = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let settings = at("127.0.0.1", mute.local_addr().expect("a bound address").port());

@@ -73,7 +73,7 @@ fn the_one_in_node_tells_the_time() {
 }
 
 #[test]
-fn they_end_as_their_clients_do() {
+fn bots_end_with_their_clients() {
     let broker = Broker::start();
     let mut server = Program::start(&["server", &broker.address(), "--memory"]);
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);

@@ -186,7 +186,7 @@ fn a_broker_without_retained_messages() {
 }
 
 #[test]
-fn a_client_identifier_that_is_another_ones() {
+fn a_client_identifier_in_use() {
     let broker = Broker::start();
     let alone = check(&[&broker.address(), "-i", "sensor-7"]);
     alone.is_good();

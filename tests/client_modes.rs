@@ -104,7 +104,7 @@ fn a_first_connection_that_fails_is_one_line() {
 }
 
 #[test]
-fn without_a_nick_it_is_the_login_name() {
+fn the_login_name_is_the_default_nick() {
     let broker = Broker::start();
     let mut messages = Subscriber::start(&broker, &["chat/messages"]);
     // No variable gives it, as in a container or a cron job.
@@ -116,7 +116,7 @@ fn without_a_nick_it_is_the_login_name() {
 }
 
 #[test]
-fn what_cannot_be_is_one_line() {
+fn impossible_options_are_one_line() {
     let broker = Broker::start();
     for (arguments, part) in [
         (&["--nick", "a b", "-m", "x"][..], "cannot be a nick"),
@@ -161,7 +161,7 @@ fn a_listener_prints_messages_and_sends_lines_literally() {
 }
 
 #[test]
-fn what_is_not_valid_is_not_printed() {
+fn invalid_messages_are_not_printed() {
     let broker = Broker::start();
     let mut listener = start(&broker, &["--listen", "--nick", "alice"]);
     listener.wait_for_line(Stream::Err, "connected to", PATIENCE);
@@ -246,7 +246,7 @@ fn the_end_of_a_programs_input_waits_for_its_messages() {
 }
 
 #[test]
-fn what_is_typed_during_an_outage_arrives_once() {
+fn text_typed_during_an_outage_arrives_once() {
     let mut broker = Broker::builder().persistence().start();
     // A session that the broker keeps over its restart: nothing is missed.
     let mut messages = Subscriber::start_with(&broker, &["chat/messages/#"], &["-V", "311", "-q", "1", "-c"]);

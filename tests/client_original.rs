@@ -86,7 +86,7 @@ fn an_original_servers_answers_are_understood() {
 }
 
 #[test]
-fn a_page_that_comes_again_after_an_outage_is_shown_once() {
+fn a_page_repeated_after_an_outage_is_shown_once() {
     let mut broker = Broker::start();
     let mut asked = Subscriber::start(&broker, &FLAT);
     let mut alice = start(&broker, &["--listen", "--nick", "alice"]);
@@ -145,7 +145,7 @@ fn an_original_server_hears_the_will() {
 }
 
 #[test]
-fn what_an_original_server_has_not_is_said_at_once() {
+fn missing_features_of_an_original_server_are_told_at_once() {
     let broker = Broker::start();
     let mut asked = Subscriber::start(&broker, &FLAT);
     let mut alice = start(&broker, &["--json", "--nick", "alice"]);
@@ -159,7 +159,7 @@ fn what_an_original_server_has_not_is_said_at_once() {
 
 /// An original server returns messages as published, with the parts of the id instead of the id.
 #[test]
-fn what_one_said_oneself_is_not_shown_again_by_its_page() {
+fn own_messages_are_not_shown_again_by_a_page() {
     let broker = Broker::start();
     let mut asked = Subscriber::start(&broker, &FLAT);
     let mut alice = start(&broker, &["--listen", "--nick", "Alice"]);
@@ -174,7 +174,7 @@ fn what_one_said_oneself_is_not_shown_again_by_its_page() {
 
 /// If a server of ours was once here, a sender waits for its confirmation, but not if an original one has replaced it.
 #[test]
-fn a_sender_does_not_wait_for_what_an_original_server_cannot_say() {
+fn a_sender_expects_no_confirmation_of_an_original_server() {
     let (broker, data, home) = (Broker::start(), support::TempDir::new(), support::TempDir::new());
     let send = |text: &str| {
         let arguments = ["client", &broker.address(), "--nick", "Ci", "-m", text];

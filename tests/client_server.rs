@@ -43,7 +43,7 @@ fn notices(program: &mut Program) -> Vec<String> {
 }
 
 #[test]
-fn people_talk_and_who_comes_later_reads_it() {
+fn people_talk_and_latecomers_read_it() {
     let (broker, dir) = (Broker::start(), TempDir::new());
     let _server = server(&broker, &dir);
     let mut alice = member(&broker, "Alice", &["--room", "dev"]);
@@ -86,7 +86,7 @@ fn the_same_nick_twice_ends_the_second() {
 }
 
 #[test]
-fn a_count_shows_no_more_and_leaves_the_rest_to_the_next_run() {
+fn a_count_leaves_further_messages_to_the_next_run() {
     let (broker, dir, home) = (Broker::start(), TempDir::new(), TempDir::new());
     let _server = server(&broker, &dir);
     let mut alice = member(&broker, "alice", &[]);
@@ -126,7 +126,7 @@ fn a_killed_client_is_seen_to_leave() {
 }
 
 #[test]
-fn killed_and_started_again_at_once_nobody_notices() {
+fn a_quick_restart_goes_unnoticed() {
     let (broker, dir) = (Broker::start(), TempDir::new());
     let _server = server(&broker, &dir);
     let mut alice = member(&broker, "alice", &[]);
@@ -144,7 +144,7 @@ fn killed_and_started_again_at_once_nobody_notices() {
 }
 
 #[test]
-fn a_frozen_client_is_out_by_its_will_and_comes_back() {
+fn a_frozen_client_leaves_by_its_will_and_comes_back() {
     let (broker, dir) = (Broker::start(), TempDir::new());
     let _server = server(&broker, &dir);
     let mut alice = member(&broker, "alice", &[]);
@@ -157,7 +157,7 @@ fn a_frozen_client_is_out_by_its_will_and_comes_back() {
 }
 
 #[test]
-fn a_frozen_client_is_out_by_the_time_out_and_comes_back() {
+fn a_frozen_client_times_out_and_comes_back() {
     let (broker, dir) = (Broker::start(), TempDir::new());
     let _server = server_with(&broker, &dir, &["--timeout", "3"]);
     let mut alice = member(&broker, "alice", &[]);
@@ -171,7 +171,7 @@ fn a_frozen_client_is_out_by_the_time_out_and_comes_back() {
 }
 
 #[test]
-fn a_member_whose_reader_stands_still_stays_and_can_be_ended() {
+fn a_member_with_a_stopped_reader_stays_and_can_be_ended() {
     /// Far more than a pipe and the client hold for a reader.
     const FLOOD: usize = 12_000;
     let (broker, dir) = (Broker::start(), TempDir::new());
@@ -194,7 +194,7 @@ fn a_member_whose_reader_stands_still_stays_and_can_be_ended() {
 }
 
 #[test]
-fn a_broker_that_forgets_everything_costs_nothing() {
+fn a_broker_that_forgets_everything_loses_no_message() {
     let (mut broker, dir) = (Broker::start(), TempDir::new());
     let mut server = server(&broker, &dir);
     let mut alice = member(&broker, "alice", &[]);

@@ -81,7 +81,7 @@ fn only_named_users_get_in() {
 }
 
 #[test]
-fn a_tls_broker_is_trusted_by_those_who_should() {
+fn only_the_right_clients_trust_a_tls_broker() {
     let dir = TempDir::new();
     let certificates = Certificates::make(dir.path());
     for (pair, authority, trusted) in [

@@ -108,7 +108,7 @@ fn mistakes(payload: &[u8]) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn what_is_wrong_is_never_said_in_a_parsers_words(payload in any_fields()) {
+    fn errors_never_use_the_parsers_words(payload in any_fields()) {
         for text in mistakes(payload.as_bytes()) {
             let words = ["expected", "invalid", "line", "column", "EOF", "u64", "i64", "variant", "struct", "\0"];
             prop_assert!(!words.iter().any(|word| text.contains(word)), "{}: {}", payload, text);

@@ -152,7 +152,7 @@ fn a_nick_is_changed_while_a_failure_is_explained() {
 }
 
 #[test]
-fn a_server_that_is_told_twice_ends_soon() {
+fn a_second_signal_ends_a_server_soon() {
     let broker = Broker::start();
     let mut server = Program::start(&["server", &broker.address(), "--memory"]);
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);

@@ -80,7 +80,7 @@ fn check(home: &Path, variables: &[(&str, &str)], hint: &str) {
 }
 
 #[test]
-fn a_stranger_is_not_told_the_login_of_the_option_file() {
+fn a_stranger_does_not_get_the_login_of_the_option_file() {
     let home = home_for("broker.invalid:8883");
     check(
         home.path(),
@@ -90,7 +90,7 @@ fn a_stranger_is_not_told_the_login_of_the_option_file() {
 }
 
 #[test]
-fn a_stranger_is_not_told_the_login_of_the_environment() {
+fn a_stranger_does_not_get_the_login_of_the_environment() {
     let variables = [("MQTT_BROKER_HOST", "broker.invalid"), ("MQTT_USERNAME", USER), ("MQTT_PASSWORD", PASSWORD)];
     let hint = "the environment is for broker.invalid:1883; not used with this broker: MQTT_USERNAME, MQTT_PASSWORD";
     check(TempDir::new().path(), &variables, hint);

@@ -62,7 +62,7 @@ fn values(lines: &[String]) -> Vec<Value> {
 }
 
 #[test]
-fn what_is_exported_and_imported_is_the_same_and_once() {
+fn export_and_import_keep_everything_once() {
     let (folder, first, second) = (TempDir::new(), TempDir::new(), TempDir::new());
     let mut lines: Vec<String> = (1..=1_200).map(|n| line(n, if n % 3 == 0 { "dev" } else { "lobby" })).collect();
     let original = r#"{"type":"chat","username":"bob","message":"twice","timestamp":"2026-11-22T20:30:00","room":"dev","received":"2026-11-22T20:30:00.000+00:00"}"#;
@@ -182,7 +182,7 @@ fn nobody_has_to_read_an_export_to_its_end() {
 }
 
 #[test]
-fn what_cannot_be_used_is_told_in_one_line() {
+fn unusable_files_are_explained_in_one_line() {
     let data = TempDir::new();
     let run = |arguments: &[&str]| {
         let mut all = arguments.to_vec();

@@ -39,20 +39,20 @@ const ROUND: &str = "MQTTCHAT_TEST_ROUND";
 const MASKED: &str = "failed writes: ";
 
 #[test]
-fn a_reset_tcp_connection_harms_nobody() {
+fn a_reset_tcp_connection_is_harmless() {
     if std::env::var_os(ROUND).is_some() {
         return one_round(None);
     }
-    rounds("a_reset_tcp_connection_harms_nobody");
+    rounds("a_reset_tcp_connection_is_harmless");
 }
 
 #[test]
-fn a_reset_tls_connection_harms_nobody() {
+fn a_reset_tls_connection_is_harmless() {
     if std::env::var_os(ROUND).is_some() {
         // A folder of the test that started this round, removed even if the round is killed.
         return one_round(Some(&Certificates::make(Path::new("."))));
     }
-    rounds("a_reset_tls_connection_harms_nobody");
+    rounds("a_reset_tls_connection_is_harmless");
 }
 
 /// Runs the test `name` of this executable as `ROUNDS` processes, one after the other.

@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_mqtt_forbids_is_found() {
+    fn topics_that_mqtt_forbids_are_found() {
         for topic in ["", "a\0b", "a\nb", "a\u{7f}", "a\u{85}", "a/\u{ffff}", "a/\u{fdd0}", "a/\u{10fffe}"] {
             assert!(fault_of_name(topic).is_some() && fault_of_filter(topic).is_some(), "{topic:?}");
         }

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_help_is_there_for_is_every_subcommand() {
+    fn help_covers_every_subcommand() {
         assert_eq!(OTHERS[0].2, Subcommand::ALL.map(Subcommand::name));
         assert_eq!(OTHERS[1].2, SHELLS.map(|(shell, _)| shell));
     }

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_in_our_own_words() {
+    fn errors_use_our_own_words() {
         let request = |json: &str, kind| Request::parse(json.as_bytes(), kind);
         check(request("{", RequestKind::Ping), "not valid JSON");
         check(request(r#"{"requester":"a"} x"#, RequestKind::Ping), "not valid JSON");

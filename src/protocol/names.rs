@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn of_all_characters_the_noncharacters_are_refused_too() {
+    fn noncharacters_are_refused() {
         let allowed = |c: &char| Nick::parse(&format!("a{c}b")).is_ok();
         let noncharacters = (0..=0x10).flat_map(|plane| [plane << 16 | 0xFFFE, plane << 16 | 0xFFFF]);
         let noncharacters: Vec<u32> = (0xFDD0..=0xFDEF).chain(noncharacters).collect();

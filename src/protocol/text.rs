@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_stays_in_its_lines() {
+    fn a_text_stays_within_its_lines() {
         assert_eq!(calm("plain\n\nand simple"), "plain\n\nand simple");
         assert_eq!(calm("a\n\n\n\n\nb\n"), "a\n\nb\n");
         let zalgo = format!("Z{}a{}", "\u{335}".repeat(40), "\u{301}".repeat(3));

@@ -45,7 +45,7 @@ fn one_to_somebody_who_is_away_waits_and_comes_once() {
 }
 
 #[test]
-fn one_that_was_shown_and_not_confirmed_is_not_shown_again() {
+fn a_shown_but_unconfirmed_message_is_not_shown_again() {
     let chat = Chat::start(Broker::start());
     let mut alice = chat.json("alice", &[]);
     let mut bob = chat.json("bob", &[]);
@@ -66,7 +66,7 @@ fn one_that_was_shown_and_not_confirmed_is_not_shown_again() {
 }
 
 #[test]
-fn on_a_terminal_waiting_is_a_line_and_delivered_none() {
+fn a_terminal_shows_waiting_but_not_delivered() {
     let chat = Chat::start(Broker::start());
     let mut alice = Pty::start(&["client", &chat.broker.address(), "--nick", "alice"]);
     alice.wait_for_line("1 online: alice");

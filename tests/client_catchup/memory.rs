@@ -19,7 +19,7 @@ impl Chat {
 }
 
 #[test]
-fn what_is_typed_during_an_outage_reaches_who_reconnects_later() {
+fn text_typed_during_an_outage_reaches_later_reconnects() {
     let mut chat = Chat::in_memory();
     let mut alice = chat.json("alice", &[]);
     let mut bob = chat.json("bob", &[]);

@@ -138,7 +138,7 @@ fn a_hole_in_one_senders_messages_is_marked_late() {
 }
 
 #[test]
-fn a_history_that_is_gone_is_told_of() {
+fn a_lost_history_is_reported() {
     let mut chat = Chat::start(Broker::start());
     let mut bob = chat.json("bob", &[]);
     say(&mut bob, json!({"message": "of the first"}));
@@ -180,7 +180,7 @@ fn on_a_terminal_it_says_where_the_unread_begins() {
 }
 
 #[test]
-fn who_wants_no_history_misses_nothing_from_then_on() {
+fn without_history_nothing_is_missed_later() {
     let chat = Chat::start(Broker::builder().line("max_queued_messages 20").start());
     let mut bob = chat.json("bob", &[]);
     say(&mut bob, json!({"message": "before"}));

@@ -38,7 +38,7 @@ fn an_earlier_run_whose_clock_was_ahead_is_late() {
 }
 
 #[test]
-fn what_one_said_in_an_earlier_run_is_late() {
+fn own_messages_of_an_earlier_run_are_late() {
     let chat = chat_with_an_earlier_run_of("alice");
     let mut alice = chat.client("alice", &["--json"]);
     event(&mut alice, "connected");

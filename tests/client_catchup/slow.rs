@@ -56,7 +56,7 @@ fn resident_kib(program: &Program) -> u64 {
 }
 
 #[test]
-fn what_does_not_fit_is_fetched_when_there_is_room() {
+fn dropped_messages_are_fetched_when_there_is_room() {
     let mut chat = Chat::start(broker());
     let all = ["client", &chat.broker.address(), "--nick", "alice", "--json", "--listen"];
     let (alice, output) = Program::with(&all).output_to_pipe();
@@ -86,7 +86,7 @@ fn read(output: PipeReader) -> impl Iterator<Item = String> {
 }
 
 #[test]
-fn a_member_keeps_so_much_news_and_fetches_the_rest() {
+fn a_member_keeps_bounded_news_and_fetches_the_rest() {
     let mut chat = Chat::start(broker());
     let arguments = [&chat.broker.address(), "--nick", "alice"].map(Into::into);
     let options = mqttchat::options::of_a_member(&arguments).expect("options");
@@ -103,7 +103,7 @@ fn a_member_keeps_so_much_news_and_fetches_the_rest() {
 }
 
 #[test]
-fn a_member_that_only_speaks_keeps_no_more_news_of_that() {
+fn a_member_that_only_sends_keeps_bounded_news() {
     const SAID: usize = 50_000;
     /// 16 MiB, at 512 bytes each.
     const MOST: usize = 32 * 1024;

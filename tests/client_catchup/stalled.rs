@@ -10,7 +10,7 @@ fn wait_for_requests(requests: &mut Subscriber, count: usize) {
 }
 
 #[test]
-fn a_reply_to_an_earlier_run_is_not_taken_for_ones_own() {
+fn a_reply_to_an_earlier_run_is_ignored() {
     let chat = Chat::start(Broker::start());
     let mut bob = chat.json("bob", &["--room", "one", "--room", "two"]);
     for room in ["lobby", "one", "two"] {
@@ -65,7 +65,7 @@ fn a_server_whose_return_was_missed_is_found() {
 }
 
 #[test]
-fn what_was_heard_and_never_stored_hides_nothing_that_was_stored_and_missed() {
+fn live_messages_never_stored_hide_no_missed_ones() {
     // Without TCP's delay, all 100 are published before the server's second mark, 200 ms after the first.
     let mut chat = Chat::start(Broker::builder().line("max_queued_messages 50").line("set_tcp_nodelay true").start());
     let mut alice = chat.json("alice", &["--keepalive", "600"]);

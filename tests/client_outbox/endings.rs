@@ -10,7 +10,7 @@ use mqttchat::options;
 const FROM_BOB: &str = r#"{"type":"chat","username":"bob","message":"yes"}"#;
 
 #[test]
-fn who_quits_and_then_closes_the_input_has_quit() {
+fn quitting_counts_even_if_the_input_closes() {
     let broker = Broker::start();
     let _server = StandIn::start(&broker, Answer::Silence);
     let mut alice = json(&broker, &[]);
@@ -22,7 +22,7 @@ fn who_quits_and_then_closes_the_input_has_quit() {
 }
 
 #[test]
-fn a_program_with_more_to_say_than_there_is_room_for_is_still_heard() {
+fn a_program_with_a_full_outbox_can_still_send_requests() {
     /// More than the outbox accepts from a program before it makes it wait.
     const MESSAGES: usize = 2_020;
     let broker = Broker::start();
@@ -72,7 +72,7 @@ fn the_end_of_a_count_waits_for_ones_own_messages() {
 }
 
 #[test]
-fn a_member_that_leaves_too_early_is_told_what_it_leaves_behind() {
+fn a_member_that_leaves_too_early_learns_what_is_unsent() {
     let broker = Broker::start();
     let server = StandIn::start(&broker, Answer::Silence);
     let arguments = [broker.address(), "--nick".to_owned(), "robot".to_owned()].map(Into::into);

@@ -59,7 +59,7 @@ fn an_outbox_survives_kill_and_its_next_run_sends_it_late_with_its_own_id() {
 }
 
 #[test]
-fn what_a_copy_of_the_outbox_has_sent_otherwise_is_sent_under_another_id() {
+fn an_id_used_by_a_copy_of_the_outbox_is_replaced() {
     let (broker, outbox, data) = (Broker::start(), Outbox::new(), TempDir::new());
     let stand_in = StandIn::start(&broker, Answer::Silence);
     let mut first = with_outbox(&broker, &outbox.file);
@@ -103,7 +103,7 @@ fn what_a_copy_of_the_outbox_has_sent_otherwise_is_sent_under_another_id() {
 }
 
 #[test]
-fn what_quit_leaves_behind_an_outbox_keeps() {
+fn an_outbox_keeps_what_quit_leaves_behind() {
     let (broker, outbox) = (Broker::start(), Outbox::new());
     let _server = StandIn::start(&broker, Answer::Silence);
     for (arguments, code, part) in [

@@ -79,7 +79,7 @@ fn silence_sends_again_late_with_the_same_id() {
 }
 
 #[test]
-fn a_reconnect_sends_again_what_is_not_stored() {
+fn a_reconnect_retransmits_unstored_messages() {
     let mut broker = Broker::start();
     let server = StandIn::start(&broker, Answer::Refuse("nothing"));
     let mut alice = json(&broker, &[]);
@@ -104,7 +104,7 @@ fn a_reconnect_sends_again_what_is_not_stored() {
 }
 
 #[test]
-fn a_server_that_comes_back_gets_what_was_said_without_it() {
+fn a_returning_server_gets_the_messages_it_missed() {
     let (broker, home) = (Broker::start(), TempDir::new());
     let server = StandIn::start(&broker, Answer::Store);
     let mut alice = start_at(home.path(), &broker, &["--json", "--listen", "--nick", "alice"]);
@@ -129,7 +129,7 @@ fn a_server_that_comes_back_gets_what_was_said_without_it() {
 }
 
 #[test]
-fn without_a_server_the_brokers_word_is_the_end() {
+fn without_a_server_the_acknowledgement_settles_messages() {
     let broker = Broker::start();
     let mut alice = json(&broker, &[]);
     alice.send_line(r#"{"message":"hi","ref":1}"#);
@@ -154,7 +154,7 @@ fn an_error_settles_one_in_the_middle() {
 }
 
 #[test]
-fn people_are_told_of_what_takes_long() {
+fn people_are_told_about_delays() {
     let broker = Broker::start();
     let server = StandIn::start(&broker, Answer::Store);
     let mut alice = start(&broker, &["--listen", "--nick", "alice"]);

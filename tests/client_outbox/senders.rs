@@ -81,7 +81,7 @@ fn a_state_file_that_cannot_be_used_is_one_warning_and_stops_nothing() {
 }
 
 #[test]
-fn what_a_sender_does_not_get_rid_of_an_outbox_keeps() {
+fn an_outbox_keeps_a_senders_unsettled_messages() {
     let (broker, home) = (Broker::start(), TempDir::new());
     let server = StandIn::start(&broker, Answer::Silence);
     let run = |text: &str| start_at(home.path(), &broker, &["--nick", "alice", "--outbox", "o", "-W", "2", "-m", text]);
@@ -119,7 +119,7 @@ fn an_outbox_that_cannot_be_written_promises_nothing() {
 }
 
 #[test]
-fn what_can_never_be_stored_is_a_failure_and_stops_nothing() {
+fn a_refused_message_is_a_failure_and_blocks_nothing() {
     let broker = Broker::start();
     let server = StandIn::start(&broker, Answer::Refuse("bad"));
     let mut sender = start(&broker, &["--nick", "alice"]);
@@ -131,7 +131,7 @@ fn what_can_never_be_stored_is_a_failure_and_stops_nothing() {
 }
 
 #[test]
-fn what_is_sent_under_another_id_is_no_failure() {
+fn a_message_with_a_new_id_is_no_failure() {
     let broker = Broker::start();
     let server = StandIn::start(&broker, Answer::Taken("taken"));
     let mut sender = start(&broker, &["--nick", "alice"]);

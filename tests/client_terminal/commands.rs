@@ -46,7 +46,7 @@ fn begin_reply(pty: &mut Pty, becomes: &str) {
 }
 
 #[test]
-fn a_reply_goes_to_whoever_wrote_when_it_was_begun() {
+fn a_reply_addresses_the_last_writer_before_it_was_begun() {
     let broker = Broker::start();
     let _server = server(&broker);
     let [mut alice, mut bob, mut carol] = ["alice", "bob", "carol"].map(|nick| member(&broker, nick));
@@ -92,7 +92,7 @@ fn rooms_are_joined_listed_and_left() {
 }
 
 #[test]
-fn another_nick_is_taken_and_one_in_use_is_not() {
+fn a_free_nick_is_taken_and_one_in_use_is_not() {
     let broker = Broker::start();
     let _server = server(&broker);
     let mut alice = member(&broker, "alice");
@@ -114,7 +114,7 @@ fn another_nick_is_taken_and_one_in_use_is_not() {
 }
 
 #[test]
-fn in_another_spelling_one_goes_on_being_there() {
+fn another_spelling_of_the_nick_stays_present() {
     let broker = Broker::start();
     let _server = server(&broker);
     let mut presence = Subscriber::start(&broker, &["chat/presence/#"]);
@@ -131,7 +131,7 @@ fn in_another_spelling_one_goes_on_being_there() {
 }
 
 #[test]
-fn at_the_question_for_a_nick_one_can_leave() {
+fn quitting_works_at_the_question_for_a_nick() {
     let broker = Broker::start();
     let _server = server(&broker);
     let _alice = member(&broker, "alice");
@@ -162,7 +162,7 @@ fn an_addressee_of_all_lines_is_for_pipes() {
 }
 
 #[test]
-fn who_mistypes_a_nick_is_told() {
+fn a_mistyped_nick_is_told() {
     let broker = Broker::start();
     let _server = server(&broker);
     let mut alice = member(&broker, "alice");
@@ -201,7 +201,7 @@ fn the_status_tells_of_the_connection_and_measures_it() {
 }
 
 #[test]
-fn limits_are_said_and_words_of_other_chats_understood() {
+fn errors_name_limits_and_know_words_of_other_chats() {
     let broker = Broker::start();
     let mut messages = Subscriber::start(&broker, &["chat/messages/#", "chat/private/#"]);
     let mut alice = alice(&broker);
@@ -218,7 +218,7 @@ fn limits_are_said_and_words_of_other_chats_understood() {
 }
 
 #[test]
-fn who_is_ignored_stays_hidden_in_the_next_run() {
+fn the_ignore_list_survives_the_run() {
     let (broker, home) = (Broker::start(), TempDir::new());
     let says = |text: &str| {
         let payload = format!(r#"{{"type":"chat","username":"eve","message":"{text}"}}"#);
@@ -250,7 +250,7 @@ fn who_is_ignored_stays_hidden_in_the_next_run() {
 }
 
 #[test]
-fn an_outbox_goes_along_with_a_nick() {
+fn an_outbox_follows_a_change_of_nick() {
     let (broker, dir) = (Broker::start(), TempDir::new());
     // This one stores, because the outbox waits for its confirmation.
     let folder = dir.join("history");

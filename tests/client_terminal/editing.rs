@@ -19,7 +19,7 @@ fn one_interrupt_clears_and_two_quit() {
 
 /// Ctrl-D in a line deletes a character instead of ending the chat.
 #[test]
-fn an_end_of_input_in_a_line_ends_nothing() {
+fn ctrl_d_within_a_line_does_not_end_the_chat() {
     let broker = Broker::start();
     let mut alice = alice(&broker);
     alice.press("ab\x02\x04");
@@ -102,7 +102,7 @@ fn it_ends_where_the_terminal_takes_no_output() {
 
 /// The test runs itself as the client, with a thread that fails.
 #[test]
-fn a_panic_gives_the_terminal_back() {
+fn a_panic_restores_the_terminal() {
     const BROKER: &str = "MQTTCHAT_TEST_BROKER";
     const SIGN: &str = "go-wrong";
     const LATER: &str = "end";
@@ -126,7 +126,7 @@ fn a_panic_gives_the_terminal_back() {
     }
     let broker = Broker::start();
     let home = TempDir::new();
-    let name = "editing::a_panic_gives_the_terminal_back";
+    let name = "editing::a_panic_restores_the_terminal";
     let this = std::env::current_exe().unwrap();
     let mut alice = Pty::builder_of(&this, &["--exact", name, "--nocapture"])
         .home(home.path())

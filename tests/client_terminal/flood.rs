@@ -17,7 +17,7 @@ fn left_out(line: &str) -> Option<usize> {
 }
 
 #[test]
-fn what_nobody_can_read_is_a_number() {
+fn a_flood_is_shown_as_a_number() {
     let broker = Broker::builder().line("max_queued_messages 20000").start();
     let _server = server(&broker);
     let mut alice = busy_alice(&broker);
@@ -47,7 +47,7 @@ fn what_nobody_can_read_is_a_number() {
 }
 
 #[test]
-fn where_nobody_keeps_them_all_are_shown() {
+fn without_a_server_all_messages_of_a_burst_are_shown() {
     let broker = Broker::builder().line("max_queued_messages 20000").start();
     let mut alice = busy_alice(&broker);
     flood(&broker, MANY);

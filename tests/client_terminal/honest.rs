@@ -29,7 +29,7 @@ fn a_broker_that_goes_and_comes_is_told_in_a_few_lines() {
 }
 
 #[test]
-fn a_chat_server_that_was_never_there_does_not_answer_again() {
+fn the_first_chat_server_is_not_told_to_answer_again() {
     let broker = Broker::start();
     let mut alice = alice(&broker);
     alice.wait_for_line("-- no chat server is answering: history and the user list are unavailable");
@@ -50,7 +50,7 @@ fn a_chat_server_that_was_never_there_does_not_answer_again() {
 }
 
 #[test]
-fn who_quits_knows_what_is_waited_for_and_need_not_wait() {
+fn quitting_tells_what_it_waits_for() {
     let mut broker = Broker::start();
     for again in ["/quit\r", "\x04"] {
         let mut alice = alice(&broker);
@@ -66,7 +66,7 @@ fn who_quits_knows_what_is_waited_for_and_need_not_wait() {
 }
 
 #[test]
-fn who_is_interrupted_is_told_what_is_unconfirmed() {
+fn an_interrupt_tells_what_is_unconfirmed() {
     let mut broker = Broker::start();
     for (signal, code) in [(None, 130), (Some(libc::SIGTERM), 143)] {
         let mut alice = alice(&broker);

@@ -28,7 +28,7 @@ fn escape_sequences_and_changed_directions_are_shown_as_such() {
 }
 
 #[test]
-fn a_line_that_is_too_long_is_none() {
+fn a_message_that_is_too_long_is_ignored() {
     let broker = Broker::start();
     let mut alice = busy_alice(&broker);
     say(&broker, "bob", &"long ".repeat(20_000));

@@ -32,7 +32,7 @@ fn comes_to_rest(process: u32) {
 }
 
 #[test]
-fn nothing_wakes_where_nothing_happens() {
+fn an_idle_client_does_not_wake() {
     let (mut broker, data) = (Broker::start(), TempDir::new());
     let mut alone = Pty::start(&["client", &broker.address(), "--nick", "alice"]);
     alone.wait_for_screen("no server", |lines| lines.iter().any(|line| line.contains("no chat server is answering")));

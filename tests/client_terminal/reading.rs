@@ -99,7 +99,7 @@ fn wide_characters_are_wrapped() {
 }
 
 #[test]
-fn who_is_named_sees_and_hears_it() {
+fn mentions_are_marked_and_ring() {
     let broker = Broker::start();
     for (bell, rings) in [("never", 0), ("mention", 1), ("direct", 2), ("all", 3)] {
         let mut alice = there(builder(&broker, &["--bell", bell]));
@@ -137,7 +137,7 @@ fn the_terminal_notifies_where_it_is_asked_to() {
 }
 
 #[test]
-fn colours_are_for_who_wants_them() {
+fn colours_follow_the_options() {
     let broker = Broker::start();
     for (arguments, no_color, is_coloured) in [
         (&[][..], false, true),
@@ -155,7 +155,7 @@ fn colours_are_for_who_wants_them() {
 }
 
 #[test]
-fn who_comes_and_goes_is_one_line() {
+fn joins_and_leaves_are_one_line() {
     let broker = Broker::start();
     let mut alice = there(builder(&broker, &[]));
     let notice = |kind: &str, nick: &str, online: u32| {
@@ -179,7 +179,7 @@ fn who_comes_and_goes_is_one_line() {
 }
 
 #[test]
-fn what_is_past_is_set_off() {
+fn past_messages_are_set_off() {
     let broker = Broker::start();
     let _server = server(&broker);
     say(&broker, "bob", "alice, are you coming?");

@@ -19,7 +19,7 @@ fn first_start(home: &Path, broker: &str) -> Pty {
 }
 
 #[test]
-fn it_asks_once_and_keeps_what_led_to_a_broker() {
+fn a_first_start_asks_once_and_saves_working_answers() {
     let (broker, home) = (Broker::start(), TempDir::new());
     let mut terminal = first_start(home.path(), "no broker at all");
     terminal.wait_for_screen("what is wrong", |lines| lines.iter().any(|line| line.contains("one word too many")));
@@ -45,7 +45,7 @@ fn it_asks_once_and_keeps_what_led_to_a_broker() {
 }
 
 #[test]
-fn what_is_not_to_be_kept_is_not() {
+fn declined_and_failed_answers_are_not_saved() {
     let (broker, home) = (Broker::start(), TempDir::new());
     let mut terminal = first_start(home.path(), &broker.address());
     terminal.wait_for_line("your nick [alice]:");
@@ -114,7 +114,7 @@ fn the_user_name_for_the_broker_is_the_nick_that_is_offered() {
 }
 
 #[test]
-fn where_it_cannot_be_kept_the_chat_goes_on() {
+fn a_failing_memory_does_not_stop_the_chat() {
     let (broker, home) = (Broker::start(), TempDir::new());
     // A file in place of the folder stops everybody, even root.
     fs::write(home.path().join(".config"), "").unwrap();
@@ -132,7 +132,7 @@ fn where_it_cannot_be_kept_the_chat_goes_on() {
 }
 
 #[test]
-fn whoever_says_where_to_go_is_not_asked() {
+fn a_given_broker_prevents_the_question() {
     let broker = Broker::start();
     let mut terminal = Pty::start(&["client", &broker.address()]);
     terminal.wait_for_screen("the next question", |lines| lines.iter().any(|line| line.starts_with("your nick")));

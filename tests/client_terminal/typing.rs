@@ -58,7 +58,7 @@ fn no_key_makes_what_arrives_wait() {
 
 /// Alt and a digit repeat the next key. In other terminals they switch windows.
 #[test]
-fn a_number_makes_nothing_wait() {
+fn a_numeric_argument_delays_no_message() {
     let broker = Broker::start();
     let mut alice = Pty::start_sized(40, 24, &["client", &broker.address(), "--nick", "alice"]);
     // The last line of the start.

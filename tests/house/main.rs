@@ -71,7 +71,7 @@ fn a_type_name_has_one_meaning() {
 }
 
 #[test]
-fn every_file_says_first_what_it_is() {
+fn every_file_begins_with_its_description() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for folder in ["src", "examples", "benches", "tests"] {
         for file in rust_files(&root.join(folder)) {

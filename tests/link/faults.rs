@@ -69,7 +69,7 @@ fn closing_does_not_wait_for_the_lookout() {
 }
 
 #[test]
-fn a_link_begins_when_the_one_before_has_said_its_last_word() {
+fn a_link_begins_after_the_farewell_of_the_previous_one() {
     let broker = Broker::start();
     let (first, events) = open(config(settings(broker.port()), &["a"]));
     before(&events, PATIENCE, "connection", |event| matches!(event, Event::Connected { .. }));
@@ -104,7 +104,7 @@ fn a_connection_that_comes_after_the_close_is_ended() {
 }
 
 #[test]
-fn what_mqtt_forbids_does_not_reach_the_broker() {
+fn topics_that_mqtt_forbids_do_not_reach_the_broker() {
     let broker = Broker::start();
     let (link, events) = open(config(settings(broker.port()), &["a/#", "a/\u{ffff}/#"]));
     before(&events, PATIENCE, "connection", |event| matches!(event, Event::Connected { .. }));
@@ -126,7 +126,7 @@ fn what_mqtt_forbids_does_not_reach_the_broker() {
 }
 
 #[test]
-fn what_is_never_answered_gives_its_place_to_others() {
+fn an_unanswered_publication_frees_its_place() {
     // Its window is full of publications, and it answers only the one with this topic.
     let port = scripted(|sent, stream| {
         if sent[0] >> 4 == 3 && sent[4..].starts_with(b"answered") {

@@ -215,7 +215,7 @@ impl Lookout for Looks {
 }
 
 #[test]
-fn a_lookout_that_bars_ends_only_what_was_never_connected() {
+fn a_lookout_ends_only_links_that_never_connected() {
     let mut broker = Broker::start();
     let looking = |bars: &'static [bool]| {
         let lookout = Some(Box::new(Looks { bars: bars.iter() }) as Box<dyn Lookout>);
@@ -242,7 +242,7 @@ fn a_lookout_that_bars_ends_only_what_was_never_connected() {
 }
 
 #[test]
-fn says_its_last_word_and_leaves_without_a_will() {
+fn a_closed_link_publishes_its_last_message_and_no_will() {
     let broker = Broker::start();
     let mut watcher = Subscriber::start(&broker, &["#"]);
     let will = Some(Box::new(|conn: u32| publication("will", &conn.to_string(), None)) as _);

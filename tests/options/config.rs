@@ -50,7 +50,7 @@ fn each_value_has_its_origin() {
 }
 
 #[test]
-fn what_an_address_says_holds() {
+fn an_address_takes_precedence() {
     check(
         option_file("--host h\n--port 8883\n--username f"),
         "client mqtts://bob:secret@h",
@@ -90,7 +90,7 @@ fn a_password_is_never_printed() {
 }
 
 #[test]
-fn one_that_is_not_used_is_not_printed_either() {
+fn an_unused_password_is_not_printed() {
     let not_used = "| not used: option file: \"/home/a/.config/mqttchat\" line 1";
     check(BARE, "client -P secret", &["--password (hidden) | not used: command line", "--username | not given"]);
     check(
@@ -106,7 +106,7 @@ fn one_that_is_not_used_is_not_printed_either() {
 }
 
 #[test]
-fn what_is_for_another_broker_is_left_out() {
+fn options_for_another_broker_are_left_out() {
     let from = "option file: \"/home/a/.config/mqttchat\" line";
     check(
         option_file("--host f\n--port 8883\n--username alice\n--password-file /etc/password\n--topic-root ours"),
@@ -147,7 +147,7 @@ fn tls_is_on_where_nobody_says_so() {
 }
 
 #[test]
-fn what_is_wrong_is_told_in_its_place() {
+fn mistakes_take_precedence_over_the_printout() {
     assert!(BARE.type_in("client --port x --print-config").unwrap_err().contains("--port"));
     assert!(BARE.type_in("client --bell never --print-config").is_ok());
     assert!(BARE.type_in("client --bell loud").unwrap_err().contains("never, mention, direct or all"));

@@ -100,7 +100,7 @@ fn a_url_in_the_option_file_is_the_broker_too() {
 }
 
 #[test]
-fn variables_are_for_the_broker_that_they_name() {
+fn variables_apply_to_the_broker_that_they_name() {
     let text = "MQTT_BROKER_HOST=e\nMQTT_BROKER_PORT=2\nMQTT_USERNAME=eu\nMQTT_PASSWORD=ep\nMQTT_CLIENT_ID=ei";
     let hint = "the environment is for e:2; not used with this broker: ";
     let login = format!("{hint}MQTT_USERNAME, MQTT_PASSWORD, MQTT_CLIENT_ID");
@@ -156,7 +156,7 @@ fn servers_and_checks_keep_it_too() {
 proptest! {
     /// Whatever names the broker: a saved password goes to the saved host and port, or nowhere.
     #[test]
-    fn a_saved_password_goes_where_it_is_for(
+    fn a_saved_password_goes_only_to_its_broker(
         saved_host in "[abc]", saved_port in 1u16..4,
         named in proptest::option::of("[abc](:[1-3])?|(mqtt|ws|mqtts|wss)://[abc](:[1-3])?(/)?"),
         port in proptest::option::of(1u16..4),

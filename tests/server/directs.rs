@@ -126,7 +126,7 @@ fn it_waits_for_its_addressee_and_is_gone_with_the_receipt() {
 }
 
 #[test]
-fn a_present_addressee_who_says_nothing_gets_it_again() {
+fn a_present_addressee_without_a_receipt_gets_it_again() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let _server = start_server(&broker, data.path(), &[]);
     ours(&broker, "join", "Bob", SECOND_RUN, 1);
@@ -145,7 +145,7 @@ fn a_present_addressee_who_says_nothing_gets_it_again() {
 }
 
 #[test]
-fn who_leaves_without_a_receipt_has_it_waiting() {
+fn a_message_waits_if_its_addressee_leaves_without_a_receipt() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let _server = start_server(&broker, data.path(), &[]);
     let mut watcher = watch(&broker);
@@ -158,7 +158,7 @@ fn who_leaves_without_a_receipt_has_it_waiting() {
 }
 
 #[test]
-fn who_is_present_over_a_restart_gets_what_was_under_way() {
+fn messages_under_way_arrive_despite_a_restart() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let mut server = start_server(&broker, data.path(), &[]);
     let mut watcher = watch(&broker);
@@ -207,7 +207,7 @@ fn an_original_client_gets_it_as_a_history_of_one() {
 }
 
 #[test]
-fn an_original_client_that_is_dead_gets_nothing() {
+fn a_dead_original_client_has_received_nothing() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let _server = start_server(&broker, data.path(), &["--timeout", "2"]);
     let mut watcher = watch(&broker);
@@ -222,7 +222,7 @@ fn an_original_client_that_is_dead_gets_nothing() {
 }
 
 #[test]
-fn a_receipt_that_overtakes_its_message_is_the_end_of_it() {
+fn a_receipt_that_overtakes_its_message_settles_it() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let mut server = start_server(&broker, data.path(), &[]);
     let (mut watcher, mut notices) = (watch(&broker), Subscriber::start(&broker, &["chat/system"]));
@@ -270,7 +270,7 @@ fn receipts_let_more_follow_in_order() {
 }
 
 #[test]
-fn a_server_that_hears_its_own_words_passes_them_over() {
+fn a_server_ignores_its_own_messages() {
     let (broker, data) = (Broker::start(), TempDir::new());
     // Only MQTT 5 can leave out a client's own publications.
     let _server = start_server(&broker, data.path(), &["-V", "311"]);

@@ -81,7 +81,7 @@ fn a_second_signal_does_not_wait_for_the_disk() {
 }
 
 #[test]
-fn what_waits_for_a_disk_takes_bounded_memory_and_the_rest_comes_again() {
+fn waiting_for_a_disk_takes_bounded_memory() {
     // 80 MB, of which 64 MiB may wait. Measured: 117 to 130 MiB resident, depending on the allocator, and 152 without a
     // bound.
     const MESSAGES: u64 = 5_000;

@@ -34,7 +34,7 @@ fn a_late_joiner_gets_the_last_ones_and_pages_to_the_others() {
 }
 
 #[test]
-fn what_is_sent_twice_is_kept_once() {
+fn a_repeated_message_is_stored_once() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let _server = start_server(&broker, data.path(), &[]);
     let mut watcher = Subscriber::start(&broker, &["chat/private/#"]);

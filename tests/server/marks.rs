@@ -20,7 +20,7 @@ fn await_mark(watcher: &mut Subscriber, room: &str, to: u64) -> Vec<Mark> {
 }
 
 #[test]
-fn each_room_is_told_of_each_message() {
+fn marks_announce_each_message_to_its_room() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let mut server = start_server(&broker, data.path(), &[]);
     let mut watcher = Subscriber::start(&broker, &["chat/marks/#", "chat/private/#"]);
@@ -80,7 +80,7 @@ fn a_history_in_memory_has_marks_too() {
 }
 
 #[test]
-fn it_is_said_again_for_whoever_missed_it() {
+fn a_mark_is_repeated_for_those_who_missed_it() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let _server = start_server(&broker, data.path(), &[]);
     let mut watcher = Subscriber::start(&broker, &["chat/marks/#"]);

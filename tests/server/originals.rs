@@ -78,7 +78,7 @@ fn the_list_of_users_is_retained() {
 }
 
 #[test]
-fn one_whose_nick_is_not_allowed_is_told_so_in_its_history() {
+fn an_original_with_an_invalid_nick_learns_it_from_its_history() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let mut server = start_server(&broker, data.path(), &[]);
     let mut watcher = Subscriber::start(&broker, &["chat/private/#", "chat/system"]);

@@ -31,7 +31,7 @@ fn a_server_killed_and_started_again_knows_everything() {
 }
 
 #[test]
-fn a_broker_that_forgot_everything_is_told_again() {
+fn everything_is_published_again_to_a_broker_that_forgot_it() {
     let (mut broker, data) = (Broker::start(), TempDir::new());
     let mut server = start_server(&broker, data.path(), &[]);
     ours(&broker, "join", "Alice", FIRST_RUN, 1);

@@ -92,7 +92,7 @@ fn rooms_have_members_and_messages() {
 }
 
 #[test]
-fn users_and_ping_are_answered_to_who_asks() {
+fn users_and_ping_are_answered_to_the_requester() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let _server = start_server(&broker, data.path(), &[]);
     let mut watcher = Subscriber::start(&broker, &["chat/private/#"]);

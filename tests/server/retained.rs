@@ -58,7 +58,7 @@ fn nobody_is_shown_what_was_retained_and_the_server_clears_it() {
 }
 
 #[test]
-fn what_somebody_retains_live_is_a_message_once() {
+fn a_message_published_as_retained_counts_once() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let mut server = start_server(&broker, data.path(), &[]);
     let mut first = alice(&broker);

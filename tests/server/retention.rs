@@ -18,7 +18,7 @@ fn large(seq: u64) -> Value {
 }
 
 #[test]
-fn the_oldest_go_and_are_told_to_be_stored_all_the_same() {
+fn removed_messages_still_count_as_stored() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let _server = start_server(&broker, data.path(), &["--max-size", "1M"]);
     let mut watcher = Subscriber::start(&broker, &["chat/private/#"]);
@@ -121,7 +121,7 @@ fn direct_messages_that_nobody_fetches_take_nothing_from_the_history() {
 
 /// More empty rooms than such a small database remembers.
 #[test]
-fn a_room_that_is_forgotten_leaves_no_mark_and_comes_back_above_its_cursors() {
+fn a_forgotten_room_leaves_no_mark_and_returns_above_its_cursors() {
     const ROOMS: u64 = 700;
     let (broker, data) = (Broker::start(), TempDir::new());
     let _server = start_server(&broker, data.path(), &["--max-size", "1M"]);

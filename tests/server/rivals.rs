@@ -37,7 +37,7 @@ fn one_database_is_one_servers_whatever_the_broker() {
 }
 
 #[test]
-fn of_two_that_start_together_one_serves() {
+fn one_of_two_servers_that_start_together_serves() {
     for round in 0..3 {
         let (broker, first_data, second_data) = (Broker::start(), TempDir::new(), TempDir::new());
         let mut servers = [&first_data, &second_data].map(|data| spawn_server(&broker, data.path(), &[]));
@@ -65,7 +65,7 @@ fn an_original_server_counts_too() {
 }
 
 #[test]
-fn what_is_retained_proves_nothing() {
+fn retained_messages_prove_nothing() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let stale = json!({"type": "server", "status": "online", "instance": "stale"}).to_string();
     super::publish(&broker, "chat/server", stale, 1, true);
@@ -171,7 +171,7 @@ fn check_it_serves_again(broker: &Broker, server: &mut Program) {
 }
 
 #[test]
-fn who_forges_another_server_ends_none_that_was_connected() {
+fn a_forger_cannot_end_a_server_that_was_connected() {
     for forge in [an_answer as Forgery, an_older_request] {
         let (mut broker, data) = (Broker::start(), TempDir::new());
         let mut server = start_server(&broker, data.path(), &[]);
@@ -210,7 +210,7 @@ fn a_server_that_waits_for_another_one_to_go_stops_at_a_signal() {
 
 /// It was stopped too briefly for the broker to close its connection, so it does not look again.
 #[test]
-fn a_server_that_stays_connected_tells_of_another_one() {
+fn a_server_that_stays_connected_warns_about_another_one() {
     let (broker, first_data, second_data) = (Broker::start(), TempDir::new(), TempDir::new());
     let mut first = start_server(&broker, first_data.path(), &[]);
     first.signal(libc::SIGSTOP);

@@ -43,7 +43,7 @@ fn words_phrases_and_filters_find_messages_over_rooms() {
 }
 
 #[test]
-fn what_cannot_be_searched_for_is_an_error() {
+fn an_invalid_search_is_an_error() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let _server = start_server(&broker, data.path(), &[]);
     let mut watcher = Subscriber::start(&broker, &["chat/private/#"]);

@@ -81,7 +81,7 @@ fn exactly_what_arrived_is_told_in_each_session() {
 }
 
 #[test]
-fn what_is_sent_again_is_told_again_and_kept_once() {
+fn a_retransmission_is_confirmed_again_and_stored_once() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let _server = start_server(&broker, data.path(), &[]);
     send(&broker, 1..=3);
@@ -99,7 +99,7 @@ fn watcher_after(broker: &Broker, what: impl FnOnce()) -> Subscriber {
 }
 
 #[test]
-fn a_killed_server_tells_after_its_restart() {
+fn a_killed_server_confirms_after_its_restart() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let mut server = start_server(&broker, data.path(), &[]);
     let mut before = watcher(&broker);
@@ -148,7 +148,7 @@ fn a_broker_that_forgot_everything_makes_no_difference() {
 }
 
 #[test]
-fn what_is_only_in_memory_is_told_too() {
+fn confirmations_do_not_need_a_disk() {
     let broker = Broker::start();
     let mut server = Program::start(&["server", &broker.address(), "--memory"]);
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
@@ -171,7 +171,7 @@ fn a_server_with_a_database_says_that_it_is_durable() {
 }
 
 #[test]
-fn one_that_is_not_valid_is_settled_by_an_error_and_the_others_are_stored() {
+fn an_invalid_message_is_settled_by_an_error_and_others_are_stored() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let _server = start_server(&broker, data.path(), &[]);
     let mut watcher = watcher(&broker);

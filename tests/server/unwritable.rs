@@ -36,7 +36,7 @@ fn await_stored(watcher: &mut Subscriber, nick: &str, seq: u64) {
 }
 
 #[test]
-fn what_the_database_refuses_is_told_to_its_sender_and_everything_else_is_stored() {
+fn a_refused_message_is_reported_and_everything_else_stored() {
     let (broker, data) = (Broker::start(), TempDir::new());
     let mut watcher = Subscriber::start(&broker, &["chat/private/#"]);
     stop(start_server(&broker, data.path(), &[]));
@@ -93,7 +93,7 @@ fn damage(data: &Path, is_chosen: impl Fn(usize, &[u8]) -> bool) -> usize {
 }
 
 #[test]
-fn a_damaged_page_costs_those_whose_it_is() {
+fn a_damaged_page_affects_only_its_own_messages() {
     const LEAF_OF_AN_INDEX: u8 = 0x0a;
     let (broker, data) = (Broker::start(), TempDir::new());
     let mut watcher = Subscriber::start(&broker, &["chat/private/#"]);

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_still_does_not_run() {
+    fn a_stopped_program_does_not_run() {
         let mut run = Run {
             member: Some(Member::Rex),
             started: seconds(0),

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn about_one_comes_in_a_second() {
+    fn about_one_fault_comes_per_second() {
         let last = schedule(3, 1_000).pop().expect("a fault").at.as_secs();
         assert!((900..1_100).contains(&last), "{last} s");
     }

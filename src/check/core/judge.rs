@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_may_lack_qos_2_and_nothing_below() {
+    fn a_broker_may_lack_only_qos_2() {
         let lost = || Err(Trouble::Lost("gone".to_owned()));
         check(qos(Qos::ExactlyOnce, Ok(Qos::ExactlyOnce), "chat"), "pass", "received");
         check(qos(Qos::ExactlyOnce, Ok(Qos::AtLeastOnce), "chat"), "not supported", "QoS 1");

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_leads_there_again() {
+    fn saved_answers_lead_to_the_same_broker() {
         check("", "--host localhost --port 1883");
         check("broker.example.com:1884", "--host broker.example.com --port 1884");
         check("h 8883", "--host h --port 8883 --tls");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_asked_for_again() {
+    fn an_invalid_address_is_asked_for_again() {
         assert!(at_broker("--nick bob").unwrap_err().contains("no option"));
         assert!(at_broker("a b c").unwrap_err().contains("one word too many"));
         let why = at_broker("h:99999").unwrap_err();

@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strangers_are_told_of() {
+    fn public_brokers_cause_a_warning() {
         assert!(public_broker_warning("Test.Mosquitto.org", "chat").is_some_and(|line| line.contains("--topic-root")));
         assert!(public_broker_warning("test.mosquitto.org", "ours").is_none());
         assert!(public_broker_warning("localhost", "chat").is_none());

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_ends_when_all_is_sent_or_nothing_gets_on() {
+    fn a_sender_ends_when_all_is_sent_or_progress_stops() {
         let start = Instant::now();
         let mut ending = Ending::new(start, true, Some(seconds(10)), None);
         assert_eq!(ending.look(start + seconds(60), 0, false), None, "the input goes on");
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_when_to_look() {
+    fn the_deadline_of_the_end_is_exact() {
         let start = Instant::now();
         let check = |ending: &Ending, unsent, has_questions, expected| {
             let due = ending.due(unsent, has_questions);

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_one_series_the_highest_numbers_are_remembered() {
+    fn the_highest_numbers_of_a_series_are_remembered() {
         let mut numbers = Ranges::default();
         let odd = |count: usize| (0..count as u64).map(|number| 2 * number + 1);
         for number in odd(2 * RANGES) {

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn past_a_limit_nothing_is_told() {
+    fn beyond_a_limit_nothing_is_told() {
         let mut unread = Unread::new(Topics::new("chat"));
         let mut told = 0;
         loop {

@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_types() {
+    fn lines_typed_at_a_terminal() {
         let line = |text: &str| Typed::Line(TypedLine::parse(text));
         check(Mode::Chat, line("/join dev"), &["recallable /join dev", "typed /join dev"]);
         check(Mode::Chat, line("/msg bob psst"), &["typed /msg bob psst"]);
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_pipe_brings() {
+    fn lines_of_a_pipe() {
         let line = |text: &str| Typed::Piped(text.to_owned());
         check(Mode::Sender, line("/quit"), &[r#"texts ["/quit"]"#]);
         check(Mode::Listen, line(" "), &[]);

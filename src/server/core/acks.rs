@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_hurry_all_are_told_at_once() {
+    fn in_a_hurry_all_confirmations_go_out_at_once() {
         let mut desk = Desk::new();
         desk.add("alice", 1, [1]);
         desk.add("bob", 1, [1]);

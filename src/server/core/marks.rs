@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_said_again_twice_and_then_no_more() {
+    fn a_mark_is_repeated_exactly_twice() {
         let mut desk = Desk::new();
         desk.add(0, "lobby", "alice", 1, 1..=3);
         desk.due(0);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_or_unknown_is_told_without_names() {
+    fn large_or_unknown_marks_name_no_senders() {
         let mut desk = Desk::new();
         desk.add(0, "lobby", "alice", 1, (1..=9_000).map(|n| n * 1_000));
         assert_eq!(desk.due(0), [mark("lobby", 9_000, 9_000, "{}")]);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn after_an_outage_all_of_the_last_minute_are_said_again() {
+    fn after_an_outage_all_marks_of_the_last_minute_are_repeated() {
         let mut desk = Desk::new();
         desk.add(0, "lobby", "alice", 1, 1..=3);
         desk.due(0);
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_run_may_not_have_said_is_said() {
+    fn marks_that_an_earlier_run_may_have_missed_are_published() {
         let mut desk = Desk::new();
         desk.pos.insert("lobby", 7);
         desk.marks.resume(RoomName::lobby(), 7, desk.start);

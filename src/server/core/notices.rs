@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_are_told_one_by_one_and_a_storm_in_one() {
+    fn few_joins_get_single_notices_and_a_storm_one() {
         let mut notices = Notices::default();
         let start = Instant::now();
         let told = (0..40).filter_map(|n| notices.add(NoticeKind::Join, nick(n), start)).count();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_flow_is_told_too() {
+    fn a_steady_flow_is_announced_too() {
         let mut notices = Notices::default();
         let start = Instant::now();
         let mut told = 0;

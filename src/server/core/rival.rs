@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_that_look_the_first_answers_and_the_second_goes() {
+    fn the_first_of_two_looking_servers_answers_and_the_second_exits() {
         let start = Instant::now();
         let (mut rivals, nick, first) = look(start);
         let own = Message { retained: false, ..message(&first.publish[0].topic, "") };
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_answer_to_an_own_request_proves_a_server() {
+    fn only_an_answer_to_its_request_proves_a_server() {
         let judge = |topic: &str, payload: &str| {
             let evidence = asking().heard(&message(topic, payload), &Topics::new("chat"), "own");
             matches!(evidence, Evidence::Serves(_))
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_chat_server_says_is_told_of_another_one_only() {
+    fn chat_server_counts_only_if_it_names_another_server() {
         let online = |payload: &str| another_online(payload.as_bytes(), "own");
         let say = |payload: &str| OtherServer { who: Who::Answers, online: online(payload) }.to_string();
         let other = r#"{"type":"server","status":"online","instance":"o\u001b[2J","version":"9","started":"2026-11-22T20:30:00Z"}"#;

@@ -41,7 +41,7 @@ mod tests {
     use Diagnosis::{Database, Message, Words};
 
     #[test]
-    fn what_passes_is_waited_for() {
+    fn temporary_failures_are_waited_for() {
         for (messages, seats) in [(1, 0), (9, 0), (0, 1), (9, 9)] {
             assert_eq!(next(true, messages, seats, || panic!("nobody needs to know")), Next::Wait);
         }

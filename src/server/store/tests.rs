@@ -139,7 +139,7 @@ fn key() -> NickKey {
 }
 
 #[test]
-fn what_is_committed_is_told_and_questions_come_after_it() {
+fn questions_are_answered_after_earlier_commits() {
     let mut desk = Desk::new("told");
     desk.chat(1);
     assert_eq!(desk.committed().stored, [(key(), id(1))]);
@@ -150,7 +150,7 @@ fn what_is_committed_is_told_and_questions_come_after_it() {
 }
 
 #[test]
-fn what_cannot_be_kept_now_is_kept_later_and_held_meanwhile() {
+fn a_failed_commit_is_retried_and_its_messages_held() {
     let mut desk = Desk::new("later");
     desk.chat(1);
     desk.committed();
@@ -232,7 +232,7 @@ fn questions_wait_for_no_try_of_a_commit_that_failed() {
 }
 
 #[test]
-fn it_says_when_everything_before_is_committed() {
+fn settling_is_reported_after_everything_before_is_committed() {
     let mut desk = Desk::new("settled");
     desk.give(StoreTask::Settle);
     assert_eq!(desk.turn(), [StoreAnswer::Settled]);

@@ -74,7 +74,7 @@ fn a_stall_holds_back_one_way_and_loses_nothing() {
 }
 
 #[test]
-fn a_delay_delays() {
+fn a_delay_postpones_everything_in_order() {
     let (proxy, mut client, mut broker) = connection();
     proxy.delay(Duration::from_millis(300));
     let begun = Instant::now();

@@ -193,7 +193,7 @@ fn only_the_last_second_before_a_kill_may_come_again() {
 }
 
 #[test]
-fn a_message_that_somebody_lacks_is_found() {
+fn a_message_that_did_not_reach_everybody_is_found() {
     check(|account| forget(account, SUE, 4), &[(EverybodyHasIt, Some(4))]);
     let mut account = good();
     forget(&mut account, SUE, 4);
@@ -272,7 +272,7 @@ fn a_mark_without_a_reason_is_found() {
 }
 
 #[test]
-fn what_is_strange_is_found() {
+fn misdelivered_and_changed_messages_are_found() {
     check(|account| account.runs[TOM].prints.push(print(1)), &[(NothingStrange, Some(1))]);
     check(|account| account.runs[SUE].prints.push(print(DIRECT)), &[(NothingStrange, Some(DIRECT))]);
     check(|account| history(account)[4].text = "other".to_owned(), &[(NothingLost, Some(5)), (NothingStrange, None)]);
@@ -282,7 +282,7 @@ fn what_is_strange_is_found() {
 }
 
 #[test]
-fn a_sender_that_is_not_told_is_found() {
+fn a_missing_confirmation_is_found() {
     let untold = |account: &mut Account| message(account, 2).stored.clear();
     check(untold, &[(SenderIsTold, Some(2))]);
     let mut account = good();
@@ -302,6 +302,6 @@ fn a_sender_that_is_not_told_is_found() {
 }
 
 #[test]
-fn what_was_seen_at_once_is_told() {
+fn immediate_errors_are_reported() {
     check(|account| account.wrong.push("it fell".to_owned()), &[(NobodyFalls, None)]);
 }

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_names_whom_it_goes_to() {
+    fn a_reply_shows_its_addressee() {
         check("/reply |", Some("/msg alice |"));
         check(" /REPLY |yes", Some("/msg alice |yes"));
         check("/reply yes|, and no", Some("/msg alice yes|, and no"));

@@ -291,7 +291,7 @@ fn a_server_with_another_history_hides_nothing() {
 }
 
 #[test]
-fn a_time_at_the_end_of_all_times_is_none() {
+fn a_time_at_the_end_of_time_is_ignored() {
     let mut stage = Stage::new(|_| {});
     stage.connect(1);
     stage.after(1_000);
@@ -321,7 +321,7 @@ fn bad_payloads_disturb_nobody() {
 }
 
 #[test]
-fn who_wants_to_know_is_told_of_them_once_a_topic() {
+fn verbose_mode_warns_once_per_topic() {
     let mut stage = Stage::new(|config| config.verbose = true);
     stage.arrives("chat/messages", "not json");
     stage.arrives("chat/messages", "not json");
@@ -333,7 +333,7 @@ fn who_wants_to_know_is_told_of_them_once_a_topic() {
 }
 
 #[test]
-fn what_is_retained_on_topics_of_news_is_none() {
+fn retained_messages_are_no_news() {
     let mut stage = Stage::welcomed();
     for (topic, payload) in [
         ("chat/messages", r#"{"type":"chat","username":"bob","message":"x"}"#),
@@ -350,7 +350,7 @@ fn what_is_retained_on_topics_of_news_is_none() {
 }
 
 #[test]
-fn an_empty_payload_is_no_invalid_one() {
+fn an_empty_payload_is_not_invalid() {
     let mut stage = Stage::new(|config| config.verbose = true);
     for topic in ["chat/messages", "chat/server", "chat/marks/lobby"] {
         stage.arrives(topic, "");

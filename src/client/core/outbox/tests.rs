@@ -104,7 +104,7 @@ fn goes_out_once_in_order_and_is_settled_once() {
 }
 
 #[test]
-fn what_was_overtaken_goes_again_at_once_but_once() {
+fn an_overtaken_message_is_retransmitted_at_once_but_once() {
     let mut stage = Stage::new(&["a", "b", "c", "d", "e"]);
     stage.take();
     stage.acknowledge(1..=4);
@@ -131,7 +131,7 @@ fn stored_tells_what_was_not_known_to_be_sent() {
 }
 
 #[test]
-fn what_the_server_names_and_nobody_sent_settles_nothing() {
+fn unknown_ids_settle_nothing() {
     let mut stage = Stage::new(&["a", "b", "c"]);
     stage.take();
     assert!(stage.stored(EARLIER, 1, 3).is_empty());
@@ -140,7 +140,7 @@ fn what_the_server_names_and_nobody_sent_settles_nothing() {
 }
 
 #[test]
-fn a_lost_connection_sends_again_late_and_past_the_originals() {
+fn a_lost_connection_retransmits_late_and_off_the_originals_topic() {
     let mut stage = Stage::new(&["a", "b"]);
     stage.take();
     stage.acknowledge(1..=1);
@@ -176,7 +176,7 @@ fn silence_sends_again_after_5_s_doubling_to_60() {
 }
 
 #[test]
-fn nothing_goes_again_while_nobody_could_answer() {
+fn nothing_is_retransmitted_while_nobody_could_answer() {
     let mut stage = Stage::new(&["acknowledged", "not"]);
     stage.take();
     stage.acknowledge(1..=1);
@@ -191,7 +191,7 @@ fn nothing_goes_again_while_nobody_could_answer() {
 }
 
 #[test]
-fn a_server_that_comes_gets_what_it_does_not_have() {
+fn a_new_server_gets_the_messages_it_does_not_have() {
     let mut stage = Stage::new(&["a", "b"]);
     stage.take();
     stage.acknowledge(1..=2);
@@ -205,7 +205,7 @@ fn a_server_that_comes_gets_what_it_does_not_have() {
 }
 
 #[test]
-fn the_brokers_word_is_the_end_where_there_is_no_other() {
+fn without_a_server_the_broker_settles_messages() {
     let mut stage = Stage::new(&["a", "b", "c"]);
     stage.take();
     let end = stage.outbox.acknowledge(stage.now, 1, true).unwrap();
@@ -273,7 +273,7 @@ fn it_is_bounded_and_its_numbers_go_on() {
 }
 
 #[test]
-fn a_new_nick_takes_everything_along() {
+fn a_new_nick_keeps_unsent_messages() {
     let mut stage = Stage::new(&["a"]);
     stage.outbox.rename(&nick("Bob"));
     stage.take();
@@ -282,7 +282,7 @@ fn a_new_nick_takes_everything_along() {
 }
 
 #[test]
-fn what_an_earlier_run_left_goes_first_and_late_under_its_own_id() {
+fn messages_left_by_an_earlier_run_go_first_with_their_ids() {
     let mut left = chat("left", "lobby");
     left.set_id(SentId { session: session(EARLIER), seq: 7 });
     let earlier = vec![Kept { message: left, reference: Some("r".into()) }];
@@ -301,7 +301,7 @@ fn what_an_earlier_run_left_goes_first_and_late_under_its_own_id() {
 
 /// The broker closes the connection over "b".
 #[test]
-fn a_message_at_which_the_broker_ends_the_connection_is_given_up() {
+fn a_message_over_which_the_broker_closes_the_connection_is_given_up() {
     let mut stage = Stage::new(&["a", "b", "c"]);
     let mut given_up = None;
     let mut connections = 0;
@@ -327,7 +327,7 @@ fn a_message_at_which_the_broker_ends_the_connection_is_given_up() {
 }
 
 #[test]
-fn a_bad_connection_is_no_reason_to_give_anything_up() {
+fn a_bad_connection_gives_up_no_message() {
     let mut stage = Stage::new(&["a", "b"]);
     for _ in 0..100 {
         stage.take();

@@ -198,7 +198,7 @@ fn beyond_the_count_nothing_is_told_or_remembered() {
 }
 
 #[test]
-fn a_program_that_is_too_fast_waits_with_what_it_says_but_not_with_questions() {
+fn a_fast_program_waits_with_messages_but_not_with_requests() {
     let mut stage = Stage::welcomed(Mode::Json, |_| {});
     let say = |text: &str| Command::Say { text: text.to_owned(), to: Target::Here, action: false };
     let mut said = 0;
@@ -218,7 +218,7 @@ fn a_program_that_is_too_fast_waits_with_what_it_says_but_not_with_questions() {
 }
 
 #[test]
-fn another_nick_connects_once_it_is_known_what_its_earlier_runs_left() {
+fn a_new_nick_connects_once_its_memory_is_recalled() {
     let mut stage = Stage::welcomed(Mode::Chat, |config| config.conversation.keeps_outbox = true);
     stage.hears(1);
     stage.out.clear();
@@ -263,7 +263,7 @@ fn a_first_connection_that_fails_is_the_end() {
 }
 
 #[test]
-fn a_sender_ends_as_its_messages_do() {
+fn the_exit_code_of_a_sender_tells_the_fate_of_its_messages() {
     let mut stage = Stage::new(Mode::Sender, |_| {});
     stage.happens(SessionEvent::Start);
     stage.says("hello");
@@ -302,7 +302,7 @@ fn somebody_at_a_terminal_is_told_what_quitting_waits_for() {
 }
 
 #[test]
-fn what_is_typed_is_on_disk_before_it_is_published() {
+fn an_outbox_is_written_before_its_message_is_published() {
     let mut stage = Stage::welcomed(Mode::Json, |config| config.conversation.keeps_outbox = true);
     stage.says("one");
     stage.out.truncate(2);
@@ -333,7 +333,7 @@ fn an_outbox_on_disk_remembers_that_a_server_was_seen() {
 }
 
 #[test]
-fn an_outbox_that_cannot_be_written_is_told_once_and_not_relied_upon() {
+fn an_unwritable_outbox_is_reported_once_and_not_relied_upon() {
     let mut stage = Stage::welcomed(Mode::Json, |config| config.conversation.keeps_outbox = true);
     stage.says("one");
     stage.out.clear();
@@ -346,7 +346,7 @@ fn an_outbox_that_cannot_be_written_is_told_once_and_not_relied_upon() {
 }
 
 #[test]
-fn a_nick_that_is_in_use_ends_a_program_and_is_asked_for_at_a_terminal() {
+fn a_nick_in_use_ends_a_program_but_asks_a_person() {
     let in_use = r#"{"type":"error","code":"nick_in_use","message":"taken","session":"k3v9x2m1q8f0"}"#;
     let refused = |mode| {
         let mut stage = Stage::new(mode, |_| {});

@@ -64,7 +64,7 @@ fn nothing_is_remembered_or_reported_before_it_is_printed() {
 }
 
 #[test]
-fn where_nobody_reads_nothing_is_remembered() {
+fn without_a_reader_nothing_is_remembered() {
     let (path, (screen, reader)) = (file(), screen());
     let mut keeper = Keeper::start(Some(memory(&path))).unwrap();
     drop(reader);
@@ -79,7 +79,7 @@ fn where_nobody_reads_nothing_is_remembered() {
 }
 
 #[test]
-fn under_another_nick_it_tells_what_earlier_runs_left() {
+fn a_new_nick_recalls_what_its_earlier_runs_left() {
     let path = file();
     memory(&path).keep(&[shown(1), shown(2)]).unwrap();
     let mut bob = memory(&path);
@@ -95,7 +95,7 @@ fn under_another_nick_it_tells_what_earlier_runs_left() {
 }
 
 #[test]
-fn what_cannot_be_written_comes_back_and_what_cannot_be_read_is_told() {
+fn failed_writes_come_back_and_failed_reads_are_reported() {
     let path = file();
     let other = memory(&path);
     let keeper = Keeper::start(Some(memory(&path))).unwrap();
@@ -116,7 +116,7 @@ fn what_cannot_be_written_comes_back_and_what_cannot_be_read_is_told() {
 }
 
 #[test]
-fn without_a_memory_all_is_reported() {
+fn without_a_memory_everything_is_reported() {
     let (screen, reader) = screen();
     let keeper = Keeper::start(None).unwrap();
     print(&screen);

@@ -69,7 +69,7 @@ fn cursor(name: &str, pos: u64) -> Memo {
 }
 
 #[test]
-fn what_is_kept_comes_back_and_is_its_users_own() {
+fn memory_comes_back_and_belongs_to_its_user() {
     let folder = Folder::new();
     let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
     let direct = Memo::ShownDirect { series: bob(), number: 9 };
@@ -102,7 +102,7 @@ fn what_is_kept_comes_back_and_is_its_users_own() {
 }
 
 #[test]
-fn of_many_runs_the_last_are_kept_and_of_one_all() {
+fn the_last_runs_are_remembered_completely() {
     let folder = Folder::new();
     let open = || Memory::open(&folder.file(), chat("alice")).unwrap();
     let mut memory = open();
@@ -177,7 +177,7 @@ fn two_processes_share_it() {
 }
 
 #[test]
-fn what_cannot_be_used_is_said_in_a_line() {
+fn unusable_files_are_explained_in_a_line() {
     let folder = Folder::new();
     let path = folder.0.join("file");
     #[track_caller]
@@ -231,7 +231,7 @@ fn a_file_of_any_earlier_version_is_brought_up_to_date() {
 }
 
 #[test]
-fn who_is_ignored_is_so_in_one_chat_under_every_nick() {
+fn the_ignore_list_belongs_to_one_chat_and_every_nick() {
     let folder = Folder::new();
     let nick = |name| Nick::parse(name).unwrap();
     let mut alice = Memory::open(&folder.file(), chat("alice")).unwrap();
@@ -245,7 +245,7 @@ fn who_is_ignored_is_so_in_one_chat_under_every_nick() {
 }
 
 #[test]
-fn an_outbox_goes_along_with_a_nick() {
+fn an_outbox_follows_a_change_of_nick() {
     let folder = Folder::new();
     let path = folder.0.join("outbox");
     let mut outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
@@ -296,7 +296,7 @@ fn kept(seq: u64, name: &str) -> Kept {
 }
 
 #[test]
-fn an_outbox_gives_back_what_is_not_settled() {
+fn an_outbox_returns_unsettled_messages() {
     let folder = Folder::new();
     let path = folder.0.join("outbox");
     let mut file = OutboxFile::open(&path, &chat("alice")).unwrap();

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_read_is_shown() {
+    fn readable_rates_are_shown() {
         let mut stage = Stage::new();
         assert_eq!(stage.come(50, 1_000), 50);
         assert_eq!(stage.come(1_000, 9), 1_000);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_goes_on_is_told_of_more_and_more_rarely() {
+    fn a_long_burst_is_counted_more_and_more_rarely() {
         let mut stage = Stage::new();
         stage.come(1_051, 1_000);
         let mut told = Vec::new();
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn another_burst_counts_anew() {
+    fn another_burst_starts_its_own_count() {
         let mut stage = Stage::new();
         stage.come(450, 10_000);
         stage.bursts.take(stage.now, &RoomName::lobby(), false);

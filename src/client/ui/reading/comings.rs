@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_changed_where_somebody_is_back() {
+    fn a_return_changes_nothing() {
         check(&[('+', "alice"), ('-', "Alice")], None);
         check(&[('-', "alice"), ('+', "alice"), ('+', "bob")], Some("+ bob"));
         check(&[('!', "alice"), ('-', "alice")], Some("− alice"));

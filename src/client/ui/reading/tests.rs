@@ -115,7 +115,7 @@ fn a_new_day_is_a_line() {
 }
 
 #[test]
-fn what_was_said_before_is_set_off() {
+fn earlier_messages_are_set_off() {
     let mut stage = Stage::new(Bell::All);
     stage.connected(false);
     stage.said_then("2026-11-21T12:00:00+01:00", "older", true);
@@ -148,7 +148,7 @@ fn what_was_said_before_is_set_off() {
 }
 
 #[test]
-fn what_was_missed_is_all_shown() {
+fn all_missed_messages_are_shown() {
     let mut stage = Stage::new(Bell::Mention);
     stage.connected(false);
     stage.hear(News::Unread { room: RoomName::lobby() });
@@ -171,7 +171,7 @@ fn what_was_missed_is_all_shown() {
 }
 
 #[test]
-fn who_comes_and_goes_is_gathered() {
+fn joins_and_leaves_are_gathered() {
     let mut stage = Stage::new(Bell::Never);
     stage.users(&["bob", "carol"]);
     stage.lines.clear();
@@ -197,7 +197,7 @@ fn who_comes_and_goes_is_gathered() {
 }
 
 #[test]
-fn who_came_before_the_list_is_in_it() {
+fn earlier_joins_are_in_the_first_list() {
     let mut stage = Stage::new(Bell::Never);
     stage.comes(NoticeKind::Join, "alice");
     stage.hear(News::Hint("you are carol".to_owned()));

@@ -83,7 +83,7 @@ fn tab_goes_round_and_back() {
 }
 
 #[test]
-fn what_is_completed_stays_and_the_next_word_is_completed() {
+fn a_completion_stays_and_the_next_word_is_completed() {
     let mut somebody = Somebody::new();
     somebody.write("al");
     (0..3).for_each(|_| drop(somebody.press(Key::Tab)));
@@ -158,7 +158,7 @@ fn other_keys_go_back_to_the_line() {
 }
 
 #[test]
-fn what_is_too_long_stays_to_be_shortened() {
+fn a_line_that_is_too_long_stays_to_be_shortened() {
     for line in ["x".repeat(4_001), format!("/msg bob {}", "x".repeat(4_001))] {
         let mut somebody = Somebody::new();
         somebody.write(&line);
@@ -172,7 +172,7 @@ fn what_is_too_long_stays_to_be_shortened() {
 }
 
 #[test]
-fn what_is_pasted_is_no_command() {
+fn a_paste_is_no_command() {
     let mut somebody = Somebody::new();
     somebody.paste("/quit\n/part").sends(&[Key::Enter, Key::Enter], Typed::Text("/quit\n/part".to_owned()));
     let lines = ["/quit", "/part"].map(str::to_owned).to_vec();
@@ -187,7 +187,7 @@ fn what_is_pasted_is_no_command() {
 }
 
 #[test]
-fn a_reply_is_for_whoever_wrote_when_it_was_begun() {
+fn a_reply_goes_to_the_last_writer_before_it_was_begun() {
     let nick = |name: &str| Nick::parse(name).unwrap();
     let somebody = || {
         let mut somebody = Somebody::new();
@@ -238,7 +238,7 @@ fn a_reply_is_for_whoever_wrote_when_it_was_begun() {
 }
 
 #[test]
-fn a_reply_with_pasted_lines_names_somebody_too() {
+fn a_reply_with_pasted_lines_shows_its_addressee() {
     let alice = || {
         let mut somebody = Somebody::new();
         somebody.typing.is_written_to_by(Nick::parse("alice").unwrap());
@@ -301,7 +301,7 @@ fn the_end_is_the_end_of_an_empty_line() {
 }
 
 #[test]
-fn what_is_recalled_would_send_the_same() {
+fn a_recalled_line_sends_the_same() {
     assert_eq!(recalled(&line("hello")).as_deref(), Some("hello"));
     assert_eq!(recalled(&Typed::Text("/a\nb".to_owned())).as_deref(), Some("//a\nb"));
     assert_eq!(recalled(&line("  ")), None);

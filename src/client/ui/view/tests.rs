@@ -171,7 +171,7 @@ fn colours_only_where_wanted() {
 }
 
 #[test]
-fn who_is_mentioned_sees_it() {
+fn mentions_are_marked() {
     let text = || "carol: look".to_owned();
     let log = "2026-11-22T20:30:00+01:00";
     check_said(
@@ -246,7 +246,7 @@ fn notices_are_wrapped() {
 }
 
 #[test]
-fn a_complaint_is_an_event_too_for_a_program() {
+fn a_program_gets_a_complaint_as_an_event() {
     let told = |format| view(format, false).complaint("gone\x1b[2J");
     let line = Line { stream: Stream::Err, text: r"mqttchat: gone\x1b[2J".to_owned() };
     assert_eq!(told(Format::Silent), std::slice::from_ref(&line));

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longer_than_a_line_is_broken() {
+    fn words_longer_than_a_line_are_broken() {
         check("0123456789abcdefghijklmnop", 20, "0123456789abcdef\n    ghijklmnop");
         check("in 0123456789abcdefghijklmnop", 20, "in 0123456789abc\n    defghijklmnop");
         check("at the end 0123456789abcdefghi", 20, "at the end\n    0123456789abcdef\n    ghi");

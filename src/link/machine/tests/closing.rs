@@ -7,7 +7,7 @@ fn close(last: Option<&str>, within: Duration) -> Input {
 }
 
 #[test]
-fn says_its_last_word_and_then_disconnects() {
+fn a_link_publishes_its_last_message_and_disconnects() {
     let mut bench = Bench::up(config(Version::Auto));
     bench.publish("b", Some(1));
     assert_eq!(published(&bench.handle(close(Some("last"), SECOND))), [("last", 3)]);
@@ -34,7 +34,7 @@ fn disconnects_when_the_time_is_up() {
 }
 
 #[test]
-fn a_last_word_that_mqtt_forbids_is_not_said() {
+fn a_last_publication_that_mqtt_forbids_is_dropped() {
     let mut bench = Bench::up(config(Version::Auto));
     assert_eq!(bench.handle(close(Some("a/#"), SECOND)), [Output::Disconnect { generation: 1 }]);
 }
@@ -50,7 +50,7 @@ fn a_connection_that_breaks_while_it_closes_is_the_end() {
 }
 
 #[test]
-fn closed_while_it_connects_it_ends_the_connection_that_comes() {
+fn closed_while_connecting_a_link_ends_the_connection_that_succeeds() {
     let abandoned = || {
         let mut bench = Bench::connecting(config(Version::Auto));
         assert_eq!(bench.handle(close(Some("last"), SECOND)), [Output::LetGo]);
@@ -64,14 +64,14 @@ fn closed_while_it_connects_it_ends_the_connection_that_comes() {
 }
 
 #[test]
-fn closed_while_it_subscribes_it_disconnects_so_that_no_will_is_sent() {
+fn closed_while_subscribing_a_link_disconnects_without_a_will() {
     let mut bench = Bench::connecting(config(Version::Auto));
     bench.connected(1);
     assert_eq!(bench.handle(close(Some("last"), SECOND)), [Output::Disconnect { generation: 1 }]);
 }
 
 #[test]
-fn without_a_connection_it_ends_at_once() {
+fn without_a_connection_a_closed_link_ends_at_once() {
     let mut waiting = Bench::up(config(Version::Auto));
     waiting.down();
     let mut explaining = Bench::connecting(config(Version::Auto));

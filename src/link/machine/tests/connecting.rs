@@ -44,7 +44,7 @@ fn the_first_attempt_can_be_held_back() {
 }
 
 #[test]
-fn what_fails_is_tried_again_after_ever_longer_waits() {
+fn failed_attempts_are_retried_with_back_off() {
     let mut bench = Bench::connecting(config(Version::V5));
     let unavailable = NotConnected::Refused(0x88);
     let failed = || Event::Failed(Failure::connack(0x88));
@@ -98,7 +98,7 @@ fn falls_back_to_3_1_1_if_the_broker_may_not_know_5() {
 }
 
 #[test]
-fn what_failed_without_an_answer_is_explained() {
+fn an_attempt_without_an_answer_is_explained() {
     let failed = || NotConnected::Failed { error: "TCP/TLS connect failure".to_owned(), silent: false };
     let explaining = |version| {
         let mut bench = Bench::connecting(config(version));
@@ -148,7 +148,7 @@ fn a_subscribe_without_an_answer_is_given_up() {
 }
 
 #[test]
-fn while_it_subscribes_orders_are_kept_or_carried_out() {
+fn while_subscribing_orders_are_kept_or_carried_out() {
     let mut bench = Bench::connecting(config(Version::Auto));
     let subscribe = |filter: &str| Input::Subscribe { filter: filter.to_owned(), qos: Qos::AtLeastOnce };
     // The SUBSCRIBE will name this filter.

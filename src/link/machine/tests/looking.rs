@@ -79,7 +79,7 @@ fn looks_on_a_connection_of_its_own_and_then_connects() {
 }
 
 #[test]
-fn a_bar_ends_only_what_was_never_connected() {
+fn a_bar_ends_only_links_that_never_connected() {
     let barred = Output::Emit(Event::Barred { why: "a rival".to_owned() });
     let mut bench = looks();
     let outputs = bench.handle(message(1, "rival"));
@@ -103,7 +103,7 @@ fn a_bar_ends_only_what_was_never_connected() {
 }
 
 #[test]
-fn what_could_not_look_does_not_connect() {
+fn a_link_that_cannot_look_does_not_connect() {
     let failed = |outputs: &[Output], what: &str| match outputs {
         [.., Output::Emit(Event::Failed(failure)), Output::Emit(Event::Waiting { .. })] => failure.what.contains(what),
         _ => false,

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn each_publication_is_told_of() {
+fn each_publication_is_reported() {
     let mut bench = Bench::up(config(Version::Auto));
     let mut operation = 1;
     let outcomes = [
@@ -40,7 +40,7 @@ fn no_more_is_under_way_than_fits_the_window() {
 }
 
 #[test]
-fn what_is_not_answered_gives_its_place_back() {
+fn a_place_in_the_window_expires() {
     let mut bench = Bench::up(config(Version::Auto));
     assert_eq!(bench.machine.due(), None);
     bench.publish("old", Some(1));
@@ -79,7 +79,7 @@ fn subscribes_once_again_and_after_every_connect() {
 }
 
 #[test]
-fn what_mqtt_forbids_goes_no_further() {
+fn topics_that_mqtt_forbids_are_rejected() {
     let mut unfit = config(Version::Auto);
     unfit.subscriptions.push(Subscription::new("x\0".to_owned(), Qos::AtLeastOnce));
     let mut bench = Bench::up(unfit);
@@ -96,7 +96,7 @@ fn what_mqtt_forbids_goes_no_further() {
 }
 
 #[test]
-fn what_was_under_way_is_forgotten_with_the_connection() {
+fn operations_under_way_end_with_the_connection() {
     let mut bench = Bench::up(config(Version::Auto));
     for _ in 0..=WINDOW {
         bench.publish("b", Some(1));

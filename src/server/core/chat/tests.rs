@@ -98,7 +98,7 @@ fn silence_is_a_timeout_and_heartbeats_prevent_it() {
 }
 
 #[test]
-fn a_server_that_stood_still_times_nobody_out() {
+fn a_stopped_server_times_nobody_out_afterwards() {
     let mut desk = Desk::new();
     desk.join("alice");
     desk.pass(600.0);
@@ -165,7 +165,7 @@ fn long_lists_are_cut() {
 }
 
 #[test]
-fn an_earlier_servers_will_is_contradicted() {
+fn an_earlier_servers_will_is_corrected() {
     let mut desk = Desk::new();
     let will = json!({"type": "server", "status": "offline", "instance": "earlier"});
     assert_eq!(on("chat/server", &desk.message("chat/server", will))[0]["status"], "online");
@@ -176,7 +176,7 @@ fn an_earlier_servers_will_is_contradicted() {
 }
 
 #[test]
-fn what_the_server_is_is_said_again_each_minute() {
+fn the_servers_description_is_repeated_each_minute() {
     let mut desk = Desk::new();
     assert_eq!(on("chat/server", &desk.tick_for(59.0)), Vec::<&Value>::new());
     let said = desk.tick_for(62.0);
@@ -198,7 +198,7 @@ fn no_list_exceeds_the_size_of_a_reply() {
 }
 
 #[test]
-fn a_message_is_kept_with_the_servers_time_where_it_has_none() {
+fn a_message_without_a_time_is_stored_with_the_servers() {
     let mut desk = Desk::new();
     let payload = json!({"type": "chat", "username": "alice", "message": "hi"}).to_string();
     let outputs = desk.chat.handle(desk.now, Input::Message { topic: "chat/messages", payload: payload.as_bytes() });
@@ -207,7 +207,7 @@ fn a_message_is_kept_with_the_servers_time_where_it_has_none() {
 }
 
 #[test]
-fn nobody_is_told_of_what_another_sent_in_their_name() {
+fn errors_do_not_go_to_victims_of_a_forged_nick() {
     let mut desk = Desk::new();
     let forged = json!({"type": "chat", "username": "alice", "message": "hi", "session": SESSION, "seq": 1});
     let seen = desk.message("chat/messages/mallory", forged);
@@ -216,7 +216,7 @@ fn nobody_is_told_of_what_another_sent_in_their_name() {
 }
 
 #[test]
-fn a_sign_of_life_is_not_written_down() {
+fn a_sign_of_life_is_not_stored() {
     let mut desk = Desk::new();
     let seats = |outputs: Vec<Output>| outputs.iter().filter(|output| matches!(output, Output::Seats(_))).count();
     let join = json!({"action": "join", "username": "alice", "session": SESSION, "conn": 1}).to_string();
@@ -248,7 +248,7 @@ fn rooms_nobody_spoke_in_are_listed_by_their_members() {
 }
 
 #[test]
-fn only_who_has_a_session_gets_more_than_the_originals_fields() {
+fn only_clients_with_a_session_get_more_than_the_originals_fields() {
     let mut desk = Desk::new();
     let entry = crate::protocol::Entry {
         nick: Nick::parse("bob").unwrap(),

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dropped_again_and_again_goes_out_more_and_more_seldom() {
+    fn a_message_dropped_repeatedly_is_retransmitted_with_back_off() {
         let waits = [0, 1, 2, 3, 4, 5, 50].map(|times| DirectPace::before_again(times).as_millis());
         assert_eq!(waits, [0, 0, 250, 500, 1_000, 2_000, 4_000]);
     }

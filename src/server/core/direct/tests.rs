@@ -94,7 +94,7 @@ impl Desk {
 }
 
 #[test]
-fn what_waits_is_sent_when_its_addressee_joins_and_again_until_it_is_received() {
+fn waiting_messages_are_sent_until_received() {
     let mut desk = Desk::new();
     assert_eq!(desk.stored(1, Seating::Away), ["waits 1"]);
     assert_eq!(desk.stored(1, Seating::Away), ["waits 1"], "it was sent again");
@@ -139,7 +139,7 @@ fn a_present_addressee_has_ten_seconds_for_the_receipt() {
 }
 
 #[test]
-fn who_leaves_without_a_receipt_has_it_waiting() {
+fn a_message_waits_if_its_addressee_leaves_without_a_receipt() {
     let mut desk = Desk::new();
     desk.stored(5, Seating::Ours);
     desk.joined();
@@ -151,7 +151,7 @@ fn who_leaves_without_a_receipt_has_it_waiting() {
 }
 
 #[test]
-fn what_was_live_waits_also_where_the_addressee_joined_in_between() {
+fn live_messages_wait_even_after_another_join() {
     let mut desk = Desk::new();
     for row in 5..=8 {
         desk.stored(row, Seating::Ours);
@@ -180,7 +180,7 @@ fn receipts_let_more_follow() {
 }
 
 #[test]
-fn what_a_later_one_overtook_was_dropped() {
+fn an_overtaken_message_was_dropped() {
     let mut desk = Desk::new();
     desk.joined();
     assert_eq!(desk.found(0, 1..=8, Seating::Ours).len(), 8);
@@ -201,7 +201,7 @@ fn what_a_later_one_overtook_was_dropped() {
 }
 
 #[test]
-fn of_live_ones_too_the_receipt_of_a_later_one_tells() {
+fn a_later_receipt_reveals_the_loss_of_a_live_message() {
     let mut desk = Desk::new();
     (1..=5).for_each(|row| drop(desk.stored(row, Seating::Ours)));
     assert_eq!(desk.received(3), ["ask 0"]);
@@ -215,7 +215,7 @@ fn of_live_ones_too_the_receipt_of_a_later_one_tells() {
 }
 
 #[test]
-fn one_that_is_never_received_holds_up_no_others_and_is_not_sent_with_each() {
+fn a_message_never_received_blocks_no_others() {
     let mut desk = Desk::new();
     let start = desk.now;
     desk.joined();
@@ -245,7 +245,7 @@ fn one_that_is_never_received_holds_up_no_others_and_is_not_sent_with_each() {
 }
 
 #[test]
-fn a_live_one_above_a_backlog_hides_none_of_it() {
+fn a_live_message_above_a_backlog_hides_none_of_it() {
     let mut desk = Desk::new();
     desk.joined();
     assert_eq!(desk.found(0, 1..=100, Seating::Ours).len(), 8);
@@ -305,7 +305,7 @@ fn a_receipt_may_be_faster_than_the_database() {
 }
 
 #[test]
-fn what_was_received_does_not_wait_though_it_was_sent_again_meanwhile() {
+fn a_received_message_does_not_wait_despite_a_retransmission() {
     let mut desk = Desk::new();
     desk.stored(5, Seating::Ours);
     // Its sender has retransmitted it. Before the database confirms that, the receipt arrives and the addressee leaves.
@@ -317,7 +317,7 @@ fn what_was_received_does_not_wait_though_it_was_sent_again_meanwhile() {
 }
 
 #[test]
-fn a_question_that_is_lost_is_asked_again() {
+fn a_lost_question_is_repeated() {
     let mut desk = Desk::new();
     assert_eq!((desk.joined(), desk.joined()), (vec!["ask 0".to_owned()], vec![]));
     assert_eq!((desk.pass(59), desk.pass(1)), (vec![], vec!["ask 0".to_owned()]));
@@ -329,7 +329,7 @@ fn a_question_that_is_lost_is_asked_again() {
 }
 
 #[test]
-fn an_original_client_has_got_what_was_sent_before_its_next_heartbeat() {
+fn a_heartbeat_confirms_what_was_sent_to_an_original_client() {
     let mut desk = Desk::new();
     assert_eq!(desk.stored(1, Seating::Original), ["flat 1"]);
     assert_eq!(desk.stored(1, Seating::Original), [""; 0], "sent again");
@@ -354,7 +354,7 @@ fn an_original_client_has_got_what_was_sent_before_its_next_heartbeat() {
 }
 
 #[test]
-fn an_original_client_that_dies_has_got_nothing() {
+fn an_original_client_that_dies_has_received_nothing() {
     let mut desk = Desk::new();
     desk.stored(1, Seating::Away);
     desk.joined();
@@ -365,7 +365,7 @@ fn an_original_client_that_dies_has_got_nothing() {
 }
 
 #[test]
-fn who_comes_with_a_client_of_ours_in_its_place_gets_it_again() {
+fn a_client_of_ours_in_place_of_an_original_gets_it_again() {
     let mut desk = Desk::new();
     desk.stored(1, Seating::Original);
     desk.joined();

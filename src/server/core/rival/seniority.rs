@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_asked_first_is_senior_for_both() {
+    fn both_servers_agree_on_who_asked_first() {
         // Both subscribed before either asked.
         check("a", &[("a", 1), ("b", 1)], Standing::Junior(token(1)));
         check("b", &[("a", 1)], Standing::Senior);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn others_requests_say_nothing() {
+    fn requests_of_others_prove_nothing() {
         let mut order = Seniority::new(NickKey::parse("probe-a").unwrap());
         let alice = NickKey::parse("alice").unwrap();
         assert_eq!(order.heard(&alice, br#"{"requester":"alice"}"#), Standing::Nothing);

@@ -51,7 +51,7 @@ fn silence_of_one_timeout_ends_a_presence() {
 }
 
 #[test]
-fn who_takes_another_spelling_is_listed_with_it() {
+fn another_spelling_of_a_nick_is_listed() {
     let (mut roster, clock) = start();
     roster.arrive(&of("alice", 1, 1), clock.0);
     let names = |roster: &Roster| roster.nicks().map(Nick::to_string).collect::<Vec<_>>();
@@ -87,7 +87,7 @@ fn a_short_drop_is_no_leave_whichever_comes_first() {
 }
 
 #[test]
-fn a_heartbeat_still_under_way_does_not_lift_a_doubt() {
+fn a_late_heartbeat_does_not_cancel_a_will() {
     let (mut roster, mut clock) = start();
     roster.arrive(&of("alice", 1, 1), clock.0);
     roster.doubt(&of("alice", 1, 1), clock.0);
@@ -96,7 +96,7 @@ fn a_heartbeat_still_under_way_does_not_lift_a_doubt() {
 }
 
 #[test]
-fn what_an_earlier_connection_had_under_way_changes_nothing() {
+fn late_messages_of_an_earlier_connection_change_nothing() {
     let (mut roster, mut clock) = start();
     let room = RoomName::parse("dev").unwrap();
     roster.arrive(&Presence { rooms: vec![room.clone()], ..of("alice", 1, 2) }, clock.0);
@@ -106,7 +106,7 @@ fn what_an_earlier_connection_had_under_way_changes_nothing() {
 }
 
 #[test]
-fn a_heartbeat_says_nothing_of_rooms() {
+fn a_heartbeat_does_not_change_rooms() {
     let (mut roster, clock) = start();
     let room = RoomName::parse("dev").unwrap();
     roster.arrive(&Presence { rooms: vec![room.clone()], ..of("alice", 1, 1) }, clock.0);
@@ -117,7 +117,7 @@ fn a_heartbeat_says_nothing_of_rooms() {
 }
 
 #[test]
-fn a_run_that_does_not_count_its_connections_is_back_with_its_next_join() {
+fn a_run_without_connection_numbers_returns_with_its_next_join() {
     let (mut roster, mut clock) = start();
     roster.arrive(&of("alice", 1, 0), clock.0);
     roster.doubt(&of("alice", 1, 0), clock.0);
@@ -126,7 +126,7 @@ fn a_run_that_does_not_count_its_connections_is_back_with_its_next_join() {
 }
 
 #[test]
-fn killed_and_started_again_at_once_is_no_leave_and_no_join() {
+fn a_quick_restart_is_no_leave_and_no_join() {
     let (mut roster, mut clock) = start();
     roster.arrive(&of("alice", 1, 1), clock.0);
     roster.doubt(&of("alice", 1, 1), clock.0);
@@ -170,7 +170,7 @@ fn an_outage_of_the_server_makes_nobody_leave() {
 }
 
 #[test]
-fn what_the_database_keeps_comes_back() {
+fn stored_presences_come_back() {
     let (mut roster, clock) = start();
     let mut presence = of("Alice", 1, 3);
     presence.rooms = vec![RoomName::parse("dev").unwrap()];

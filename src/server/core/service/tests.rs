@@ -164,7 +164,7 @@ fn without_a_connection_it_stops_when_everything_is_stored() {
 }
 
 #[test]
-fn over_a_second_connection_everybody_is_told_what_is_stored() {
+fn a_second_connection_carries_the_confirmations() {
     let mut desk = Desk::connected();
     let effects = desk.handle(ServiceEvent::Stop);
     let [Effect::OpenSecond { client_id, will }] = &effects[..] else { panic!("{effects:?}") };
@@ -184,7 +184,7 @@ fn over_a_second_connection_everybody_is_told_what_is_stored() {
 }
 
 #[test]
-fn what_is_committed_while_leaving_is_told_before_the_last_word() {
+fn commits_while_leaving_are_confirmed_before_the_end() {
     let mut desk = Desk::connected();
     let first = desk.chat(1);
     desk.settle(&first);
@@ -246,7 +246,7 @@ fn a_second_signal_stops_it_at_once() {
 }
 
 #[test]
-fn while_it_leaves_only_messages_count() {
+fn while_leaving_only_messages_count() {
     let mut desk = Desk::connected();
     desk.handle(ServiceEvent::Stop);
     assert_eq!(desk.link(Event::Lost { reason: "x".to_owned() }), []);

@@ -51,6 +51,6 @@ fn the_reader_answers_and_the_database_is_closed_in_order() {
 }
 
 #[test]
-fn a_history_in_memory_answers_by_itself() {
+fn a_history_in_memory_answers_without_a_reader() {
     check(Database::in_memory(Random::of_the_system()).unwrap(), None);
 }

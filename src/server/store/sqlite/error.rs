@@ -67,7 +67,7 @@ mod tests {
     use rusqlite::ffi;
 
     #[test]
-    fn what_may_pass_and_what_comes_again() {
+    fn temporary_and_permanent_failures_are_told_apart() {
         let check = |code: i32, may_pass: bool| {
             let error = Error::Sql(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
             assert_eq!(error.may_pass(), may_pass, "{code}: {error}");

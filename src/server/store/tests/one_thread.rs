@@ -74,7 +74,7 @@ impl Server {
 }
 
 #[test]
-fn what_a_server_said_is_stored_survives_its_crash() {
+fn confirmed_messages_survive_a_crash() {
     let desk = Desk::new("one-thread");
     let file = desk.folder.join("simulated.db");
     let session = "k3v9x2m1q8f0";

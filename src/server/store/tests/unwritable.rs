@@ -29,7 +29,7 @@ impl Desk {
 }
 
 #[test]
-fn a_message_that_can_never_be_written_is_set_aside_and_holds_up_no_other() {
+fn an_unwritable_message_is_set_aside_and_blocks_no_other() {
     let mut desk = Desk::new("aside");
     desk.chat(1);
     desk.committed();
@@ -56,7 +56,7 @@ fn a_message_that_can_never_be_written_is_set_aside_and_holds_up_no_other() {
 }
 
 #[test]
-fn a_room_that_takes_nothing_holds_up_no_other() {
+fn an_unwritable_room_blocks_no_other() {
     let mut desk = Desk::new("room");
     // Its next position is taken already.
     desk.sql(
@@ -72,7 +72,7 @@ fn a_room_that_takes_nothing_holds_up_no_other() {
 }
 
 #[test]
-fn who_is_present_holds_up_no_message() {
+fn unwritable_presences_block_no_message() {
     let mut desk = Desk::new("seats");
     desk.sql("CREATE TRIGGER never BEFORE INSERT ON roster BEGIN SELECT RAISE(ABORT, 'never'); END");
     let seat = KeptSeat { nick: Nick::parse("a").unwrap(), session: None, conn: 1, rooms: Vec::new() };
@@ -92,7 +92,7 @@ fn who_is_present_holds_up_no_message() {
 }
 
 #[test]
-fn an_index_that_is_damaged_is_gone_on_with_in_a_new_part() {
+fn a_damaged_index_continues_in_a_new_part() {
     let mut desk = Desk::new("words");
     desk.chat(1);
     desk.committed();
@@ -108,7 +108,7 @@ fn an_index_that_is_damaged_is_gone_on_with_in_a_new_part() {
 }
 
 #[test]
-fn nobody_is_refused_while_the_database_takes_nothing_at_all() {
+fn nobody_is_refused_while_the_database_takes_nothing() {
     let mut desk = Desk::new("nothing");
     desk.chat(1);
     desk.committed();

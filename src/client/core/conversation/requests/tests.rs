@@ -63,7 +63,7 @@ fn asked_again_after_5_s_doubling_to_60() {
 }
 
 #[test]
-fn an_answer_of_another_kind_is_none() {
+fn an_answer_of_another_kind_does_not_count() {
     let mut stage = Stage::new();
     stage.ask(RequestKind::Users);
     assert!(stage.requests.answered(&token(1), of(RequestKind::History)).is_none());
@@ -104,7 +104,7 @@ fn a_page_of_another_place_answers_nothing() {
 }
 
 #[test]
-fn what_is_found_in_another_room_answers_no_search() {
+fn results_from_another_room_answer_no_search() {
     let found = r#"{"type":"search_result","messages":[{"username":"bob","message":"x","room":"dev"}]}"#;
     let found: SearchResult = serde_json::from_str(found).unwrap();
     let room = RoomName::parse("dev").ok();
@@ -121,7 +121,7 @@ fn what_is_found_in_another_room_answers_no_search() {
 }
 
 #[test]
-fn a_join_asks_each_thing_once() {
+fn a_join_sends_each_request_once() {
     let mut stage = Stage::new();
     for _ in 0..3 {
         stage.join(RequestKind::Users);

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_heard_and_never_stored_hides_nothing_for_ever() {
+    fn a_live_message_never_stored_hides_nothing_forever() {
         let mut seen = Seen::default();
         seen.pages_are_of(&epoch("aaaaaaaaaaaa"));
         let number = hear(&mut seen, "", "on").unwrap();
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_of_a_text_does_not_grow_with_it() {
+    fn the_memory_of_a_text_does_not_grow_with_it() {
         fn is_all_of_it<T: Copy>() -> usize {
             size_of::<T>()
         }
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_what_was_shown_is_late() {
+    fn overtaken_messages_are_late() {
         let mut seen = Seen::default();
         let alice = Nick::parse("alice").unwrap().key().clone();
         assert!(seen.is_new(&alice, &id(5)));
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_page_only_that_is_late_which_comes_after_a_later_one() {
+    fn only_overtaken_messages_of_a_page_are_late() {
         let mut seen = Seen::default();
         let page = |seqs: &[u64]| -> Vec<Entry> {
             seqs.iter().map(|seq| entry(Some(&format!("k3v9x2m1q8f0-{seq}")), TIME, "a")).collect()
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_run_showed_is_not_new() {
+    fn messages_of_earlier_runs_are_not_new() {
         let (alice, epoch) = (Nick::parse("alice").unwrap().key().clone(), epoch("aaaaaaaaaaaa"));
         let shown = vec![
             (Series::of_sent(&alice, &id(1)), [1, 3].into_iter().collect()),
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn how_many_come_before_it_comes_again_makes_no_difference() {
+    fn a_repetition_is_recognised_after_any_number_of_messages() {
         let mut seen = Seen::default();
         let alice = Nick::parse("alice").unwrap().key().clone();
         assert!(seen.is_new(&alice, &id(50_000)));

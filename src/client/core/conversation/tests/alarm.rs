@@ -162,7 +162,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_that_is_due_is_slept_over(script in script(), is_sender in any::<bool>(), on_terminal in any::<bool>()) {
+    fn no_deadline_is_missed(script in script(), is_sender in any::<bool>(), on_terminal in any::<bool>()) {
         let role = if is_sender { Role::Sender } else { Role::Member };
         let on_terminal = on_terminal && !is_sender;
         let ticked = run(role, on_terminal, &script, true);
@@ -178,7 +178,7 @@ fn check(role: Role, script: &[Happens]) {
 }
 
 #[test]
-fn rarer_waits_are_not_slept_over_either() {
+fn no_rare_deadline_is_missed() {
     let online = Happens::Online { another: false, rate: true };
     let hello = Happens::Typed("hello");
     // The pace.

@@ -112,7 +112,7 @@ impl Stage {
 }
 
 #[test]
-fn who_comes_back_gets_what_was_said_since() {
+fn a_return_brings_everything_missed() {
     let mut stage = Stage::kept(10);
     stage.check_asked_after(10);
     stage.page(10, 12, false, false);
@@ -128,7 +128,7 @@ fn who_comes_back_gets_what_was_said_since() {
 }
 
 #[test]
-fn what_is_remembered_was_told_before() {
+fn news_is_told_before_it_is_remembered() {
     let mut stage = Stage::kept(10);
     stage.page(10, 11, true, false);
     assert_eq!(stage.order(), ["told 11", "shown 11", "page", "cursor 11"]);
@@ -139,7 +139,7 @@ fn what_is_remembered_was_told_before() {
 }
 
 #[test]
-fn what_an_earlier_run_has_shown_is_not_shown_again() {
+fn messages_shown_by_an_earlier_run_are_not_shown_again() {
     let mut stage = Stage::new(|config| {
         let shown = [11, 12].into_iter().collect();
         config.remembered.cursors = HashMap::from([(RoomName::lobby(), cursor(10))]);
@@ -153,7 +153,7 @@ fn what_an_earlier_run_has_shown_is_not_shown_again() {
 }
 
 #[test]
-fn however_much_was_missed_nothing_is_told_twice() {
+fn nothing_is_told_twice_after_any_absence() {
     let mut stage = Stage::kept(0);
     stage.says(10_500);
     let mut told = stage.late().len();
@@ -165,7 +165,7 @@ fn however_much_was_missed_nothing_is_told_twice() {
 }
 
 #[test]
-fn nothing_is_asked_where_nothing_is_missing() {
+fn nothing_is_requested_if_nothing_is_missing() {
     let mut stage = Stage::up_to_date(10);
     stage.says(11);
     stage.says(12);
@@ -178,7 +178,7 @@ fn nothing_is_asked_where_nothing_is_missing() {
 }
 
 #[test]
-fn what_a_mark_tells_of_and_does_not_come_is_asked_for() {
+fn announced_messages_that_do_not_arrive_are_requested() {
     let mut stage = Stage::up_to_date(10);
     stage.says(12);
     stage.mark(10, 12);
@@ -194,14 +194,14 @@ fn what_a_mark_tells_of_and_does_not_come_is_asked_for() {
 }
 
 #[test]
-fn what_a_page_brings_in_order_is_not_late() {
+fn messages_of_a_page_in_order_are_not_late() {
     let mut stage = Stage::kept(10);
     stage.page(10, 14, true, false);
     assert_eq!(stage.late(), [("11", false), ("12", false), ("13", false), ("14", false)]);
 }
 
 #[test]
-fn a_mark_beyond_the_cursor_is_asked_about_at_once() {
+fn a_mark_beyond_the_cursor_requests_a_page_at_once() {
     let mut stage = Stage::up_to_date(10);
     stage.mark(11, 12);
     stage.check_asked_after(10);
@@ -223,7 +223,7 @@ fn a_mark_beyond_the_cursor_is_asked_about_at_once() {
 }
 
 #[test]
-fn a_first_page_that_is_refused_is_asked_for_again() {
+fn a_refused_first_page_is_requested_again() {
     let mut stage = Stage::new(|_| {});
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
@@ -239,14 +239,14 @@ fn a_first_page_that_is_refused_is_asked_for_again() {
 }
 
 #[test]
-fn what_cannot_be_had_any_more_is_told() {
+fn lost_messages_are_told_as_a_gap() {
     let mut stage = Stage::kept(10);
     stage.page(90, 91, true, true);
     stage.check_told(&["gap in lobby", "unread in lobby", "91"]);
 }
 
 #[test]
-fn who_wants_no_history_gets_what_is_missed_from_now_on() {
+fn without_history_a_client_gets_what_it_misses_later() {
     let mut stage = Stage::new(|config| {
         config.history = false;
         config.remembered.cursors = HashMap::from([(RoomName::lobby(), cursor(3))]);
@@ -288,7 +288,7 @@ fn a_first_page_that_comes_late_hides_nothing() {
 }
 
 #[test]
-fn what_broke_before_the_first_page_is_made_up_for_or_told() {
+fn a_break_before_the_first_page_is_repaired_or_told() {
     for history in [true, false] {
         // The server is away, and so are its marks.
         let mut stage = Stage::new(|config| config.history = history);
@@ -328,7 +328,7 @@ fn what_broke_before_the_first_page_is_made_up_for_or_told() {
 }
 
 #[test]
-fn an_original_server_is_not_asked_where_nobody_wants_history() {
+fn without_history_an_original_server_gets_no_request_for_it() {
     let mut stage = Stage::new(|config| config.history = false);
     stage.connect(1);
     stage.after(1_000);

@@ -47,7 +47,7 @@ impl Stage {
 }
 
 #[test]
-fn who_has_come_is_told_who_one_is_once_that_holds() {
+fn the_nick_is_told_once_it_holds() {
     let mut stage = Stage::new(|config| config.on_terminal = true);
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
@@ -70,7 +70,7 @@ fn the_room_stands_in_the_prompt() {
 }
 
 #[test]
-fn a_room_that_nobody_has_is_told_to_be_new() {
+fn an_empty_room_is_announced_as_new() {
     let mut stage = Stage::at_a_terminal();
     stage.types("/join deb");
     stage.answers("rooms", &ROOMS.replace("[", r#"[{"name":"deb","members":1,"messages":0},"#));
@@ -113,7 +113,7 @@ fn rooms_are_listed_with_what_is_unread() {
 }
 
 #[test]
-fn without_a_server_ones_own_rooms_are_listed_at_once() {
+fn without_a_server_the_own_rooms_are_listed_at_once() {
     let mut stage = Stage::without_a_server();
     stage.check_typed("/rooms", &["> #lobby", "no chat server is answering: which others there are is not known"]);
     stage.check_typed("/users", &["no chat server is answering: /users waits for one"]);
@@ -179,7 +179,7 @@ fn a_direct_message_to_nobody_does_not_look_like_a_success() {
 }
 
 #[test]
-fn who_is_ignored_is_not_heard_and_learns_nothing_of_it() {
+fn ignored_people_are_hidden_without_noticing() {
     let mut stage = Stage::at_a_terminal();
     stage.hears("bob", "lobby", 1);
     stage.out.clear();
@@ -222,7 +222,7 @@ fn earlier_runs_ignored_them_and_programs_ignore_nobody() {
 }
 
 #[test]
-fn who_comes_and_goes_can_be_hidden() {
+fn joins_and_leaves_can_be_hidden() {
     let mut stage = Stage::at_a_terminal();
     let join = r#"{"type":"user_join","username":"bob","message":"bob joined the chat"}"#;
     stage.check_typed("/quiet", &["who comes and goes is hidden now; /quiet again shows it"]);
@@ -282,7 +282,7 @@ fn the_status_is_what_holds_now() {
 }
 
 #[test]
-fn a_long_outage_is_told_of_in_a_few_lines() {
+fn a_long_outage_is_told_in_a_few_lines() {
     let mut stage = Stage::at_a_terminal();
     stage.input(Input::Lost { reason: "x".to_owned() });
     let retries = |stage: &mut Stage| {
@@ -302,7 +302,7 @@ fn a_long_outage_is_told_of_in_a_few_lines() {
 }
 
 #[test]
-fn who_asks_who_is_online_is_told_once() {
+fn the_user_list_is_told_once_per_request() {
     let mut stage = Stage::new(|config| config.on_terminal = true);
     stage.types("/users");
     stage.arrives("chat/server", ONLINE);
@@ -327,7 +327,7 @@ fn who_asks_who_is_online_is_told_once() {
 }
 
 #[test]
-fn a_ping_that_the_broker_does_not_take_shifts_no_other() {
+fn a_rejected_ping_does_not_shift_the_others() {
     let mut stage = Stage::at_a_terminal();
     let ping = PING_TICKET;
     stage.types("/ping");

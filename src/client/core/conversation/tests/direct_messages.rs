@@ -54,7 +54,7 @@ fn each_is_shown_once_and_confirmed_each_time() {
 }
 
 #[test]
-fn who_only_sends_confirms_nothing_to_anybody() {
+fn a_sender_sends_no_receipts() {
     let mut stage = Stage::new(|config| config.role = Role::Sender);
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
@@ -65,7 +65,7 @@ fn who_only_sends_confirms_nothing_to_anybody() {
 }
 
 #[test]
-fn what_an_earlier_run_has_shown_is_only_confirmed() {
+fn messages_shown_by_an_earlier_run_are_only_confirmed() {
     let mut stage = Stage::new(|config| {
         let (key, session) = (Nick::parse("bob").unwrap().key().clone(), Session::parse("aaaaaaaaaaaa").unwrap());
         config.remembered.shown_direct = vec![(Series::Sent(key, session), [7].into_iter().collect())];
@@ -75,7 +75,7 @@ fn what_an_earlier_run_has_shown_is_only_confirmed() {
 }
 
 #[test]
-fn however_many_come_none_is_shown_twice() {
+fn no_number_of_messages_makes_one_shown_twice() {
     let mut stage = Stage::welcomed();
     let psst = |seq: u64| PSST.replace(":7}", &format!(":{seq}}}"));
     (1..=1_500).for_each(|seq| stage.arrives("chat/private/alice/bob", &psst(seq)));
@@ -112,7 +112,7 @@ fn a_receipt_counts_from_the_addressee_and_once() {
 }
 
 #[test]
-fn who_is_away_is_told_of_once() {
+fn an_absent_addressee_is_mentioned_once() {
     let mut stage = Stage::welcomed();
     let say = Command::Say {
         text: "one".to_owned(),
@@ -148,7 +148,7 @@ fn to_oneself() {
 }
 
 #[test]
-fn what_an_earlier_run_has_not_seen_delivered_still_can_be() {
+fn receipts_for_an_earlier_run_still_count() {
     let private = crate::protocol::Private {
         nick: Nick::parse("alice").unwrap(),
         to: Nick::parse("bob").unwrap(),

@@ -112,7 +112,7 @@ fn servers_that_come_and_go_all_the_time_put_off_no_join() {
 }
 
 #[test]
-fn a_server_that_goes_is_told_of_once() {
+fn the_end_of_a_server_is_told_once() {
     let mut stage = Stage::welcomed();
     let offline = ONLINE.replace("online", "offline");
     stage.arrives("chat/server", &offline);
@@ -145,7 +145,7 @@ fn own_messages_are_told_once() {
 
 /// The join may have come before the server, of which only the retained message was there.
 #[test]
-fn joins_again_where_no_welcome_comes() {
+fn a_join_without_a_welcome_is_repeated() {
     let mut stage = Stage::new(|_| {});
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
@@ -195,7 +195,7 @@ fn nothing_is_said_before_the_server_has_let_us_in() {
 }
 
 #[test]
-fn a_nick_in_use_ends_it_only_between_join_and_welcome() {
+fn a_nick_in_use_counts_only_between_join_and_welcome() {
     let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#);
     let mut stage = Stage::welcomed();
     stage.arrives("chat/private/alice/server", &refusal);

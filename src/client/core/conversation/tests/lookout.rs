@@ -31,7 +31,7 @@ impl Stage {
 }
 
 #[test]
-fn while_no_server_is_known_it_is_looked_for() {
+fn while_no_server_is_known_chat_server_is_read_again() {
     let mut stage = Stage::welcomed();
     stage.check_reads(300, &[]);
     stage.arrives("chat/server", &offline());
@@ -48,7 +48,7 @@ fn while_no_server_is_known_it_is_looked_for() {
 }
 
 #[test]
-fn who_only_sends_looks_for_one_too() {
+fn a_sender_looks_for_a_server_too() {
     let mut stage = Stage::new(|config| config.role = Role::Sender);
     stage.connect(1);
     stage.check_reads(20, &[5, 15]);
@@ -57,7 +57,7 @@ fn who_only_sends_looks_for_one_too() {
 }
 
 #[test]
-fn what_only_a_server_says_hurries_that() {
+fn signs_of_a_server_hurry_the_next_look() {
     for (topic, payload) in [
         ("chat/marks/lobby", MARK.to_owned()),
         ("chat/private/alice/server", format!(r#"{{"type":"stored","session":"{SESSION}","seq":[[1,1]]}}"#)),
@@ -81,7 +81,7 @@ fn what_only_a_server_says_hurries_that() {
 }
 
 #[test]
-fn a_late_will_says_nothing_of_its_successor() {
+fn a_late_will_does_not_affect_the_successor() {
     let successor = |json: &str| json.replace("one", "two").replace("19:00:00Z", "20:00:01+01:00");
     let mut stage = Stage::welcomed();
     stage.arrives("chat/server", &successor(ONLINE));
@@ -98,7 +98,7 @@ fn a_late_will_says_nothing_of_its_successor() {
 }
 
 #[test]
-fn what_the_broker_does_not_allow_is_tried_once() {
+fn a_refused_subscription_is_tried_once() {
     let mut stage = Stage::new(|_| {});
     let refused = vec!["chat/server".to_owned()];
     stage.input(Input::Connected(Up { conn: 1, version: "MQTT 5", tls: None, refused }));

@@ -53,7 +53,7 @@ fn the_will_goes_where_that_server_listens() {
 }
 
 #[test]
-fn what_it_has_not_is_said_at_once() {
+fn missing_features_are_told_at_once() {
     let mut stage = met("Alice");
     stage.arrives("chat/private/Alice", USERS);
     stage.out.clear();
@@ -75,7 +75,7 @@ fn what_it_has_not_is_said_at_once() {
 }
 
 #[test]
-fn what_was_asked_before_it_was_known_is_answered_too() {
+fn requests_from_before_an_original_was_known_are_refused_too() {
     let mut stage = stage("alice", Role::Member, false);
     stage.after(1_000);
     stage.out.clear();
@@ -87,7 +87,7 @@ fn what_was_asked_before_it_was_known_is_answered_too() {
 }
 
 #[test]
-fn the_brokers_word_is_the_end_there_though_one_of_ours_was_here_once() {
+fn with_an_original_server_the_broker_settles_messages_again() {
     let mut stage = stage("alice", Role::Member, true);
     stage.after(1_000);
     stage.types("hello");
@@ -106,7 +106,7 @@ fn the_brokers_word_is_the_end_there_though_one_of_ours_was_here_once() {
 }
 
 #[test]
-fn a_sender_asks_whether_one_is_there() {
+fn a_sender_asks_for_an_original_server() {
     let offline = ONLINE.replace("online", "offline");
     for says in [None, Some(offline.as_str())] {
         let mut stage = stage("Ci", Role::Sender, true);

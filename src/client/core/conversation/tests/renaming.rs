@@ -21,7 +21,7 @@ fn last_word(stage: &mut Stage) -> Option<serde_json::Value> {
 }
 
 #[test]
-fn with_nothing_under_way_it_is_taken_at_once() {
+fn with_nothing_under_way_the_nick_changes_at_once() {
     let mut stage = at_a_terminal();
     stage.types("/nick Bob");
     let leave = last_word(&mut stage).unwrap();
@@ -42,7 +42,7 @@ fn with_nothing_under_way_it_is_taken_at_once() {
 }
 
 #[test]
-fn what_is_under_way_is_waited_for() {
+fn a_change_of_nick_waits_for_messages_under_way() {
     let mut stage = at_a_terminal();
     stage.types("one");
     stage.types("/nick bob");
@@ -60,7 +60,7 @@ fn what_is_under_way_is_waited_for() {
 }
 
 #[test]
-fn but_not_for_ever() {
+fn but_not_forever() {
     let mut stage = at_a_terminal();
     stage.types("one");
     // The broker has it, and the server is silent for so long that it would be retransmitted.
@@ -95,7 +95,7 @@ fn a_connection_that_breaks_ends_the_wait() {
 }
 
 #[test]
-fn whoever_takes_it_back_meanwhile_stays() {
+fn cancelling_a_change_of_nick_keeps_the_old_one() {
     let mut stage = at_a_terminal();
     for line in ["one", "/nick bob", "two", "/nick Alice"] {
         stage.types(line);
@@ -109,7 +109,7 @@ fn whoever_takes_it_back_meanwhile_stays() {
 }
 
 #[test]
-fn what_waits_for_somebody_is_told_anew() {
+fn waiting_messages_are_told_again_after_a_change_of_nick() {
     let mut stage = at_a_terminal();
     stage.arrives("chat/messages", r#"{"type":"chat","username":"carl","message":"hi","timestamp":"x"}"#);
     let waits = |seq: u64| format!(r#"{{"type":"waiting","of":"{SESSION}-{seq}","to":"carl"}}"#);
@@ -128,7 +128,7 @@ fn what_waits_for_somebody_is_told_anew() {
 }
 
 #[test]
-fn who_is_ignored_does_not_depend_on_it() {
+fn the_ignore_list_does_not_depend_on_the_nick() {
     let eve = || Remembered { ignored: vec![Nick::parse("eve").unwrap()], ..Remembered::default() };
     let mut stage = Stage::new(|config| (config.on_terminal, config.remembered) = (true, eve()));
     stage.types("/nick bob");
@@ -141,7 +141,7 @@ fn who_is_ignored_does_not_depend_on_it() {
 }
 
 #[test]
-fn a_nick_in_use_is_a_question_that_the_old_one_answers_too() {
+fn the_old_nick_may_answer_the_question_for_another() {
     let mut stage = at_a_terminal();
     stage.types("/nick bob");
     stage.arrives("chat/server", ONLINE);

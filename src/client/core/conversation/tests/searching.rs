@@ -25,7 +25,7 @@ fn the_readers_dates_are_asked_as_moments() {
 }
 
 #[test]
-fn what_cannot_be_found_is_not_asked() {
+fn invalid_searches_are_not_sent() {
     let mut stage = Stage::welcomed();
     stage.types("/search p*");
     stage.check_told(&[r#""p*" is too short: at least 2 characters come before *"#]);

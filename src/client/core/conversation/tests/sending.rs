@@ -93,7 +93,7 @@ fn a_message_is_sent_and_then_stored() {
 }
 
 #[test]
-fn stored_before_the_brokers_word_tells_both() {
+fn stored_before_the_acknowledgement_tells_both() {
     let mut stage = stored_chat(|_| {});
     stage.types("hi");
     stage.out.clear();
@@ -106,7 +106,7 @@ fn stored_before_the_brokers_word_tells_both() {
 }
 
 #[test]
-fn without_a_server_the_brokers_word_is_the_end() {
+fn without_a_server_the_acknowledgement_settles_messages() {
     let mut stage = bare(|_| {});
     stage.types("hi");
     stage.out.clear();
@@ -116,7 +116,7 @@ fn without_a_server_the_brokers_word_is_the_end() {
 }
 
 #[test]
-fn a_server_that_an_earlier_run_saw_is_waited_for() {
+fn a_sender_waits_for_a_server_that_an_earlier_run_saw() {
     let mut stage = bare(|config| config.remembered.server_seen = true);
     stage.types("hi");
     stage.input(Input::Published(1));
@@ -128,7 +128,7 @@ fn a_server_that_an_earlier_run_saw_is_waited_for() {
 }
 
 #[test]
-fn every_server_says_what_it_has_and_is_remembered_once() {
+fn every_server_is_remembered_once_and_expected_to_confirm() {
     for durable in ["", r#","durable":true"#, r#","durable":false"#] {
         let word = OFFLINE.replace(r#","version""#, &format!(r#"{durable},"version""#));
         let mut stage = bare(|_| {});
@@ -145,7 +145,7 @@ fn every_server_says_what_it_has_and_is_remembered_once() {
 
 /// Its history is gone, and so may be what it had not confirmed.
 #[test]
-fn a_server_that_starts_anew_gets_again_what_the_one_before_did_not_confirm() {
+fn a_new_server_gets_what_the_previous_one_did_not_confirm() {
     let mut stage = stored_chat(|_| {});
     ["stored", "heard"].iter().for_each(|text| stage.types(text));
     stage.input(Input::Published(1));
@@ -158,7 +158,7 @@ fn a_server_that_starts_anew_gets_again_what_the_one_before_did_not_confirm() {
 }
 
 #[test]
-fn a_lost_connection_sends_again_what_is_not_stored() {
+fn a_lost_connection_retransmits_unstored_messages() {
     let mut stage = stored_chat(|_| {});
     for (number, text) in [(1, "one"), (2, "two"), (3, "three")] {
         stage.types(text);
@@ -180,7 +180,7 @@ fn a_lost_connection_sends_again_what_is_not_stored() {
 /// A restarted broker may keep retained messages but lose the server's session: the server appears online, and receives
 /// nothing until it reconnects, which it announces.
 #[test]
-fn what_went_out_before_the_welcome_goes_again_unless_it_is_stored() {
+fn messages_sent_before_the_welcome_are_retransmitted_unless_stored() {
     let mut stage = stored_chat(|_| {});
     stage.input(Input::Lost { reason: "x".to_owned() });
     stage.types("heard");
@@ -198,7 +198,7 @@ fn what_went_out_before_the_welcome_goes_again_unless_it_is_stored() {
 }
 
 #[test]
-fn silence_sends_again() {
+fn silence_retransmits() {
     let mut stage = stored_chat(|_| {});
     stage.types("hi");
     stage.input(Input::Published(1));
@@ -249,7 +249,7 @@ fn an_error_settles_what_it_names() {
 }
 
 #[test]
-fn what_is_stored_under_one_nick_does_not_go_out_under_another() {
+fn a_stored_message_does_not_go_out_under_another_nick() {
     let mut stage = stored_chat(|config| config.on_terminal = true);
     stage.types("stored");
     stage.types("not");
@@ -280,7 +280,7 @@ fn a_rejection_settles() {
 }
 
 #[test]
-fn what_takes_long_is_told_once_and_so_is_its_end() {
+fn a_delay_is_told_once_and_so_is_its_end() {
     let mut stage = stored_chat(|_| {});
     stage.types("quick");
     stage.input(Input::Published(1));
@@ -311,7 +311,7 @@ fn what_takes_long_is_told_once_and_so_is_its_end() {
 }
 
 #[test]
-fn what_was_refused_is_not_told_to_be_stored() {
+fn a_refused_message_is_not_told_as_stored() {
     let refusal = |seq: u64| {
         format!(
             r#"{{"type":"error","code":"bad_message","message":"no","session":"{SESSION}","of":"{SESSION}-{seq}"}}"#

@@ -88,7 +88,7 @@ fn memos_wait_for_more_and_a_publication_waits_for_its_memos() {
 }
 
 #[test]
-fn what_could_not_be_written_is_tried_again_at_growing_intervals() {
+fn failed_writes_are_retried_with_back_off() {
     let mut stage = Stage::new();
     stage.typed("one");
     stage.at(500);
@@ -132,7 +132,7 @@ fn the_waits_do_not_grow_beyond_a_minute_and_the_backlog_is_bounded() {
 }
 
 #[test]
-fn at_the_end_everything_is_given_away_and_tried_once() {
+fn at_the_end_everything_is_written_or_tried_once() {
     let mut stage = Stage::new();
     stage.typed("one");
     stage.keeping.publish_when_shown(receipt());
@@ -150,7 +150,7 @@ fn at_the_end_everything_is_given_away_and_tried_once() {
 }
 
 #[test]
-fn under_another_nick_what_was_shown_before_is_kept_first() {
+fn a_new_nick_first_commits_what_was_shown_before() {
     let mut stage = Stage::new();
     stage.typed("one");
     stage.at(500);
@@ -171,7 +171,7 @@ fn under_another_nick_what_was_shown_before_is_kept_first() {
 }
 
 #[test]
-fn of_nicks_taken_in_between_nothing_is_wanted() {
+fn nicks_taken_in_between_are_not_recalled() {
     let mut stage = Stage::new();
     stage.keeping.become_another(key("bob"));
     stage.becomes("bob");
@@ -183,7 +183,7 @@ fn of_nicks_taken_in_between_nothing_is_wanted() {
 }
 
 #[test]
-fn where_it_cannot_be_read_nothing_is_written() {
+fn an_unreadable_memory_is_not_written() {
     let mut stage = Stage::new();
     stage.keeping.become_another(key("bob"));
     stage.becomes("bob");

@@ -56,7 +56,7 @@ fn senders_are_told_what_is_stored() {
 }
 
 #[test]
-fn what_is_only_in_memory_is_told_too_and_chat_server_says_so() {
+fn a_history_in_memory_is_confirmed_and_announced_as_such() {
     let mut desk = Desk::new();
     desk.chat.config.durable = false;
     assert_eq!(on("chat/server", &desk.input(Input::Connected))[0]["durable"], false);
@@ -64,7 +64,7 @@ fn what_is_only_in_memory_is_told_too_and_chat_server_says_so() {
 }
 
 #[test]
-fn what_is_stored_while_the_broker_is_away_is_told_when_it_is_back() {
+fn messages_stored_without_a_broker_are_confirmed_later() {
     let mut desk = Desk::new();
     desk.input(Input::Lost);
     assert_eq!((desk.stored(1..=3), desk.chat.next_due()), (vec![], None));
@@ -137,7 +137,7 @@ fn the_marks_of_forgotten_rooms_go_when_the_broker_is_there() {
 }
 
 #[test]
-fn who_is_refused_is_told_when_the_broker_is_there() {
+fn errors_are_sent_only_with_a_broker() {
     let mut desk = Desk::new();
     let refused = || {
         let why = StoreRefusal::NoRoom { to: Nick::parse("Bob").unwrap() };
@@ -189,7 +189,7 @@ fn a_direct_message_that_is_not_valid_is_settled_by_an_error() {
 }
 
 #[test]
-fn who_is_away_gets_it_when_they_join() {
+fn an_absent_addressee_gets_it_on_joining() {
     let mut desk = Desk::new();
     let direct = vec![waits(1)];
     let told = desk.input(committed(Committed { direct, ..Committed::default() }));
@@ -207,7 +207,7 @@ fn who_is_away_gets_it_when_they_join() {
 }
 
 #[test]
-fn a_join_that_is_only_repeated_has_nothing_sent_again() {
+fn a_repeated_join_causes_no_retransmission() {
     let mut desk = Desk::new();
     let mut asked = |nick: &str, session: Option<&str>, conn: u32| {
         let join = json!({"action": "join", "username": nick, "session": session, "conn": conn}).to_string();
@@ -223,7 +223,7 @@ fn a_join_that_is_only_repeated_has_nothing_sent_again() {
 }
 
 #[test]
-fn a_server_that_starts_again_goes_on_where_it_was() {
+fn a_restarted_server_continues_where_it_was() {
     let seat = |nick: &str| KeptSeat {
         nick: Nick::parse(nick).unwrap(),
         session: Session::parse(SESSION),
@@ -275,7 +275,7 @@ fn an_original_client_gets_a_direct_message_as_a_history() {
 }
 
 #[test]
-fn an_original_client_that_times_out_has_got_nothing() {
+fn an_original_client_that_times_out_has_received_nothing() {
     let mut desk = Desk::new();
     desk.message("chat/presence", json!({"action": "join", "username": "BOB"}));
     let direct = vec![waits(1)];
@@ -285,7 +285,7 @@ fn an_original_client_that_times_out_has_got_nothing() {
 }
 
 #[test]
-fn what_is_stored_while_the_broker_is_away_is_served_when_it_is_back() {
+fn direct_messages_stored_without_a_broker_are_served_later() {
     let mut desk = Desk::new();
     desk.message("chat/presence", json!({"action": "join", "username": "Bob"}));
     desk.input(Input::Lost);
@@ -295,7 +295,7 @@ fn what_is_stored_while_the_broker_is_away_is_served_when_it_is_back() {
 }
 
 #[test]
-fn searches_are_read_before_they_are_asked() {
+fn searches_are_validated_before_they_are_sent() {
     let mut desk = Desk::new();
     let mut ask = |text: &str| {
         let request = json!({"requester": "alice", "session": SESSION, "request": "s1", "text": text, "room": "dev"});
@@ -316,7 +316,7 @@ fn searches_are_read_before_they_are_asked() {
 }
 
 #[test]
-fn what_is_turned_away_is_counted() {
+fn messages_turned_away_are_counted() {
     let mut desk = Desk::new();
     desk.input(Input::TurnedAway(7));
     let seen = desk.tick_for(11.0);
@@ -324,7 +324,7 @@ fn what_is_turned_away_is_counted() {
 }
 
 #[test]
-fn how_long_commits_take_is_told_once() {
+fn commit_times_are_published_once() {
     let mut desk = Desk::new();
     let arrived = vec![desk.now.instant];
     desk.pass(0.02);

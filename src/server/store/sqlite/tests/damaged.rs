@@ -35,7 +35,7 @@ fn one_message_or_all_of_them() {
 }
 
 #[test]
-fn a_damaged_index_of_words_is_gone_on_with_in_a_new_part() {
+fn a_damaged_index_of_words_continues_in_a_new_part() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     history.sql("UPDATE words_1_data SET block = x'ffffffffffffffffffff' WHERE id = 10");
@@ -47,7 +47,7 @@ fn a_damaged_index_of_words_is_gone_on_with_in_a_new_part() {
 }
 
 #[test]
-fn where_no_new_part_can_be_made_either_it_is_the_database() {
+fn if_no_new_part_can_be_made_the_database_is_at_fault() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     history.sql("UPDATE words_1_data SET block = x'ffffffffffffffffffff' WHERE id = 10; DROP TABLE word_parts");

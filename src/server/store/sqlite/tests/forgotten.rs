@@ -38,7 +38,7 @@ fn seat(history: &mut Database, rooms: &[&str]) {
 }
 
 #[test]
-fn those_that_are_empty_for_long_are() {
+fn rooms_empty_for_long_are_forgotten() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     for (n, name) in ["lobby", "dev", "den", "ops"].iter().enumerate() {
         keep(&mut history, &numbered(name, [n as u64 + 1])).unwrap();
@@ -87,7 +87,7 @@ fn one_that_comes_back_gives_out_no_position_twice() {
 }
 
 #[test]
-fn no_more_than_so_many_empty_ones_are_known() {
+fn the_number_of_empty_rooms_is_bounded() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let batch: Vec<Arrived> = (1..=10_100)
         .map(|n| Arrived { received: START + n, ..arrived(&format!("room-{n}"), "mallory", Some((1, n as u64)), "hi") })
@@ -106,7 +106,7 @@ fn no_more_than_so_many_empty_ones_are_known() {
 
 /// The room's name has the highest cost.
 #[test]
-fn what_they_take_is_no_more_than_is_counted() {
+fn forgotten_rooms_take_no_more_space_than_counted() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let batch = |numbers: std::ops::RangeInclusive<u64>| -> Vec<Arrived> {
         let scattered = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);

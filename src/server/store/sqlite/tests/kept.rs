@@ -43,7 +43,7 @@ fn a_commit_tells_what_is_stored_and_what_is_new() {
 }
 
 #[test]
-fn what_has_the_id_of_another_message_is_refused() {
+fn a_taken_id_is_refused() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let refused = |history: &mut Database, keep: Keep| {
         let committed = history.commit(&[keep], &[]).unwrap();
@@ -151,7 +151,7 @@ fn a_receipt_that_overtakes_its_message_counts_for_its_addressee_alone() {
 }
 
 #[test]
-fn what_is_gone_is_not_kept_again() {
+fn removed_messages_are_not_stored_again() {
     let file = TempFile::new();
     let mut history = file.open();
     keep(&mut history, &numbered("dev", 1..=10)).unwrap();
@@ -190,7 +190,7 @@ fn what_is_gone_is_remembered_in_runs_and_for_90_days() {
 }
 
 #[test]
-fn what_could_not_be_kept_leaves_nothing() {
+fn a_failed_commit_leaves_nothing() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &[arrived("lobby", "alice", None, "one")]).unwrap();
     let full = "CREATE TEMP TRIGGER full BEFORE INSERT ON messages WHEN new.text = 'bad' BEGIN
@@ -211,7 +211,7 @@ fn what_could_not_be_kept_leaves_nothing() {
 }
 
 #[test]
-fn a_full_disk_is_an_error_and_no_end() {
+fn a_full_disk_is_an_error_and_does_not_end_the_chat() {
     let file = TempFile::new();
     let mut history = file.open();
     keep(&mut history, &numbered("dev", 1..=5)).unwrap();
@@ -228,7 +228,7 @@ fn a_full_disk_is_an_error_and_no_end() {
 }
 
 #[test]
-fn what_another_program_wrote_is_seen() {
+fn writes_of_another_program_are_noticed() {
     let file = TempFile::new();
     let (mut one, mut other) = (file.open(), file.open());
     for n in 1..=6 {

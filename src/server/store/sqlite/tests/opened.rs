@@ -28,7 +28,7 @@ fn check(content: &[u8], part: &str) {
 }
 
 #[test]
-fn a_damaged_file_is_told_as_such() {
+fn a_damaged_file_is_reported_as_damaged() {
     check(&[b'x'; 5_000], "it is damaged, or another program's file; move it away");
     let file = TempFile::new();
     keep(&mut file.open(), &numbered("dev", 1..=100)).unwrap();
@@ -42,7 +42,7 @@ fn a_damaged_file_is_told_as_such() {
 }
 
 #[test]
-fn nothing_is_read_where_there_is_nothing() {
+fn a_reader_does_not_create_a_missing_database() {
     let file = TempFile::new();
     let error = HistoryReader::open(&file.0).err().unwrap().to_string();
     assert!(error.contains("cannot be opened"), "{error}");
@@ -112,7 +112,7 @@ fn the_second_version_is_brought_over() {
 }
 
 #[test]
-fn what_could_not_be_brought_over_stays_as_it_was() {
+fn a_failed_migration_changes_nothing() {
     let file = TempFile::new();
     first_version(&file);
     let sql = Connection::open(&file.0).unwrap();
@@ -126,7 +126,7 @@ fn what_could_not_be_brought_over_stays_as_it_was() {
 }
 
 #[test]
-fn a_reader_answers_beside_a_writer() {
+fn a_reader_answers_next_to_a_writer() {
     let file = TempFile::new();
     let mut history = file.open();
     let reader = history.reader().unwrap().unwrap();

@@ -30,7 +30,7 @@ fn they_meet_in_both_directions() {
 }
 
 #[test]
-fn a_limit_of_nothing_tells_where_the_history_ends() {
+fn a_limit_of_zero_finds_the_end_of_the_history() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     check(&history, 0, PagePlace::Newest, &[], (0, 0, true, false));
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
@@ -89,7 +89,7 @@ fn one_is_cut_at_the_size_of_a_reply() {
 }
 
 #[test]
-fn of_many_rooms_the_first_by_name_are_listed() {
+fn a_long_list_has_the_first_rooms_by_name() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let batch: Vec<Arrived> = (0..600).rev().map(|n| arrived(&format!("r{n:03}"), "alice", None, "hi")).collect();
     keep(&mut history, &batch).unwrap();

@@ -193,7 +193,7 @@ fn a_reply_holds_no_more_than_it_can() {
 
 proptest! {
     #[test]
-    fn whatever_is_typed_is_no_error_of_the_database(text in "\\PC*|[a-z\"*:() ^+-]{0,20}|[\\x00-\\x7f]{0,20}") {
+    fn no_search_text_causes_a_database_error(text in "\\PC*|[a-z\"*:() ^+-]{0,20}|[\\x00-\\x7f]{0,20}") {
         if let Ok(query) = SearchQuery::parse(&text) {
             let history = example();
             prop_assert!(history.questions().search(&query, 50, None, PATIENCE).is_ok(), "{text:?}");

@@ -84,7 +84,7 @@ fn receipts_for_nothing_take_nothing_from_the_history() {
 }
 
 #[test]
-fn what_ids_take_is_no_more_than_is_counted() {
+fn ids_take_no_more_space_than_counted() {
     for receipts in [for_nothing(0..1_000), for_nothing(0..1_000).into_iter().rev().collect()] {
         let mut history = Database::in_memory(Random::of_the_system()).unwrap();
         let before = used(&history);
@@ -96,7 +96,7 @@ fn what_ids_take_is_no_more_than_is_counted() {
 }
 
 #[test]
-fn who_is_refused_is_named_and_there_is_room_again_after_a_receipt() {
+fn a_refusal_names_the_addressee_and_a_receipt_makes_room() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     trim(&mut history, None, Some(64 << 10));
     let long = "x".repeat(3_000);
@@ -117,7 +117,7 @@ fn who_is_refused_is_named_and_there_is_room_again_after_a_receipt() {
 }
 
 #[test]
-fn a_smaller_size_takes_none_that_waits() {
+fn a_smaller_size_removes_no_waiting_message() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 10_001..=10_100)).unwrap();
     let long = "x".repeat(3_000);
@@ -131,7 +131,7 @@ fn a_smaller_size_takes_none_that_waits() {
 }
 
 #[test]
-fn what_they_take_is_no_more_than_is_counted() {
+fn forgotten_rooms_take_no_more_space_than_counted() {
     for length in [1, 100, 1_000, 1_300, 2_000, 2_050, 3_000, 4_000, 6_000, 16_000] {
         let mut history = Database::in_memory(Random::of_the_system()).unwrap();
         let before = used(&history);
@@ -142,7 +142,7 @@ fn what_they_take_is_no_more_than_is_counted() {
 }
 
 #[test]
-fn who_is_present_takes_nothing_from_the_history() {
+fn presences_take_nothing_from_the_history() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     trim(&mut history, None, Some(SIZE));
     keep(&mut history, &numbered("dev", 10_001..=15_000)).unwrap();
@@ -161,7 +161,7 @@ fn who_is_present_takes_nothing_from_the_history() {
 }
 
 #[test]
-fn what_those_who_are_present_take_is_no_more_than_is_counted() {
+fn presences_take_no_more_space_than_counted() {
     for bytes in [0, 99, 495, 825, 924, 990, 1_320, 2_112] {
         let mut history = Database::in_memory(Random::of_the_system()).unwrap();
         let before = used(&history);
@@ -196,7 +196,7 @@ proptest! {
 
     /// The counted sizes stay exact through commits, receipts, retention, another program, and restarts.
     #[test]
-    fn what_those_that_wait_or_are_present_take_is_known_exactly(
+    fn the_space_of_waiting_messages_and_presences_is_known_exactly(
         steps in prop::collection::vec((0u8..8, 1u64..30, 0usize..300), 1..40),
     ) {
         let file = TempFile::new();

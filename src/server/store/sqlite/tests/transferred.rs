@@ -14,7 +14,7 @@ fn records(history: &Database) -> Vec<Record> {
 }
 
 #[test]
-fn what_goes_over_is_the_same_and_once() {
+fn a_transfer_keeps_everything_once() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let mut batch = numbered("dev", 1..=1_200);
     // Two equal messages of an original client.
@@ -45,7 +45,7 @@ fn some_of_it() {
 }
 
 #[test]
-fn what_is_gone_stays_gone() {
+fn removed_messages_stay_removed() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=10)).unwrap();
     let all = records(&history);
@@ -55,7 +55,7 @@ fn what_is_gone_stays_gone() {
 }
 
 #[test]
-fn what_has_the_id_of_another_is_left_out_and_counted() {
+fn an_import_skips_and_counts_taken_ids() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     let mut all = records(&history);

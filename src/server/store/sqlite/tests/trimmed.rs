@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn by_age_what_was_received_before_goes() {
+fn age_removes_older_messages() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let mut batch = numbered("dev", 1..=10);
     batch.extend(numbered("lobby", 11..=20));
@@ -90,7 +90,7 @@ fn talk(numbers: std::ops::RangeInclusive<u64>, words: u64) -> Vec<Arrived> {
 }
 
 #[test]
-fn by_size_the_oldest_go_until_it_is_small_enough() {
+fn size_removes_the_oldest_messages() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     let size = 2 << 20;
     for (words, first) in [(30, 0), (5, 10_000), (300, 40_000)] {
@@ -124,7 +124,7 @@ fn by_size_the_oldest_go_until_it_is_small_enough() {
 }
 
 #[test]
-fn a_part_that_is_too_large_goes_with_its_last_message() {
+fn the_index_of_a_large_part_goes_with_its_last_message() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     // Before a size was set.
     keep(&mut history, &talk(1..=2_000, 30)).unwrap();
@@ -138,7 +138,7 @@ fn a_part_that_is_too_large_goes_with_its_last_message() {
 }
 
 #[test]
-fn another_program_keeps_to_the_size_too() {
+fn another_program_respects_the_size_too() {
     let file = TempFile::new();
     let mut history = file.open();
     trim(&mut history, None, Some(1 << 20));

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_counts_messages_without_an_id_is_answered_by_a_page_alone() {
+    fn only_a_page_meets_a_mark_without_ids() {
         let (mut marks, now) = (Marks::default(), Instant::now());
         marks.add(now, mark(0, 3, r#"{"bob":{"":2,"k3v9x2m1q8f0":[[1,1]]}}"#), |_, _| true);
         check_met(&mut marks, 0, None);

@@ -87,7 +87,7 @@ impl Stage {
 }
 
 #[test]
-fn who_is_new_asks_for_the_newest_page_and_who_wants_none_for_its_end() {
+fn the_first_join_requests_the_newest_page_or_only_the_end() {
     for (history, limit) in [(true, None), (false, Some(0))] {
         let mut room = if history { CatchUp::new(lobby(), true) } else { kept(3, false) };
         let asked = room.join();
@@ -127,7 +127,7 @@ fn live_messages_do_not_move_it_and_marks_do() {
 }
 
 #[test]
-fn what_does_not_come_is_fetched() {
+fn missing_messages_are_fetched() {
     let mut stage = Stage::at(10);
     stage.mark(EPOCH, 10, 12, &[11]);
     stage.mark(EPOCH, 12, 13, &[13]);
@@ -172,7 +172,7 @@ fn another_history_takes_its_place() {
 }
 
 #[test]
-fn false_marks_make_nobody_ask_without_end() {
+fn forged_marks_cause_no_endless_requests() {
     let mut stage = Stage::at(10);
     let mut asked = 0;
     for _ in 0..100 {
@@ -195,7 +195,7 @@ fn false_marks_make_nobody_ask_without_end() {
 }
 
 #[test]
-fn what_is_refused_is_asked_again_later() {
+fn a_refused_request_is_repeated_later() {
     for pos in [None, Some(3)] {
         let mut room = pos.map_or_else(|| CatchUp::new(lobby(), true), |pos| kept(pos, true));
         let mut now = Instant::now();
@@ -226,7 +226,7 @@ fn an_old_mark_of_a_room_that_went_back_is_asked_about_once() {
 }
 
 #[test]
-fn a_mark_that_counts_messages_without_an_id_is_asked_about_once_a_second() {
+fn marks_of_messages_without_an_id_request_a_page_once_a_second() {
     let mut stage = Stage::at(10);
     let mut asked = 0;
     for from in 10..60 {
@@ -250,7 +250,7 @@ fn a_mark_that_counts_messages_without_an_id_is_asked_about_once_a_second() {
 }
 
 #[test]
-fn who_left_is_told_once_where_the_unread_begins() {
+fn the_beginning_of_unread_messages_is_told_once() {
     let mut room = kept(3, true);
     let asked = room.join();
     assert!(room.take_unread());

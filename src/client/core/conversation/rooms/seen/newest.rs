@@ -280,14 +280,14 @@ mod tests {
     }
 
     #[test]
-    fn within_a_run_and_of_others_it_says_nothing() {
+    fn the_newest_message_says_nothing_about_its_own_run_or_others() {
         let bob = Entry { nick: Nick::parse("bob").unwrap(), ..entry(OLD, 1, ELEVEN, 6) };
         let row = Entry { id: Some(MessageId::Row(7)), ..entry(OLD, 1, ELEVEN, 7) };
         check(&mut live(NEW, 3, NOON), &[entry(NEW, 1, NOON, 5), bob, row], &[]);
     }
 
     #[test]
-    fn of_what_came_on_an_earlier_connection_the_clock_tells() {
+    fn the_clock_orders_messages_of_earlier_connections() {
         for (time, late) in [(ELEVEN, &[5][..]), (NOON, &[]), ("2026-11-22T13:00:00+01:00", &[]), ("no time", &[])] {
             let mut newest = live(NEW, 3, "2026-11-22T11:30:00Z");
             newest.connection_is_another();
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn so_of_what_was_sent_again() {
+    fn the_clock_orders_retransmitted_messages() {
         for (time, late) in [(ELEVEN, &[5][..]), (NOON, &[])] {
             let mut newest = Newest::default();
             newest.heard(now(), &alice(), &id(NEW, 3), at("2026-11-22T11:30:00Z"), true);
@@ -317,7 +317,7 @@ mod tests {
     /// A message of an earlier run has a later time, because the sender's clock was set back since. The live one, which
     /// was retransmitted, arrived at noon by the server's clock; the page was made at ten past.
     #[test]
-    fn where_a_clock_was_set_the_servers_tells() {
+    fn the_servers_clock_decides_if_the_senders_was_set() {
         let check = |time: &str, live_time: &str, received: &str, server_time: &str, expected: &[u64]| {
             let (mut newest, start) = (Newest::default(), now());
             newest.heard(start, &alice(), &id(NEW, 3), at(live_time), true);
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn earlier_runs_of_ones_own_nick_are_late() {
+    fn messages_of_own_earlier_runs_are_late() {
         let mut newest = Newest::default();
         newest.said(now(), &alice(), &id(NEW, 1), at(NOON));
         newest.connection_is_another();
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_many_nicks_takes_no_more_room() {
+    fn many_nicks_take_no_more_memory() {
         let mut newest = Newest::default();
         for number in 0..2 * SPEAKERS {
             let key = NickKey::parse(&format!("n{number}")).unwrap();

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_series_that_was_longest_not_heard_of_is_let_go() {
+    fn the_least_recent_series_is_dropped() {
         let mut numbers = Numbers::of_at_most(3);
         for session in [1, 2, 3, 1, 4] {
             numbers.add(series(session), 5);

@@ -36,7 +36,7 @@ impl Stage {
 }
 
 #[test]
-fn what_was_heard_and_never_stored_stands_for_nothing_that_was_missed() {
+fn live_messages_never_stored_replace_no_missed_ones() {
     let mut stage = Stage::up_to_date(10);
     for n in 1..=40 {
         stage.py_says(&format!("never stored {n}"));
@@ -53,7 +53,7 @@ fn what_was_heard_and_never_stored_stands_for_nothing_that_was_missed() {
 }
 
 #[test]
-fn a_page_that_was_faster_is_shown_once() {
+fn a_page_that_overtakes_a_live_message_shows_it_once() {
     let mut stage = Stage::up_to_date(10);
     stage.counting_mark(10, 12);
     stage.page_of_py(10, 12);
@@ -67,7 +67,7 @@ fn a_page_that_was_faster_is_shown_once() {
 }
 
 #[test]
-fn what_is_said_again_in_the_same_words_is_shown_although_it_was_heard_before() {
+fn a_new_message_with_an_old_text_is_shown() {
     let mut stage = Stage::up_to_date(10);
     stage.py_says("13");
     for pos in 10..12 {

@@ -19,7 +19,7 @@ fn becomes_carol(stage: &mut Stage, pos: u64, shown: u64) {
 }
 
 #[test]
-fn under_another_nick_nothing_is_told_twice() {
+fn a_new_nick_tells_nothing_twice() {
     let mut stage = Stage::new(|config| config.on_terminal = true);
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
@@ -43,7 +43,7 @@ fn under_another_nick_nothing_is_told_twice() {
 }
 
 #[test]
-fn what_another_nick_has_seen_in_earlier_runs_is_not_seen() {
+fn the_memory_of_another_nick_does_not_count() {
     let mut stage = Stage::new(|config| {
         config.on_terminal = true;
         config.remembered.cursors = HashMap::from([(RoomName::lobby(), cursor(3))]);

@@ -26,7 +26,7 @@ impl Stage {
 }
 
 #[test]
-fn a_clock_that_was_set_back_makes_nothing_late_nor_hides_it() {
+fn a_clock_set_back_neither_causes_nor_hides_lateness() {
     let mut stage = Stage::kept(5);
     stage.arrives("chat/messages", &live("bob", "bbbbbbbbbbbb", 11));
     stage.page_with("bob", "aaaaaaaaaaaa", 12);
@@ -49,7 +49,7 @@ fn a_clock_that_was_set_back_makes_nothing_late_nor_hides_it() {
 }
 
 #[test]
-fn what_was_heard_on_an_earlier_connection_may_never_be_stored() {
+fn messages_of_an_earlier_connection_may_never_be_stored() {
     for (hour, late) in [(11, true), (13, false)] {
         let mut stage = Stage::up_to_date(5);
         stage.arrives("chat/messages", &live("bob", "bbbbbbbbbbbb", 12));
@@ -62,7 +62,7 @@ fn what_was_heard_on_an_earlier_connection_may_never_be_stored() {
 }
 
 #[test]
-fn what_ones_own_earlier_run_said_is_late_after_what_one_says() {
+fn messages_of_an_own_earlier_run_are_late_after_new_ones() {
     let mut stage = Stage::kept(5);
     stage.types("hello");
     stage.page_with("Alice", "aaaaaaaaaaaa", 23);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_was_dropped_is_fetched() {
+fn dropped_messages_are_fetched() {
     let mut stage = Stage::up_to_date(7);
     stage.says(8);
     stage.mark(7, 8);
@@ -15,7 +15,7 @@ fn what_was_dropped_is_fetched() {
 }
 
 #[test]
-fn who_is_full_asks_for_no_more_until_there_is_room() {
+fn a_full_reader_requests_no_pages() {
     let mut stage = Stage::kept(7);
     stage.input(Input::Full);
     stage.page(7, 9, false, false);
@@ -30,7 +30,7 @@ fn who_is_full_asks_for_no_more_until_there_is_room() {
 }
 
 #[test]
-fn what_the_broker_refused_is_not_subscribed_to_again() {
+fn a_refused_filter_is_not_subscribed_to_again() {
     let mut stage = Stage::new(|_| {});
     stage.connect(1);
     stage.input(Input::Refused("chat/server".to_owned()));
@@ -40,7 +40,7 @@ fn what_the_broker_refused_is_not_subscribed_to_again() {
 }
 
 #[test]
-fn without_a_server_it_is_told() {
+fn without_a_server_dropped_messages_are_told() {
     let mut stage = Stage::new(|_| {});
     stage.connect(1);
     stage.after(2_000);

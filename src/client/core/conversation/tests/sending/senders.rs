@@ -37,7 +37,7 @@ fn a_sender_waits_for_a_server_that_is_there() {
 }
 
 #[test]
-fn a_sender_is_content_with_the_broker_where_no_server_is() {
+fn without_a_server_the_broker_settles_a_senders_messages() {
     let mut stage = sender();
     stage.connect(1);
     stage.input(Input::Published(1));
@@ -48,7 +48,7 @@ fn a_sender_is_content_with_the_broker_where_no_server_is() {
 }
 
 #[test]
-fn a_sender_waits_for_a_server_that_was_ever_there() {
+fn a_sender_waits_for_a_server_that_was_once_there() {
     let mut away = sender();
     away.arrives("chat/server", OFFLINE);
     assert!(away.out.contains(&Output::Remember(Memo::ServerSeen)), "for the next run");

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_message_whose_id_is_taken_is_sent_under_another() {
+fn a_message_whose_id_is_taken_is_sent_under_a_new_one() {
     let mut stage = stored_chat(|config| config.keeps_outbox = true);
     stage.input(Input::Command(say("hi"), Some("r".into())));
     stage.input(Input::Published(1));
@@ -35,7 +35,7 @@ fn a_message_whose_id_is_taken_is_sent_under_another() {
 }
 
 #[test]
-fn a_direct_message_under_another_id_is_delivered_as_that() {
+fn a_direct_message_with_a_new_id_is_delivered_under_it() {
     let mut stage = stored_chat(|_| {});
     stage.types("/msg bob psst");
     stage.arrives(
@@ -52,7 +52,7 @@ fn a_direct_message_under_another_id_is_delivered_as_that() {
 }
 
 #[test]
-fn who_is_refused_every_id_is_told() {
+fn a_message_refused_under_every_id_is_reported() {
     let mut stage = stored_chat(|_| {});
     stage.types("hi");
     stage.out.clear();

@@ -281,7 +281,7 @@ proptest! {
 
     /// Only the page knows what was said before the first page and the first mark.
     #[test]
-    fn who_has_no_cursor_yet_misses_nothing_either(steps in steps(true, true)) {
+    fn a_client_without_a_cursor_misses_nothing(steps in steps(true, true)) {
         let mut world = World::without_a_page();
         world.run(&steps);
         world.settle();
@@ -294,7 +294,7 @@ proptest! {
 
     /// Everything arrives in pages, or everything arrives live.
     #[test]
-    fn what_comes_in_order_is_not_late(mut steps in steps(true, true), live in any::<bool>()) {
+    fn messages_in_order_are_not_late(mut steps in steps(true, true), live in any::<bool>()) {
         for step in &mut steps {
             if let Step::Say { arrives, .. } = step {
                 *arrives = live.then_some(0);
@@ -307,7 +307,7 @@ proptest! {
     }
 
     #[test]
-    fn where_nothing_is_lost_nothing_is_fetched(steps in steps(false, false)) {
+    fn without_losses_nothing_is_fetched(steps in steps(false, false)) {
         let mut world = World::new();
         world.run(&steps);
         world.settle();
