@@ -28,6 +28,7 @@ mod visiting;
 use super::command::Names;
 use super::memo::Remembered;
 use super::news::Obstacle;
+use crate::link::Event;
 use crate::now::Now;
 use crate::protocol::{Nick, RoomName};
 use crate::random::Random;
@@ -43,7 +44,7 @@ use rooms::OwnRooms;
 use sending::{Passage, Sending};
 use std::time::Instant;
 
-pub use exchange::{Config, Input, Local, Output, Role, Up};
+pub use exchange::{Config, Input, Local, Output, Role};
 pub use lookout::NO_SERVER;
 
 /// The ticket of pings. No message has this number.
@@ -100,20 +101,11 @@ impl Conversation {
     }
 
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
-        self.names_changed |= matches!(input, Input::Arrived { .. } | Input::Typed(_));
+        self.names_changed |= matches!(input, Input::Link(Event::Message(_)) | Input::Typed(_));
         match input {
-            Input::Connected(up) => self.connected(now, up),
-            Input::Failed(text) => self.connection.failed(text, &mut self.out),
-            Input::Lost { reason } => self.lost(now, reason),
-            Input::Waiting(delay) => self.connection.waiting(delay, &mut self.out),
-            Input::Refused(filter) => self.lookout.refused(&filter, &self.config.topics, &mut self.out),
-            Input::Arrived { topic, payload, retained } => self.arrived(now, &topic, &payload, retained),
+            Input::Link(event) => self.link(now, event),
             Input::Full => self.rooms.full(),
             Input::Missed(count) => self.missed(count),
-            Input::Published(PING_TICKET) => self.requests.ping_published(now.instant, &mut self.out),
-            Input::Published(ticket) => self.sending.published(now.instant, ticket, &self.passage(), &mut self.out),
-            Input::Rejected { ticket: PING_TICKET, .. } => self.requests.ping_rejected(),
-            Input::Rejected { ticket, reason } => self.sending.rejected(ticket, &reason, &mut self.out),
             Input::Typed(line) => self.typed(now, line),
             Input::Command(command, reference) => self.command(now, command, reference),
             Input::Tick => {}

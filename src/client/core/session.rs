@@ -212,8 +212,8 @@ impl ClientSession {
             let exit = failure.as_ref().map_or(ClientExit::Failed, |failure| ClientExit::NotConnected(failure.kind));
             let why = failure.map_or("the connection has ended".to_owned(), |failure| failure.to_string());
             self.fail(why, exit);
-        } else if let Some(input) = self.links.input(event) {
-            self.converse(now, input);
+        } else if let Some(event) = self.links.look(event) {
+            self.converse(now, Input::Link(event));
         }
     }
 

@@ -1,9 +1,9 @@
 //! The connection to the broker: whether it is up, and what the user is told when it comes, fails and breaks.
 
-use super::Up;
 use super::outputs::Outputs;
 use super::status::in_words;
 use crate::client::core::news::News;
+use crate::link::Version;
 use crate::now::Now;
 use std::time::Duration;
 
@@ -13,8 +13,7 @@ const LONG: Duration = Duration::from_secs(30);
 pub struct OwnConnection {
     /// The broker's address, for people.
     broker: String,
-    /// The current connection, and since when it is up.
-    up: Option<(Up, Now)>,
+    up: Option<Up>,
     /// There was a connection before under this nick.
     was_up: bool,
     /// The next connection only brings another nick or will, so it is not told.
@@ -22,6 +21,16 @@ pub struct OwnConnection {
     /// The will goes to the topic of original servers.
     will_is_flat: bool,
     told: ToldFailures,
+}
+
+/// A connection.
+pub struct Up {
+    /// Counts the connections of this run.
+    pub conn: u32,
+    pub since: Now,
+    pub version: Version,
+    /// For people: the protocol version and the cipher of TLS.
+    pub tls: Option<(String, String)>,
 }
 
 /// What was told since the last connection.
@@ -50,7 +59,7 @@ impl OwnConnection {
 
     /// Counts the connections of this run.
     pub fn number(&self) -> u32 {
-        self.up.as_ref().map_or(0, |(up, _)| up.conn)
+        self.up.as_ref().map_or(0, |up| up.conn)
     }
 
     /// Whether the will goes to the topic of original servers.
@@ -58,8 +67,8 @@ impl OwnConnection {
         self.will_is_flat
     }
 
-    pub fn connected(&mut self, now: Now, up: Up, out: &mut Outputs) {
-        self.up = Some((up, now));
+    pub fn connected(&mut self, up: Up, out: &mut Outputs) {
+        self.up = Some(up);
         self.told = ToldFailures::default();
         let again = std::mem::replace(&mut self.was_up, true);
         // After a change of nick, the user only wants to know whether the nick is theirs.
@@ -113,12 +122,13 @@ impl OwnConnection {
     /// A line of `/status`.
     pub fn status(&self, now: Now) -> String {
         let broker = &self.broker;
-        let Some((up, since)) = &self.up else { return format!("{broker}: not connected") };
-        let tls = match &up.tls {
+        let Some(Up { since, version, tls, .. }) = &self.up else { return format!("{broker}: not connected") };
+        let version = if *version == Version::V5 { "MQTT 5" } else { "MQTT 3.1.1" };
+        let tls = match tls {
             Some((version, cipher)) => format!(", {version} with {cipher}"),
             None => String::new(),
         };
         let age = in_words(now.instant.saturating_duration_since(since.instant));
-        format!("{broker}, {}{tls}, connected since {} ({age})", up.version, since.wall.format("%H:%M:%S"))
+        format!("{broker}, {version}{tls}, connected since {} ({age})", since.wall.format("%H:%M:%S"))
     }
 }

@@ -4,11 +4,10 @@ use crate::client::core::command::{Command, TypedLine};
 use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::news::News;
 use crate::client::core::outbox::Kept;
-use crate::link::{Publication, Qos};
+use crate::link::{Event, Publication, Qos};
 use crate::protocol::{Nick, RoomName, SentId, Topics};
 use chrono::{DateTime, FixedOffset, NaiveDateTime};
 use serde_json::Value;
-use std::time::Duration;
 
 /// Converts a time of the user's time zone.
 pub type Local = fn(NaiveDateTime) -> Option<DateTime<FixedOffset>>;
@@ -49,52 +48,18 @@ pub enum Role {
 /// What happens to a conversation.
 #[derive(Debug)]
 pub enum Input {
-    Connected(Up),
-    /// An attempt to connect failed, and why.
-    Failed(String),
-    Lost {
-        reason: String,
-    },
-    /// The next attempt to connect starts after this time.
-    Waiting(Duration),
-    /// The broker did not grant a subscription.
-    Refused(String),
-    Arrived {
-        topic: String,
-        payload: Vec<u8>,
-        /// It was retained before we subscribed.
-        retained: bool,
-    },
+    /// An event of the current link, of which `conn` counts the connections of this run.
+    Link(Event),
     /// News is not taken as fast as it is told. Until [`Input::Missed`], nothing that can wait is requested.
     Full,
     /// Now there is room again. This many arrivals were dropped in between.
     Missed(u64),
-    /// The broker has acknowledged the publication with this ticket.
-    Published(u64),
-    /// The broker refuses the publication.
-    Rejected {
-        ticket: u64,
-        reason: String,
-    },
     /// A line from the terminal: text or a command.
     Typed(TypedLine),
     /// A command of a program, with the `ref` for its answers.
     Command(Command, Option<Value>),
     /// A deadline has passed.
     Tick,
-}
-
-/// A new connection.
-#[derive(Debug)]
-pub struct Up {
-    /// Counts the connections of this run.
-    pub conn: u32,
-    /// For people, such as "MQTT 5".
-    pub version: &'static str,
-    /// For people: the protocol version and the cipher of TLS.
-    pub tls: Option<(String, String)>,
-    /// Subscriptions that the broker did not grant.
-    pub refused: Vec<String>,
 }
 
 /// What the session must do.

@@ -16,7 +16,7 @@ use crate::client::core::command::{Command, TypedLine};
 use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::news::News;
 use crate::client::core::outbox::{Kept, OwnMessage};
-use crate::link::Qos;
+use crate::link::{Failure, FailureKind, Message, Qos, Version};
 use crate::protocol::{MessageId, SentId, Session, Token, Topics};
 use crate::random::Random;
 use chrono::DateTime;
@@ -34,6 +34,15 @@ struct Stage {
     conversation: Conversation,
     now: Now,
     out: Vec<Output>,
+}
+
+fn connected(conn: u32, refused: Vec<String>) -> Input {
+    Input::Link(Event::Connected { session_present: false, version: Version::V5, conn, refused, tls: None })
+}
+
+fn message(topic: &str, payload: &str, retained: bool) -> Input {
+    let (topic, payload) = (topic.to_owned(), payload.into());
+    Input::Link(Event::Message(Message { topic, payload, qos: Qos::AtLeastOnce, retained }))
 }
 
 impl Stage {
@@ -73,11 +82,11 @@ impl Stage {
     }
 
     fn connect(&mut self, conn: u32) {
-        self.input(Input::Connected(Up { conn, version: "MQTT 5", tls: None, refused: Vec::new() }));
+        self.input(connected(conn, Vec::new()));
     }
 
     fn arrives(&mut self, topic: &str, payload: &str) {
-        self.input(Input::Arrived { topic: topic.to_owned(), payload: payload.into(), retained: false });
+        self.input(message(topic, payload, false));
     }
 
     fn types(&mut self, line: &str) {
@@ -178,7 +187,7 @@ fn a_page_fills_what_was_missed() {
         r#"{"type":"chat","username":"bob","message":"one","session":"aaaaaaaaaaaa","seq":1}"#,
     );
     stage.check_told(&["one"]);
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.arrives("chat/server", ONLINE);
     stage.connect(2);
     let token = stage.payload("chat/request/history/alice")["request"].as_str().unwrap().to_owned();
@@ -207,7 +216,7 @@ fn heartbeats_come_as_often_as_the_server_says() {
     stage.after(1);
     assert_eq!(stage.payload("chat/presence/alice")["action"], "heartbeat");
     stage.check_published(&["chat/presence/alice"]);
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.after(60_000);
     stage.check_published(&[]);
 }
@@ -275,7 +284,7 @@ fn a_server_with_another_history_hides_nothing() {
     for (conn, epoch, told) in
         [(2, "aaaaaaaaaaaa", &["of the first"][..]), (3, "bbbbbbbbbbbb", &["gap in lobby", "of the second"])]
     {
-        stage.input(Input::Lost { reason: "x".to_owned() });
+        stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
         stage.arrives("chat/server", ONLINE);
         stage.connect(conn);
         let token = stage.payload("chat/request/history/alice")["request"].as_str().unwrap().to_owned();
@@ -341,7 +350,7 @@ fn retained_messages_are_no_news() {
         ("chat/private/alice", r#"{"type":"private","username":"bob","to":"alice","message":"x"}"#),
         ("chat/system", r#"{"type":"user_join","username":"bob","message":"bob joined the chat"}"#),
     ] {
-        let retained = |retained| Input::Arrived { topic: topic.to_owned(), payload: payload.into(), retained };
+        let retained = |retained| message(topic, payload, retained);
         stage.input(retained(true));
         assert_eq!(stage.out, [], "{topic}");
         stage.input(retained(false));

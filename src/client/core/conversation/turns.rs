@@ -1,12 +1,13 @@
 //! Whatever concerns several parts: connections, the chat server, a new nick, and the consequences of inputs and
 //! deadlines.
 
+use super::connection::Up;
 use super::lookout::ServerWord;
 use super::requests::Inquiry;
-use super::{Conversation, Output, Role, Up};
+use super::{Conversation, Output, PING_TICKET, Role};
 use crate::client::core::memo::Remembered;
 use crate::client::core::news::News;
-use crate::link::Publication;
+use crate::link::{Event, Message, Publication};
 use crate::now::Now;
 use crate::protocol::presence::Action;
 use crate::protocol::{Nick, Private, RequestKind, RoomName, ServerInfo, Topic};
@@ -46,13 +47,31 @@ impl Conversation {
         self.look_at_the_will();
     }
 
-    pub(super) fn connected(&mut self, now: Now, up: Up) {
-        let refused = up.refused.clone();
+    pub(super) fn link(&mut self, now: Now, event: Event) {
+        match event {
+            Event::Connected { conn, version, tls, refused, .. } => {
+                self.connected(now, Up { conn, since: now, version, tls }, &refused);
+            }
+            Event::Failed(failure) => self.connection.failed(failure.what, &mut self.out),
+            Event::Lost { reason } => self.lost(now, reason),
+            Event::Waiting { delay } => self.connection.waiting(delay, &mut self.out),
+            Event::Refused { filter } => self.lookout.refused(&filter, &self.config.topics, &mut self.out),
+            Event::Message(Message { topic, payload, retained, .. }) => self.arrived(now, &topic, &payload, retained),
+            Event::Published { ticket: PING_TICKET } => self.requests.ping_published(now.instant, &mut self.out),
+            Event::Published { ticket } => self.sending.published(now.instant, ticket, &self.passage(), &mut self.out),
+            Event::Rejected { ticket: PING_TICKET, .. } => self.requests.ping_rejected(),
+            Event::Rejected { ticket, reason } => self.sending.rejected(ticket, &reason, &mut self.out),
+            // A client has no lookout. The session handles the end.
+            Event::Barred { .. } | Event::Ended => {}
+        }
+    }
+
+    fn connected(&mut self, now: Now, up: Up, refused: &[String]) {
         self.rooms.connected();
-        self.connection.connected(now, up, &mut self.out);
+        self.connection.connected(up, &mut self.out);
         self.lookout.connected(now.instant);
         for filter in refused {
-            self.lookout.refused(&filter, &self.config.topics, &mut self.out);
+            self.lookout.refused(filter, &self.config.topics, &mut self.out);
         }
         if self.config.role == Role::Member && !self.naming.is_choosing() {
             self.requests.pause();
@@ -61,7 +80,7 @@ impl Conversation {
         self.sending.flush(now.instant, &self.passage(), &self.config.topics, &mut self.out);
     }
 
-    pub(super) fn lost(&mut self, now: Now, reason: String) {
+    fn lost(&mut self, now: Now, reason: String) {
         // The connection may break before it was ready, too.
         if self.connection.lost() {
             self.out.tell(News::Disconnected { reason });

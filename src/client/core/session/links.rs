@@ -1,9 +1,8 @@
-//! The links of a session, one after the other. Numbers them and their connections, and translates their events for the
-//! conversation.
+//! The links of a session, one after the other. Numbers them and their connections.
 
 use super::Opening;
-use crate::client::core::conversation::{Conversation, Input, Up};
-use crate::link::{Event, Failure, Publication, Qos, Subscription, Version, WillOf};
+use crate::client::core::conversation::Conversation;
+use crate::link::{Event, Failure, Publication, Qos, Subscription, WillOf};
 
 pub struct Links {
     /// The quality of service of messages.
@@ -54,32 +53,22 @@ impl Links {
         number == self.number
     }
 
-    /// Translates an event of the current link; `None`: it means nothing to a conversation.
-    pub fn input(&mut self, event: Event) -> Option<Input> {
-        Some(match event {
-            Event::Connected { version, conn, refused, tls, .. } => {
+    /// Looks at an event of the current link; `None`: it is no matter of the conversation.
+    pub fn look(&mut self, mut event: Event) -> Option<Event> {
+        match &mut event {
+            Event::Connected { conn, .. } => {
                 self.was_connected = true;
-                self.connections = self.before + conn;
-                let version = if version == Version::V5 { "MQTT 5" } else { "MQTT 3.1.1" };
-                Input::Connected(Up { conn: self.connections, version, tls, refused })
+                *conn += self.before;
+                self.connections = *conn;
             }
-            Event::Message(message) => {
-                Input::Arrived { topic: message.topic, payload: message.payload, retained: message.retained }
-            }
-            Event::Published { ticket } => Input::Published(ticket),
-            Event::Rejected { ticket, reason } => Input::Rejected { ticket, reason },
-            Event::Refused { filter } => Input::Refused(filter),
-            // The settings have worked once, so advice about them does not help.
-            Event::Failed(failure) if self.was_connected => Input::Failed(failure.what),
-            Event::Failed(failure) => {
-                self.failure = Some(failure);
+            // Once the settings have worked, advice about them does not help.
+            Event::Failed(failure) if !self.was_connected => {
+                self.failure = Some(failure.clone());
                 return None;
             }
-            Event::Lost { reason } => Input::Lost { reason },
-            Event::Waiting { delay } => Input::Waiting(delay),
-            // A client has no lookout. The session handles the end.
-            Event::Barred { .. } | Event::Ended => return None,
-        })
+            _ => {}
+        }
+        Some(event)
     }
 
     /// Why the first connection failed, if it was reported.

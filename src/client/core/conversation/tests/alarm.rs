@@ -53,15 +53,11 @@ fn script() -> impl Strategy<Value = Vec<(u64, Happens)>> {
 }
 
 fn input(happens: &Happens, conn: u32) -> Input {
-    let arrives = |topic: &str, payload: String| Input::Arrived {
-        topic: topic.to_owned(),
-        payload: payload.into_bytes(),
-        retained: false,
-    };
+    let arrives = |topic: &str, payload: String| message(topic, &payload, false);
     let ours = "chat/private/alice/server";
     match happens {
-        Happens::Connected => Input::Connected(Up { conn, version: "MQTT 5", tls: None, refused: Vec::new() }),
-        Happens::Lost => Input::Lost { reason: "gone".to_owned() },
+        Happens::Connected => connected(conn, Vec::new()),
+        Happens::Lost => Input::Link(Event::Lost { reason: "gone".to_owned() }),
         Happens::Online { another, rate } => {
             let instance = if *another { "two" } else { "one" };
             let rate = if *rate { r#","rate":2"# } else { "" };
@@ -82,7 +78,7 @@ fn input(happens: &Happens, conn: u32) -> Input {
             arrives(ours, format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#))
         }
         Happens::Typed(line) => Input::Typed(TypedLine::parse(line)),
-        Happens::Acknowledged(ticket) => Input::Published(*ticket),
+        Happens::Acknowledged(ticket) => Input::Link(Event::Published { ticket: *ticket }),
         Happens::Stored(seq) => {
             arrives(ours, format!(r#"{{"type":"stored","session":"{SESSION}","seq":[[1,{seq}]]}}"#))
         }

@@ -205,7 +205,7 @@ fn a_mark_beyond_the_cursor_requests_a_page_at_once() {
     let mut stage = Stage::up_to_date(10);
     stage.mark(11, 12);
     stage.check_asked_after(10);
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.out.clear();
     stage.arrives("chat/server", ONLINE);
     stage.connect(2);
@@ -295,7 +295,7 @@ fn a_break_before_the_first_page_is_repaired_or_told() {
         stage.connect(1);
         stage.after(1_000);
         stage.says(12);
-        stage.input(Input::Lost { reason: "x".to_owned() });
+        stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
         stage.arrives("chat/server", ONLINE);
         stage.connect(2);
         stage.page(90, 90, false, false);
@@ -307,7 +307,7 @@ fn a_break_before_the_first_page_is_repaired_or_told() {
         stage.connect(1);
         stage.mark(11, 12);
         stage.says(12);
-        stage.input(Input::Lost { reason: "x".to_owned() });
+        stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
         stage.out.clear();
         stage.arrives("chat/server", ONLINE);
         stage.connect(2);
@@ -320,7 +320,7 @@ fn a_break_before_the_first_page_is_repaired_or_told() {
     stage.connect(1);
     stage.after(1_000);
     stage.says(12);
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.arrives("chat/server", ONLINE);
     stage.connect(2);
     stage.page(10, 13, false, false);

@@ -54,7 +54,7 @@ fn the_nick_is_told_once_it_holds() {
     stage.check_told(&[]);
     stage.arrives("chat/private/alice/server", WELCOME);
     stage.check_told(&["you are Alice and talk in #lobby; /help lists the commands"]);
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.arrives("chat/server", ONLINE);
     stage.connect(2);
     stage.arrives("chat/private/alice/server", WELCOME);
@@ -124,7 +124,7 @@ fn without_a_server_the_own_rooms_are_listed_at_once() {
 #[test]
 fn without_a_connection_questions_wait_and_pings_do_not() {
     let mut stage = Stage::at_a_terminal();
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.out.clear();
     stage.check_typed("/history", &["not connected: /history of #lobby goes out as soon as there is a connection"]);
     stage.check_typed("/ping", &["not connected: there is nothing to measure"]);
@@ -247,12 +247,12 @@ fn the_status_is_what_holds_now() {
         "outbox       empty: nothing waits to be sent or stored",
         "chat server  version 1, forgets what is said when it ends, since 2026-11-22 20:00",
     ]);
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.arrives("chat/server", ONLINE);
     stage.connect(2);
     let is_ping = |out: &Output| matches!(out, Output::Publish(publication) if publication.topic.contains("ping"));
     assert!(!stage.out.iter().any(is_ping), "what was measured is not measured anew");
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.types("one");
     stage.types("/ignore bob");
     stage.types("/quiet");
@@ -269,9 +269,10 @@ fn the_status_is_what_holds_now() {
             "quiet        who comes and goes is hidden",
         ],
     );
-    stage.input(Input::Connected(Up {
+    stage.input(Input::Link(Event::Connected {
+        session_present: false,
         conn: 2,
-        version: "MQTT 3.1.1",
+        version: Version::V311,
         tls: Some(("TLSv1.3".to_owned(), "TLS_AES_256_GCM_SHA384".to_owned())),
         refused: Vec::new(),
     }));
@@ -284,7 +285,7 @@ fn the_status_is_what_holds_now() {
 #[test]
 fn a_long_outage_is_told_in_a_few_lines() {
     let mut stage = Stage::at_a_terminal();
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     let retries = |stage: &mut Stage| {
         let is_told = |out: &&Output| matches!(out, Output::Tell(News::Reconnecting { .. }));
         let told = stage.out.iter().filter(is_told).count();
@@ -293,9 +294,9 @@ fn a_long_outage_is_told_in_a_few_lines() {
     };
     let mut told = 0;
     for seconds in [1, 2, 4, 8, 16, 29, 31, 60, 60] {
-        stage.input(Input::Waiting(Duration::from_secs(seconds)));
+        stage.input(Input::Link(Event::Waiting { delay: Duration::from_secs(seconds) }));
         told += retries(&mut stage);
-        stage.input(Input::Failed("nothing listens there".to_owned()));
+        stage.input(Input::Link(Event::Failed(Failure::new(FailureKind::Refused, "nothing listens there", ""))));
     }
     assert_eq!(told, 1);
     stage.check_told(&["nothing listens there; still trying", "still not connected: trying again about once a minute"]);
@@ -331,12 +332,12 @@ fn a_rejected_ping_does_not_shift_the_others() {
     let mut stage = Stage::at_a_terminal();
     let ping = PING_TICKET;
     stage.types("/ping");
-    stage.input(Input::Rejected { ticket: ping, reason: "no".to_owned() });
+    stage.input(Input::Link(Event::Rejected { ticket: ping, reason: "no".to_owned() }));
     stage.after(2_000);
     stage.types("/ping");
     stage.out.clear();
     stage.after(10);
-    stage.input(Input::Published(ping));
+    stage.input(Input::Link(Event::Published { ticket: ping }));
     let is_of_the_second = |out: &Output| matches!(out, Output::Tell(News::BrokerRoundTrip { time, .. }) if *time == Duration::from_millis(10));
     assert!(stage.out.iter().any(is_of_the_second), "{:?}", stage.out);
 }

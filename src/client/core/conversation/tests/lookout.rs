@@ -52,7 +52,7 @@ fn a_sender_looks_for_a_server_too() {
     let mut stage = Stage::new(|config| config.role = Role::Sender);
     stage.connect(1);
     stage.check_reads(20, &[5, 15]);
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.check_reads(60, &[]);
 }
 
@@ -74,7 +74,7 @@ fn signs_of_a_server_hurry_the_next_look() {
     // A retained mark may be from a server that is long gone, and a notice from an original one.
     let mut stage = Stage::welcomed();
     stage.arrives("chat/server", &offline());
-    let mark = Input::Arrived { topic: "chat/marks/lobby".to_owned(), payload: MARK.into(), retained: true };
+    let mark = message("chat/marks/lobby", MARK, true);
     stage.input(mark);
     stage.arrives("chat/system", r#"{"type":"user_join","username":"bob","message":"bob joined"}"#);
     stage.check_reads(10, &[5]);
@@ -101,10 +101,10 @@ fn a_late_will_does_not_affect_the_successor() {
 fn a_refused_subscription_is_tried_once() {
     let mut stage = Stage::new(|_| {});
     let refused = vec!["chat/server".to_owned()];
-    stage.input(Input::Connected(Up { conn: 1, version: "MQTT 5", tls: None, refused }));
+    stage.input(connected(1, refused));
     stage.check_reads(60, &[]);
     let mut stage = Stage::new(|_| {});
     stage.connect(1);
-    stage.input(Input::Refused("chat/server".to_owned()));
+    stage.input(Input::Link(Event::Refused { filter: "chat/server".to_owned() }));
     stage.check_reads(60, &[]);
 }

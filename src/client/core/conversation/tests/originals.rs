@@ -37,7 +37,7 @@ fn the_will_goes_where_that_server_listens() {
     stage.types("hello");
     stage.arrives("chat/private/Alice", USERS);
     assert!(!stage.out.contains(&Output::Reconnect), "a message is under way");
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     assert_eq!(stage.out.last(), Some(&Output::Reconnect));
     assert_eq!(will_topic(&stage), "chat/presence");
     stage.out.clear();
@@ -91,7 +91,7 @@ fn with_an_original_server_the_broker_settles_messages_again() {
     let mut stage = stage("alice", Role::Member, true);
     stage.after(1_000);
     stage.types("hello");
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     assert_eq!(stage.conversation.unsettled(), 1);
     stage.arrives("chat/private/alice", USERS);
     assert_eq!(stage.conversation.unsettled(), 0);
@@ -99,7 +99,7 @@ fn with_an_original_server_the_broker_settles_messages_again() {
     let mut stage = self::stage("alice", Role::Member, true);
     stage.after(1_000);
     stage.types("hello");
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     stage.arrives("chat/system", r#"{"type":"user_join","username":"py","message":"x"}"#);
     stage.after(60_000);
     assert_eq!(stage.conversation.unsettled(), 1);
@@ -115,7 +115,7 @@ fn a_sender_asks_for_an_original_server() {
         stage.after(1_000);
         assert!(stage.out.contains(&Output::Subscribe("chat/private/Ci".to_owned())));
         assert_eq!(stage.payload("chat/request/users")["requester"], "Ci");
-        stage.input(Input::Published(1));
+        stage.input(Input::Link(Event::Published { ticket: 1 }));
         assert_eq!(stage.conversation.unsettled(), 1);
         stage.arrives("chat/private/Ci", USERS);
         assert_eq!(stage.conversation.unsettled(), 0);

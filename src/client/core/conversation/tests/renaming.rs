@@ -64,7 +64,7 @@ fn but_not_forever() {
     let mut stage = at_a_terminal();
     stage.types("one");
     // The broker has it, and the server is silent for so long that it would be retransmitted.
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     stage.after(1_000);
     stage.types("/nick bob");
     stage.check_told(&[">one", "you will be bob once what you said as Alice is stored, or in 5 s"]);
@@ -86,7 +86,7 @@ fn a_connection_that_breaks_ends_the_wait() {
     stage.types("one");
     stage.types("/nick bob");
     stage.out.clear();
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     assert_eq!(last_word(&mut stage), None, "there is nobody to tell");
     stage.check_told(&[
         "1 message not confirmed as Alice: sent again as bob",

@@ -80,7 +80,7 @@ fn a_message_is_sent_and_then_stored() {
     let mut stage = stored_chat(|_| {});
     stage.input(Input::Command(say("hi"), Some(7.into())));
     stage.out.clear();
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     assert_eq!(stage.out, [Output::Tell(News::Sent { id: id(1), reference: Some(7.into()) })]);
     assert_eq!(stage.conversation.unsettled(), 1);
     stage.out.clear();
@@ -101,7 +101,7 @@ fn stored_before_the_acknowledgement_tells_both() {
     let (sent, stored) = (News::Sent { id: id(1), reference: None }, News::Stored { id: id(1), reference: None });
     assert_eq!(stage.out, [Output::Tell(sent), Output::Tell(stored)]);
     stage.out.clear();
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     assert_eq!(stage.out, []);
 }
 
@@ -110,7 +110,7 @@ fn without_a_server_the_acknowledgement_settles_messages() {
     let mut stage = bare(|_| {});
     stage.types("hi");
     stage.out.clear();
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     assert_eq!(stage.out, [Output::Tell(News::Sent { id: id(1), reference: None })]);
     assert_eq!(stage.conversation.unsettled(), 0);
 }
@@ -119,7 +119,7 @@ fn without_a_server_the_acknowledgement_settles_messages() {
 fn a_sender_waits_for_a_server_that_an_earlier_run_saw() {
     let mut stage = bare(|config| config.remembered.server_seen = true);
     stage.types("hi");
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     assert_eq!(stage.conversation.unsettled(), 1);
     stage.arrives("chat/server", ONLINE);
     assert_eq!(stage.conversation.unsettled(), 1);
@@ -135,7 +135,7 @@ fn every_server_is_remembered_once_and_expected_to_confirm() {
         stage.arrives("chat/server", &word);
         assert!(stage.out.contains(&Output::Remember(Memo::ServerSeen)), "{word}");
         stage.types("hi");
-        stage.input(Input::Published(1));
+        stage.input(Input::Link(Event::Published { ticket: 1 }));
         assert_eq!(stage.conversation.unsettled(), 1, "{word}");
         stage.out.clear();
         stage.arrives("chat/server", ONLINE);
@@ -148,8 +148,8 @@ fn every_server_is_remembered_once_and_expected_to_confirm() {
 fn a_new_server_gets_what_the_previous_one_did_not_confirm() {
     let mut stage = stored_chat(|_| {});
     ["stored", "heard"].iter().for_each(|text| stage.types(text));
-    stage.input(Input::Published(1));
-    stage.input(Input::Published(2));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
+    stage.input(Input::Link(Event::Published { ticket: 2 }));
     stage.stored(SESSION, "[[1,1]]");
     stage.out.clear();
     stage.arrives("chat/server", &ONLINE.replace("one", "two"));
@@ -162,10 +162,10 @@ fn a_lost_connection_retransmits_unstored_messages() {
     let mut stage = stored_chat(|_| {});
     for (number, text) in [(1, "one"), (2, "two"), (3, "three")] {
         stage.types(text);
-        stage.input(Input::Published(number));
+        stage.input(Input::Link(Event::Published { ticket: number }));
     }
     stage.stored(SESSION, "[[2,2]]");
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.types("four");
     stage.arrives("chat/server", ONLINE);
     stage.out.clear();
@@ -182,13 +182,13 @@ fn a_lost_connection_retransmits_unstored_messages() {
 #[test]
 fn messages_sent_before_the_welcome_are_retransmitted_unless_stored() {
     let mut stage = stored_chat(|_| {});
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.types("heard");
     stage.types("unheard");
     stage.arrives("chat/server", ONLINE);
     stage.connect(2);
-    stage.input(Input::Published(1));
-    stage.input(Input::Published(2));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
+    stage.input(Input::Link(Event::Published { ticket: 2 }));
     stage.out.clear();
     stage.arrives("chat/private/alice/server", WELCOME);
     stage.stored(SESSION, "[[1,1]]");
@@ -201,14 +201,14 @@ fn messages_sent_before_the_welcome_are_retransmitted_unless_stored() {
 fn silence_retransmits() {
     let mut stage = stored_chat(|_| {});
     stage.types("hi");
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     stage.out.clear();
     stage.after(4_999);
     stage.check_messages(&[]);
     stage.after(1);
     stage.check_messages(&[("chat/messages/alice", "hi")]);
     // While the server is away nobody could answer. When it is back, it has a second.
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     stage.arrives("chat/server", OFFLINE);
     stage.after(60_000);
     stage.check_messages(&[]);
@@ -253,7 +253,7 @@ fn a_stored_message_does_not_go_out_under_another_nick() {
     let mut stage = stored_chat(|config| config.on_terminal = true);
     stage.types("stored");
     stage.types("not");
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.arrives("chat/server", ONLINE);
     stage.connect(2);
     let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#);
@@ -273,7 +273,7 @@ fn a_rejection_settles() {
     let mut stage = stored_chat(|config| config.keeps_outbox = true);
     stage.types("hi");
     stage.out.clear();
-    stage.input(Input::Rejected { ticket: 1, reason: "not authorized".to_owned() });
+    stage.input(Input::Link(Event::Rejected { ticket: 1, reason: "not authorized".to_owned() }));
     assert_eq!(stage.out[0], Output::Settled(SentId { session: Session::parse(SESSION).unwrap(), seq: 1 }));
     stage.check_told(&["the broker does not take the message: not authorized"]);
     assert_eq!(stage.conversation.unsettled(), 0);
@@ -283,7 +283,7 @@ fn a_rejection_settles() {
 fn a_delay_is_told_once_and_so_is_its_end() {
     let mut stage = stored_chat(|_| {});
     stage.types("quick");
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     stage.after(999);
     stage.stored(SESSION, "[[1,1]]");
     stage.check_delays(&[]);
@@ -304,7 +304,7 @@ fn a_delay_is_told_once_and_so_is_its_end() {
     stage.stored(SESSION, "[[4,4]]");
     stage.check_delays(&[News::AllArrived { stored: true, others_failed: false }]);
 
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.types("offline");
     stage.after(1_000);
     stage.check_delays(&[News::Delayed(Obstacle::Connection)]);
@@ -332,7 +332,7 @@ fn a_refused_message_is_not_told_as_stored() {
     stage.check_delays(&[News::Delayed(Obstacle::Silence)]);
     stage.stored(SESSION, "[[2,2]]");
     stage.arrives("chat/private/alice/server", &refusal(3));
-    stage.input(Input::Rejected { ticket: 4, reason: "not authorized".to_owned() });
+    stage.input(Input::Link(Event::Rejected { ticket: 4, reason: "not authorized".to_owned() }));
     stage.after(1_000);
     stage.check_delays(&[News::AllArrived { stored: true, others_failed: true }]);
 }
@@ -346,7 +346,7 @@ fn an_outbox_is_kept_from_before_the_first_publication_to_the_end() {
     assert!(queued < published);
     let Output::Queued(kept) = &stage.out[queued] else { panic!() };
     assert_eq!((kept.message.id().unwrap().seq, &kept.reference), (1, &Some(7.into())));
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     stage.out.clear();
     stage.stored(SESSION, "[[1,1]]");
     assert!(matches!(&stage.out[0], Output::Settled(id) if id.seq == 1), "{:?}", stage.out);
@@ -377,7 +377,7 @@ fn an_earlier_runs_outbox_goes_out_late_and_is_settled_by_its_own_session() {
     stage.out.clear();
     stage.arrives("chat/messages/alice", &sent.to_string());
     assert_eq!(stage.out, []);
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     stage.stored(EARLIER, "[[1,9]]");
     let id = MessageId::parse(&format!("{EARLIER}-7")).unwrap();
     assert!(stage.out.contains(&Output::Tell(News::Stored { id, reference: Some(1.into()) })));

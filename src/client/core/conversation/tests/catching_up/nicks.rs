@@ -26,7 +26,7 @@ fn a_new_nick_tells_nothing_twice() {
     stage.page(0, 2, true, false);
     stage.arrives("chat/private/alice/server", WELCOME);
     stage.says(3);
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.arrives("chat/server", ONLINE);
     stage.connect(2);
     becomes_carol(&mut stage, 1, 5);

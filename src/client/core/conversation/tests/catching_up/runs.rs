@@ -41,7 +41,7 @@ fn a_clock_set_back_neither_causes_nor_hides_lateness() {
             r#"{{"type":"mark","room":"lobby","epoch":"{EPOCH}","from":4,"to":5,"ids":{{"bob":{{"aaaaaaaaaaaa":[[1,1]]}}}}}}"#
         ),
     );
-    stage.input(Input::Lost { reason: "gone".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "gone".to_owned() }));
     stage.connect(2);
     stage.arrives("chat/server", ONLINE);
     stage.page_with("bob", "bbbbbbbbbbbb", 11);
@@ -53,7 +53,7 @@ fn messages_of_an_earlier_connection_may_never_be_stored() {
     for (hour, late) in [(11, true), (13, false)] {
         let mut stage = Stage::up_to_date(5);
         stage.arrives("chat/messages", &live("bob", "bbbbbbbbbbbb", 12));
-        stage.input(Input::Lost { reason: "gone".to_owned() });
+        stage.input(Input::Link(Event::Lost { reason: "gone".to_owned() }));
         stage.connect(2);
         stage.arrives("chat/server", ONLINE);
         stage.page_with("bob", "aaaaaaaaaaaa", hour);

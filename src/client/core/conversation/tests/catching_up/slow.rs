@@ -33,7 +33,7 @@ fn a_full_reader_requests_no_pages() {
 fn a_refused_filter_is_not_subscribed_to_again() {
     let mut stage = Stage::new(|_| {});
     stage.connect(1);
-    stage.input(Input::Refused("chat/server".to_owned()));
+    stage.input(Input::Link(Event::Refused { filter: "chat/server".to_owned() }));
     stage.out.clear();
     stage.input(Input::Missed(0));
     assert_eq!(stage.out, []);

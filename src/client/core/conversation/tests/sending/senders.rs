@@ -24,7 +24,7 @@ fn a_sender_waits_for_a_server_that_is_there() {
     let mut stage = sender();
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     stage.after(60_000);
     assert_eq!(stage.conversation.unsettled(), 1);
     // The server went, and will be back.
@@ -40,7 +40,7 @@ fn a_sender_waits_for_a_server_that_is_there() {
 fn without_a_server_the_broker_settles_a_senders_messages() {
     let mut stage = sender();
     stage.connect(1);
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     stage.after(999);
     assert_eq!(stage.conversation.unsettled(), 1, "chat/server may still come");
     stage.after(1);
@@ -61,7 +61,7 @@ fn a_sender_waits_for_a_server_that_was_once_there() {
             stage.types("hi");
         }
         stage.connect(1);
-        stage.input(Input::Published(1));
+        stage.input(Input::Link(Event::Published { ticket: 1 }));
         stage.after(60_000);
         assert_eq!(stage.conversation.unsettled(), 1);
         assert!(stage.conversation.awaits_a_server());
@@ -76,9 +76,9 @@ fn a_sender_waits_for_a_server_that_was_once_there() {
 fn a_sender_takes_nothing_for_sent_while_it_is_not_connected() {
     let mut stage = sender();
     stage.connect(1);
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     stage.after(500);
-    stage.input(Input::Lost { reason: "x".to_owned() });
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     stage.after(60_000);
     assert_eq!(stage.conversation.unsettled(), 1, "that broker may have lost it with the connection");
     // The second starts over with the next connection, and only what that broker has acknowledged counts.
@@ -87,6 +87,6 @@ fn a_sender_takes_nothing_for_sent_while_it_is_not_connected() {
     stage.check_messages(&[("chat/messages/alice", "hi")]);
     stage.after(1_000);
     assert_eq!(stage.conversation.unsettled(), 1);
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     assert_eq!(stage.conversation.unsettled(), 0);
 }

@@ -6,7 +6,7 @@ use super::*;
 fn a_message_whose_id_is_taken_is_sent_under_a_new_one() {
     let mut stage = stored_chat(|config| config.keeps_outbox = true);
     stage.input(Input::Command(say("hi"), Some("r".into())));
-    stage.input(Input::Published(1));
+    stage.input(Input::Link(Event::Published { ticket: 1 }));
     stage.out.clear();
     let taken =
         |id: &str| format!(r#"{{"type":"error","code":"id_taken","message":"no","session":"{SESSION}","of":"{id}"}}"#);
