@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// A view of variables and files.
 #[derive(Clone, Copy)]
 pub struct Environment<'a> {
-    /// The value of a variable, `None` where it is not set.
+    /// The value of a variable; `None` if it is not set.
     pub variable: &'a dyn Fn(&str) -> Option<OsString>,
     /// A file's bytes.
     pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,

@@ -150,7 +150,7 @@ mod linux {
 
     /// Has the reading side see the end of the connection; Paho closes it then.
     fn shut_down(fd: c_int) {
-        // SAFETY: shutdown takes plain numbers. Where it fails the connection is down already.
+        // SAFETY: shutdown takes plain numbers. If it fails, the connection is down already.
         unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
     }
 

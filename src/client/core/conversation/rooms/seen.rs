@@ -162,7 +162,7 @@ impl Seen {
         self.newest.server_clock_is(now, time);
     }
 
-    /// From now on, pages come from this history. Each history numbers messages without an id anew.
+    /// From now on, pages come from this history. Each history has its own numbers for messages without an id.
     pub fn pages_are_of(&mut self, epoch: &Epoch) {
         if self.epoch.replace(epoch.clone()).is_some_and(|known| known != *epoch) {
             self.newest.history_is_another();

@@ -64,7 +64,7 @@ impl Undelivered {
         self.messages.values().filter(|direct| direct.told_waiting && direct.to == *key).count()
     }
 
-    /// No receipts arrive under the old nick, so who is away will be told anew.
+    /// No receipts arrive under the old nick, so absences will be told again.
     pub fn renamed(&mut self) {
         self.messages.values_mut().for_each(|direct| direct.told_waiting = false);
     }
