@@ -33,7 +33,8 @@ const USAGE: &str = "\
 usage: simulate                       new seeds, for MINUTES (1), or the one seed SEED
        simulate seeds FROM COUNT      these seeds
        simulate plan FILE...          plans that were kept
-       simulate minimise SEED|FILE    print a small plan that breaks the same promise
+       simulate minimise SEED|FILE [PROMISE]
+                                      print a small plan that breaks the same promise
        simulate same SEED             run it twice: both must be equal
        simulate show SEED             print its plan
        simulate prove [NAME...]       put each bug of tests/mutants in, and find it
@@ -84,7 +85,7 @@ fn carry_out(task: Task, trace: bool, runner: Runner) -> Result<bool, String> {
             }
             Ok(kept)
         }
-        Task::Minimise(source) => reduce(&plan_of(&source)?, runner),
+        Task::Minimise(source, promise) => reduce(&plan_of(&source)?, promise, runner),
         Task::Same(seed) => {
             let plan = faults::draw(seed);
             let (first, second) = (execute(&plan, trace, runner)?.0, execute(&plan, false, runner)?.0);
@@ -132,10 +133,11 @@ pub fn execute(plan: &Plan, trace: bool, runner: Runner) -> Result<(RunOutcome, 
     }
 }
 
-fn reduce(plan: &Plan, runner: Runner) -> Result<bool, String> {
+fn reduce(plan: &Plan, promise: Option<Promise>, runner: Runner) -> Result<bool, String> {
     let (_, violations) = execute(plan, false, runner)?;
-    let Some(first) = violations.first() else {
-        eprintln!("it breaks no promise");
+    let is_meant = |violation: &&Violation| promise.is_none_or(|promise| violation.promise == promise);
+    let Some(first) = violations.iter().find(is_meant) else {
+        eprintln!("it breaks no such promise");
         return Ok(true);
     };
     tell("before", &violations);

@@ -1,6 +1,7 @@
 //! The command line of `simulate`.
 
 use super::hunt::Prey;
+use crate::simulation::verdict::Promise;
 
 /// What the program is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +16,8 @@ pub enum Task {
     },
     /// The plans in these files.
     Plans(Vec<String>),
-    Minimise(Source),
+    /// If no promise is named, the one that is broken first.
+    Minimise(Source, Option<Promise>),
     Same(u64),
     Show(u64),
     Hunt(Prey),
@@ -38,14 +40,22 @@ pub fn task(arguments: &[String], environment: impl Fn(&str) -> Option<String>) 
         [] | ["simulate"] => from_environment(environment),
         ["seeds", from, count] => Ok(Task::Seeds { from: number(from)?, count: number(count)? }),
         ["plan", _, ..] => Ok(Task::Plans(arguments[1..].to_vec())),
-        ["minimise", source] => {
-            Ok(Task::Minimise(number(source).map_or_else(|_| Source::File(source.to_owned()), Source::Seed)))
+        ["minimise", source] => Ok(Task::Minimise(Source::parse(source), None)),
+        ["minimise", source, promise] => {
+            let promise = Promise::parse(promise).ok_or_else(|| format!("unknown promise {promise:?}"))?;
+            Ok(Task::Minimise(Source::parse(source), Some(promise)))
         }
         ["same", seed] => Ok(Task::Same(number(seed)?)),
         ["show", seed] => Ok(Task::Show(number(seed)?)),
         ["hunt", seconds, promises, ..] => Ok(Task::Hunt(Prey::parse(number(seconds)?, promises, &arguments[3..])?)),
         ["prove", ..] => Ok(Task::Prove(arguments[1..].to_vec())),
         _ => Err(format!("unknown command {:?}", arguments.join(" "))),
+    }
+}
+
+impl Source {
+    fn parse(word: &str) -> Source {
+        number(word).map_or_else(|_| Source::File(word.to_owned()), Source::Seed)
     }
 }
 
@@ -84,8 +94,10 @@ mod tests {
         check("", &[("SEED", "12"), ("MINUTES", "7")], Ok(Task::Seeds { from: 12, count: 1 }));
         check("seeds 5 100", &[("SEED", "12")], Ok(Task::Seeds { from: 5, count: 100 }));
         check("plan a.plan b.plan", &[], Ok(Task::Plans(vec!["a.plan".to_owned(), "b.plan".to_owned()])));
-        check("minimise 7", &[], Ok(Task::Minimise(Source::Seed(7))));
-        check("minimise a.plan", &[], Ok(Task::Minimise(Source::File("a.plan".to_owned()))));
+        check("minimise 7", &[], Ok(Task::Minimise(Source::Seed(7), None)));
+        check("minimise a.plan", &[], Ok(Task::Minimise(Source::File("a.plan".to_owned()), None)));
+        check("minimise 7 presence", &[], Ok(Task::Minimise(Source::Seed(7), Some(Promise::Presence))));
+        check("minimise 7 absence", &[], Err("unknown promise \"absence\""));
         check("same 7", &[], Ok(Task::Same(7)));
         check("show 7", &[], Ok(Task::Show(7)));
         let prey = Prey { seconds: 60, promises: Vec::new(), files: vec!["a.plan".to_owned()] };

@@ -30,8 +30,8 @@ fn a_task_succeeds_if_no_promise_is_broken() {
     assert_eq!(carry_out(Task::Seeds { from: 1, count: 3 }, false, empty), Ok(true));
     assert_eq!(carry_out(Task::Seeds { from: 1, count: 3 }, false, strange), Ok(false));
     assert_eq!(carry_out(Task::Same(1), false, empty), Ok(true));
-    assert_eq!(carry_out(Task::Minimise(Source::Seed(1)), false, empty), Ok(true));
-    assert_eq!(carry_out(Task::Minimise(Source::Seed(1)), false, strange), Ok(false));
+    assert_eq!(carry_out(Task::Minimise(Source::Seed(1), None), false, empty), Ok(true));
+    assert_eq!(carry_out(Task::Minimise(Source::Seed(1), None), false, strange), Ok(false));
 }
 
 #[test]
