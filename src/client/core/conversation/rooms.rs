@@ -78,6 +78,12 @@ impl OwnRooms {
         cursors.iter().for_each(|(room, cursor)| self.state(room).catch_up.recall(cursor));
     }
 
+    /// Remembers this run's cursors under another nick, which has just been taken.
+    pub fn renamed(&mut self, out: &mut Outputs) {
+        let rooms: Vec<RoomName> = self.known.keys().cloned().collect();
+        rooms.iter().for_each(|room| self.cursor_moved(true, room, out));
+    }
+
     /// The current room.
     pub fn here(&self) -> &RoomName {
         &self.here

@@ -114,6 +114,7 @@ impl Conversation {
         self.joining.renamed();
         self.connection.renamed();
         self.connect_anew(Output::Renamed { leave });
+        self.rooms.renamed(&mut self.out);
     }
 
     /// The will goes to a topic to which an original server does not subscribe, and it is fixed for the connection. So

@@ -6,7 +6,7 @@ mod runs;
 mod slow;
 
 use super::*;
-use crate::client::core::memo::Series;
+use crate::client::core::memo::{Memo, Series};
 use crate::protocol::Cursor;
 
 const EPOCH: &str = "rkrxc5f0sqnm";

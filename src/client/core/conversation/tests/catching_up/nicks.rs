@@ -43,6 +43,21 @@ fn a_new_nick_tells_nothing_twice() {
 }
 
 #[test]
+fn a_new_nick_keeps_the_cursors_of_the_run() {
+    let mut stage = Stage::new(|config| config.on_terminal = true);
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(1);
+    stage.page(0, 2, true, false);
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.out.clear();
+    stage.types("/nick Carol");
+    let renamed = stage.out.iter().position(|output| matches!(output, Output::Renamed { .. })).unwrap();
+    let kept = Output::Remember(Memo::Cursor { room: RoomName::lobby(), cursor: cursor(2) });
+    // What comes after the change is remembered under the new nick.
+    assert!(stage.out[renamed..].contains(&kept), "{:?}", stage.out);
+}
+
+#[test]
 fn the_memory_of_another_nick_does_not_count() {
     let mut stage = Stage::new(|config| {
         config.on_terminal = true;
