@@ -60,8 +60,7 @@ impl Newest {
         at: Option<DateTime<FixedOffset>>,
         sent_again: bool,
     ) {
-        let is_old =
-            |live: &Live| live.from != From::Unclear && live.id.session != id.session && !is_before(live.at, at);
+        let is_old = |live: &Live| live.id.session != id.session && !is_before(live.at, at);
         match sent_again {
             false => self.add(now, key, id, at, From::Live),
             true if self.live.get(key).is_some_and(is_old) => {}
@@ -308,10 +307,15 @@ mod tests {
             newest.heard(now(), &alice(), &id(NEW, 3), at("2026-11-22T11:30:00Z"), true);
             check(&mut newest, &[entry(OLD, 7, time, 5)], late);
         }
-        // An old one does not replace the newest live one.
-        let mut newest = live(NEW, 3, NOON);
-        newest.heard(now(), &alice(), &id(OLD, 2), at(ELEVEN), true);
-        check(&mut newest, &[entry(OLD, 7, ELEVEN, 5)], &[5]);
+        // An old one does not replace the newest live one, even if that came on an earlier connection.
+        for is_another in [false, true] {
+            let mut newest = live(NEW, 3, NOON);
+            if is_another {
+                newest.connection_is_another();
+            }
+            newest.heard(now(), &alice(), &id(OLD, 2), at(ELEVEN), true);
+            check(&mut newest, &[entry(OLD, 7, ELEVEN, 5)], &[5]);
+        }
     }
 
     /// A message of an earlier run has a later time, because the sender's clock was set back since. The live one, which
