@@ -97,6 +97,9 @@ impl Stage {
 
     pub fn note(&mut self, fact: Fact) {
         let at = self.at();
+        if self.world.trace.is_printed() {
+            eprintln!("{:>13.6}     fact {fact:?}", at.as_secs_f64());
+        }
         self.ledger.note(at, fact);
     }
 

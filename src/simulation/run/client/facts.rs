@@ -1,6 +1,7 @@
 //! What a client's news means for the ledger.
 
 use super::ClientNode;
+use super::screen::Shown;
 use crate::client::core::news::{News, Said};
 use crate::client::core::session::SessionEffect;
 use crate::link::Event;
@@ -74,7 +75,12 @@ impl ClientNode {
         if let (Some(room), Some(process)) = (page, &mut self.process)
             && process.rooms.insert(room.clone())
         {
-            stage.note(Fact::InRoom { run: process.run, room });
+            let fact = Fact::InRoom { run: process.run, room };
+            match process.unread {
+                Some(_) => stage.note(fact),
+                // After what the page made it tell.
+                None => self.show(Shown::News(vec![fact]), stage),
+            }
         }
     }
 

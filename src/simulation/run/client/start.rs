@@ -59,6 +59,7 @@ impl ClientNode {
         };
         let rooms: Vec<RoomName> = self.rooms.iter().filter_map(|room| RoomName::parse(room).ok()).collect();
         let run = stage.ledger.run_started(stage.at(), self.machine.party);
+        stage.note(Fact::Nick { run, nick: self.nick.clone() });
         let here = [LOBBY].into_iter().chain(self.rooms.iter().map(String::as_str));
         for room in here.filter(|_| self.traits.history) {
             if RoomName::parse(room).is_ok_and(|room| remembered.cursors.contains_key(&room)) {
@@ -71,7 +72,6 @@ impl ClientNode {
                 stage.note(Fact::SentAgain { number });
             }
         }
-        stage.note(Fact::Nick { run, nick: self.nick.clone() });
         let is_sender = mode == Mode::Sender;
         let config = SessionConfig {
             mode,
