@@ -1,12 +1,14 @@
 //! The ledger, indexed for the rules: what happened to each message, who is in which room, and what docs/reliability.md
 //! excuses.
 
+mod memory;
 mod unserved;
 
 use crate::simulation::ledger::{
     Addressed, Fact, Ledger, MessageRecord, Number, Party, RunEnd, RunNumber, SenderNews, Showing,
 };
 use crate::simulation::plan::{ClientKind, ClientTraits, Plan};
+use memory::Stay;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ pub struct Case<'a> {
     /// By client: its nicks, each with the position of its fact.
     nicks: Vec<Vec<(usize, &'a str)>>,
     /// By client: its rooms, and since when it must not miss anything there.
-    rooms: Vec<BTreeMap<&'a str, Stay>>,
+    rooms: Vec<BTreeMap<&'a str, Stay<'a>>>,
     clocks: Vec<(usize, Party)>,
     connections: Vec<(usize, RunNumber)>,
     /// When a run first saw a server.
@@ -56,12 +58,6 @@ pub struct Sight {
     pub run: RunNumber,
     pub client: usize,
     pub how: Showing,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Stay {
-    since: Duration,
-    run: RunNumber,
 }
 
 impl<'a> Case<'a> {
@@ -124,25 +120,13 @@ impl<'a> Case<'a> {
             Fact::Nick { run, nick } => {
                 if let Some(client) = self.client_of(*run) {
                     self.nicks[client].push((place, nick));
+                    for stay in self.rooms[client].values_mut().filter(|stay| stay.run == *run && stay.is_own) {
+                        (stay.nick, stay.named) = (nick, at);
+                    }
                 }
             }
             Fact::ClockSet { party, .. } => self.clocks.push((place, *party)),
             Fact::ShownStrange { .. } | Fact::Gap { .. } | Fact::Step { .. } => {}
-        }
-    }
-
-    /// A client that returns without its cursor is owed only what follows.
-    fn comes(&mut self, run: RunNumber, room: &'a str, at: Duration) {
-        let Some(client) = self.client_of(run) else { return };
-        let traits = &self.plan.clients[client];
-        let remembers = traits.memory && traits.history;
-        let forgot = |stay: &Stay| stay.run != run && (!remembers || self.lost_power(client, stay.since, at));
-        match self.rooms[client].get(room) {
-            Some(stay) if !forgot(stay) => {
-                let since = stay.since;
-                self.rooms[client].insert(room, Stay { since, run });
-            }
-            _ => _ = self.rooms[client].insert(room, Stay { since: at, run }),
         }
     }
 
@@ -199,20 +183,29 @@ impl<'a> Case<'a> {
         known.map_or_else(String::new, |(_, nick)| nick.to_lowercase())
     }
 
+    /// The nick under which it was said, in lower case.
+    pub fn sender(&self, number: Number) -> String {
+        let (message, trail) = (self.message(number), self.trail(number));
+        let given = || self.ledger.facts.partition_point(|(at, _)| *at <= message.given);
+        self.nick_at(message.from, trail.taken.map_or_else(given, |(taken, _)| taken))
+    }
+
     /// Whether it ever had this nick, which is in lower case.
     pub fn was_called(&self, client: usize, nick: &str) -> bool {
         self.called[client].contains(nick)
     }
 
+    /// The nicks under which a message may come, in lower case: that under which it was said, or any if it was renamed.
+    pub fn senders(&self, number: Number) -> BTreeSet<String> {
+        match self.is_renamed(number) {
+            true => self.called[self.message(number).from].clone(),
+            false => BTreeSet::from([self.sender(number)]),
+        }
+    }
+
     /// Whether another client had one of its nicks.
     pub fn shares_nick(&self, client: usize) -> bool {
         self.shared[client]
-    }
-
-    /// Since when it must not miss anything in the room; `None` if it is not in the room at the end.
-    pub fn in_room_since(&self, client: usize, room: &str) -> Option<Duration> {
-        let stay = self.rooms[client].get(room)?;
-        (self.running(Party::Client(client)) == Some(stay.run)).then_some(stay.since)
     }
 
     pub fn lost_power(&self, client: usize, from: Duration, to: Duration) -> bool {
@@ -280,9 +273,10 @@ impl<'a> Case<'a> {
 
     /// Whether its sender changed its nick while it did not know that the message is stored: it may go out under both nicks.
     pub fn is_renamed(&self, number: Number) -> bool {
-        let trail = self.trail(number);
-        let Some((taken, _)) = trail.taken else { return false };
-        let changes = self.nicks[self.message(number).from].windows(2);
+        let (message, trail) = (self.message(number), self.trail(number));
+        let given = || self.ledger.facts.partition_point(|(at, _)| *at < message.given);
+        let taken = trail.taken.map_or_else(given, |(taken, _)| taken);
+        let changes = self.nicks[message.from].windows(2);
         changes.into_iter().any(|pair| {
             let (place, nick) = pair[1];
             !nick.eq_ignore_ascii_case(pair[0].1) && taken <= place && !self.knows_stored(number, place)

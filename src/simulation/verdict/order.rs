@@ -2,21 +2,22 @@
 
 use super::case::{Case, Sight};
 use super::{Promise, Violation};
-use crate::simulation::ledger::{Addressed, MessageRecord, Number};
+use crate::simulation::ledger::{Addressed, MessageRecord, Number, RunNumber};
 use std::collections::BTreeMap;
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
     let mut sights: Vec<(Number, &Sight)> =
         case.trails().flat_map(|(number, _, trail)| trail.shown.iter().map(move |sight| (number, sight))).collect();
-    sights.retain(|(_, sight)| !sight.how.asked && !case.is_original(sight.client));
+    sights.retain(|(_, sight)| !case.is_original(sight.client));
     sights.sort_by_key(|(_, sight)| sight.fact);
-    shown_in_order(case, &sights, found);
     late_with_reason(case, &sights, found);
+    sights.retain(|(_, sight)| !sight.how.asked);
+    shown_in_order(case, &sights, found);
     stored_in_order(case, found);
 }
 
-/// Run or client, sender, target: what has an order.
-type Strand = (usize, usize, String);
+/// What has an order: the sender's nick, and where it says something.
+type Strand = (String, String);
 
 /// Originals do not number their messages; a renamed message may come twice.
 fn has_order(case: &Case, number: Number) -> bool {
@@ -24,13 +25,14 @@ fn has_order(case: &Case, number: Number) -> bool {
 }
 
 fn shown_in_order(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Violation>) {
-    let mut newest: BTreeMap<Strand, (Number, usize)> = BTreeMap::new();
+    let mut newest: BTreeMap<(RunNumber, usize, Strand), (Number, usize)> = BTreeMap::new();
     for (number, sight) in sights.iter().filter(|(number, sight)| !sight.how.late && has_order(case, *number)) {
         let message = case.message(*number);
         if message.from == sight.client {
             continue;
         }
-        let last = newest.entry((sight.run, message.from, target(&message.to))).or_insert((*number, sight.fact));
+        let strand = (sight.run, message.from, (case.sender(*number), target(&message.to)));
+        let last = newest.entry(strand).or_insert((*number, sight.fact));
         if last.0 > *number && !excused(case, *last, *number, sight) {
             let text = format!(
                 "{} in run {} was shown it after m{}, and it is not marked late",
@@ -65,18 +67,27 @@ fn target(to: &Addressed) -> String {
     }
 }
 
+/// What somebody asked to see counts, too: what comes after it is late.
 fn late_with_reason(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Violation>) {
-    let mut newest: BTreeMap<Strand, Number> = BTreeMap::new();
-    for (number, sight) in sights.iter().filter(|(number, _)| has_order(case, *number)) {
+    // By client that has the nick.
+    let mut newest: BTreeMap<(usize, Strand), BTreeMap<usize, Number>> = BTreeMap::new();
+    for (number, sight) in sights {
         let message = case.message(*number);
-        let last = newest.entry((sight.client, message.from, target(&message.to))).or_insert(*number);
-        let sent_again = case.trail(*number).sent_again.is_some_and(|again| again < sight.fact);
-        let has_reason = sent_again || *last > *number || case.clocks_tell_nothing(message.from, sight.fact);
-        if sight.how.late && !has_reason && message.from != sight.client {
+        let strand = |nick| (sight.client, (nick, target(&message.to)));
+        // With two clients of one nick the history tells the order.
+        let is_after = |(from, last): (&usize, &Number)| *last > *number || *from != message.from;
+        let follows = || newest.get(&strand(case.sender(*number))).is_some_and(|shown| shown.iter().any(is_after));
+        let sent_again = || case.trail(*number).sent_again.is_some_and(|again| again < sight.fact);
+        let has_reason = || follows() || sent_again() || case.clocks_tell_nothing(message.from, sight.fact);
+        let is_judged = sight.how.late && !sight.how.asked && has_order(case, *number);
+        if is_judged && message.from != sight.client && !has_reason() {
             let text = format!("{} in run {} was shown it late", case.client(sight.client).name, sight.run);
             found.push(Violation::of(Promise::LateWithReason, *number, text));
         }
-        *last = (*last).max(*number);
+        for nick in case.senders(*number) {
+            let last = newest.entry(strand(nick)).or_default().entry(message.from).or_default();
+            *last = (*last).max(*number);
+        }
     }
 }
 

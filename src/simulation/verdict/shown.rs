@@ -3,13 +3,9 @@
 use super::case::{Case, Sight, Trail};
 use super::{Promise, Violation};
 use crate::simulation::faults::LOBBY;
-use crate::simulation::ledger::{Addressed, Fact, MessageRecord, Number, RunEnd, SenderNews};
+use crate::simulation::ledger::{Addressed, Fact, MessageRecord, Number, SenderNews};
 use crate::simulation::plan::What;
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-/// What a killed receiver showed within this time before its end may be shown again.
-const LAST_SECOND: Duration = Duration::from_secs(1);
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
     for (number, message, trail) in case.trails() {
@@ -88,14 +84,13 @@ fn repeated_after_its_receipt(
 }
 
 fn may_repeat(case: &Case, before: &Sight, again: &Sight) -> bool {
-    let run = &case.ledger.runs[before.run];
-    let killed = match &run.ended {
-        Some((at, RunEnd::Crashed)) => run.ran(before.at, *at) <= LAST_SECOND,
-        _ => false,
-    };
     // What is remembered belongs to a nick.
     let is_another = case.nick_at(before.client, before.fact) != case.nick_at(again.client, again.fact);
-    killed || is_another || !case.client(before.client).memory || case.lost_power(before.client, before.at, again.at)
+    is_another
+        || case.was_just_renamed(before)
+        || case.may_forget(before.run, before.at)
+        || !case.has_memory(before.client)
+        || case.lost_power(before.client, before.at, again.at)
 }
 
 fn misdirected(case: &Case, number: Number, message: &MessageRecord, trail: &Trail, found: &mut Vec<Violation>) {
@@ -177,8 +172,10 @@ fn gaps(case: &Case, found: &mut Vec<Violation>) {
     // A new history, or removed messages, are a reason.
     let may_be = servers.len() > 1
         || servers.iter().any(|server| server.memory || server.retention_s > 0 || server.max_size_kb > 0);
-    for (_, fact) in case.ledger.facts.iter().filter(|_| !may_be) {
-        if let Fact::Gap { run, room } = fact {
+    for (place, (_, fact)) in case.ledger.facts.iter().enumerate().filter(|_| !may_be) {
+        if let Fact::Gap { run, room } = fact
+            && !case.was_cut_short(*run, room, place)
+        {
             let text = format!("run {run} was told of a gap in {room}, and nothing was ever removed");
             found.push(Violation::general(Promise::GapWithReason, text));
         }

@@ -155,6 +155,11 @@ fn restart_in_room(ledger: &mut Ledger, run: RunNumber, ends: u64, how: RunEnd) 
     next
 }
 
+/// It has this nick at the end, so that everybody knows it.
+fn is_called(ledger: &mut Ledger, run: RunNumber, nick: &str) {
+    ledger.note(at(50_000), Fact::Nick { run, nick: nick.to_owned() });
+}
+
 #[test]
 fn all_is_well() {
     check(&[], |_, _| {});

@@ -85,3 +85,74 @@ fn the_history_has_each_senders_messages_in_order() {
     check(&[InOrder], |_, ledger| swap(ledger, false));
     check(&[], |_, ledger| swap(ledger, true));
 }
+
+/// Ann takes another nick before a message is given.
+fn is_renamed(ledger: &mut Ledger, number: Number, to: &str) {
+    let taken = move |fact: &Fact| matches!(fact, Fact::Taken { number: taken } if *taken == number);
+    before(ledger, taken, Fact::Nick { run: ANN, nick: to.to_owned() });
+    is_called(ledger, ANN, "ann");
+}
+
+#[test]
+fn each_nick_of_a_sender_has_an_order_of_its_own() {
+    check(&[], |_, ledger| {
+        is_renamed(ledger, 2, "anna");
+        comes_after_later_ones(ledger, false);
+    });
+    check(&[InOrder], |_, ledger| {
+        is_renamed(ledger, 1, "anna");
+        comes_after_later_ones(ledger, false);
+    });
+    // Capitals make no other person.
+    check(&[InOrder], |_, ledger| {
+        is_renamed(ledger, 2, "Ann");
+        comes_after_later_ones(ledger, false);
+    });
+}
+
+#[test]
+fn what_comes_after_one_that_was_renamed_or_asked_for_is_late() {
+    // Message 2 is not stored when ann becomes anna, and goes out under that nick again.
+    let overtaken = |ledger: &mut Ledger, is_renamed_before_stored: bool, how: Showing| {
+        drop_facts(ledger, is_shown(BOB, 1));
+        drop_facts(ledger, is_shown(BOB, 2));
+        drop_facts(ledger, is_shown(BOB, 3));
+        drop_facts(ledger, is_shown(BOB, 4));
+        drop_facts(ledger, is_told(2));
+        let told = Fact::Told { run: ANN, number: 2, news: SenderNews::Stored };
+        let renamed = Fact::Nick { run: ANN, nick: "anna".to_owned() };
+        let (first, second) = if is_renamed_before_stored { (renamed, told) } else { (told, renamed) };
+        for (time, fact) in [(3_000, first), (3_001, second), (3_002, show(BOB, 2, how))] {
+            ledger.note(at(time), fact);
+        }
+        for (time, number) in [(3_003, 1), (3_004, 3), (3_005, 4)] {
+            ledger.note(at(time), show(BOB, number, Showing { late: number == 1, asked: false }));
+        }
+        is_called(ledger, ANN, "ann");
+    };
+    check(&[], |_, ledger| overtaken(ledger, true, Showing { late: true, asked: false }));
+    check(&[], |_, ledger| overtaken(ledger, false, Showing::default()));
+    check(&[], |_, ledger| {
+        overtaken(ledger, false, Showing { late: false, asked: true });
+        ledger.note(at(3_006), show(BOB, 2, Showing { late: true, asked: false }));
+    });
+}
+
+/// A client that shares a nick with ann has said message 2.
+#[test]
+fn what_comes_after_one_of_another_client_with_the_nick_is_late() {
+    let late = |ledger: &mut Ledger| {
+        let how = Showing { late: true, asked: false };
+        replace(ledger, is_shown(BOB, 3), show(BOB, 3, how));
+        ledger.note(at(given(2) + 10), show(ANN, 2, Showing::default()));
+    };
+    check(&[LateWithReason], |plan, ledger| {
+        (plan.clients[3].nick, ledger.messages[2].from) = ("dan".to_owned(), 3);
+        ledger.end.histories[0].entries[2].nick = "dan".to_owned();
+        late(ledger);
+    });
+    check(&[], |plan, ledger| {
+        (plan.clients[3].nick, ledger.messages[2].from) = ("ann".to_owned(), 3);
+        late(ledger);
+    });
+}

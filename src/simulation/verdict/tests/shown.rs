@@ -48,6 +48,35 @@ fn who_remembers_has_what_it_missed_while_it_was_away() {
 }
 
 #[test]
+fn a_cursor_is_remembered_within_a_second_and_for_one_nick() {
+    let missed = |ledger: &mut Ledger, ends: u64, how| {
+        drop_facts(ledger, is_shown(BOB, 2));
+        restart_in_room(ledger, BOB, ends, how)
+    };
+    // He came into the room after half a second.
+    check(&[], |_, ledger| {
+        ledger.facts.retain(|(_, fact)| !matches!(fact, Fact::Shown { run: BOB, .. }) || fact.number() == Some(DIRECT));
+        restart_in_room(ledger, BOB, 1_400, RunEnd::Crashed);
+    });
+    check(&[EverybodyHasIt], |_, ledger| _ = missed(ledger, 1_600, RunEnd::Crashed));
+    check(&[EverybodyHasIt], |_, ledger| _ = missed(ledger, 1_400, RunEnd::Quit));
+    // An earlier run's cursor is that of the nick that it had; this run's own goes with it.
+    let nick = |run| Fact::Nick { run, nick: "bobby".to_owned() };
+    check(&[], |_, ledger| {
+        let next = missed(ledger, 9_000, RunEnd::Quit);
+        ledger.note(at(9_700), nick(next));
+        ledger.note(at(9_800), Fact::InRoom { run: next, room: "red".to_owned() });
+        is_called(ledger, next, "bob");
+    });
+    check(&[EverybodyHasIt], |_, ledger| {
+        ledger.facts.insert(0, (at(0), Fact::Connected { run: BOB }));
+        ledger.note(at(3_000), nick(BOB));
+        let next = missed(ledger, 9_000, RunEnd::Quit);
+        is_called(ledger, next, "bob");
+    });
+}
+
+#[test]
 fn a_run_shows_everything_once() {
     let again = |how| move |_: &mut Plan, ledger: &mut Ledger| ledger.note(at(9_000), show(BOB, 2, how));
     check(&[ShownOnce], again(Showing { late: true, asked: false }));
@@ -84,9 +113,32 @@ fn only_the_last_second_before_a_kill_is_shown_again() {
         ledger.run_goes_on(at(given(2) + 5_200), BOB);
         next_run_shows_it_again(ledger, BOB, ends + 5_000, RunEnd::Crashed);
     });
+    // Nobody read its output when it ended: then it ends as if it were killed.
+    check(&[], |_, ledger| {
+        ledger.run_stands_still(at(ends), BOB);
+        next_run_shows_it_again(ledger, BOB, ends + 5_000, RunEnd::Quit);
+    });
     check(&[], |_, ledger| next_run_shows_it_again(ledger, BOB, ends + 9_000, RunEnd::PowerLost));
     // Who remembers nothing is shown it again.
     check(&[], |_, ledger| next_run_shows_it_again(ledger, CAT, ends + 9_000, RunEnd::Quit));
+    check(&[], |plan, ledger| {
+        plan.clients[BOB_CLIENT].kind = crate::simulation::plan::ClientKind::Library;
+        next_run_shows_it_again(ledger, BOB, ends + 9_000, RunEnd::Quit);
+    });
+}
+
+/// What was printed just after bob had taken another nick may have been told before.
+#[test]
+fn what_was_shown_to_another_nick_is_shown_again() {
+    let again = |ledger: &mut Ledger, renamed: u64| {
+        let place = ledger.facts.partition_point(|(time, _)| *time < at(renamed));
+        ledger.facts.insert(place, (at(renamed), Fact::Nick { run: BOB, nick: "bobby".to_owned() }));
+        next_run_shows_it_again(ledger, BOB, 9_000, RunEnd::Quit);
+        is_called(ledger, BOB, "bob");
+    };
+    check(&[], |_, ledger| again(ledger, given(2) + 500));
+    check(&[], |_, ledger| again(ledger, given(2) + 5));
+    check(&[ShownOnce], |_, ledger| again(ledger, 100));
 }
 
 #[test]
@@ -137,6 +189,22 @@ fn a_gap_has_a_reason() {
         plan.servers[0].retention_s = 60;
         ledger.note(at(9_000), gap());
     });
+}
+
+/// A connection that was lost before the first page leaves it open what was missed.
+#[test]
+fn a_first_visit_that_is_cut_short_may_have_a_gap() {
+    let gap = |ledger: &mut Ledger, connections: usize, is_first: bool| {
+        let place = ledger.facts.iter().position(|(_, fact)| matches!(fact, Fact::InRoom { run: BOB, .. })).unwrap();
+        let gap = (at(500), Fact::Gap { run: BOB, room: "red".to_owned() });
+        ledger.facts.insert(if is_first { place } else { place + 1 }, gap);
+        for _ in 0..connections {
+            ledger.facts.insert(0, (at(100), Fact::Connected { run: BOB }));
+        }
+    };
+    check(&[], |_, ledger| gap(ledger, 2, true));
+    check(&[GapWithReason], |_, ledger| gap(ledger, 1, true));
+    check(&[GapWithReason], |_, ledger| gap(ledger, 2, false));
 }
 
 /// Bob has no memory, and is shown the direct message once more in his next run.

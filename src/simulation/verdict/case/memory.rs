@@ -1,0 +1,74 @@
+//! What a client remembers beyond a run, and from when on it must not miss anything in a room.
+
+use super::{Case, Sight};
+use crate::simulation::ledger::{Fact, Party, RunEnd, RunNumber};
+use crate::simulation::plan::ClientKind;
+use std::time::Duration;
+
+/// What a client showed within this time before it was killed may be forgotten.
+const LAST_SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Clone, Copy)]
+pub struct Stay<'a> {
+    pub(super) since: Duration,
+    pub(super) run: RunNumber,
+    /// What is remembered belongs to a nick; since when this one has it.
+    pub(super) nick: &'a str,
+    pub(super) named: Duration,
+    /// The run has connected since it began; otherwise the cursor is an earlier one's.
+    pub(super) is_own: bool,
+}
+
+impl<'a> Case<'a> {
+    /// A client that returns without its cursor is owed only what follows.
+    pub(super) fn comes(&mut self, run: RunNumber, room: &'a str, at: Duration) {
+        let Some(client) = self.client_of(run) else { return };
+        let nick = self.nicks[client].last().map_or("", |(_, nick)| nick);
+        let is_own = self.connections.iter().any(|(_, connected)| *connected == run);
+        let is_kept = |stay: &Stay| {
+            self.has_memory(client)
+                && self.client(client).history
+                && !self.lost_power(client, stay.since, at)
+                && !self.may_forget(stay.run, stay.named)
+        };
+        let has_cursor = |stay: &&Stay| stay.nick.eq_ignore_ascii_case(nick) && (stay.run == run || is_kept(stay));
+        let stay = self.rooms[client].get(room).filter(has_cursor);
+        let stay = stay.map_or(Stay { since: at, run, nick, named: at, is_own }, |stay| Stay { run, is_own, ..*stay });
+        self.rooms[client].insert(room, stay);
+    }
+
+    /// Since when it must not miss anything in the room; `None` if it is not in the room at the end.
+    pub fn in_room_since(&self, client: usize, room: &str) -> Option<Duration> {
+        let stay = self.rooms[client].get(room)?;
+        (self.running(Party::Client(client)) == Some(stay.run)).then_some(stay.since)
+    }
+
+    /// Whether a later run knows what an earlier one has shown.
+    pub fn has_memory(&self, client: usize) -> bool {
+        let traits = self.client(client);
+        traits.memory && traits.kind != ClientKind::Library
+    }
+
+    /// Whether the run need not have written down what was true since then: it was killed within a second, or ended while
+    /// nobody read its output or its memory could not be written. Time for which it stood still does not count.
+    pub fn may_forget(&self, run: RunNumber, since: Duration) -> bool {
+        let run = &self.ledger.runs[run];
+        let Some((ended, how)) = &run.ended else { return false };
+        let stood_still = run.stops.last().is_some_and(|(_, end)| *end == Some(*ended));
+        (*how == RunEnd::Crashed || stood_still) && run.ran(since, *ended) <= LAST_SECOND
+    }
+
+    /// Whether the client took its nick less than a second before: what was printed then may have been told before.
+    pub fn was_just_renamed(&self, sight: &Sight) -> bool {
+        let mut changes = self.nicks[sight.client].iter().filter(|(place, _)| (1..sight.fact).contains(place));
+        let changed = changes.next_back().map(|(place, _)| self.ledger.facts[*place].0);
+        changed.is_some_and(|changed| self.ledger.runs[sight.run].ran(changed, sight.at) <= LAST_SECOND)
+    }
+
+    /// Whether the run had no cursor in the room yet and lost a connection meanwhile: it cannot know what it missed.
+    pub fn was_cut_short(&self, run: RunNumber, room: &str, before: usize) -> bool {
+        let is_there = |fact: &Fact| matches!(fact, Fact::InRoom { run: by, room: at } if *by == run && at == room);
+        let connections = self.connections.iter().filter(|(place, by)| *by == run && *place < before);
+        connections.count() > 1 && !self.ledger.facts[..before].iter().any(|(_, fact)| is_there(fact))
+    }
+}
