@@ -1,7 +1,7 @@
 //! Ends with unsettled messages: quitting, the end of a count, members of other programs.
 
 use crate::stand_in::{Answer, StandIn};
-use crate::support::{Broker, PATIENCE, Stream, publish};
+use crate::support::{Broker, PATIENCE, Stream, publish, wait_until};
 use crate::{count, event, json};
 use mqttchat::client::member::Member;
 use mqttchat::client::news::News;
@@ -34,7 +34,7 @@ fn a_program_with_a_full_outbox_can_still_send_requests() {
     event(&mut alice, "pong", "broker");
     assert_eq!(count(&mut alice, "chat"), 2_000, "the rest waits outside");
     server.answer(Answer::Store);
-    event(&mut alice, "stored", &format!(r#""ref":{MESSAGES}"#));
+    wait_until(PATIENCE, "all are stored", || count(&mut alice, "stored") == MESSAGES);
     let shown = alice.lines(Stream::Out).into_iter().filter(|line| line.starts_with(r#"{"event":"chat""#));
     let expected = (1..=MESSAGES).map(|number| format!(r#""ref":{number}}}"#));
     assert!(shown.zip(expected).all(|(line, end)| line.ends_with(&end)), "in order");

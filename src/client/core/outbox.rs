@@ -21,6 +21,7 @@
 
 mod contents;
 mod due;
+mod lineup;
 mod message;
 mod pace;
 mod renewal;
@@ -30,6 +31,7 @@ pub use message::{Kept, OwnMessage};
 pub use renewal::Renewed;
 
 use crate::protocol::{Nick, Ranges, SentId, Session, Topic};
+use lineup::Lineup;
 use pace::Pace;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -113,8 +115,7 @@ pub struct Outbox {
     entries: BTreeMap<u64, Unsettled>,
     /// Tickets by session and number.
     tickets: HashMap<Session, BTreeMap<u64, u64>>,
-    /// Messages that wait to go out.
-    waiting: BTreeSet<u64>,
+    lineup: Lineup,
     /// All other messages, by the time of their retransmission.
     under_way: BTreeSet<(Instant, u64)>,
     /// Messages handed out on this connection and not acknowledged.
@@ -134,7 +135,7 @@ impl Outbox {
             first_ticket: 0,
             entries: BTreeMap::new(),
             tickets: HashMap::new(),
-            waiting: BTreeSet::new(),
+            lineup: Lineup::default(),
             under_way: BTreeSet::new(),
             unacknowledged: BTreeSet::new(),
             suspicion: Suspicion::default(),
@@ -179,7 +180,7 @@ impl Outbox {
         self.last_ticket += 1;
         let ticket = self.last_ticket;
         self.bytes += bytes;
-        self.waiting.insert(ticket);
+        self.lineup.add(ticket, message.is_late());
         self.tickets.entry(id.session).or_default().insert(id.seq, ticket);
         let entry = Unsettled {
             message,
@@ -199,10 +200,10 @@ impl Outbox {
         let mut outgoing = Vec::new();
         while self.under_way.len() < WINDOW
             && (self.unacknowledged.is_empty() || !self.suspicion.is_cautious())
-            && let Some(ticket) = self.waiting.first().copied()
+            && let Some(ticket) = self.lineup.next()
             && self.pace.allows(now, rate)
         {
-            self.waiting.remove(&ticket);
+            self.lineup.goes_out(ticket);
             let Some(entry) = self.entries.get_mut(&ticket) else { continue };
             let again_at = now + UNACKNOWLEDGED;
             entry.again_at = Some(again_at);
@@ -255,7 +256,8 @@ impl Outbox {
             ranges.flat_map(|(first, last)| ours.range(*first..=*last)).map(|(_, ticket)| *ticket).collect();
         // For a message that went out more than once, it is unknown which transmission arrived.
         let newest = tickets.iter().copied().filter(|ticket| self.went_once(*ticket)).max();
-        let settled = tickets.into_iter().filter_map(|ticket| self.settle(ticket)).collect();
+        let settled: Vec<Progress> = tickets.into_iter().filter_map(|ticket| self.settle(ticket)).collect();
+        self.lineup.stored(settled.len());
         newest.into_iter().for_each(|newest| self.overtook(newest));
         settled
     }
@@ -293,9 +295,12 @@ impl Outbox {
         self.unacknowledged.remove(&ticket);
         self.bytes -= entry.bytes;
         match entry.again_at {
-            Some(again_at) => self.under_way.remove(&(again_at, ticket)),
-            None => self.waiting.remove(&ticket),
-        };
+            Some(again_at) => {
+                self.under_way.remove(&(again_at, ticket));
+                self.lineup.is_back(entry.message.is_late());
+            }
+            None => self.lineup.remove(ticket),
+        }
         let id = entry.message.id()?.clone();
         if let Some(seqs) = self.tickets.get_mut(&id.session) {
             seqs.remove(&id.seq);
@@ -353,7 +358,11 @@ impl Outbox {
         let is_awaited = |ticket| self.entries.get(&ticket).is_some_and(|entry| server_is_there || !entry.acknowledged);
         for (again_at, ticket) in expired.filter(|(_, ticket)| is_awaited(*ticket)).collect::<Vec<_>>() {
             self.under_way.remove(&(again_at, ticket));
-            let patience = self.entries.get(&ticket).map_or(PATIENCE, |entry| entry.patience);
+            let entry = self.entries.get(&ticket);
+            if entry.is_some_and(|entry| entry.acknowledged) {
+                self.lineup.silent();
+            }
+            let patience = entry.map_or(PATIENCE, |entry| entry.patience);
             self.again(ticket, (patience * 2).min(LONGEST));
         }
     }
@@ -361,10 +370,11 @@ impl Outbox {
     fn again(&mut self, ticket: u64, patience: Duration) {
         self.unacknowledged.remove(&ticket);
         if let Some(entry) = self.entries.get_mut(&ticket) {
+            self.lineup.is_back(entry.message.is_late());
             entry.message.mark_late();
             entry.again_at = None;
             entry.patience = patience;
-            self.waiting.insert(ticket);
+            self.lineup.add(ticket, true);
         }
     }
 

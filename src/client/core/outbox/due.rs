@@ -12,7 +12,7 @@ impl Outbox {
 
     /// When [`Outbox::take`] can return the next message, if only the pace holds it back.
     pub fn next_turn(&self, now: Instant, rate: Option<u64>) -> Option<Instant> {
-        let is_held = self.waiting.is_empty()
+        let is_held = self.lineup.next().is_none()
             || self.under_way.len() >= WINDOW
             || !self.unacknowledged.is_empty() && self.suspicion.is_cautious();
         (!is_held).then(|| self.pace.next(rate).unwrap_or(now))

@@ -1,5 +1,6 @@
 //! The outbox with a moved clock, step by step.
 
+mod flights;
 mod law;
 
 use super::*;
@@ -227,29 +228,6 @@ fn an_error_settles_one_in_the_middle() {
     assert_eq!(stage.outbox.reject(3).unwrap().id.seq, 3);
     stage.outbox.lost(stage.now);
     stage.check(&[(1, "chat/messages/alice", "a")]);
-}
-
-#[test]
-fn only_so_many_are_under_way() {
-    let mut stage = Stage::new(&[]);
-    (0..WINDOW + 500).for_each(|_| stage.push(chat("x", "lobby")));
-    assert_eq!(stage.take().len(), WINDOW);
-    stage.acknowledge(1..=WINDOW as u64);
-    assert_eq!(stage.take().len(), 0, "the broker's word frees no place");
-    stage.stored(SESSION, 1, 200);
-    assert_eq!(stage.take().len(), 200);
-    stage.outbox.lost(stage.now);
-    let again = stage.take();
-    assert_eq!((again.len(), again[0].ticket), (WINDOW, 201));
-}
-
-#[test]
-fn no_faster_than_the_server_takes_them() {
-    let mut stage = Stage::new(&["x"; 25]);
-    for (milliseconds, count) in [(0, 10), (500, 0), (499, 0), (1, 10), (999, 0), (1, 5), (0, 0)] {
-        stage.now += Duration::from_millis(milliseconds);
-        assert_eq!(stage.outbox.take(stage.now, Some(10)).len(), count);
-    }
 }
 
 #[test]

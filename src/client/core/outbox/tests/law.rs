@@ -60,7 +60,7 @@ impl Books {
             self.handed_out.push(out.ticket);
         }
         assert!(stage.outbox.under_way.len() <= WINDOW);
-        let at_places = stage.outbox.under_way.len() + stage.outbox.waiting.len();
+        let at_places = stage.outbox.under_way.len() + stage.outbox.lineup.len();
         assert_eq!(at_places, stage.outbox.len());
     }
 }
