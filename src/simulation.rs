@@ -13,6 +13,7 @@ pub mod packet;
 pub mod plan;
 mod program;
 mod proof;
+pub mod reach;
 pub mod rng;
 mod run;
 pub mod tether;

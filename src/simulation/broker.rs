@@ -24,7 +24,7 @@ use attached::Attached;
 use manners::Manners;
 use retained::Retained;
 use session::ClientSession;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use transit::Transit;
 use will::{LastWill, Wills};
@@ -74,6 +74,8 @@ pub struct ModelBroker {
     losses: BTreeMap<NodeId, (u64, Micros)>,
     outputs: Vec<Output>,
     counts: Counts,
+    /// Of `reach::ALL`.
+    reached: BTreeSet<&'static str>,
 }
 
 /// What may outlive the broker's process.
@@ -100,6 +102,7 @@ impl ModelBroker {
             losses: BTreeMap::new(),
             outputs: Vec::new(),
             counts: Counts::default(),
+            reached: BTreeSet::new(),
         }
     }
 
@@ -109,6 +112,10 @@ impl ModelBroker {
 
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    pub fn reached(&self) -> impl Iterator<Item = &'static str> {
+        self.reached.iter().copied()
     }
 
     /// Something has arrived on a connection of `node`.

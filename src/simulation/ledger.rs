@@ -7,6 +7,7 @@ mod traffic;
 
 pub use traffic::Traffic;
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Ledger {
     /// In the order in which they happened, also at equal times.
     pub facts: Vec<(Duration, Fact)>,
     pub traffic: Traffic,
+    /// Of [`super::reach::ALL`].
+    pub reached: BTreeSet<&'static str>,
     pub end: EndState,
 }
 

@@ -105,12 +105,13 @@ fn all(seeds: impl Iterator<Item = u64>, trace: bool, runner: Runner) -> Result<
     let begun = Instant::now();
     let mut totals = Totals::default();
     for seed in seeds {
-        let (outcome, violations) = execute(&faults::draw(seed), trace, runner)?;
+        let plan = faults::draw(seed);
+        let (outcome, violations) = execute(&plan, trace, runner)?;
         if !violations.is_empty() {
             tell(&format!("seed {seed}"), &violations);
             println!("    to reduce it: simulate minimise {seed}");
         }
-        totals.add(seed, &outcome, &violations);
+        totals.add(seed, &plan, &outcome, &violations);
     }
     print!("{}", totals.report(begun.elapsed(), calibrate()));
     Ok(totals.is_clean())

@@ -18,6 +18,7 @@ use super::ledger::{Party, RunEnd, RunNumber};
 use super::network::Network;
 use super::outside::Outside;
 use super::plan::{ClientKind, Ms, Plan};
+use super::reach;
 use super::trace::Trace;
 use super::verdict;
 use super::world::{MS, Micros, NodeId, S, World};
@@ -241,6 +242,7 @@ impl<'a> Run<'a> {
     /// What follows from what a node just did: it may have died, and has something to do at another time.
     fn settle(&mut self, id: NodeId) {
         if let Some(doom) = self.nodes[id.0].machine().trap.take() {
+            self.stage.ledger.reached.insert(reach::of_point(doom.point));
             self.kill(id, doom.power);
         }
         if let Some(end) = self.nodes[id.0].bury(&mut self.stage) {
@@ -288,6 +290,7 @@ impl<'a> Run<'a> {
         let Some(series) = startup.crashes.filter(|_| !self.is_healed && self.nodes[id.0].run().is_some()) else {
             return;
         };
+        self.stage.ledger.reached.insert("a crash in a series");
         let left = series.left - 1;
         let crashes = (left > 0).then_some(Series { left, ..series });
         self.crashes[id.0] = Some((Some(series.back_ms), Startup { crashes, ..startup }));
@@ -349,6 +352,7 @@ impl<'a> Run<'a> {
             }
         }
         self.stage.ledger.end.at = self.stage.at();
+        self.stage.ledger.reached.extend(self.stage.outside.broker().reached());
         let messages = self.stage.ledger.messages.len() as u64;
         Ok(RunOutcome {
             hash: self.stage.world.trace.hash(),

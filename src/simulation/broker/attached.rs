@@ -31,6 +31,7 @@ impl ModelBroker {
             Speaks::Both => {}
             _ if connect.version != Version::V5 => {}
             Speaks::Refuses5(code) => {
+                self.reached.insert("a broker that refuses MQTT 5");
                 self.send(conn, Packet::Connack { session_present: false, code });
                 return self.outputs.push(Output::Close(conn));
             }
@@ -48,6 +49,9 @@ impl ModelBroker {
             self.store.sessions.remove(&client_id);
         }
         let session_present = self.store.sessions.contains_key(&client_id);
+        if session_present {
+            self.reached.insert("a broker's session that was present");
+        }
         let home = self.rng.below(self.manners.cluster.nodes) as usize;
         let fresh = || ClientSession::new(node, home, connect.is_kept);
         let session = self.store.sessions.entry(client_id.clone()).or_insert_with(fresh);

@@ -56,6 +56,7 @@ impl ModelBroker {
         for (subscriber, its_home, qos) in copies {
             let copy = Publish { id: 0, qos, retain: false, dup: false, ..publish.clone() };
             if is_will && self.rng.chance(self.manners.lost_wills) {
+                self.reached.insert("a broker's lost will");
                 self.drop(&subscriber, &copy, "a lost will");
             } else if self.manners.cluster.nodes > 1 {
                 let topic = self.manners.cluster.reorders_topics.then(|| publish.topic.clone());
@@ -100,12 +101,14 @@ impl ModelBroker {
         let (percent, until) = self.losses.get(&session.node).copied().unwrap_or_default();
         let is_lost = (now < until && self.rng.chance(percent)) || self.rng.below(1_000) < self.manners.losses;
         if is_lost {
+            self.reached.insert("a broker's random loss");
             return self.drop(subscriber, &publish, "lost");
         }
         if publish.qos != Qos::AtMostOnce {
             if session.queue(publish.clone(), self.manners.queue) {
                 return self.send_queued(subscriber);
             }
+            self.reached.insert("a broker that drops beyond its queue");
             return self.drop(subscriber, &publish, "the queue is full");
         }
         match session.conn {
@@ -129,6 +132,7 @@ impl ModelBroker {
             self.outputs.push(Output::Send(conn, packet));
             if self.rng.chance(self.manners.duplicates) {
                 let again = session.send_again();
+                self.reached.insert("a broker's duplicate");
                 self.counts.delivered += again.len() as u64;
                 self.outputs.extend(again.into_iter().map(|packet| Output::Send(conn, packet)));
             }

@@ -103,9 +103,10 @@ pub fn draw(rng: &mut Rng, plan: &mut Plan, class: FaultClass, at: Ms) {
         FaultClass::Delay => What::Delay { who, by: rng.range(20, 800), time: rng.range(1_000, 8_000) },
         FaultClass::Lose => What::Lose { who, percent: rng.range(5, 100) as u32, time: rng.range(20, 8_000) },
         FaultClass::Disk => {
-            let who = server(plan).unwrap_or(who);
             let trouble = *rng.pick(&[DiskTrouble::Full, DiskTrouble::Slow]);
-            What::Disk { who, trouble, time: rng.range(50, 8_000) }
+            let time = rng.range(50, 8_000);
+            let who = server(plan).filter(|_| !time.is_multiple_of(4)).unwrap_or(who);
+            What::Disk { who, trouble, time }
         }
         FaultClass::Clock => {
             let by_s = *rng.pick(&[10, 400, 3_600, 90_000]);

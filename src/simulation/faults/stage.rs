@@ -80,7 +80,7 @@ fn servers(rng: &mut Rng) -> Vec<ServerTraits> {
         main.retention_s = rng.range(20, 400) as u32;
     }
     if rng.chance(6) {
-        main.max_size_kb = *rng.pick(&[256, 512, 1_024]);
+        main.max_size_kb = *rng.pick(&[256, 256, 512]);
     }
     let mut servers = vec![main];
     if rng.chance(8) {

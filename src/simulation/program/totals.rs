@@ -1,13 +1,17 @@
 //! The totals of many runs, and their speed.
 
-use crate::simulation::RunOutcome;
+use crate::simulation::plan::Plan;
 use crate::simulation::verdict::{Promise, Violation};
+use crate::simulation::{RunOutcome, reach};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
 /// The most seeds that are listed for a promise.
 const NAMED: usize = 10;
+
+/// Of as many plans everything should be reached by one in a hundred.
+const ENOUGH: u64 = 500;
 
 #[derive(Debug, Default)]
 pub struct Totals {
@@ -16,13 +20,18 @@ pub struct Totals {
     messages: u64,
     events: u64,
     virtual_time: Duration,
+    /// How many plans reached something.
+    reached: BTreeMap<&'static str, u64>,
     /// Seeds by the promise that they broke.
     broken: BTreeMap<Promise, Vec<u64>>,
 }
 
 impl Totals {
-    pub fn add(&mut self, seed: u64, outcome: &RunOutcome, violations: &[Violation]) {
+    pub fn add(&mut self, seed: u64, plan: &Plan, outcome: &RunOutcome, violations: &[Violation]) {
         self.plans += 1;
+        for what in reach::of_run(plan, &outcome.ledger) {
+            *self.reached.entry(what).or_default() += 1;
+        }
         self.faults += outcome.faults;
         self.messages += outcome.messages;
         self.events += outcome.events;
@@ -60,6 +69,13 @@ impl Totals {
             per_second(self.events),
             self.virtual_time.as_secs_f64() / seconds
         ));
+        // Of fewer plans it says nothing.
+        if self.plans >= ENOUGH {
+            let reached = |what: &&str| self.reached.get(*what).copied().unwrap_or_default();
+            for what in reach::ALL.iter().filter(|what| reached(what) * 100 < self.plans) {
+                line(format!("hardly tested: {what}, in {} plans", reached(what)));
+            }
+        }
         for (promise, seeds) in &self.broken {
             let named: Vec<String> = seeds.iter().take(NAMED).map(u64::to_string).collect();
             line(format!("{promise}: broken by {} seeds: {}", seeds.len(), named.join(", ")));
@@ -75,6 +91,7 @@ mod tests {
     #[test]
     fn sums_and_speed() {
         let mut totals = Totals::default();
+        let plan = crate::simulation::faults::draw(1);
         let outcome = RunOutcome {
             faults: 50,
             messages: 300,
@@ -83,10 +100,15 @@ mod tests {
             ..RunOutcome::default()
         };
         let broken = |promise| Violation { promise, number: None, text: String::new() };
-        totals.add(1, &outcome, &[]);
+        totals.add(1, &plan, &outcome, &[]);
         assert!(totals.is_clean());
-        totals.add(2, &outcome, &[broken(Promise::InOrder), broken(Promise::InOrder), broken(Promise::NothingLost)]);
-        totals.add(3, &outcome, &[broken(Promise::InOrder)]);
+        totals.add(
+            2,
+            &plan,
+            &outcome,
+            &[broken(Promise::InOrder), broken(Promise::InOrder), broken(Promise::NothingLost)],
+        );
+        totals.add(3, &plan, &outcome, &[broken(Promise::InOrder)]);
         assert!(!totals.is_clean());
         let expected = "\
 3 plans, 150 faults, 900 messages, 27000 events, 1.5 virtual hours in 0.5 s

@@ -13,6 +13,7 @@ use super::machine::{Channel, Inbox, Machine};
 use super::stage::Stage;
 use crate::client::core::command::{Command, Target};
 use crate::client::core::memo::Remembered;
+use crate::client::core::news::News;
 use crate::client::core::session::{ClientSession, Mode, SessionEffect, SessionEvent};
 use crate::client::core::unread::Unread;
 use crate::link::Event;
@@ -315,6 +316,9 @@ impl ClientNode {
             SessionEffect::Subscribe(subscription) => process.uplink.subscribe(subscription, stage),
             SessionEffect::Unsubscribe(filter) => process.uplink.unsubscribe(filter, stage),
             SessionEffect::Tell(news) => {
+                if matches!(news, News::Found { .. }) {
+                    stage.ledger.reached.insert("a search that was answered");
+                }
                 facts::acknowledged(process.run, &news, stage).into_iter().for_each(|fact| stage.note(fact));
                 if let Some(unread) = &mut process.unread
                     && !unread.takes(&news)

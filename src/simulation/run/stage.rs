@@ -171,6 +171,7 @@ impl Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Doom {
     pub power: bool,
+    pub point: CrashPoint,
 }
 
 /// A crash that waits for its point.
@@ -196,7 +197,7 @@ impl Trap {
     /// The program has reached this point. Whether it dies here.
     pub fn reach(&mut self, point: CrashPoint) -> bool {
         if let Some((_, power)) = self.armed.take_if(|(armed, _)| *armed == point) {
-            self.sprung = Some(Doom { power });
+            self.sprung = Some(Doom { power, point });
         }
         self.has_sprung()
     }

@@ -9,6 +9,7 @@ use crate::protocol::{Nick, RoomName, SearchRequest};
 use crate::simulation::ledger::{Addressed, Fact};
 use crate::simulation::network::Endpoint;
 use crate::simulation::plan::{BROKER, ClientKind, Crash, Direction, DiskTrouble, Knowing, Ms, SaidTo, What};
+use crate::simulation::reach;
 use crate::simulation::world::{MS, Micros, NodeId};
 use chrono::TimeDelta;
 
@@ -21,8 +22,11 @@ impl Run<'_> {
             self.stage.trace("plan", &what);
         }
         let faults = what.faults() as u64;
+        let is_server = what.names().first().is_some_and(|name| self.plan.server(name).is_some());
+        let reached = reach::of_step(&what, is_server);
         if self.carry_out(what) {
             self.faults += faults;
+            self.stage.ledger.reached.extend(reached);
         }
     }
 

@@ -89,6 +89,7 @@ impl ClientNode {
         let Some(process) = &self.process else { return };
         if process.session.nick().as_str() != self.nick {
             self.nick = process.session.nick().to_string();
+            stage.ledger.reached.insert("a new nick");
             stage.note(Fact::Nick { run: process.run, nick: self.nick.clone() });
         }
     }

@@ -105,6 +105,9 @@ impl ClientNode {
             _ => Ok(()),
         };
         files.is_failing = result.is_err();
+        if files.is_failing {
+            stage.ledger.reached.insert("a full disk that failed a client");
+        }
         let result = result.map_err(|error| Uncommitted { memos, why: error.to_string() });
         self.report(SessionEvent::Committed(result), stage);
     }
