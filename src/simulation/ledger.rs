@@ -11,6 +11,10 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
+/// The nick of a stranger who says something of its own, and what it says. No promise is about it.
+pub const STRANGER: &str = "zoe";
+pub const STRANGE_TEXT: &str = "hello from outside";
+
 /// A message's number in the run. A sender's later messages have higher ones.
 pub type Number = usize;
 /// A program's run from start to end, counted over all programs.

@@ -11,6 +11,9 @@ use crate::simulation::plan::{
 use crate::simulation::rng::Rng;
 use crate::simulation::world::MS;
 
+/// A room in which nobody speaks but a combination.
+const SILENT: &str = "green";
+
 type Combination = fn(&mut Rng, &mut Scene);
 
 const ALL: &[Combination] = &[
@@ -28,6 +31,8 @@ const ALL: &[Combination] = &[
     quick_restarts_of_both_ends,
     nick_change_while_the_server_is_away,
     rooms_change_while_answers_are_slow,
+    last_message_and_its_mark_are_lost,
+    clean_stop_under_load,
 ];
 
 /// Adds one combination that begins at `at`. Some change the broker or the cast to what they need.
@@ -111,7 +116,7 @@ fn slow_answers_while_a_client_restarts(rng: &mut Rng, scene: &mut Scene) {
     scene.push(again, What::Crash(Crash { back: Some(back), rooms, ..Crash::of(&who) }));
 }
 
-/// The receipt can reach the server before its message.
+/// The receipt can reach the server before its message. In half of the plans its addressee then starts anew without a memory.
 fn one_direct_message_under_delays(rng: &mut Rng, scene: &mut Scene) {
     let (from, to) = scene.pair(rng);
     let server = scene.server();
@@ -121,6 +126,16 @@ fn one_direct_message_under_delays(rng: &mut Rng, scene: &mut Scene) {
     }
     if rng.chance(50) {
         scene.plan.broker.cluster = Cluster { nodes: 3, delay: 100 * MS, reorders_topics: true };
+    }
+    if rng.chance(50) {
+        if let Some(traits) = scene.traits(&to) {
+            (traits.memory, traits.outbox) = (false, false);
+        }
+        let (lost, still) = (rng.range(5, 100), rng.range(150, 400));
+        scene.push(0, What::Lose { who: server, percent: 100, time: 1_500 + lost });
+        scene.freeze(10, &to, 1_500 + still);
+        scene.say(1_500, &from, &SaidTo::Client(to.clone()), 1);
+        scene.push(rng.range(10_000, 20_000), What::Quit { who: to.clone(), back: Some(rng.range(200, 5_000)) });
     }
     scene.say(rng.range(0, 1_500), &from, &SaidTo::Client(to), 1);
 }
@@ -157,7 +172,42 @@ fn will_around_a_restart(rng: &mut Rng, scene: &mut Scene) {
     scene.push(0, What::Will { who: who.clone(), late });
     scene.crash(10, &who, rng.range(100, 2_000));
     if rng.chance(40) {
-        scene.push(rng.range(500, 4_000), What::Cut { who });
+        scene.push(rng.range(500, 4_000), What::Cut { who: who.clone() });
+    }
+    // Whoever connects now sees what the late will left, and its message gets lost.
+    if who == scene.server() && rng.chance(50) {
+        let speaker = scene.pair(rng).0;
+        let after = 8_000 + rng.range(0, 4_000);
+        scene.crash(after, &speaker, rng.range(100, 1_000));
+        scene.push(after + 3_000, What::Lose { who, percent: 100, time: 500 });
+        scene.say(after + 3_100, &speaker, &lobby(), 1);
+    }
+}
+
+/// Only a repeated mark tells of them: the connection stays up, and nobody else speaks in the room.
+fn last_message_and_its_mark_are_lost(rng: &mut Rng, scene: &mut Scene) {
+    let (speaker, who) = scene.pair(rng);
+    for name in [&speaker, &who] {
+        if let Some(traits) = scene.traits(name) {
+            traits.rooms.push(SILENT.to_owned());
+        }
+    }
+    scene.push(0, What::Lose { who, percent: 100, time: rng.range(1_500, 5_000) });
+    scene.say(rng.range(10, 500), &speaker, &SaidTo::Room(SILENT.to_owned()), rng.range(1, 5));
+}
+
+/// Messages wait in the server when it is told to stop.
+fn clean_stop_under_load(rng: &mut Rng, scene: &mut Scene) {
+    let (speaker, other) = scene.pair(rng);
+    let server = scene.server();
+    scene.freeze(0, &server, rng.range(200, 2_000));
+    scene.say(20, &speaker, &lobby(), rng.range(20, 100));
+    scene.say(40, &other, &SaidTo::Client(speaker.clone()), rng.range(1, 20));
+    scene.push(100, What::Quit { who: server, back: Some(rng.range(100, 3_000)) });
+    // Then nobody sends again.
+    if let Some(traits) = scene.traits(&speaker).filter(|_| rng.chance(50)) {
+        traits.outbox = false;
+        scene.crash(150, &speaker, rng.range(100, 3_000));
     }
 }
 

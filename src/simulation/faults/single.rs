@@ -121,7 +121,8 @@ pub fn draw(rng: &mut Rng, plan: &mut Plan, class: FaultClass, at: Ms) {
             What::Will { who, late }
         }
         FaultClass::Stray => {
-            What::Stray(*rng.pick(&[Stray::Garbage, Stray::TooLarge, Stray::WrongSender, Stray::Offline]))
+            use Stray::*;
+            What::Stray(*rng.pick(&[Garbage, TooLarge, WrongSender, TakenIds, TakenIds, Offline]))
         }
         FaultClass::Rival => {
             let Some(rival) = plan.servers.get(1).map(|rival| rival.name.clone()) else { return };

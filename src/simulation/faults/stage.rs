@@ -21,7 +21,7 @@ pub fn draw(rng: &mut Rng, seed: u64, heal: Ms, end: Ms) -> Plan {
         broker: broker(rng),
         latency: latency(rng),
         keep_alive_s: *rng.pick(&[5, 5, KEEP_ALIVE_S]),
-        servers: servers(rng),
+        servers: servers(rng, heal, end),
         clients: clients(rng),
         steps: Vec::new(),
         heal,
@@ -70,14 +70,16 @@ fn latency(rng: &mut Rng) -> Latency {
     Latency { least, most, hiccups: *rng.pick(&[0, 2, 10]) }
 }
 
-fn servers(rng: &mut Rng) -> Vec<ServerTraits> {
+fn servers(rng: &mut Rng, heal: Ms, end: Ms) -> Vec<ServerTraits> {
     if rng.chance(3) {
         return Vec::new();
     }
     let mut main =
         ServerTraits { memory: rng.chance(8), timeout_s: *rng.pick(&[20, 60, 60]), ..ServerTraits::new("main") };
     if rng.chance(6) {
-        main.retention_s = rng.range(20, 400) as u32;
+        // At the end some messages are old enough, and others are not.
+        let (any, between) = (rng.range(20, 400), rng.range(end - heal, end) / 1_000);
+        main.retention_s = *rng.pick(&[any, between]) as u32;
     }
     if rng.chance(6) {
         main.max_size_kb = *rng.pick(&[256, 256, 512]);

@@ -170,7 +170,7 @@ names! {
     DiskTrouble { Full = "full", Slow = "slow" }
     Direction { In = "in", Out = "out", Both = "both" }
     Knowing { Broker = "broker", Program = "program" }
-    Stray { Garbage = "garbage", TooLarge = "too-large", WrongSender = "wrong-sender", Offline = "offline" }
+    Stray { Garbage = "garbage", TooLarge = "too-large", WrongSender = "wrong-sender", TakenIds = "taken-ids", Offline = "offline" }
 }
 
 impl Word for bool {

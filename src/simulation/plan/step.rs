@@ -181,7 +181,7 @@ pub enum Knowing {
     Program,
 }
 
-/// What a stranger publishes. None of it may end a program, be stored, or be shown as somebody's message.
+/// What a stranger publishes. None of it may end a program, be stored or shown as somebody's message, or displace one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stray {
     /// Something other than JSON, on each topic of the chat.
@@ -190,6 +190,8 @@ pub enum Stray {
     TooLarge,
     /// A message whose payload names another sender than its topic.
     WrongSender,
+    /// Messages under a nick of its own, with the ids that the clients' next messages will have.
+    TakenIds,
     /// A retained `offline` on `chat/server`, as an earlier server's late will would be.
     Offline,
 }

@@ -6,8 +6,8 @@ use super::wire::{self, Spoken};
 use crate::link::{Address, Lookout, Subscription, Transport, Version, WillOf};
 use crate::link::{Config, Message, Publication, Settings};
 use crate::now::Now;
-use crate::protocol::{SentId, Topics};
-use crate::simulation::ledger::{Fact, Ledger, Number, Party};
+use crate::protocol::{SentId, Session, Topics};
+use crate::simulation::ledger::{Fact, Ledger, Number, Party, STRANGER};
 use crate::simulation::outside::Outside;
 use crate::simulation::plan::{CrashPoint, Plan};
 use crate::simulation::rng::Rng;
@@ -116,6 +116,15 @@ impl Stage {
         self.ids.insert(id, number);
     }
 
+    /// The ids that the next messages of each session will have.
+    pub fn coming_ids(&self) -> Vec<SentId> {
+        let mut last: BTreeMap<&Session, u64> = BTreeMap::new();
+        self.ids.keys().for_each(|id| _ = last.insert(&id.session, id.seq));
+        let next = |session: &Session, seq| SentId { session: session.clone(), seq };
+        let of = |(session, last): (_, u64)| (last + 1..=last + 3).map(move |seq| next(session, seq));
+        last.into_iter().flat_map(of).collect()
+    }
+
     /// A client publishes something.
     pub fn client_publishes(&mut self, party: Party, publication: &Publication) {
         self.ledger.traffic.published(self.at(), party);
@@ -146,7 +155,7 @@ impl Stage {
     /// A server publishes something.
     pub fn server_publishes(&mut self, server: usize, publication: &Publication) {
         self.ledger.traffic.published(self.at(), Party::Server(server));
-        if !publication.topic.ends_with("/server") {
+        if !publication.topic.ends_with("/server") || publication.topic.contains(STRANGER) {
             return;
         }
         for id in wire::stored(&publication.payload) {

@@ -4,6 +4,8 @@ use super::happening::Happening;
 use super::stage::{LinkTerms, Stage};
 use crate::link::machine::Input;
 use crate::link::{Event, LONGEST_WAIT, Publication, Qos, Version};
+use crate::protocol::SentId;
+use crate::simulation::ledger::{STRANGE_TEXT, STRANGER};
 use crate::simulation::network::{ConnId, Parcel};
 use crate::simulation::plan::Stray;
 use crate::simulation::tether::Tether;
@@ -64,6 +66,18 @@ pub fn publish(stray: Stray, strangers: &mut Strangers, stage: &mut Stage) {
         Stray::WrongSender => {
             let payload = r#"{"type":"chat","username":"ben","message":"forged","session":"zzzzzzzzzzzz","seq":1}"#;
             vec![word("chat/messages/ann", payload.into(), false), word("chat/rooms/red/ann", payload.into(), false)]
+        }
+        Stray::TakenIds => {
+            let places = [("chat/messages/zoe", "lobby"), ("chat/rooms/red/zoe", "red")];
+            let ids = stage.coming_ids();
+            let words = ids.iter().flat_map(|id| places.map(|place| (id, place))).map(|(id, (topic, room))| {
+                let SentId { session, seq } = id;
+                let payload = format!(
+                    r#"{{"type":"chat","username":"{STRANGER}","message":"{STRANGE_TEXT}","session":"{session}","seq":{seq},"room":"{room}"}}"#
+                );
+                word(topic, payload.into_bytes(), false)
+            });
+            words.collect()
         }
         Stray::Offline => {
             let payload = r#"{"type":"server","status":"offline","instance":"earlier","version":"0"}"#;

@@ -3,7 +3,9 @@
 use super::case::{Case, Sight, Trail};
 use super::{Promise, Violation};
 use crate::simulation::faults::LOBBY;
-use crate::simulation::ledger::{Addressed, Fact, MessageRecord, Number, SenderNews};
+use crate::simulation::ledger::{
+    Addressed, Fact, HistoryEntry, MessageRecord, Number, STRANGE_TEXT, STRANGER, SenderNews,
+};
 use crate::simulation::plan::What;
 use std::collections::BTreeMap;
 
@@ -140,14 +142,17 @@ fn delivered_too_early(case: &Case, number: Number, message: &MessageRecord, tra
 
 fn strange(case: &Case, found: &mut Vec<Violation>) {
     for (_, fact) in &case.ledger.facts {
-        if let Fact::ShownStrange { run, text } = fact {
+        if let Fact::ShownStrange { run, text } = fact
+            && text != STRANGE_TEXT
+        {
             let text = format!("run {run} showed what nobody was given: {text:?}");
             found.push(Violation::general(Promise::NothingStrange, text));
         }
     }
     for history in &case.ledger.end.histories {
         let place = format!("the history of {} with server {}", history.room, history.server);
-        for entry in &history.entries {
+        let is_strangers = |entry: &HistoryEntry| entry.nick == STRANGER && entry.text == STRANGE_TEXT;
+        for entry in history.entries.iter().filter(|entry| !is_strangers(entry)) {
             let Some(number) = case.ledger.number(&entry.text) else {
                 let text = format!("{place} holds what nobody was given: {entry:?}");
                 found.push(Violation::general(Promise::NothingStrange, text));

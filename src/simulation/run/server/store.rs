@@ -7,7 +7,7 @@ use crate::server::store::engine::Answering;
 use crate::server::store::queue::ReaderQueue;
 use crate::server::store::sqlite::{Database, HistoryReader};
 use crate::server::store::{BATCH, Store, StoreJob, StoreOutput};
-use crate::simulation::ledger::Fact;
+use crate::simulation::ledger::{Fact, STRANGER};
 use crate::simulation::plan::CrashPoint;
 use crate::simulation::run::happening::{Happening, OfRun};
 use crate::simulation::run::machine::Channel;
@@ -87,7 +87,7 @@ impl ServerNode {
         for output in outputs {
             let StoreOutput::Answer(StoreAnswer::Committed { committed, .. }) = output else { continue };
             let is_synced = self.traits.memory || self.machine.disk.unsynced_bytes(&wal) == 0;
-            for (_, id) in committed.stored.iter().filter(|_| is_synced) {
+            for (_, id) in committed.stored.iter().filter(|(key, _)| is_synced && key.as_str() != STRANGER) {
                 if let Some(number) = stage.number_of(id) {
                     stage.note(Fact::Synced { server: self.index, number });
                 }
@@ -100,7 +100,7 @@ impl ServerNode {
             let removes = self.removes();
             for progress in committed.progress.iter().filter(|_| removes) {
                 let places = (progress.from + 1..=progress.to).zip(&progress.ids);
-                for (pos, (_, id)) in places {
+                for (pos, (_, id)) in places.filter(|(_, (key, _))| key.as_str() != STRANGER) {
                     if let Some(number) = id.as_ref().and_then(|id| stage.number_of(id)) {
                         self.places.insert(number, (progress.room.to_string(), pos));
                     }

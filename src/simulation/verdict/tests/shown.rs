@@ -1,6 +1,7 @@
 //! Screens.
 
 use super::*;
+use crate::simulation::ledger::{STRANGE_TEXT, STRANGER};
 use Promise::{DeliveredAfterShown, EverybodyHasIt, GapWithReason, NothingStrange, ShownOnce};
 
 #[test]
@@ -164,6 +165,14 @@ fn the_history_holds_what_was_said_as_it_was_said() {
         ledger.end.histories[0].entries.push(stray);
     });
     check(&[NothingStrange], |_, ledger| ledger.end.histories[0].room = "blue".to_owned());
+    // What a stranger said is there as what it said, and as nothing else.
+    for (nick, expected) in [(STRANGER, &[][..]), ("ann", &[NothingStrange])] {
+        check(expected, |_, ledger| {
+            let stray = HistoryEntry { pos: 9, nick: nick.to_owned(), text: STRANGE_TEXT.to_owned(), late: false };
+            ledger.end.histories[0].entries.push(stray);
+            ledger.note(at(9_000), Fact::ShownStrange { run: BOB, text: STRANGE_TEXT.to_owned() });
+        });
+    }
 }
 
 #[test]
