@@ -198,9 +198,7 @@ impl Outbox {
     /// The messages to publish now, oldest first. `rate`: the limit in messages per second.
     pub fn take(&mut self, now: Instant, rate: Option<u64>) -> Vec<Outgoing> {
         let mut outgoing = Vec::new();
-        while self.under_way.len() < WINDOW
-            && (self.unacknowledged.is_empty() || !self.suspicion.is_cautious())
-            && let Some(ticket) = self.lineup.next()
+        while let Some(ticket) = self.next_waiting()
             && self.pace.allows(now, rate)
         {
             self.lineup.goes_out(ticket);
@@ -354,9 +352,8 @@ impl Outbox {
     /// Retransmits what was unanswered for too long. What the broker has acknowledged is retransmitted only if a server
     /// is there to answer.
     pub fn expire(&mut self, now: Instant, server_is_there: bool) {
-        let expired = self.under_way.iter().take_while(|(again_at, _)| *again_at <= now).copied();
-        let is_awaited = |ticket| self.entries.get(&ticket).is_some_and(|entry| server_is_there || !entry.acknowledged);
-        for (again_at, ticket) in expired.filter(|(_, ticket)| is_awaited(*ticket)).collect::<Vec<_>>() {
+        let expired = self.awaited(server_is_there).take_while(|(again_at, _)| *again_at <= now);
+        for (again_at, ticket) in expired.collect::<Vec<_>>() {
             self.under_way.remove(&(again_at, ticket));
             let entry = self.entries.get(&ticket);
             if entry.is_some_and(|entry| entry.acknowledged) {

@@ -1,4 +1,4 @@
-//! The deadlines of an outbox.
+//! What an outbox may hand out or must retransmit, and when.
 
 use super::{Outbox, WINDOW};
 use std::time::Instant;
@@ -6,16 +6,25 @@ use std::time::Instant;
 impl Outbox {
     /// When [`Outbox::expire`] has work.
     pub fn next_expiry(&self, server_is_there: bool) -> Option<Instant> {
-        let is_awaited = |ticket| self.entries.get(&ticket).is_some_and(|entry| server_is_there || !entry.acknowledged);
-        self.under_way.iter().find(|(_, ticket)| is_awaited(*ticket)).map(|(again_at, _)| *again_at)
+        self.awaited(server_is_there).next().map(|(again_at, _)| again_at)
     }
 
     /// When [`Outbox::take`] can return the next message, if only the pace holds it back.
     pub fn next_turn(&self, now: Instant, rate: Option<u64>) -> Option<Instant> {
-        let is_held = self.lineup.next().is_none()
-            || self.under_way.len() >= WINDOW
-            || !self.unacknowledged.is_empty() && self.suspicion.is_cautious();
-        (!is_held).then(|| self.pace.next(rate).unwrap_or(now))
+        self.next_waiting().map(|_| self.pace.next(rate).unwrap_or(now))
+    }
+
+    /// The message that goes out next; `None`: none waits, or too many are under way.
+    pub(super) fn next_waiting(&self) -> Option<u64> {
+        let is_held = self.under_way.len() >= WINDOW || !self.unacknowledged.is_empty() && self.suspicion.is_cautious();
+        self.lineup.next().filter(|_| !is_held)
+    }
+
+    /// The messages under way that somebody is there to answer, and when they are retransmitted: earliest first.
+    pub(super) fn awaited(&self, server_is_there: bool) -> impl Iterator<Item = (Instant, u64)> {
+        let is_awaited =
+            move |ticket| self.entries.get(&ticket).is_some_and(|entry| server_is_there || !entry.acknowledged);
+        self.under_way.iter().copied().filter(move |(_, ticket)| is_awaited(*ticket))
     }
 
     /// When the oldest unsettled message of this run was taken.
