@@ -69,10 +69,11 @@ impl OwnConnection {
 
     pub fn connected(&mut self, up: Up, out: &mut Outputs) {
         self.up = Some(up);
-        self.told = ToldFailures::default();
+        let told = std::mem::take(&mut self.told);
         let again = std::mem::replace(&mut self.was_up, true);
-        // After a change of nick, the user only wants to know whether the nick is theirs.
-        if !std::mem::take(&mut self.is_replaced) {
+        // After a change of nick, the user only wants to know whether the nick is theirs, unless they were told of
+        // failures.
+        if !std::mem::take(&mut self.is_replaced) || told.failure.is_some() || told.retry {
             out.tell(News::Connected { broker: self.broker.clone(), again });
         }
     }
@@ -130,5 +131,139 @@ impl OwnConnection {
         };
         let age = in_words(now.instant.saturating_duration_since(since.instant));
         format!("{broker}, {version}{tls}, connected since {} ({age})", since.wall.format("%H:%M:%S"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::core::conversation::Output;
+    use crate::client::core::conversation::tests::now;
+
+    struct Stage {
+        connection: OwnConnection,
+        out: Outputs,
+    }
+
+    impl Stage {
+        fn new(on_terminal: bool) -> Stage {
+            Stage { connection: OwnConnection::new("localhost:1883".to_owned()), out: Outputs::new(on_terminal) }
+        }
+
+        fn connect(&mut self, conn: u32) {
+            let up = Up { conn, since: now(), version: Version::V5, tls: None };
+            self.connection.connected(up, &mut self.out);
+        }
+
+        fn fail(&mut self, text: &str) {
+            self.connection.failed(text.to_owned(), &mut self.out);
+        }
+
+        fn wait(&mut self, seconds: u64) {
+            self.connection.waiting(Duration::from_secs(seconds), &mut self.out);
+        }
+
+        #[track_caller]
+        fn check(&mut self, expected: &[&str]) {
+            let told = self.out.take().into_iter().map(|output| match output {
+                Output::Tell(News::Connected { again, .. }) => {
+                    if again { "connected again" } else { "connected" }.to_owned()
+                }
+                Output::Tell(News::Reconnecting { delay }) => format!("again in {delay:?}"),
+                Output::Tell(News::Hint(text)) => text,
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(told.collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn the_first_connection_under_a_nick_is_told_apart_from_later_ones() {
+        let mut stage = Stage::new(true);
+        assert!(!stage.connection.lost(), "it broke before it was ready");
+        for told in ["connected", "connected again", "connected again"] {
+            assert_eq!((stage.connection.is_up(), stage.connection.number()), (false, 0));
+            stage.connect(7);
+            stage.check(&[told]);
+            assert_eq!((stage.connection.is_up(), stage.connection.number()), (true, 7));
+            assert!(stage.connection.lost());
+        }
+        stage.connection.renamed();
+        stage.connect(1);
+        stage.check(&["connected"]);
+    }
+
+    #[test]
+    fn a_failure_is_told_once_until_there_is_another_or_a_connection() {
+        for (on_terminal, end) in [(true, "; still trying"), (false, "")] {
+            let mut stage = Stage::new(on_terminal);
+            for _ in 0..2 {
+                for text in ["no route", "no route", "refused", "refused"] {
+                    stage.fail(text);
+                }
+                stage.check(&[&format!("no route{end}"), &format!("refused{end}")]);
+                stage.connect(1);
+                stage.out.take();
+                stage.connection.lost();
+            }
+        }
+    }
+
+    #[test]
+    fn a_retry_is_told_once_and_on_a_terminal_the_rarest_too() {
+        let mut stage = Stage::new(true);
+        for _ in 0..2 {
+            for seconds in [1, 2, 29, 30, 60] {
+                stage.wait(seconds);
+            }
+            stage.check(&["again in 1s", "still not connected: trying again about once a minute"]);
+            stage.connect(1);
+            stage.out.take();
+            stage.connection.lost();
+        }
+        let mut stage = Stage::new(false);
+        for seconds in [1, 2, 60] {
+            stage.wait(seconds);
+        }
+        stage.fail("refused");
+        stage.wait(60);
+        stage.check(&["again in 1s", "refused", "again in 60s"]);
+    }
+
+    #[test]
+    fn a_connection_that_replaces_another_is_not_told_unless_a_failure_was() {
+        let mut stage = Stage::new(true);
+        stage.connect(1);
+        stage.check(&["connected"]);
+        for fails in [false, true] {
+            stage.connection.replaced(true);
+            assert!(!stage.connection.is_up() && stage.connection.will_is_flat());
+            if fails {
+                stage.fail("refused");
+                stage.check(&["refused; still trying"]);
+            }
+            stage.connect(2);
+            stage.check(if fails { &["connected again"] } else { &[] });
+        }
+        stage.connection.replaced(false);
+        assert!(!stage.connection.will_is_flat());
+        stage.wait(1);
+        stage.connect(3);
+        stage.check(&["again in 1s", "connected again"]);
+        stage.connection.lost();
+        stage.connect(4);
+        stage.check(&["connected again"]);
+    }
+
+    #[test]
+    fn status() {
+        let (mut stage, start) = (Stage::new(true), now());
+        assert_eq!(stage.connection.status(start), "localhost:1883: not connected");
+        let tls = Some(("TLSv1.3".to_owned(), "AES".to_owned()));
+        let up = Up { conn: 1, since: start, version: Version::V5, tls };
+        stage.connection.connected(up, &mut stage.out);
+        let later = Now { instant: start.instant + Duration::from_secs(125), ..start };
+        let expected = "localhost:1883, MQTT 5, TLSv1.3 with AES, connected since 20:30:00 (2 min)";
+        assert_eq!(stage.connection.status(later), expected);
     }
 }

@@ -3,6 +3,7 @@
 mod alarm;
 mod catching_up;
 mod commands;
+pub mod deadlines;
 mod direct_messages;
 mod joining;
 mod lookout;
@@ -62,9 +63,8 @@ impl Stage {
             keeps_outbox: false,
         };
         change(&mut config);
-        let wall = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
         let conversation = Conversation::new(config, random());
-        Stage { conversation, now: Now { instant: Instant::now(), wall }, out: Vec::new() }
+        Stage { conversation, now: now(), out: Vec::new() }
     }
 
     /// Connected to a broker and welcomed by a chat server.
@@ -135,6 +135,12 @@ impl Stage {
         });
         serde_json::from_slice(found.unwrap_or_else(|| panic!("nothing on {topic}: {:#?}", self.out))).unwrap()
     }
+}
+
+/// A fixed wall clock.
+pub fn now() -> Now {
+    let wall = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
+    Now { instant: Instant::now(), wall }
 }
 
 /// Random bytes that make the tokens `000000000001`, `000000000002` and so on.

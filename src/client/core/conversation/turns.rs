@@ -24,7 +24,7 @@ impl Conversation {
             self.look_for_an_original(now);
         }
         if self.joining.holds_no_longer(now.instant) {
-            self.let_in();
+            self.naming.greet(self.rooms.here(), &mut self.out);
         }
         self.sending.look(now.instant, &self.passage(), &self.config.topics, &mut self.out);
         while let Some(action) = self.joining.says_again(now.instant, self.lookout.heartbeat_period()) {
@@ -147,7 +147,7 @@ impl Conversation {
             if self.naming.nick().as_str() != self.naming.key().as_str() {
                 self.hear_an_original();
             }
-            self.let_in();
+            self.naming.greet(self.rooms.here(), &mut self.out);
         }
         self.say_presence(now, Action::Join);
         self.requests.again();
@@ -162,16 +162,11 @@ impl Conversation {
 
     pub(super) fn welcomed(&mut self, now: Now) {
         if self.joining.welcomed() {
-            self.let_in();
+            self.naming.greet(self.rooms.here(), &mut self.out);
             // The message on chat/server may have outlived the server's session on the broker. Only a welcome proves
             // that the server receives us.
             self.sending.server_came(now.instant);
         }
-    }
-
-    fn let_in(&mut self) {
-        self.joining.let_in();
-        self.naming.greet(self.rooms.here(), &mut self.out);
     }
 
     pub(super) fn nick_in_use(&mut self) {

@@ -101,17 +101,6 @@ fn another_instance_is_joined_again_and_the_same_is_not() {
 }
 
 #[test]
-fn servers_that_come_and_go_all_the_time_put_off_no_join() {
-    let mut stage = Stage::welcomed();
-    for n in 0..6 {
-        stage.arrives("chat/server", &ONLINE.replace("online", "offline"));
-        stage.arrives("chat/server", &ONLINE.replace("one", &format!("two{n}")));
-        stage.after(50);
-    }
-    stage.check_published(&["chat/presence/alice", "chat/request/users/alice", "chat/request/history/alice"]);
-}
-
-#[test]
 fn the_end_of_a_server_is_told_once() {
     let mut stage = Stage::welcomed();
     let offline = ONLINE.replace("online", "offline");
@@ -141,33 +130,6 @@ fn own_messages_are_told_once() {
     stage.check_told(&["hi"]);
     stage.types("/msg alice to me");
     stage.check_told(&[">to me"]);
-}
-
-/// The join may have come before the server, of which only the retained message was there.
-#[test]
-fn a_join_without_a_welcome_is_repeated() {
-    let mut stage = Stage::new(|_| {});
-    stage.arrives("chat/server", ONLINE);
-    stage.connect(1);
-    stage.out.clear();
-    let joins = |stage: &mut Stage| {
-        let joins = stage.out.iter().filter_map(published).filter(|payload| {
-            let payload: serde_json::Value = serde_json::from_slice(payload).unwrap();
-            payload["action"] == "join"
-        });
-        let count = joins.count();
-        stage.out.clear();
-        count
-    };
-    stage.after(4_999);
-    assert_eq!(joins(&mut stage), 0);
-    stage.after(1);
-    assert_eq!(joins(&mut stage), 1);
-    stage.after(5_000);
-    assert_eq!(joins(&mut stage), 0, "less often from now on");
-    stage.arrives("chat/private/alice/server", WELCOME);
-    stage.after(60_000);
-    assert_eq!(joins(&mut stage), 0);
 }
 
 #[test]
