@@ -1,11 +1,10 @@
 //! Replies of the server, to us or to another client with our nick.
 
-use super::outputs::Outputs;
 use super::requests::{Inquiry, OpenRequest, Origin};
 use super::rooms::PageReader;
+use super::sending::RefusedMessage;
 use super::{Conversation, Role};
 use crate::client::core::news::News;
-use crate::client::core::outbox::OwnMessage;
 use crate::now::Now;
 use crate::protocol::{Entry, ErrorCode, ErrorReply, FromServer, MessageId, RequestKind, Token};
 
@@ -81,16 +80,15 @@ impl Conversation {
     }
 
     fn refused(&mut self, now: Now, error: ErrorReply) {
-        let shown = |message: &OwnMessage, out: &mut Outputs| {
-            if self.config.role == Role::Member {
-                self.rooms.said(now, message, out);
+        match self.sending.refused(now.instant, &error, &mut self.random, &mut self.out) {
+            RefusedMessage::NotOurs => {}
+            RefusedMessage::Settled => return,
+            RefusedMessage::Renewed(message) => {
+                if self.config.role == Role::Member {
+                    self.rooms.said(now, &message, &mut self.out);
+                }
+                return;
             }
-        };
-        let session = || self.random.session();
-        if self.sending.is_sent_under_another_id(now.instant, &error, session, shown, &mut self.out)
-            || self.sending.is_refused_for_good(&error, &mut self.out)
-        {
-            return;
         }
         // It is for another client with our nick.
         if error.session.as_ref().is_some_and(|session| session != self.naming.session()) {

@@ -11,6 +11,7 @@ use crate::client::core::outbox::{GivenUp, Kept, Outbox, OwnMessage, Progress, R
 use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::{ErrorCode, ErrorReply, MessageId, Nick, NickKey, Receipt, Session, Stored, Topics, Waiting};
+use crate::random::Random;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use undelivered::Undelivered;
@@ -57,6 +58,17 @@ pub struct Passage {
     pub ends_at_broker: bool,
     /// Why messages take longer than usual; `None`: that is not told.
     pub obstacle: Option<Obstacle>,
+}
+
+/// What became of the message that the server refuses.
+#[derive(Debug, PartialEq, Eq)]
+pub enum RefusedMessage {
+    /// It is about something else.
+    NotOurs,
+    /// The message is not in the outbox any more: it was refused, which is told now, or its id is of another client.
+    Settled,
+    /// Another message has its id, so the message goes out under a new one.
+    Renewed(OwnMessage),
 }
 
 impl Sending {
@@ -223,40 +235,36 @@ impl Sending {
         }
     }
 
-    /// Whether an error says that another message has the id of one in the outbox. That one goes out under a new id.
-    /// `shown`: is called with the renamed message.
-    pub fn is_sent_under_another_id(
+    /// The server refuses something, perhaps a message in the outbox. `random` provides the session of a new id.
+    pub fn refused(
         &mut self,
         now: Instant,
         error: &ErrorReply,
-        session: impl FnOnce() -> Session,
-        shown: impl FnOnce(&OwnMessage, &mut Outputs),
+        random: &mut Random,
         out: &mut Outputs,
-    ) -> bool {
-        let (ErrorCode::IdTaken, Some(MessageId::Sent(id))) = (error.code, &error.of) else { return false };
-        // It is about a message of another client with our nick, or this one went out twice before the first answer.
-        if !self.outbox.has(id) {
-            return true;
+    ) -> RefusedMessage {
+        let Some(MessageId::Sent(id)) = &error.of else { return RefusedMessage::NotOurs };
+        if error.code == ErrorCode::IdTaken {
+            // It is about a message of another client with our nick, or this one went out twice before the first answer.
+            if !self.outbox.has(id) {
+                return RefusedMessage::Settled;
+            }
+            if let Some(Renewed { kept, old_id }) = self.outbox.renew(now, id, || random.session()) {
+                self.undelivered.forget(&old_id);
+                self.undelivered.sent(&kept);
+                let message = kept.message.clone();
+                if self.is_kept {
+                    // In this order, a crash between the two loses nothing.
+                    out.push(Output::Queued(kept));
+                    out.push(Output::Settled(old_id));
+                }
+                return RefusedMessage::Renewed(message);
+            }
         }
-        let Some(Renewed { kept, old_id }) = self.outbox.renew(now, id, session) else { return false };
-        self.undelivered.forget(&old_id);
-        self.undelivered.sent(&kept);
-        shown(&kept.message, out);
-        if self.is_kept {
-            // In this order, a crash between the two loses nothing.
-            out.push(Output::Queued(kept));
-            out.push(Output::Settled(old_id));
-        }
-        true
-    }
-
-    /// Whether an error is about a message in the outbox, perhaps of an earlier run. Then it leaves the outbox.
-    pub fn is_refused_for_good(&mut self, error: &ErrorReply, out: &mut Outputs) -> bool {
-        let Some(MessageId::Sent(id)) = &error.of else { return false };
-        let Some(progress) = self.outbox.refuse(id) else { return false };
+        let Some(progress) = self.outbox.refuse(id) else { return RefusedMessage::NotOurs };
         self.failed(&progress, out);
         out.tell(News::Refused { error: error.clone(), reference: progress.reference });
-        true
+        RefusedMessage::Settled
     }
 
     /// The server keeps a direct message until its addressee comes. `own`: the user's nick.
