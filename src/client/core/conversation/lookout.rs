@@ -275,3 +275,6 @@ impl ServerWatch {
         format!("version {}, {keeps}{}", server.version, since.unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,32 +31,6 @@ impl Stage {
 }
 
 #[test]
-fn while_no_server_is_known_chat_server_is_read_again() {
-    let mut stage = Stage::welcomed();
-    stage.check_reads(300, &[]);
-    stage.arrives("chat/server", &offline());
-    stage.check_reads(300, &[5, 15, 35, 75, 135, 195, 255]);
-    // The retained message still says that it is away.
-    stage.arrives("chat/server", &offline());
-    assert_eq!(stage.out, []);
-    // And then that another one has come.
-    stage.arrives("chat/server", &ONLINE.replace("one", "two"));
-    stage.out.clear();
-    stage.after(300);
-    assert_eq!(stage.payload("chat/presence/alice")["action"], "join");
-    stage.check_reads(300, &[]);
-}
-
-#[test]
-fn a_sender_looks_for_a_server_too() {
-    let mut stage = Stage::new(|config| config.role = Role::Sender);
-    stage.connect(1);
-    stage.check_reads(20, &[5, 15]);
-    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
-    stage.check_reads(60, &[]);
-}
-
-#[test]
 fn signs_of_a_server_hurry_the_next_look() {
     for (topic, payload) in [
         ("chat/marks/lobby", MARK.to_owned()),
@@ -78,23 +52,6 @@ fn signs_of_a_server_hurry_the_next_look() {
     stage.input(mark);
     stage.arrives("chat/system", r#"{"type":"user_join","username":"bob","message":"bob joined"}"#);
     stage.check_reads(10, &[5]);
-}
-
-#[test]
-fn a_late_will_does_not_affect_the_successor() {
-    let successor = |json: &str| json.replace("one", "two").replace("19:00:00Z", "20:00:01+01:00");
-    let mut stage = Stage::welcomed();
-    stage.arrives("chat/server", &successor(ONLINE));
-    stage.after(300);
-    stage.out.clear();
-    stage.arrives("chat/server", &offline());
-    assert_eq!(stage.out, []);
-    // Its own message is believed, even if its coming was missed.
-    stage.arrives("chat/server", &successor(&offline()));
-    assert!(matches!(&stage.out[..], [Output::Tell(News::Server(_))]));
-    let mut stage = Stage::welcomed();
-    stage.arrives("chat/server", &successor(&offline()));
-    assert!(matches!(&stage.out[..], [Output::Tell(News::Server(_))]));
 }
 
 #[test]
