@@ -328,3 +328,6 @@ impl Sending {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

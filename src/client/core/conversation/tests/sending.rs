@@ -198,26 +198,6 @@ fn messages_sent_before_the_welcome_are_retransmitted_unless_stored() {
 }
 
 #[test]
-fn silence_retransmits() {
-    let mut stage = stored_chat(|_| {});
-    stage.types("hi");
-    stage.input(Input::Link(Event::Published { ticket: 1 }));
-    stage.out.clear();
-    stage.after(4_999);
-    stage.check_messages(&[]);
-    stage.after(1);
-    stage.check_messages(&[("chat/messages/alice", "hi")]);
-    // While the server is away nobody could answer. When it is back, it has a second.
-    stage.input(Input::Link(Event::Published { ticket: 1 }));
-    stage.arrives("chat/server", OFFLINE);
-    stage.after(60_000);
-    stage.check_messages(&[]);
-    stage.arrives("chat/server", &ONLINE.replace("one", "two"));
-    stage.after(1_000);
-    stage.check_messages(&[("chat/messages/alice", "hi")]);
-}
-
-#[test]
 fn no_faster_than_the_server_takes_them() {
     let mut stage = Stage::new(|_| {});
     stage.arrives("chat/server", &ONLINE.replace(r#""version""#, r#""rate":2,"version""#));
@@ -308,33 +288,6 @@ fn a_delay_is_told_once_and_so_is_its_end() {
     stage.types("offline");
     stage.after(1_000);
     stage.check_delays(&[News::Delayed(Obstacle::Connection)]);
-}
-
-#[test]
-fn a_refused_message_is_not_told_as_stored() {
-    let refusal = |seq: u64| {
-        format!(
-            r#"{{"type":"error","code":"bad_message","message":"no","session":"{SESSION}","of":"{SESSION}-{seq}"}}"#
-        )
-    };
-    let mut stage = stored_chat(|_| {});
-    stage.types("bad");
-    stage.after(1_000);
-    stage.check_delays(&[News::Delayed(Obstacle::Silence)]);
-    stage.arrives("chat/private/alice/server", &refusal(1));
-    stage.after(1_000);
-    stage.check_delays(&[]);
-
-    stage.types("good");
-    stage.types("bad again");
-    stage.types("not allowed");
-    stage.after(1_000);
-    stage.check_delays(&[News::Delayed(Obstacle::Silence)]);
-    stage.stored(SESSION, "[[2,2]]");
-    stage.arrives("chat/private/alice/server", &refusal(3));
-    stage.input(Input::Link(Event::Rejected { ticket: 4, reason: "not authorized".to_owned() }));
-    stage.after(1_000);
-    stage.check_delays(&[News::AllArrived { stored: true, others_failed: true }]);
 }
 
 #[test]

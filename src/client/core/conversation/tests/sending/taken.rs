@@ -50,21 +50,3 @@ fn a_direct_message_with_a_new_id_is_delivered_under_it() {
     stage.arrives("chat/private/alice/bob", &receipt("000000000003-1"));
     assert!(matches!(&stage.out[..], [Output::Tell(News::Delivered { .. })]), "{:?}", stage.out);
 }
-
-#[test]
-fn a_message_refused_under_every_id_is_reported() {
-    let mut stage = stored_chat(|_| {});
-    stage.types("hi");
-    stage.out.clear();
-    for session in [SESSION, "000000000003", "000000000004", "000000000005"] {
-        assert_eq!(stage.conversation.unsettled(), 1);
-        assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(_))), "{:?}", stage.out);
-        let error =
-            format!(r#"{{"type":"error","code":"id_taken","message":"no","session":"{session}","of":"{session}-1"}}"#);
-        stage.arrives("chat/private/alice/server", &error);
-        // It may have gone out twice.
-        stage.arrives("chat/private/alice/server", &error);
-    }
-    assert!(matches!(&stage.out.last(), Some(Output::Tell(News::Refused { .. }))), "{:?}", stage.out);
-    assert_eq!(stage.conversation.unsettled(), 0);
-}
