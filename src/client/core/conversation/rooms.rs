@@ -251,3 +251,6 @@ impl OwnRooms {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
