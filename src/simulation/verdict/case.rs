@@ -168,6 +168,16 @@ impl<'a> Case<'a> {
         (0..self.plan.servers.len()).filter(|server| self.running(Party::Server(*server)).is_some())
     }
 
+    /// Whether it is connected at the end.
+    fn serves(&self, server: usize) -> bool {
+        self.ledger.end.rosters.iter().any(|(party, _)| *party == Party::Server(server))
+    }
+
+    /// Whether several servers serve side by side at the end, and nobody has stopped one of them.
+    pub fn serve_side_by_side(&self) -> bool {
+        self.servers_at_end().filter(|server| self.serves(*server)).count() > 1
+    }
+
     pub fn has_server(&self) -> bool {
         self.servers_at_end().next().is_some()
     }
@@ -244,6 +254,7 @@ impl<'a> Case<'a> {
         let outlived = self.ledger.runs[message.run].ended.is_some() && !sender.outbox;
         self.is_original(from)
             || !self.has_server()
+            || self.serve_side_by_side()
             || self.running(Party::Client(from)).is_none()
             || trail.told.iter().any(|(.., news)| *news == SenderNews::Refused)
             || outlived
@@ -259,8 +270,8 @@ impl<'a> Case<'a> {
             matches!(run.party, Party::Server(server) if self.plan.servers[server].memory)
                 && run.ended.as_ref().is_some_and(|(at, _)| *at >= began)
         });
-        // Its server gave way to a rival.
-        let stays_behind = trail.synced.iter().all(|(.., server)| self.running(Party::Server(*server)).is_none());
+        // Its server gave way to a rival, or waits while that serves.
+        let stays_behind = trail.synced.iter().all(|(.., server)| !self.serves(*server));
         trail.removed || ended || (self.plan.servers.len() > 1 && !trail.synced.is_empty() && stays_behind)
     }
 

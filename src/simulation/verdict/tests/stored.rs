@@ -206,6 +206,16 @@ fn a_direct_message_comes_to_its_addressee() {
         ledger.end.running.retain(|run| *run != BOB);
         ledger.end.rosters.clear();
     });
+    // Its server waits while another one serves.
+    let two = |plan: &mut Plan, ledger: &mut Ledger| {
+        undelivered(ledger);
+        plan.servers.push(crate::simulation::plan::ServerTraits::new("rival"));
+    };
+    check(&[NothingLost], two);
+    check(&[], |plan, ledger| {
+        two(plan, ledger);
+        ledger.end.rosters.retain(|(party, _)| *party != Party::Server(0));
+    });
     // It was for another nick.
     check(&[], |_, ledger| {
         undelivered(ledger);
@@ -279,6 +289,22 @@ fn the_sender_is_told_once() {
     check(&[], |_, ledger| {
         drop_facts(ledger, is_told(1));
         restart_in_room(ledger, ANN, 10_000, RunEnd::Crashed);
+    });
+}
+
+#[test]
+fn where_two_serve_side_by_side_somebody_must_stop_one() {
+    let unsettled = |plan: &mut Plan, ledger: &mut Ledger| {
+        plan.servers.push(crate::simulation::plan::ServerTraits::new("rival"));
+        let rival = ledger.run_started(at(0), Party::Server(1));
+        ledger.end.running.push(rival);
+        ledger.end.unsettled.push((0, 2));
+        drop_facts(ledger, is_told(2));
+    };
+    check(&[SenderTold, OutboxEmpties], unsettled);
+    check(&[], |plan, ledger| {
+        unsettled(plan, ledger);
+        ledger.end.rosters.push((Party::Server(1), ["Ann", "bob", "cat"].map(str::to_owned).to_vec()));
     });
 }
 
