@@ -77,7 +77,11 @@ impl ServerNode {
         let mut random = stage.stream().random();
         let stored = stage.stream().random();
         let database = match self.traits.memory {
-            true => Database::in_memory(stored),
+            true => {
+                // The history before has ended; retention has not removed it.
+                self.places.clear();
+                Database::in_memory(stored)
+            }
             false => {
                 let sql = self.machine.disk.open(FILE);
                 sql.map_err(Into::into).and_then(|sql| Database::over(sql, stored))
