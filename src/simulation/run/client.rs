@@ -250,7 +250,7 @@ impl ClientNode {
     fn come(&mut self, come: Come, stage: &mut Stage) {
         let Some(process) = &mut self.process else { return };
         match come {
-            Come::Event(event) => self.handle(event, stage),
+            Come::Event(event) => _ = self.handle(event, stage),
             Come::Link(number, event) => {
                 if matches!(event, Event::Connected { .. }) {
                     stage.note(Fact::Connected { run: process.run });
@@ -259,13 +259,14 @@ impl ClientNode {
                 let is_of_server = facts::is_of_server(&event, stage);
                 let event = SessionEvent::Link { number, event };
                 let Some(process) = &mut self.process else { return };
+                let mut asked = false;
                 if process.unread.as_mut().is_none_or(|unread| unread.admits(&event)) {
                     if is_of_server && !std::mem::replace(&mut process.has_seen_server, true) {
                         stage.note(Fact::ServerSeen { run: process.run });
                     }
-                    self.handle(event, stage);
+                    asked = self.handle(event, stage);
                 }
-                self.note_room(page, stage);
+                self.note_room(page.filter(|_| !asked), stage);
             }
             Come::Say(number, command) => {
                 let before = process.session.unsent();
@@ -285,19 +286,21 @@ impl ClientNode {
         }
     }
 
-    fn handle(&mut self, event: SessionEvent, stage: &mut Stage) {
+    /// Whether it is the answer to a question of the user.
+    fn handle(&mut self, event: SessionEvent, stage: &mut Stage) -> bool {
         let now = stage.moment(self.machine.node);
-        let Some(process) = &mut self.process else { return };
+        let Some(process) = &mut self.process else { return false };
         let effects = process.session.handle(now, event);
         let asked = facts::is_asked(&effects);
         for effect in effects {
             if self.machine.trap.has_sprung() {
-                return;
+                break;
             }
             if let Some(event) = self.carry_out(effect, asked, stage) {
                 self.handle(event, stage);
             }
         }
+        asked
     }
 
     /// What the session is to know of it at once.
