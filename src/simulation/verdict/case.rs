@@ -218,6 +218,12 @@ impl<'a> Case<'a> {
         self.shared[client]
     }
 
+    /// Whether an original client had one of its nicks.
+    pub fn shares_nick_with_original(&self, client: usize) -> bool {
+        let others = (0..self.plan.clients.len()).filter(|other| *other != client && self.is_original(*other));
+        others.into_iter().any(|other| !self.called[client].is_disjoint(&self.called[other]))
+    }
+
     pub fn lost_power(&self, client: usize, from: Duration, to: Duration) -> bool {
         let runs = self.ledger.runs.iter().filter(|run| run.party == Party::Client(client));
         let mut ends = runs.filter_map(|run| run.ended.as_ref());

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::simulation::ledger::{STRANGE_TEXT, STRANGER};
+use crate::simulation::plan::ClientKind;
 use Promise::{DeliveredAfterShown, EverybodyHasIt, GapWithReason, NothingStrange, ShownOnce};
 
 #[test]
@@ -83,6 +84,17 @@ fn a_run_shows_everything_once() {
     check(&[ShownOnce], again(Showing { late: true, asked: false }));
     // Somebody asked to see it.
     check(&[], again(Showing { late: false, asked: true }));
+    // An original with his nick has asked for a page; not one with another nick.
+    let original = |nick: &'static str| {
+        move |plan: &mut Plan, ledger: &mut Ledger| {
+            (plan.clients[3].kind, plan.clients[3].nick) = (ClientKind::Original, nick.to_owned());
+            // Before the next one.
+            before(ledger, is_shown(BOB, 3), show(BOB, 2, Showing::default()));
+            ledger.end.rosters.clear();
+        }
+    };
+    check(&[ShownOnce], original("dan"));
+    check(&[], original("bob"));
 }
 
 #[test]
@@ -123,7 +135,7 @@ fn only_the_last_second_before_a_kill_is_shown_again() {
     // Who remembers nothing is shown it again.
     check(&[], |_, ledger| next_run_shows_it_again(ledger, CAT, ends + 9_000, RunEnd::Quit));
     check(&[], |plan, ledger| {
-        plan.clients[BOB_CLIENT].kind = crate::simulation::plan::ClientKind::Library;
+        plan.clients[BOB_CLIENT].kind = ClientKind::Library;
         next_run_shows_it_again(ledger, BOB, ends + 9_000, RunEnd::Quit);
     });
 }
@@ -185,7 +197,7 @@ fn delivered_is_told_when_it_was_shown() {
     check(&[DeliveredAfterShown], |_, ledger| ledger.note(at(9_000), delivered));
     // The server answers for originals.
     check(&[], |plan, ledger| {
-        plan.clients[BOB_CLIENT].kind = crate::simulation::plan::ClientKind::Original;
+        plan.clients[BOB_CLIENT].kind = ClientKind::Original;
         drop_facts(ledger, is_shown(BOB, DIRECT));
     });
 }
