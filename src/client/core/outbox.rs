@@ -28,7 +28,6 @@ mod renewal;
 mod suspicion;
 
 pub use message::{Kept, OwnMessage};
-pub use renewal::Renewed;
 
 use crate::protocol::{Nick, Ranges, SentId, Session, Topic};
 use lineup::Lineup;
@@ -77,21 +76,9 @@ pub struct Progress {
     pub is_settled: bool,
 }
 
-/// A message that is not sent again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenUp {
-    pub message: OwnMessage,
-    pub progress: Progress,
-}
-
-/// The outbox holds [`CAPACITY`] messages or [`CAPACITY_BYTES`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Full;
-
 struct Unsettled {
     message: OwnMessage,
     reference: Option<Value>,
-    bytes: usize,
     /// When it was taken; `None`: in an earlier run.
     since: Option<Instant>,
     /// The broker has acknowledged it at least once.
@@ -145,47 +132,34 @@ impl Outbox {
         for Kept { mut message, reference } in earlier {
             let Some(id) = message.id().cloned() else { continue };
             message.mark_late();
-            let bytes = message.to_json().len();
-            outbox.insert(id, message, reference, bytes, None);
+            outbox.insert(id, Kept { message, reference }, None);
         }
         outbox.first_ticket = outbox.last_ticket + 1;
         outbox
     }
 
-    /// Takes a message and assigns its id.
-    ///
-    /// # Errors
-    ///
-    /// The outbox is full. It never drops a message to make room.
-    pub fn push(&mut self, now: Instant, mut message: OwnMessage, reference: Option<Value>) -> Result<SentId, Full> {
+    /// Takes a message and assigns its id. `None`: the outbox is full. It never drops a message to make room.
+    pub fn push(&mut self, now: Instant, mut message: OwnMessage, reference: Option<Value>) -> Option<Kept> {
         let id = SentId { session: self.session.clone(), seq: self.last_seq + 1 };
         message.set_id(id.clone());
-        let bytes = message.to_json().len();
-        if self.entries.len() >= CAPACITY || self.bytes + bytes > CAPACITY_BYTES {
-            return Err(Full);
+        if self.entries.len() >= CAPACITY || self.bytes + message.bytes() > CAPACITY_BYTES {
+            return None;
         }
         self.last_seq = id.seq;
-        self.insert(id.clone(), message, reference, bytes, Some(now));
-        Ok(id)
+        let kept = Kept { message, reference };
+        self.insert(id, kept.clone(), Some(now));
+        Some(kept)
     }
 
-    fn insert(
-        &mut self,
-        id: SentId,
-        message: OwnMessage,
-        reference: Option<Value>,
-        bytes: usize,
-        since: Option<Instant>,
-    ) {
+    fn insert(&mut self, id: SentId, Kept { message, reference }: Kept, since: Option<Instant>) {
         self.last_ticket += 1;
         let ticket = self.last_ticket;
-        self.bytes += bytes;
+        self.bytes += message.bytes();
         self.lineup.add(ticket, message.is_late());
         self.tickets.entry(id.session).or_default().insert(id.seq, ticket);
         let entry = Unsettled {
             message,
             reference,
-            bytes,
             since,
             acknowledged: false,
             again_at: None,
@@ -291,7 +265,7 @@ impl Outbox {
         let entry = self.entries.remove(&ticket)?;
         self.suspicion.gone(ticket);
         self.unacknowledged.remove(&ticket);
-        self.bytes -= entry.bytes;
+        self.bytes -= entry.message.bytes();
         match entry.again_at {
             Some(again_at) => {
                 self.under_way.remove(&(again_at, ticket));
@@ -311,7 +285,7 @@ impl Outbox {
 
     /// The connection is lost. Messages under way may be lost with it, so they are retransmitted. Returns the message
     /// that is given up because the broker keeps closing the connection over it.
-    pub fn lost(&mut self, now: Instant) -> Option<GivenUp> {
+    pub fn lost(&mut self, now: Instant) -> Option<(OwnMessage, Progress)> {
         let given_up = self.unacknowledged.first().copied().filter(|first| {
             let handed_out = self.entries.get(first).and_then(|entry| entry.again_at?.checked_sub(UNACKNOWLEDGED));
             let alone = handed_out.filter(|_| self.unacknowledged.len() == 1);
@@ -319,7 +293,7 @@ impl Outbox {
         });
         let given_up = given_up.and_then(|ticket| {
             let message = self.entries.get(&ticket)?.message.clone();
-            self.settle(ticket).map(|progress| GivenUp { message, progress })
+            self.settle(ticket).map(|progress| (message, progress))
         });
         self.take_back();
         given_up

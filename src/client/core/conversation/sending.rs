@@ -7,7 +7,7 @@ use super::outputs::Outputs;
 use super::people::People;
 use super::status::in_words;
 use crate::client::core::news::{News, Obstacle};
-use crate::client::core::outbox::{GivenUp, Kept, Outbox, OwnMessage, Progress, Renewed};
+use crate::client::core::outbox::{Kept, Outbox, OwnMessage, Progress};
 use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::{ErrorCode, ErrorReply, MessageId, Nick, NickKey, Receipt, Session, Stored, Topics, Waiting};
@@ -117,18 +117,16 @@ impl Sending {
         reference: &Option<Value>,
         out: &mut Outputs,
     ) -> Option<OwnMessage> {
-        if self.outbox.push(now, message, reference.clone()).is_err() {
+        let Some(kept) = self.outbox.push(now, message, reference.clone()) else {
             let waiting = self.outbox.len();
             out.error(format!("not sent: {waiting} messages wait to be stored already"), reference.clone());
             return None;
-        }
-        let message = self.outbox.messages().next_back()?.clone();
-        let kept = Kept { message: message.clone(), reference: reference.clone() };
+        };
         self.undelivered.sent(&kept);
         if self.is_kept {
-            out.push(Output::Queued(kept));
+            out.push(Output::Queued(kept.clone()));
         }
-        Some(message)
+        Some(kept.message)
     }
 
     /// Publishes the waiting messages, if they may go out.
@@ -208,7 +206,7 @@ impl Sending {
 
     /// The connection is lost.
     pub fn lost(&mut self, now: Instant, out: &mut Outputs) {
-        if let Some(GivenUp { message, progress }) = self.outbox.lost(now) {
+        if let Some((message, progress)) = self.outbox.lost(now) {
             let begin: String = message.text().chars().take(BEGIN).collect();
             self.failed(&progress, out);
             let text = format!("not sent: the broker ends the connection each time it gets {begin:?}");
@@ -249,14 +247,14 @@ impl Sending {
             if !self.outbox.has(id) {
                 return RefusedMessage::Settled;
             }
-            if let Some(Renewed { kept, old_id }) = self.outbox.renew(now, id, || random.session()) {
-                self.undelivered.forget(&old_id);
+            if let Some(kept) = self.outbox.renew(now, id, || random.session()) {
+                self.undelivered.forget(id);
                 self.undelivered.sent(&kept);
                 let message = kept.message.clone();
                 if self.is_kept {
                     // In this order, a crash between the two loses nothing.
                     out.push(Output::Queued(kept));
-                    out.push(Output::Settled(old_id));
+                    out.push(Output::Settled(id.clone()));
                 }
                 return RefusedMessage::Renewed(message);
             }

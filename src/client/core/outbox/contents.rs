@@ -5,7 +5,7 @@ use crate::protocol::limits::PAYLOAD_BYTES;
 
 impl Outbox {
     /// All messages, in order.
-    pub fn messages(&self) -> impl DoubleEndedIterator<Item = &OwnMessage> {
+    pub fn messages(&self) -> impl Iterator<Item = &OwnMessage> {
         self.entries.values().map(|entry| &entry.message)
     }
 

@@ -4,6 +4,9 @@
 use crate::protocol::{Chat, Invalid, Nick, Private, RoomName, SentId, Topic};
 use serde_json::Value;
 
+/// What a message has on the wire besides its text.
+const FRAME_BYTES: usize = 200;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnMessage {
     Chat(Chat),
@@ -56,6 +59,11 @@ impl OwnMessage {
     }
 
     /// `None` only before an outbox took it.
+    /// About its size on the wire.
+    pub(super) fn bytes(&self) -> usize {
+        FRAME_BYTES + self.text().len()
+    }
+
     pub fn id(&self) -> Option<&SentId> {
         match self {
             OwnMessage::Chat(chat) => chat.id.as_ref(),

@@ -8,17 +8,10 @@ use std::time::Instant;
 /// The most new ids for one message. If all are refused, the cause is not a copy of this program.
 const RENEWALS: u32 = 3;
 
-/// A message that goes out under a new id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Renewed {
-    pub kept: Kept,
-    pub old_id: SentId,
-}
-
 impl Outbox {
     /// Another message of ours has this id: a copy of this program or of its outbox used it. The message goes out again
     /// under a new id, marked late. `None`: it is not here, or it has had enough new ids.
-    pub fn renew(&mut self, now: Instant, id: &SentId, sessions: impl FnOnce() -> Session) -> Option<Renewed> {
+    pub fn renew(&mut self, now: Instant, id: &SentId, sessions: impl FnOnce() -> Session) -> Option<Kept> {
         let ticket = *self.tickets.get(&id.session)?.get(&id.seq)?;
         let entry = self.entries.get(&ticket).filter(|entry| entry.renewals < RENEWALS)?;
         let (mut message, reference, renewals) = (entry.message.clone(), entry.reference.clone(), entry.renewals + 1);
@@ -31,12 +24,12 @@ impl Outbox {
         let new_id = SentId { session: self.session.clone(), seq: self.last_seq };
         message.set_id(new_id.clone());
         message.mark_late();
-        let bytes = message.to_json().len();
-        self.insert(new_id, message.clone(), reference.clone(), bytes, Some(now));
+        let kept = Kept { message, reference };
+        self.insert(new_id, kept.clone(), Some(now));
         if let Some(entry) = self.entries.get_mut(&self.last_ticket) {
             entry.renewals = renewals;
         }
-        Some(Renewed { kept: Kept { message, reference }, old_id: id.clone() })
+        Some(kept)
     }
 
     /// Whether a message with this id is in the outbox.

@@ -75,9 +75,10 @@ proptest! {
             match step {
                 Step::Push => {
                     let text = format!("text {}", books.pushed.len());
-                    let id = stage.outbox.push(stage.now, chat(&text, "lobby"), None).unwrap();
-                    books.texts.insert(id.seq, text);
-                    books.pushed.push(id.seq);
+                    let kept = stage.outbox.push(stage.now, chat(&text, "lobby"), None).unwrap();
+                    let seq = kept.message.id().unwrap().seq;
+                    books.texts.insert(seq, text);
+                    books.pushed.push(seq);
                 }
                 Step::Take => books.take(&mut stage),
                 Step::Acknowledge(number) => {
@@ -95,7 +96,7 @@ proptest! {
                     let id = SentId { session: session(SESSION), seq };
                     stage.outbox.refuse(&id).iter().for_each(|told| books.note(told));
                 }
-                Step::Lost => stage.outbox.lost(stage.now).iter().for_each(|given_up| books.note(&given_up.progress)),
+                Step::Lost => stage.outbox.lost(stage.now).iter().for_each(|(_, progress)| books.note(progress)),
                 Step::ServerCame => stage.outbox.server_came(stage.now),
                 Step::Pass { milliseconds, server } => {
                     stage.now += Duration::from_millis(milliseconds);
