@@ -62,13 +62,6 @@ impl Origin {
     }
 }
 
-/// A request of the user without an answer within [`PATIENCE`].
-#[derive(Debug, PartialEq)]
-pub struct Unanswered {
-    inquiry: Inquiry,
-    reference: Option<Value>,
-}
-
 pub struct Requests {
     open: Vec<OpenRequest>,
     search: Search,
@@ -123,22 +116,18 @@ impl Requests {
         self.open.retain(|open| open.origin != Origin::Own || open.inquiry.kind != RequestKind::Ping);
     }
 
-    /// The requests to send now: new ones, and those whose answer is overdue. Also the user's requests that are overdue
-    /// for the first time. An overdue ping is given up.
-    pub fn take_due(&mut self, now: Instant) -> (Vec<OpenRequest>, Vec<Unanswered>) {
+    /// The requests to send now: new ones, and those whose answer is overdue. The user is told of
+    /// requests that are overdue for the first time. An overdue ping is given up.
+    pub fn take_due(&mut self, now: Instant, out: &mut Outputs) -> Vec<OpenRequest> {
         let mut due = Vec::new();
-        let mut unanswered = Vec::new();
         self.open.retain_mut(|open| {
             let is_overdue = open.again_at.is_some_and(|at| at <= now);
             if open.again_at.is_some() && !is_overdue {
                 return true;
             }
             if is_overdue {
-                if let Origin::User { reference } = &open.origin
-                    && open.wait == PATIENCE
-                    && !std::mem::replace(&mut open.is_late, true)
-                {
-                    unanswered.push(Unanswered { inquiry: open.inquiry.clone(), reference: reference.clone() });
+                if open.origin != Origin::Own && open.wait == PATIENCE && !std::mem::replace(&mut open.is_late, true) {
+                    open.is_unanswered(out);
                 }
                 if open.inquiry.kind == RequestKind::Ping {
                     return false;
@@ -151,7 +140,7 @@ impl Requests {
         });
         let pings = due.iter().filter(|open| open.inquiry.kind == RequestKind::Ping);
         self.pings.extend(pings.map(|open| (now, open.origin.clone().into_reference())));
-        (due, unanswered)
+        due
     }
 
     /// When a request is retransmitted.

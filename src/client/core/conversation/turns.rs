@@ -199,14 +199,12 @@ impl Conversation {
 
     /// Sends the requests that are due, except those that an original server would misunderstand.
     fn send_requests(&mut self, now: Now) {
-        let (due, unanswered) = self.requests.take_due(now.instant);
-        for open in due {
+        for open in self.requests.take_due(now.instant, &mut self.out) {
             if self.lookout.is_known() || !open.inquiry.misleads_originals() {
                 let request = self.author().request(now, &open);
                 self.out.publish(request);
             }
         }
-        unanswered.into_iter().for_each(|unanswered| unanswered.tell(&mut self.out));
     }
 
     pub(super) fn ask_history(&mut self, room: &RoomName) {

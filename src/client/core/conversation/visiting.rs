@@ -1,7 +1,7 @@
 //! `/join`, `/part` and `/rooms`: what they mean for the broker and the chat server.
 
 use super::requests::Inquiry;
-use super::rooms::Nobody;
+use super::rooms::NO_ANSWER;
 use super::{Conversation, Output};
 use crate::now::Now;
 use crate::protocol::presence::Action;
@@ -45,9 +45,11 @@ impl Conversation {
         // The user's own rooms are known, but nobody could list the others.
         let reach = self.lookout.reach(self.connection.is_up());
         let why = match reach.is_connected {
-            false => Some(Nobody::Connected),
-            true if reach.is_original => Some(Nobody::KnowsRooms),
-            true => reach.is_silent.then_some(Nobody::Answers),
+            false => Some("not connected: which others there are is not known"),
+            true if reach.is_original => {
+                Some("the chat server here is an original one, which has no rooms: who else is in one is not known")
+            }
+            true => reach.is_silent.then_some(NO_ANSWER),
         };
         match why.filter(|_| self.out.is_on_terminal()) {
             Some(why) => self.rooms.list(&[], why, &mut self.out),

@@ -1,6 +1,6 @@
 //! The user's requests to the chat server, and what the user is told if an answer is late.
 
-use super::{CAPACITY, Inquiry, OpenRequest, Origin, Requests, Unanswered};
+use super::{CAPACITY, Inquiry, OpenRequest, Origin, Requests};
 use crate::client::core::conversation::outputs::Outputs;
 use crate::client::core::conversation::people::People;
 use crate::client::core::news::News;
@@ -88,17 +88,15 @@ impl OpenRequest {
             out.answer(format!("the answer to your {}:", self.inquiry.command()));
         }
     }
-}
 
-impl Unanswered {
-    pub fn tell(self, out: &mut Outputs) {
-        let Unanswered { inquiry, reference } = self;
-        let text = match (out.is_on_terminal(), inquiry.kind) {
+    /// Tells the user that there is no answer yet.
+    pub fn is_unanswered(&self, out: &mut Outputs) {
+        let text = match (out.is_on_terminal(), self.inquiry.kind) {
             (false, kind) => format!("no chat server answers the request for {}", kind.as_str()),
             (true, RequestKind::Ping) => "no chat server answers /ping".to_owned(),
-            (true, _) => format!("no answer to {} yet: it will be shown when it comes", inquiry.command()),
+            (true, _) => format!("no answer to {} yet: it will be shown when it comes", self.inquiry.command()),
         };
-        out.error(text, reference);
+        out.error(text, self.origin.clone().into_reference());
     }
 }
 

@@ -31,7 +31,9 @@ impl Stage {
     #[track_caller]
     fn check(&mut self, at: Instant, due: usize, unanswered: usize) {
         let is_due = self.requests.due().is_some_and(|due| due <= at);
-        let (sent, told) = self.requests.take_due(at);
+        self.out.take();
+        let sent = self.requests.take_due(at, &mut self.out);
+        let told = self.out.take();
         assert_eq!((sent.len(), told.len()), (due, unanswered));
         assert!(is_due || told.is_empty(), "it was due");
         assert!(self.requests.due().is_none_or(|due| due > at), "nothing else is");
@@ -158,11 +160,11 @@ fn an_original_servers_answer_is_for_the_lobby() {
     let room = RoomName::parse("dev").unwrap();
     let page = Inquiry::page(HistoryRequest { room, ..HistoryRequest::default() });
     stage.requests.open_own(page, &mut stage.random);
-    stage.requests.take_due(Instant::now());
+    stage.requests.take_due(Instant::now(), &mut stage.out);
     assert!(stage.requests.answered_without_token(of(RequestKind::History)).is_none());
     stage.join(RequestKind::History);
     assert!(stage.requests.answered_without_token(of(RequestKind::History)).is_none(), "not sent yet");
-    stage.requests.take_due(Instant::now());
+    stage.requests.take_due(Instant::now(), &mut stage.out);
     assert!(stage.requests.answered_without_token(of(RequestKind::History)).is_some());
 }
 

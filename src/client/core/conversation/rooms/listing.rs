@@ -10,14 +10,8 @@ use crate::protocol::{RoomInfo, RoomName, Rooms};
 /// How many rooms of others a terminal lists: a screenful.
 const LISTED: usize = 50;
 
-/// Why nobody can list the rooms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nobody {
-    Connected,
-    /// The server is an original one.
-    KnowsRooms,
-    Answers,
-}
+/// Why there is no list of rooms, unless there is another reason.
+pub const NO_ANSWER: &str = "no chat server is answering: which others there are is not known";
 
 impl OwnRooms {
     /// The server's list of rooms.
@@ -29,7 +23,7 @@ impl OwnRooms {
                     self.tell_of_company(&room, &list.rooms, out);
                 }
             }
-            Origin::User { .. } if out.is_on_terminal() => self.list(&list.rooms, Nobody::Answers, out),
+            Origin::User { .. } if out.is_on_terminal() => self.list(&list.rooms, NO_ANSWER, out),
             Origin::User { reference } => out.tell(News::Rooms { list, reference }),
         }
     }
@@ -50,7 +44,7 @@ impl OwnRooms {
     }
 
     /// One line per room, the user's rooms first. `why`: told if the list is empty.
-    pub fn list(&self, rooms: &[RoomInfo], why: Nobody, out: &mut Outputs) {
+    pub fn list(&self, rooms: &[RoomInfo], why: &str, out: &mut Outputs) {
         let own = self.own();
         let others: Vec<&RoomInfo> = rooms.iter().filter(|info| !own.contains(&info.name)).collect();
         let names = own.iter().chain(others.iter().take(LISTED).map(|info| &info.name));
@@ -71,13 +65,7 @@ impl OwnRooms {
             out.answer(format!("… and {} more", others.len() - LISTED));
         }
         if rooms.is_empty() {
-            out.answer(match why {
-                Nobody::Connected => "not connected: which others there are is not known",
-                Nobody::KnowsRooms => {
-                    "the chat server here is an original one, which has no rooms: who else is in one is not known"
-                }
-                Nobody::Answers => "no chat server is answering: which others there are is not known",
-            });
+            out.answer(why);
         }
     }
 }

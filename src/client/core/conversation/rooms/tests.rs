@@ -120,7 +120,7 @@ fn open(asked: HistoryRequest, by_user: bool) -> OpenRequest {
         true => requests.ask(inquiry, None, reach, &mut counting(), &mut Outputs::new(true)),
         false => requests.open_own(inquiry, &mut counting()),
     }
-    requests.take_due(Instant::now()).0.pop().unwrap()
+    requests.take_due(Instant::now(), &mut Outputs::new(true)).pop().unwrap()
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn messages_of_others_elsewhere_are_counted_until_the_room_is_looked_at() {
     stage.catch_up(&lobby, &[7], (5, 6));
     stage.check_told(&["bob 1", "bob 2", "alice 3", "bob 5", "bob 6 old", "bob 7"]);
     let list = |stage: &mut Stage, expected: &[&str]| {
-        stage.rooms.list(&[], Nobody::Answers, &mut stage.out);
+        stage.rooms.list(&[], NO_ANSWER, &mut stage.out);
         let mut expected = expected.to_vec();
         expected.push("no chat server is answering: which others there are is not known");
         stage.check_told(&expected);
