@@ -161,6 +161,12 @@ impl RoomName {
     }
 }
 
+impl Default for RoomName {
+    fn default() -> RoomName {
+        RoomName::lobby()
+    }
+}
+
 display_as_str!(NickKey Nick RoomName);
 json_string!(Nick, Nick::as_str, "a name must be a string", Nick::parse);
 json_string!(RoomName, RoomName::as_str, "a name must be a string", RoomName::parse);

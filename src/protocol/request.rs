@@ -57,10 +57,10 @@ pub struct Request {
 }
 
 /// Which page: the one `before` or `after` a cursor, or the newest if both are absent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HistoryRequest {
     /// The lobby if the request names none.
-    #[serde(default = "RoomName::lobby", deserialize_with = "room")]
+    #[serde(default, deserialize_with = "room")]
     pub room: RoomName,
     /// Messages at most, 0 to 500; `None`: as many as a joiner gets. 0 only asks where the history ends.
     #[serde(default, deserialize_with = "limit", skip_serializing_if = "Option::is_none")]
@@ -72,18 +72,12 @@ pub struct HistoryRequest {
 }
 
 fn room<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RoomName, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_else(RoomName::lobby))
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
     let limit: Option<u64> = fields::limit(deserializer)?;
     Ok(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX).min(PAGE_MESSAGES)))
-}
-
-impl Default for HistoryRequest {
-    fn default() -> Self {
-        HistoryRequest { room: RoomName::lobby(), limit: None, before: None, after: None }
-    }
 }
 
 impl Request {

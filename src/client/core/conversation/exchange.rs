@@ -37,9 +37,10 @@ pub struct Config {
     pub keeps_outbox: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Role {
     /// Joins, receives and is visible.
+    #[default]
     Member,
     /// Only sends, and is visible only by its messages.
     Sender,

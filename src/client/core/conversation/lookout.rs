@@ -23,6 +23,7 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 /// soon, and most senders have only one message.
 const BEFORE_A_WORD: u64 = 10;
 
+#[derive(Default)]
 pub struct ServerWatch {
     role: Role,
     /// The server that is online, as it said on this connection.
@@ -70,19 +71,7 @@ pub enum ServerWord {
 impl ServerWatch {
     /// `was_seen`: in an earlier run.
     pub fn new(role: Role, was_seen: bool) -> ServerWatch {
-        ServerWatch {
-            role,
-            server: None,
-            read: None,
-            rate: None,
-            undecided_until: None,
-            silence_at: None,
-            told_silence: false,
-            is_original: false,
-            told_of_directs: false,
-            was_heard: false,
-            was_seen,
-        }
+        ServerWatch { role, was_seen, ..ServerWatch::default() }
     }
 
     /// The server that is online.

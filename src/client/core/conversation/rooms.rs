@@ -16,10 +16,11 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-pub use listing::Nobody;
+pub use listing::NO_ANSWER;
 pub use pages::PageReader;
 
 /// The rooms of this user.
+#[derive(Default)]
 pub struct OwnRooms {
     /// Rooms besides the lobby, in the order of joining.
     joined: Vec<RoomName>,
@@ -53,15 +54,11 @@ impl OwnRooms {
     /// `joined`: the rooms besides the lobby. The first becomes the current room.
     pub fn new(joined: Vec<RoomName>, wants_history: bool) -> OwnRooms {
         OwnRooms {
-            here: joined.first().cloned().unwrap_or_else(RoomName::lobby),
+            here: joined.first().cloned().unwrap_or_default(),
             joined,
-            known: BTreeMap::new(),
             direct: Seen::of_direct_messages(),
             wants_history,
-            listed: Vec::new(),
-            joined_lately: Vec::new(),
-            is_full: false,
-            hole_at: None,
+            ..OwnRooms::default()
         }
     }
 

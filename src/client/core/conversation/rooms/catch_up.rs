@@ -26,7 +26,7 @@ const REST: Duration = Duration::from_secs(1);
 const LONG_REST: Duration = Duration::from_secs(60);
 
 /// The progress in one room.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct CatchUp {
     room: RoomName,
     /// The first join shows some of the past.
@@ -85,22 +85,7 @@ pub struct Filled {
 
 impl CatchUp {
     pub fn new(room: RoomName, wants_history: bool) -> CatchUp {
-        CatchUp {
-            room,
-            wants_history,
-            cursor: None,
-            since: None,
-            heard: false,
-            missed: false,
-            kept: false,
-            caught_up: false,
-            marks: Marks::default(),
-            fill: None,
-            rest_until: None,
-            refused: false,
-            nameless: 0,
-            nameless_before: 0,
-        }
+        CatchUp { room, wants_history, ..CatchUp::default() }
     }
 
     /// Takes the cursor of an earlier run, unless this run has set its own.
