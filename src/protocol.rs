@@ -25,7 +25,7 @@ pub use delivery::{Mark, MarkIds, Receipt, ReceiptOf, Stored, Waiting};
 pub use fields::{Invalid, in_own_words};
 pub use history::{Cursor, Entry, History};
 pub use id::{Epoch, MessageId, SentId, Session, Token};
-pub use names::{NameError, Nick, NickKey, RoomName};
+pub use names::{Nick, NickKey, RoomName};
 pub use notice::{
     ErrorCode, ErrorReply, FromServer, Notice, NoticeKind, OnlineUsers, Pong, RoomInfo, Rooms, ServerInfo, Status,
     Welcome,

@@ -2,7 +2,7 @@
 
 use super::fields::{Maybe, lenient, read};
 use super::id::{MessageId, SentId, Session, Token};
-use super::names::{NameError, Nick};
+use super::names::Nick;
 use serde::Deserialize;
 
 /// The claimed sender of a payload that need not be valid: to answer it, and to warn once per sender.
@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub struct Claim {
     pub nick: Option<Nick>,
     /// A name that is no valid nick, and why.
-    pub no_nick: Option<(String, NameError)>,
+    pub no_nick: Option<(String, String)>,
     pub session: Option<Session>,
     /// The payload has a `session`, valid or not; an original client's has none.
     pub has_session: bool,

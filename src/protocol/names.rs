@@ -3,34 +3,20 @@
 use super::fields::{display_as_str, json_string};
 use super::limits::NAME_CHARS;
 use std::borrow::Borrow;
-use std::fmt;
 
-/// Why a name was refused. `Display` is for the person who typed it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NameError {
-    Empty,
-    TooLong,
-    Forbidden(char),
-    BlankAtEnd,
-    LeadingDollar,
-    Reserved,
+const EMPTY: &str = "a name cannot be empty";
+const BLANK_AT_END: &str = "a name cannot begin or end with a blank";
+
+fn too_long() -> String {
+    format!("a name has at most {NAME_CHARS} characters")
 }
 
-impl fmt::Display for NameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            NameError::Empty => write!(f, "a name cannot be empty"),
-            NameError::TooLong => write!(f, "a name has at most {NAME_CHARS} characters"),
-            NameError::Forbidden(' ') => write!(f, "a name cannot contain a blank"),
-            NameError::Forbidden(c) => write!(f, "a name cannot contain {}", c.escape_default()),
-            NameError::BlankAtEnd => write!(f, "a name cannot begin or end with a blank"),
-            NameError::LeadingDollar => write!(f, "a name cannot begin with $"),
-            NameError::Reserved => write!(f, "this name is reserved"),
-        }
+fn forbidden(c: char) -> String {
+    match c {
+        ' ' => "a name cannot contain a blank".to_owned(),
+        c => format!("a name cannot contain {}", c.escape_default()),
     }
 }
-
-impl std::error::Error for NameError {}
 
 /// Nicks that could be taken for the chat itself; `server` is also a topic level.
 const RESERVED: [&str; 2] = ["server", "system"];
@@ -41,11 +27,11 @@ pub struct NickKey(Box<str>);
 
 impl NickKey {
     /// Reads a topic level, which must already be a key.
-    pub fn parse(text: &str) -> Result<NickKey, NameError> {
+    pub fn parse(text: &str) -> Result<NickKey, String> {
         let nick = Nick::parse(text)?;
         match nick.key.as_str() == text {
             true => Ok(nick.key),
-            false => Err(NameError::Forbidden(text.chars().find(|c| c.to_lowercase().ne([*c])).unwrap_or('?'))),
+            false => Err(forbidden(text.chars().find(|c| c.to_lowercase().ne([*c])).unwrap_or('?'))),
         }
     }
 
@@ -71,39 +57,39 @@ pub struct Nick {
 }
 
 impl Nick {
-    pub fn parse(text: &str) -> Result<Nick, NameError> {
+    pub fn parse(text: &str) -> Result<Nick, String> {
         if text.is_empty() {
-            return Err(NameError::Empty);
+            return Err(EMPTY.to_owned());
         }
         if text.chars().count() > NAME_CHARS {
-            return Err(NameError::TooLong);
+            return Err(too_long());
         }
         if let Some(c) = text.chars().find(|c| !nick_char(*c)) {
-            return Err(NameError::Forbidden(c));
+            return Err(forbidden(c));
         }
         if text.trim() != text {
-            return Err(NameError::BlankAtEnd);
+            return Err(BLANK_AT_END.to_owned());
         }
         if text.starts_with('$') {
-            return Err(NameError::LeadingDollar);
+            return Err("a name cannot begin with $".to_owned());
         }
         // Character by character, so that every program gets the same key: a final sigma needs no special case.
         let key: String = text.chars().flat_map(char::to_lowercase).collect();
         if key.chars().count() > NAME_CHARS {
-            return Err(NameError::TooLong);
+            return Err(too_long());
         }
         if RESERVED.contains(&key.as_str()) {
-            return Err(NameError::Reserved);
+            return Err("this name is reserved".to_owned());
         }
         Ok(Nick { shown: text.into(), key: NickKey(key.into()) })
     }
 
     /// Parses a nick that a user of our client may choose: letters, digits, `-` and `_`, which are safe in every broker's
     /// topics, access rules and commands.
-    pub fn choose(text: &str) -> Result<Nick, NameError> {
+    pub fn choose(text: &str) -> Result<Nick, String> {
         let nick = Nick::parse(text)?;
         match text.chars().find(|c| !c.is_alphanumeric() && !matches!(c, '-' | '_')) {
-            Some(c) => Err(NameError::Forbidden(c)),
+            Some(c) => Err(forbidden(c)),
             None => Ok(nick),
         }
     }
@@ -134,15 +120,15 @@ pub fn fits_topics(c: char) -> bool {
 pub struct RoomName(Box<str>);
 
 impl RoomName {
-    pub fn parse(text: &str) -> Result<RoomName, NameError> {
+    pub fn parse(text: &str) -> Result<RoomName, String> {
         if text.is_empty() {
-            return Err(NameError::Empty);
+            return Err(EMPTY.to_owned());
         }
         if text.len() > NAME_CHARS {
-            return Err(NameError::TooLong);
+            return Err(too_long());
         }
         match text.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-' | '_')) {
-            Some(c) => Err(NameError::Forbidden(c)),
+            Some(c) => Err(forbidden(c)),
             None => Ok(RoomName(text.into())),
         }
     }
@@ -176,7 +162,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, expected: Result<&str, NameError>) {
+    fn check(text: &str, expected: Result<&str, String>) {
         assert_eq!(Nick::parse(text).as_ref().map(|n| n.key().as_str()), expected.as_ref().map(|k| *k));
     }
 
@@ -187,23 +173,23 @@ mod tests {
         check("ÄRGER", Ok("ärger"));
         check("anna lena", Ok("anna lena"));
         check("日本", Ok("日本"));
-        check("", Err(NameError::Empty));
-        check(" bob", Err(NameError::BlankAtEnd));
-        check("bob\u{a0}", Err(NameError::BlankAtEnd));
-        check("   ", Err(NameError::BlankAtEnd));
-        check("+", Err(NameError::Forbidden('+')));
-        check("a#b", Err(NameError::Forbidden('#')));
-        check("a/b", Err(NameError::Forbidden('/')));
-        check("a\x1b[31m", Err(NameError::Forbidden('\x1b')));
-        check("a\u{85}", Err(NameError::Forbidden('\u{85}')));
-        check("a\u{202e}b", Err(NameError::Forbidden('\u{202e}')));
-        check("$SYS", Err(NameError::LeadingDollar));
-        check("Server", Err(NameError::Reserved));
-        check("system", Err(NameError::Reserved));
+        check("", Err(EMPTY.to_owned()));
+        check(" bob", Err(BLANK_AT_END.to_owned()));
+        check("bob\u{a0}", Err(BLANK_AT_END.to_owned()));
+        check("   ", Err(BLANK_AT_END.to_owned()));
+        check("+", Err(forbidden('+')));
+        check("a#b", Err(forbidden('#')));
+        check("a/b", Err(forbidden('/')));
+        check("a\x1b[31m", Err(forbidden('\x1b')));
+        check("a\u{85}", Err(forbidden('\u{85}')));
+        check("a\u{202e}b", Err(forbidden('\u{202e}')));
+        check("$SYS", Err("a name cannot begin with $".to_owned()));
+        check("Server", Err("this name is reserved".to_owned()));
+        check("system", Err("this name is reserved".to_owned()));
         check(&"x".repeat(32), Ok(&"x".repeat(32)));
-        check(&"ж".repeat(33), Err(NameError::TooLong));
+        check(&"ж".repeat(33), Err(too_long()));
         // Its lower case is twice as long.
-        check(&"İ".repeat(17), Err(NameError::TooLong));
+        check(&"İ".repeat(17), Err(too_long()));
         check("ΑΣ", Ok("ασ"));
     }
 
@@ -215,7 +201,7 @@ mod tests {
         assert_eq!(noncharacters.len(), 66);
         for code in noncharacters {
             let c = char::from_u32(code).unwrap();
-            assert_eq!(Nick::parse(&format!("a{c}b")), Err(NameError::Forbidden(c)), "U+{code:04X}");
+            assert_eq!(Nick::parse(&format!("a{c}b")), Err(forbidden(c)), "U+{code:04X}");
         }
         let refused = ('\0'..=char::MAX).filter(|c| !allowed(c)).count();
         // Beside them: 65 control characters, 3 for topics, 21 invisible ones.
@@ -225,8 +211,8 @@ mod tests {
     #[test]
     fn what_a_user_can_choose_is_narrower() {
         assert!(Nick::choose("Jörg-2_b").is_ok());
-        assert_eq!(Nick::choose("a b"), Err(NameError::Forbidden(' ')));
-        assert_eq!(Nick::choose("a\"b"), Err(NameError::Forbidden('"')));
+        assert_eq!(Nick::choose("a b"), Err(forbidden(' ')));
+        assert_eq!(Nick::choose("a\"b"), Err(forbidden('"')));
     }
 
     #[test]

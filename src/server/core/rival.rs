@@ -13,7 +13,6 @@ use crate::protocol::{
 };
 use crate::random::Random;
 use seniority::{Seniority, Standing};
-use std::fmt;
 use std::time::{Duration, Instant};
 
 /// How long another server may take to answer a request.
@@ -89,8 +88,8 @@ impl Lookout for Rivals {
                 Judgement { publish: vec![answer], clearance: Clearance::Unsure { until: None } }
             }
             Evidence::Serves(who) => {
-                let rival = OtherServer { who, online: asking.online.take() };
-                Judgement { publish: Vec::new(), clearance: Clearance::Barred { why: rival.to_string() } }
+                let why = described(&who, asking.online.as_ref());
+                Judgement { publish: Vec::new(), clearance: Clearance::Barred { why } }
             }
         }
     }
@@ -101,7 +100,8 @@ enum Evidence {
     Nothing,
     /// A server that looks, too, asked after this one; this is the answer for it.
     Asked(Publication),
-    Serves(Who),
+    /// A server serves the chat; this is what it does.
+    Serves(String),
 }
 
 impl Asking {
@@ -138,12 +138,15 @@ impl Asking {
                 match self.seniority.heard(&sender, &message.payload) {
                     Standing::Nothing => {}
                     Standing::Junior(token) => return Evidence::Asked(answer(topics, &sender, token)),
-                    Standing::Senior => return Evidence::Serves(Who::Looks(sender)),
+                    Standing::Senior => {
+                        let nick = visible(sender.as_str());
+                        return Evidence::Serves(format!("it began earlier to look for others, as {nick}"));
+                    }
                 }
             }
             Some(topic) => {
                 if let Some(who) = self.answered(&topic, &message.payload) {
-                    return Evidence::Serves(who);
+                    return Evidence::Serves(who.to_owned());
                 }
             }
             None => {}
@@ -156,14 +159,14 @@ impl Asking {
     }
 
     /// The server that this proves, if it answers one of the requests so far.
-    fn answered(&self, topic: &Topic, payload: &[u8]) -> Option<Who> {
+    fn answered(&self, topic: &Topic, payload: &[u8]) -> Option<&'static str> {
         let Ok(FromServer::OnlineUsers(list)) = FromServer::parse(payload) else { return None };
         match topic {
             Topic::PrivateServer { to } if to == self.nick.key() => {
                 let own = |time| self.token(time).is_some_and(|token| list.request.as_ref() == Some(&token));
-                (1..=self.asked).any(own).then_some(Who::Answers)
+                (1..=self.asked).any(own).then_some("it answers requests")
             }
-            Topic::PrivateFlat { to } if *to == self.nick => Some(Who::AnswersAsOriginal),
+            Topic::PrivateFlat { to } if *to == self.nick => Some("it answers requests as an original server does"),
             _ => None,
         }
     }
@@ -189,36 +192,13 @@ fn publication(topics: &Topics, topic: &Topic, payload: Vec<u8>) -> Publication 
     Publication { topic: topics.name(topic), payload, qos: Qos::AtLeastOnce, retain: false, ticket: None }
 }
 
-/// Another server, as far as it is known. In an open chat, all of this can be forged.
-struct OtherServer {
-    who: Who,
-    /// The content of chat/server.
-    online: Option<ServerInfo>,
-}
-
-enum Who {
-    Answers,
-    AnswersAsOriginal,
-    /// It looks under this nick, and began earlier.
-    Looks(NickKey),
-}
-
-impl fmt::Display for OtherServer {
-    /// For a log line.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.who {
-            Who::Answers => f.write_str("it answers requests"),
-            Who::AnswersAsOriginal => f.write_str("it answers requests as an original server does"),
-            Who::Looks(nick) => write!(f, "it began earlier to look for others, as {}", visible(nick.as_str())),
-        }?;
-        let Some(info) = &self.online else { return f.write_str("; chat/server names no other server") };
-        let short = |text: &str| visible(text).chars().take(SHOWN_CHARS).collect::<String>();
-        write!(f, "; chat/server names instance {} of version {}", short(&info.instance), short(&info.version))?;
-        match &info.started {
-            Some(started) => write!(f, ", started {}", short(started.as_str())),
-            None => Ok(()),
-        }
-    }
+/// What is known of another server, for a log line. In an open chat, all of this can be forged.
+fn described(who: &str, online: Option<&ServerInfo>) -> String {
+    let Some(info) = online else { return format!("{who}; chat/server names no other server") };
+    let short = |text: &str| visible(text).chars().take(SHOWN_CHARS).collect::<String>();
+    let started = info.started.as_ref().map(|started| format!(", started {}", short(started.as_str())));
+    let (instance, version, started) = (short(&info.instance), short(&info.version), started.unwrap_or_default());
+    format!("{who}; chat/server names instance {instance} of version {version}{started}")
 }
 
 #[cfg(test)]
@@ -342,7 +322,7 @@ mod tests {
     #[test]
     fn chat_server_counts_only_if_it_names_another_server() {
         let online = |payload: &str| another_online(payload.as_bytes(), "own");
-        let say = |payload: &str| OtherServer { who: Who::Answers, online: online(payload) }.to_string();
+        let say = |payload: &str| described("it answers requests", online(payload).as_ref());
         let other = r#"{"type":"server","status":"online","instance":"o\u001b[2J","version":"9","started":"2026-11-22T20:30:00Z"}"#;
         let text =
             r"it answers requests; chat/server names instance o\x1b[2J of version 9, started 2026-11-22T20:30:00Z";

@@ -33,7 +33,7 @@ impl Conversation {
 
     /// The will for the connection with this number; `None` for a sender. It is fixed before the client knows the
     /// server. If that turns out to be an original one, the client connects again.
-    pub fn will(&self) -> Option<impl Fn(u32) -> (String, Vec<u8>) + Send + use<>> {
+    pub fn will(&self) -> Option<impl Fn(u32) -> Publication + Send + use<>> {
         (self.config.role == Role::Member).then(|| self.author().will(self.lookout.is_original()))
     }
 

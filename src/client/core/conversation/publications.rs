@@ -32,11 +32,11 @@ impl Author<'_> {
     }
 
     /// The will: its topic, and its payload for the number of the connection.
-    pub fn will(&self, is_flat: bool) -> impl Fn(u32) -> (String, Vec<u8>) + Send + use<> {
+    pub fn will(&self, is_flat: bool) -> impl Fn(u32) -> Publication + Send + use<> {
         let sender = (!is_flat).then(|| self.nick.key().clone());
-        let topic = self.topics.name(&Topic::Presence { sender });
+        let publication = self.control(&Topic::Presence { sender }, Vec::new());
         let will = Presence { will: true, ..self.says(Action::Leave) };
-        move |conn| (topic.clone(), Presence { conn, ..will.clone() }.to_json())
+        move |conn| Publication { payload: Presence { conn, ..will.clone() }.to_json(), ..publication.clone() }
     }
 
     fn says(&self, action: Action) -> Presence {

@@ -17,7 +17,7 @@ use crate::client::core::command::{Command, TypedLine};
 use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::news::News;
 use crate::client::core::outbox::{Kept, OwnMessage};
-use crate::link::{Failure, FailureKind, Message, Qos, Version};
+use crate::link::{Failure, FailureKind, Message, Publication, Qos, Version};
 use crate::protocol::{MessageId, SentId, Session, Token, Topics};
 use crate::random::Random;
 use chrono::DateTime;
@@ -278,7 +278,7 @@ fn direct_messages() {
 #[test]
 fn the_will_names_its_connection() {
     let stage = Stage::welcomed();
-    let (topic, payload) = stage.conversation.will().unwrap()(7);
+    let Publication { topic, payload, .. } = stage.conversation.will().unwrap()(7);
     assert_eq!(topic, "chat/presence/alice");
     let expected = format!(r#"{{"action":"leave","username":"Alice","session":"{SESSION}","conn":7,"will":true}}"#);
     assert_eq!(String::from_utf8(payload).unwrap(), expected);

@@ -2,7 +2,7 @@
 
 use super::Opening;
 use crate::client::core::conversation::Conversation;
-use crate::link::{Event, Failure, Publication, Qos, Subscription, WillOf};
+use crate::link::{Event, Failure, Qos, Subscription, WillOf};
 
 pub struct Links {
     /// The quality of service of messages.
@@ -29,13 +29,7 @@ impl Links {
         self.is_open = true;
         self.before = self.connections;
         let before = self.before;
-        let will = conversation.will().map(|will| {
-            let will = move |conn| {
-                let (topic, payload) = will(before + conn);
-                Publication { topic, payload, qos: Qos::AtLeastOnce, retain: false, ticket: None }
-            };
-            Box::new(will) as WillOf
-        });
+        let will = conversation.will().map(|will| Box::new(move |conn| will(before + conn)) as WillOf);
         let subscriptions = conversation.subscriptions().into_iter().map(|filter| self.subscription(filter)).collect();
         Opening { number: self.number, will, subscriptions, patient: self.was_connected }
     }

@@ -3,7 +3,7 @@
 use super::{Output, ServerChat, WARNED, replies, shown};
 use crate::link::{Publication, Qos};
 use crate::protocol::text::visible;
-use crate::protocol::{Claim, ErrorCode, ErrorReply, Invalid, MessageId, NameError, Nick, NickKey};
+use crate::protocol::{Claim, ErrorCode, ErrorReply, Invalid, MessageId, Nick, NickKey};
 use log::warn;
 
 /// How many characters of a name that cannot be a nick are logged and remembered.
@@ -16,7 +16,7 @@ impl ServerChat {
         self.stats.invalid_total += 1;
         let claim = Claim::read(payload);
         match &claim.no_nick {
-            Some((name, why)) => self.warn_of_name(name, *why),
+            Some((name, why)) => self.warn_of_name(name, why),
             None => {
                 let key = claim.nick.as_ref().map(|nick| nick.key().clone());
                 self.warn_once(kind, key, || {
@@ -46,7 +46,7 @@ impl ServerChat {
     }
 
     /// Logs each name once, whatever it sends.
-    fn warn_of_name(&mut self, name: &str, why: NameError) {
+    fn warn_of_name(&mut self, name: &str, why: &str) {
         let begin: String = name.chars().take(NAME_LOGGED).collect();
         if self.no_nicks.len() >= WARNED {
             self.no_nicks.clear();

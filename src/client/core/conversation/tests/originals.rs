@@ -26,7 +26,7 @@ fn met(nick: &str) -> Stage {
 }
 
 fn will_topic(stage: &Stage) -> String {
-    stage.conversation.will().expect("a member's")(1).0
+    stage.conversation.will().expect("a member's")(1).topic
 }
 
 #[test]
