@@ -1,6 +1,6 @@
 //! What an outbox may hand out or must retransmit, and when.
 
-use super::{Outbox, WINDOW};
+use super::Outbox;
 use std::time::Instant;
 
 impl Outbox {
@@ -16,8 +16,8 @@ impl Outbox {
 
     /// The message that goes out next; `None`: none waits, or too many are under way.
     pub(super) fn next_waiting(&self) -> Option<u64> {
-        let is_held = self.under_way.len() >= WINDOW || !self.unacknowledged.is_empty() && self.suspicion.is_cautious();
-        self.lineup.next().filter(|_| !is_held)
+        let is_held = !self.unacknowledged.is_empty() && self.suspicion.is_cautious();
+        self.lineup.next(self.under_way.len()).filter(|_| !is_held)
     }
 
     /// The messages under way that somebody is there to answer, and when they are retransmitted: earliest first.

@@ -41,10 +41,12 @@ impl Lineup {
         self.again.remove(&ticket);
     }
 
-    /// The oldest message that may go out.
-    pub fn next(&self) -> Option<u64> {
-        let again = self.again.first().filter(|_| self.under_way < self.window);
-        again.into_iter().chain(self.fresh.first()).min().copied()
+    /// The oldest message that may go out while so many are under way. A message that waits for its retransmission keeps
+    /// its place in the outbox's window: the broker may still have it in its queue.
+    pub fn next(&self, all_under_way: usize) -> Option<u64> {
+        let again = self.again.first().filter(|_| self.under_way < self.window && all_under_way < WINDOW);
+        let fresh = self.fresh.first().filter(|_| all_under_way + self.again.len() < WINDOW);
+        again.into_iter().chain(fresh).min().copied()
     }
 
     pub fn goes_out(&mut self, ticket: u64) {
@@ -83,7 +85,21 @@ mod tests {
     use super::*;
 
     fn go(lineup: &mut Lineup) -> Vec<u64> {
-        std::iter::from_fn(|| lineup.next().inspect(|ticket| lineup.goes_out(*ticket))).collect()
+        std::iter::from_fn(|| lineup.next(0).inspect(|ticket| lineup.goes_out(*ticket))).collect()
+    }
+
+    #[test]
+    fn messages_that_wait_for_their_retransmission_keep_their_place_in_the_window() {
+        let mut lineup = Lineup::default();
+        (1..=WINDOW as u64 - 10).for_each(|ticket| lineup.add(ticket, true));
+        (2_001..=2_100).for_each(|ticket| lineup.add(ticket, false));
+        lineup.silent();
+        let mut under_way = 0;
+        while let Some(ticket) = lineup.next(under_way) {
+            lineup.goes_out(ticket);
+            under_way += 1;
+        }
+        assert_eq!(under_way, FEW + 10, "few go again, and those for which there is room go for the first time");
     }
 
     #[test]
