@@ -119,8 +119,9 @@ pub fn mutants() -> Result<Vec<Mutant>, String> {
 /// # Errors
 /// If something cannot be read.
 pub fn sources() -> Result<Sources, String> {
-    let mut paths: Vec<PathBuf> = ["Cargo.toml", "Cargo.lock", "build.rs"].map(|file| root().join(file)).into();
-    // Cargo asks for the bench that Cargo.toml names.
+    // Cargo asks for the test and the bench that Cargo.toml names.
+    let single = ["Cargo.toml", "Cargo.lock", "build.rs", "tests/simulation.rs"];
+    let mut paths: Vec<PathBuf> = single.map(|file| root().join(file)).into();
     for folder in ["src", "benches"] {
         paths.extend(files(&root().join(folder))?);
     }
