@@ -50,6 +50,7 @@ pub use lookout::NO_SERVER;
 /// The ticket of pings. No message has this number.
 const PING_TICKET: u64 = u64::MAX;
 
+#[derive(Debug)]
 pub struct Conversation {
     config: Config,
     connection: OwnConnection,

@@ -39,6 +39,7 @@ pub enum End {
     Unconfirmed(usize, Duration),
 }
 
+#[derive(Debug)]
 pub struct Ending {
     /// How long a sender waits without progress. `None`: it is no sender.
     sender_wait: Option<Duration>,

@@ -76,6 +76,7 @@ pub struct Progress {
     pub is_settled: bool,
 }
 
+#[derive(Debug)]
 struct Unsettled {
     message: OwnMessage,
     reference: Option<Value>,
@@ -91,6 +92,7 @@ struct Unsettled {
     renewals: u32,
 }
 
+#[derive(Debug)]
 pub struct Outbox {
     session: Session,
     /// The number of this run's last message; 0 before the first.

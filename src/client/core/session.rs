@@ -42,6 +42,7 @@ use telling::{DiskOutbox, Typist};
 /// through. Beyond that, no input is read.
 const LOOK_AHEAD: usize = 64;
 
+#[derive(Debug)]
 pub struct ClientSession {
     mode: Mode,
     addressee: Option<Nick>,

@@ -16,6 +16,7 @@ const ALL_UNREAD: usize = 16 * 1024 * 1024;
 const NEWS: usize = 512;
 
 /// News that nobody has taken yet.
+#[derive(Debug)]
 pub struct Unread {
     topics: Topics,
     /// The size of each piece of news in bytes, oldest first.

@@ -77,6 +77,7 @@ pub enum Exit {
     LinkEnded { code: u8 },
 }
 
+#[derive(Debug)]
 pub struct Service {
     chat: ServerChat,
     random: Random,

@@ -16,6 +16,7 @@ pub(super) enum Argument {
     Search,
 }
 
+#[derive(Debug)]
 pub(super) struct CommandEntry {
     pub name: &'static str,
     /// A shorter name; may be empty.

@@ -10,6 +10,7 @@ use std::time::Duration;
 /// From this back-off on, the user is told that retries have become rare.
 const LONG: Duration = Duration::from_secs(30);
 
+#[derive(Debug)]
 pub struct OwnConnection {
     /// The broker's address, for people.
     broker: String,
@@ -24,6 +25,7 @@ pub struct OwnConnection {
 }
 
 /// A connection.
+#[derive(Debug)]
 pub struct Up {
     /// Counts the connections of this run.
     pub conn: u32,
@@ -34,7 +36,7 @@ pub struct Up {
 }
 
 /// What was told since the last connection.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct ToldFailures {
     failure: Option<String>,
     /// "Trying again" was told for that failure.

@@ -13,6 +13,7 @@ use serde_json::Value;
 pub type Local = fn(NaiveDateTime) -> Option<DateTime<FixedOffset>>;
 
 /// The settings of a conversation.
+#[derive(Debug)]
 pub struct Config {
     pub nick: Nick,
     pub role: Role,

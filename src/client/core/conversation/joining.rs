@@ -25,6 +25,7 @@ enum JoinStep {
     Welcomed,
 }
 
+#[derive(Debug)]
 pub struct Joining {
     step: JoinStep,
     /// When the next join goes out: the first one, or a retransmission without a welcome.

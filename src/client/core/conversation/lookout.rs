@@ -23,7 +23,7 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 /// soon, and most senders have only one message.
 const BEFORE_A_WORD: u64 = 10;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct ServerWatch {
     role: Role,
     /// The server that is online, as it said on this connection.

@@ -24,6 +24,7 @@ enum Greeting {
     Said,
 }
 
+#[derive(Debug)]
 pub struct Naming {
     nick: Nick,
     /// Of this run.

@@ -11,6 +11,7 @@ use std::fmt::Display;
 /// The most topics to warn about: anybody can invent them.
 const WARNINGS: usize = 1_000;
 
+#[derive(Debug)]
 pub struct Outputs {
     on_terminal: bool,
     list: Vec<Output>,

@@ -10,6 +10,7 @@ use crate::protocol::{Nick, NickKey, Notice, NoticeKind};
 use ignored::Ignored;
 use nicks::Nicks;
 
+#[derive(Debug)]
 pub struct People {
     nicks: Nicks,
     ignored: Ignored,

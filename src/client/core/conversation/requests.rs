@@ -62,6 +62,7 @@ impl Origin {
     }
 }
 
+#[derive(Debug)]
 pub struct Requests {
     open: Vec<OpenRequest>,
     search: Search,

@@ -20,7 +20,7 @@ pub use listing::NO_ANSWER;
 pub use pages::PageReader;
 
 /// The rooms of this user.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct OwnRooms {
     /// Rooms besides the lobby, in the order of joining.
     joined: Vec<RoomName>,
@@ -43,6 +43,7 @@ pub struct OwnRooms {
 }
 
 /// The state of one room.
+#[derive(Debug)]
 struct RoomState {
     seen: Seen,
     catch_up: CatchUp,

@@ -21,6 +21,7 @@ const QUIET: Duration = Duration::from_secs(1);
 /// How many characters of a message identify it to its sender.
 const BEGIN: usize = 40;
 
+#[derive(Debug)]
 pub struct Sending {
     /// The quality of service of messages.
     qos: Qos,

@@ -28,6 +28,7 @@ pub enum Mode {
 }
 
 /// The settings of a session.
+#[derive(Debug)]
 pub struct SessionConfig {
     pub mode: Mode,
     /// Who receives texts; `None`: the current room.

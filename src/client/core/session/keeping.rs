@@ -23,6 +23,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// The most memos that wait for a retry. Beyond that the oldest are dropped, and their messages would be shown again.
 const BACKLOG: usize = 50_000;
 
+#[derive(Debug)]
 pub struct Keeping {
     /// If false, only the order of effects is kept.
     has_memory: bool,
@@ -36,7 +37,7 @@ pub struct Keeping {
     is_over: bool,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Batch {
     /// Memos that could not be written come first.
     memos: Vec<Memo>,
@@ -45,6 +46,7 @@ struct Batch {
     publications: Vec<Publication>,
 }
 
+#[derive(Debug)]
 enum Errand {
     /// `is_last`: what cannot be written this time is dropped.
     Keep {
@@ -55,6 +57,7 @@ enum Errand {
 }
 
 /// After a failure.
+#[derive(Debug)]
 struct Retry {
     at: Option<Instant>,
     /// The wait before this retry.
@@ -63,13 +66,14 @@ struct Retry {
 }
 
 /// The nick changes. The memos belong to the old one.
+#[derive(Debug)]
 struct NickChange {
     key: NickKey,
     memos: Vec<Memo>,
 }
 
 /// What follows from a report.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Reported {
     /// May be published now.
     pub publications: Vec<Publication>,

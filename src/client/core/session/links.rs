@@ -4,6 +4,7 @@ use super::Opening;
 use crate::client::core::conversation::Conversation;
 use crate::link::{Event, Failure, Qos, Subscription, WillOf};
 
+#[derive(Debug)]
 pub struct Links {
     /// The quality of service of messages.
     qos: Qos,

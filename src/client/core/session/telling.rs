@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 const NAMES: Duration = Duration::from_millis(200);
 
 /// The outbox on disk.
+#[derive(Debug)]
 pub struct DiskOutbox {
     is_there: bool,
     /// It cannot be written, and the user was told.
@@ -17,6 +18,7 @@ pub struct DiskOutbox {
 }
 
 /// What the person at the terminal was given.
+#[derive(Debug)]
 pub struct Typist {
     /// Earlier lines that the line editor does not have yet.
     earlier: Option<Vec<String>>,

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 const CAPACITY: usize = 1_000;
 
 /// By key, as typed.
+#[derive(Debug)]
 pub struct Ignored(BTreeMap<NickKey, Nick>);
 
 impl Ignored {
