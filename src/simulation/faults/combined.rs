@@ -200,10 +200,12 @@ fn last_message_and_its_mark_are_lost(rng: &mut Rng, scene: &mut Scene) {
 fn clean_stop_under_load(rng: &mut Rng, scene: &mut Scene) {
     let (speaker, other) = scene.pair(rng);
     let server = scene.server();
-    scene.freeze(0, &server, rng.range(200, 2_000));
+    let still = rng.range(200, 2_000);
+    scene.freeze(0, &server, still);
     scene.say(20, &speaker, &lobby(), rng.range(20, 100));
     scene.say(40, &other, &SaidTo::Client(speaker.clone()), rng.range(1, 20));
-    scene.push(100, What::Quit { who: server, back: Some(rng.range(100, 3_000)) });
+    // Its main thread is still behind.
+    scene.push(still + 1, What::Quit { who: server, back: Some(rng.range(100, 3_000)) });
     // Then nobody sends again.
     if let Some(traits) = scene.traits(&speaker).filter(|_| rng.chance(50)) {
         traits.outbox = false;
