@@ -9,6 +9,7 @@ mod start;
 use crate::client::core::conversation::Role;
 use crate::client::core::news::News;
 use crate::client::core::session::{ClientExit, ClientSession, Mode, SessionConfig, SessionEvent};
+use crate::client::io::heartbeat::Heartbeat;
 use crate::client::io::memory::{Memory, OutboxFile};
 use crate::client::io::uplink::Uplink;
 use crate::options::ClientOptions;
@@ -81,7 +82,8 @@ fn start(mut options: ClientOptions) -> Result<(Shell, Vec<SessionEvent>), Refus
     let display = Display::start(&session, &options, above)?;
     let files = ClientFiles::start(memory, outbox, to_keep)?;
     let uplink = Uplink::new(&options.connection);
-    Ok((Shell::new(session, uplink, display, keyboard, files, signals), first_events(options)))
+    let heartbeat = Heartbeat::start().map_err(|error| broken("heartbeat", error))?;
+    Ok((Shell::new(session, uplink, display, keyboard, files, signals, heartbeat), first_events(options)))
 }
 
 fn first_events(options: ClientOptions) -> Vec<SessionEvent> {

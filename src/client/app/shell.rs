@@ -6,13 +6,14 @@ pub mod keyboard;
 
 use crate::client::core::news::{News, Place, Said};
 use crate::client::core::session::{ClientExit, ClientSession, Mode, SessionEffect, SessionEvent};
+use crate::client::io::heartbeat::Heartbeat;
 use crate::client::io::uplink::Uplink;
 use crate::client::ui::lines;
 use crate::client::ui::typing::Typed;
 use crate::now::Now;
 use crate::protocol::Nick;
 use crate::signals;
-use crossbeam_channel::{Receiver, at, never, select};
+use crossbeam_channel::{Receiver, never, select};
 use display::Display;
 use files::ClientFiles;
 use keyboard::Keyboard;
@@ -42,6 +43,7 @@ pub struct Shell {
     keyboard: Keyboard,
     files: ClientFiles,
     signals: Receiver<i32>,
+    heartbeat: Heartbeat,
     /// The time of the last turn, and of the last tick.
     now: Instant,
     ticked: Instant,
@@ -56,9 +58,10 @@ impl Shell {
         keyboard: Keyboard,
         files: ClientFiles,
         signals: Receiver<i32>,
+        heartbeat: Heartbeat,
     ) -> Shell {
         let now = Instant::now();
-        Shell { session, uplink, display, keyboard, files, signals, now, ticked: now, exit: None }
+        Shell { session, uplink, display, keyboard, files, signals, heartbeat, now, ticked: now, exit: None }
     }
 
     /// Handles these events and then runs to the end.
@@ -91,12 +94,14 @@ impl Shell {
         let typed = if takes_input { self.keyboard.typed() } else { &no_line };
         let full = if can_print { None } else { Some(self.now + FULL) };
         let due = [self.session.due(), self.display.due(), full].into_iter().flatten().min();
-        let alarm = due.map_or_else(never, |due| at(due.max(self.ticked + SHORTEST)));
+        if let Some(due) = due {
+            self.heartbeat.wake_at(due.max(self.ticked + SHORTEST));
+        }
         // These channels stay open while the shell lives, except for an input that has ended.
         let event = select! {
             recv(news) -> come => come.map(|come| self.uplink.take(come)).ok(),
             recv(typed) -> typed => return self.typed(typed.unwrap_or(Typed::End)),
-            recv(alarm) -> _ => self.tick(),
+            recv(self.heartbeat.ticks()) -> _ => self.tick(),
             recv(self.signals) -> signal => signal.map(SessionEvent::Signal).ok(),
             recv(self.files.keeper.reports()) -> report => report.ok(),
             recv(self.display.closed()) -> _ => Some(SessionEvent::OutputClosed),
@@ -114,6 +119,7 @@ impl Shell {
     fn tick(&mut self) -> Option<SessionEvent> {
         let now = Now::read();
         self.ticked = now.instant;
+        self.heartbeat.ticked();
         self.display.read_on(now, &self.session);
         Some(SessionEvent::Tick)
     }
@@ -163,7 +169,8 @@ impl Shell {
 
     /// Prints the rest, restores the terminal and leaves the chat.
     fn end(self) {
-        let Shell { mut session, uplink, display, keyboard, files: ClientFiles { mut keeper, .. }, .. } = self;
+        let Shell { mut session, uplink, display, keyboard, files: ClientFiles { mut keeper, .. }, heartbeat, .. } =
+            self;
         signals::end_at_the_next();
         let now = Now::read();
         let is_on_terminal = session.mode() == Mode::Chat;
@@ -189,6 +196,7 @@ impl Shell {
         }
         keeper.finish(kept_by.saturating_duration_since(Instant::now()));
         uplink.close(session.leave(Now::read()), left(until));
+        heartbeat.stop();
     }
 }
 
