@@ -35,9 +35,11 @@ pub struct CatchUp {
     cursor: Option<Cursor>,
     /// Without a cursor: what marks have announced since the join.
     since: Option<Since>,
-    /// Without either: a message was received.
+    /// The room was joined on this connection.
+    joined: bool,
+    /// Without either: a message was shown.
     heard: bool,
-    /// And then the connection broke.
+    /// And then the connection on which the room was joined broke.
     missed: bool,
     /// The cursor is from an earlier run, and this run has shown nothing after it.
     kept: bool,
@@ -109,6 +111,7 @@ impl CatchUp {
 
     /// The request that accompanies every join of the room. It replaces an open one about the room.
     pub fn join(&mut self) -> HistoryRequest {
+        self.joined = true;
         self.fill(self.cursor.clone())
     }
 
@@ -122,8 +125,9 @@ impl CatchUp {
     pub fn lost(&mut self) {
         match &mut self.since {
             Some(since) => since.broke = true,
-            None => self.missed |= self.heard && self.cursor.is_none(),
+            None => self.missed |= self.joined && self.heard && self.cursor.is_none(),
         }
+        self.joined = false;
         self.marks.lost();
         self.fill = None;
         self.rest_until = None;

@@ -377,3 +377,14 @@ fn a_gap_is_told_if_the_first_page_may_not_reach_back_to_what_was_heard() {
     stage.page(&asked, false, page(&lobby, &[8, 9], (7, 9), false));
     stage.check_told(&["bob 1", "gap in lobby", "bob 8 old", "bob 9 old"]);
 }
+
+#[test]
+fn no_gap_is_told_if_the_room_was_not_joined_before_the_connection_broke() {
+    let (mut stage, lobby) = (Stage::new(false, &[]), RoomName::lobby());
+    stage.rooms.said(stage.now, &OwnMessage::Chat(chat("alice", &lobby, 1)), &mut stage.out);
+    stage.rooms.lost();
+    stage.rooms.connected();
+    let asked = stage.rooms.ask(&lobby);
+    stage.page(&asked, false, page(&lobby, &[8, 9], (7, 9), false));
+    stage.check_told(&["bob 8 old", "bob 9 old"]);
+}
