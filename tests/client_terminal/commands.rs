@@ -36,9 +36,13 @@ fn begin_reply(pty: &mut Pty, becomes: &str) {
         wait_until(PATIENCE, becomes, || is(pty, becomes) || is(pty, "#lobby> /reply"));
         // It shows for a moment, because it is drawn key by key.
         pty.press("x");
-        wait_until(PATIENCE, "a letter", || is(pty, &format!("{becomes} x")) || is(pty, "#lobby> /reply x"));
+        let mut became = false;
+        wait_until(PATIENCE, "a letter", || {
+            became = is(pty, &format!("{becomes} x"));
+            became || is(pty, "#lobby> /reply x")
+        });
         pty.press("\x7f");
-        if is(pty, &format!("{becomes} x")) {
+        if became {
             return;
         }
     }
