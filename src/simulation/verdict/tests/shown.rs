@@ -212,6 +212,19 @@ fn a_gap_has_a_reason() {
     });
 }
 
+#[test]
+fn who_had_not_reached_the_next_history_in_memory_skips_to_its_newest_page() {
+    let missed = |plan: &mut Plan, ledger: &mut Ledger, is_told: bool| {
+        plan.servers[0].memory = true;
+        drop_facts(ledger, is_shown(BOB, 1));
+        if is_told {
+            ledger.note(at(9_000), Fact::Gap { run: BOB, room: "red".to_owned() });
+        }
+    };
+    check(&[], |plan, ledger| missed(plan, ledger, true));
+    check(&[EverybodyHasIt], |plan, ledger| missed(plan, ledger, false));
+}
+
 /// A connection that was lost before the first page leaves it open what was missed.
 #[test]
 fn a_first_visit_that_is_cut_short_may_have_a_gap() {
