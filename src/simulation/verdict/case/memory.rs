@@ -8,6 +8,9 @@ use std::time::Duration;
 /// What a client showed within this time before it was killed may be forgotten.
 const LAST_SECOND: Duration = Duration::from_secs(1);
 
+/// What a page makes a client tell is printed within this time, if somebody reads it.
+const PRINTED: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Clone, Copy)]
 pub struct Stay<'a> {
     pub(super) since: Duration,
@@ -67,8 +70,12 @@ impl<'a> Case<'a> {
 
     /// Whether the run had no cursor in the room yet and lost a connection meanwhile: it cannot know what it missed.
     pub fn was_cut_short(&self, run: RunNumber, room: &str, before: usize) -> bool {
-        let is_there = |fact: &Fact| matches!(fact, Fact::InRoom { run: by, room: at } if *by == run && at == room);
+        let told = self.ledger.facts[before].0;
+        let is_there = |(at, fact): &(Duration, Fact)| {
+            matches!(fact, Fact::InRoom { run: by, room: there } if *by == run && there == room)
+                && *at + PRINTED <= told
+        };
         let connections = self.connections.iter().filter(|(place, by)| *by == run && *place < before);
-        connections.count() > 1 && !self.ledger.facts[..before].iter().any(|(_, fact)| is_there(fact))
+        connections.count() > 1 && !self.ledger.facts[..before].iter().any(is_there)
     }
 }

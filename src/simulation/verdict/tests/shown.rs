@@ -230,7 +230,7 @@ fn who_had_not_reached_the_next_history_in_memory_skips_to_its_newest_page() {
 fn a_first_visit_that_is_cut_short_may_have_a_gap() {
     let gap = |ledger: &mut Ledger, connections: usize, is_first: bool| {
         let place = ledger.facts.iter().position(|(_, fact)| matches!(fact, Fact::InRoom { run: BOB, .. })).unwrap();
-        let gap = (at(500), Fact::Gap { run: BOB, room: "red".to_owned() });
+        let gap = (at(if is_first { 500 } else { 2_500 }), Fact::Gap { run: BOB, room: "red".to_owned() });
         ledger.facts.insert(if is_first { place } else { place + 1 }, gap);
         for _ in 0..connections {
             ledger.facts.insert(0, (at(100), Fact::Connected { run: BOB }));
