@@ -64,6 +64,8 @@ fn people_talk_and_latecomers_read_it() {
     bob.send_line("bye");
     quiet.wait_for_line(Stream::Out, "bob: bye", PATIENCE);
     assert_eq!(said(&mut quiet), ["#lobby bob: bye"]);
+    // It goes out before its sender's client prints it.
+    bob.wait_for_line(Stream::Out, "bob: bye", PATIENCE);
     assert_eq!(said(&mut bob), ["#lobby bob: hello", "#lobby bob: bye"]);
     late.wait_for_line(Stream::Out, "bob: bye", PATIENCE);
     assert_eq!(said(&mut late).len(), 3);
