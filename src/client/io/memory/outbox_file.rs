@@ -31,6 +31,9 @@ const SERVER_SEEN: &str = "ALTER TABLE owner ADD COLUMN server_seen INTEGER NOT 
 
 pub struct OutboxFile {
     sql: Connection,
+    /// Settled messages that could not be removed. They are removed with the next ones: under another nick, the server
+    /// would take them for new messages.
+    settled: Vec<SentId>,
 }
 
 impl OutboxFile {
@@ -53,7 +56,7 @@ impl OutboxFile {
         let transaction = sql.transaction()?;
         belong(&transaction, owner)?;
         transaction.commit()?;
-        Ok(OutboxFile { sql })
+        Ok(OutboxFile { sql, settled: Vec::new() })
     }
 
     /// Its messages in the order in which they were added; skips what can no longer be read.
@@ -105,6 +108,7 @@ impl OutboxFile {
     pub fn be(&mut self, nick: &Nick) -> Result<(), Error> {
         let kept = self.messages()?;
         let transaction = self.sql.transaction()?;
+        delete(&transaction, &self.settled)?;
         transaction.execute("UPDATE owner SET key = ?1", [nick.key().as_str()])?;
         for Kept { mut message, .. } in kept {
             message.set_nick(nick);
@@ -114,19 +118,33 @@ impl OutboxFile {
             update.execute(params![id.session.as_str(), id.seq as i64, message.to_json()])?;
         }
         transaction.commit()?;
+        self.settled.clear();
         Ok(())
     }
 
     /// Removes settled messages.
     pub fn remove(&mut self, ids: &[SentId]) -> Result<(), Error> {
+        self.settled.extend_from_slice(ids);
         let transaction = self.sql.transaction()?;
-        for id in ids {
-            let mut delete = transaction.prepare_cached("DELETE FROM messages WHERE session = ?1 AND seq = ?2")?;
-            delete.execute(params![id.session.as_str(), id.seq as i64])?;
-        }
+        delete(&transaction, &self.settled)?;
         transaction.commit()?;
+        self.settled.clear();
         Ok(())
     }
+
+    /// As if its disk were full.
+    #[cfg(test)]
+    pub(super) fn take_no_writes(&self, is_full: bool) {
+        self.sql.pragma_update(None, "query_only", is_full).unwrap();
+    }
+}
+
+fn delete(transaction: &Transaction, ids: &[SentId]) -> Result<(), Error> {
+    let mut delete = transaction.prepare_cached("DELETE FROM messages WHERE session = ?1 AND seq = ?2")?;
+    for id in ids {
+        delete.execute(params![id.session.as_str(), id.seq as i64])?;
+    }
+    Ok(())
 }
 
 /// Gives a new file to this owner, and refuses another owner's.

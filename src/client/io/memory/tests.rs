@@ -311,6 +311,26 @@ fn an_outbox_returns_unsettled_messages() {
 }
 
 #[test]
+fn what_an_outbox_could_not_remove_is_removed_with_the_next_or_before_a_change_of_nick() {
+    let all = [kept(1, "lobby"), kept(2, "dev"), kept(3, "lobby")];
+    let ids = all.each_ref().map(|kept| kept.message.id().unwrap().clone());
+    for is_renamed in [false, true] {
+        let mut outbox = OutboxFile::over(Connection::open_in_memory().unwrap(), &chat("alice")).unwrap();
+        all.iter().for_each(|kept| outbox.add(kept).unwrap());
+        outbox.take_no_writes(true);
+        outbox.remove(&ids[..1]).unwrap_err();
+        outbox.take_no_writes(false);
+        assert_eq!(outbox.messages().unwrap(), all);
+        match is_renamed {
+            true => outbox.be(&Nick::parse("Alice").unwrap()).unwrap(),
+            false => outbox.remove(&ids[1..2]).unwrap(),
+        }
+        let left = outbox.messages().unwrap();
+        assert_eq!(left, if is_renamed { &all[1..] } else { &all[2..] });
+    }
+}
+
+#[test]
 fn an_outbox_remembers_that_a_server_was_seen() {
     let folder = Folder::new();
     let path = folder.0.join("outbox");
