@@ -1,6 +1,8 @@
 //! Pure: validates topics before anything is published or subscribed to. For a topic that MQTT forbids, a broker closes
 //! the connection, and everything under way is interrupted.
 
+use crate::protocol::names::fits_topics;
+
 /// The longest string of MQTT, in bytes.
 const LONGEST: usize = u16::MAX as usize;
 
@@ -14,18 +16,9 @@ pub fn fault_of_filter(filter: &str) -> Option<&'static str> {
     match filter {
         "" => Some("it is empty"),
         _ if filter.len() > LONGEST => Some("it is too long"),
-        _ if filter.contains(|c: char| c.is_control() || is_noncharacter(c)) => {
-            Some("it holds a control character or a noncharacter")
-        }
+        _ if !filter.chars().all(fits_topics) => Some("it holds a control character or a noncharacter"),
         _ => None,
     }
-}
-
-/// One of Unicode's 66 noncharacters, over which Mosquitto closes the connection. Names in the chat cannot contain
-/// them, but this layer knows no names.
-fn is_noncharacter(c: char) -> bool {
-    let in_plane = u32::from(c) % 0x1_0000;
-    in_plane >= 0xFFFE || ('\u{FDD0}'..='\u{FDEF}').contains(&c)
 }
 
 #[cfg(test)]

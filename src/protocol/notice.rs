@@ -236,7 +236,7 @@ impl FromServer {
         Ok(match fields::kind(payload)?.as_str() {
             "user_join" | "user_leave" | "user_timeout" => FromServer::Notice(fields::read(payload)?),
             "online_users" => FromServer::OnlineUsers(fields::read(payload)?),
-            "history" => FromServer::History(History::parse(payload)?),
+            "history" => FromServer::History(fields::read(payload)?),
             "rooms" => FromServer::Rooms(fields::read(payload)?),
             "welcome" => FromServer::Welcome(fields::read(payload)?),
             "error" => FromServer::Error(fields::read(payload)?),

@@ -4,13 +4,13 @@
 //! `room:ROOM`, `after:TIME`, `before:TIME`. On the wire times are RFC 3339.
 
 use super::fields::{self, is_false, lenient, lenient_list, lenient_or_default};
-use super::history::{Cursor, Entry, WrittenEntry, fitting_bytes};
+use super::history::{Cursor, Entry};
 use super::id::Token;
 use super::limits::{SEARCH_CHARS, SEARCH_PREFIX_CHARS, SEARCH_WORDS};
 use super::names::{Nick, NickKey, RoomName};
 use super::timestamp::Timestamp;
 use chrono::{DateTime, FixedOffset};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// What a search text asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -198,30 +198,12 @@ pub struct SearchResult {
     pub cut: bool,
 }
 
-/// A message with its room: `{"type":"chat","room",…}`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// A message with its room: `{"room","type":"chat",…}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     pub room: RoomName,
     #[serde(flatten)]
     pub entry: Entry,
-}
-
-impl Serialize for Found {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        WrittenEntry { room: Some(&self.room), entry: &self.entry }.serialize(serializer)
-    }
-}
-
-impl Found {
-    /// The bytes that it takes in a reply, including its comma.
-    pub fn wire_bytes(&self) -> usize {
-        fields::write(self).len() + 1
-    }
-}
-
-/// How many of these, taken in this order, fit into a reply; at least one.
-pub fn fitting<'a>(found: impl Iterator<Item = &'a Found>) -> usize {
-    fitting_bytes(found.map(Found::wire_bytes))
 }
 
 fields::to_json!(SearchResult);

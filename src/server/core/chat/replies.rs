@@ -2,12 +2,12 @@
 
 use super::{Output, ServerChat};
 use crate::link::{Publication, Qos};
-use crate::protocol::limits::{LISTED_ROOMS, LISTED_USERS, REPLY_BYTES};
+use crate::protocol::history::fitting;
+use crate::protocol::limits::{LISTED_ROOMS, LISTED_USERS};
 use crate::protocol::{
     Entry, History, Nick, NickKey, OnlineUsers, Pong, RoomInfo, RoomName, Rooms, SearchResult, Timestamp, Topic,
 };
 use crate::server::core::record::{Page, ReplyTo, SearchPage};
-use serde::Serialize;
 use std::collections::BTreeMap;
 
 impl ServerChat {
@@ -42,11 +42,9 @@ impl ServerChat {
             let members = members.get(&name).copied().unwrap_or(0);
             RoomInfo { name, members, messages }
         };
-        let rooms = Rooms {
-            rooms: fitting(messages.into_iter().take(LISTED_ROOMS).map(info)),
-            timestamp: Some(self.timestamp()),
-            request: reply.token.clone(),
-        };
+        let mut rooms: Vec<RoomInfo> = messages.into_iter().take(LISTED_ROOMS).map(info).collect();
+        rooms.truncate(fitting(&rooms));
+        let rooms = Rooms { rooms, timestamp: Some(self.timestamp()), request: reply.token.clone() };
         self.reply(reply, rooms.to_json());
     }
 
@@ -70,7 +68,8 @@ impl ServerChat {
     }
 
     pub(super) fn online_users(&self) -> OnlineUsers {
-        let users = fitting(self.roster.nicks().take(LISTED_USERS).cloned());
+        let mut users: Vec<Nick> = self.roster.nicks().take(LISTED_USERS).cloned().collect();
+        users.truncate(fitting(&users));
         OnlineUsers {
             truncated: users.len() < self.roster.online(),
             users,
@@ -126,16 +125,4 @@ pub(super) fn for_originals(messages: Vec<Entry>, now: Timestamp) -> History {
 pub(super) fn one_for_originals(nick: Nick, text: String, timestamp: Option<Timestamp>, now: Timestamp) -> History {
     let entry = Entry { nick, text, timestamp, action: false, late: false, id: None, pos: None, received: None };
     for_originals(vec![entry], now)
-}
-
-/// The first elements of a list, as many as a reply can hold within [`REPLY_BYTES`].
-fn fitting<T: Serialize>(elements: impl Iterator<Item = T>) -> Vec<T> {
-    /// Room for a reply's own fields.
-    const FRAME_BYTES: usize = 512;
-    let mut bytes = FRAME_BYTES;
-    let fits = |element: &T| {
-        bytes += serde_json::to_vec(element).map_or(0, |json| json.len()) + 1;
-        bytes <= REPLY_BYTES
-    };
-    elements.take_while(fits).collect()
 }

@@ -121,7 +121,7 @@ impl HistoryReader {
             run.end = Some(unsigned(row, 1)?);
             run.messages.extend(rows::entry(row)?);
         }
-        let fits = fitting(run.messages.iter());
+        let fits = fitting(&run.messages);
         if fits < run.messages.len() {
             run.messages.truncate(fits);
             run.end = run.messages.last().and_then(|entry| entry.pos);

@@ -8,7 +8,8 @@
 use super::query::Query;
 use super::reader::HistoryReader;
 use super::{Error, rows, words};
-use crate::protocol::search::{Term, fitting};
+use crate::protocol::history::fitting;
+use crate::protocol::search::Term;
 use crate::protocol::{Cursor, Found, RoomName, SearchQuery};
 use crate::server::core::record::SearchPage;
 use rusqlite::{Connection, ErrorCode, Params, Row, Statement, params};
