@@ -16,7 +16,7 @@ use super::core::record::{
 use crate::gauge::Held;
 use crate::protocol::{NickKey, SentId};
 use clock::Clock;
-use engine::{Engine, EngineFailure};
+use engine::{Engine, Error};
 use fault::Next;
 use log::{error, info, warn};
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -223,7 +223,7 @@ impl<E: Engine> Store<E> {
     /// Whether to go on after a failure. False: everything waits.
     fn goes_on_after(
         &mut self,
-        failure: &EngineFailure,
+        failure: &Error,
         batch: CommitBatch,
         seats: Vec<SeatChange>,
         out: &mut impl FnMut(StoreOutput),
@@ -269,7 +269,7 @@ impl<E: Engine> Store<E> {
 
     /// Gives up the single message of a batch. Its sender gets an error. It is logged once, even if it is
     /// retransmitted.
-    fn set_aside(&mut self, failure: &EngineFailure, batch: &CommitBatch, out: &mut impl FnMut(StoreOutput)) {
+    fn set_aside(&mut self, failure: &Error, batch: &CommitBatch, out: &mut impl FnMut(StoreOutput)) {
         let mut committed = Committed::default();
         for keep in &batch.keeps {
             let id = keep.id();

@@ -7,23 +7,23 @@ use std::time::Duration;
 /// Answers questions about the history. The reader thread has one of its own.
 pub trait Answering {
     /// `search_time`: a search that takes longer is cut, and says so.
-    fn answer(&self, question: StoreQuestion, search_time: Duration) -> Result<StoreAnswer, EngineFailure>;
+    fn answer(&self, question: StoreQuestion, search_time: Duration) -> Result<StoreAnswer, Error>;
 }
 
 /// Writes the history. One thread owns it.
 pub trait Engine: Answering {
     /// Commits these messages and presences in one transaction: all of them, or none if it fails. When it returns, they
     /// survive a loss of power.
-    fn commit(&mut self, keeps: &[Keep], seats: &[SeatChange]) -> Result<Committed, EngineFailure>;
+    fn commit(&mut self, keeps: &[Keep], seats: &[SeatChange]) -> Result<Committed, Error>;
 
     /// Takes one step of retention. `now`: Unix milliseconds.
-    fn trim(&mut self, retention: &Retention, now: i64) -> Result<Trimmed, EngineFailure>;
+    fn trim(&mut self, retention: &Retention, now: i64) -> Result<Trimmed, Error>;
 
     /// Finds out why a commit failed permanently. `failed`: one of its messages, if there was one. Writes nothing.
     fn diagnose(&mut self, failed: Option<&Keep>) -> Diagnosis;
 
     /// Starts a new part of the index of words, after [`Diagnosis::Words`].
-    fn renew_words(&mut self) -> Result<(), EngineFailure>;
+    fn renew_words(&mut self) -> Result<(), Error>;
 }
 
 /// Why a commit fails.
@@ -37,18 +37,18 @@ pub enum Diagnosis {
     Database,
 }
 
-/// An engine's failure.
+/// Why an engine cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EngineFailure {
+pub struct Error {
     pub what: String,
     /// The same may succeed later: the disk is full, or another program holds the database.
     pub may_pass: bool,
 }
 
-impl fmt::Display for EngineFailure {
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)
     }
 }
 
-impl std::error::Error for EngineFailure {}
+impl std::error::Error for Error {}

@@ -23,14 +23,14 @@ mod transfer;
 mod trim;
 mod words;
 
-pub use error::Error;
+pub use super::engine::Error;
 pub use reader::HistoryReader;
 pub use transfer::{Imported, NamelessCounts};
 
 use crate::protocol::Epoch;
 use crate::random::Random;
-use crate::server::core::record::{Committed, EarlierRun, Keep, SeatChange};
-use batch::{BatchWriter, KnownState};
+use crate::server::core::record::EarlierRun;
+use batch::KnownState;
 use query::Query;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
@@ -110,28 +110,12 @@ impl Database {
         Ok(EarlierRun { epoch: self.epoch().clone(), seats, rooms: self.own.newest_rooms(RESUMED)? })
     }
 
-    /// Stores these messages and presences in one transaction: all of them, or none if it fails. A message that was
-    /// stored before, by its sender's key and id, is not stored again, even if it is gone since (delivered, or
-    /// trimmed). A message with the id of another existing one is refused.
-    pub fn commit(&mut self, keeps: &[Keep], seats: &[SeatChange]) -> Result<Committed, Error> {
-        self.transact(|sql, state| {
-            let mut batch = BatchWriter::begin(sql, state)?;
-            for keep in keeps {
-                batch.keep(keep)?;
-            }
-            for change in seats {
-                batch.seats(change)?;
-            }
-            batch.finish()
-        })
-    }
-
     /// Takes the write lock before the first read, to see what another program wrote.
     fn transact<T>(
         &mut self,
         work: impl FnOnce(&Transaction, &mut KnownState) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
-        let run = |sql: &mut Connection, state: &mut KnownState| {
+        let run = |sql: &mut Connection, state: &mut KnownState| -> rusqlite::Result<T> {
             let transaction = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
             state.refresh(&transaction)?;
             let done = work(&transaction, state)?;
@@ -143,6 +127,6 @@ impl Database {
             // The cache may contain what the transaction did not commit.
             self.state = KnownState::default();
         }
-        result.map_err(Error::Sql)
+        Ok(result?)
     }
 }

@@ -3,7 +3,7 @@
 use super::query::Query;
 use super::rooms::{self, RoomRow};
 use super::rows::{self, unsigned};
-use super::{Error, schema};
+use super::{Error, error, schema};
 use crate::protocol::history::{Span, fitting};
 use crate::protocol::limits::LISTED_ROOMS;
 use crate::protocol::{Cursor, Entry, Epoch, NickKey, RoomName};
@@ -45,7 +45,7 @@ impl HistoryReader {
 
     pub(super) fn over(sql: Connection) -> Result<HistoryReader, Error> {
         let epoch = sql.meta("epoch")?.as_deref().and_then(Epoch::parse);
-        let epoch = epoch.ok_or_else(|| Error::Foreign("its epoch is damaged; move it away".to_owned()))?;
+        let epoch = epoch.ok_or_else(|| error::foreign("its epoch is damaged; move it away"))?;
         Ok(HistoryReader { sql, epoch })
     }
 

@@ -1,6 +1,7 @@
 //! The tables, and how a database gets them: created, used as they are, or migrated from an earlier version.
 
 use super::Error;
+use super::error::foreign;
 use super::query::Query;
 use super::words::Words;
 use crate::random::Random;
@@ -128,7 +129,7 @@ pub fn prepare_to_read(sql: &Connection) -> Result<(), Error> {
     match identity(sql)? {
         (APPLICATION_ID, VERSION) => {}
         (APPLICATION_ID, version) if version < VERSION => {
-            return Err(Error::Foreign(format!(
+            return Err(foreign(format!(
                 "it has the earlier version {version}; start mqttchat server on it once, which brings it to {VERSION}"
             )));
         }
@@ -140,11 +141,11 @@ pub fn prepare_to_read(sql: &Connection) -> Result<(), Error> {
 }
 
 fn of_another_version(version: i32) -> Error {
-    Error::Foreign(format!("it has version {version}, this program knows {VERSION}; use a later mqttchat"))
+    foreign(format!("it has version {version}, this program knows {VERSION}; use a later mqttchat"))
 }
 
 fn anothers() -> Error {
-    Error::Foreign("it is another program's database; move it away".to_owned())
+    foreign("it is another program's database; move it away")
 }
 
 fn identity(sql: &Connection) -> rusqlite::Result<(i32, i32)> {

@@ -17,6 +17,7 @@ use crate::protocol::limits::LISTED_ROOMS;
 use crate::protocol::{Chat, Cursor, Nick, Private, RoomName, SentId, Session, Timestamp};
 use crate::random::Random;
 use crate::server::core::record::*;
+use crate::server::store::engine::Engine;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 

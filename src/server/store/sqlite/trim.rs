@@ -23,63 +23,61 @@ const BLOCKS: usize = 500;
 /// How many bytes of messages are removed beyond the excess: not every new message should need a step.
 const SPARE: u64 = 64 << 10;
 
-impl Database {
-    /// Takes one step of retention. `now`: Unix milliseconds.
-    pub fn trim(&mut self, limits: &Retention, now: i64) -> Result<Trimmed, Error> {
-        let oldest = limits.age.map_or(i64::MIN, |age| now.saturating_sub(age.as_millis() as i64));
-        let forgotten = now - removed::KEPT.as_millis() as i64;
-        let is_due = |sql: &Connection, state: &mut KnownState| -> rusqlite::Result<bool> {
-            let is_large = excess(sql, &mut state.waiting, limits.size)? > 0;
-            let is_due = is_large || is_old(sql, oldest)? || words::empty_part(sql, is_large)?.is_some();
-            Ok(is_due || removed::has_older(sql, forgotten)? || rooms::is_due(sql, limits.size, now)?)
-        };
-        // Checking whether a step is due takes no lock.
-        let has_limit = words::size_limit(&self.own.sql)? == limits.size;
-        if has_limit && !is_due(&self.own.sql, &mut self.state)? {
-            self.state.untrimmed = 0;
-            return Ok(Trimmed::default());
-        }
-        self.transact(|sql, state| {
-            if !has_limit {
-                words::set_size_limit(sql, limits.size)?;
-                state.words = words::Words::default();
-            }
-            let step = (2 * std::mem::take(&mut state.untrimmed)).clamp(STEP, LARGE_STEP);
-            // Each message in a session of its own leaves a row, and so does each receipt without a message.
-            let mut forgotten_early = 0;
-            if removed_excess(sql, state, limits.size)? > 0 {
-                forgotten_early = state.removed.forget(sql, i64::MAX, step)?;
-            }
-            let (mut blocks, mut gone) = (0, 0);
-            while blocks < BLOCKS && gone < step {
-                // The next steps remove the excess of these, and no message is removed for it.
-                let crowd = removed_excess(sql, state, limits.size)?;
-                let excess = excess(sql, &mut state.waiting, limits.size)?.saturating_sub(crowd);
-                if let Some(part) = words::empty_part(sql, excess > 0)? {
-                    blocks += state.words.take(sql, part, BLOCKS - blocks)?.max(1);
-                    continue;
-                }
-                let large = if excess > 0 { excess + SPARE } else { 0 };
-                let taken = take_messages(sql, state, (oldest, large), step - gone, now)?;
-                gone += taken;
-                if taken == 0 || excess == 0 {
-                    break;
-                }
-            }
-            gone += take_direct(sql, state, oldest, step, now)?;
-            gone += state.removed.forget(sql, forgotten, step)?;
-            let (looked_at, rooms) = rooms::forget(sql, limits.size, now, step)?;
-            rooms.iter().for_each(|room| state.forget_room(room));
-            let done = gone + blocks + looked_at + forgotten_early;
-            Ok(Trimmed { more: done > 0 && is_due(sql, state)?, rooms })
-        })
+/// Takes one step of retention. `now`: Unix milliseconds.
+pub fn step(database: &mut Database, limits: &Retention, now: i64) -> Result<Trimmed, Error> {
+    let oldest = limits.age.map_or(i64::MIN, |age| now.saturating_sub(age.as_millis() as i64));
+    let forgotten = now - removed::KEPT.as_millis() as i64;
+    let is_due = |sql: &Connection, state: &mut KnownState| -> rusqlite::Result<bool> {
+        let is_large = excess(sql, &mut state.waiting, limits.size)? > 0;
+        let is_due = is_large || is_old(sql, oldest)? || words::empty_part(sql, is_large)?.is_some();
+        Ok(is_due || removed::has_older(sql, forgotten)? || rooms::is_due(sql, limits.size, now)?)
+    };
+    // Checking whether a step is due takes no lock.
+    let has_limit = words::size_limit(&database.own.sql)? == limits.size;
+    if has_limit && !is_due(&database.own.sql, &mut database.state)? {
+        database.state.untrimmed = 0;
+        return Ok(Trimmed::default());
     }
+    database.transact(|sql, state| {
+        if !has_limit {
+            words::set_size_limit(sql, limits.size)?;
+            state.words = words::Words::default();
+        }
+        let step = (2 * std::mem::take(&mut state.untrimmed)).clamp(STEP, LARGE_STEP);
+        // Each message in a session of its own leaves a row, and so does each receipt without a message.
+        let mut forgotten_early = 0;
+        if removed_excess(sql, state, limits.size)? > 0 {
+            forgotten_early = state.removed.forget(sql, i64::MAX, step)?;
+        }
+        let (mut blocks, mut gone) = (0, 0);
+        while blocks < BLOCKS && gone < step {
+            // The next steps remove the excess of these, and no message is removed for it.
+            let crowd = removed_excess(sql, state, limits.size)?;
+            let excess = excess(sql, &mut state.waiting, limits.size)?.saturating_sub(crowd);
+            if let Some(part) = words::empty_part(sql, excess > 0)? {
+                blocks += state.words.take(sql, part, BLOCKS - blocks)?.max(1);
+                continue;
+            }
+            let large = if excess > 0 { excess + SPARE } else { 0 };
+            let taken = take_messages(sql, state, (oldest, large), step - gone, now)?;
+            gone += taken;
+            if taken == 0 || excess == 0 {
+                break;
+            }
+        }
+        gone += take_direct(sql, state, oldest, step, now)?;
+        gone += state.removed.forget(sql, forgotten, step)?;
+        let (looked_at, rooms) = rooms::forget(sql, limits.size, now, step)?;
+        rooms.iter().for_each(|room| state.forget_room(room));
+        let done = gone + blocks + looked_at + forgotten_early;
+        Ok(Trimmed { more: done > 0 && is_due(sql, state)?, rooms })
+    })
 }
 
 /// How many bytes the ids of removed messages take beyond their share.
 fn removed_excess(sql: &Connection, state: &mut KnownState, size: Option<u64>) -> rusqlite::Result<u64> {
     let Some(size) = size else { return Ok(0) };
-    Ok(state.removed.bytes(sql)?.saturating_sub(size / share::REMOVED))
+    Ok(state.removed.tally.bytes(sql)?.saturating_sub(size / share::REMOVED))
 }
 
 /// Whether the first message, or the first waiting direct message, was received before that time.

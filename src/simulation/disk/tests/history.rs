@@ -3,6 +3,7 @@
 use super::*;
 use crate::protocol::{Chat, Nick, RoomName, SentId, Session, Timestamp};
 use crate::server::core::record::{Arrived, Keep};
+use crate::server::store::engine::Engine;
 use crate::server::store::sqlite::{Database, Error};
 
 fn open(disk: &Disk) -> Result<Database, Error> {

@@ -12,7 +12,7 @@ impl Database {
     #[track_caller]
     fn fails(&mut self, number: u64) -> Diagnosis {
         let message = Keep::Chat(numbered("dev", [number]).remove(0));
-        assert!(!self.commit(std::slice::from_ref(&message), &[]).unwrap_err().may_pass());
+        assert!(!self.commit(std::slice::from_ref(&message), &[]).unwrap_err().may_pass);
         self.diagnose(Some(&message))
     }
 }
@@ -40,7 +40,7 @@ fn a_damaged_index_of_words_continues_in_a_new_part() {
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     history.sql("UPDATE words_1_data SET block = x'ffffffffffffffffffff' WHERE id = 10");
     assert_eq!(history.fails(4), Diagnosis::Words);
-    history.begin_part_of_words().unwrap();
+    history.renew_words().unwrap();
     keep(&mut history, &numbered("dev", 4..=5)).unwrap();
     // The texts still contain the words of the damaged part.
     assert_eq!(searched::texts(&history, "number"), ["number 5", "number 4", "number 3", "number 2", "number 1"]);
@@ -52,5 +52,5 @@ fn if_no_new_part_can_be_made_the_database_is_at_fault() {
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     history.sql("UPDATE words_1_data SET block = x'ffffffffffffffffffff' WHERE id = 10; DROP TABLE word_parts");
     assert_eq!(history.fails(4), Diagnosis::Database);
-    assert!(history.begin_part_of_words().is_err());
+    assert!(history.renew_words().is_err());
 }

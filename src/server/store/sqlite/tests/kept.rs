@@ -143,7 +143,7 @@ fn a_receipt_that_overtakes_its_message_counts_for_its_addressee_alone() {
     }
     assert_eq!(waiting(&history, "bob").len() + waiting(&history, "carol").len(), 2);
     // A repeated receipt is no news.
-    let bytes = |history: &mut Database| history.state.removed.bytes(&history.own.sql).unwrap();
+    let bytes = |history: &mut Database| history.state.removed.tally.bytes(&history.own.sql).unwrap();
     history.commit(&[receipt("bob", 2)], &[]).unwrap();
     let before = bytes(&mut history);
     history.commit(&[receipt("bob", 2)], &[]).unwrap();

@@ -90,7 +90,7 @@ fn ids_take_no_more_space_than_counted() {
         let before = used(&history);
         history.commit(&receipts, &[]).unwrap();
         let taken = used(&history) - before;
-        let known = history.transact(|sql, state| state.removed.bytes(sql)).unwrap();
+        let known = history.transact(|sql, state| state.removed.tally.bytes(sql)).unwrap();
         assert!((known / 3..=known).contains(&taken), "{taken} of {known}");
     }
 }
