@@ -19,7 +19,7 @@ pub mod text;
 pub mod timestamp;
 pub mod topics;
 
-pub use chat::{Chat, Private};
+pub use chat::{Chat, ChatMessage, Place, Private};
 pub use claim::Claim;
 pub use delivery::{Mark, MarkIds, Receipt, ReceiptOf, Stored, Waiting};
 pub use fields::{Invalid, in_own_words};

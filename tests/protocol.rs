@@ -133,7 +133,7 @@ proptest! {
         (nick, text, timestamp, id, room, action, late) in
             (nick(), "\\PC{0,300}", proptest::option::of(timestamp()), proptest::option::of(sent_id()), room(), any::<bool>(), any::<bool>())
     ) {
-        let chat = Chat { nick, text, timestamp, id, room: room.clone(), action, late };
+        let chat = Chat { nick, to: room.clone(), text, timestamp, id, action, late };
         prop_assert_eq!(Chat::parse(&chat.to_json(), room), Ok(Some(chat)));
     }
 

@@ -78,7 +78,7 @@ fn payload_bytes() -> usize {
         text: TEXT.to_owned(),
         timestamp: Timestamp::parse("2026-11-22T20:30:00.123+01:00"),
         id: SentId::new(Random::of_the_system().session(), 100),
-        room: RoomName::lobby(),
+        to: RoomName::lobby(),
         action: false,
         late: false,
     };

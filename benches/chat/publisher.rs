@@ -83,7 +83,7 @@ impl Publisher {
             text: format!("message {}", self.last_seq),
             timestamp: Timestamp::parse("2026-11-22T20:30:00.123+01:00"),
             id: SentId::new(self.session.clone(), self.last_seq),
-            room: RoomName::lobby(),
+            to: RoomName::lobby(),
             action: false,
             late: false,
         };

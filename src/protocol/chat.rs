@@ -7,46 +7,48 @@ use super::text;
 use super::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A message to a room, the lobby included:
-/// `{"type":"chat","username","message","timestamp","session","seq","room"}`, with `"action":true` for /me and
-/// `"late":true` if it is sent again. The original's fields come first, in its order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename = "chat")]
-pub struct Chat {
-    #[serde(rename = "username")]
+/// A message to a room or to a person. `To` says which of the two, or is the [`Place`] if both are possible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatMessage<To> {
     pub nick: Nick,
-    #[serde(rename = "message")]
+    pub to: To,
     pub text: String,
     /// `None` if the sender gave none that can be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
     /// `None` for a message of an original client.
-    #[serde(flatten)]
     pub id: Option<SentId>,
-    pub room: RoomName,
-    #[serde(skip_serializing_if = "is_false")]
+    /// It was sent with /me.
     pub action: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    /// It is sent again.
     pub late: bool,
 }
 
+/// A message to a room, the lobby included:
+/// `{"type":"chat","username","message","timestamp","session","seq","room"}`, with `"action":true` for /me and
+/// `"late":true` if it is sent again. The original's fields come first, in its order.
+pub type Chat = ChatMessage<RoomName>;
+
 /// A direct message: `{"type":"private","username","to","message","timestamp","session","seq"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename = "private")]
-pub struct Private {
-    #[serde(rename = "username")]
-    pub nick: Nick,
-    pub to: Nick,
-    #[serde(rename = "message")]
-    pub text: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub timestamp: Option<Timestamp>,
-    #[serde(flatten)]
-    pub id: Option<SentId>,
-    #[serde(skip_serializing_if = "is_false")]
-    pub action: bool,
-    #[serde(skip_serializing_if = "is_false")]
-    pub late: bool,
+pub type Private = ChatMessage<Nick>;
+
+/// Where a message was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    Room(RoomName),
+    /// A direct message to this nick.
+    Direct(Nick),
+}
+
+impl From<RoomName> for Place {
+    fn from(room: RoomName) -> Place {
+        Place::Room(room)
+    }
+}
+
+impl From<Nick> for Place {
+    fn from(nick: Nick) -> Place {
+        Place::Direct(nick)
+    }
 }
 
 /// The fields of both. Which of them are required depends on the type, so they are checked after it.
@@ -76,17 +78,6 @@ fn required<T>(field: Option<T>, name: &str) -> Result<T, Invalid> {
     field.ok_or_else(|| Invalid::Malformed(format!("no valid `{name}`")))
 }
 
-/// Reads a payload of the given type. `Ok(None)`: it has another type and must be ignored.
-fn read(payload: &[u8], kind: &str) -> Result<Option<(ChatFields, Nick, String)>, Invalid> {
-    let mut fields: ChatFields = fields::read(payload)?;
-    if fields.r#type != kind {
-        return Ok(None);
-    }
-    let nick = required(fields.username.take(), "username")?;
-    let message = required(fields.message.take(), "message")?;
-    if text::fits(&message) { Ok(Some((fields, nick, message))) } else { Err(Invalid::TextTooLong) }
-}
-
 /// The id of a message that names both a session and a number.
 fn sent_id(session: Option<Maybe<Session>>, seq: Option<Maybe<u64>>) -> Result<Option<SentId>, Invalid> {
     let malformed = |text: &str| Invalid::Malformed(text.to_owned());
@@ -103,23 +94,84 @@ fn sent_id(session: Option<Maybe<Session>>, seq: Option<Maybe<u64>>) -> Result<O
     Ok(session.zip(seq).and_then(|(session, seq)| SentId::new(session, seq)))
 }
 
+impl<To> ChatMessage<To> {
+    pub fn new(nick: Nick, to: To, text: String) -> ChatMessage<To> {
+        ChatMessage { nick, to, text, timestamp: None, id: None, action: false, late: false }
+    }
+
+    /// Reads a payload of the given type. `to`: where it goes, from the payload's addressee. `Ok(None)`: it has another
+    /// type and must be ignored.
+    fn read(
+        payload: &[u8],
+        kind: &str,
+        to: impl FnOnce(Option<Nick>) -> Result<To, Invalid>,
+    ) -> Result<Option<ChatMessage<To>>, Invalid> {
+        let fields: ChatFields = fields::read(payload)?;
+        if fields.r#type != kind {
+            return Ok(None);
+        }
+        let (nick, text) = (required(fields.username, "username")?, required(fields.message, "message")?);
+        if !text::fits(&text) {
+            return Err(Invalid::TextTooLong);
+        }
+        let (to, id) = (to(fields.to)?, sent_id(fields.session, fields.seq)?);
+        let ChatFields { timestamp, action, late, .. } = fields;
+        Ok(Some(ChatMessage { nick, to, text, timestamp, id, action, late }))
+    }
+}
+
 impl Chat {
     /// Reads a message from the topic of `room`, which overrides the payload's own. `Ok(None)`: another type.
     pub fn parse(payload: &[u8], room: RoomName) -> Result<Option<Chat>, Invalid> {
-        let Some((fields, nick, text)) = read(payload, "chat")? else { return Ok(None) };
-        let ChatFields { timestamp, session, seq, action, late, .. } = fields;
-        Ok(Some(Chat { nick, text, timestamp, id: sent_id(session, seq)?, room, action, late }))
+        ChatMessage::read(payload, "chat", |_| Ok(room))
     }
 }
 
 impl Private {
     /// `Ok(None)`: another type.
     pub fn parse(payload: &[u8]) -> Result<Option<Private>, Invalid> {
-        let Some((fields, nick, text)) = read(payload, "private")? else { return Ok(None) };
-        let ChatFields { to, timestamp, session, seq, action, late, .. } = fields;
-        let to = required(to, "to")?;
-        Ok(Some(Private { nick, to, text, timestamp, id: sent_id(session, seq)?, action, late }))
+        ChatMessage::read(payload, "private", |to| required(to, "to"))
     }
 }
 
-fields::to_json!(Chat Private);
+impl ChatMessage<Place> {
+    /// Reads a message to this room, or a direct message. `Ok(None)`: another type.
+    pub fn parse(payload: &[u8], room: Option<RoomName>) -> Result<Option<ChatMessage<Place>>, Invalid> {
+        match room {
+            Some(room) => ChatMessage::read(payload, "chat", |_| Ok(Place::Room(room))),
+            None => ChatMessage::read(payload, "private", |to| required(to, "to").map(Place::Direct)),
+        }
+    }
+}
+
+impl<To: Clone + Into<Place>> ChatMessage<To> {
+    pub fn to_json(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            r#type: &'a str,
+            username: &'a Nick,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            to: Option<&'a Nick>,
+            message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            timestamp: Option<&'a Timestamp>,
+            #[serde(flatten)]
+            id: Option<&'a SentId>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            room: Option<&'a RoomName>,
+            #[serde(skip_serializing_if = "is_false")]
+            action: bool,
+            #[serde(skip_serializing_if = "is_false")]
+            late: bool,
+        }
+        let place = self.to.clone().into();
+        let (r#type, room, to) = match &place {
+            Place::Room(room) => ("chat", Some(room), None),
+            Place::Direct(to) => ("private", None, Some(to)),
+        };
+        let ChatMessage { nick: username, text: message, action, late, .. } = self;
+        let (timestamp, id) = (self.timestamp.as_ref(), self.id.as_ref());
+        let (action, late) = (*action, *late);
+        fields::write(&Written { r#type, username, to, message, timestamp, id, room, action, late })
+    }
+}

@@ -201,8 +201,8 @@ pub fn messages_are(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::core::news::{Place, Said};
-    use crate::protocol::{Nick, RoomName};
+    use crate::client::core::news::Said;
+    use crate::protocol::{ChatMessage, Nick, RoomName};
     use chrono::DateTime;
 
     fn seconds(seconds: u64) -> Duration {
@@ -212,7 +212,7 @@ mod tests {
     fn said() -> News {
         let (nick, room) = (Nick::parse("bob").unwrap(), RoomName::lobby());
         let at = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
-        News::Said(Said::live(at, nick, Place::Room(room), "hello".to_owned(), None))
+        News::Said(Said::live(at, ChatMessage::new(nick, room, "hello".to_owned())))
     }
 
     #[test]

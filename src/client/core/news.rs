@@ -1,9 +1,11 @@
 //! What a conversation tells the user: values that `view` turns into text and `json` into events.
 
+pub use crate::protocol::Place;
 use crate::protocol::{
-    ErrorReply, History, MessageId, Nick, Notice, OnlineUsers, Pong, RoomName, Rooms, SearchResult, ServerInfo,
-    Timestamp,
+    ChatMessage, ErrorReply, History, MessageId, Nick, Notice, OnlineUsers, Pong, RoomName, Rooms, SearchResult,
+    ServerInfo, Timestamp,
 };
+
 use chrono::{DateTime, FixedOffset};
 use serde_json::Value;
 use std::time::Duration;
@@ -159,34 +161,21 @@ pub struct Said {
 
 impl Said {
     /// A message that has just been received, at `now`.
-    pub fn live(
-        now: DateTime<FixedOffset>,
-        nick: Nick,
-        place: Place,
-        text: String,
-        timestamp: Option<Timestamp>,
-    ) -> Said {
+    pub fn live(now: DateTime<FixedOffset>, message: ChatMessage<impl Into<Place>>) -> Said {
+        let ChatMessage { nick, to, text, timestamp, id, action, late } = message;
         Said {
             at: timestamp.as_ref().and_then(Timestamp::at).unwrap_or(now),
             nick,
-            place,
+            place: to.into(),
             text,
             timestamp,
-            id: None,
-            action: false,
-            late: false,
+            id: id.map(MessageId::Sent),
+            action,
+            late,
             own: false,
             history: false,
             pos: None,
             reference: None,
         }
     }
-}
-
-/// Where a message was said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    Room(RoomName),
-    /// A direct message to this nick.
-    Direct(Nick),
 }

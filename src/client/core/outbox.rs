@@ -132,8 +132,8 @@ impl Outbox {
             pace: Pace::default(),
         };
         for Kept { mut message, reference } in earlier {
-            let Some(id) = message.id().cloned() else { continue };
-            message.mark_late();
+            let Some(id) = message.id.clone() else { continue };
+            message.late = true;
             outbox.insert(id, Kept { message, reference }, None);
         }
         outbox.first_ticket = outbox.last_ticket + 1;
@@ -143,7 +143,7 @@ impl Outbox {
     /// Takes a message and assigns its id. `None`: the outbox is full. It never drops a message to make room.
     pub fn push(&mut self, now: Instant, mut message: OwnMessage, reference: Option<Value>) -> Option<Kept> {
         let id = SentId { session: self.session.clone(), seq: self.last_seq + 1 };
-        message.set_id(id.clone());
+        message.id = Some(id.clone());
         if self.entries.len() >= CAPACITY || self.bytes + message.bytes() > CAPACITY_BYTES {
             return None;
         }
@@ -157,7 +157,7 @@ impl Outbox {
         self.last_ticket += 1;
         let ticket = self.last_ticket;
         self.bytes += message.bytes();
-        self.lineup.add(ticket, message.is_late());
+        self.lineup.add(ticket, message.late);
         self.tickets.entry(id.session).or_default().insert(id.seq, ticket);
         let entry = Unsettled {
             message,
@@ -207,7 +207,7 @@ impl Outbox {
         }
         let is_newly_sent = !std::mem::replace(&mut entry.acknowledged, true);
         let reference = entry.reference.clone();
-        let id = entry.message.id()?.clone();
+        let id = entry.message.id.clone()?;
         is_newly_sent.then_some(Progress { id, reference, is_newly_sent, is_settled: false })
     }
 
@@ -237,7 +237,7 @@ impl Outbox {
     }
 
     fn went_once(&self, ticket: u64) -> bool {
-        self.entries.get(&ticket).is_some_and(|entry| entry.again_at.is_some() && !entry.message.is_late())
+        self.entries.get(&ticket).is_some_and(|entry| entry.again_at.is_some() && !entry.message.late)
     }
 
     /// This message is stored, so whatever the broker acknowledged before it and the server does not have was dropped.
@@ -271,11 +271,11 @@ impl Outbox {
         match entry.again_at {
             Some(again_at) => {
                 self.under_way.remove(&(again_at, ticket));
-                self.lineup.is_back(entry.message.is_late());
+                self.lineup.is_back(entry.message.late);
             }
             None => self.lineup.remove(ticket),
         }
-        let id = entry.message.id()?.clone();
+        let id = entry.message.id.clone()?;
         if let Some(seqs) = self.tickets.get_mut(&id.session) {
             seqs.remove(&id.seq);
             if seqs.is_empty() {
@@ -343,8 +343,8 @@ impl Outbox {
     fn again(&mut self, ticket: u64, patience: Duration) {
         self.unacknowledged.remove(&ticket);
         if let Some(entry) = self.entries.get_mut(&ticket) {
-            self.lineup.is_back(entry.message.is_late());
-            entry.message.mark_late();
+            self.lineup.is_back(entry.message.late);
+            entry.message.late = true;
             entry.again_at = None;
             entry.patience = patience;
             self.lineup.add(ticket, true);
@@ -355,7 +355,7 @@ impl Outbox {
     pub fn rename(&mut self, nick: &Nick) {
         self.take_back();
         for entry in self.entries.values_mut() {
-            entry.message.set_nick(nick);
+            entry.message.nick = nick.clone();
         }
     }
 }

@@ -296,7 +296,7 @@ impl ServerChat {
         self.stats.messages_total += 1;
         info!(
             "message room={} nick={} id={} length={}{}{}",
-            chat.room,
+            chat.to,
             shown(&chat.nick),
             chat.id.as_ref().map_or("-".to_owned(), ToString::to_string),
             chat.text.chars().count(),

@@ -36,7 +36,7 @@ impl Keep {
     /// Describes it for the log, without its text.
     pub fn describe(&self) -> String {
         let what = match self {
-            Keep::Chat(Arrived { chat, .. }) => format!("message room={} nick={}", chat.room, chat.nick.key().as_str()),
+            Keep::Chat(Arrived { chat, .. }) => format!("message room={} nick={}", chat.to, chat.nick.key().as_str()),
             Keep::Direct(ArrivedDirect { private, .. }) => {
                 format!("direct nick={} to={}", private.nick.key().as_str(), private.to.key().as_str())
             }

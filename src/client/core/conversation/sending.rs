@@ -208,7 +208,7 @@ impl Sending {
     /// The connection is lost.
     pub fn lost(&mut self, now: Instant, out: &mut Outputs) {
         if let Some((message, progress)) = self.outbox.lost(now) {
-            let begin: String = message.text().chars().take(BEGIN).collect();
+            let begin: String = message.text.chars().take(BEGIN).collect();
             self.failed(&progress, out);
             let text = format!("not sent: the broker ends the connection each time it gets {begin:?}");
             out.error(text, progress.reference);

@@ -7,7 +7,7 @@ use crate::client::core::news::{News, Place, Said};
 use crate::client::core::outbox::OwnMessage;
 use crate::now::Now;
 use crate::protocol::limits::TEXT_CHARS;
-use crate::protocol::{Chat, HistoryRequest, MessageId, Nick, Private, RequestKind, RoomName, Timestamp, text};
+use crate::protocol::{HistoryRequest, Nick, RequestKind, RoomName, Timestamp, text};
 use serde_json::Value;
 
 /// Replaces a tab, because control characters are removed.
@@ -78,22 +78,20 @@ impl Conversation {
         if !text::fits(&text) {
             return self.out.error(format!("not sent: a message has at most {TEXT_CHARS} characters"), reference);
         }
-        let timestamp = Timestamp::new(now.wall);
-        let (message, place) = match self.place(to) {
-            Ok(Place::Room(room)) => (self.chat(&text, &timestamp, room.clone(), action), Place::Room(room)),
-            Ok(Place::Direct(to)) => (self.private(&text, &timestamp, to.clone(), action), Place::Direct(to)),
+        let to = match self.place(to) {
+            Ok(place) => place,
             Err(room) => return self.out.error(format!("not sent: you are not in #{room}; join it first"), reference),
         };
+        let (nick, timestamp) = (self.naming.nick().clone(), Some(Timestamp::new(now.wall)));
+        let message = OwnMessage { nick, to, text, timestamp, id: None, action, late: false };
         let Some(message) = self.sending.take(now.instant, message, &reference, &mut self.out) else { return };
-        if let Place::Direct(to) = &place {
+        if let Place::Direct(to) = &message.to {
             self.doubt(to);
         }
         // The message goes out before it is shown to its sender.
         self.sending.flush(now.instant, &self.passage(), &self.config.topics, &mut self.out);
         if self.config.role == Role::Member {
-            let said = Said::live(now.wall, self.naming.nick().clone(), place, text, Some(timestamp));
-            let id = message.id().cloned().map(MessageId::Sent);
-            self.out.tell(News::Said(Said { id, action, own: true, reference, ..said }));
+            self.out.tell(News::Said(Said { own: true, reference, ..Said::live(now.wall, message.clone()) }));
             self.rooms.said(now, &message, &mut self.out);
         }
     }
@@ -118,30 +116,6 @@ impl Conversation {
             Target::Room(room) if self.config.role == Role::Sender || self.rooms.is_in(&room) => Ok(Place::Room(room)),
             Target::Room(room) => Err(room),
         }
-    }
-
-    fn chat(&self, text: &str, timestamp: &Timestamp, room: RoomName, action: bool) -> OwnMessage {
-        OwnMessage::Chat(Chat {
-            nick: self.naming.nick().clone(),
-            text: text.to_owned(),
-            timestamp: Some(timestamp.clone()),
-            id: None,
-            room,
-            action,
-            late: false,
-        })
-    }
-
-    fn private(&self, text: &str, timestamp: &Timestamp, to: Nick, action: bool) -> OwnMessage {
-        OwnMessage::Private(Private {
-            nick: self.naming.nick().clone(),
-            to,
-            text: text.to_owned(),
-            timestamp: Some(timestamp.clone()),
-            id: None,
-            action,
-            late: false,
-        })
     }
 }
 

@@ -11,7 +11,7 @@ impl Outbox {
 
     /// Messages that went out, in this run or an earlier one. The server may have stored each of them.
     pub fn gone_out(&self) -> usize {
-        self.entries.values().filter(|entry| entry.again_at.is_some() || entry.message.is_late()).count()
+        self.entries.values().filter(|entry| entry.again_at.is_some() || entry.message.late).count()
     }
 
     /// Messages that the broker has acknowledged.

@@ -22,8 +22,7 @@ impl Outbox {
         }
         self.last_seq += 1;
         let new_id = SentId { session: self.session.clone(), seq: self.last_seq };
-        message.set_id(new_id.clone());
-        message.mark_late();
+        (message.id, message.late) = (Some(new_id.clone()), true);
         let kept = Kept { message, reference };
         self.insert(new_id, kept.clone(), Some(now));
         if let Some(entry) = self.entries.get_mut(&self.last_ticket) {

@@ -4,7 +4,7 @@ mod flights;
 mod law;
 
 use super::*;
-use crate::protocol::{Chat, Private, RoomName, Topics};
+use crate::protocol::{Chat, Place, RoomName, Topics};
 
 const SESSION: &str = "k3v9x2m1q8f0";
 const EARLIER: &str = "aaaaaaaaaaaa";
@@ -18,20 +18,16 @@ fn session(name: &str) -> Session {
 }
 
 fn chat(text: &str, room: &str) -> OwnMessage {
-    OwnMessage::Chat(Chat {
-        nick: nick("Alice"),
-        text: text.to_owned(),
-        timestamp: None,
-        id: None,
-        room: RoomName::parse(room).unwrap(),
-        action: false,
-        late: false,
-    })
+    own(text, Place::Room(RoomName::parse(room).unwrap()))
 }
 
 fn private(text: &str, to: &str) -> OwnMessage {
-    let (nick, to, text) = (nick("Alice"), nick(to), text.to_owned());
-    OwnMessage::Private(Private { nick, to, text, timestamp: None, id: None, action: false, late: false })
+    own(text, Place::Direct(nick(to)))
+}
+
+fn own(text: &str, to: Place) -> OwnMessage {
+    let (nick, text) = (nick("Alice"), text.to_owned());
+    OwnMessage { nick, to, text, timestamp: None, id: None, action: false, late: false }
 }
 
 /// An outbox and its clock.
@@ -237,7 +233,7 @@ fn it_is_bounded_and_its_numbers_go_on() {
     assert_eq!(stage.outbox.push(stage.now, chat("x", "lobby"), None), None);
     stage.stored(SESSION, 1, 1);
     let kept = stage.outbox.push(stage.now, chat("x", "lobby"), None).unwrap();
-    assert_eq!(kept.message.id().unwrap().seq, CAPACITY as u64 + 1);
+    assert_eq!(kept.message.id.as_ref().unwrap().seq, CAPACITY as u64 + 1);
 
     let mut stage = Stage::new(&[]);
     let long = "x".repeat(4_000);
@@ -263,7 +259,7 @@ fn a_new_nick_keeps_unsent_messages() {
 #[test]
 fn messages_left_by_an_earlier_run_go_first_with_their_ids() {
     let mut left = chat("left", "lobby");
-    left.set_id(SentId { session: session(EARLIER), seq: 7 });
+    left.id = Some(SentId { session: session(EARLIER), seq: 7 });
     let earlier = vec![Kept { message: left, reference: Some("r".into()) }];
     let now = Instant::now();
     let mut stage = Stage { outbox: Outbox::new(session(SESSION), earlier), now };
@@ -298,7 +294,7 @@ fn a_message_over_which_the_broker_closes_the_connection_is_given_up() {
         given_up = stage.outbox.lost(stage.now);
     }
     let (message, progress) = given_up.unwrap();
-    assert_eq!((message.text(), progress.is_settled), ("b", true));
+    assert_eq!((message.text.as_str(), progress.is_settled), ("b", true));
     assert_eq!(connections, 3 + 5);
     stage.check(&[(1, "chat/messages/alice", "a")]);
     stage.acknowledge(1..=1);
@@ -322,7 +318,7 @@ fn a_bad_connection_gives_up_no_message() {
 fn a_message_whose_id_is_taken_goes_out_late_under_a_new_one() {
     let left = |seq| {
         let mut message = chat("left", "lobby");
-        message.set_id(SentId { session: session(EARLIER), seq });
+        message.id = Some(SentId { session: session(EARLIER), seq });
         Kept { message, reference: Some("r".into()) }
     };
     let mut stage = Stage { outbox: Outbox::new(session(SESSION), vec![left(7)]), now: Instant::now() };
@@ -335,7 +331,7 @@ fn a_message_whose_id_is_taken_goes_out_late_under_a_new_one() {
         let id = SentId { session: session(name), seq };
         let renewed = stage.outbox.renew(stage.now, &id, || session(fresh))?;
         assert!(!stage.outbox.has(&id));
-        Some((renewed.message.id()?.to_string(), renewed.reference))
+        Some((renewed.message.id?.to_string(), renewed.reference))
     };
     // A message of this run gets a number of the new session. A message of an earlier run gets this run's next number.
     assert_eq!(renew(EARLIER, 7, "zzzzzzzzzzzz"), Some((format!("{SESSION}-3"), Some("r".into()))));
@@ -363,7 +359,7 @@ fn new_ids_are_tried_a_few_times() {
         renewals += 1;
         Session::from_random([renewals; 12])
     }) {
-        name = renewed.message.id().unwrap().session.clone();
+        name = renewed.message.id.as_ref().unwrap().session.clone();
     }
     assert_eq!((renewals, stage.outbox.len()), (3, 1), "it is for whoever is refused to say so");
 }
@@ -371,8 +367,8 @@ fn new_ids_are_tried_a_few_times() {
 #[test]
 fn text_and_back() {
     for mut message in [chat("a\n\"b\"", "dev"), private("c", "Bob")] {
-        message.set_id(SentId { session: session(SESSION), seq: 3 });
-        message.mark_late();
+        message.id = Some(SentId { session: session(SESSION), seq: 3 });
+        message.late = true;
         let read = OwnMessage::parse(&message.to_json(), message.room().cloned()).unwrap();
         assert_eq!(read, Some(message));
     }

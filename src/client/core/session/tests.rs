@@ -150,7 +150,7 @@ fn short(effect: &SessionEffect) -> String {
         SessionEffect::Complete(names) => format!("complete {:?}", names.rooms),
         SessionEffect::Keep(memos) => format!("keep {}", memos.len()),
         SessionEffect::Become(key) => format!("become {key}"),
-        SessionEffect::AddToOutbox(Kept { message, .. }) => format!("add {}", message.text()),
+        SessionEffect::AddToOutbox(Kept { message, .. }) => format!("add {}", message.text),
         SessionEffect::RemoveFromOutbox(ids) => format!("remove {}", ids.len()),
         SessionEffect::RenameOutbox(nick) => format!("outbox of {nick}"),
         SessionEffect::NoteServerInOutbox => "note the server in the outbox".to_owned(),

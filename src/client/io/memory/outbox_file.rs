@@ -69,7 +69,7 @@ impl OutboxFile {
             let reference: Option<String> = row.get(2)?;
             let Ok(room) = room else { continue };
             if let Ok(Some(message)) = OwnMessage::parse(&row.get::<_, Vec<u8>>(1)?, room)
-                && message.id().is_some()
+                && message.id.is_some()
             {
                 let reference = reference.and_then(|text| serde_json::from_str(&text).ok());
                 messages.push(Kept { message, reference });
@@ -90,7 +90,7 @@ impl OutboxFile {
 
     /// Adds a message. When this returns, the message survives the process.
     pub fn add(&mut self, kept: &Kept) -> Result<(), Error> {
-        let Some(id) = kept.message.id() else { return Ok(()) };
+        let Some(id) = &kept.message.id else { return Ok(()) };
         let mut insert = self.sql.prepare_cached(
             "INSERT OR REPLACE INTO messages (session, seq, room, payload, reference) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
@@ -111,8 +111,8 @@ impl OutboxFile {
         delete(&transaction, &self.settled)?;
         transaction.execute("UPDATE owner SET key = ?1", [nick.key().as_str()])?;
         for Kept { mut message, .. } in kept {
-            message.set_nick(nick);
-            let Some(id) = message.id() else { continue };
+            message.nick = nick.clone();
+            let Some(id) = &message.id else { continue };
             let mut update =
                 transaction.prepare_cached("UPDATE messages SET payload = ?3 WHERE session = ?1 AND seq = ?2")?;
             update.execute(params![id.session.as_str(), id.seq as i64, message.to_json()])?;

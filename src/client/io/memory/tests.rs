@@ -4,7 +4,7 @@ use super::shown::{SERIES, SLACK};
 use super::*;
 use crate::client::core::memo::Shown;
 use crate::client::core::outbox::{Kept, OwnMessage};
-use crate::protocol::{Chat, Nick, Ranges, SentId, Session};
+use crate::protocol::{Nick, Place, Ranges, SentId, Session};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -255,12 +255,9 @@ fn an_outbox_follows_a_change_of_nick() {
     drop(outbox);
     assert!(OutboxFile::open(&path, &chat("alice")).err().unwrap().to_string().contains("it belongs to bob"));
     let messages = OutboxFile::open(&path, &chat("bob")).unwrap().messages().unwrap();
-    let nicks = messages.iter().map(|kept| match &kept.message {
-        OwnMessage::Chat(chat) => chat.nick.as_str(),
-        OwnMessage::Private(private) => private.nick.as_str(),
-    });
+    let nicks = messages.iter().map(|kept| kept.message.nick.as_str());
     assert_eq!(nicks.collect::<Vec<_>>(), ["Bob", "Alice"]);
-    assert_eq!(messages[0].message.id(), kept(1, "lobby").message.id());
+    assert_eq!(messages[0].message.id, kept(1, "lobby").message.id);
 }
 
 #[test]
@@ -282,15 +279,15 @@ fn the_lines_somebody_typed_are_their_own() {
 
 fn kept(seq: u64, name: &str) -> Kept {
     Kept {
-        message: OwnMessage::Chat(Chat {
+        message: OwnMessage {
             nick: Nick::parse("Alice").unwrap(),
             text: format!("text {seq}"),
             timestamp: None,
             id: SentId::new(Session::parse(SESSION).unwrap(), seq),
-            room: room(name),
+            to: Place::Room(room(name)),
             action: false,
             late: false,
-        }),
+        },
         reference: (seq == 2).then(|| seq.into()),
     }
 }
@@ -302,7 +299,7 @@ fn an_outbox_returns_unsettled_messages() {
     let mut file = OutboxFile::open(&path, &chat("alice")).unwrap();
     let all = [kept(1, "lobby"), kept(2, "dev"), kept(3, "lobby")];
     all.iter().for_each(|kept| file.add(kept).unwrap());
-    file.remove(&[all[0].message.id().unwrap().clone()]).unwrap();
+    file.remove(&[all[0].message.id.as_ref().unwrap().clone()]).unwrap();
     drop(file);
     let file = OutboxFile::open(&path, &chat("alice")).unwrap();
     assert_eq!(file.messages().unwrap(), all[1..]);
@@ -313,7 +310,7 @@ fn an_outbox_returns_unsettled_messages() {
 #[test]
 fn what_an_outbox_could_not_remove_is_removed_with_the_next_or_before_a_change_of_nick() {
     let all = [kept(1, "lobby"), kept(2, "dev"), kept(3, "lobby")];
-    let ids = all.each_ref().map(|kept| kept.message.id().unwrap().clone());
+    let ids = all.each_ref().map(|kept| kept.message.id.as_ref().unwrap().clone());
     for is_renamed in [false, true] {
         let mut outbox = OutboxFile::over(Connection::open_in_memory().unwrap(), &chat("alice")).unwrap();
         all.iter().for_each(|kept| outbox.add(kept).unwrap());

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::client::ui::view::{Format, Reader};
-use crate::protocol::{History, Nick, Notice, NoticeKind, OnlineUsers, RoomName};
+use crate::protocol::{ChatMessage, History, Nick, Notice, NoticeKind, OnlineUsers, RoomName};
 use std::time::Duration;
 
 struct Stage {
@@ -59,7 +59,7 @@ impl Stage {
 
     /// A message that has just arrived.
     fn live(&self, name: &str, text: &str) -> Said {
-        Said::live(self.now.wall, nick(name), Place::Room(RoomName::lobby()), text.to_owned(), None)
+        Said::live(self.now.wall, ChatMessage::new(nick(name), RoomName::lobby(), text.to_owned()))
     }
 
     fn says(&mut self, name: &str, text: &str) {

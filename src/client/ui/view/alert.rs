@@ -73,7 +73,7 @@ fn joined(one: Option<char>, other: Option<char>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::RoomName;
+    use crate::protocol::{ChatMessage, RoomName};
     use chrono::DateTime;
 
     #[test]
@@ -95,7 +95,7 @@ mod tests {
     fn notifications() {
         let at = DateTime::parse_from_rfc3339("2026-11-22T19:30:00Z").unwrap();
         let nick = |name: &str| Nick::parse(name).unwrap();
-        let said = |place, text: &str| Said::live(at, nick("bob"), place, text.to_owned(), None);
+        let said = |place, text: &str| Said::live(at, ChatMessage::<Place>::new(nick("bob"), place, text.to_owned()));
         let direct = said(Place::Direct(nick("alice")), "a;b\x1b\x07\nc");
         let plain = Notify { sequence: Sequence::Nine, in_tmux: false };
         assert_eq!(plain.sequence(&direct), "\x1b]9;bob: a,b\\x1b\\x07\\nc\x07");

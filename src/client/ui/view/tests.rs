@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::protocol::{
-    Cursor, Entry, ErrorCode, ErrorReply, Found, MessageId, OnlineUsers, RoomName, SearchResult, Timestamp,
+    ChatMessage, Cursor, Entry, ErrorCode, ErrorReply, Found, MessageId, OnlineUsers, RoomName, SearchResult, Timestamp,
 };
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn view(format: Format, color: bool) -> View {
 
 fn said() -> Said {
     let alice = Nick::parse("alice").unwrap();
-    Said::live(at("2026-11-22T19:30:00Z"), alice, Place::Room(RoomName::lobby()), "hi".to_owned(), None)
+    Said::live(at("2026-11-22T19:30:00Z"), ChatMessage::new(alice, RoomName::lobby(), "hi".to_owned()))
 }
 
 fn dev() -> Place {

@@ -118,9 +118,9 @@ impl<'a> BatchWriter<'a> {
                 return Ok(false);
             }
         }
-        let room = match self.state.rooms.get_mut(&chat.room) {
+        let room = match self.state.rooms.get_mut(&chat.to) {
             Some(room) => room,
-            None => load_room(self.sql, &mut self.state.rooms, &chat.room)?,
+            None => load_room(self.sql, &mut self.state.rooms, &chat.to)?,
         };
         let new = self.insert.execute(params![
             room.id,
@@ -147,10 +147,10 @@ impl<'a> BatchWriter<'a> {
             self.state.untrimmed += 1;
             self.state.words.insert(self.sql, self.sql.last_insert_rowid(), &chat.text)?;
             let all = &mut self.committed.progress;
-            let place = *self.places.entry(chat.room.clone()).or_insert(all.len());
+            let place = *self.places.entry(chat.to.clone()).or_insert(all.len());
             if place == all.len() {
                 let from = room.last_pos - 1;
-                all.push(RoomProgress { room: chat.room.clone(), from, to: from, ids: Vec::new() });
+                all.push(RoomProgress { room: chat.to.clone(), from, to: from, ids: Vec::new() });
             }
             let progress = &mut all[place];
             progress.to = room.last_pos;

@@ -51,15 +51,8 @@ pub fn begin_part(sql: &Connection) -> rusqlite::Result<()> {
 /// A message by a random nick in a random room. Never `None`: these are valid names.
 fn message(random: &mut Random) -> Option<Keep> {
     let word = random.word();
-    let chat = Chat {
-        nick: Nick::parse(&word).ok()?,
-        text: word.clone(),
-        timestamp: None,
-        id: SentId::new(random.session(), 1),
-        room: RoomName::parse(&word).ok()?,
-        action: false,
-        late: false,
-    };
+    let (nick, room) = (Nick::parse(&word).ok()?, RoomName::parse(&word).ok()?);
+    let chat = Chat { id: SentId::new(random.session(), 1), ..Chat::new(nick, room, word) };
     let timestamp = Timestamp::parse("2026-11-22T20:30:00.000+00:00")?;
     Some(Keep::Chat(Arrived { chat, timestamp, received: 0 }))
 }

@@ -43,7 +43,7 @@ fn arrived(to: &str, from: &str, sent: Option<(u8, u64)>, text: &str) -> Arrived
             text: text.to_owned(),
             timestamp: None,
             id: sent.map(id),
-            room: room(to),
+            to: room(to),
             action: false,
             late: false,
         },

@@ -59,7 +59,7 @@ impl HistoryReader {
                     Some(MessageId::Sent(id)) => Some(id),
                     _ => None,
                 },
-                room: name,
+                to: name,
                 action: entry.action,
                 late: entry.late,
             };
@@ -137,12 +137,12 @@ impl NamelessCounts {
         let chat = &message.chat;
         let timestamp = message.timestamp.as_str();
         let key = chat.nick.key();
-        let said = (chat.room.clone(), key.clone(), chat.text.clone(), timestamp.to_owned(), message.received);
+        let said = (chat.to.clone(), key.clone(), chat.text.clone(), timestamp.to_owned(), message.received);
         let read = self.0.entry(said).or_default();
         *read += 1;
         let select = "SELECT count(*) FROM messages WHERE received = ?1 AND session IS NULL AND key = ?2 AND text = ?3
             AND timestamp = ?4 AND room = (SELECT id FROM rooms WHERE name = ?5)";
-        let values = params![message.received, key.as_str(), chat.text, timestamp, chat.room.as_str()];
+        let values = params![message.received, key.as_str(), chat.text, timestamp, chat.to.as_str()];
         let there: i64 = sql.prepare_cached(select)?.query_row(values, |row| row.get(0))?;
         Ok(there as u64 >= *read)
     }

@@ -7,7 +7,7 @@ use crate::server::core::record::KeptSeat;
 
 fn chat(room: &str, seq: u64) -> Keep {
     let mut arrived = arrived(seq);
-    arrived.chat.room = RoomName::parse(room).unwrap();
+    arrived.chat.to = RoomName::parse(room).unwrap();
     Keep::Chat(arrived)
 }
 

@@ -16,7 +16,7 @@ fn keep(number: u64) -> Keep {
         text: format!("message number {number}"),
         timestamp: None,
         id: SentId::new(Session::from_random([1; 12]), number),
-        room: RoomName::parse("lobby").unwrap(),
+        to: RoomName::parse("lobby").unwrap(),
         action: false,
         late: false,
     };

@@ -136,8 +136,8 @@ impl ClientNode {
     pub(super) fn add_to_outbox(&mut self, kept: &Kept, stage: &mut Stage) -> Option<SessionEvent> {
         let process = self.process.as_mut()?;
         let failed = failed(process.files.outbox.as_mut()?.add(kept));
-        if let Some(id) = kept.message.id()
-            && let Some(number) = stage.ledger.number(kept.message.text())
+        if let Some(id) = &kept.message.id
+            && let Some(number) = stage.ledger.number(&kept.message.text)
         {
             stage.know(id.clone(), number);
             if failed.is_none() {

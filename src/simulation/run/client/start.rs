@@ -68,7 +68,7 @@ impl ClientNode {
         }
         // To the chat, what is in an outbox is sent again.
         for kept in &remembered.outbox {
-            if let Some(number) = stage.ledger.number(kept.message.text()) {
+            if let Some(number) = stage.ledger.number(&kept.message.text) {
                 stage.note(Fact::SentAgain { number });
             }
         }

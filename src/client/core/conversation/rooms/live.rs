@@ -5,17 +5,17 @@ use crate::client::core::conversation::Output;
 use crate::client::core::conversation::outputs::Outputs;
 use crate::client::core::conversation::people::People;
 use crate::client::core::memo::{Memo, Series};
-use crate::client::core::news::{News, Place, Said};
+use crate::client::core::news::{News, Said};
 use crate::client::core::outbox::OwnMessage;
 use crate::link::Publication;
 use crate::now::Now;
-use crate::protocol::{Chat, Mark, MessageId, NickKey, Private, Timestamp};
+use crate::protocol::{Chat, Mark, MessageId, NickKey, Place, Private, Timestamp};
 use std::time::Instant;
 
 impl OwnRooms {
     /// A message in a room. `own`: the user's nick.
     pub fn hear(&mut self, now: Now, chat: Chat, own: &NickKey, people: &mut People, out: &mut Outputs) {
-        let (room, key) = (chat.room.clone(), chat.nick.key().clone());
+        let (room, key) = (chat.to.clone(), chat.nick.key().clone());
         let is_elsewhere = room != self.here;
         let state = self.state(&room);
         let (mut late, mut number) = (chat.late, None);
@@ -32,12 +32,11 @@ impl OwnRooms {
                 }
             }
         }
-        let id = chat.id.map(MessageId::Sent);
+        let id = chat.id.clone().map(MessageId::Sent);
         people.spoke(&chat.nick);
         if !people.ignores(&key) {
             state.unread += u64::from(key != *own && is_elsewhere);
-            let said = Said::live(now.wall, chat.nick, Place::Room(chat.room), chat.text, chat.timestamp);
-            out.tell(News::Said(Said { id: id.clone(), action: chat.action, late, ..said }));
+            out.tell(News::Said(Said { late, ..Said::live(now.wall, chat) }));
         }
         if let Some(id) = id {
             self.shown(&room, &key, &id, out);
@@ -71,13 +70,11 @@ impl OwnRooms {
             // Its receipt was lost, or has not reached the sender yet.
             return out.extend(receipt);
         }
-        let overtaken = id.is_some_and(|id| self.direct.is_late(key, id));
+        let late = private.late || id.is_some_and(|id| self.direct.is_late(key, id));
         let memo = id.map(|id| Memo::ShownDirect { series: Series::of_sent(key, id), number: id.seq });
         people.spoke(&private.nick);
         if !people.ignores(key) {
-            let said = Said::live(now.wall, private.nick, Place::Direct(private.to), private.text, private.timestamp);
-            let id = private.id.map(MessageId::Sent);
-            out.tell(News::Said(Said { id, action: private.action, late: private.late || overtaken, ..said }));
+            out.tell(News::Said(Said { late, ..Said::live(now.wall, private) }));
         }
         out.extend(memo.map(Output::Remember));
         out.extend(receipt);
@@ -87,37 +84,30 @@ impl OwnRooms {
     /// a page is not.
     pub fn said(&mut self, now: Now, message: &OwnMessage, out: &mut Outputs) {
         self.mark_shown(message);
-        match message {
-            OwnMessage::Chat(chat) => {
-                if let Some(id) = &chat.id {
-                    let (key, at) = (chat.nick.key(), chat.timestamp.as_ref().and_then(Timestamp::at));
-                    self.state(&chat.room).seen.said(now.instant, key, id, at);
-                    self.shown(&chat.room, key, &MessageId::Sent(id.clone()), out);
-                }
+        let (Some(id), key) = (&message.id, message.nick.key()) else { return };
+        match &message.to {
+            Place::Room(room) => {
+                let at = message.timestamp.as_ref().and_then(Timestamp::at);
+                self.state(room).seen.said(now.instant, key, id, at);
+                self.shown(room, key, &MessageId::Sent(id.clone()), out);
             }
-            OwnMessage::Private(private) if private.to.key() == private.nick.key() => {
-                if let Some(id) = &private.id {
-                    let series = Series::of_sent(private.nick.key(), id);
-                    out.remember(Memo::ShownDirect { series, number: id.seq });
-                }
+            Place::Direct(to) if to.key() == key => {
+                out.remember(Memo::ShownDirect { series: Series::of_sent(key, id), number: id.seq });
             }
             // It does not come back to us.
-            OwnMessage::Private(_) => {}
+            Place::Direct(_) => {}
         }
     }
 
     /// Notes that one of the user's messages was shown.
     pub fn mark_shown(&mut self, message: &OwnMessage) {
-        let Some(id) = message.id() else { return };
-        match message {
-            OwnMessage::Chat(chat) => {
-                self.state(&chat.room).seen.is_new(chat.nick.key(), id);
-            }
-            OwnMessage::Private(private) if private.to.key() == private.nick.key() => {
-                self.direct.is_new(private.nick.key(), id);
-            }
+        let (Some(id), key) = (&message.id, message.nick.key()) else { return };
+        let seen = match &message.to {
+            Place::Room(room) => &mut self.state(room).seen,
+            Place::Direct(to) if to.key() == key => &mut self.direct,
             // It goes to somebody else.
-            OwnMessage::Private(_) => {}
-        }
+            Place::Direct(_) => return,
+        };
+        seen.is_new(key, id);
     }
 }

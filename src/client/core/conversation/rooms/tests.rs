@@ -10,7 +10,7 @@ use crate::client::core::memo::Series;
 use crate::client::core::news::News;
 use crate::client::core::outbox::OwnMessage;
 use crate::now::Now;
-use crate::protocol::{Chat, Cursor, Entry, History, Mark, Nick, Private, RoomInfo, Rooms, SentId, Session};
+use crate::protocol::{Chat, Cursor, Entry, History, Mark, Nick, Place, Private, RoomInfo, Rooms, SentId, Session};
 
 const EPOCH: &str = "rkrxc5f0sqnm";
 
@@ -28,7 +28,12 @@ fn id(seq: u64) -> SentId {
 
 fn chat(by: &str, to: &RoomName, seq: u64) -> Chat {
     let (nick, text, room) = (nick(by), format!("{by} {seq}"), to.clone());
-    Chat { nick, text, timestamp: None, id: Some(id(seq)), room, action: false, late: false }
+    Chat { nick, to: room, text, timestamp: None, id: Some(id(seq)), action: false, late: false }
+}
+
+fn own(to: &RoomName, seq: u64) -> OwnMessage {
+    let Chat { nick, to, text, timestamp, id, action, late } = chat("alice", to, seq);
+    OwnMessage { nick, to: Place::Room(to), text, timestamp, id, action, late }
 }
 
 /// Bob's messages with these numbers, at the positions `from` + 1 to `to`.
@@ -355,8 +360,8 @@ fn a_direct_message_is_shown_once_and_confirmed_each_time() {
 #[test]
 fn the_users_own_messages_were_shown_when_they_were_typed() {
     let (mut stage, lobby) = (Stage::new(false, &[]), RoomName::lobby());
-    stage.rooms.said(stage.now, &OwnMessage::Chat(chat("alice", &lobby, 1)), &mut stage.out);
-    stage.rooms.mark_shown(&OwnMessage::Chat(chat("alice", &lobby, 2)));
+    stage.rooms.said(stage.now, &own(&lobby, 1), &mut stage.out);
+    stage.rooms.mark_shown(&own(&lobby, 2));
     stage.out.take();
     for seq in [1, 2] {
         stage.hear(chat("alice", &lobby, seq));
@@ -381,7 +386,7 @@ fn a_gap_is_told_if_the_first_page_may_not_reach_back_to_what_was_heard() {
 #[test]
 fn no_gap_is_told_if_the_room_was_not_joined_before_the_connection_broke() {
     let (mut stage, lobby) = (Stage::new(false, &[]), RoomName::lobby());
-    stage.rooms.said(stage.now, &OwnMessage::Chat(chat("alice", &lobby, 1)), &mut stage.out);
+    stage.rooms.said(stage.now, &own(&lobby, 1), &mut stage.out);
     stage.rooms.lost();
     stage.rooms.connected();
     let asked = stage.rooms.ask(&lobby);

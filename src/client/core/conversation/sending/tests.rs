@@ -6,7 +6,7 @@ use super::*;
 use crate::client::core::conversation::tests::deadlines::pass;
 use crate::client::core::conversation::tests::{counting, now};
 use crate::client::core::outbox::CAPACITY;
-use crate::protocol::{Chat, FromServer, RoomName, SentId};
+use crate::protocol::{Chat, FromServer, Place, RoomName, SentId};
 
 const OPEN: Passage = Passage {
     is_connected: true,
@@ -36,8 +36,8 @@ fn id(session: Session, seq: u64) -> SentId {
 }
 
 fn chat(text: &str) -> OwnMessage {
-    let (nick, text, room) = (nick("Alice"), text.to_owned(), RoomName::lobby());
-    OwnMessage::Chat(Chat { nick, text, timestamp: None, id: None, room, action: false, late: false })
+    let (nick, text, to) = (nick("Alice"), text.to_owned(), Place::Room(RoomName::lobby()));
+    OwnMessage { nick, to, text, timestamp: None, id: None, action: false, late: false }
 }
 
 fn error(code: &str, of: &SentId) -> ErrorReply {
@@ -58,9 +58,9 @@ struct Stage {
 impl Stage {
     /// `left`: what an earlier run did not settle.
     fn with(left: &[&str], is_kept: bool, on_terminal: bool) -> Stage {
-        let kept = left.iter().zip(1..).map(|(text, seq)| {
-            let OwnMessage::Chat(chat) = chat(text) else { panic!("a chat") };
-            Kept { message: OwnMessage::Chat(Chat { id: Some(id(earlier(), seq)), ..chat }), reference: None }
+        let kept = left.iter().zip(1..).map(|(text, seq)| Kept {
+            message: OwnMessage { id: Some(id(earlier(), seq)), ..chat(text) },
+            reference: None,
         });
         let sending = Sending::new(Qos::ExactlyOnce, session(), kept.collect(), is_kept);
         Stage { sending, now: now(), passage: OPEN, out: Outputs::new(on_terminal) }
@@ -122,7 +122,7 @@ impl Stage {
     #[track_caller]
     fn check_out(&mut self, expected: &[&str]) {
         let out = self.out.take().into_iter().map(|output| match output {
-            Output::Queued(kept) => format!("queued {}", kept.message.id().unwrap()),
+            Output::Queued(kept) => format!("queued {}", kept.message.id.as_ref().unwrap()),
             Output::Settled(id) => format!("settled {id}"),
             Output::Tell(News::Sent { id, .. }) => format!("sent {id}"),
             Output::Tell(News::Stored { id, .. }) => format!("stored {id}"),
@@ -287,14 +287,14 @@ fn the_acknowledgement_settles_only_if_no_server_will_confirm() {
 fn a_message_whose_id_is_taken_goes_out_under_another_id_at_most_three_times() {
     let (mut stage, mut random) = (Stage::with(&[], true, false), counting());
     stage.passage.obstacle = None;
-    let mut last = stage.take(chat("hi")).unwrap().id().unwrap().clone();
+    let mut last = stage.take(chat("hi")).unwrap().id.unwrap();
     stage.check(0, &[(0, "hi")]);
     let of_another_client = error("id_taken", &id(earlier(), 1));
     assert_eq!(stage.refused(&of_another_client, &mut random), RefusedMessage::Settled);
     for _ in 0..3 {
         let taken = error("id_taken", &last);
         let RefusedMessage::Renewed(message) = stage.refused(&taken, &mut random) else { panic!("not renewed") };
-        let new = message.id().unwrap().clone();
+        let new = message.id.as_ref().unwrap().clone();
         assert!(stage.sending.is_of_this_run(&new.session) && !stage.sending.is_of_this_run(&last.session));
         stage.check_out(&[&format!("queued {new}"), &format!("settled {last}")]);
         // It went out twice before the first answer.

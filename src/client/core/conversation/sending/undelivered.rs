@@ -3,7 +3,7 @@
 use crate::client::core::conversation::outputs::Outputs;
 use crate::client::core::news::News;
 use crate::client::core::outbox::{Kept, OwnMessage};
-use crate::protocol::{MessageId, NickKey, Private, Receipt, SentId};
+use crate::protocol::{MessageId, NickKey, Place, Receipt, SentId};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 
@@ -29,7 +29,7 @@ struct Direct {
 impl Undelivered {
     /// A message was taken. Room messages are ignored.
     pub fn sent(&mut self, kept: &Kept) {
-        let OwnMessage::Private(Private { id: Some(id), to, .. }) = &kept.message else { return };
+        let OwnMessage { id: Some(id), to: Place::Direct(to), .. } = &kept.message else { return };
         let (to, reference) = (to.key().clone(), kept.reference.clone());
         self.messages.insert(id.clone(), Direct { to, reference, told_waiting: false });
         self.order.push_back(id.clone());
@@ -93,10 +93,10 @@ mod tests {
 
     /// Alice's message with this number to Bob, with the `ref` 7.
     fn direct(seq: u64) -> Kept {
-        let (nick, to) = (Nick::parse("alice").unwrap(), Nick::parse("bob").unwrap());
+        let (nick, to) = (Nick::parse("alice").unwrap(), Place::Direct(Nick::parse("bob").unwrap()));
         let (text, timestamp) = ("psst".to_owned(), None);
-        let private = Private { nick, to, text, timestamp, id: Some(id(seq)), action: false, late: false };
-        Kept { message: OwnMessage::Private(private), reference: Some(7.into()) }
+        let message = OwnMessage { nick, to, text, timestamp, id: Some(id(seq)), action: false, late: false };
+        Kept { message, reference: Some(7.into()) }
     }
 
     /// Whether a receipt of this nick is news.

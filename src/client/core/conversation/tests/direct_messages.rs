@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::client::core::memo::Series;
+use crate::protocol::Place;
 
 const PSST: &str =
     r#"{"type":"private","username":"Bob","to":"alice","message":"psst","session":"aaaaaaaaaaaa","seq":7}"#;
@@ -149,16 +150,16 @@ fn to_oneself() {
 
 #[test]
 fn receipts_for_an_earlier_run_still_count() {
-    let private = crate::protocol::Private {
+    let message = OwnMessage {
         nick: Nick::parse("alice").unwrap(),
-        to: Nick::parse("bob").unwrap(),
+        to: Place::Direct(Nick::parse("bob").unwrap()),
         text: "old".to_owned(),
         timestamp: None,
         id: Some(SentId { session: Session::parse("bbbbbbbbbbbb").unwrap(), seq: 5 }),
         action: false,
         late: false,
     };
-    let kept = Kept { message: OwnMessage::Private(private), reference: Some("a".into()) };
+    let kept = Kept { message, reference: Some("a".into()) };
     let mut stage = Stage::new(|config| config.remembered.outbox = vec![kept]);
     stage.arrives(
         "chat/private/alice/bob",

@@ -8,7 +8,7 @@ use crate::client::core::command::Target;
 use crate::client::core::news::Obstacle;
 use crate::client::core::outbox::OwnMessage;
 use crate::link::{Publication, Qos};
-use crate::protocol::Chat;
+use crate::protocol::Place;
 use serde_json::Value;
 
 const OFFLINE: &str =
@@ -298,7 +298,7 @@ fn an_outbox_is_kept_from_before_the_first_publication_to_the_end() {
     let published = stage.out.iter().position(|out| matches!(out, Output::Publish(_))).unwrap();
     assert!(queued < published);
     let Output::Queued(kept) = &stage.out[queued] else { panic!() };
-    assert_eq!((kept.message.id().unwrap().seq, &kept.reference), (1, &Some(7.into())));
+    assert_eq!((kept.message.id.as_ref().unwrap().seq, &kept.reference), (1, &Some(7.into())));
     stage.input(Input::Link(Event::Published { ticket: 1 }));
     stage.out.clear();
     stage.stored(SESSION, "[[1,1]]");
@@ -307,17 +307,17 @@ fn an_outbox_is_kept_from_before_the_first_publication_to_the_end() {
 
 #[test]
 fn an_earlier_runs_outbox_goes_out_late_and_is_settled_by_its_own_session() {
-    let left = Chat {
+    let left = OwnMessage {
         nick: Nick::parse("alice").unwrap(),
         text: "left".to_owned(),
         timestamp: None,
         id: SentId::new(Session::parse(EARLIER).unwrap(), 7),
-        room: RoomName::lobby(),
+        to: Place::Room(RoomName::lobby()),
         action: false,
         late: false,
     };
     let mut stage = Stage::new(|config| {
-        config.remembered.outbox = vec![Kept { message: OwnMessage::Chat(left), reference: Some(1.into()) }];
+        config.remembered.outbox = vec![Kept { message: left, reference: Some(1.into()) }];
         config.keeps_outbox = true;
     });
     stage.arrives("chat/server", ONLINE);

@@ -76,7 +76,7 @@ proptest! {
                 Step::Push => {
                     let text = format!("text {}", books.pushed.len());
                     let kept = stage.outbox.push(stage.now, chat(&text, "lobby"), None).unwrap();
-                    let seq = kept.message.id().unwrap().seq;
+                    let seq = kept.message.id.as_ref().unwrap().seq;
                     books.texts.insert(seq, text);
                     books.pushed.push(seq);
                 }
@@ -112,7 +112,7 @@ proptest! {
         books.take(&mut stage);
         prop_assert_eq!(open.len(), stage.outbox.len());
         for message in stage.outbox.messages() {
-            prop_assert!(open.contains(&message.id().unwrap().seq));
+            prop_assert!(open.contains(&message.id.as_ref().unwrap().seq));
         }
         let all: Ranges = books.pushed.iter().copied().collect();
         let stored = stage.outbox.stored(&session(SESSION), &all);

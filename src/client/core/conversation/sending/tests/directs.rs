@@ -1,11 +1,11 @@
 //! Direct messages: whose addressee is away, and which were delivered.
 
 use super::*;
-use crate::protocol::{Private, ReceiptOf};
+use crate::protocol::ReceiptOf;
 
 fn direct(to: &str) -> OwnMessage {
-    let (sender, to, text) = (nick("Alice"), nick(to), "psst".to_owned());
-    OwnMessage::Private(Private { nick: sender, to, text, timestamp: None, id: None, action: false, late: false })
+    let (nick, to, text) = (nick("Alice"), Place::Direct(nick(to)), "psst".to_owned());
+    OwnMessage { nick, to, text, timestamp: None, id: None, action: false, late: false }
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn a_message_whose_id_is_taken_is_sent_under_a_new_one() {
     stage.arrives("chat/private/alice/server", &taken(&format!("{EARLIER}-1")));
     assert_eq!(stage.out, [], "of another client with our nick");
     stage.arrives("chat/private/alice/server", &taken(&format!("{SESSION}-1")));
-    let queued = |out: &Output| matches!(out, Output::Queued(kept) if kept.message.id().unwrap().to_string() == "000000000003-1");
+    let queued = |out: &Output| matches!(out, Output::Queued(kept) if kept.message.id.as_ref().unwrap().to_string() == "000000000003-1");
     let settled = |out: &Output| matches!(out, Output::Settled(id) if id.seq == 1 && id.session.as_str() == SESSION);
     assert!(stage.out.iter().position(queued).unwrap() < stage.out.iter().position(settled).unwrap());
     assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(_))), "{:?}", stage.out);
