@@ -13,7 +13,6 @@ mod error;
 mod given;
 mod help;
 mod io;
-mod login;
 mod manual;
 mod other_broker;
 mod table;
@@ -136,9 +135,10 @@ fn invocation(
     let mut warnings = Vec::new();
     let in_file = option_file(subcommand, &typed, environment, &mut warnings)?;
     let in_environment = Level::from_environment(subcommand, environment)?;
-    let mut given = Given { levels: [typed, in_environment, in_file], left_out: Vec::new() };
+    let mut given = Given { levels: [typed, in_environment, in_file], named: None, left_out: Vec::new() };
     if subcommand.flag("host").is_some() {
         warnings.extend(other_broker::leave_out(&mut given)?);
+        address::settle(&mut given)?;
     }
     let given = given;
     let connected = |warnings| connection(&given, environment, warnings);
@@ -232,7 +232,7 @@ fn client(given: &Given, connection: Connection, environment: &Environment) -> R
     let count = given.item("count").map(|item| item.number(1..=u64::MAX));
     Ok(ClientOptions {
         nick: given.text("nick").or_else(|| connection.settings.username.clone()),
-        rooms: given.texts("room"),
+        rooms: given.items("room").map(|item| item.value.clone()).collect(),
         message: given.text("message").filter(|_| json != Some("json") && listen != Some("listen")),
         to: given.text("to"),
         json: json == Some("json"),

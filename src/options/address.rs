@@ -4,54 +4,30 @@ use super::broker::{self, Broker};
 use super::error::UsageError;
 use super::given::{Given, Item, Level};
 
-/// The level of the default broker: after all others.
-const NOWHERE: usize = usize::MAX;
-
 /// The port that implies TLS.
 pub(super) const PORT_OF_TLS: u16 = 8883;
 
-/// The broker, and the level that names it.
-pub(super) struct Named {
-    pub broker: Broker,
-    level: usize,
-}
-
-impl Named {
-    /// The broker, if that level names it.
-    pub fn at(&self, level: usize) -> Option<&Broker> {
-        Some(&self.broker).filter(|_| level == self.level)
+/// Finds the broker, and adds the port and the login in its address to the options of its level. Options for other brokers
+/// must have been removed before.
+pub(super) fn settle(given: &mut Given) -> Result<(), UsageError> {
+    for index in 0..given.levels.len() {
+        let broker = broker_of(&given.levels[index])?;
+        let port = broker.as_ref().and_then(|broker| broker.port).map(|port| port.to_string());
+        given.levels[index].broker = broker;
+        given.add_of_address(index, port, &["port"], "the broker's address names a port already")?;
     }
-
-    /// The option that names it, and its level; `None` for BROKER and for the default broker.
-    pub fn item<'a>(&self, given: &'a Given) -> Option<(usize, &'a Item)> {
-        let level = given.levels.get(self.level).filter(|level| level.words.is_empty())?;
-        Some((self.level, level.item("url").or(level.item("host"))?))
+    let levels = &given.levels;
+    let Some(first) = levels.iter().position(|level| level.broker.is_some()) else { return Ok(()) };
+    // A host alone may be the host of a URL in a lower level, which says more.
+    let named = (first..levels.len()).find(|level| levels[*level].names_url()).unwrap_or(first);
+    given.named = Some(named);
+    let Some(Broker { username, password, .. }) = given.broker().cloned() else { return Ok(()) };
+    // The password of a URL only counts together with its user.
+    if given.add_of_address(named, username, &["username"], "the broker's URL names a user already")? {
+        let longs = ["password", "password-file"];
+        given.add_of_address(named, password, &longs, "the broker's URL names a password already")?;
     }
-
-    /// Whether no source names it.
-    pub fn is_default(&self) -> bool {
-        self.level == NOWHERE
-    }
-
-    /// Finds it; localhost if none is named. Options for other brokers must have been removed before.
-    pub fn find(given: &Given) -> Result<Named, UsageError> {
-        for (index, level) in given.levels.iter().enumerate() {
-            let Some(broker) = broker_of(level)? else { continue };
-            if broker.scheme.is_none() {
-                // A host alone may be the host of a URL in a lower level, which says more.
-                for (level, below) in given.levels.iter().enumerate().skip(index + 1) {
-                    if below.item("url").is_some()
-                        && let Some(broker) = broker_of(below)?
-                    {
-                        return Ok(Named { broker, level });
-                    }
-                }
-            }
-            return Ok(Named { broker, level: index });
-        }
-        let broker = Broker { host: "localhost".to_string(), ..Broker::default() };
-        Ok(Named { broker, level: NOWHERE })
-    }
+    Ok(())
 }
 
 /// The broker that a level names; its port may be a separate option.
@@ -62,9 +38,8 @@ pub(super) fn broker_of(level: &Level) -> Result<Option<Broker>, UsageError> {
         ([], None, None) => return Ok(None),
         ([], Some(url), None) => Broker::parse_url(&url.value).map_err(|error| url.wrong(&error))?,
         ([], None, Some(item)) => {
-            let host = broker::parse_host(&item.value);
-            let host =
-                host.map_err(|error| item.wrong(&format!("{error}; use --port for a port and --url for a URL")))?;
+            let host = broker::parse_host(&item.value)
+                .map_err(|error| item.wrong(&format!("{error}; use --port for a port and --url for a URL")))?;
             Broker { host, ..Broker::default() }
         }
         ([word], None, None) => Broker::parse(word).map_err(in_broker)?,
@@ -93,25 +68,8 @@ pub(super) fn broker_of(level: &Level) -> Result<Option<Broker>, UsageError> {
 }
 
 /// The port, if one is given. A URL without a port means the port of its scheme; lower levels do not change that.
-/// Options for other brokers must have been removed before.
-pub(super) fn port(given: &Given) -> Result<Option<u16>, UsageError> {
-    for level in &given.levels {
-        // A typed host and port may belong to a URL in a lower level, so this level need not name the broker.
-        let here = broker_of(level)?;
-        match (level.item("port"), here.as_ref().and_then(|broker| broker.port)) {
-            (Some(item), None) => {
-                let port = broker::parse_port(&item.value);
-                return port.map(Some).map_err(|error| item.wrong(&error));
-            }
-            (None, Some(port)) => return Ok(Some(port)),
-            (Some(item), Some(_)) => {
-                return Err(item.wrong("the broker's address names a port already"));
-            }
-            (None, None) if here.is_some_and(|broker| broker.scheme.is_some()) => return Ok(None),
-            (None, None) => {}
-        }
-    }
-    Ok(None)
+pub(super) fn port(given: &Given) -> Option<&Item> {
+    given.levels.iter().find(|level| level.item("port").is_some() || level.names_url())?.item("port")
 }
 
 /// The port of a broker without a given one.

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use super::address::{Named, default_port, port};
 use super::environment::Environment;
 use super::error::UsageError;
-use super::given::Given;
-use super::login::login;
-use super::{Color, Connection, tls};
+use super::given::{Given, Item};
+use super::{Color, Connection, address, tls};
 use crate::link::{Address, Qos, Settings, Transport, Version};
 use crate::protocol::names::fits_topics;
 
@@ -18,22 +16,23 @@ pub(super) fn connection(
     environment: &Environment,
     mut warnings: Vec<String>,
 ) -> Result<Connection, UsageError> {
-    let named = Named::find(given)?;
-    let port = port(given)?;
-    let tls = if tls::is_used(given, &named, port)? { Some(tls::tls(given, environment)?) } else { None };
+    let broker = given.broker();
+    let port = address::port(given).map(Item::port).transpose()?;
+    let tls = if tls::is_used(given, port)? { Some(tls::tls(given, environment)?) } else { None };
     if tls.is_none() && given.is_on("insecure") {
         warnings.push("--insecure has no effect without TLS".to_string());
     }
-    let is_websocket = named.broker.scheme.is_some_and(|scheme| scheme.is_websocket);
-    let (username, password) = login(given, environment, &named, &mut warnings)?;
+    let is_websocket = broker.and_then(|broker| broker.scheme).is_some_and(|scheme| scheme.is_websocket);
+    let username = given.text("username");
+    let password = password(given, environment, username.is_some(), &mut warnings)?;
     Ok(Connection {
         ask_password: username.is_some() && password.is_none(),
         settings: Settings {
             address: Address {
                 transport: if is_websocket { Transport::WebSocket } else { Transport::Tcp },
-                host: named.broker.host,
-                port: port.unwrap_or(default_port(is_websocket, tls.is_some())),
-                path: named.broker.path,
+                host: broker.map_or("localhost", |broker| &broker.host).to_owned(),
+                port: port.unwrap_or(address::default_port(is_websocket, tls.is_some())),
+                path: broker.map(|broker| broker.path.clone()).unwrap_or_default(),
             },
             tls,
             username,
@@ -62,6 +61,45 @@ pub(super) fn connection(
             .unwrap_or(Color::Auto),
         warnings,
     })
+}
+
+/// The password for the broker, from whichever source gives it.
+fn password(
+    given: &Given,
+    environment: &Environment,
+    has_username: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Option<String>, UsageError> {
+    if !has_username {
+        let in_url = given.broker().is_some_and(|broker| broker.password.is_some());
+        if in_url || given.is_on("password") || given.is_on("password-file") {
+            warnings.push("the password is not used because there is no --username".to_string());
+        }
+        return Ok(None);
+    }
+    let Some(item) = given.one_of(&["password", "password-file"])? else { return Ok(None) };
+    if item.flag.long == "password-file" {
+        return first_line(item, environment).map(Some);
+    }
+    if item.level == 0 {
+        warnings.push(
+            "others on this machine can see the password in `ps`; \
+             --password-file or MQTT_PASSWORD hides it"
+                .to_string(),
+        );
+    }
+    Ok(Some(item.value.clone()))
+}
+
+/// The first line of a password file.
+fn first_line(item: &Item, environment: &Environment) -> Result<String, UsageError> {
+    let bytes = item.read(environment)?;
+    let text = String::from_utf8(bytes).map_err(|_| item.unusable("it is not UTF-8"))?;
+    match text.lines().next() {
+        None | Some("") => Err(item.unusable("its first line, the password, is empty")),
+        Some(line) if line.contains('\0') => Err(item.unusable("it contains the character U+0000")),
+        Some(line) => Ok(line.to_string()),
+    }
 }
 
 /// A number of whole seconds, if it is given.

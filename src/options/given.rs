@@ -8,11 +8,17 @@ use std::str::FromStr;
 
 use getopts::{Fail, Options};
 
-use super::broker;
+use super::broker::{self, Broker};
 use super::environment::Environment;
 use super::error::{UsageError, reason};
 use super::table::{Flag, GROUPS, Group, Subcommand};
 use crate::nearest::nearest;
+
+/// The level of the environment, and of the option file.
+pub(super) const ENVIRONMENT: usize = 1;
+pub(super) const OPTION_FILE: usize = 2;
+/// The source of what BROKER says.
+pub(super) const BROKER: &str = "BROKER";
 
 /// One option with its value.
 #[derive(Debug)]
@@ -20,8 +26,11 @@ pub(super) struct Item {
     pub flag: &'static Flag,
     /// Empty for a switch.
     pub value: String,
-    /// How an error names its source: `--port`, `MQTT_BROKER_PORT`, `"/home/a/.config/mqttchat" line 3: --port`.
+    /// How an error names its source: `--port`, `MQTT_BROKER_PORT`, `"/home/a/.config/mqttchat" line 3: --port`; for what
+    /// an address says, `BROKER` or the source of the URL.
     pub origin: String,
+    /// Index in [`Given::levels`].
+    pub level: usize,
 }
 
 impl Item {
@@ -53,6 +62,11 @@ impl Item {
         })
     }
 
+    /// Its value as a port.
+    pub fn port(&self) -> Result<u16, UsageError> {
+        broker::parse_port(&self.value).map_err(|error| self.wrong(&error))
+    }
+
     /// The bytes of the file that it names.
     pub fn read(&self, environment: &Environment) -> Result<Vec<u8>, UsageError> {
         let bytes = (environment.read)(self.value.as_ref());
@@ -64,6 +78,17 @@ impl Item {
         UsageError::file(&self.origin, self.value.as_ref(), why)
     }
 
+    /// Its source, for people.
+    pub fn source(&self) -> String {
+        let place = self.origin.rsplit_once(": --").map_or(self.origin.as_str(), |(place, _)| place);
+        match self.level {
+            ENVIRONMENT => format!("environment: {}", self.flag.variable),
+            OPTION_FILE => format!("option file: {place}"),
+            _ if self.origin == BROKER => format!("command line: {BROKER}"),
+            _ => "command line".to_owned(),
+        }
+    }
+
     /// The error for its value.
     pub fn wrong(&self, problem: &str) -> UsageError {
         UsageError::new(format!("{}: {problem}", self.origin))
@@ -73,9 +98,12 @@ impl Item {
 /// What one source gives.
 #[derive(Debug, Default)]
 pub(super) struct Level {
+    index: usize,
     items: Vec<Item>,
     /// The operands on the command line: BROKER, as one word or two.
     pub words: Vec<String>,
+    /// The broker that it names.
+    pub broker: Option<Broker>,
 }
 
 impl Level {
@@ -84,9 +112,9 @@ impl Level {
         self.items.iter().find(|item| item.flag.long == long)
     }
 
-    /// All options, in order.
-    pub fn items(&self) -> &[Item] {
-        &self.items
+    /// Whether it names the broker by a URL.
+    pub fn names_url(&self) -> bool {
+        self.broker.as_ref().is_some_and(|broker| broker.scheme.is_some())
     }
 
     /// Removes and returns every option of these long names.
@@ -102,7 +130,7 @@ impl Level {
     }
 
     fn add(&mut self, flag: &'static Flag, value: String, origin: String) -> Result<(), UsageError> {
-        let item = Item { flag, value, origin };
+        let item = Item { flag, value, origin, level: self.index };
         if item.value.contains('\0') {
             return Err(item.wrong("a value cannot hold the character U+0000"));
         }
@@ -142,7 +170,7 @@ impl Level {
 
     /// Reads every variable that stands for an option of this subcommand.
     pub fn from_environment(subcommand: Subcommand, environment: &Environment) -> Result<Level, UsageError> {
-        let mut level = Level::default();
+        let mut level = Level { index: ENVIRONMENT, ..Level::default() };
         for flag in subcommand.flags().filter(|flag| !flag.variable.is_empty()) {
             let name = flag.variable;
             let Some(value) = environment.set(name) else { continue };
@@ -160,7 +188,7 @@ impl Level {
     /// Reads an option file: one `--option value`, `--option=value` or `-o value` per line. Skips blank lines, lines that
     /// begin with `#`, and options of other subcommands, so that one file serves all.
     pub fn from_file(subcommand: Subcommand, path: &Path, text: &str) -> Result<Level, UsageError> {
-        let mut level = Level::default();
+        let mut level = Level { index: OPTION_FILE, ..Level::default() };
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -201,8 +229,6 @@ impl Level {
 /// An option of the environment or the option file that belongs to another broker than the one in use.
 #[derive(Debug)]
 pub(super) struct LeftOut {
-    /// Index in [`Given::levels`].
-    pub level: usize,
     pub item: Item,
     /// `host:port` of the broker that it belongs to.
     pub broker: String,
@@ -212,6 +238,8 @@ pub(super) struct LeftOut {
 #[derive(Debug)]
 pub(super) struct Given {
     pub levels: [Level; 3],
+    /// The index of the level whose broker is in use; `None`: the default broker is.
+    pub named: Option<usize>,
     /// Options that were removed from their level.
     pub left_out: Vec<LeftOut>,
 }
@@ -226,15 +254,47 @@ impl Given {
         Some(self.item(long)?.value.clone())
     }
 
-    /// Every value of a repeatable option, from the first level that has one.
-    pub fn texts(&self, long: &str) -> Vec<String> {
+    /// Every time that a repeatable option is given, in the first level that has it.
+    pub fn items(&self, long: &str) -> impl Iterator<Item = &Item> {
         let level = self.levels.iter().find(|level| level.item(long).is_some());
-        let items = level.into_iter().flat_map(|level| &level.items);
-        items.filter(|item| item.flag.long == long).map(|item| item.value.clone()).collect()
+        level.into_iter().flat_map(|level| &level.items).filter(move |item| item.flag.long == long)
+    }
+
+    /// The broker, if that level names the one in use.
+    pub fn broker_at(&self, level: usize) -> Option<&Broker> {
+        self.levels[level].broker.as_ref().filter(|_| self.named == Some(level))
+    }
+
+    /// The broker in use; `None`: the default one.
+    pub fn broker(&self) -> Option<&Broker> {
+        self.broker_at(self.named?)
     }
 
     pub fn is_on(&self, long: &str) -> bool {
         self.item(long).is_some()
+    }
+
+    /// Adds what the address of that level's broker says in place of the option `longs[0]`, unless a higher level has one of
+    /// `longs`. Returns whether it was added. `problem`: the error if that level has one of `longs`, too.
+    pub fn add_of_address(
+        &mut self,
+        level: usize,
+        value: Option<String>,
+        longs: &[&str],
+        problem: &str,
+    ) -> Result<bool, UsageError> {
+        let given = |level: &Level| longs.iter().any(|long| level.item(long).is_some());
+        let flag = GROUPS.iter().flat_map(|group| group.flags).find(|flag| flag.long == longs[0]);
+        let (Some(value), Some(flag)) = (value, flag) else { return Ok(false) };
+        if self.levels[..level].iter().any(given) {
+            return Ok(false);
+        }
+        let level = &mut self.levels[level];
+        if let Some(item) = longs.iter().find_map(|long| level.item(long)) {
+            return Err(item.wrong(problem));
+        }
+        let origin = level.item("url").map_or(BROKER, |url| url.origin.as_str()).to_owned();
+        level.add(flag, value, origin).map(|()| true)
     }
 
     /// Whether the command line is empty and the environment names no broker.

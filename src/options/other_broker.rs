@@ -4,10 +4,9 @@
 use super::address::{PORT_OF_TLS, broker_of, default_port};
 use super::broker::{self, Broker, Scheme};
 use super::error::UsageError;
-use super::given::{Given, Item, LeftOut, Level};
+use super::given::{ENVIRONMENT, Given, Item, LeftOut, Level, OPTION_FILE};
 use super::tls;
 use crate::link::{Address, Transport, canonical_host};
-use std::fmt;
 
 /// Options that belong to the broker named beside them.
 const OF_ONE_BROKER: [&str; 12] = [
@@ -27,97 +26,57 @@ const OF_ONE_BROKER: [&str; 12] = [
 /// Pairs of these that override each other.
 const ALIKE: [[&str; 2]; 2] = [["password", "password-file"], ["tls", "no-tls"]];
 
-const ENVIRONMENT: usize = 1;
-const OPTION_FILE: usize = 2;
-
-/// What is known so far about the broker to use.
-#[derive(Default)]
+/// What is known of a broker.
+#[derive(Default, Clone)]
 struct BrokerHint {
-    /// As [`canonical_host`].
+    /// As given.
     host: Option<String>,
     port: Option<u16>,
     /// The scheme of a URL.
     scheme: Option<Scheme>,
 }
 
-/// A broker that options belong to.
-#[derive(Clone)]
-struct OtherBroker {
-    /// As given.
-    host: String,
-    port: u16,
-    scheme: Scheme,
-}
-
-impl fmt::Display for OtherBroker {
-    /// `host:port`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OtherBroker { host, port, .. } = self.clone();
-        Address { transport: Transport::Tcp, host, port, path: String::new() }.fmt(f)
-    }
-}
-
 impl BrokerHint {
     /// The hint in a level. A URL without a port means the port of its scheme.
-    fn by(level: &Level, broker: Option<&Broker>) -> Result<BrokerHint, UsageError> {
-        let scheme = broker.and_then(|broker| broker.scheme);
-        let in_option = level.item("port").map(|item| {
-            let port = broker::parse_port(&item.value);
-            port.map_err(|error| item.wrong(&error.to_string()))
-        });
-        let port = in_option.transpose()?.or(broker.and_then(|broker| broker.port));
+    fn by(level: &Level) -> Result<BrokerHint, UsageError> {
+        let broker = level.broker.as_ref();
+        let in_option = level.item("port").map(Item::port).transpose()?;
+        let port = in_option.or(broker.and_then(|broker| broker.port));
         let has_tls = tls::said(level, broker).unwrap_or(port == Some(PORT_OF_TLS));
+        let scheme = broker.and_then(|broker| broker.scheme).map(|scheme| Scheme { is_secure: has_tls, ..scheme });
+        let of_scheme = scheme.map(|scheme| default_port(scheme.is_websocket, has_tls));
+        Ok(BrokerHint { host: broker.map(|broker| broker.host.clone()), port: port.or(of_scheme), scheme })
+    }
+
+    /// The broker that a level's options belong to: its hint, with the defaults for what it does not say.
+    fn of(level: &Level) -> Result<BrokerHint, UsageError> {
+        let BrokerHint { host, port, scheme } = BrokerHint::by(level)?;
+        let is_secure = tls::said(level, level.broker.as_ref()).unwrap_or(port == Some(PORT_OF_TLS));
+        let is_websocket = scheme.is_some_and(|scheme| scheme.is_websocket);
         Ok(BrokerHint {
-            host: broker.map(|broker| canonical_host(&broker.host)),
-            port: port.or(scheme.map(|scheme| default_port(scheme.is_websocket, has_tls))),
-            scheme: scheme.map(|scheme| Scheme { is_secure: has_tls, ..scheme }),
+            host: host.or(Some("localhost".to_owned())),
+            port: port.or(Some(default_port(is_websocket, is_secure))),
+            scheme: Some(Scheme { is_secure, is_websocket }),
         })
     }
 
     /// Whether nothing contradicts that broker.
-    fn fits(&self, place: &OtherBroker) -> bool {
-        self.host.as_ref().is_none_or(|host| *host == canonical_host(&place.host))
-            && self.port.is_none_or(|port| port == place.port)
-            && self.scheme.is_none_or(|scheme| scheme == place.scheme)
+    fn fits(&self, other: &BrokerHint) -> bool {
+        let is_same_host = |(one, other): (&String, &String)| canonical_host(one) == canonical_host(other);
+        self.host.as_ref().zip(other.host.as_ref()).is_none_or(is_same_host)
+            && self.port.zip(other.port).is_none_or(|(one, other)| one == other)
+            && self.scheme.zip(other.scheme).is_none_or(|(one, other)| one == other)
     }
 
     /// Adds the environment's hint, which never has a URL. A port that is overridden need not be valid.
     fn or_by(self, environment: &Level) -> Result<BrokerHint, UsageError> {
-        let broker = broker_of(environment)?;
-        let (host, port) = match self.port {
-            Some(_) => (broker.map(|broker| canonical_host(&broker.host)), None),
-            None => {
-                let said = BrokerHint::by(environment, broker.as_ref())?;
-                (said.host, said.port)
-            }
+        let host = environment.broker.as_ref().map(|broker| broker.host.clone());
+        let port = match self.port {
+            Some(port) => Some(port),
+            None => BrokerHint::by(environment)?.port,
         };
-        Ok(BrokerHint { host: self.host.or(host), port: self.port.or(port), ..self })
+        Ok(BrokerHint { host: self.host.or(host), port, ..self })
     }
-}
-
-/// The broker of an option file; the default broker if it names none.
-fn place_of_file(level: &Level) -> Result<OtherBroker, UsageError> {
-    let broker = broker_of(level)?;
-    let said = BrokerHint::by(level, broker.as_ref())?;
-    let has_tls = tls::said(level, broker.as_ref()).unwrap_or(said.port == Some(PORT_OF_TLS));
-    let is_websocket = said.scheme.is_some_and(|scheme| scheme.is_websocket);
-    Ok(OtherBroker {
-        host: broker.map_or("localhost".to_owned(), |broker| broker.host),
-        port: said.port.unwrap_or(default_port(is_websocket, has_tls)),
-        scheme: Scheme { is_secure: has_tls, is_websocket },
-    })
-}
-
-/// The broker of the environment; `None` if it names none, in which case its options apply to any broker.
-fn place_of_environment(level: &Level, of_file: &OtherBroker) -> Result<Option<OtherBroker>, UsageError> {
-    let Some(broker) = broker_of(level)? else { return Ok(None) };
-    let said = BrokerHint::by(level, Some(&broker))?;
-    if said.fits(of_file) {
-        return Ok(Some(of_file.clone()));
-    }
-    let port = said.port.unwrap_or(default_port(false, false));
-    let scheme = Scheme { is_secure: port == PORT_OF_TLS, is_websocket: false };
-    Ok(Some(OtherBroker { host: broker.host, port, scheme }))
 }
 
 /// Removes from `given` what belongs to another broker than the one in use. What was typed belongs to the one in use.
@@ -127,33 +86,35 @@ fn place_of_environment(level: &Level, of_file: &OtherBroker) -> Result<Option<O
 /// # Errors
 /// An invalid address or port.
 pub(super) fn leave_out(given: &mut Given) -> Result<Vec<String>, UsageError> {
+    for level in &mut given.levels {
+        level.broker = broker_of(level)?;
+    }
     let [typed, environment, file] = &given.levels;
-    let of_file = place_of_file(file)?;
-    let of_environment = place_of_environment(environment, &of_file)?;
-    let typed_broker = broker_of(typed)?;
-    let above = BrokerHint::by(typed, typed_broker.as_ref())?;
+    let of_file = BrokerHint::of(file)?;
+    // Without a broker, the environment's options belong to any.
+    let of_environment = match environment.broker {
+        None => None,
+        Some(_) if BrokerHint::by(environment)?.fits(&of_file) => Some(of_file.clone()),
+        Some(_) => Some(BrokerHint::of(environment)?),
+    };
+    let above = BrokerHint::by(typed)?;
     let mut hints = Vec::new();
     if let Some(place) = of_environment.filter(|place| !above.fits(place)) {
-        hints.extend(leave_out_of(given, ENVIRONMENT, &place, &above, typed_broker.as_ref()));
+        hints.extend(leave_out_of(given, ENVIRONMENT, place, &above));
     }
     let above = above.or_by(&given.levels[ENVIRONMENT])?;
     if !above.fits(&of_file) {
-        hints.extend(leave_out_of(given, OPTION_FILE, &of_file, &above, typed_broker.as_ref()));
+        hints.extend(leave_out_of(given, OPTION_FILE, of_file, &above));
     }
     Ok(hints)
 }
 
-/// Removes what the level `index` gives for `place`, which according to `above` and `typed_broker` is not in use.
-fn leave_out_of(
-    given: &mut Given,
-    index: usize,
-    place: &OtherBroker,
-    above: &BrokerHint,
-    typed_broker: Option<&Broker>,
-) -> Option<String> {
+/// Removes what the level `index` gives for `place`, which according to `above` is not in use.
+fn leave_out_of(given: &mut Given, index: usize, place: BrokerHint, above: &BrokerHint) -> Option<String> {
     let (over, level) = given.levels.split_at_mut(index);
     let level = &mut level[0];
-    let is_typed = |part: fn(&Broker) -> &Option<String>| typed_broker.is_some_and(|broker| part(broker).is_some());
+    let typed = over[0].broker.as_ref();
+    let is_typed = |part: fn(&Broker) -> &Option<String>| typed.is_some_and(|broker| part(broker).is_some());
     let would_count = |long: &str| match long {
         "port" => above.port.is_none(),
         "username" if is_typed(|broker| &broker.username) => false,
@@ -179,6 +140,10 @@ fn leave_out_of(
         None => level.take_login_of_url(),
     }
     let source = if index == ENVIRONMENT { "the environment" } else { "the option file" };
-    given.left_out.extend(items.into_iter().map(|item| LeftOut { level: index, item, broker: place.to_string() }));
-    (!names.is_empty()).then(|| format!("{source} is for {place}; not used with this broker: {}", names.join(", ")))
+    let BrokerHint { host, port, .. } = place;
+    let (host, port) = (host.unwrap_or_default(), port.unwrap_or_default());
+    let broker = Address { transport: Transport::Tcp, host, port, path: String::new() }.to_string();
+    let hint = format!("{source} is for {broker}; not used with this broker: {}", names.join(", "));
+    given.left_out.extend(items.into_iter().map(|item| LeftOut { item, broker: broker.clone() }));
+    (!names.is_empty()).then_some(hint)
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::address::{Named, PORT_OF_TLS};
+use super::address::PORT_OF_TLS;
 use super::broker::Broker;
 use super::environment::Environment;
 use super::error::{UsageError, reason};
@@ -10,14 +10,14 @@ use super::given::{Given, Item, Level};
 use crate::link::Tls;
 
 /// Whether to use TLS: the first level that says anything about it decides, else the port.
-pub(super) fn is_used(given: &Given, named: &Named, port: Option<u16>) -> Result<bool, UsageError> {
+pub(super) fn is_used(given: &Given, port: Option<u16>) -> Result<bool, UsageError> {
     match (given.item("cert"), given.item("key")) {
         (Some(item), None) => return Err(item.wrong("needs --key too, the private key's file")),
         (None, Some(item)) => return Err(item.wrong("needs --cert too, the certificate's file")),
         _ => {}
     }
     given.one_of(&["tls", "no-tls"])?;
-    let said = given.levels.iter().enumerate().find_map(|(index, level)| said(level, named.at(index)));
+    let said = given.levels.iter().enumerate().find_map(|(index, level)| said(level, given.broker_at(index)));
     Ok(said.unwrap_or(port == Some(PORT_OF_TLS)))
 }
 
