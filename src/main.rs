@@ -14,9 +14,8 @@ fn main() -> ExitCode {
         Ok(Invocation::Check(options)) => check::run(options),
         Ok(Invocation::Export(options)) => transfer::export(&options),
         Ok(Invocation::Import(options)) => transfer::import(&options),
-        Ok(Invocation::Help(text) | Invocation::Config(text) | Invocation::Completion(text)) => print(&text),
+        Ok(Invocation::Print(text)) => print(&text),
         Ok(Invocation::Manual) => print(&options::manual(&client::command::list())),
-        Ok(Invocation::Version) => print(concat!("mqttchat ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(error) => {
             eprintln!("mqttchat: {error}");
             ExitCode::FAILURE

@@ -39,6 +39,8 @@ use completion::{OTHERS, SHELLS};
 use connection::{choice, connection, seconds};
 use given::{Given, Level};
 
+const VERSION: &str = concat!("mqttchat ", env!("CARGO_PKG_VERSION"), "\n");
+
 /// The largest `--history-limit`: one page of history.
 pub const MAX_HISTORY_LIMIT: usize = 500;
 
@@ -61,39 +63,36 @@ pub fn parse(arguments: &[OsString], environment: &Environment) -> Result<Invoca
     let Some((first, rest)) = arguments.split_first() else {
         return Err(UsageError::new("no subcommand; use server, client, check, export or import"));
     };
-    match (first.as_str(), rest) {
-        ("--version", _) => return Ok(Invocation::Version),
-        ("--help", _) | ("help", []) => return Ok(Invocation::Help(help::general())),
-        ("help", [topic]) if topic == "help" || topic == "--help" => {
-            return Ok(Invocation::Help(help::general()));
-        }
-        ("help", [topic]) => {
-            let other = help::of_other(topic).map(Ok);
-            return other.unwrap_or_else(|| Ok(help::of(subcommand(topic)?))).map(Invocation::Help);
-        }
+    let text = match (first.as_str(), rest) {
+        ("--version", _) => VERSION.to_owned(),
+        ("--help", _) | ("help", []) => help::general(),
+        ("help", [topic]) if topic == "help" || topic == "--help" => help::general(),
+        ("help", [topic]) => match help::of_other(topic) {
+            Some(text) => text,
+            None => help::of(subcommand(topic)?),
+        },
         ("help", [_, extra, ..]) => {
             return Err(UsageError::new(format!("help takes one subcommand; {extra:?} is too many")));
         }
-        ("completion" | "manual", [option]) if option == "--help" => {
-            return Ok(Invocation::Help(help::of_other(first).unwrap_or_default()));
-        }
-        ("completion", rest) => return completion(rest),
+        ("completion" | "manual", [option]) if option == "--help" => help::of_other(first).unwrap_or_default(),
+        ("completion", rest) => completion(rest)?,
         ("manual", []) => return Ok(Invocation::Manual),
         ("manual", [extra, ..]) => return Err(UsageError::new(format!("manual takes nothing; {extra:?} is too many"))),
-        _ => {}
-    }
-    let subcommand = subcommand(first)?;
-    invocation(subcommand, rest, environment).map_err(|error| error.of(subcommand))
+        _ => {
+            let subcommand = subcommand(first)?;
+            return invocation(subcommand, rest, environment).map_err(|error| error.of(subcommand));
+        }
+    };
+    Ok(Invocation::Print(text))
 }
 
-fn completion(words: &[String]) -> Result<Invocation, UsageError> {
+fn completion(words: &[String]) -> Result<String, UsageError> {
     let script = match words {
         [shell] => SHELLS.iter().find(|(name, _)| name == shell),
         _ => None,
     };
     let names = SHELLS.map(|(name, _)| name).join(", ");
-    let (_, script) = script.ok_or_else(|| UsageError::new(format!("completion takes one of {names}")))?;
-    Ok(Invocation::Completion(script()))
+    script.map(|(_, script)| script()).ok_or_else(|| UsageError::new(format!("completion takes one of {names}")))
 }
 
 fn to_utf8(arguments: &[OsString]) -> Result<Vec<String>, UsageError> {
@@ -127,10 +126,10 @@ fn invocation(
 ) -> Result<Invocation, UsageError> {
     let typed = Level::from_arguments(subcommand, arguments)?;
     if typed.item("help").is_some() {
-        return Ok(Invocation::Help(help::of(subcommand)));
+        return Ok(Invocation::Print(help::of(subcommand)));
     }
     if typed.item("version").is_some() {
-        return Ok(Invocation::Version);
+        return Ok(Invocation::Print(VERSION.to_owned()));
     }
     let mut warnings = Vec::new();
     let in_file = option_file(subcommand, &typed, environment, &mut warnings)?;
@@ -153,7 +152,7 @@ fn invocation(
     };
     // Mistakes take precedence over --print-config.
     match given.is_on("print-config") {
-        true => Ok(Invocation::Config(config::config(subcommand, &given, invocation.connection()))),
+        true => Ok(Invocation::Print(config::config(subcommand, &given, invocation.connection()))),
         false => Ok(invocation),
     }
 }

@@ -8,26 +8,28 @@ const WIDTH: usize = 80;
 /// The column of an option's explanation.
 const INDENT: usize = 30;
 
-const BROKER: &str = "\
-BROKER: host, host:port, [IPv6]:port, or \"host port\" as two words, or
-  mqtt:// mqtts:// ws:// wss://[user[:password]@]host[:port][/path]
-  (the path for ws and wss, default /mqtt; user and password percent-encoded)
-";
+/// Here and in the manual page.
+pub(super) const BROKER: &str = "\
+BROKER is host, host:port, [IPv6]:port, host and port as two words, or a URL:
+mqtt://, mqtts://, ws:// or wss://[user[:password]@]host[:port][/path] (the path for ws and wss, default /mqtt; user and
+password percent-encoded).";
 
-const ORDER: &str = "\
-An option takes precedence over the environment, then the option file, then the
-default. An option file has one \"--option value\" per line; lines that begin
-with # are comments; options of other subcommands are skipped. A login, port,
-client identifier and TLS options in it apply only to the broker that it names
-(localhost if none); MQTT_ variables only to MQTT_BROKER_HOST, if that is set.
-RUST_LOG in the environment sets what is logged.
-";
+pub(super) const ORDER: &str = "\
+An option takes precedence over the environment, then the option file, then the default. An option file has one
+\"--option value\" per line; lines that begin with # are comments; options of other subcommands are skipped.
+A login, port, client identifier and TLS options in it apply only to the broker that it names (localhost if none); MQTT_
+variables only to MQTT_BROKER_HOST, if that is set. With another broker they are not used, and a line says so.";
 
-const EXIT_CODES: &str = "\
-Exit codes: 0 success; 1 usage or failure; 4, 5, 134, 135 ... the broker refused
-with this CONNACK code; 14 no connection or TLS failure; 27 time-out (-W); 73
-nick in use; 75 another server serves the chat; 129, 130, 143 ended by a signal.
-";
+pub(super) const EXIT_CODES: [(&str, &str); 8] = [
+    ("0", "success"),
+    ("1", "usage or failure, or (check) something that a chat needs fails"),
+    ("4, 5, 134, 135 ...", "the broker refused with this CONNACK code"),
+    ("14", "no connection, or a TLS failure"),
+    ("27", "time-out (-W)"),
+    ("73", "the nick is in use"),
+    ("75", "another server serves the chat"),
+    ("129, 130, 143", "ended by a signal"),
+];
 
 /// What `mqttchat --help` prints.
 pub(super) fn general() -> String {
@@ -40,7 +42,7 @@ pub(super) fn general() -> String {
         wrap(&mut text, &format!("  {}", usage_of_other(name, words)), 37, &format!("  {summary}"));
     }
     text.push_str("  mqttchat --help | --version\n\n");
-    text.push_str(BROKER);
+    wrap(&mut text, "", 0, BROKER);
     finish(text, GROUPS.iter())
 }
 
@@ -50,7 +52,7 @@ pub(super) fn of(subcommand: Subcommand) -> String {
     wrap(&mut text, "", 2, subcommand.summary());
     text.push('\n');
     if subcommand.operand() == "[BROKER]" {
-        text.push_str(BROKER);
+        wrap(&mut text, "", 0, BROKER);
     }
     finish(text, subcommand.groups())
 }
@@ -82,9 +84,10 @@ fn finish(mut text: String, groups: impl Iterator<Item = &'static Group>) -> Str
         }
     }
     text.push('\n');
-    text.push_str(ORDER);
+    wrap(&mut text, "", 0, ORDER);
     text.push('\n');
-    text.push_str(EXIT_CODES);
+    let codes = EXIT_CODES.map(|(code, meaning)| format!("{code} {meaning}")).join("; ");
+    wrap(&mut text, "", 0, &format!("Exit codes: {codes}. RUST_LOG in the environment sets what is logged."));
     text
 }
 
@@ -111,7 +114,7 @@ pub(super) fn explanation(flag: &Flag) -> String {
 /// Appends `head`, then `body` from column `indent` on, broken between words before [`WIDTH`].
 fn wrap(text: &mut String, head: &str, indent: usize, body: &str) {
     let mut line = head.to_string();
-    if line.len() >= indent {
+    if !line.is_empty() && line.len() >= indent {
         text.push_str(&line);
         text.push('\n');
         line.clear();

@@ -23,8 +23,8 @@ pub fn of_a_member(arguments: &[OsString]) -> Result<ClientOptions, UsageError> 
     let arguments: Vec<OsString> = std::iter::once("client".into()).chain(arguments.iter().cloned()).collect();
     match parse(&arguments, &Environment::process())? {
         Invocation::Client(options) => Ok(options),
-        Invocation::Help(text) => Err(UsageError::help(text)),
-        _ => Err(UsageError::help(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")))),
+        Invocation::Print(text) => Err(UsageError::help(text.trim_end())),
+        _ => Err(UsageError::help("a member has no subcommand")),
     }
 }
 

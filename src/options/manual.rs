@@ -1,7 +1,7 @@
 //! The manual page mqttchat(1), generated from the table, in the macros of man(7).
 
 use super::completion::OTHERS;
-use super::help::explanation;
+use super::help::{BROKER, EXIT_CODES, ORDER, explanation};
 use super::table::{Flag, GROUPS, Group, Subcommand};
 
 /// A command on the client's terminal with its arguments, and what it does.
@@ -15,16 +15,9 @@ On a terminal the client is a chat: it sends lines as messages, and takes lines 
 with input from a pipe, it is a sender: every line is a message, and it ends when all are stored. With --listen it stays
 and prints one message per line. With --json it reads and writes one JSON object per line, for programs.";
 
-const BROKER: &str = "\
-BROKER is host, host:port, [IPv6]:port, host and port as two words, or a URL:
-mqtt://, mqtts://, ws:// or wss://[user[:password]@]host[:port][/path]. TLS is on for mqtts and wss, for port 8883, and
-with any of --cafile, --capath and --cert; it checks the certificate's chain and host name.";
-
-const ORDER: &str = "\
-An option takes precedence over the environment, then the option file, then the default. An option file has one
-\"--option value\" per line; lines that begin with # are comments; options of other subcommands are skipped.
-A login, port, client identifier and TLS options in it apply only to the broker that it names (localhost if none); MQTT_
-variables only to MQTT_BROKER_HOST, if that is set. With another broker they are not used, and a line says so.";
+const TLS: &str = "\
+TLS is on for mqtts and wss, for port 8883, and with any of --cafile, --capath and --cert; it checks the certificate's
+chain and host name.";
 
 const FILES: [(&str, &str); 3] = [
     ("$XDG_CONFIG_HOME/mqttchat, else ~/.config/mqttchat", "the option file"),
@@ -33,17 +26,6 @@ const FILES: [(&str, &str); 3] = [
         "the folder of the client's memory (client.state) and of a server's history ({topic-root}.db)",
     ),
     ("$STATE_DIRECTORY", "the folder of a server that systemd starts"),
-];
-
-const EXIT_CODES: [(&str, &str); 8] = [
-    ("0", "success"),
-    ("1", "usage or failure; with check: something that a chat needs fails"),
-    ("4, 5, 134, 135 ...", "the broker refused with this CONNACK code"),
-    ("14", "no connection, or a TLS failure"),
-    ("27", "time-out (-W)"),
-    ("73", "the nick is in use"),
-    ("75", "another server serves the chat"),
-    ("129, 130, 143", "ended by a signal"),
 ];
 
 const EXAMPLES: [(&str, &str); 5] = [
@@ -72,6 +54,7 @@ pub fn manual(commands: &[CommandLine]) -> String {
     page.section("DESCRIPTION");
     page.paragraphs(DESCRIPTION);
     page.paragraphs(BROKER);
+    page.paragraphs(TLS);
     page.section("SUBCOMMANDS");
     let subcommands = Subcommand::ALL.map(|subcommand| (subcommand.name(), subcommand.summary()));
     for (name, summary) in subcommands.into_iter().chain(OTHERS.map(|(name, summary, _)| (name, summary))) {

@@ -20,35 +20,34 @@ const CONNECTED: &[Subcommand] = &[Server, Client, Check];
 impl Subcommand {
     pub const ALL: [Subcommand; 5] = [Server, Client, Check, Export, Import];
 
+    /// Name, operand and summary.
+    fn row(self) -> [&'static str; 3] {
+        match self {
+            Server => ["server", "[BROKER]", "keep presence and history for a chat"],
+            Client => ["client", "[BROKER]", "chat (on a terminal), or send and receive (in a pipe)"],
+            Check => ["check", "[BROKER]", "test a broker step by step and say how to fix what fails"],
+            Export => ["export", "", "print a server's history, one JSON object per line; the server may be running"],
+            Import => [
+                "import",
+                "[FILE]",
+                "read such lines (from FILE, else a pipe) into a history; messages already in it are skipped",
+            ],
+        }
+    }
+
     /// As it is typed.
     pub fn name(self) -> &'static str {
-        match self {
-            Server => "server",
-            Client => "client",
-            Check => "check",
-            Export => "export",
-            Import => "import",
-        }
+        self.row()[0]
     }
 
     /// What it takes besides options; may be empty.
     pub fn operand(self) -> &'static str {
-        match self {
-            Server | Client | Check => "[BROKER]",
-            Export => "",
-            Import => "[FILE]",
-        }
+        self.row()[1]
     }
 
     /// What it does, in one line.
     pub fn summary(self) -> &'static str {
-        match self {
-            Server => "keep presence and history for a chat",
-            Client => "chat (on a terminal), or send and receive (in a pipe)",
-            Check => "test a broker step by step and say how to fix what fails",
-            Export => "print a server's history, one JSON object per line; the server may be running",
-            Import => "read such lines (from FILE, else a pipe) into a history; messages already in it are skipped",
-        }
+        self.row()[2]
     }
 
     /// Every group of options that it takes, in the order of the help.

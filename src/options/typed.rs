@@ -15,15 +15,9 @@ pub enum Invocation {
     Export(ExportOptions),
     Import(ImportOptions),
     /// Print this text.
-    Help(String),
-    /// Print this: the value and source of each option.
-    Config(String),
-    /// Print this script for a shell.
-    Completion(String),
+    Print(String),
     /// Print [`manual`].
     Manual,
-    /// Print the version.
-    Version,
 }
 
 impl Invocation {

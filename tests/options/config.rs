@@ -6,7 +6,7 @@ use mqttchat::options::Invocation;
 /// Checks the lines `option | origin` of what `mqttchat LINE --print-config` prints; blanks do not matter.
 #[track_caller]
 fn check(world: World, line: &str, expected: &[&str]) {
-    let Ok(Invocation::Config(text)) = world.type_in(&format!("{line} --print-config")) else {
+    let Ok(Invocation::Print(text)) = world.type_in(&format!("{line} --print-config")) else {
         panic!("{line} prints its configuration");
     };
     let flat = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
