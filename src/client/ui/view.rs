@@ -11,22 +11,11 @@ mod wrap;
 
 use super::json;
 use crate::client::core::news::{News, Place, Said};
+use crate::client::core::session::Mode;
 use crate::protocol::{Nick, RoomName, text};
 use chrono::{DateTime, FixedOffset};
+use std::fmt::Display;
 use words::{is_wanted, notice, wrong};
-
-/// How news is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// For people at a terminal; everything to standard output.
-    Terminal,
-    /// One message per line on standard output, the rest on standard error.
-    Lines,
-    /// One event per line on standard output.
-    Json,
-    /// Only errors, on standard error.
-    Silent,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
@@ -37,12 +26,15 @@ pub enum Stream {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub stream: Stream,
-    /// Without a line end; in `Format::Terminal` it may hold several lines.
+    /// Without a line end; at a terminal it may hold several lines.
     pub text: String,
 }
 
 pub struct View {
-    pub format: Format,
+    /// Decides how news is printed. At a terminal everything goes to standard output. A listener prints one message per
+    /// line on standard output and the rest on standard error; a JSON program gets one event per line on standard output;
+    /// the others print only errors, on standard error.
+    pub mode: Mode,
     pub color: bool,
     /// Print only messages and errors.
     pub quiet: bool,
@@ -69,31 +61,34 @@ impl Line {
     pub fn out(text: String) -> Line {
         Line { stream: Stream::Out, text }
     }
+
+    fn error(text: impl Display) -> Line {
+        Line { stream: Stream::Err, text: format!("mqttchat: {text}") }
+    }
 }
 
 impl View {
     /// `None`: nothing to print in this format. A message of another day than `now` shows its date.
     pub fn line(&self, now: DateTime<FixedOffset>, news: &News) -> Option<Line> {
-        match self.format {
-            Format::Json => json::event(news).map(Line::out),
-            Format::Terminal => self.for_people(now, news).map(Line::out),
-            Format::Lines => match news {
+        match self.mode {
+            Mode::Json => json::event(news).map(Line::out),
+            Mode::Chat => self.for_people(now, news).map(Line::out),
+            Mode::Listen => match news {
                 News::Said(said) => Some(Line::out(self.log_line(said))),
                 _ => self.for_log(news).map(|text| Line { stream: Stream::Err, text }),
             },
-            Format::Silent => wrong(news).map(|text| Line { stream: Stream::Err, text: format!("mqttchat: {text}") }),
+            Mode::Sender | Mode::Embedded => wrong(news).map(Line::error),
         }
     }
 
     /// A final error, for a program as an event, too.
     pub fn complaint(&self, text: &str) -> Vec<Line> {
         let text = text::visible(text);
-        let event = match self.format {
-            Format::Json => json::event(&News::Error { text: text.to_string(), reference: None }),
+        let event = match self.mode {
+            Mode::Json => json::event(&News::Error { text: text.to_string(), reference: None }),
             _ => None,
         };
-        let line = Line { stream: Stream::Err, text: format!("mqttchat: {text}") };
-        event.map(Line::out).into_iter().chain([line]).collect()
+        event.map(Line::out).into_iter().chain([Line::error(text)]).collect()
     }
 
     fn for_log(&self, news: &News) -> Option<String> {

@@ -1,7 +1,7 @@
 //! The display: converts news to lines, arranged for a reader at a terminal, and prints them.
 
 use super::keyboard::broken;
-use crate::client::app::start::{Refusal, format};
+use crate::client::app::start::Refusal;
 use crate::client::core::news::News;
 use crate::client::core::session::{ClientSession, Mode};
 use crate::client::io::screen::{Above, Screen};
@@ -39,16 +39,11 @@ impl Display {
         };
         let notify = options.notify.then(|| Notify::of(|name| std::env::var(name).ok()));
         let view = View {
-            format: format(session.mode()),
+            mode: session.mode(),
             color,
             quiet: options.connection.quiet,
             zone: |at| at.with_timezone(&Local).fixed_offset(),
-            reader: Reader {
-                nick: session.nick().clone(),
-                here: session.here().clone(),
-                rooms_are_many: session.is_in_rooms(),
-                columns: terminal::columns(),
-            },
+            reader: reader(session),
         };
         let reading = (session.mode() == Mode::Chat).then(|| Reading::new(options.bell, notify));
         let screen = Screen::start(above, on_closed).map_err(|error| broken("screen", error))?;
@@ -67,7 +62,7 @@ impl Display {
     pub fn tell(&mut self, now: Now, news: &News, session: &ClientSession) {
         match &mut self.reading {
             Some(reading) => {
-                look_at_the_reader(&mut self.view.reader, session);
+                self.view.reader = reader(session);
                 print(&self.screen, reading.hear(now, news, &self.view));
             }
             None => print(&self.screen, self.view.line(now.wall, news)),
@@ -97,7 +92,7 @@ impl Display {
         if let Some(reading) = &mut self.reading
             && reading.due().is_some_and(|due| now.instant >= due)
         {
-            look_at_the_reader(&mut self.view.reader, session);
+            self.view.reader = reader(session);
             print(&self.screen, reading.tick(now, &self.view));
         }
     }
@@ -115,12 +110,11 @@ fn print(screen: &Screen, lines: impl IntoIterator<Item = Line>) {
     lines.into_iter().for_each(|line| screen.print(line));
 }
 
-fn look_at_the_reader(reader: &mut Reader, session: &ClientSession) {
-    if reader.nick != *session.nick() {
-        reader.nick = session.nick().clone();
+fn reader(session: &ClientSession) -> Reader {
+    Reader {
+        nick: session.nick().clone(),
+        here: session.here().clone(),
+        rooms_are_many: session.is_in_rooms(),
+        columns: terminal::columns(),
     }
-    if reader.here != *session.here() {
-        reader.here = session.here().clone();
-    }
-    (reader.rooms_are_many, reader.columns) = (session.is_in_rooms(), terminal::columns());
 }

@@ -1,7 +1,8 @@
 //! What a person sees, line by line.
 
 use super::*;
-use crate::client::ui::view::{Format, Reader};
+use crate::client::core::session::Mode;
+use crate::client::ui::view::Reader;
 use crate::protocol::{ChatMessage, History, Nick, Notice, NoticeKind, OnlineUsers, RoomName};
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ impl Stage {
         let reader = Reader { nick: nick("carol"), here: RoomName::lobby(), rooms_are_many: false, columns: 80 };
         Stage {
             reading: Reading::new(bell, None),
-            view: View { format: Format::Terminal, color: false, quiet: false, zone: |at| at, reader },
+            view: View { mode: Mode::Chat, color: false, quiet: false, zone: |at| at, reader },
             now: Now { instant: Instant::now(), wall: at("2026-11-22T20:30:00+01:00") },
             lines: Vec::new(),
         }

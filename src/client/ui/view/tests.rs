@@ -10,11 +10,11 @@ fn at(text: &str) -> DateTime<FixedOffset> {
     DateTime::parse_from_rfc3339(text).unwrap()
 }
 
-fn view(format: Format, color: bool) -> View {
+fn view(mode: Mode, color: bool) -> View {
     let zone = |at: DateTime<FixedOffset>| at.with_timezone(&FixedOffset::east_opt(3_600).unwrap());
     let reader =
         Reader { nick: Nick::parse("carol").unwrap(), here: RoomName::lobby(), rooms_are_many: false, columns: 200 };
-    View { format, color, quiet: false, zone, reader }
+    View { mode, color, quiet: false, zone, reader }
 }
 
 fn said() -> Said {
@@ -31,15 +31,15 @@ fn bob() -> Place {
 }
 
 #[track_caller]
-fn check(format: Format, news: News, expected: Option<&str>) {
-    let line = view(format, false).line(at("2026-11-22T20:00:00Z"), &news);
+fn check(mode: Mode, news: News, expected: Option<&str>) {
+    let line = view(mode, false).line(at("2026-11-22T20:00:00Z"), &news);
     assert_eq!(line.map(|line| line.text).as_deref(), expected);
 }
 
 #[track_caller]
 fn check_said(said: Said, terminal: &str, log: &str) {
-    check(Format::Terminal, News::Said(said.clone()), Some(terminal));
-    check(Format::Lines, News::Said(said), Some(log));
+    check(Mode::Chat, News::Said(said.clone()), Some(terminal));
+    check(Mode::Listen, News::Said(said), Some(log));
 }
 
 #[test]
@@ -65,10 +65,10 @@ fn nothing_drives_the_terminal() {
     let shown = r"\x1b]0;x\x07\u{202e}\r\x9b2J";
     check_said(hostile, &format!("20:30 alice: {shown}"), &format!("2026-11-22T20:30:00+01:00 #lobby alice: {shown}"));
     let reason = "\x1b[2J".to_owned();
-    check(Format::Terminal, News::Disconnected { reason: reason.clone() }, Some(r"-- connection lost: \x1b[2J"));
-    check(Format::Terminal, News::Error { text: reason.clone(), reference: None }, Some(r"!! \x1b[2J"));
+    check(Mode::Chat, News::Disconnected { reason: reason.clone() }, Some(r"-- connection lost: \x1b[2J"));
+    check(Mode::Chat, News::Error { text: reason.clone(), reference: None }, Some(r"!! \x1b[2J"));
     let error = ErrorReply { code: ErrorCode::BadNick, message: reason, session: None, request: None, of: None };
-    check(Format::Lines, News::Refused { error, reference: None }, Some(r"mqttchat: the chat server refuses: \x1b[2J"));
+    check(Mode::Listen, News::Refused { error, reference: None }, Some(r"mqttchat: the chat server refuses: \x1b[2J"));
 }
 
 #[test]
@@ -81,38 +81,38 @@ fn notices() {
         truncated: false,
     };
     let users = |by_user| News::Users { list: list.clone(), by_user, reference: None };
-    check(Format::Terminal, users(false), Some("-- 2 online: alice, bob"));
-    let quiet = View { quiet: true, ..view(Format::Terminal, false) };
+    check(Mode::Chat, users(false), Some("-- 2 online: alice, bob"));
+    let quiet = View { quiet: true, ..view(Mode::Chat, false) };
     let told = |by_user| quiet.line(at("2026-11-22T20:00:00Z"), &users(by_user)).map(|line| line.text);
     assert_eq!((told(false), told(true).as_deref()), (None, Some("-- 2 online: alice, bob")));
-    check(Format::Terminal, News::Reconnecting { delay: Duration::from_millis(700) }, Some("-- trying again in 1 s"));
-    check(Format::Silent, News::Hint("x".to_owned()), None);
-    check(Format::Silent, News::Error { text: "x".to_owned(), reference: None }, Some("mqttchat: x"));
+    check(Mode::Chat, News::Reconnecting { delay: Duration::from_millis(700) }, Some("-- trying again in 1 s"));
+    check(Mode::Sender, News::Hint("x".to_owned()), None);
+    check(Mode::Sender, News::Error { text: "x".to_owned(), reference: None }, Some("mqttchat: x"));
 }
 
 #[test]
 fn what_became_of_messages() {
     let id = || MessageId::parse("k3v9x2m1q8f0-1").unwrap();
     let waiting = News::Waiting { id: id(), to: Nick::parse("bob").unwrap(), reference: None };
-    check(Format::Terminal, waiting.clone(), Some("-- bob is away and will receive it on return"));
-    check(Format::Silent, waiting, None);
-    check(Format::Terminal, News::Delivered { id: id(), reference: None }, None);
+    check(Mode::Chat, waiting.clone(), Some("-- bob is away and will receive it on return"));
+    check(Mode::Sender, waiting, None);
+    check(Mode::Chat, News::Delivered { id: id(), reference: None }, None);
     for (stored, others_failed, text) in [
         (true, false, "-- all your messages are stored now"),
         (true, true, "-- all your other messages are stored now"),
         (false, false, "-- all your messages are sent now"),
     ] {
-        check(Format::Terminal, News::AllArrived { stored, others_failed }, Some(text));
+        check(Mode::Chat, News::AllArrived { stored, others_failed }, Some(text));
     }
     let unread = News::Unread { room: RoomName::lobby() };
-    check(Format::Terminal, unread.clone(), Some("-- #lobby: since you left"));
-    check(Format::Lines, unread.clone(), None);
-    check(Format::Json, unread, None);
+    check(Mode::Chat, unread.clone(), Some("-- #lobby: since you left"));
+    check(Mode::Listen, unread.clone(), None);
+    check(Mode::Json, unread, None);
     let gap = News::Gap { room: RoomName::lobby() };
     let text = "#lobby: messages are missing here; the chat server no longer has them";
-    check(Format::Terminal, gap.clone(), Some(&format!("-- {text}")));
-    check(Format::Lines, gap.clone(), Some(text));
-    check(Format::Json, gap, Some(r#"{"event":"gap","room":"lobby"}"#));
+    check(Mode::Chat, gap.clone(), Some(&format!("-- {text}")));
+    check(Mode::Listen, gap.clone(), Some(text));
+    check(Mode::Json, gap, Some(r#"{"event":"gap","room":"lobby"}"#));
 }
 
 #[test]
@@ -141,13 +141,13 @@ fn what_was_found() {
     };
     let two = || vec![found("new\nline", "2026-11-22T19:30:00Z"), found("\x1b", "2026-11-22T20:11:34.506")];
     let lines = "-- 2026-11-22 20:30 #lobby bob: \\x1b\n-- 2026-11-22 20:30 #lobby bob: new\\nline";
-    check(Format::Terminal, result(two(), true, false), Some(lines));
-    check(Format::Terminal, result(two(), false, false), Some(&format!("{lines}\n-- … older messages: /search")));
+    check(Mode::Chat, result(two(), true, false), Some(lines));
+    check(Mode::Chat, result(two(), false, false), Some(&format!("{lines}\n-- … older messages: /search")));
     let cut = "-- … the search took too long; /search continues with older messages";
-    check(Format::Terminal, result(Vec::new(), false, true), Some(cut));
-    check(Format::Terminal, result(Vec::new(), true, false), Some("-- nothing found"));
+    check(Mode::Chat, result(Vec::new(), false, true), Some(cut));
+    check(Mode::Chat, result(Vec::new(), true, false), Some("-- nothing found"));
     let json = r#"{"event":"search_result","complete":false,"messages":[],"next":"rkrxc5f0sqnm:3"}"#;
-    check(Format::Json, result(Vec::new(), false, false), Some(json));
+    check(Mode::Json, result(Vec::new(), false, false), Some(json));
 }
 
 #[test]
@@ -156,10 +156,10 @@ fn colours_only_where_wanted() {
     fn check(said: Said, expected: &str) {
         let now = at("2026-11-22T20:00:00Z");
         let news = News::Said(said);
-        let line = view(Format::Terminal, true).line(now, &news).unwrap().text;
+        let line = view(Mode::Chat, true).line(now, &news).unwrap().text;
         assert_eq!(line.replace("\x1b[", "<").replace("<0m", ">").replace('m', "|"), expected);
-        for format in [Format::Lines, Format::Json] {
-            assert!(!view(format, true).line(now, &news).unwrap().text.contains('\x1b'));
+        for mode in [Mode::Listen, Mode::Json] {
+            assert!(!view(mode, true).line(now, &news).unwrap().text.contains('\x1b'));
         }
     }
     check(said(), "<38;5;243|20:30> <38;5;64|alice>: hi");
@@ -190,7 +190,7 @@ fn mentions_are_marked() {
 
 #[test]
 fn in_many_rooms_every_message_carries_its_room() {
-    let mut view = view(Format::Terminal, false);
+    let mut view = view(Mode::Chat, false);
     view.reader.rooms_are_many = true;
     let line = |said: Said| view.line(at("2026-11-22T20:00:00Z"), &News::Said(said)).unwrap().text;
     assert_eq!(line(said()), "20:30 #lobby alice: hi");
@@ -200,7 +200,7 @@ fn in_many_rooms_every_message_carries_its_room() {
 
 #[test]
 fn long_texts_are_wrapped() {
-    let mut view = view(Format::Terminal, false);
+    let mut view = view(Mode::Chat, false);
     let mut check = |columns: usize, said: &Said, expected: &str| {
         view.reader.columns = columns;
         assert_eq!(view.line(at("2026-11-22T20:00:00Z"), &News::Said(said.clone())).unwrap().text, expected);
@@ -228,7 +228,7 @@ fn long_texts_are_wrapped() {
 
 #[test]
 fn notices_are_wrapped() {
-    let mut view = view(Format::Terminal, false);
+    let mut view = view(Mode::Chat, false);
     view.reader.columns = 30;
     let line = |news: &News| view.line(at("2026-11-22T20:00:00Z"), news).unwrap().text;
     assert_eq!(
@@ -247,10 +247,10 @@ fn notices_are_wrapped() {
 
 #[test]
 fn a_program_gets_a_complaint_as_an_event() {
-    let told = |format| view(format, false).complaint("gone\x1b[2J");
+    let told = |mode| view(mode, false).complaint("gone\x1b[2J");
     let line = Line { stream: Stream::Err, text: r"mqttchat: gone\x1b[2J".to_owned() };
-    assert_eq!(told(Format::Silent), std::slice::from_ref(&line));
-    let [event, second] = &told(Format::Json)[..] else { panic!("an event and a line") };
+    assert_eq!(told(Mode::Sender), std::slice::from_ref(&line));
+    let [event, second] = &told(Mode::Json)[..] else { panic!("an event and a line") };
     let fields: serde_json::Value = serde_json::from_str(&event.text).unwrap();
     assert_eq!((event.stream, fields["message"].as_str(), second), (Stream::Out, Some(r"gone\x1b[2J"), &line));
 }
