@@ -6,7 +6,6 @@ mod setup;
 mod shell;
 mod start;
 
-use crate::client::core::conversation::Role;
 use crate::client::core::news::News;
 use crate::client::core::session::{ClientExit, ClientSession, Mode, SessionConfig, SessionEvent};
 use crate::client::io::heartbeat::Heartbeat;
@@ -114,10 +113,7 @@ fn begin(
     let (outbox, unsettled) = start::outbox(options, &place)?;
     terminal::password(&mut options.connection, terminal, signals)?;
     let mut config = start::config(options, mode, nick, rooms);
-    let (memory, mut remembered) = match config.conversation.role {
-        Role::Member => start::memory(options, place),
-        Role::Sender => start::memory_of_a_sender(options, place),
-    };
+    let (memory, mut remembered) = start::memory(options, place, config.conversation.role);
     remembered.outbox = unsettled.outbox;
     remembered.server_seen |= unsettled.server_seen;
     config.has_memory = memory.is_some();

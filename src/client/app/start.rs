@@ -6,8 +6,7 @@ use super::setup::{self, choose};
 use crate::client::core::conversation::{Config, Role};
 use crate::client::core::memo::Remembered;
 use crate::client::core::session::{Mode, SessionConfig};
-use crate::client::io::memory::{self, ChatOwner, Memory, OutboxFile};
-use crate::client::ui::view::Format;
+use crate::client::io::memory::{ChatOwner, Memory, OutboxFile};
 use crate::options::ClientOptions;
 use crate::protocol::limits::ROOMS_PER_SESSION;
 use crate::protocol::{Nick, RoomName, Topics};
@@ -15,7 +14,6 @@ use crate::terminal::Terminal;
 use chrono::{DateTime, FixedOffset, Local, NaiveDateTime};
 use crossbeam_channel::Receiver;
 use std::io::{self, IsTerminal};
-use std::path::Path;
 use std::time::Duration;
 
 pub use super::setup::Refusal;
@@ -36,15 +34,6 @@ pub fn mode(options: &ClientOptions) -> Mode {
 /// stop a background job, and would send the keys meant for a pager to the chat.
 pub fn has_input(mode: Mode) -> bool {
     mode != Mode::Listen || !io::stdin().is_terminal() || io::stdout().is_terminal()
-}
-
-pub fn format(mode: Mode) -> Format {
-    match mode {
-        Mode::Chat => Format::Terminal,
-        Mode::Sender | Mode::Embedded => Format::Silent,
-        Mode::Listen => Format::Lines,
-        Mode::Json => Format::Json,
-    }
 }
 
 /// The nick: from the options, else as typed on the terminal, else the login name.
@@ -107,46 +96,32 @@ pub fn place(options: &ClientOptions, nick: &Nick) -> ChatOwner {
     }
 }
 
-/// Opens the memory of earlier runs. If that fails, tells why and goes on without it.
-pub fn memory(options: &ClientOptions, place: ChatOwner) -> (Option<Memory>, Remembered) {
-    match recall(options, place) {
+/// Opens the memory of earlier runs. A sender only needs to know whether it must wait for a chat server. If that fails,
+/// tells why and goes on without it.
+pub fn memory(options: &ClientOptions, place: ChatOwner, role: Role) -> (Option<Memory>, Remembered) {
+    match recall(options, place, role) {
         Ok((memory, remembered)) => (Some(memory), remembered),
         Err(why) => {
-            eprintln!("mqttchat: what is shown will not be remembered: {why}");
+            let what = match role {
+                Role::Member => "what is shown will not be remembered",
+                Role::Sender => "whether a chat server was here is not known",
+            };
+            eprintln!("mqttchat: {what}: {why}");
             (None, Remembered::default())
         }
     }
 }
 
-/// The only memory that a sender needs: whether it must wait for a chat server.
-pub fn memory_of_a_sender(options: &ClientOptions, place: ChatOwner) -> (Option<Memory>, Remembered) {
-    let seen = open(options, place).and_then(|(path, memory)| match memory.server_seen() {
-        Ok(server_seen) => Ok((memory, server_seen)),
-        Err(error) => Err(broken(path, &error)),
-    });
-    match seen {
-        Ok((memory, server_seen)) => (Some(memory), Remembered { server_seen, ..Remembered::default() }),
-        Err(why) => {
-            eprintln!("mqttchat: whether a chat server was here is not known: {why}");
-            (None, Remembered::default())
-        }
-    }
-}
-
-fn recall(options: &ClientOptions, place: ChatOwner) -> Result<(Memory, Remembered), String> {
-    let (path, memory) = open(options, place)?;
-    let remembered = memory.recall().map_err(|error| broken(path, &error))?;
-    Ok((memory, remembered))
-}
-
-fn open(options: &ClientOptions, place: ChatOwner) -> Result<(&Path, Memory), String> {
+fn recall(options: &ClientOptions, place: ChatOwner, role: Role) -> Result<(Memory, Remembered), String> {
     let path = options.state_file.as_ref().ok_or("HOME is not set")?;
-    let memory = Memory::open(path, place).map_err(|error| broken(path, &error))?;
-    Ok((path, memory))
-}
-
-fn broken(path: &Path, error: &memory::Error) -> String {
-    format!("{path:?}: {error}")
+    let recalled = Memory::open(path, place).and_then(|memory| {
+        let remembered = match role {
+            Role::Member => memory.recall()?,
+            Role::Sender => Remembered { server_seen: memory.server_seen()?, ..Remembered::default() },
+        };
+        Ok((memory, remembered))
+    });
+    recalled.map_err(|error| format!("{path:?}: {error}"))
 }
 
 /// `--outbox`, and what earlier runs with it left.
