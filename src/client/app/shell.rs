@@ -71,11 +71,9 @@ impl Shell {
             let now = Now::read();
             self.now = now.instant;
             for event in events {
-                if let Some(exit) = self.exit {
-                    self.end();
-                    return exit;
+                if self.exit.is_none() {
+                    self.handle(now, event);
                 }
-                self.handle(now, event);
             }
             if let Some(exit) = self.exit {
                 self.end();

@@ -128,8 +128,7 @@ fn near(name: &str) -> Vec<&'static str> {
     if let Some((_, meant)) = SYNONYMS.iter().find(|(words, _)| words.contains(&name)) {
         return meant.to_vec();
     }
-    let near = nearest(name, TABLE.iter().map(|entry| entry.name));
-    near.and_then(|near| TABLE.iter().map(|entry| entry.name).find(|name| *name == near)).into_iter().collect()
+    nearest(name, TABLE.iter().map(|entry| entry.name)).into_iter().collect()
 }
 
 #[cfg(test)]

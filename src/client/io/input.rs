@@ -9,7 +9,7 @@ mod gate;
 mod keys;
 mod question;
 
-pub use editor::{Ask, LineEditor};
+pub use editor::LineEditor;
 pub use question::Question;
 
 use crate::client::ui::typing::Typed;

@@ -204,39 +204,30 @@ impl Memory {
         let transaction = self.sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut shown: Vec<(&str, &Series, Vec<u64>)> = Vec::new();
         let mut at: HashMap<(&str, &Series), usize> = HashMap::new();
-        for memo in memos {
-            let (room, series, number) = match memo {
-                Memo::Cursor { room, cursor } => {
-                    let insert = "INSERT OR REPLACE INTO cursors (person, room, epoch, pos) VALUES (?1, ?2, ?3, ?4)";
-                    let epoch = cursor.epoch.as_str();
-                    let row = params![self.person, room.as_str(), epoch, cursor.pos as i64];
-                    transaction.prepare_cached(insert)?.execute(row)?;
-                    continue;
-                }
-                Memo::ServerSeen => {
-                    transaction.execute("UPDATE places SET server_seen = 1 WHERE id = ?1", [self.place])?;
-                    continue;
-                }
-                Memo::Ignored(nick) => {
-                    ignored::add(&transaction, self.place, nick)?;
-                    continue;
-                }
-                Memo::Unignored(key) => {
-                    ignored::remove(&transaction, self.place, key)?;
-                    continue;
-                }
-                Memo::Typed(line) => {
-                    typed::add(&transaction, self.person, line)?;
-                    continue;
-                }
-                Memo::Shown { room, series, number } => (room.as_str(), series, *number),
-                Memo::ShownDirect { series, number } => (shown::DIRECT, series, *number),
-            };
+        let mut was_shown = |room, series, number| {
             let at = *at.entry((room, series)).or_insert_with(|| {
                 shown.push((room, series, Vec::new()));
                 shown.len() - 1
             });
             shown[at].2.push(number);
+        };
+        for memo in memos {
+            match memo {
+                Memo::Cursor { room, cursor } => {
+                    let insert = "INSERT OR REPLACE INTO cursors (person, room, epoch, pos) VALUES (?1, ?2, ?3, ?4)";
+                    let epoch = cursor.epoch.as_str();
+                    let row = params![self.person, room.as_str(), epoch, cursor.pos as i64];
+                    transaction.prepare_cached(insert)?.execute(row)?;
+                }
+                Memo::ServerSeen => {
+                    transaction.execute("UPDATE places SET server_seen = 1 WHERE id = ?1", [self.place])?;
+                }
+                Memo::Ignored(nick) => ignored::add(&transaction, self.place, nick)?,
+                Memo::Unignored(key) => ignored::remove(&transaction, self.place, key)?,
+                Memo::Typed(line) => typed::add(&transaction, self.person, line)?,
+                Memo::Shown { room, series, number } => was_shown(room.as_str(), series, *number),
+                Memo::ShownDirect { series, number } => was_shown(shown::DIRECT, series, *number),
+            }
         }
         for (room, series, numbers) in shown {
             shown::add(&transaction, self.person, room, series, &numbers)?;

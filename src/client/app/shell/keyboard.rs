@@ -3,7 +3,7 @@
 use crate::client::app::start::{Refusal, has_input};
 use crate::client::core::command::Names;
 use crate::client::core::session::{Mode, Prompt};
-use crate::client::io::input::{self, Ask, LineEditor, Question};
+use crate::client::io::input::{self, LineEditor, Question};
 use crate::client::io::screen::Above;
 use crate::client::ui::typing::Typed;
 use crate::protocol::Nick;
@@ -24,7 +24,7 @@ pub struct Keyboard {
 
 /// The channels to the line editor.
 struct Editor {
-    prompts: Sender<Ask>,
+    prompts: Sender<Prompt>,
     /// Replaces the current prompt.
     question: Question,
     /// The names to complete.
@@ -91,10 +91,10 @@ impl Keyboard {
     }
 
     /// Starts to read the next line.
-    pub fn prompt(&self, Prompt { text, earlier }: Prompt) {
+    pub fn prompt(&self, prompt: Prompt) {
         if let Some(editor) = &self.editor {
             // The input thread takes one prompt per line, and only one line is open at a time.
-            let _ = editor.prompts.try_send(Ask { prompt: text, earlier });
+            let _ = editor.prompts.try_send(prompt);
         }
     }
 

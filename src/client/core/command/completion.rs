@@ -22,30 +22,27 @@ pub fn complete(line: &str, end: usize, names: &Names) -> (usize, Vec<String>) {
     let word = typed[start..].to_lowercase();
     let begins = |name: &&String| name.to_lowercase().starts_with(word.trim_start_matches(['#', '"']));
     let mut before = typed[..start].split_whitespace();
+    let nicks = || names.nicks.iter().filter(begins);
     let candidates = match (before.next(), before.next()) {
-        (None, _) if word.starts_with('/') => TABLE
-            .iter()
-            .map(|entry| format!("/{}", entry.name))
-            .filter(|name| name.starts_with(&word))
-            .map(|name| name + " ")
-            .collect(),
-        (Some(command), _) if completes(command) == Some(Argument::Search) => complete_search(&word, names),
-        (Some(command), None) if command.starts_with('/') => match completes(command) {
-            Some(Argument::Room) => names.rooms.iter().filter(begins).cloned().collect(),
-            Some(Argument::Command) => {
-                let begin = word.trim_start_matches('/');
-                TABLE.iter().map(|entry| entry.name.to_owned()).filter(|name| name.starts_with(begin)).collect()
-            }
-            Some(Argument::Ignored) => names.ignored.iter().filter(begins).cloned().collect(),
-            Some(Argument::Nick) => {
-                names.nicks.iter().filter(begins).map(|nick| format!("{} ", written(nick))).collect()
-            }
-            _ => names.nicks.iter().filter(begins).cloned().collect(),
+        (None, _) => match word.strip_prefix('/') {
+            Some(begin) => commands(begin).map(|name| format!("/{name} ")).collect(),
+            None => nicks().map(|nick| format!("{nick}: ")).collect(),
         },
-        (None, _) => names.nicks.iter().filter(begins).map(|nick| format!("{nick}: ")).collect(),
-        _ => names.nicks.iter().filter(begins).cloned().collect(),
+        (Some(command), second) => match completes(command) {
+            Some(Argument::Search) => complete_search(&word, names),
+            _ if second.is_some() => nicks().cloned().collect(),
+            Some(Argument::Room) => names.rooms.iter().filter(begins).cloned().collect(),
+            Some(Argument::Command) => commands(word.trim_start_matches('/')).map(str::to_owned).collect(),
+            Some(Argument::Ignored) => names.ignored.iter().filter(begins).cloned().collect(),
+            Some(Argument::Nick) => nicks().map(|nick| format!("{} ", written(nick))).collect(),
+            Some(Argument::None) | None => nicks().cloned().collect(),
+        },
     };
     (start, candidates)
+}
+
+fn commands(begin: &str) -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|entry| entry.name).filter(move |name| name.starts_with(begin))
 }
 
 /// The beginning of a nick with open quotes; blanks in it do not end the word.

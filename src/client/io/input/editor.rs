@@ -6,6 +6,7 @@ use super::keys::Keys;
 use super::{Question, Typed};
 use crate::client::core::command::{Names, TypedLine};
 use crate::client::core::memo::LINES;
+use crate::client::core::session::Prompt;
 use crate::client::io::screen::Above;
 use crate::client::ui::layout::{COUNTED, Cell, Drawn, as_counted, end_of};
 use crate::protocol::Nick;
@@ -30,14 +31,6 @@ use std::thread;
 
 /// How long the rest of a key that begins with an escape may take, in milliseconds. Nothing is printed meanwhile.
 const REST_OF_A_KEY: u16 = 50;
-
-/// Asks the input thread for a line.
-#[derive(Debug)]
-pub struct Ask {
-    pub prompt: String,
-    /// Lines typed before, oldest first, if they have changed.
-    pub earlier: Option<Vec<String>>,
-}
 
 pub struct LineEditor {
     editor: Editor<Assistant, MemHistory>,
@@ -82,13 +75,13 @@ impl LineEditor {
     }
 
     /// Starts the thread, which reads a line for every prompt.
-    pub fn start(mut self, asks: Receiver<Ask>, typed: Sender<Typed>) -> io::Result<()> {
+    pub fn start(mut self, prompts: Receiver<Prompt>, typed: Sender<Typed>) -> io::Result<()> {
         let read = move || {
-            for Ask { prompt, earlier } in asks {
+            for Prompt { text, earlier } in prompts {
                 if let Some(earlier) = earlier {
                     self.recall(earlier);
                 }
-                if typed.send(self.read(&prompt)).is_err() {
+                if typed.send(self.read(&text)).is_err() {
                     return;
                 }
             }
