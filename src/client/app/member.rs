@@ -194,13 +194,7 @@ impl Attendance {
     /// Carries out an effect. Returns an event that follows at once.
     fn carry_out(&mut self, effect: SessionEffect) -> Option<SessionEvent> {
         match effect {
-            SessionEffect::OpenLink(opening) => {
-                return self.uplink.open(opening).err().map(|error| SessionEvent::NoLink(error.to_string()));
-            }
-            SessionEffect::LetGo(leave) => self.uplink.let_go(leave),
-            SessionEffect::Publish(publication) => self.uplink.publish(publication),
-            SessionEffect::Subscribe(subscription) => self.uplink.subscribe(subscription),
-            SessionEffect::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
+            SessionEffect::Link(order) => return self.uplink.carry_out(order),
             SessionEffect::Tell(news) if self.unread.takes(&news) => self.tell(news),
             // The reason of the end always has room.
             SessionEffect::Complain(text) => self.tell(News::Error { text, reference: None }),
@@ -208,16 +202,13 @@ impl Attendance {
             SessionEffect::Keep(_) => return Some(SessionEvent::Committed(Ok(()))),
             SessionEffect::Become(_) => return Some(SessionEvent::Became(Ok(Remembered::default()))),
             SessionEffect::End(_) => self.is_over = true,
-            // A member has no screen, no keyboard and no memory.
+            // A member has no screen, no keyboard and no files.
             SessionEffect::Tell(_)
             | SessionEffect::Clear
             | SessionEffect::AskForNick(_)
             | SessionEffect::Prompt(_)
-            | SessionEffect::Complete(_) => {}
-            SessionEffect::AddToOutbox(_)
-            | SessionEffect::RemoveFromOutbox(_)
-            | SessionEffect::RenameOutbox(_)
-            | SessionEffect::NoteServerInOutbox => {}
+            | SessionEffect::Complete(_)
+            | SessionEffect::Outbox(_) => {}
         }
         None
     }

@@ -7,6 +7,7 @@ pub mod keyboard;
 use crate::client::core::news::{News, Place, Said};
 use crate::client::core::session::{ClientExit, ClientSession, Mode, SessionEffect, SessionEvent};
 use crate::client::io::heartbeat::Heartbeat;
+use crate::client::io::keeper::KeeperOrder;
 use crate::client::io::uplink::Uplink;
 use crate::client::ui::lines;
 use crate::client::ui::typing::Typed;
@@ -133,25 +134,16 @@ impl Shell {
     /// Carries out an effect. Returns an event that follows at once.
     fn carry_out(&mut self, now: Now, effect: SessionEffect) -> Option<SessionEvent> {
         match effect {
-            SessionEffect::OpenLink(opening) => {
-                return self.uplink.open(opening).err().map(|error| SessionEvent::NoLink(error.to_string()));
-            }
-            SessionEffect::LetGo(leave) => self.uplink.let_go(leave),
-            SessionEffect::Publish(publication) => self.uplink.publish(publication),
-            SessionEffect::Subscribe(subscription) => self.uplink.subscribe(subscription),
-            SessionEffect::Unsubscribe(filter) => self.uplink.unsubscribe(filter),
+            SessionEffect::Link(order) => return self.uplink.carry_out(order),
             SessionEffect::Tell(news) => return self.tell(now, &news),
             SessionEffect::Complain(text) => self.display.complain(&text),
             SessionEffect::Clear => self.display.clear(),
             SessionEffect::AskForNick(asks) => self.keyboard.ask_for_a_nick(asks),
             SessionEffect::Prompt(prompt) => self.keyboard.prompt(prompt),
             SessionEffect::Complete(names) => self.keyboard.complete(names),
-            SessionEffect::Keep(memos) => self.display.then(self.files.keeper.keep(memos)),
-            SessionEffect::Become(key) => self.display.then(self.files.keeper.become_another(key)),
-            SessionEffect::AddToOutbox(kept) => return self.files.add_to_outbox(&kept),
-            SessionEffect::RemoveFromOutbox(ids) => return self.files.remove_from_outbox(&ids),
-            SessionEffect::RenameOutbox(nick) => return self.files.rename_outbox(&nick),
-            SessionEffect::NoteServerInOutbox => return self.files.note_server_in_outbox(),
+            SessionEffect::Keep(memos) => self.display.then(self.files.keeper.order(KeeperOrder::Keep(memos))),
+            SessionEffect::Become(key) => self.display.then(self.files.keeper.order(KeeperOrder::Become(key))),
+            SessionEffect::Outbox(change) => return self.files.change_outbox(&change),
             SessionEffect::End(exit) => self.exit = Some(exit),
         }
         None
@@ -167,8 +159,9 @@ impl Shell {
 
     /// Prints the rest, restores the terminal and leaves the chat.
     fn end(self) {
-        let Shell { mut session, uplink, display, keyboard, files: ClientFiles { mut keeper, .. }, heartbeat, .. } =
-            self;
+        let Shell {
+            mut session, mut uplink, display, keyboard, files: ClientFiles { mut keeper, .. }, heartbeat, ..
+        } = self;
         signals::end_at_the_next();
         let now = Now::read();
         let is_on_terminal = session.mode() == Mode::Chat;
@@ -186,8 +179,8 @@ impl Shell {
         {
             for effect in session.handle(Now::read(), report) {
                 match effect {
-                    SessionEffect::Publish(publication) => uplink.publish(publication),
-                    SessionEffect::Keep(memos) => keeper.keep(memos)(),
+                    SessionEffect::Link(order) => drop(uplink.carry_out(order)),
+                    SessionEffect::Keep(memos) => keeper.order(KeeperOrder::Keep(memos))(),
                     _ => {}
                 }
             }

@@ -20,7 +20,9 @@ mod telling;
 mod tests;
 
 pub use super::ending::ClientExit;
-pub use exchange::{Mode, Opening, Prompt, SessionConfig, SessionEffect, SessionEvent, Uncommitted};
+pub use exchange::{
+    LinkOrder, Mode, Opening, OutboxChange, Prompt, SessionConfig, SessionEffect, SessionEvent, Uncommitted,
+};
 
 use super::command::{Command, Target};
 use super::conversation::{Conversation, Input, Output, Role};
@@ -257,7 +259,7 @@ impl ClientSession {
             }
         }
         if self.outbox.is_there() && !settled.is_empty() {
-            self.out.push(SessionEffect::RemoveFromOutbox(settled));
+            self.out.push(SessionEffect::Outbox(OutboxChange::Remove(settled)));
         }
     }
 
@@ -266,17 +268,17 @@ impl ClientSession {
             Output::Publish(publication) => self.publish(publication),
             Output::PublishWhenShown(_) if self.ending.has_heard_enough() => {}
             Output::PublishWhenShown(publication) => self.keeping.publish_when_shown(publication),
-            Output::Subscribe(filter) => self.out.push(SessionEffect::Subscribe(self.links.subscription(filter))),
-            Output::Unsubscribe(filter) => self.out.push(SessionEffect::Unsubscribe(filter)),
+            Output::Subscribe(filter) => self.order(LinkOrder::Subscribe(self.links.subscription(filter))),
+            Output::Unsubscribe(filter) => self.order(LinkOrder::Unsubscribe(filter)),
             Output::Tell(news) => self.tell(now, news),
             Output::Remember(memo) if self.ending.has_heard_enough() && memo != Memo::ServerSeen => {}
             Output::Remember(memo) => {
                 if memo == Memo::ServerSeen && self.outbox.is_there() {
-                    self.out.push(SessionEffect::NoteServerInOutbox);
+                    self.out.push(SessionEffect::Outbox(OutboxChange::NoteServer));
                 }
                 self.keeping.remember(memo);
             }
-            Output::Queued(kept) => self.out.push(SessionEffect::AddToOutbox(kept)),
+            Output::Queued(kept) => self.out.push(SessionEffect::Outbox(OutboxChange::Add(kept))),
             // The caller collects these.
             Output::Settled(_) => {}
             Output::Clear => self.out.push(SessionEffect::Clear),
@@ -284,7 +286,7 @@ impl ClientSession {
                 let leave = leave.filter(|_| self.links.is_open());
                 self.let_go(leave);
                 if self.outbox.is_there() {
-                    self.out.push(SessionEffect::RenameOutbox(self.conversation.nick().clone()));
+                    self.out.push(SessionEffect::Outbox(OutboxChange::Rename(self.conversation.nick().clone())));
                 }
                 // It connects under the new nick once it knows what earlier runs have shown.
                 let remembered = self.keeping.become_another(self.conversation.nick().key().clone());
@@ -301,18 +303,22 @@ impl ClientSession {
 
     fn publish(&mut self, publication: Publication) {
         if self.links.is_open() {
-            self.out.push(SessionEffect::Publish(publication));
+            self.order(LinkOrder::Publish(publication));
         }
+    }
+
+    fn order(&mut self, order: LinkOrder) {
+        self.out.push(SessionEffect::Link(order));
     }
 
     fn let_go(&mut self, leave: Option<Publication>) {
         self.links.let_go();
-        self.out.push(SessionEffect::LetGo(leave));
+        self.order(LinkOrder::LetGo(leave));
     }
 
     fn open_link(&mut self) {
         let opening = self.links.open(&self.conversation);
-        self.out.push(SessionEffect::OpenLink(opening));
+        self.order(LinkOrder::Open(opening));
     }
 
     fn reported(&mut self, now: Now, reported: Reported) {

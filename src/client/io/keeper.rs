@@ -17,8 +17,10 @@ pub struct Keeper {
     thread: JoinHandle<()>,
 }
 
-enum KeeperOrder {
+pub enum KeeperOrder {
+    /// Commit these memos.
     Keep(Vec<Memo>),
+    /// Switch to another nick and recall what earlier runs under it left.
     Become(NickKey),
 }
 
@@ -40,17 +42,8 @@ impl Keeper {
         Ok(Keeper { orders: Some(orders), reports, done, thread })
     }
 
-    /// Returns a function that commits these memos. Call it once everything told before is on the screen.
-    pub fn keep(&self, memos: Vec<Memo>) -> impl FnOnce() + Send + 'static {
-        self.order(KeeperOrder::Keep(memos))
-    }
-
-    /// Like [`Keeper::keep`], but switches to another nick and recalls what earlier runs under it left.
-    pub fn become_another(&self, key: NickKey) -> impl FnOnce() + Send + 'static {
-        self.order(KeeperOrder::Become(key))
-    }
-
-    fn order(&self, order: KeeperOrder) -> impl FnOnce() + Send + 'static {
+    /// Returns a function that gives this order. Call it once everything told before is on the screen.
+    pub fn order(&self, order: KeeperOrder) -> impl FnOnce() + Send + 'static {
         let orders = self.orders.clone();
         // Only one order is under way at a time, so this does not block.
         move || drop(orders.map(|orders| orders.send(order)))

@@ -2,7 +2,7 @@
 //! their link. The shell owns it, or the thread of a [`Member`](crate::client::member::Member).
 
 use super::door::{Door, Fate};
-use crate::client::core::session::{Opening, SessionEvent};
+use crate::client::core::session::{LinkOrder, Opening, SessionEvent};
 use crate::gauge::Held;
 use crate::link::{Config, Event, Farewell, LONGEST_WAIT, Link, Publication, Settings, Subscription};
 use crate::options::Connection;
@@ -52,8 +52,28 @@ impl Uplink {
         }
     }
 
+    /// Carries out an order. Returns what the session must know.
+    pub fn carry_out(&mut self, order: LinkOrder) -> Option<SessionEvent> {
+        match (order, &self.link) {
+            (LinkOrder::Open(opening), _) => {
+                return self.open(opening).err().map(|error| SessionEvent::NoLink(error.to_string()));
+            }
+            // Only the next link waits for the leave message.
+            (LinkOrder::LetGo(leave), _) => {
+                if let Some(link) = self.link.take() {
+                    self.farewell = Some(link.let_go(leave, FAREWELL));
+                }
+            }
+            (LinkOrder::Publish(publication), Some(link)) => link.publish(publication),
+            (LinkOrder::Subscribe(Subscription { filter, qos, .. }), Some(link)) => link.subscribe(filter, qos),
+            (LinkOrder::Unsubscribe(filter), Some(link)) => link.unsubscribe(filter),
+            (_, None) => {}
+        }
+        None
+    }
+
     /// Starts to connect. Closes the previous link.
-    pub fn open(&mut self, opening: Opening) -> io::Result<()> {
+    fn open(&mut self, opening: Opening) -> io::Result<()> {
         self.link = None;
         let (events, door, number) = (self.sender.clone(), self.door.clone(), opening.number);
         let config = Config {
@@ -84,13 +104,6 @@ impl Uplink {
         Ok(())
     }
 
-    /// Closes the link with this leave message. Only the next link waits for it.
-    pub fn let_go(&mut self, leave: Option<Publication>) {
-        if let Some(link) = self.link.take() {
-            self.farewell = Some(link.let_go(leave, FAREWELL));
-        }
-    }
-
     pub fn events(&self) -> &Receiver<Numbered> {
         &self.events
     }
@@ -100,24 +113,6 @@ impl Uplink {
         match come {
             Come::Event(event, _waited) => SessionEvent::Link { number, event },
             Come::Dropped => SessionEvent::Missed { number, count: self.door.open() },
-        }
-    }
-
-    pub fn publish(&self, publication: Publication) {
-        if let Some(link) = &self.link {
-            link.publish(publication);
-        }
-    }
-
-    pub fn subscribe(&self, Subscription { filter, qos, .. }: Subscription) {
-        if let Some(link) = &self.link {
-            link.subscribe(filter, qos);
-        }
-    }
-
-    pub fn unsubscribe(&self, filter: String) {
-        if let Some(link) = &self.link {
-            link.unsubscribe(filter);
         }
     }
 

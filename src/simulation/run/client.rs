@@ -14,7 +14,7 @@ use super::stage::Stage;
 use crate::client::core::command::{Command, Target};
 use crate::client::core::memo::Remembered;
 use crate::client::core::news::News;
-use crate::client::core::session::{ClientSession, Mode, SessionEffect, SessionEvent};
+use crate::client::core::session::{ClientSession, LinkOrder, Mode, SessionEffect, SessionEvent};
 use crate::client::core::unread::Unread;
 use crate::link::Event;
 use crate::protocol::{Nick, RoomName};
@@ -308,16 +308,14 @@ impl ClientNode {
         let party = self.machine.party;
         let process = self.process.as_mut()?;
         match effect {
-            SessionEffect::OpenLink(opening) => process.uplink.open(opening, stage),
-            SessionEffect::LetGo(leave) => process.uplink.let_go(leave, stage),
-            SessionEffect::Publish(publication) => {
-                if process.uplink.is_open() {
-                    stage.client_publishes(party, &publication);
+            SessionEffect::Link(order) => {
+                if let LinkOrder::Publish(publication) = &order
+                    && process.uplink.is_open()
+                {
+                    stage.client_publishes(party, publication);
                 }
-                process.uplink.publish(publication, stage);
+                process.uplink.carry_out(order, stage);
             }
-            SessionEffect::Subscribe(subscription) => process.uplink.subscribe(subscription, stage),
-            SessionEffect::Unsubscribe(filter) => process.uplink.unsubscribe(filter, stage),
             SessionEffect::Tell(news) => {
                 if matches!(news, News::Found { .. }) {
                     stage.ledger.reached.insert("a search that was answered");
@@ -343,10 +341,7 @@ impl ClientNode {
             }
             SessionEffect::Keep(memos) => self.show(Shown::Keep(memos), stage),
             SessionEffect::Become(key) => self.show(Shown::Become(key), stage),
-            SessionEffect::AddToOutbox(kept) => return self.add_to_outbox(&kept, stage),
-            SessionEffect::RemoveFromOutbox(ids) => return process.files.remove_from_outbox(&ids),
-            SessionEffect::RenameOutbox(nick) => return process.files.rename_outbox(&nick),
-            SessionEffect::NoteServerInOutbox => return process.files.note_server_in_outbox(),
+            SessionEffect::Outbox(change) => return self.change_outbox(&change, stage),
             SessionEffect::End(exit) => self.begin_to_end(exit, stage),
             SessionEffect::Clear
             | SessionEffect::AskForNick(false)

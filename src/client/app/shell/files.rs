@@ -4,11 +4,9 @@ use super::keyboard::broken;
 use crate::client::app::setup::ToKeep;
 use crate::client::app::start::Refusal;
 use crate::client::core::news::News;
-use crate::client::core::outbox::Kept;
-use crate::client::core::session::SessionEvent;
+use crate::client::core::session::{OutboxChange, SessionEvent};
 use crate::client::io::keeper::Keeper;
-use crate::client::io::memory::{Error, Memory, OutboxFile};
-use crate::protocol::{Nick, SentId};
+use crate::client::io::memory::{Memory, OutboxFile};
 
 pub struct ClientFiles {
     pub keeper: Keeper,
@@ -28,20 +26,8 @@ impl ClientFiles {
         Ok(ClientFiles { keeper, outbox, to_keep })
     }
 
-    pub fn add_to_outbox(&mut self, kept: &Kept) -> Option<SessionEvent> {
-        failed(self.outbox.as_mut()?.add(kept))
-    }
-
-    pub fn remove_from_outbox(&mut self, ids: &[SentId]) -> Option<SessionEvent> {
-        failed(self.outbox.as_mut()?.remove(ids))
-    }
-
-    pub fn rename_outbox(&mut self, nick: &Nick) -> Option<SessionEvent> {
-        failed(self.outbox.as_mut()?.be(nick)).or(Some(SessionEvent::OutboxRenamed))
-    }
-
-    pub fn note_server_in_outbox(&mut self) -> Option<SessionEvent> {
-        failed(self.outbox.as_mut()?.note_server())
+    pub fn change_outbox(&mut self, change: &OutboxChange) -> Option<SessionEvent> {
+        self.outbox.as_mut()?.change(change)
     }
 
     /// Saves the answers of a first start after the first connection.
@@ -53,8 +39,4 @@ impl ClientFiles {
             Err(why) => News::Error { text: format!("broker and nick are not kept: {why}"), reference: None },
         }))
     }
-}
-
-fn failed(result: Result<(), Error>) -> Option<SessionEvent> {
-    result.err().map(|error| SessionEvent::OutboxFailed(error.to_string()))
 }

@@ -99,13 +99,7 @@ pub struct Uncommitted {
 /// What the driver must do, in this order.
 #[derive(Debug)]
 pub enum SessionEffect {
-    /// Connect, after the leave message of the previous link is sent.
-    OpenLink(Opening),
-    /// Close the link, with this leave message.
-    LetGo(Option<Publication>),
-    Publish(Publication),
-    Subscribe(Subscription),
-    Unsubscribe(String),
+    Link(LinkOrder),
     Tell(News),
     /// Tell what went wrong, even if other news is held back: the run ends because of it.
     Complain(String),
@@ -123,16 +117,34 @@ pub enum SessionEffect {
     /// From now on, the memory belongs to another nick. After everything told before is on the screen, recall what is
     /// stored for it, and report [`SessionEvent::Became`].
     Become(NickKey),
-    /// Add this to the outbox on disk before anything that follows is published.
-    AddToOutbox(Kept),
-    RemoveFromOutbox(Vec<SentId>),
-    /// The outbox on disk now belongs to this nick. Report [`SessionEvent::OutboxRenamed`].
-    RenameOutbox(Nick),
-    /// A chat server was seen: later runs with this outbox on disk wait for its word.
-    NoteServerInOutbox,
+    Outbox(OutboxChange),
     /// The run ends. Only effects of [`SessionEvent::Committed`] follow, as long as the session [is
     /// keeping](super::ClientSession::is_keeping).
     End(ClientExit),
+}
+
+/// What the link must do.
+#[derive(Debug)]
+pub enum LinkOrder {
+    /// Connect, after the leave message of the previous link is sent.
+    Open(Opening),
+    /// Close the link, with this leave message.
+    LetGo(Option<Publication>),
+    Publish(Publication),
+    Subscribe(Subscription),
+    Unsubscribe(String),
+}
+
+/// A change of the outbox on disk.
+#[derive(Debug)]
+pub enum OutboxChange {
+    /// Add this before anything that follows is published.
+    Add(Kept),
+    Remove(Vec<SentId>),
+    /// It now belongs to this nick. Report [`SessionEvent::OutboxRenamed`].
+    Rename(Nick),
+    /// A chat server was seen: later runs with this outbox wait for its word.
+    NoteServer,
 }
 
 /// A link to be opened.

@@ -132,11 +132,15 @@ impl Stage {
 
 fn short(effect: &SessionEffect) -> String {
     match effect {
-        SessionEffect::OpenLink(opening) => format!("open {}", opening.number),
-        SessionEffect::LetGo(leave) => format!("let go{}", if leave.is_some() { " with a word" } else { "" }),
-        SessionEffect::Publish(publication) => format!("publish {} {:?}", publication.topic, publication.qos),
-        SessionEffect::Subscribe(subscription) => format!("subscribe {}", subscription.filter),
-        SessionEffect::Unsubscribe(filter) => format!("unsubscribe {filter}"),
+        SessionEffect::Link(LinkOrder::Open(opening)) => format!("open {}", opening.number),
+        SessionEffect::Link(LinkOrder::LetGo(leave)) => {
+            format!("let go{}", if leave.is_some() { " with a word" } else { "" })
+        }
+        SessionEffect::Link(LinkOrder::Publish(publication)) => {
+            format!("publish {} {:?}", publication.topic, publication.qos)
+        }
+        SessionEffect::Link(LinkOrder::Subscribe(subscription)) => format!("subscribe {}", subscription.filter),
+        SessionEffect::Link(LinkOrder::Unsubscribe(filter)) => format!("unsubscribe {filter}"),
         SessionEffect::Tell(News::Said(said)) => format!("tell {}", said.text),
         SessionEffect::Tell(News::Hint(text) | News::Answer(text) | News::Error { text, .. }) => format!("tell {text}"),
         SessionEffect::Tell(news) => {
@@ -150,10 +154,10 @@ fn short(effect: &SessionEffect) -> String {
         SessionEffect::Complete(names) => format!("complete {:?}", names.rooms),
         SessionEffect::Keep(memos) => format!("keep {}", memos.len()),
         SessionEffect::Become(key) => format!("become {key}"),
-        SessionEffect::AddToOutbox(Kept { message, .. }) => format!("add {}", message.text),
-        SessionEffect::RemoveFromOutbox(ids) => format!("remove {}", ids.len()),
-        SessionEffect::RenameOutbox(nick) => format!("outbox of {nick}"),
-        SessionEffect::NoteServerInOutbox => "note the server in the outbox".to_owned(),
+        SessionEffect::Outbox(OutboxChange::Add(Kept { message, .. })) => format!("add {}", message.text),
+        SessionEffect::Outbox(OutboxChange::Remove(ids)) => format!("remove {}", ids.len()),
+        SessionEffect::Outbox(OutboxChange::Rename(nick)) => format!("outbox of {nick}"),
+        SessionEffect::Outbox(OutboxChange::NoteServer) => "note the server in the outbox".to_owned(),
         SessionEffect::End(exit) => format!("end {exit:?}"),
     }
 }
@@ -234,7 +238,7 @@ fn a_new_nick_connects_once_its_memory_is_recalled() {
     stage.check(&[]);
     let typed = vec!["earlier".to_owned()];
     stage.happens(SessionEvent::Became(Ok(Remembered { typed, ..Remembered::default() })));
-    let [SessionEffect::OpenLink(opening)] = &stage.out[..] else { panic!("{:?}", stage.out) };
+    let [SessionEffect::Link(LinkOrder::Open(opening))] = &stage.out[..] else { panic!("{:?}", stage.out) };
     let will: serde_json::Value = serde_json::from_slice(&opening.will.as_ref().unwrap()(1).payload).unwrap();
     assert_eq!((will["username"].as_str(), will["conn"].as_u64()), (Some("carol"), Some(3)), "one may be unheard of");
     assert!(opening.patient);
@@ -308,14 +312,14 @@ fn an_outbox_is_written_before_its_message_is_published() {
     stage.out.truncate(2);
     stage.check(&["add one", "publish chat/messages ExactlyOnce"]);
     stage.arrives("chat/private/alice/server", r#"{"type":"stored","session":"k3v9x2m1q8f0","seq":[[1,1]]}"#);
-    stage.out.retain(|effect| matches!(effect, SessionEffect::RemoveFromOutbox(_)));
+    stage.out.retain(|effect| matches!(effect, SessionEffect::Outbox(OutboxChange::Remove(_))));
     stage.check(&["remove 1"]);
 
     stage.says("two");
     stage.happens(SessionEvent::Ordered(Command::Quit, None));
     stage.out.clear();
     stage.after(5_000);
-    stage.out.retain(|effect| !matches!(effect, SessionEffect::Publish(_) | SessionEffect::Keep(_)));
+    stage.out.retain(|effect| !matches!(effect, SessionEffect::Link(LinkOrder::Publish(_)) | SessionEffect::Keep(_)));
     stage.check(&["tell Delayed", "tell 1 message is in the outbox, for the next run", "end Done"]);
 }
 
@@ -327,7 +331,7 @@ fn an_outbox_on_disk_remembers_that_a_server_was_seen() {
         stage.connects(1, 1);
         stage.arrives("chat/server", ONLINE);
         stage.arrives("chat/server", ONLINE);
-        stage.out.retain(|effect| matches!(effect, SessionEffect::NoteServerInOutbox));
+        stage.out.retain(|effect| matches!(effect, SessionEffect::Outbox(OutboxChange::NoteServer)));
         stage.check(&expected);
     }
 }

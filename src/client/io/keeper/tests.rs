@@ -52,7 +52,7 @@ fn nothing_is_remembered_or_reported_before_it_is_printed() {
     let (path, (screen, reader)) = (file(), screen());
     let keeper = Keeper::start(Some(memory(&path))).unwrap();
     print(&screen);
-    screen.then(keeper.keep(vec![shown(1)]));
+    screen.then(keeper.order(KeeperOrder::Keep(vec![shown(1)])));
     assert!(keeper.report_by(Instant::now() + Duration::from_millis(50)).is_none());
     assert_eq!(remembered(&path), 0);
     assert_eq!(reader.recv_timeout(DEADLINE).unwrap(), "a message\n");
@@ -69,7 +69,7 @@ fn without_a_reader_nothing_is_remembered() {
     let mut keeper = Keeper::start(Some(memory(&path))).unwrap();
     drop(reader);
     print(&screen);
-    screen.then(keeper.keep(vec![shown(1)]));
+    screen.then(keeper.order(KeeperOrder::Keep(vec![shown(1)])));
     assert!(!screen.finish(DEADLINE));
     keeper.close();
     assert!(keeper.report_by(Instant::now() + DEADLINE).is_none());
@@ -85,9 +85,9 @@ fn a_new_nick_recalls_what_its_earlier_runs_left() {
     let mut bob = memory(&path);
     bob.be(NickKey::parse("bob").unwrap()).unwrap();
     let keeper = Keeper::start(Some(bob)).unwrap();
-    keeper.keep(vec![shown(3)])();
+    keeper.order(KeeperOrder::Keep(vec![shown(3)]))();
     assert!(matches!(report(&keeper), SessionEvent::Committed(Ok(()))));
-    keeper.become_another(NickKey::parse("alice").unwrap())();
+    keeper.order(KeeperOrder::Become(NickKey::parse("alice").unwrap()))();
     let SessionEvent::Became(Ok(remembered)) = report(&keeper) else { panic!("another report") };
     assert_eq!(remembered.shown[&RoomName::lobby()][0].1.ranges(), [(1, 2)]);
     keeper.finish(DEADLINE);
@@ -100,16 +100,16 @@ fn failed_writes_come_back_and_failed_reads_are_reported() {
     let other = memory(&path);
     let keeper = Keeper::start(Some(memory(&path))).unwrap();
     other.hide("shown", "hidden");
-    keeper.keep(vec![shown(1)])();
+    keeper.order(KeeperOrder::Keep(vec![shown(1)]))();
     let SessionEvent::Committed(Err(Uncommitted { memos, why })) = report(&keeper) else { panic!("another report") };
     assert_eq!(memos, [shown(1)]);
     assert!(!why.is_empty());
     other.hide("hidden", "shown");
-    keeper.keep(memos)();
+    keeper.order(KeeperOrder::Keep(memos))();
     assert!(matches!(report(&keeper), SessionEvent::Committed(Ok(()))));
     assert_eq!(remembered(&path), 1);
     other.hide("shown", "hidden");
-    keeper.become_another(NickKey::parse("carl").unwrap())();
+    keeper.order(KeeperOrder::Become(NickKey::parse("carl").unwrap()))();
     assert!(matches!(report(&keeper), SessionEvent::Became(Err(_))));
     keeper.finish(DEADLINE);
     std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
@@ -120,9 +120,9 @@ fn without_a_memory_everything_is_reported() {
     let (screen, reader) = screen();
     let keeper = Keeper::start(None).unwrap();
     print(&screen);
-    screen.then(keeper.keep(vec![shown(1)]));
+    screen.then(keeper.order(KeeperOrder::Keep(vec![shown(1)])));
     drop(reader.recv_timeout(DEADLINE).unwrap());
     assert!(matches!(report(&keeper), SessionEvent::Committed(Ok(()))));
-    keeper.become_another(NickKey::parse("bob").unwrap())();
+    keeper.order(KeeperOrder::Become(NickKey::parse("bob").unwrap()))();
     assert!(matches!(report(&keeper), SessionEvent::Became(Ok(_))));
 }

@@ -3,6 +3,7 @@
 
 use super::{ChatOwner, Error, Migration, open, prepare};
 use crate::client::core::outbox::{Kept, OwnMessage};
+use crate::client::core::session::{OutboxChange, SessionEvent};
 use crate::protocol::{Nick, RoomName, SentId};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::path::Path;
@@ -81,6 +82,20 @@ impl OutboxFile {
     /// Whether a run that used it has seen a chat server: what is in it waits for that server's word.
     pub fn server_seen(&self) -> Result<bool, Error> {
         Ok(self.sql.query_row("SELECT server_seen FROM owner", [], |row| row.get(0))?)
+    }
+
+    /// Makes a change. Returns what the session must know.
+    pub fn change(&mut self, change: &OutboxChange) -> Option<SessionEvent> {
+        let changed = match change {
+            OutboxChange::Add(kept) => self.add(kept),
+            OutboxChange::Remove(ids) => self.remove(ids),
+            OutboxChange::Rename(nick) => self.be(nick),
+            OutboxChange::NoteServer => self.note_server(),
+        };
+        match changed {
+            Ok(()) => matches!(change, OutboxChange::Rename(_)).then_some(SessionEvent::OutboxRenamed),
+            Err(error) => Some(SessionEvent::OutboxFailed(error.to_string())),
+        }
     }
 
     pub fn note_server(&mut self) -> Result<(), Error> {

@@ -2,10 +2,9 @@
 
 use super::ClientNode;
 use crate::client::core::memo::{Memo, Remembered};
-use crate::client::core::outbox::Kept;
-use crate::client::core::session::{SessionEvent, Uncommitted};
-use crate::client::io::memory::{ChatOwner, Error, Memory, OutboxFile};
-use crate::protocol::{Nick, NickKey, SentId};
+use crate::client::core::session::{OutboxChange, SessionEvent, Uncommitted};
+use crate::client::io::memory::{ChatOwner, Memory, OutboxFile};
+use crate::protocol::{Nick, NickKey};
 use crate::simulation::disk::Disk;
 use crate::simulation::ledger::Fact;
 use crate::simulation::run::happening::{Happening, OfRun};
@@ -47,22 +46,6 @@ impl ClientFiles {
     pub fn reported(&mut self) -> bool {
         std::mem::take(&mut self.has_receipts)
     }
-
-    pub fn remove_from_outbox(&mut self, ids: &[SentId]) -> Option<SessionEvent> {
-        failed(self.outbox.as_mut()?.remove(ids))
-    }
-
-    pub fn rename_outbox(&mut self, nick: &Nick) -> Option<SessionEvent> {
-        failed(self.outbox.as_mut()?.be(nick)).or(Some(SessionEvent::OutboxRenamed))
-    }
-
-    pub fn note_server_in_outbox(&mut self) -> Option<SessionEvent> {
-        failed(self.outbox.as_mut()?.note_server())
-    }
-}
-
-fn failed(result: Result<(), Error>) -> Option<SessionEvent> {
-    result.err().map(|error| SessionEvent::OutboxFailed(error.to_string()))
 }
 
 fn owner(key: NickKey) -> ChatOwner {
@@ -133,19 +116,21 @@ impl ClientNode {
         }
     }
 
-    pub(super) fn add_to_outbox(&mut self, kept: &Kept, stage: &mut Stage) -> Option<SessionEvent> {
+    pub(super) fn change_outbox(&mut self, change: &OutboxChange, stage: &mut Stage) -> Option<SessionEvent> {
         let process = self.process.as_mut()?;
-        let failed = failed(process.files.outbox.as_mut()?.add(kept));
-        if let Some(id) = &kept.message.id
-            && let Some(number) = stage.ledger.number(&kept.message.text)
-        {
-            stage.know(id.clone(), number);
-            if failed.is_none() {
-                stage.note(Fact::Taken { number });
+        let report = process.files.outbox.as_mut()?.change(change);
+        if let OutboxChange::Add(kept) = change {
+            if let Some(id) = &kept.message.id
+                && let Some(number) = stage.ledger.number(&kept.message.text)
+            {
+                stage.know(id.clone(), number);
+                if report.is_none() {
+                    stage.note(Fact::Taken { number });
+                }
             }
+            process.outbox_failed |= report.is_some();
         }
-        process.outbox_failed |= failed.is_some();
-        failed
+        report
     }
 
     /// It stands still while it is frozen, its output is blocked, or it cannot remember what it shows.

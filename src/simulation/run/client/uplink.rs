@@ -1,6 +1,6 @@
 //! The link of a session, opened and replaced as the session says.
 
-use crate::client::core::session::Opening;
+use crate::client::core::session::{LinkOrder, Opening};
 use crate::link::machine::Input;
 use crate::link::{Event, LONGEST_WAIT, Publication, Subscription, Version};
 use crate::simulation::network::{ConnId, Parcel};
@@ -42,7 +42,19 @@ impl Uplink {
         std::mem::take(&mut self.events)
     }
 
-    pub fn open(&mut self, opening: Opening, stage: &mut Stage) {
+    pub fn carry_out(&mut self, order: LinkOrder, stage: &mut Stage) {
+        match order {
+            LinkOrder::Open(opening) => self.open(opening, stage),
+            LinkOrder::LetGo(leave) => self.end_link(leave, Duration::from_micros(FAREWELL), stage),
+            LinkOrder::Publish(publication) => self.order(Input::Publish(publication), stage),
+            LinkOrder::Subscribe(Subscription { filter, qos, .. }) => {
+                self.order(Input::Subscribe { filter, qos }, stage);
+            }
+            LinkOrder::Unsubscribe(filter) => self.order(Input::Unsubscribe { filter }, stage),
+        }
+    }
+
+    fn open(&mut self, opening: Opening, stage: &mut Stage) {
         self.end_link(None, Duration::ZERO, stage);
         let mut random = stage.stream().random();
         self.client_id = format!("mqttchat-{}", random.word());
@@ -62,10 +74,6 @@ impl Uplink {
         self.link = Some((opening.number, link));
     }
 
-    pub fn let_go(&mut self, leave: Option<Publication>, stage: &mut Stage) {
-        self.end_link(leave, Duration::from_micros(FAREWELL), stage);
-    }
-
     /// The run ends.
     pub fn close(&mut self, leave: Option<Publication>, stage: &mut Stage) {
         self.end_link(leave, LAST_WORD, stage);
@@ -76,18 +84,6 @@ impl Uplink {
             link.handle(stage.now(), Input::Close { last, within }, &mut stage.outside);
             self.farewells.push(link);
         }
-    }
-
-    pub fn publish(&mut self, publication: Publication, stage: &mut Stage) {
-        self.order(Input::Publish(publication), stage);
-    }
-
-    pub fn subscribe(&mut self, Subscription { filter, qos, .. }: Subscription, stage: &mut Stage) {
-        self.order(Input::Subscribe { filter, qos }, stage);
-    }
-
-    pub fn unsubscribe(&mut self, filter: String, stage: &mut Stage) {
-        self.order(Input::Unsubscribe { filter }, stage);
     }
 
     fn order(&mut self, input: Input, stage: &mut Stage) {
