@@ -32,9 +32,16 @@ const SERVER_SEEN: &str = "ALTER TABLE owner ADD COLUMN server_seen INTEGER NOT 
 
 pub struct OutboxFile {
     sql: Connection,
-    /// Settled messages that could not be removed. They are removed with the next ones: under another nick, the server
-    /// would take them for new messages.
+    /// What could not be written. The next write includes it.
+    unwritten: Unwritten,
+}
+
+#[derive(Default)]
+struct Unwritten {
+    /// Settled messages. Under another nick, the server would take them for new ones.
     settled: Vec<SentId>,
+    /// The new owner. Messages that are added later have its nick already: nobody else learns that they are stored.
+    nick: Option<Nick>,
 }
 
 impl OutboxFile {
@@ -57,26 +64,12 @@ impl OutboxFile {
         let transaction = sql.transaction()?;
         belong(&transaction, owner)?;
         transaction.commit()?;
-        Ok(OutboxFile { sql, settled: Vec::new() })
+        Ok(OutboxFile { sql, unwritten: Unwritten::default() })
     }
 
     /// Its messages in the order in which they were added; skips what can no longer be read.
     pub fn messages(&self) -> Result<Vec<Kept>, Error> {
-        let mut statement = self.sql.prepare("SELECT room, payload, reference FROM messages ORDER BY number")?;
-        let mut rows = statement.query([])?;
-        let mut messages = Vec::new();
-        while let Some(row) = rows.next()? {
-            let room = row.get::<_, Option<String>>(0)?.map(|room| RoomName::parse(&room)).transpose();
-            let reference: Option<String> = row.get(2)?;
-            let Ok(room) = room else { continue };
-            if let Ok(Some(message)) = OwnMessage::parse(&row.get::<_, Vec<u8>>(1)?, room)
-                && message.id.is_some()
-            {
-                let reference = reference.and_then(|text| serde_json::from_str(&text).ok());
-                messages.push(Kept { message, reference });
-            }
-        }
-        Ok(messages)
+        Ok(messages(&self.sql)?)
     }
 
     /// Whether a run that used it has seen a chat server: what is in it waits for that server's word.
@@ -106,44 +99,38 @@ impl OutboxFile {
     /// Adds a message. When this returns, the message survives the process.
     pub fn add(&mut self, kept: &Kept) -> Result<(), Error> {
         let Some(id) = &kept.message.id else { return Ok(()) };
-        let mut insert = self.sql.prepare_cached(
-            "INSERT OR REPLACE INTO messages (session, seq, room, payload, reference) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?;
-        insert.execute(params![
+        let insert =
+            "INSERT OR REPLACE INTO messages (session, seq, room, payload, reference) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let row = params![
             id.session.as_str(),
             id.seq as i64,
             kept.message.room().map(RoomName::as_str),
             kept.message.to_json(),
             kept.reference.as_ref().map(ToString::to_string),
-        ])?;
-        Ok(())
+        ];
+        self.write(|transaction| transaction.prepare_cached(insert)?.execute(row).map(drop))
     }
 
     /// From now on the file and its messages belong to this nick, in the same chat.
     pub fn be(&mut self, nick: &Nick) -> Result<(), Error> {
-        let kept = self.messages()?;
-        let transaction = self.sql.transaction()?;
-        delete(&transaction, &self.settled)?;
-        transaction.execute("UPDATE owner SET key = ?1", [nick.key().as_str()])?;
-        for Kept { mut message, .. } in kept {
-            message.nick = nick.clone();
-            let Some(id) = &message.id else { continue };
-            let mut update =
-                transaction.prepare_cached("UPDATE messages SET payload = ?3 WHERE session = ?1 AND seq = ?2")?;
-            update.execute(params![id.session.as_str(), id.seq as i64, message.to_json()])?;
-        }
-        transaction.commit()?;
-        self.settled.clear();
-        Ok(())
+        self.unwritten.nick = Some(nick.clone());
+        self.write(|_| Ok(()))
     }
 
     /// Removes settled messages.
     pub fn remove(&mut self, ids: &[SentId]) -> Result<(), Error> {
-        self.settled.extend_from_slice(ids);
+        self.unwritten.settled.extend_from_slice(ids);
+        self.write(|_| Ok(()))
+    }
+
+    fn write(&mut self, addition: impl FnOnce(&Transaction) -> rusqlite::Result<()>) -> Result<(), Error> {
         let transaction = self.sql.transaction()?;
-        delete(&transaction, &self.settled)?;
+        let Unwritten { settled, nick } = &self.unwritten;
+        delete(&transaction, settled)?;
+        nick.iter().try_for_each(|nick| rename(&transaction, nick))?;
+        addition(&transaction)?;
         transaction.commit()?;
-        self.settled.clear();
+        self.unwritten = Unwritten::default();
         Ok(())
     }
 
@@ -154,10 +141,36 @@ impl OutboxFile {
     }
 }
 
-fn delete(transaction: &Transaction, ids: &[SentId]) -> Result<(), Error> {
+fn messages(sql: &Connection) -> rusqlite::Result<Vec<Kept>> {
+    let mut statement = sql.prepare("SELECT room, payload, reference FROM messages ORDER BY number")?;
+    let mut rows = statement.query([])?;
+    let mut messages = Vec::new();
+    while let Some(row) = rows.next()? {
+        let room = row.get::<_, Option<String>>(0)?.map(|room| RoomName::parse(&room)).transpose();
+        let reference: Option<String> = row.get(2)?;
+        let Ok(room) = room else { continue };
+        if let Ok(Some(message)) = OwnMessage::parse(&row.get::<_, Vec<u8>>(1)?, room)
+            && message.id.is_some()
+        {
+            let reference = reference.and_then(|text| serde_json::from_str(&text).ok());
+            messages.push(Kept { message, reference });
+        }
+    }
+    Ok(messages)
+}
+
+fn delete(transaction: &Transaction, ids: &[SentId]) -> rusqlite::Result<()> {
     let mut delete = transaction.prepare_cached("DELETE FROM messages WHERE session = ?1 AND seq = ?2")?;
-    for id in ids {
-        delete.execute(params![id.session.as_str(), id.seq as i64])?;
+    ids.iter().try_for_each(|id| delete.execute(params![id.session.as_str(), id.seq as i64]).map(drop))
+}
+
+fn rename(transaction: &Transaction, nick: &Nick) -> rusqlite::Result<()> {
+    transaction.execute("UPDATE owner SET key = ?1", [nick.key().as_str()])?;
+    let mut update = transaction.prepare("UPDATE messages SET payload = ?3 WHERE session = ?1 AND seq = ?2")?;
+    for Kept { mut message, .. } in messages(transaction)? {
+        message.nick = nick.clone();
+        let Some(id) = &message.id else { continue };
+        update.execute(params![id.session.as_str(), id.seq as i64, message.to_json()])?;
     }
     Ok(())
 }

@@ -261,6 +261,23 @@ fn an_outbox_follows_a_change_of_nick() {
 }
 
 #[test]
+fn an_outbox_on_a_full_disk_follows_a_change_of_nick_with_the_next_message() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    let mut outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
+    outbox.add(&kept(1, "lobby")).unwrap();
+    outbox.take_no_writes(true);
+    outbox.be(&Nick::parse("Bob").unwrap()).unwrap_err();
+    outbox.add(&kept_by("Bob", 2, "lobby")).unwrap_err();
+    outbox.take_no_writes(false);
+    assert_eq!(outbox.messages().unwrap(), [kept(1, "lobby")]);
+    outbox.add(&kept_by("Bob", 3, "lobby")).unwrap();
+    drop(outbox);
+    let outbox = OutboxFile::open(&path, &chat("bob")).unwrap();
+    assert_eq!(outbox.messages().unwrap(), [kept_by("Bob", 1, "lobby"), kept_by("Bob", 3, "lobby")]);
+}
+
+#[test]
 fn the_lines_somebody_typed_are_their_own() {
     let folder = Folder::new();
     let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
@@ -278,9 +295,13 @@ fn the_lines_somebody_typed_are_their_own() {
 }
 
 fn kept(seq: u64, name: &str) -> Kept {
+    kept_by("Alice", seq, name)
+}
+
+fn kept_by(nick: &str, seq: u64, name: &str) -> Kept {
     Kept {
         message: OwnMessage {
-            nick: Nick::parse("Alice").unwrap(),
+            nick: Nick::parse(nick).unwrap(),
             text: format!("text {seq}"),
             timestamp: None,
             id: SentId::new(Session::parse(SESSION).unwrap(), seq),
