@@ -117,6 +117,9 @@ pub fn prepare(sql: &mut Connection, random: &mut Random) -> Result<(), Error> {
     // WAL with FULL: a commit is on the disk before it returns.
     sql.pragma_update(None, "journal_mode", "WAL")?;
     sql.pragma_update(None, "synchronous", "FULL")?;
+    // What a killed process wrote to the log is read, but may not be synced. A checkpoint syncs the log first; nothing
+    // else that may fail here matters, such as a full disk.
+    let _ = sql.query_row("PRAGMA wal_checkpoint", [], |_| Ok(()));
     // The code keeps references valid; checks for each message would cost more than they find.
     sql.pragma_update(None, "foreign_keys", false)?;
     sql.set_prepared_statement_cache_capacity(STATEMENTS);
