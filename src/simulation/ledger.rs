@@ -114,6 +114,8 @@ pub enum Fact {
     Connected { run: RunNumber },
     /// It received what a server says on chat/server.
     ServerSeen { run: RunNumber },
+    /// A server answered that its nick is in use.
+    NickRefused { run: RunNumber },
     /// Its nick from now on.
     Nick { run: RunNumber, nick: String },
     /// The wall clock was set.
@@ -216,6 +218,23 @@ impl Ledger {
     pub fn give(&mut self, at: Duration, from: usize, run: RunNumber, to: Addressed) -> Number {
         self.messages.push(MessageRecord { from, run, to, given: at });
         self.messages.len() - 1
+    }
+
+    /// The addressees of the direct messages that are on a server's disk and wait for a receipt.
+    pub fn undelivered(&self) -> Vec<(usize, &str)> {
+        let mut waiting = BTreeSet::new();
+        for (_, fact) in &self.facts {
+            match fact {
+                Fact::Synced { number, .. } => _ = waiting.insert(*number),
+                Fact::ReceiptKept { number, .. } => _ = waiting.remove(number),
+                _ => {}
+            }
+        }
+        let addressee = |number: Number| match &self.messages[number].to {
+            Addressed::Client { client, nick } => Some((*client, nick.as_str())),
+            Addressed::Room(_) => None,
+        };
+        waiting.into_iter().filter_map(addressee).collect()
     }
 
     pub fn run_started(&mut self, at: Duration, party: Party) -> RunNumber {

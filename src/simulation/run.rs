@@ -17,7 +17,7 @@ use super::broker::ModelBroker;
 use super::ledger::{Party, RunEnd, RunNumber};
 use super::network::Network;
 use super::outside::Outside;
-use super::plan::{ClientKind, Ms, Plan};
+use super::plan::{ClientKind, Ms, Plan, ServerTraits};
 use super::reach;
 use super::trace::Trace;
 use super::verdict;
@@ -168,7 +168,7 @@ impl<'a> Run<'a> {
     }
 
     /// Behind a short queue it takes a minute for each ten messages until a burst is through, and a small window on a slow
-    /// network lets only a few messages per second pass: that is slow, but not wrong.
+    /// network lets only a few messages per second pass, to the server and to an addressee: that is slow, but not wrong.
     fn go_on_until_settled(&mut self) -> Result<(), String> {
         let mut is_late = false;
         let last = self.stage.now() + MOST_LATE;
@@ -187,7 +187,21 @@ impl<'a> Run<'a> {
 
     fn is_unsettled(&self) -> bool {
         !self.plan.servers.is_empty()
-            && self.nodes.iter().any(|node| matches!(node, Node::Client(client) if client.unsettled() > 0))
+            && (self.nodes.iter().any(|node| matches!(node, Node::Client(client) if client.unsettled() > 0))
+                || self.has_undelivered())
+    }
+
+    /// Whether the only server, which keeps everything, has direct messages for somebody present.
+    fn has_undelivered(&self) -> bool {
+        let keeps_all = |server: &ServerTraits| !server.memory && server.retention_s == 0 && server.max_size_kb == 0;
+        let is_present = |(client, nick): (usize, &str)| match &self.nodes[self.plan.servers.len() + client] {
+            Node::Client(node) => {
+                node.process.is_some() && node.traits.kind.listens() && node.nick.eq_ignore_ascii_case(nick)
+            }
+            _ => false,
+        };
+        matches!(&self.plan.servers[..], [server] if keeps_all(server))
+            && self.stage.ledger.undelivered().into_iter().any(is_present)
     }
 
     fn is_quiet(&self) -> bool {

@@ -312,7 +312,7 @@ impl ClientNode {
                 if let LinkOrder::Publish(publication) = &order
                     && process.uplink.is_open()
                 {
-                    stage.client_publishes(party, publication);
+                    stage.client_publishes(process.run, publication);
                 }
                 process.uplink.carry_out(order, stage);
             }

@@ -200,7 +200,7 @@ impl OriginalNode {
         }
         let (topic, payload) = (topic.to_owned(), payload.to_string().into_bytes());
         let publication = Publication { topic, payload, qos: Qos::AtMostOnce, retain: false, ticket: None };
-        stage.client_publishes(self.machine.party, &publication);
+        stage.client_publishes(process.run, &publication);
         let events = process.link.handle(stage.now(), Input::Publish(publication), &mut stage.outside);
         self.heard(events, stage);
     }

@@ -7,7 +7,7 @@ use crate::link::{Address, Lookout, Subscription, Transport, Version, WillOf};
 use crate::link::{Config, Message, Publication, Settings};
 use crate::now::Now;
 use crate::protocol::{SentId, Session, Topics};
-use crate::simulation::ledger::{Fact, Ledger, Number, Party, STRANGER};
+use crate::simulation::ledger::{Fact, Ledger, Number, Party, RunNumber, STRANGER};
 use crate::simulation::outside::Outside;
 use crate::simulation::plan::{CrashPoint, Plan};
 use crate::simulation::rng::Rng;
@@ -25,6 +25,8 @@ pub struct Stage {
     keep_alive: Duration,
     /// Which message an identifier is of.
     ids: BTreeMap<SentId, Number>,
+    /// Whose session it is.
+    sessions: BTreeMap<Session, RunNumber>,
     /// Messages that their senders have published.
     published: BTreeSet<Number>,
     /// Streams of randomness that were given away.
@@ -53,6 +55,7 @@ impl Stage {
             topics: Topics::new("chat"),
             keep_alive: Duration::from_secs(plan.keep_alive_s.into()),
             ids: BTreeMap::new(),
+            sessions: BTreeMap::new(),
             published: BTreeSet::new(),
             streams: 100,
         }
@@ -126,8 +129,11 @@ impl Stage {
     }
 
     /// A client publishes something.
-    pub fn client_publishes(&mut self, party: Party, publication: &Publication) {
-        self.ledger.traffic.published(self.at(), party);
+    pub fn client_publishes(&mut self, run: RunNumber, publication: &Publication) {
+        self.ledger.traffic.published(self.at(), self.ledger.runs[run].party);
+        if let Some(session) = wire::session_of_join(&publication.payload) {
+            self.sessions.insert(session, run);
+        }
         if !self.topics.carries_messages(&publication.topic) {
             return;
         }
@@ -157,6 +163,9 @@ impl Stage {
         self.ledger.traffic.published(self.at(), Party::Server(server));
         if !publication.topic.ends_with("/server") || publication.topic.contains(STRANGER) {
             return;
+        }
+        if let Some(run) = wire::refused(&publication.payload).and_then(|session| self.sessions.get(&session)) {
+            self.note(Fact::NickRefused { run: *run });
         }
         for id in wire::stored(&publication.payload) {
             if let Some(number) = self.number_of(&id) {

@@ -1,6 +1,6 @@
 //! What payloads say, as far as the ledger wants to know.
 
-use crate::protocol::{SentId, Session};
+use crate::protocol::{ErrorCode, ErrorReply, FromServer, SentId, Session};
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -25,6 +25,12 @@ struct WireStored<'a> {
     #[serde(borrow)]
     session: Cow<'a, str>,
     seq: Vec<(u64, u64)>,
+}
+
+#[derive(Deserialize)]
+struct WireJoin<'a> {
+    #[serde(borrow)]
+    session: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +62,26 @@ pub fn is_direct(payload: &[u8]) -> bool {
     is_of(payload, "private")
 }
 
+/// Whose join it is.
+pub fn session_of_join(payload: &[u8]) -> Option<Session> {
+    if !payload.starts_with(br#"{"action":"join""#) {
+        return None;
+    }
+    let WireJoin { session } = serde_json::from_slice(payload).ok()?;
+    Session::parse(&session)
+}
+
+/// Whose join is refused: the nick is in use.
+pub fn refused(payload: &[u8]) -> Option<Session> {
+    if !is_of(payload, "error") {
+        return None;
+    }
+    match FromServer::parse(payload).ok()? {
+        FromServer::Error(ErrorReply { code: ErrorCode::NickInUse, session, .. }) => session,
+        _ => None,
+    }
+}
+
 /// The room whose page this is.
 pub fn page_of(payload: &[u8]) -> Option<String> {
     if !is_of(payload, "history") {
@@ -84,6 +110,11 @@ mod tests {
         let told = br#"{"type":"stored","session":"k3v9x2m1q8f0","seq":[[1,2],[5,5]]}"#;
         assert_eq!(stored(told).iter().map(|id| id.seq).collect::<Vec<_>>(), [1, 2, 5]);
         assert!(stored(chat).is_empty() && !is_direct(chat));
+        let join = br#"{"action":"join","username":"ann","session":"k3v9x2m1q8f0","conn":1}"#;
+        let refusal = br#"{"type":"error","code":"nick_in_use","message":"in use","session":"k3v9x2m1q8f0"}"#;
+        assert_eq!(session_of_join(join), Session::parse("k3v9x2m1q8f0"));
+        assert_eq!(refused(refusal), session_of_join(join));
+        assert!(session_of_join(chat).is_none() && refused(told).is_none());
         assert_eq!(page_of(br#"{"type":"history","messages":[],"room":"red"}"#).as_deref(), Some("red"));
     }
 }

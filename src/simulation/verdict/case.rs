@@ -126,7 +126,7 @@ impl<'a> Case<'a> {
                 }
             }
             Fact::ClockSet { party, .. } => self.clocks.push((place, *party)),
-            Fact::ShownStrange { .. } | Fact::Gap { .. } | Fact::Step { .. } => {}
+            Fact::ShownStrange { .. } | Fact::Gap { .. } | Fact::NickRefused { .. } | Fact::Step { .. } => {}
         }
     }
 
@@ -279,6 +279,12 @@ impl<'a> Case<'a> {
         // Its server gave way to a rival, or waits while that serves.
         let stays_behind = trail.synced.iter().all(|(.., server)| !self.serves(*server));
         trail.removed || ended || (self.plan.servers.len() > 1 && !trail.synced.is_empty() && stays_behind)
+    }
+
+    /// When a server last answered that the run's nick is in use. A slow broker brings that later.
+    pub fn refused(&self, run: RunNumber) -> Option<Duration> {
+        let is_it = |fact: &Fact| matches!(fact, Fact::NickRefused { run: refused } if *refused == run);
+        self.ledger.facts.iter().rfind(|(_, fact)| is_it(fact)).map(|(at, _)| *at)
     }
 
     /// Whether a second server ran when it was given, or later.

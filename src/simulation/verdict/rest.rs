@@ -114,7 +114,10 @@ fn fallen(case: &Case, found: &mut Vec<Violation>) {
         let Some((at, end)) = &run.ended else { continue };
         let is_excused = match end {
             RunEnd::Crashed | RunEnd::PowerLost | RunEnd::Quit | RunEnd::NoBroker => true,
-            RunEnd::NickInUse => matches!(run.party, Party::Client(client) if nick_may_be_taken(case, client, *at)),
+            RunEnd::NickInUse => {
+                let at = case.refused(number).unwrap_or(*at);
+                matches!(run.party, Party::Client(client) if nick_may_be_taken(case, client, at))
+            }
             RunEnd::Rival => case.plan.servers.len() > 1,
             RunEnd::Fell(_) => false,
         };

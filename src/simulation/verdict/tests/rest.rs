@@ -106,4 +106,12 @@ fn a_nick_is_in_use_until_an_earlier_run_has_timed_out() {
         });
     }
     check(&[NobodyFalls], |_, ledger| _ = restart_in_room(ledger, BOB, 9_000, RunEnd::NickInUse));
+    // The answer may be older than the end.
+    for (answered, expected) in [(100_000, &[][..]), (112_000, &[NobodyFalls])] {
+        check(expected, |plan, ledger| {
+            refused(9_000, 115_000)(plan, ledger);
+            let run = ledger.runs.iter().position(|run| matches!(run.ended, Some((_, RunEnd::NickInUse)))).unwrap();
+            ledger.note(at(answered), Fact::NickRefused { run });
+        });
+    }
 }
