@@ -3,8 +3,8 @@
 //! Each part owns its state, makes its own decisions and deadlines, and pushes its outputs to `outputs`: `connection`,
 //! `lookout` (watches for the chat server), `joining`, `naming`, `sending`, `rooms`, `people` and `requests`. The
 //! conversation dispatches: `arrivals` and `replies` handle what arrives, `typed` handles commands (`visiting` for
-//! rooms, `status`), `turns` handles consequences and timeouts. `exchange` defines the inputs and outputs; `presence`
-//! and `publications` build what is published.
+//! rooms, `status`), `turns` handles consequences and timeouts. `exchange` defines the inputs and outputs;
+//! `presence` builds what is published besides messages.
 
 mod arrivals;
 mod connection;
@@ -15,7 +15,6 @@ mod naming;
 mod outputs;
 mod people;
 mod presence;
-mod publications;
 mod replies;
 mod requests;
 mod rooms;
@@ -38,7 +37,6 @@ use lookout::ServerWatch;
 use naming::Naming;
 use outputs::Outputs;
 use people::People;
-use publications::Author;
 use requests::Requests;
 use rooms::OwnRooms;
 use sending::{Passage, Sending};
@@ -148,17 +146,6 @@ impl Conversation {
             rooms: self.rooms.names(),
             ignored: self.people.ignored(),
         })
-    }
-
-    fn author(&self) -> Author<'_> {
-        Author {
-            topics: &self.config.topics,
-            nick: self.naming.nick(),
-            session: self.naming.session(),
-            conn: self.connection.number(),
-            rooms: self.rooms.joined(),
-            server_is_known: self.lookout.is_known(),
-        }
     }
 
     /// Whether [`Conversation::new_names`] would return names.

@@ -1,19 +1,29 @@
 //! People: who is present, who is ignored, and whether joins and leaves are told.
-
-mod ignored;
-mod nicks;
+//!
+//! Messages of ignored people are still confirmed and counted as shown, so they do not notice, and nothing is shown twice
+//! after `/unignore`.
 
 use super::outputs::Outputs;
+use crate::client::core::memo::Memo;
 use crate::client::core::news::News;
 use crate::nearest::nearest;
 use crate::protocol::{Nick, NickKey, Notice, NoticeKind};
-use ignored::Ignored;
-use nicks::Nicks;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// The most nicks to complete, and the most people that can be ignored.
+const CAPACITY: usize = 1_000;
+/// The most nicks remembered as met.
+const MET: usize = 10_000;
 
 #[derive(Debug)]
 pub struct People {
-    nicks: Nicks,
-    ignored: Ignored,
+    /// With the turn of its last message; 0: no message in this run.
+    known: HashMap<NickKey, (Nick, u64)>,
+    /// Everybody who was present in this run, even if they have left.
+    met: HashSet<NickKey>,
+    turn: u64,
+    /// Whose messages are hidden, as typed.
+    ignored: BTreeMap<NickKey, Nick>,
     /// Joins and leaves are not told.
     is_quiet: bool,
 }
@@ -21,32 +31,56 @@ pub struct People {
 impl People {
     /// `ignored`: the ignore list of an earlier run.
     pub fn new(ignored: impl IntoIterator<Item = Nick>) -> People {
-        People { nicks: Nicks::default(), ignored: Ignored::new(ignored), is_quiet: false }
+        let ignored = ignored.into_iter().map(|nick| (nick.key().clone(), nick)).collect();
+        People { known: HashMap::new(), met: HashSet::new(), turn: 0, ignored, is_quiet: false }
     }
 
     /// This nick sent a message.
     pub fn spoke(&mut self, nick: &Nick) {
-        self.nicks.spoke(nick);
+        self.turn += 1;
+        let turn = self.turn;
+        if let Some(entry) = self.add(nick) {
+            entry.1 = turn;
+        }
     }
 
     /// These are online.
     pub fn seen<'a>(&mut self, nicks: impl IntoIterator<Item = &'a Nick>) {
-        self.nicks.seen(nicks);
+        for nick in nicks {
+            self.add(nick);
+        }
+    }
+
+    fn add(&mut self, nick: &Nick) -> Option<&mut (Nick, u64)> {
+        if self.met.len() < MET {
+            self.met.insert(nick.key().clone());
+        }
+        if self.known.len() >= CAPACITY && !self.known.contains_key(nick.key()) {
+            return None;
+        }
+        Some(self.known.entry(nick.key().clone()).or_insert_with(|| (nick.clone(), 0)))
     }
 
     pub fn gone(&mut self, nick: &Nick) {
-        self.nicks.gone(nick);
+        self.known.remove(nick.key());
     }
 
-    /// Nicks as typed, last speaker first.
+    /// Nicks to complete, as typed, last speaker first, then by name.
     pub fn names(&self) -> Vec<String> {
-        self.nicks.names()
+        let mut names: Vec<_> = self.known.values().collect();
+        names.sort_by(|(a, turn_a), (b, turn_b)| turn_b.cmp(turn_a).then_with(|| a.key().cmp(b.key())));
+        names.into_iter().map(|(nick, _)| nick.as_str().to_owned()).collect()
+    }
+
+    /// Whether this nick was present in this run. Always true once the memory has overflowed.
+    fn has_met(&self, key: &NickKey) -> bool {
+        self.met.contains(key) || self.met.len() >= MET
     }
 
     /// A text saying that this nick was not seen in this run, with a similar nick if there is one. `own`: the user's
     /// nick.
     pub fn stranger(&self, nick: &Nick, own: &NickKey) -> Option<String> {
-        if nick.key() == own || self.nicks.has_met(nick.key()) {
+        if nick.key() == own || self.has_met(nick.key()) {
             return None;
         }
         let names = self.names();
@@ -57,12 +91,12 @@ impl People {
 
     /// Whether this nick's messages are hidden.
     pub fn ignores(&self, key: &NickKey) -> bool {
-        self.ignored.has(key)
+        self.ignored.contains_key(key)
     }
 
     /// The nicks whose messages are hidden.
     pub fn ignored(&self) -> Vec<String> {
-        self.ignored.names().map(str::to_owned).collect()
+        self.ignored.values().map(Nick::to_string).collect()
     }
 
     /// `/ignore NICK`; `own`: the user's nick.
@@ -70,17 +104,35 @@ impl People {
         if nick.key() == own.key() {
             return out.error("you cannot ignore yourself", None);
         }
-        self.ignored.add(nick, |nick| self.nicks.has_met(nick.key()), out);
+        if self.ignores(nick.key()) {
+            return out.answer(format!("{nick} is ignored already: /unignore {nick} ends that"));
+        }
+        if self.ignored.len() >= CAPACITY {
+            return out.error(format!("{CAPACITY} people are ignored already: /unignore one first"), None);
+        }
+        let unknown = if self.has_met(nick.key()) { "" } else { ", though nobody called so was seen here" };
+        out.answer(format!("{nick} is ignored from now on{unknown}; /unignore {nick} ends that"));
+        out.remember(Memo::Ignored(nick.clone()));
+        self.ignored.insert(nick.key().clone(), nick);
     }
 
     /// `/unignore NICK`.
     pub fn unignore(&mut self, nick: &Nick, out: &mut Outputs) {
-        self.ignored.remove(nick, out);
+        match self.ignored.remove(nick.key()) {
+            Some(nick) => {
+                out.answer(format!("{nick} is not ignored any more"));
+                out.remember(Memo::Unignored(nick.key().clone()));
+            }
+            None => out.error(format!("{nick} is not ignored; /ignore lists who is"), None),
+        }
     }
 
     /// `/ignore`.
     pub fn list_ignored(&self, out: &mut Outputs) {
-        out.answer(self.ignored.in_words().map_or("nobody is ignored".to_owned(), |names| format!("ignored: {names}")));
+        out.answer(match self.ignored.is_empty() {
+            true => "nobody is ignored".to_owned(),
+            false => format!("ignored: {}", self.ignored().join(", ")),
+        });
     }
 
     /// `/quiet`.
@@ -94,7 +146,7 @@ impl People {
 
     /// What is hidden, as lines of `/status`.
     pub fn status(&self) -> Vec<String> {
-        let ignored = self.ignored.in_words().map(|names| format!("ignored      {names}"));
+        let ignored = (!self.ignored.is_empty()).then(|| format!("ignored      {}", self.ignored().join(", ")));
         let quiet = self.is_quiet.then(|| "quiet        who comes and goes is hidden".to_owned());
         ignored.into_iter().chain(quiet).collect()
     }
@@ -108,9 +160,23 @@ impl People {
         }
         self.seen(notice.users_list.iter().flatten());
         let is_of_others = notice.count.unwrap_or(1) > 1 || notice.nick.key() != own.key();
-        if let Some(notice) = self.ignored.without(notice).filter(|_| is_of_others && !self.is_quiet) {
+        if let Some(notice) = self.without_ignored(notice).filter(|_| is_of_others && !self.is_quiet) {
             out.tell(News::Presence(notice));
         }
+    }
+
+    /// The notice without ignored people; `None`: nobody is left.
+    fn without_ignored(&self, mut notice: Notice) -> Option<Notice> {
+        let before = notice.nicks.len();
+        notice.nicks.retain(|nick| !self.ignores(nick.key()));
+        let hidden = (before - notice.nicks.len()) as u64;
+        if let Some(count) = &mut notice.count {
+            *count = count.saturating_sub(hidden);
+        }
+        if self.ignores(notice.nick.key()) {
+            notice.nick = notice.nicks.first()?.clone();
+        }
+        Some(notice)
     }
 }
 
@@ -173,5 +239,17 @@ mod tests {
         assert_eq!(people.status(), ["ignored      Bob"]);
         people.unignore(&nick("BOB"), &mut out);
         assert_eq!(people.ignored(), [""; 0]);
+    }
+
+    #[test]
+    fn last_speaker_first() {
+        let mut people = People::new([]);
+        people.seen(&[nick("carl"), nick("Bob"), nick("alice")]);
+        people.spoke(&nick("carl"));
+        people.spoke(&nick("bob"));
+        assert_eq!(people.names(), ["Bob", "carl", "alice"]);
+        people.gone(&nick("CARL"));
+        assert_eq!(people.names(), ["Bob", "alice"]);
+        assert!(people.has_met(nick("carl").key()) && !people.has_met(nick("carla").key()));
     }
 }

@@ -1,10 +1,14 @@
-//! The user's presence: subscriptions, join, heartbeat, leave and the will.
+//! What the client publishes besides messages (its presence, the will, requests, receipts), and the topics that it
+//! subscribes to.
 
-use super::{Conversation, Role};
-use crate::link::Publication;
+use super::requests::OpenRequest;
+use super::{Conversation, PING_TICKET, Role};
+use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::presence::Action;
-use crate::protocol::{RoomName, Topic};
+use crate::protocol::{
+    MessageId, Nick, NickKey, Presence, Receipt, ReceiptOf, Request, RequestKind, RoomName, Timestamp, Topic,
+};
 
 impl Conversation {
     /// The topic filters to subscribe to with every connection.
@@ -31,14 +35,70 @@ impl Conversation {
         [topics.one_room(room), topics.name(&Topic::Marks { room: room.clone() })]
     }
 
-    /// The will for the connection with this number; `None` for a sender. It is fixed before the client knows the
-    /// server. If that turns out to be an original one, the client connects again.
+    /// The will: its topic, and its payload for the number of the connection; `None` for a sender. It is fixed before
+    /// the client knows the server. If that turns out to be an original one, the client connects again.
     pub fn will(&self) -> Option<impl Fn(u32) -> Publication + Send + use<>> {
-        (self.config.role == Role::Member).then(|| self.author().will(self.lookout.is_original()))
+        let sender = (!self.lookout.is_original()).then(|| self.naming.key().clone());
+        let publication = self.control(&Topic::Presence { sender }, Vec::new());
+        let will = Presence { will: true, ..self.says(Action::Leave) };
+        let will =
+            move |conn| Publication { payload: Presence { conn, ..will.clone() }.to_json(), ..publication.clone() };
+        (self.config.role == Role::Member).then_some(will)
     }
 
     /// The leave message; `None` if nobody knows about this client.
     pub fn leave(&self, now: Now) -> Option<Publication> {
-        self.joining.is_joined().then(|| self.author().presence(now, Action::Leave))
+        self.joining.is_joined().then(|| self.presence(now, Action::Leave))
+    }
+
+    pub(super) fn say_presence(&mut self, now: Now, action: Action) {
+        let presence = self.presence(now, action);
+        self.out.publish(presence);
+    }
+
+    fn presence(&self, now: Now, action: Action) -> Publication {
+        let rooms = if action == Action::Leave { Vec::new() } else { self.rooms.joined().to_vec() };
+        let (timestamp, conn) = (Some(Timestamp::new(now.wall)), self.connection.number());
+        let presence = Presence { timestamp, conn, rooms, ..self.says(action) };
+        self.control(&Topic::Presence { sender: self.sender() }, presence.to_json())
+    }
+
+    fn says(&self, action: Action) -> Presence {
+        let (nick, session) = (self.naming.nick().clone(), Some(self.naming.session().clone()));
+        Presence { action, nick, timestamp: None, session, conn: 0, will: false, rooms: Vec::new() }
+    }
+
+    pub(super) fn request(&self, now: Now, open: &OpenRequest) -> Publication {
+        let what = open.inquiry.kind;
+        let request = Request {
+            requester: self.naming.nick().clone(),
+            timestamp: Some(Timestamp::new(now.wall)),
+            session: Some(self.naming.session().clone()),
+            token: Some(open.token.clone()),
+            history: open.inquiry.history.clone(),
+            search: open.inquiry.search.clone(),
+        };
+        // The broker's acknowledgement of a ping measures the broker's round trip.
+        let ticket = (what == RequestKind::Ping).then_some(PING_TICKET);
+        let topic = Topic::Request { what, sender: self.sender() };
+        Publication { ticket, ..self.control(&topic, request.to_json(what)) }
+    }
+
+    /// The receipt for a direct message that was shown.
+    pub(super) fn receipt(&self, now: Now, sender: Nick, id: MessageId) -> Publication {
+        let topic = Topic::Private { to: sender.key().clone(), sender: self.naming.key().clone() };
+        let (nick, timestamp) = (self.naming.nick().clone(), Some(Timestamp::new(now.wall)));
+        let receipt = Receipt { nick, of: ReceiptOf { nick: sender, id }, timestamp };
+        self.control(&topic, receipt.to_json())
+    }
+
+    /// The topic level of the sender. An original server subscribes to topics without it.
+    fn sender(&self) -> Option<NickKey> {
+        self.lookout.is_known().then(|| self.naming.key().clone())
+    }
+
+    fn control(&self, topic: &Topic, payload: Vec<u8>) -> Publication {
+        let topic = self.config.topics.name(topic);
+        Publication { topic, payload, qos: Qos::AtLeastOnce, retain: false, ticket: None }
     }
 }

@@ -155,11 +155,6 @@ impl Conversation {
         self.rooms.own().iter().for_each(|room| self.ask_history(room));
     }
 
-    pub(super) fn say_presence(&mut self, now: Now, action: Action) {
-        let presence = self.author().presence(now, action);
-        self.out.publish(presence);
-    }
-
     pub(super) fn welcomed(&mut self, now: Now) {
         if self.joining.welcomed() {
             self.naming.greet(self.rooms.here(), &mut self.out);
@@ -201,7 +196,7 @@ impl Conversation {
     fn send_requests(&mut self, now: Now) {
         for open in self.requests.take_due(now.instant, &mut self.out) {
             if self.lookout.is_known() || !open.inquiry.misleads_originals() {
-                let request = self.author().request(now, &open);
+                let request = self.request(now, &open);
                 self.out.publish(request);
             }
         }
@@ -222,7 +217,7 @@ impl Conversation {
     pub(super) fn heard_private(&mut self, now: Now, private: Private) {
         if self.config.role == Role::Member {
             let id = private.id.clone().map(crate::protocol::MessageId::Sent);
-            let receipt = id.map(|id| self.author().receipt(now, private.nick.clone(), id));
+            let receipt = id.map(|id| self.receipt(now, private.nick.clone(), id));
             self.rooms.hear_direct(now, private, receipt, &mut self.people, &mut self.out);
         }
     }

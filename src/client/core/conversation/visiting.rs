@@ -36,8 +36,7 @@ impl Conversation {
     /// Another join of a present user replaces the list of rooms, without a notice.
     fn tell_rooms(&mut self, now: Now) {
         if self.joining.is_joined() {
-            let join = self.author().presence(now, Action::Join);
-            self.out.publish(join);
+            self.say_presence(now, Action::Join);
         }
     }
 
