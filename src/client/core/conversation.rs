@@ -96,7 +96,7 @@ impl Conversation {
     pub fn recall(&mut self, remembered: Remembered) {
         self.rooms.recall(remembered);
         // Messages in the outbox were shown by an earlier run, or by this one under another nick.
-        self.sending.unsettled().for_each(|message| self.rooms.mark_shown(message));
+        self.sending.outbox().messages().for_each(|message| self.rooms.mark_shown(message));
     }
 
     pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
@@ -155,12 +155,12 @@ impl Conversation {
 
     /// The number of unsettled messages.
     pub fn unsettled(&self) -> usize {
-        self.sending.len()
+        self.sending.outbox().len()
     }
 
     /// Whether a program should hold back further messages.
     pub fn is_busy(&self) -> bool {
-        self.sending.is_busy()
+        self.sending.outbox().is_busy()
     }
 
     /// Whether a request of the user may still be answered soon.

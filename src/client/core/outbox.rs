@@ -20,7 +20,6 @@
 //! Every step costs O(log n) per message; `stored` also scans the messages under way.
 
 mod contents;
-mod due;
 mod lineup;
 mod message;
 mod pace;

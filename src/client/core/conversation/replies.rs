@@ -21,7 +21,8 @@ impl Conversation {
                     let is_own = |entry: &Entry| match &entry.id {
                         Some(MessageId::Sent(id)) => {
                             let session = &id.session;
-                            let is_of_this_run = session == naming.session() || sending.is_of_this_run(session);
+                            let is_of_this_run =
+                                session == naming.session() || sending.outbox().is_of_this_run(session);
                             is_of_this_run && entry.nick.key() == naming.key()
                         }
                         _ => false,

@@ -170,7 +170,7 @@ impl OwnRooms {
 
     /// A new connection begins.
     pub fn connected(&mut self) {
-        self.known.values_mut().for_each(|state| state.seen.connection_is_another());
+        self.known.values_mut().for_each(|state| state.seen.newest.connection_is_another());
     }
 
     /// The connection is lost.

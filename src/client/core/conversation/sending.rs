@@ -81,33 +81,14 @@ impl Sending {
         Sending { qos, outbox, is_kept, undelivered, delay: None, again_at: None, turn_at: None, delay_at: None }
     }
 
-    /// Unsettled messages.
-    pub fn unsettled(&self) -> impl Iterator<Item = &OwnMessage> {
-        self.outbox.messages()
-    }
-
-    pub fn len(&self) -> usize {
-        self.outbox.len()
-    }
-
-    /// Whether a program should hold back further messages.
-    pub fn is_busy(&self) -> bool {
-        self.outbox.is_busy()
-    }
-
-    /// Messages that went out. The server may have stored each of them.
-    pub fn gone_out(&self) -> usize {
-        self.outbox.gone_out()
+    /// The unsettled messages.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     /// Whether the user was told of a delay.
     pub fn is_delayed(&self) -> bool {
         self.delay.is_some()
-    }
-
-    /// Whether this run assigns ids of this session.
-    pub fn is_of_this_run(&self, session: &Session) -> bool {
-        self.outbox.is_of_this_run(session)
     }
 
     /// Takes a message. `None`: the outbox is full, which is told.

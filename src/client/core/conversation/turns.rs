@@ -38,7 +38,7 @@ impl Conversation {
         if self.joining.is_joined() {
             self.send_requests(now);
         }
-        let under_way = || self.sending.gone_out();
+        let under_way = || self.sending.outbox().gone_out();
         if let Some(nick) = self.naming.take_change(now.instant, self.connection.is_up(), under_way, &mut self.out) {
             // Another spelling is the same person, who stays.
             let leave = if nick.key() == self.naming.key() { None } else { self.leave(now) };
@@ -122,7 +122,7 @@ impl Conversation {
     fn look_at_the_will(&mut self) {
         let is_wrong =
             self.lookout.is_original() && !self.connection.will_is_flat() && self.config.role == Role::Member;
-        if is_wrong && self.joining.is_joined() && !self.naming.is_changing() && self.sending.gone_out() == 0 {
+        if is_wrong && self.joining.is_joined() && !self.naming.is_changing() && self.sending.outbox().gone_out() == 0 {
             self.connect_anew(Output::Reconnect);
         }
     }

@@ -30,14 +30,4 @@ impl Outbox {
         }
         Some(kept)
     }
-
-    /// Whether a message with this id is in the outbox.
-    pub fn has(&self, id: &SentId) -> bool {
-        self.tickets.get(&id.session).is_some_and(|seqs| seqs.contains_key(&id.seq))
-    }
-
-    /// Whether this run assigns ids of this session.
-    pub fn is_of_this_run(&self, session: &Session) -> bool {
-        *session == self.session
-    }
 }

@@ -57,11 +57,7 @@ impl Requests {
         reference: &Option<Value>,
         out: &mut Outputs,
     ) -> Option<Inquiry> {
-        let asked = match search {
-            Some(search) => self.search.begin(search),
-            None => self.search.go_on().map_err(str::to_owned),
-        };
-        asked.map(Inquiry::search).map_err(|text| out.error(text, reference.clone())).ok()
+        self.search.ask(search).map(Inquiry::search).map_err(|text| out.error(text, reference.clone())).ok()
     }
 
     /// The result of a search.

@@ -18,32 +18,27 @@ impl Search {
         Search { local, last: None, next: None }
     }
 
-    /// Begins a search. The request has RFC 3339 times in place of the user's dates.
+    /// Begins a search, or requests older messages than in the last result. A new request has RFC 3339 times in place of
+    /// the user's dates.
     ///
     /// # Errors
     ///
-    /// No server could search for that.
-    pub fn begin(&mut self, mut request: SearchRequest) -> Result<SearchRequest, String> {
-        request.text = with_times(&request.text, |text| moment(text, self.local));
-        SearchQuery::parse(&request.text)?;
-        (self.last, self.next) = (Some(request.clone()), None);
-        Ok(request)
-    }
-
-    /// Requests older messages than in the last result.
-    ///
-    /// # Errors
-    ///
-    /// There was no search, it was not answered, or it found everything.
-    pub fn go_on(&mut self) -> Result<SearchRequest, &'static str> {
-        match (&self.last, self.next.take()) {
-            (_, Some(next)) => {
-                self.last = Some(next.clone());
-                Ok(next)
+    /// No server could search for that; or there was no search, it was not answered, or it found everything.
+    pub fn ask(&mut self, search: Option<SearchRequest>) -> Result<SearchRequest, String> {
+        let request = match search {
+            Some(mut request) => {
+                request.text = with_times(&request.text, |text| moment(text, self.local));
+                SearchQuery::parse(&request.text)?;
+                self.next = None;
+                request
             }
-            (Some(_), None) => Err("the last search has found all there is; /search TEXT starts a new one"),
-            (None, None) => Err("what is to be found? /search TEXT"),
-        }
+            None => self.next.take().ok_or(match self.last {
+                Some(_) => "the last search has found all there is; /search TEXT starts a new one",
+                None => "what is to be found? /search TEXT",
+            })?,
+        };
+        self.last = Some(request.clone());
+        Ok(request)
     }
 
     pub fn answered(&mut self, asked: &SearchRequest, result: &SearchResult) {
@@ -81,7 +76,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: Result<&str, &str>) {
-        let asked = Search::new(local).begin(search(text)).map(|request| request.text);
+        let asked = Search::new(local).ask(Some(search(text))).map(|request| request.text);
         match (&asked, expected) {
             (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
             _ => assert_eq!(asked, Ok(expected.unwrap().to_owned())),
@@ -113,16 +108,16 @@ mod tests {
             cut: false,
         };
         let mut last = Search::new(local);
-        assert!(last.go_on().is_err());
-        let asked = last.begin(search("pump")).unwrap();
-        assert!(last.go_on().is_err(), "not answered");
+        assert!(last.ask(None).is_err());
+        let asked = last.ask(Some(search("pump"))).unwrap();
+        assert!(last.ask(None).is_err(), "not answered");
         last.answered(&search("other"), &result(Some("rkrxc5f0sqnm:9")));
-        assert!(last.go_on().is_err(), "not that one");
+        assert!(last.ask(None).is_err(), "not that one");
         last.answered(&asked, &result(Some("rkrxc5f0sqnm:7")));
-        let on = last.go_on().unwrap();
+        let on = last.ask(None).unwrap();
         assert_eq!((on.text.as_str(), &on.before), ("pump", &Cursor::parse("rkrxc5f0sqnm:7")));
-        assert!(last.go_on().is_err(), "asked once");
+        assert!(last.ask(None).is_err(), "asked once");
         last.answered(&on, &result(None));
-        assert!(last.go_on().is_err());
+        assert!(last.ask(None).is_err());
     }
 }

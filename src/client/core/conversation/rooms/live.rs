@@ -88,7 +88,7 @@ impl OwnRooms {
         match &message.to {
             Place::Room(room) => {
                 let at = message.timestamp.as_ref().and_then(Timestamp::at);
-                self.state(room).seen.said(now.instant, key, id, at);
+                self.state(room).seen.newest.said(now.instant, key, id, at);
                 self.shown(room, key, &MessageId::Sent(id.clone()), out);
             }
             Place::Direct(to) if to.key() == key => {

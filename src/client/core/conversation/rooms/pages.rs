@@ -69,7 +69,7 @@ impl OwnRooms {
             state.seen.pages_are_of(&span.epoch);
         }
         if let Some(time) = page.timestamp.as_ref().and_then(Timestamp::at) {
-            state.seen.server_clock_is(now.instant, time);
+            state.seen.newest.server_clock_is(now.instant, time);
         }
         let were = state.seen.merge(&page.messages);
         let is_cut = is_cut && were.iter().all(|was| matches!(was, Was::New { .. }));

@@ -33,7 +33,7 @@ pub struct Seen {
     /// Messages without an id that the last page was the first to show.
     paged: Vec<Nameless>,
     /// The newest live message of each nick.
-    newest: Newest,
+    pub newest: Newest,
     /// The history of the pages.
     epoch: Option<Epoch>,
 }
@@ -117,21 +117,11 @@ impl Seen {
         is_late
     }
 
-    /// The user has sent a message.
-    pub fn said(&mut self, now: Instant, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) {
-        self.newest.said(now, key, id, at);
-    }
-
     /// Learns from a mark where messages lie in the history.
     pub fn look_at_mark(&mut self, mark: &Mark) {
         if self.epoch.as_ref().is_none_or(|epoch| *epoch == mark.epoch) {
             self.newest.look_at_mark(mark);
         }
-    }
-
-    /// A new connection begins.
-    pub fn connection_is_another(&mut self) {
-        self.newest.connection_is_another();
     }
 
     /// The series of a message, and its number there.
@@ -155,11 +145,6 @@ impl Seen {
     /// Live messages without an id up to this number appear in no later page.
     pub fn forget_nameless(&mut self, number: u64) {
         self.nameless.forget(number);
-    }
-
-    /// The server's clock shows this time now.
-    pub fn server_clock_is(&mut self, now: Instant, time: DateTime<FixedOffset>) {
-        self.newest.server_clock_is(now, time);
     }
 
     /// From now on, pages come from this history. Each history has its own numbers for messages without an id.

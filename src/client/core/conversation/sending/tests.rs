@@ -148,7 +148,7 @@ fn a_lost_connection_sends_again_in_order_what_is_not_stored() {
     stage.sending.lost(stage.now.instant, &mut stage.out);
     stage.say(&["four"]);
     stage.check(60_000, &[]);
-    assert_eq!((stage.sending.len(), stage.sending.gone_out()), (4, 3));
+    assert_eq!((stage.sending.outbox().len(), stage.sending.outbox().gone_out()), (4, 3));
     stage.passage = OPEN;
     stage.passage.obstacle = None;
     stage.check(0, &[(0, "left, late"), (0, "one, late"), (0, "three, late"), (0, "four")]);
@@ -207,10 +207,10 @@ fn messages_keep_the_pace_of_the_server() {
 fn a_full_outbox_refuses_more() {
     let mut stage = Stage::new();
     (0..CAPACITY).for_each(|_| assert!(stage.take(chat("x")).is_some()));
-    assert!(stage.sending.is_busy());
+    assert!(stage.sending.outbox().is_busy());
     assert!(stage.take(chat("x")).is_none());
     stage.check_out(&["not sent: 10000 messages wait to be stored already"]);
-    assert_eq!(stage.sending.len(), CAPACITY);
+    assert_eq!(stage.sending.outbox().len(), CAPACITY);
 }
 
 #[test]
@@ -295,7 +295,10 @@ fn a_message_whose_id_is_taken_goes_out_under_another_id_at_most_three_times() {
         let taken = error("id_taken", &last);
         let RefusedMessage::Renewed(message) = stage.refused(&taken, &mut random) else { panic!("not renewed") };
         let new = message.id.as_ref().unwrap().clone();
-        assert!(stage.sending.is_of_this_run(&new.session) && !stage.sending.is_of_this_run(&last.session));
+        assert!(
+            stage.sending.outbox().is_of_this_run(&new.session)
+                && !stage.sending.outbox().is_of_this_run(&last.session)
+        );
         stage.check_out(&[&format!("queued {new}"), &format!("settled {last}")]);
         // It went out twice before the first answer.
         assert_eq!(stage.refused(&taken, &mut random), RefusedMessage::Settled);
@@ -305,7 +308,7 @@ fn a_message_whose_id_is_taken_goes_out_under_another_id_at_most_three_times() {
     }
     assert_eq!(stage.refused(&error("id_taken", &last), &mut random), RefusedMessage::Settled);
     stage.check_out(&[&format!("settled {last}"), "refused"]);
-    assert_eq!(stage.sending.len(), 0);
+    assert_eq!(stage.sending.outbox().len(), 0);
 }
 
 #[test]
@@ -320,7 +323,7 @@ fn a_refusal_settles_the_message_that_it_names() {
         assert_eq!(stage.refused(&error("bad_message", &of), &mut random), RefusedMessage::Settled);
         stage.check_out(&[&format!("settled {of}"), "refused"]);
     }
-    assert_eq!(stage.sending.len(), 0);
+    assert_eq!(stage.sending.outbox().len(), 0);
 }
 
 #[test]
@@ -328,7 +331,7 @@ fn a_message_over_which_the_broker_ends_every_connection_is_given_up() {
     let mut stage = Stage::new();
     stage.say(&["bad", "good"]);
     let mut connections = 0;
-    while stage.sending.len() == 2 {
+    while stage.sending.outbox().len() == 2 {
         stage.passage = Passage { obstacle: None, ..OPEN };
         let topics = Topics::new("chat");
         stage.sending.look(stage.now.instant, &stage.passage, &topics, &mut stage.out);
