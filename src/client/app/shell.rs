@@ -86,7 +86,7 @@ impl Shell {
 
     fn next_events(&mut self) -> Vec<SessionEvent> {
         let (no_news, no_line) = (never(), never());
-        let can_print = self.display.has_room();
+        let can_print = self.display.screen.has_room();
         let news = if can_print { self.uplink.events() } else { &no_news };
         // A terminal prints nothing between two lines, so it always takes the next one.
         let takes_input = (can_print || self.session.mode() == Mode::Chat) && self.session.takes_input();
@@ -137,13 +137,13 @@ impl Shell {
             SessionEffect::Link(order) => return self.uplink.carry_out(order),
             SessionEffect::Tell(news) => return self.tell(now, &news),
             SessionEffect::Complain(text) => self.display.complain(&text),
-            SessionEffect::Clear => self.display.clear(),
+            SessionEffect::Clear => self.display.screen.clear(),
             SessionEffect::AskForNick(asks) => self.keyboard.ask_for_a_nick(asks),
             SessionEffect::Prompt(prompt) => self.keyboard.prompt(prompt),
             SessionEffect::Complete(names) => self.keyboard.complete(names),
-            SessionEffect::Keep(memos) => self.display.then(self.files.keeper.order(KeeperOrder::Keep(memos))),
-            SessionEffect::Become(key) => self.display.then(self.files.keeper.order(KeeperOrder::Become(key))),
-            SessionEffect::Outbox(change) => return self.files.change_outbox(&change),
+            SessionEffect::Keep(memos) => self.display.screen.then(self.files.keeper.order(KeeperOrder::Keep(memos))),
+            SessionEffect::Become(key) => self.display.screen.then(self.files.keeper.order(KeeperOrder::Become(key))),
+            SessionEffect::Outbox(change) => return self.files.outbox.as_mut()?.change(&change),
             SessionEffect::End(exit) => self.exit = Some(exit),
         }
         None
@@ -152,7 +152,7 @@ impl Shell {
     fn tell(&mut self, now: Now, news: &News) -> Option<SessionEvent> {
         self.display.tell(now, news, &self.session);
         if let Some(nick) = correspondent(news) {
-            self.display.then(self.keyboard.is_written_to_by(nick.clone()));
+            self.display.screen.then(self.keyboard.is_written_to_by(nick.clone()));
         }
         if matches!(news, News::Connected { .. }) { self.files.keep_answers() } else { None }
     }

@@ -99,7 +99,7 @@ impl Ending {
     pub fn admits(&mut self, news: &News) -> bool {
         let is_beyond = match news {
             News::Said(said) => !said.own && !self.wants_more(),
-            News::Gap { .. } | News::Unread { .. } => !self.wants_more(),
+            News::Gap(_) | News::Unread(_) => !self.wants_more(),
             News::Page { .. } => self.has_heard_enough,
             _ => false,
         };

@@ -60,21 +60,17 @@ pub enum News {
         time: Duration,
         reference: Option<Value>,
     },
-    /// The first attempt begins. For people only.
-    Connecting {
-        broker: String,
-    },
+    /// The first attempt to connect to this broker begins. For people only.
+    Connecting(String),
     Connected {
         /// The broker's address, for people.
         broker: String,
         again: bool,
     },
-    Disconnected {
-        reason: String,
-    },
-    Reconnecting {
-        delay: Duration,
-    },
+    /// And why.
+    Disconnected(String),
+    /// The next attempt begins after this time.
+    Reconnecting(Duration),
     /// The broker has one of the user's messages.
     Sent {
         id: MessageId,
@@ -91,14 +87,10 @@ pub enum News {
         to: Nick,
         reference: Option<Value>,
     },
-    /// Messages between what was told and what follows are missing for good.
-    Gap {
-        room: RoomName,
-    },
+    /// Messages of this room between what was told and what follows are missing for good.
+    Gap(RoomName),
     /// What follows in this room was said since an earlier run. For people only.
-    Unread {
-        room: RoomName,
-    },
+    Unread(RoomName),
     /// The result of a search.
     Found {
         result: SearchResult,

@@ -98,7 +98,7 @@ mod tests {
     }
 
     fn news() -> News {
-        News::Gap { room: RoomName::lobby() }
+        News::Gap(RoomName::lobby())
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub fn parse(line: &str) -> JsonLine {
 pub fn event(news: &News) -> Option<String> {
     let (event, fields, reference) = match news {
         News::Said(said) => return Some(said_event(said)),
-        News::Unread { .. } => return None,
+        News::Unread(_) => return None,
         News::Presence(notice) => (None, typed(notice.to_json()), None),
         News::Users { list, reference, .. } => (Some("online_users"), value(list), reference.as_ref()),
         News::Rooms { list, reference } => (Some("rooms"), value(list), reference.as_ref()),
@@ -92,16 +92,16 @@ pub fn event(news: &News) -> Option<String> {
             (Some("pong"), fields, reference.as_ref())
         }
         News::Connected { broker, again } => (Some("connected"), json!({"broker": broker, "again": again}), None),
-        News::Disconnected { reason } => (Some("disconnected"), json!({"message": reason}), None),
-        News::Reconnecting { delay } => (Some("reconnecting"), json!({"seconds": delay.as_secs_f64()}), None),
+        News::Disconnected(reason) => (Some("disconnected"), json!({"message": reason}), None),
+        News::Reconnecting(delay) => (Some("reconnecting"), json!({"seconds": delay.as_secs_f64()}), None),
         News::Sent { id, reference } => (Some("sent"), json!({"id": id}), reference.as_ref()),
         News::Delivered { id, reference } => (Some("delivered"), json!({"id": id}), reference.as_ref()),
         News::Waiting { id, to, reference } => (Some("waiting"), json!({"id": id, "to": to}), reference.as_ref()),
-        News::Gap { room } => (Some("gap"), json!({"room": room}), None),
+        News::Gap(room) => (Some("gap"), json!({"room": room}), None),
         News::Found { result, reference } => (Some("search_result"), value(result), reference.as_ref()),
         News::Stored { id, reference } => (Some("stored"), json!({"id": id}), reference.as_ref()),
         // Only people ask for it.
-        News::Answer(_) | News::Connecting { .. } => return None,
+        News::Answer(_) | News::Connecting(_) => return None,
         // Every message has its own events.
         News::Delayed(_) | News::AllArrived { .. } => return None,
         News::Hint(text) => (Some("notice"), json!({"message": text}), None),
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(event(&sent).unwrap(), r#"{"event":"sent","id":"k3v9x2m1q8f0-1","ref":{"n":1}}"#);
         let hint = News::Hint("a\u{1b}\u{9b}\u{202e}b".to_owned());
         assert_eq!(event(&hint).unwrap(), r#"{"event":"notice","message":"a\u001b\u009b\u202eb"}"#);
-        assert_eq!(event(&News::Unread { room: RoomName::lobby() }), None);
+        assert_eq!(event(&News::Unread(RoomName::lobby())), None);
         let waiting = News::Waiting {
             id: crate::protocol::MessageId::parse("k3v9x2m1q8f0-2").unwrap(),
             to: Nick::parse("Bob").unwrap(),

@@ -72,9 +72,9 @@ impl Reading {
         match news {
             News::Users { .. } => self.is_introduced = true,
             News::Connected { again, .. } => self.sections.begin(*again),
-            News::Disconnected { .. } => self.is_kept = false,
+            News::Disconnected(_) => self.is_kept = false,
             News::Server(info) => self.is_kept = info.status == Status::Online,
-            News::Unread { room } => self.sections.open(room),
+            News::Unread(room) => self.sections.open(room),
             News::Page { room, page, by_user, more, .. } => {
                 self.is_kept = true;
                 let is_empty = || *by_user && page.messages.is_empty();

@@ -94,7 +94,7 @@ impl View {
     fn for_log(&self, news: &News) -> Option<String> {
         match wrong(news) {
             Some(text) => Some(format!("mqttchat: {text}")),
-            None if matches!(news, News::Unread { .. }) => None,
+            None if matches!(news, News::Unread(_)) => None,
             None => notice(news).filter(|_| !self.quiet || is_wanted(news)),
         }
     }

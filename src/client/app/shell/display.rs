@@ -16,7 +16,7 @@ use crossbeam_channel::{Receiver, bounded};
 use std::time::{Duration, Instant};
 
 pub struct Display {
-    screen: Screen,
+    pub screen: Screen,
     /// Closed when nobody reads standard output any longer.
     closed: Receiver<()>,
     view: View,
@@ -54,11 +54,6 @@ impl Display {
         &self.closed
     }
 
-    /// Whether there is room for more news.
-    pub fn has_room(&self) -> bool {
-        self.screen.has_room()
-    }
-
     pub fn tell(&mut self, now: Now, news: &News, session: &ClientSession) {
         match &mut self.reading {
             Some(reading) => {
@@ -71,15 +66,6 @@ impl Display {
 
     pub fn complain(&self, text: &str) {
         print(&self.screen, self.view.complaint(text));
-    }
-
-    pub fn clear(&self) {
-        self.screen.clear();
-    }
-
-    /// Calls this after everything told before is on the screen.
-    pub fn then(&self, shown: impl FnOnce() + Send + 'static) {
-        self.screen.then(shown);
     }
 
     /// When [`Display::read_on`] may have something to print.

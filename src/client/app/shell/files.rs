@@ -4,14 +4,14 @@ use super::keyboard::broken;
 use crate::client::app::setup::ToKeep;
 use crate::client::app::start::Refusal;
 use crate::client::core::news::News;
-use crate::client::core::session::{OutboxChange, SessionEvent};
+use crate::client::core::session::SessionEvent;
 use crate::client::io::keeper::Keeper;
 use crate::client::io::memory::{Memory, OutboxFile};
 
 pub struct ClientFiles {
     pub keeper: Keeper,
     /// `--outbox`.
-    outbox: Option<OutboxFile>,
+    pub outbox: Option<OutboxFile>,
     /// The answers of a first start, until a connection succeeds.
     to_keep: Option<ToKeep>,
 }
@@ -24,10 +24,6 @@ impl ClientFiles {
     ) -> Result<ClientFiles, Refusal> {
         let keeper = Keeper::start(memory).map_err(|error| broken("memory", error))?;
         Ok(ClientFiles { keeper, outbox, to_keep })
-    }
-
-    pub fn change_outbox(&mut self, change: &OutboxChange) -> Option<SessionEvent> {
-        self.outbox.as_mut()?.change(change)
     }
 
     /// Saves the answers of a first start after the first connection.

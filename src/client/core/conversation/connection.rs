@@ -98,7 +98,7 @@ impl OwnConnection {
     /// The next attempt starts after this time.
     pub fn waiting(&mut self, delay: Duration, out: &mut Outputs) {
         if !std::mem::replace(&mut self.told.retry, true) {
-            out.tell(News::Reconnecting { delay });
+            out.tell(News::Reconnecting(delay));
         } else if out.is_on_terminal() && delay >= LONG && !std::mem::replace(&mut self.told.long_retry, true) {
             // The back-off grew silently. Telling that it is at its longest ends the series.
             out.hint("still not connected: trying again about once a minute");
@@ -171,7 +171,7 @@ mod tests {
                 Output::Tell(News::Connected { again, .. }) => {
                     if again { "connected again" } else { "connected" }.to_owned()
                 }
-                Output::Tell(News::Reconnecting { delay }) => format!("again in {delay:?}"),
+                Output::Tell(News::Reconnecting(delay)) => format!("again in {delay:?}"),
                 Output::Tell(News::Hint(text)) => text,
                 other => panic!("{other:?}"),
             });

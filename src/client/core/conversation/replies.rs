@@ -1,6 +1,6 @@
 //! Replies of the server, to us or to another client with our nick.
 
-use super::requests::{Inquiry, OpenRequest, Origin};
+use super::requests::{Inquiry, OpenRequest};
 use super::rooms::PageReader;
 use super::sending::RefusedMessage;
 use super::{Conversation, Role};
@@ -42,7 +42,7 @@ impl Conversation {
             }
             FromServer::Rooms(list) => {
                 if let Some(open) = self.answered(list.request.as_ref(), |inquiry| inquiry.kind == RequestKind::Rooms) {
-                    self.rooms.listed(list, open.origin, &mut self.out);
+                    self.rooms.listed(list, open, &mut self.out);
                 }
             }
             FromServer::Pong(pong) => {
@@ -103,12 +103,12 @@ impl Conversation {
         if error.code == ErrorCode::NickInUse {
             return self.nick_in_use();
         }
-        if let Some(OpenRequest { inquiry, origin: Origin::Own, .. }) = &open
+        if let Some(OpenRequest { inquiry, by_user: false, .. }) = &open
             && inquiry.kind == RequestKind::History
         {
             self.rooms.refused(now.instant, &inquiry.history.room);
         }
-        let reference = open.and_then(|open| open.origin.into_reference());
+        let reference = open.and_then(|open| open.reference);
         self.out.tell(News::Refused { error, reference });
     }
 }

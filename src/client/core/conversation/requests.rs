@@ -34,7 +34,10 @@ const CAPACITY: usize = 1_000;
 pub struct OpenRequest {
     pub token: Token,
     pub inquiry: Inquiry,
-    pub origin: Origin,
+    /// The user made it; otherwise the conversation itself, with every join and when something is missing.
+    pub by_user: bool,
+    /// The `ref` of a program.
+    pub reference: Option<Value>,
     /// When it was last sent.
     sent: Option<Instant>,
     /// When it is retransmitted. `None`: as soon as somebody can be asked.
@@ -42,24 +45,6 @@ pub struct OpenRequest {
     wait: Duration,
     /// The user was told that the answer is late.
     is_late: bool,
-}
-
-/// Who made a request.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Origin {
-    /// The conversation itself: with every join, and when something is missing.
-    Own,
-    /// The user, with the `ref` of a program.
-    User { reference: Option<Value> },
-}
-
-impl Origin {
-    pub fn into_reference(self) -> Option<Value> {
-        match self {
-            Origin::Own => None,
-            Origin::User { reference } => reference,
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -84,17 +69,17 @@ impl Requests {
     pub fn open_own(&mut self, inquiry: Inquiry, random: &mut Random) {
         let same = |open: &OpenRequest| {
             let Inquiry { kind, history, .. } = &open.inquiry;
-            open.origin == Origin::Own && (*kind, &history.room) == (inquiry.kind, &inquiry.history.room)
+            !open.by_user && (*kind, &history.room) == (inquiry.kind, &inquiry.history.room)
         };
         self.open.retain(|open| !same(open));
-        self.open(inquiry, Origin::Own, random);
+        self.open(inquiry, false, None, random);
     }
 
     /// The token is random, so no other reply, not even to an earlier run, is taken for the answer.
-    fn open(&mut self, inquiry: Inquiry, origin: Origin, random: &mut Random) {
+    fn open(&mut self, inquiry: Inquiry, by_user: bool, reference: Option<Value>, random: &mut Random) {
         let token = random.token();
-        let (sent, again_at, is_late) = (None, None, false);
-        self.open.push(OpenRequest { token, inquiry, origin, sent, again_at, wait: PATIENCE, is_late });
+        let (sent, again_at, wait, is_late) = (None, None, PATIENCE, false);
+        self.open.push(OpenRequest { token, inquiry, by_user, reference, sent, again_at, wait, is_late });
     }
 
     /// Retransmits every open request: another server may answer.
@@ -114,7 +99,7 @@ impl Requests {
         self.pause();
         self.pings.clear();
         // `/status` measures the round trip of one connection.
-        self.open.retain(|open| open.origin != Origin::Own || open.inquiry.kind != RequestKind::Ping);
+        self.open.retain(|open| open.by_user || open.inquiry.kind != RequestKind::Ping);
     }
 
     /// The requests to send now: new ones, and those whose answer is overdue. The user is told of
@@ -127,7 +112,7 @@ impl Requests {
                 return true;
             }
             if is_overdue {
-                if open.origin != Origin::Own && open.wait == PATIENCE && !std::mem::replace(&mut open.is_late, true) {
+                if open.by_user && open.wait == PATIENCE && !std::mem::replace(&mut open.is_late, true) {
                     open.is_unanswered(out);
                 }
                 if open.inquiry.kind == RequestKind::Ping {
@@ -140,7 +125,7 @@ impl Requests {
             true
         });
         let pings = due.iter().filter(|open| open.inquiry.kind == RequestKind::Ping);
-        self.pings.extend(pings.map(|open| (now, open.origin.clone().into_reference())));
+        self.pings.extend(pings.map(|open| (now, open.reference.clone())));
         due
     }
 
@@ -169,21 +154,21 @@ impl Requests {
 
     /// The room was left: drops our own requests about it.
     pub fn forget_room(&mut self, room: &RoomName) {
-        self.open.retain(|open| open.origin != Origin::Own || open.inquiry.history.room != *room);
+        self.open.retain(|open| open.by_user || open.inquiry.history.room != *room);
     }
 
     /// Whether a request of the user may still be answered soon.
     pub fn has_questions(&self) -> bool {
-        self.open.iter().any(|open| open.origin != Origin::Own && open.wait == PATIENCE)
+        self.open.iter().any(|open| open.by_user && open.wait == PATIENCE)
     }
 
     /// The list of users. It is requested with every join, and told the first time and to those who asked.
     pub fn users_are(&mut self, list: OnlineUsers, open: OpenRequest, out: &mut Outputs) {
-        let by_user = open.origin != Origin::Own;
+        let OpenRequest { by_user, reference, .. } = open;
         let is_first = !std::mem::replace(&mut self.told_users, true);
-        let is_asked = |open: &OpenRequest| open.origin != Origin::Own && open.inquiry.kind == RequestKind::Users;
+        let is_asked = |open: &OpenRequest| open.by_user && open.inquiry.kind == RequestKind::Users;
         if by_user || is_first && !self.open.iter().any(is_asked) {
-            out.tell(News::Users { list, by_user, reference: open.origin.into_reference() });
+            out.tell(News::Users { list, by_user, reference });
         }
     }
 
@@ -203,7 +188,7 @@ impl Requests {
     pub fn ponged(&self, now: Instant, pong: Pong, open: OpenRequest, out: &mut Outputs) {
         if let Some(sent) = open.sent {
             let time = now.saturating_duration_since(sent);
-            out.tell(News::ServerRoundTrip { pong, time, reference: open.origin.into_reference() });
+            out.tell(News::ServerRoundTrip { pong, time, reference: open.reference });
         }
     }
 }

@@ -83,7 +83,7 @@ impl Conversation {
     fn lost(&mut self, now: Now, reason: String) {
         // The connection may break before it was ready, too.
         if self.connection.lost() {
-            self.out.tell(News::Disconnected { reason });
+            self.out.tell(News::Disconnected(reason));
         }
         self.no_connection();
         self.sending.lost(now.instant, &mut self.out);

@@ -72,7 +72,7 @@ impl ClientSession {
             self.tell(now, News::Hint(format!("{} still in the outbox", messages_are(earlier))));
         }
         if self.mode == Mode::Chat {
-            self.tell(now, News::Connecting { broker: self.conversation.broker().to_owned() });
+            self.tell(now, News::Connecting(self.conversation.broker().to_owned()));
         }
         self.open_link();
     }

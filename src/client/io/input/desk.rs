@@ -31,7 +31,7 @@ pub struct Work {
     /// The line that the completion must set, and its cursor.
     pub put: Option<(String, usize)>,
     /// The accepted line.
-    accepted: Option<Typed>,
+    pub accepted: Option<Typed>,
     /// The line is being drawn for the last time.
     pub is_last: bool,
 }
@@ -74,14 +74,6 @@ impl Desk {
         terminal::write(&format!("{clear}\r\x1b[J{text}{shown}{next}{back}\r{right}"));
     }
 
-    pub fn put(&self, line: String, cursor: usize) {
-        self.work().put = Some((line, cursor));
-    }
-
-    pub fn accept(&self, typed: Typed) {
-        self.work().accepted = Some(typed);
-    }
-
     /// The user's shell has printed over the line: makes room for what the editor clears before it draws.
     pub fn is_back_from_the_shell(&self) {
         let mut work = self.work();
@@ -111,10 +103,6 @@ impl Desk {
             terminal::write(&format!("\x1b[{}A\r\x1b[J", drawn.cursor.row + 1));
         }
         work.line.clone()
-    }
-
-    pub fn accepted(&self) -> Option<Typed> {
-        self.work().accepted.take()
     }
 
     /// If the terminal has rewrapped the line, which the editor does not notice: removes the line and moves the cursor to

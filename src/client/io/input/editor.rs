@@ -108,7 +108,7 @@ impl LineEditor {
         }
         self.desk.gate.reads(false);
         let typed = match line {
-            Ok(line) => self.desk.accepted().unwrap_or_else(|| Typed::Line(TypedLine::parse(&line))),
+            Ok(line) => self.desk.work().accepted.take().unwrap_or_else(|| Typed::Line(TypedLine::parse(&line))),
             Err(ReadlineError::Interrupted) => Typed::Interrupt,
             // If the terminal fails, it is gone.
             Err(_) => Typed::End,

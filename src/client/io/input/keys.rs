@@ -46,11 +46,11 @@ impl Keys {
             Act::Redraw => Cmd::Repaint,
             // Done by the completion: nothing else can set the whole line and its cursor.
             Act::Set(line, cursor) => {
-                self.desk.put(line, cursor);
+                self.desk.work().put = Some((line, cursor));
                 Cmd::Complete
             }
             Act::Accept(typed) => {
-                self.desk.accept(typed);
+                self.desk.work().accepted = Some(typed);
                 Cmd::AcceptLine
             }
         }

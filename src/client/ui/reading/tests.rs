@@ -152,7 +152,7 @@ fn earlier_messages_are_set_off() {
 fn all_missed_messages_are_shown() {
     let mut stage = Stage::new(Bell::Mention);
     stage.connected(false);
-    stage.hear(News::Unread { room: RoomName::lobby() });
+    stage.hear(News::Unread(RoomName::lobby()));
     stage.lines.clear();
     for number in 0..600 {
         stage.said_then("2026-11-22T12:00:00+01:00", &format!("carol {number}"), false);

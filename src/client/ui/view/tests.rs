@@ -65,7 +65,7 @@ fn nothing_drives_the_terminal() {
     let shown = r"\x1b]0;x\x07\u{202e}\r\x9b2J";
     check_said(hostile, &format!("20:30 alice: {shown}"), &format!("2026-11-22T20:30:00+01:00 #lobby alice: {shown}"));
     let reason = "\x1b[2J".to_owned();
-    check(Mode::Chat, News::Disconnected { reason: reason.clone() }, Some(r"-- connection lost: \x1b[2J"));
+    check(Mode::Chat, News::Disconnected(reason.clone()), Some(r"-- connection lost: \x1b[2J"));
     check(Mode::Chat, News::Error { text: reason.clone(), reference: None }, Some(r"!! \x1b[2J"));
     let error = ErrorReply { code: ErrorCode::BadNick, message: reason, session: None, request: None, of: None };
     check(Mode::Listen, News::Refused { error, reference: None }, Some(r"mqttchat: the chat server refuses: \x1b[2J"));
@@ -85,7 +85,7 @@ fn notices() {
     let quiet = View { quiet: true, ..view(Mode::Chat, false) };
     let told = |by_user| quiet.line(at("2026-11-22T20:00:00Z"), &users(by_user)).map(|line| line.text);
     assert_eq!((told(false), told(true).as_deref()), (None, Some("-- 2 online: alice, bob")));
-    check(Mode::Chat, News::Reconnecting { delay: Duration::from_millis(700) }, Some("-- trying again in 1 s"));
+    check(Mode::Chat, News::Reconnecting(Duration::from_millis(700)), Some("-- trying again in 1 s"));
     check(Mode::Sender, News::Hint("x".to_owned()), None);
     check(Mode::Sender, News::Error { text: "x".to_owned(), reference: None }, Some("mqttchat: x"));
 }
@@ -104,11 +104,11 @@ fn what_became_of_messages() {
     ] {
         check(Mode::Chat, News::AllArrived { stored, others_failed }, Some(text));
     }
-    let unread = News::Unread { room: RoomName::lobby() };
+    let unread = News::Unread(RoomName::lobby());
     check(Mode::Chat, unread.clone(), Some("-- #lobby: since you left"));
     check(Mode::Listen, unread.clone(), None);
     check(Mode::Json, unread, None);
-    let gap = News::Gap { room: RoomName::lobby() };
+    let gap = News::Gap(RoomName::lobby());
     let text = "#lobby: messages are missing here; the chat server no longer has them";
     check(Mode::Chat, gap.clone(), Some(&format!("-- {text}")));
     check(Mode::Listen, gap.clone(), Some(text));

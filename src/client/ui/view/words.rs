@@ -16,17 +16,19 @@ pub fn wrong(news: &News) -> Option<String> {
 
 /// Whether to show it even in quiet mode: the user asked for it, or would otherwise believe that nothing is missing.
 pub fn is_wanted(news: &News) -> bool {
-    let is_answer = matches!(
+    matches!(
         news,
         News::Users { by_user: true, .. }
             | News::Rooms { .. }
             | News::BrokerRoundTrip { .. }
             | News::ServerRoundTrip { .. }
-    );
-    let is_outage = matches!(news, News::Disconnected { .. } | News::Connected { again: true, .. });
-    is_answer
-        || is_outage
-        || matches!(news, News::Answer(_) | News::Delayed(_) | News::Gap { .. } | News::Waiting { .. })
+            | News::Disconnected(_)
+            | News::Connected { again: true, .. }
+            | News::Answer(_)
+            | News::Delayed(_)
+            | News::Gap(_)
+            | News::Waiting { .. }
+    )
 }
 
 /// The text of everything that is neither a message nor an error.
@@ -50,18 +52,18 @@ pub fn notice(news: &News) -> Option<String> {
         }
         News::BrokerRoundTrip { time, .. } => format!("to the broker and back: {}", milliseconds(*time)),
         News::ServerRoundTrip { time, .. } => format!("to the chat server and back: {}", milliseconds(*time)),
-        News::Connecting { broker } => format!("connecting to {broker}"),
+        News::Connecting(broker) => format!("connecting to {broker}"),
         News::Connected { broker, again: false } => format!("connected to {broker}"),
         News::Connected { again: true, .. } => "connected again".to_owned(),
         // Nothing more is known.
-        News::Disconnected { reason } if reason == BROKE => "connection lost".to_owned(),
-        News::Disconnected { reason } => format!("connection lost: {}", text::visible(reason)),
-        News::Reconnecting { delay } => format!("trying again in {} s", delay.as_secs_f64().round().max(1.0)),
+        News::Disconnected(reason) if reason == BROKE => "connection lost".to_owned(),
+        News::Disconnected(reason) => format!("connection lost: {}", text::visible(reason)),
+        News::Reconnecting(delay) => format!("trying again in {} s", delay.as_secs_f64().round().max(1.0)),
         News::Waiting { to, .. } => format!("{} is away and will receive it on return", text::visible(to.as_str())),
-        News::Gap { room } => {
+        News::Gap(room) => {
             format!("#{room}: messages are missing here; the chat server no longer has them")
         }
-        News::Unread { room } => format!("#{room}: since you left"),
+        News::Unread(room) => format!("#{room}: since you left"),
         News::Delayed(obstacle) => match obstacle {
             Obstacle::Connection => "not sent yet: it will be sent when there is a connection",
             Obstacle::Broker => "not sent yet: the broker has not confirmed it",

@@ -27,7 +27,7 @@ pub fn of_news(run: RunNumber, news: &News, asked: bool, stage: &Stage) -> Vec<F
         News::Delivered { id, .. } => told(id, SenderNews::Delivered),
         News::Waiting { id, .. } => told(id, SenderNews::Waiting),
         News::Refused { error, .. } => error.of.iter().flat_map(|id| told(id, SenderNews::Refused)).collect(),
-        News::Gap { room } => vec![Fact::Gap { run, room: room.to_string() }],
+        News::Gap(room) => vec![Fact::Gap { run, room: room.to_string() }],
         News::Page { room, by_user: false, .. } => vec![Fact::InRoom { run, room: room.to_string() }],
         _ => Vec::new(),
     }

@@ -1,6 +1,6 @@
 //! The user's requests to the chat server, and what the user is told if an answer is late.
 
-use super::{CAPACITY, Inquiry, OpenRequest, Origin, Requests};
+use super::{CAPACITY, Inquiry, OpenRequest, Requests};
 use crate::client::core::conversation::outputs::Outputs;
 use crate::client::core::conversation::people::People;
 use crate::client::core::news::News;
@@ -39,7 +39,7 @@ impl Requests {
         if self.open.len() >= CAPACITY {
             return out.error(format!("not asked: {CAPACITY} questions wait for an answer already"), reference);
         }
-        self.open(inquiry, Origin::User { reference }, random);
+        self.open(inquiry, true, reference, random);
         if out.is_on_terminal() && (!reach.is_connected || reach.is_silent && !is_ping) {
             // It was already told that the answer is late.
             self.open.iter_mut().next_back().into_iter().for_each(|open| open.is_late = true);
@@ -64,15 +64,14 @@ impl Requests {
     pub fn found(&mut self, mut result: SearchResult, open: OpenRequest, people: &People, out: &mut Outputs) {
         self.search.answered(&open.inquiry.search, &result);
         result.messages.retain(|found| !people.ignores(found.entry.nick.key()));
-        out.tell(News::Found { result, reference: open.origin.into_reference() });
+        out.tell(News::Found { result, reference: open.reference });
     }
 
     /// The server has turned out to be an original one, which cannot answer some of the user's requests.
     pub fn refuse_of_original(&mut self, out: &mut Outputs) {
-        let is_refused =
-            |open: &mut OpenRequest| open.origin != Origin::Own && open.inquiry.unknown_to_originals().is_some();
+        let is_refused = |open: &mut OpenRequest| open.by_user && open.inquiry.unknown_to_originals().is_some();
         for open in self.open.extract_if(.., is_refused) {
-            refuse_of_original(&open.inquiry, open.origin.into_reference(), out);
+            refuse_of_original(&open.inquiry, open.reference, out);
         }
     }
 }
@@ -80,7 +79,7 @@ impl Requests {
 impl OpenRequest {
     /// A late answer gets an introduction, because the question has scrolled away.
     pub fn introduce(&self, out: &mut Outputs) {
-        if out.is_on_terminal() && self.is_late && self.origin != Origin::Own {
+        if out.is_on_terminal() && self.is_late && self.by_user {
             out.answer(format!("the answer to your {}:", self.inquiry.command()));
         }
     }
@@ -92,7 +91,7 @@ impl OpenRequest {
             (true, RequestKind::Ping) => "no chat server answers /ping".to_owned(),
             (true, _) => format!("no answer to {} yet: it will be shown when it comes", self.inquiry.command()),
         };
-        out.error(text, self.origin.clone().into_reference());
+        out.error(text, self.reference.clone());
     }
 }
 

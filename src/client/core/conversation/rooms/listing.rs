@@ -2,7 +2,7 @@
 
 use super::OwnRooms;
 use crate::client::core::conversation::outputs::Outputs;
-use crate::client::core::conversation::requests::Origin;
+use crate::client::core::conversation::requests::OpenRequest;
 use crate::client::core::news::News;
 use crate::nearest::nearest;
 use crate::protocol::{RoomInfo, RoomName, Rooms};
@@ -15,16 +15,16 @@ pub const NO_ANSWER: &str = "no chat server is answering: which others there are
 
 impl OwnRooms {
     /// The server's list of rooms.
-    pub fn listed(&mut self, list: Rooms, origin: Origin, out: &mut Outputs) {
+    pub fn listed(&mut self, list: Rooms, open: OpenRequest, out: &mut Outputs) {
         self.listed = list.rooms.iter().map(|info| info.name.clone()).collect();
-        match origin {
-            Origin::Own => {
+        match (open.by_user, out.is_on_terminal()) {
+            (true, true) => self.list(&list.rooms, NO_ANSWER, out),
+            (true, false) => out.tell(News::Rooms { list, reference: open.reference }),
+            (false, _) => {
                 for room in std::mem::take(&mut self.joined_lately) {
                     self.tell_of_company(&room, &list.rooms, out);
                 }
             }
-            Origin::User { .. } if out.is_on_terminal() => self.list(&list.rooms, NO_ANSWER, out),
-            Origin::User { reference } => out.tell(News::Rooms { list, reference }),
         }
     }
 

@@ -4,7 +4,7 @@ use super::OwnRooms;
 use super::seen::Was;
 use crate::client::core::conversation::outputs::Outputs;
 use crate::client::core::conversation::people::People;
-use crate::client::core::conversation::requests::{OpenRequest, Origin};
+use crate::client::core::conversation::requests::OpenRequest;
 use crate::client::core::news::{News, Place, Said};
 use crate::now::Now;
 use crate::protocol::{Entry, History, HistoryRequest, RoomName, Timestamp};
@@ -28,7 +28,7 @@ impl OwnRooms {
         out: &mut Outputs,
     ) -> Option<HistoryRequest> {
         let (asked, room) = (&open.inquiry.history, &open.inquiry.history.room);
-        let by_user = open.origin != Origin::Own;
+        let by_user = open.by_user;
         let span = page.span.clone();
         // The page has a beginning, and what an earlier connection brought may end before that.
         let is_cut = !by_user
@@ -40,13 +40,12 @@ impl OwnRooms {
         if is_told {
             self.tell_page(now, room, &page, (by_user, is_cut), reader, out);
         } else if is_cut {
-            out.tell(News::Gap { room: room.clone() });
+            out.tell(News::Gap(room.clone()));
         }
         let filled = (!by_user).then(|| self.state(room).catch_up.page(now.instant, asked, span.as_ref()));
         if is_told {
             let more = filled.as_ref().is_some_and(|filled| filled.next.is_some());
-            let reference = open.origin.into_reference();
-            out.tell(News::Page { room: room.clone(), page, by_user, more, reference });
+            out.tell(News::Page { room: room.clone(), page, by_user, more, reference: open.reference.clone() });
         }
         let filled = filled?;
         self.cursor_moved(filled.moved, room, out);
@@ -74,7 +73,7 @@ impl OwnRooms {
         let were = state.seen.merge(&page.messages);
         let is_cut = is_cut && were.iter().all(|was| matches!(was, Was::New { .. }));
         if is_cut || !by_user && page.span.as_ref().is_some_and(|span| span.gap) {
-            out.tell(News::Gap { room: room.clone() });
+            out.tell(News::Gap(room.clone()));
         }
         let history = by_user || state.catch_up.is_backlog();
         for (entry, was) in page.messages.iter().zip(were) {
@@ -91,7 +90,7 @@ impl OwnRooms {
             if !people.ignores(key) {
                 let state = self.state(room);
                 if !by_user && state.catch_up.take_unread() {
-                    out.tell(News::Unread { room: room.clone() });
+                    out.tell(News::Unread(room.clone()));
                 }
                 let own = is_own(entry);
                 let mut said = Said { history, ..said_then(now, entry, room, own) };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::client::core::conversation::Output;
 use crate::client::core::conversation::people::People;
-use crate::client::core::conversation::requests::{Inquiry, OpenRequest, Origin, Reach, Requests};
+use crate::client::core::conversation::requests::{Inquiry, OpenRequest, Reach, Requests};
 use crate::client::core::conversation::tests::deadlines::pass;
 use crate::client::core::conversation::tests::{counting, now};
 use crate::client::core::memo::Series;
@@ -109,8 +109,8 @@ impl Stage {
                 Some(format!("{}{flags}", said.text))
             }
             Output::Tell(News::Error { text, .. } | News::Answer(text) | News::Hint(text)) => Some(text),
-            Output::Tell(News::Gap { room }) => Some(format!("gap in {room}")),
-            Output::Tell(News::Unread { room }) => Some(format!("unread in {room}")),
+            Output::Tell(News::Gap(room)) => Some(format!("gap in {room}")),
+            Output::Tell(News::Unread(room)) => Some(format!("unread in {room}")),
             Output::PublishWhenShown(publication) => Some(publication.topic),
             _ => None,
         });
@@ -180,12 +180,12 @@ fn company_in_a_room_that_was_just_joined_is_told_with_the_next_list() {
     }
     stage.rooms.part(Some(room("left")), None, &mut stage.out);
     stage.rooms.part(Some(room("dev")), None, &mut stage.out);
-    stage.rooms.listed(list(), Origin::Own, &mut stage.out);
+    stage.rooms.listed(list(), open(HistoryRequest::default(), false), &mut stage.out);
     stage.check_told(&[
         "#deb is new: nobody else is there (did you mean #dev? /part leaves this one)",
         "nobody else is in #empty now",
     ]);
-    stage.rooms.listed(list(), Origin::Own, &mut stage.out);
+    stage.rooms.listed(list(), open(HistoryRequest::default(), false), &mut stage.out);
     stage.check_told(&[]);
     assert_eq!(stage.rooms.names(), ["deb", "empty", "lobby", "dev", "left"]);
 }

@@ -287,9 +287,9 @@ fn a_long_outage_is_told_in_a_few_lines() {
     let mut stage = Stage::at_a_terminal();
     stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     let retries = |stage: &mut Stage| {
-        let is_told = |out: &&Output| matches!(out, Output::Tell(News::Reconnecting { .. }));
+        let is_told = |out: &&Output| matches!(out, Output::Tell(News::Reconnecting(_)));
         let told = stage.out.iter().filter(is_told).count();
-        stage.out.retain(|out| !matches!(out, Output::Tell(News::Reconnecting { .. })));
+        stage.out.retain(|out| !matches!(out, Output::Tell(News::Reconnecting(_))));
         told
     };
     let mut told = 0;
