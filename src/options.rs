@@ -16,7 +16,6 @@ mod io;
 mod manual;
 mod other_broker;
 mod table;
-mod tls;
 mod transfer;
 mod typed;
 

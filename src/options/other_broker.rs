@@ -3,9 +3,9 @@
 
 use super::address::{PORT_OF_TLS, broker_of, default_port};
 use super::broker::{self, Broker, Scheme};
+use super::connection::says_tls;
 use super::error::UsageError;
 use super::given::{ENVIRONMENT, Given, Item, LeftOut, Level, OPTION_FILE};
-use super::tls;
 use crate::link::{Address, Transport, canonical_host};
 
 /// Options that belong to the broker named beside them.
@@ -42,7 +42,7 @@ impl BrokerHint {
         let broker = level.broker.as_ref();
         let in_option = level.item("port").map(Item::port).transpose()?;
         let port = in_option.or(broker.and_then(|broker| broker.port));
-        let has_tls = tls::said(level, broker).unwrap_or(port == Some(PORT_OF_TLS));
+        let has_tls = says_tls(level, broker).unwrap_or(port == Some(PORT_OF_TLS));
         let scheme = broker.and_then(|broker| broker.scheme).map(|scheme| Scheme { is_secure: has_tls, ..scheme });
         let of_scheme = scheme.map(|scheme| default_port(scheme.is_websocket, has_tls));
         Ok(BrokerHint { host: broker.map(|broker| broker.host.clone()), port: port.or(of_scheme), scheme })
@@ -51,7 +51,7 @@ impl BrokerHint {
     /// The broker that a level's options belong to: its hint, with the defaults for what it does not say.
     fn of(level: &Level) -> Result<BrokerHint, UsageError> {
         let BrokerHint { host, port, scheme } = BrokerHint::by(level)?;
-        let is_secure = tls::said(level, level.broker.as_ref()).unwrap_or(port == Some(PORT_OF_TLS));
+        let is_secure = says_tls(level, level.broker.as_ref()).unwrap_or(port == Some(PORT_OF_TLS));
         let is_websocket = scheme.is_some_and(|scheme| scheme.is_websocket);
         Ok(BrokerHint {
             host: host.or(Some("localhost".to_owned())),
