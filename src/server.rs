@@ -14,9 +14,10 @@ pub mod io;
 pub mod store;
 
 use self::core::chat::{self, ServerChat};
+use self::core::exchange::Exit;
 use self::core::record::Retention;
 use self::core::rival::Rivals;
-use self::core::service::{self, Exit, Service};
+use self::core::service::{self, Service};
 use self::io::door::{Admission, StoreDoor};
 use self::io::folder;
 use self::io::shell::{self, Inboxes};
@@ -31,7 +32,7 @@ use crate::{logging, signals};
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use log::{error, info, warn};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -80,16 +81,8 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     let connection = &options.connection;
     let topics = Topics::new(&connection.topic_root);
     // Held to the end. It is dropped after the store has closed the history.
-    let (_lock, history) = match open_history(options.data_dir.as_deref(), topics.root())? {
-        Opened::Ours(lock, history) => (lock, *history),
-        Opened::AnothersOf(path) => {
-            error!(
-                "another server serves this chat from {}; stop that one first, or, for a chat on another broker, give \
-                 this one another --data-dir",
-                path.display()
-            );
-            return Ok(ExitCode::from(ANOTHER_SERVER));
-        }
+    let Some((_lock, history)) = open_history(options.data_dir.as_deref(), topics.root())? else {
+        return Ok(ExitCode::from(ANOTHER_SERVER));
     };
     claim(&history, &options)?;
     let secret = history.secret().map_err(|error| format!("the database cannot be read: {error}"))?;
@@ -211,27 +204,27 @@ fn canonical(address: &str) -> String {
     format!("{}:{port}", canonical_host(host.trim_start_matches('[').trim_end_matches(']')))
 }
 
-enum Opened {
-    /// With its locked file, if it has one.
-    Ours(Option<File>, Box<Database>),
-    /// Another server uses this file, perhaps on another broker: the two would use the same positions twice.
-    AnothersOf(PathBuf),
-}
-
-fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Opened, String> {
+/// The history, with its locked file, if it has one. `None`: another server uses the file, perhaps on another broker. The
+/// two would use the same positions twice.
+fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Option<(Option<File>, Database)>, String> {
+    let random = Random::of_the_system();
     let Some(dir) = data_dir else {
-        let history =
-            Database::in_memory(Random::of_the_system()).map_err(|error| format!("no database in memory: {error}"))?;
-        return Ok(Opened::Ours(None, Box::new(history)));
+        let history = Database::in_memory(random).map_err(|error| format!("no database in memory: {error}"))?;
+        return Ok(Some((None, history)));
     };
     let path = folder::database(dir, root);
     let file = folder::make(dir, &path)?;
-    let unusable = |error: sqlite::Error| format!("the database {} cannot be used: {error}", path.display());
     if folder::is_locked(&file) {
-        return Ok(Opened::AnothersOf(path));
+        error!(
+            "another server serves this chat from {}; stop that one first, or, for a chat on another broker, give this \
+             one another --data-dir",
+            path.display()
+        );
+        return Ok(None);
     }
-    let history = Database::open(&path, Random::of_the_system()).map_err(unusable)?;
-    Ok(Opened::Ours(Some(file), Box::new(history)))
+    let unusable = |error: sqlite::Error| format!("the database {} cannot be used: {error}", path.display());
+    let history = Database::open(&path, random).map_err(unusable)?;
+    Ok(Some((Some(file), history)))
 }
 
 /// The "sweep" thread: sends ticks, of which at most one waits.

@@ -153,6 +153,13 @@ pub struct ErrorReply {
     pub of: Option<MessageId>,
 }
 
+impl ErrorReply {
+    /// An error that concerns neither a request nor a message.
+    pub fn new(code: ErrorCode, message: impl Into<String>, session: Option<Session>) -> ErrorReply {
+        ErrorReply { code, message: message.into(), session, request: None, of: None }
+    }
+}
+
 /// The answer to a ping: `{"type":"pong","request","timestamp"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "pong")]

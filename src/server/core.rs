@@ -5,6 +5,7 @@ pub mod chat;
 mod clearing;
 mod delays;
 pub mod direct;
+pub mod exchange;
 mod marks;
 mod notices;
 pub mod record;

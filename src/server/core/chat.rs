@@ -1,7 +1,6 @@
-//! Pure: the chat as the server knows it. It takes [`Input`]s and returns [`Output`]s, which the service carries out.
+//! Pure: the chat as the server knows it. It takes the events that concern it. Its effects go through the service.
 
 mod directs;
-mod exchange;
 mod invalid;
 mod people;
 mod replies;
@@ -13,22 +12,23 @@ mod tests;
 use super::acks::Acks;
 use super::clearing::Clearing;
 use super::direct::Directs;
+use super::exchange::{Effect, ServiceEvent};
 use super::marks::RoomMarks;
 use super::notices::Notices;
-use super::record::{Arrived, EarlierRun, Keep, StoreAnswer, WaitingDirect};
+use super::record::{Arrived, EarlierRun, Keep, StoreAnswer, StoreTask, WaitingDirect};
 use super::roster::Roster;
 use super::stats::Stats;
-use crate::link::{Publication, Qos};
+use crate::link::{Event as LinkEvent, Message, Publication, Qos};
 use crate::now::Now;
 use crate::protocol::limits::{PAGE_MESSAGES, TEXT_CHARS};
 use crate::protocol::text::visible;
-use crate::protocol::{Chat, FromServer, Invalid, Nick, NickKey, RoomName, ServerInfo, Status, Timestamp, Topic};
+use crate::protocol::{
+    Chat, FromServer, Invalid, Nick, NickKey, RoomName, ServerInfo, Status, Timestamp, Topic, Topics,
+};
 use invalid::agree;
 use log::info;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
-
-pub use exchange::{Config, Input, Output};
 
 /// The shortest time between two retained user lists: originals print the whole list each time.
 const USERS_INTERVAL: Duration = Duration::from_secs(30);
@@ -43,6 +43,20 @@ const LATE_TICK: Duration = Duration::from_secs(5);
 const EPISODE: Duration = Duration::from_secs(10);
 /// The most senders that are remembered as logged. Then the list starts over.
 const WARNED: usize = 1_000;
+
+/// The settings of the chat.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub topics: Topics,
+    /// How long somebody may be silent before they time out.
+    pub timeout: Duration,
+    /// The number of messages in a page if the request does not say.
+    pub history_limit: usize,
+    /// Random per run.
+    pub instance: String,
+    /// The history outlives the server.
+    pub durable: bool,
+}
 
 #[derive(Debug)]
 pub struct ServerChat {
@@ -74,10 +88,10 @@ pub struct ServerChat {
     warned: HashSet<(&'static str, Option<NickKey>)>,
     /// Logged names that cannot be nicks.
     no_nicks: HashSet<String>,
-    /// The time of the current input.
+    /// The time of the current event.
     now: Now,
-    /// The outputs of the current input, in order.
-    out: Vec<Output>,
+    /// The effects of the current event, in order.
+    out: Vec<Effect>,
 }
 
 impl ServerChat {
@@ -115,31 +129,36 @@ impl ServerChat {
         }
     }
 
-    pub fn handle(&mut self, now: Now, input: Input) -> Vec<Output> {
+    pub fn handle(&mut self, now: Now, event: ServiceEvent) -> Vec<Effect> {
         self.now = now;
-        match input {
-            Input::Connected => self.connected(),
-            Input::Lost => self.connected = false,
-            Input::Message { topic, payload } => self.message(topic, payload),
-            Input::Retained { topic } => self.retained(topic),
-            Input::Store(answer) => self.answered(answer),
-            Input::TurnedAway(count) => self.turned_away(count),
-            Input::Tick => self.tick(),
-            Input::Due => {}
-            Input::Leaving => {
-                self.acks.hurry();
-                self.marks.hurry(self.now.instant);
+        match event {
+            ServiceEvent::Link(LinkEvent::Connected { .. }) => self.connected(),
+            ServiceEvent::Link(LinkEvent::Lost { .. }) => self.connected = false,
+            ServiceEvent::Link(LinkEvent::Message(message)) => self.message(&message),
+            ServiceEvent::Store(answer) => self.answered(answer),
+            ServiceEvent::Tick { turned_away } => {
+                if turned_away > 0 {
+                    self.turned_away(turned_away);
+                }
+                self.tick();
             }
+            _ => {}
         }
         self.tell_what_is_stored();
         let changes = self.roster.take_changes();
         if !changes.is_empty() {
-            self.out.push(Output::Seats(changes));
+            self.out.push(Effect::Store(StoreTask::Seats(changes)));
         }
         std::mem::take(&mut self.out)
     }
 
-    /// The next deadline, finer than ticks. [`Input::Due`] is due then.
+    /// The server is about to stop: everything pending is published with the next event.
+    pub fn hurry(&mut self, now: Instant) {
+        self.acks.hurry();
+        self.marks.hurry(now);
+    }
+
+    /// The next deadline, finer than ticks. [`ServiceEvent::Due`] is due then.
     pub fn next_due(&self) -> Option<Instant> {
         let next = [self.acks.next_due(), self.marks.next_due()].into_iter().flatten().min();
         // Nothing can be published without a connection.
@@ -210,7 +229,7 @@ impl ServerChat {
 
     fn publish_online(&mut self) {
         self.online_published = Some(self.now.instant);
-        self.out.push(Output::Publish(self.server_info(Status::Online)));
+        self.out.push(Effect::Publish(self.server_info(Status::Online)));
     }
 
     fn tick(&mut self) {
@@ -242,13 +261,18 @@ impl ServerChat {
             self.stats_published = Some(now);
             let json = self.stats.take_json(self.roster.online(), &self.started, self.now);
             let publication = self.publication(&Topic::Stats, json, true);
-            self.out.push(Output::Publish(Publication { qos: Qos::AtMostOnce, ..publication }));
+            self.out.push(Effect::Publish(Publication { qos: Qos::AtMostOnce, ..publication }));
         }
     }
 
     // ---- arrivals ----
 
-    fn message(&mut self, topic: &str, payload: &[u8]) {
+    fn message(&mut self, message: &Message) {
+        let Message { topic, payload, retained, .. } = message;
+        // It is not handled as a message: it would be counted again with every connection.
+        if *retained {
+            return self.retained(topic);
+        }
         // A topic of a later version, or one with a level that is neither a nick nor a room.
         let Some(parsed) = self.config.topics.parse(topic) else {
             self.stats.invalid_total += 1;
@@ -310,7 +334,7 @@ impl ServerChat {
         );
         let timestamp = chat.timestamp.clone().unwrap_or_else(|| self.timestamp());
         let arrived = Arrived { chat, timestamp, received: self.now.wall.timestamp_millis() };
-        self.out.push(Output::Keep(Keep::Chat(arrived)));
+        self.out.push(Effect::Store(StoreTask::Keep(Keep::Chat(arrived))));
         Ok(())
     }
 
@@ -334,7 +358,7 @@ impl ServerChat {
         let Ok(FromServer::Server(info)) = FromServer::parse(payload) else { return };
         match info.status {
             // The late will of an earlier server.
-            Status::Offline => self.out.push(Output::Publish(self.server_info(Status::Online))),
+            Status::Offline => self.out.push(Effect::Publish(self.server_info(Status::Online))),
             // It found no other server at its start, so this server stood still at that time. It is only logged,
             // because anybody can forge this.
             Status::Online if info.instance != self.config.instance => self.warn_once("server", None, || {

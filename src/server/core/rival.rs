@@ -74,34 +74,15 @@ impl Lookout for Rivals {
     fn see(&mut self, now: Instant, sight: Sight) -> Judgement {
         let open = Judgement { publish: Vec::new(), clearance: Clearance::Open };
         let Some(asking) = &mut self.asking else { return open };
-        let evidence = match sight {
-            Sight::Due if asking.asked >= TIMES => return open,
+        match sight {
+            Sight::Due if asking.asked >= TIMES => open,
             Sight::Connected | Sight::Due => {
                 let until = Some(now + ANSWER_TIMEOUT);
-                return Judgement { publish: asking.ask(&self.topics), clearance: Clearance::Unsure { until } };
+                Judgement { publish: asking.ask(&self.topics), clearance: Clearance::Unsure { until } }
             }
             Sight::Message(message) => asking.heard(message, &self.topics, &self.instance),
-        };
-        match evidence {
-            Evidence::Nothing => Judgement { publish: Vec::new(), clearance: Clearance::Unsure { until: None } },
-            Evidence::Asked(answer) => {
-                Judgement { publish: vec![answer], clearance: Clearance::Unsure { until: None } }
-            }
-            Evidence::Serves(who) => {
-                let why = described(&who, asking.online.as_ref());
-                Judgement { publish: Vec::new(), clearance: Clearance::Barred { why } }
-            }
         }
     }
-}
-
-/// What a message shows about other servers.
-enum Evidence {
-    Nothing,
-    /// A server that looks, too, asked after this one; this is the answer for it.
-    Asked(Publication),
-    /// A server serves the chat; this is what it does.
-    Serves(String),
 }
 
 impl Asking {
@@ -129,29 +110,37 @@ impl Asking {
         [true, false].map(request).into()
     }
 
-    fn heard(&mut self, message: &Message, topics: &Topics, instance: &str) -> Evidence {
-        match topics.parse(&message.topic) {
-            Some(Topic::Server) => self.online = another_online(&message.payload, instance),
+    /// What a message shows about other servers.
+    fn heard(&mut self, message: &Message, topics: &Topics, instance: &str) -> Judgement {
+        let mut publish = Vec::new();
+        // What a server does that serves the chat.
+        let rival = match topics.parse(&message.topic) {
+            Some(Topic::Server) => {
+                self.online = another_online(&message.payload, instance);
+                None
+            }
             // It may be stale. Some brokers also deliver messages that match no subscription.
-            _ if message.retained => {}
+            _ if message.retained => None,
             Some(Topic::Request { sender: Some(sender), .. }) => {
                 match self.seniority.heard(&sender, &message.payload) {
-                    Standing::Nothing => {}
-                    Standing::Junior(token) => return Evidence::Asked(answer(topics, &sender, token)),
+                    Standing::Nothing => None,
+                    Standing::Junior(token) => {
+                        publish.push(answer(topics, &sender, token));
+                        None
+                    }
                     Standing::Senior => {
-                        let nick = visible(sender.as_str());
-                        return Evidence::Serves(format!("it began earlier to look for others, as {nick}"));
+                        Some(format!("it began earlier to look for others, as {}", visible(sender.as_str())))
                     }
                 }
             }
-            Some(topic) => {
-                if let Some(who) = self.answered(&topic, &message.payload) {
-                    return Evidence::Serves(who.to_owned());
-                }
-            }
-            None => {}
-        }
-        Evidence::Nothing
+            Some(topic) => self.answered(&topic, &message.payload).map(str::to_owned),
+            None => None,
+        };
+        let clearance = match rival {
+            Some(who) => Clearance::Barred { why: described(&who, self.online.as_ref()) },
+            None => Clearance::Unsure { until: None },
+        };
+        Judgement { publish, clearance }
     }
 
     fn token(&self, time: u64) -> Option<Token> {
@@ -302,8 +291,8 @@ mod tests {
     #[test]
     fn only_an_answer_to_its_request_proves_a_server() {
         let judge = |topic: &str, payload: &str| {
-            let evidence = asking().heard(&message(topic, payload), &Topics::new("chat"), "own");
-            matches!(evidence, Evidence::Serves(_))
+            let judgement = asking().heard(&message(topic, payload), &Topics::new("chat"), "own");
+            matches!(judgement.clearance, Clearance::Barred { .. })
         };
         let list = |more: &str| format!(r#"{{"type":"online_users","users":[]{more}}}"#);
         let answer = list(r#","request":"abcabcabcabc-1""#);

@@ -6,9 +6,10 @@ mod leaving;
 #[cfg(test)]
 mod tests;
 
-use super::chat::{Input, Output, ServerChat};
+use super::chat::ServerChat;
+use super::exchange::{Effect, ServiceEvent};
 use super::record::{SeatChange, StoreAnswer, StoreTask};
-use crate::link::{Event as LinkEvent, Publication, Qos, Subscription};
+use crate::link::{Event as LinkEvent, Qos, Subscription};
 use crate::now::Now;
 use crate::protocol::{NickKey, Topic, Topics};
 use crate::random::Random;
@@ -16,66 +17,12 @@ use contact::Contact;
 use leaving::CleanStop;
 use log::{debug, warn};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The most questions under way to the store, without searches. A requester without an answer asks again.
 const QUESTIONS: usize = 1_000;
 /// The most searches under way to the store. The reader drops most of them at once.
 const SEARCHES: usize = 100;
-
-/// Everything that the main thread waits for.
-#[derive(Debug)]
-pub enum ServiceEvent {
-    /// From the connection to the broker.
-    Link(LinkEvent),
-    /// The second connection, for the last publications, is up, or it failed, and why.
-    Second(Result<(), String>),
-    /// [`Effect::HangUp`] is done, and everything that arrived on the connection was handled.
-    HungUp,
-    Store(StoreAnswer),
-    /// Twice a second. This many messages were turned away at the door since the last tick.
-    Tick {
-        turned_away: u64,
-    },
-    /// [`Service::next_due`] has passed.
-    Due,
-    /// A signal asks the server to stop. A second one asks it to stop at once.
-    Stop,
-}
-
-/// What the driver must do, in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Publish on the connection in use; without one, drop it.
-    Publish(Publication),
-    Store(StoreTask),
-    /// Open a second connection without subscriptions, and report [`ServiceEvent::Second`].
-    OpenSecond {
-        client_id: String,
-        will: Publication,
-    },
-    /// Give up the second connection.
-    DropSecond,
-    /// Close the connection in use with these last publications, within this time. If a second one is up, it is in use
-    /// from now on. Handle all that arrived on the closed one, then report [`ServiceEvent::HungUp`].
-    HangUp {
-        last: Option<Publication>,
-        within: Duration,
-    },
-    /// The run is over. Nothing follows.
-    Exit(Exit),
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// A signal ended it.
-    Stopped,
-    /// Another server serves the chat.
-    AnotherServer,
-    /// The link gave up; the exit code for its last failure.
-    LinkEnded { code: u8 },
-}
 
 #[derive(Debug)]
 pub struct Service {
@@ -117,14 +64,8 @@ impl Service {
         match event {
             ServiceEvent::Link(event) => self.link(now, event),
             ServiceEvent::Store(answer) => self.answered(now, answer),
-            ServiceEvent::Tick { turned_away } if self.leaving.is_none() => {
-                if turned_away > 0 {
-                    self.chat(now, Input::TurnedAway(turned_away));
-                }
-                self.chat(now, Input::Tick);
-            }
-            ServiceEvent::Tick { .. } => {}
-            ServiceEvent::Due => self.chat(now, Input::Due),
+            ServiceEvent::Tick { .. } if self.leaving.is_some() => {}
+            ServiceEvent::Tick { .. } | ServiceEvent::Due => self.chat(now, event),
             ServiceEvent::Second(result) => self.second(result),
             ServiceEvent::HungUp => self.hung_up(),
             ServiceEvent::Stop => self.stop(now),
@@ -142,16 +83,14 @@ impl Service {
         [self.chat.next_due(), leaving].into_iter().flatten().min()
     }
 
-    fn chat(&mut self, now: Now, input: Input) {
-        for output in self.chat.handle(now, input) {
-            match output {
-                Output::Publish(publication) => self.effects.push(Effect::Publish(publication)),
-                Output::Keep(keep) => self.effects.push(Effect::Store(StoreTask::Keep(keep))),
-                Output::Seats(changes) => {
+    fn chat(&mut self, now: Now, event: ServiceEvent) {
+        for effect in self.chat.handle(now, event) {
+            match effect {
+                Effect::Store(StoreTask::Seats(changes)) => {
                     self.seats_are_due = true;
                     self.seats.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
                 }
-                Output::Ask(question) => {
+                Effect::Store(StoreTask::Ask(question)) => {
                     let (count, limit) = self.under_way(question.is_search());
                     if *count < limit {
                         *count += 1;
@@ -160,6 +99,7 @@ impl Service {
                         debug!("a question was not asked: too many wait");
                     }
                 }
+                effect => self.effects.push(effect),
             }
         }
     }
@@ -170,32 +110,24 @@ impl Service {
     }
 
     fn link(&mut self, now: Now, event: LinkEvent) {
-        match event {
-            LinkEvent::Message(message) => {
-                let (topic, payload) = (&message.topic, &message.payload);
-                let input =
-                    if message.retained { Input::Retained { topic } } else { Input::Message { topic, payload } };
-                self.chat(now, input);
-            }
+        match &event {
+            LinkEvent::Message(_) => {}
             // The connection no longer matters.
-            _ if self.leaving.is_some() => {}
+            _ if self.leaving.is_some() => return,
             LinkEvent::Connected { session_present, version, refused, .. } => {
-                self.contact.connected(session_present, version, &refused);
-                self.chat(now, Input::Connected);
+                self.contact.connected(*session_present, *version, refused);
             }
-            LinkEvent::Lost { reason } => {
-                warn!("connection lost: {reason}");
-                self.chat(now, Input::Lost);
-            }
-            LinkEvent::Failed(failure) => self.contact.failed(failure),
-            LinkEvent::Barred { why } => self.contact.barred(why),
-            LinkEvent::Waiting { delay } => self.contact.waiting(delay),
+            LinkEvent::Lost { reason } => warn!("connection lost: {reason}"),
+            LinkEvent::Failed(failure) => return self.contact.failed(failure),
+            LinkEvent::Barred { why } => return self.contact.barred(why),
+            LinkEvent::Waiting { delay } => return self.contact.waiting(*delay),
             LinkEvent::Ended => {
                 let exit = self.contact.ended();
-                self.leave(now, exit);
+                return self.leave(now, exit);
             }
-            other => debug!("{other:?}"),
+            other => return debug!("{other:?}"),
         }
+        self.chat(now, ServiceEvent::Link(event));
     }
 
     fn answered(&mut self, now: Now, answer: StoreAnswer) {
@@ -217,7 +149,7 @@ impl Service {
             }
             StoreAnswer::Committed { .. } | StoreAnswer::RoomsForgotten(_) => {}
         }
-        self.chat(now, Input::Store(answer));
+        self.chat(now, ServiceEvent::Store(answer));
     }
 
     fn give_seats(&mut self) {

@@ -3,8 +3,9 @@
 use super::door::StoreDoor;
 use crate::link::{self, Config, LONGEST_WAIT, Link, Publication, Settings};
 use crate::now::Now;
+use crate::server::core::exchange::{Effect, Exit, ServiceEvent};
 use crate::server::core::record::{StoreAnswer, StoreTask};
-use crate::server::core::service::{Effect, Exit, Service, ServiceEvent};
+use crate::server::core::service::Service;
 use crate::server::store::{Pass, StoreJob};
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 use std::sync::Arc;

@@ -1,10 +1,11 @@
 //! Direct messages: each is kept until its receipt arrives, and retransmitted to an addressee who missed it.
 
 use super::invalid::agree;
-use super::{Output, ServerChat, replies, shown};
+use super::{ServerChat, replies, shown};
 use crate::protocol::{Invalid, MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Topic, Waiting};
 use crate::server::core::direct::{DirectStep, Seating, UNDER_WAY};
-use crate::server::core::record::{ArrivedDirect, Keep, StoreQuestion, WaitingDirect};
+use crate::server::core::exchange::Effect;
+use crate::server::core::record::{ArrivedDirect, Keep, StoreQuestion, StoreTask, WaitingDirect};
 use log::info;
 
 impl ServerChat {
@@ -35,7 +36,7 @@ impl ServerChat {
         info!("direct nick={} to={} id={id} length={length}", shown(&private.nick), shown(&private.to));
         let timestamp = private.timestamp.clone().unwrap_or_else(|| self.timestamp());
         let arrived = ArrivedDirect { private, timestamp, received: self.now.wall.timestamp_millis() };
-        self.out.push(Output::Keep(Keep::Direct(arrived)));
+        self.out.push(Effect::Store(StoreTask::Keep(Keep::Direct(arrived))));
         Ok(())
     }
 
@@ -50,7 +51,12 @@ impl ServerChat {
         let steps = self.directs.received(sender, to, &id, self.now.instant);
         self.take_steps(steps);
         let at = self.now.wall.timestamp_millis();
-        self.out.push(Output::Keep(Keep::Delivered { to: sender.clone(), sender: to.clone(), id, at }));
+        self.out.push(Effect::Store(StoreTask::Keep(Keep::Delivered {
+            to: sender.clone(),
+            sender: to.clone(),
+            id,
+            at,
+        })));
         Ok(())
     }
 
@@ -89,7 +95,11 @@ impl ServerChat {
         for step in steps {
             match step {
                 DirectStep::Ask { to, after } => {
-                    self.out.push(Output::Ask(StoreQuestion::Waiting { to, after, limit: UNDER_WAY }));
+                    self.out.push(Effect::Store(StoreTask::Ask(StoreQuestion::Waiting {
+                        to,
+                        after,
+                        limit: UNDER_WAY,
+                    })));
                 }
                 DirectStep::Deliver(private) => self.tell_client(private.to.key(), private.to_json()),
                 DirectStep::Flatten(private) => self.flatten(private),
@@ -119,7 +129,7 @@ impl ServerChat {
         let receipt = Receipt { nick: to, of, timestamp: Some(self.timestamp()) };
         self.tell_client(&key, receipt.to_json());
         let at = self.now.wall.timestamp_millis();
-        self.out.push(Output::Keep(Keep::Delivered { to: to_key, sender: key, id, at }));
+        self.out.push(Effect::Store(StoreTask::Keep(Keep::Delivered { to: to_key, sender: key, id, at })));
     }
 
     /// An original client was heard from. After a join it is on a new connection, on which it has received nothing yet.

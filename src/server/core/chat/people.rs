@@ -39,13 +39,8 @@ impl ServerChat {
         }
         match (arrival, &presence.session) {
             (PresenceOutcome::NickInUse, Some(session)) => {
-                let error = ErrorReply {
-                    code: ErrorCode::NickInUse,
-                    message: format!("{} is in use", presence.nick),
-                    session: Some(session.clone()),
-                    request: None,
-                    of: None,
-                };
+                let message = format!("{} is in use", presence.nick);
+                let error = ErrorReply::new(ErrorCode::NickInUse, message, Some(session.clone()));
                 self.tell_client(presence.nick.key(), error.to_json());
             }
             (_, Some(session)) if joined => {

@@ -1,12 +1,13 @@
 //! Replies and lists, and the topics that they are published on.
 
-use super::{Output, ServerChat};
+use super::ServerChat;
 use crate::link::{Publication, Qos};
 use crate::protocol::history::fitting;
 use crate::protocol::limits::{LISTED_ROOMS, LISTED_USERS};
 use crate::protocol::{
     Entry, History, Nick, NickKey, OnlineUsers, Pong, RoomInfo, RoomName, Rooms, SearchResult, Timestamp, Topic,
 };
+use crate::server::core::exchange::Effect;
 use crate::server::core::record::{Page, ReplyTo, SearchPage};
 use std::collections::BTreeMap;
 
@@ -97,7 +98,7 @@ impl ServerChat {
     /// With the default quality of service.
     pub(super) fn publish(&mut self, topic: &Topic, payload: Vec<u8>, retain: bool) {
         let publication = self.publication(topic, payload, retain);
-        self.out.push(Output::Publish(publication));
+        self.out.push(Effect::Publish(publication));
     }
 
     pub(super) fn timestamp(&self) -> Timestamp {

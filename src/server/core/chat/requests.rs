@@ -1,10 +1,11 @@
 //! Requests: some are answered from memory, others by the database.
 
+use super::ServerChat;
 use super::invalid::agree;
-use super::{Output, ServerChat};
 use crate::protocol::limits::{PAGE_MESSAGES, SEARCH_MESSAGES};
 use crate::protocol::{ErrorCode, ErrorReply, Invalid, NickKey, Request, RequestKind, SearchQuery, SearchRequest};
-use crate::server::core::record::{PagePlace, PageQuery, ReplyTo, StoreQuestion};
+use crate::server::core::exchange::Effect;
+use crate::server::core::record::{PagePlace, PageQuery, ReplyTo, StoreQuestion, StoreTask};
 
 impl ServerChat {
     pub(super) fn request(
@@ -24,7 +25,7 @@ impl ServerChat {
         let reply = ReplyTo { requester: request.requester, session: request.session, token: request.token };
         match what {
             RequestKind::Users => self.reply_users(&reply),
-            RequestKind::Rooms => self.out.push(Output::Ask(StoreQuestion::Rooms { reply })),
+            RequestKind::Rooms => self.out.push(Effect::Store(StoreTask::Ask(StoreQuestion::Rooms { reply }))),
             RequestKind::Search => self.search(request.search, reply),
             RequestKind::Ping => self.reply_pong(&reply),
             RequestKind::History => {
@@ -35,7 +36,7 @@ impl ServerChat {
                 };
                 let limit = page.limit.unwrap_or(self.config.history_limit);
                 let query = PageQuery { room: page.room, limit, place };
-                self.out.push(Output::Ask(StoreQuestion::Page { query, reply }));
+                self.out.push(Effect::Store(StoreTask::Ask(StoreQuestion::Page { query, reply })));
             }
         }
         Ok(())
@@ -43,21 +44,15 @@ impl ServerChat {
 
     fn search(&mut self, asked: SearchRequest, reply: ReplyTo) {
         match SearchQuery::parse(&asked.text) {
-            Ok(query) => self.out.push(Output::Ask(StoreQuestion::Search {
+            Ok(query) => self.out.push(Effect::Store(StoreTask::Ask(StoreQuestion::Search {
                 query: SearchQuery { room: query.room.or(asked.room), ..query },
                 limit: asked.limit.unwrap_or(SEARCH_MESSAGES).clamp(1, PAGE_MESSAGES),
                 before: asked.before,
                 reply,
-            })),
+            }))),
             Err(mistake) => {
-                let error = ErrorReply {
-                    code: ErrorCode::BadRequest,
-                    message: mistake,
-                    session: reply.session.clone(),
-                    request: reply.token.clone(),
-                    of: None,
-                };
-                self.reply(&reply, error.to_json());
+                let error = ErrorReply::new(ErrorCode::BadRequest, mistake, reply.session.clone());
+                self.reply(&reply, ErrorReply { request: reply.token.clone(), ..error }.to_json());
             }
         }
     }

@@ -3,6 +3,7 @@
 mod keeping;
 
 use super::*;
+use crate::link::Version;
 use crate::protocol::{Epoch, MessageId, Private, SentId, Session, Token, Topics};
 use crate::server::core::record::{
     Committed, EarlierRun, KeptSeat, Page, Refused, ReplyTo, RoomProgress, StoreQuestion, StoreRefusal,
@@ -19,7 +20,7 @@ struct Desk {
 
 impl Desk {
     /// A server after an earlier run that left these, and the outputs of its first connection.
-    fn after(kept: Vec<KeptSeat>, rooms: Vec<(RoomName, u64)>) -> (Desk, Vec<Output>) {
+    fn after(kept: Vec<KeptSeat>, rooms: Vec<(RoomName, u64)>) -> (Desk, Vec<Effect>) {
         let now = Now { instant: Instant::now(), wall: DateTime::UNIX_EPOCH.fixed_offset() };
         let config = Config {
             topics: Topics::new("chat"),
@@ -32,7 +33,7 @@ impl Desk {
             chat: ServerChat::new(config, EarlierRun { epoch: Epoch::from_random([0; 12]), seats: kept, rooms }, now),
             now,
         };
-        let outputs = desk.chat.handle(now, Input::Connected);
+        let outputs = desk.chat.handle(now, connected());
         (desk, outputs)
     }
 
@@ -49,17 +50,17 @@ impl Desk {
         let mut published = Vec::new();
         for _ in 0..(seconds * 2.0) as u32 {
             self.pass(0.5);
-            published.extend(self.input(Input::Tick));
+            published.extend(self.input(ServiceEvent::Tick { turned_away: 0 }));
         }
         published
     }
 
-    fn input(&mut self, input: Input) -> Vec<(String, Value)> {
-        published(self.chat.handle(self.now, input))
+    fn input(&mut self, event: ServiceEvent) -> Vec<(String, Value)> {
+        published(self.chat.handle(self.now, event))
     }
 
     fn message(&mut self, topic: &str, payload: Value) -> Vec<(String, Value)> {
-        self.input(Input::Message { topic, payload: payload.to_string().as_bytes() })
+        self.input(arrives(topic, &payload.to_string()))
     }
 
     fn join(&mut self, nick: &str) -> Vec<(String, Value)> {
@@ -67,13 +68,27 @@ impl Desk {
     }
 }
 
-fn committed(committed: Committed) -> Input<'static> {
-    Input::Store(StoreAnswer::Committed { committed, arrived: Vec::new() })
+fn connected() -> ServiceEvent {
+    let (version, refused) = (Version::V5, Vec::new());
+    ServiceEvent::Link(LinkEvent::Connected { session_present: false, version, conn: 1, refused, tls: None })
 }
 
-fn published(outputs: Vec<Output>) -> Vec<(String, Value)> {
+fn lost() -> ServiceEvent {
+    ServiceEvent::Link(LinkEvent::Lost { reason: "gone".to_owned() })
+}
+
+fn arrives(topic: &str, payload: &str) -> ServiceEvent {
+    let (topic, payload) = (topic.to_owned(), payload.into());
+    ServiceEvent::Link(LinkEvent::Message(Message { topic, payload, qos: Qos::AtLeastOnce, retained: false }))
+}
+
+fn committed(committed: Committed) -> ServiceEvent {
+    ServiceEvent::Store(StoreAnswer::Committed { committed, arrived: Vec::new() })
+}
+
+fn published(outputs: Vec<Effect>) -> Vec<(String, Value)> {
     let publication = |output| match output {
-        Output::Publish(publication) => Some(publication),
+        Effect::Publish(publication) => Some(publication),
         _ => None,
     };
     let read = |p: Publication| (p.topic, serde_json::from_slice(&p.payload).expect("JSON"));
@@ -102,7 +117,7 @@ fn a_stopped_server_times_nobody_out_afterwards() {
     let mut desk = Desk::new();
     desk.join("alice");
     desk.pass(600.0);
-    let mut seen = desk.input(Input::Tick);
+    let mut seen = desk.input(ServiceEvent::Tick { turned_away: 0 });
     seen.extend(desk.tick_for(59.0));
     assert_eq!(on("chat/system", &seen), Vec::<&Value>::new());
     assert_eq!(on("chat/system", &desk.tick_for(1.0)).len(), 1, "one time-out later");
@@ -116,9 +131,9 @@ fn while_the_broker_is_away_nobody_leaves() {
         "chat/presence",
         json!({"action": "leave", "will": true, "username": "alice", "session": SESSION, "conn": 1}),
     );
-    desk.input(Input::Lost);
+    desk.input(lost());
     assert_eq!(desk.tick_for(300.0), []);
-    let back = desk.input(Input::Connected);
+    let back = desk.input(connected());
     assert_eq!(on("chat/users", &back)[0]["users"], json!(["alice"]));
     assert_eq!(on("chat/server", &back)[0]["status"], "online");
     assert_eq!(on("chat/system", &desk.tick_for(59.0)), Vec::<&Value>::new());
@@ -201,8 +216,8 @@ fn no_list_exceeds_the_size_of_a_reply() {
 fn a_message_without_a_time_is_stored_with_the_servers() {
     let mut desk = Desk::new();
     let payload = json!({"type": "chat", "username": "alice", "message": "hi"}).to_string();
-    let outputs = desk.chat.handle(desk.now, Input::Message { topic: "chat/messages", payload: payload.as_bytes() });
-    let [Output::Keep(Keep::Chat(arrived))] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let outputs = desk.chat.handle(desk.now, arrives("chat/messages", &payload));
+    let [Effect::Store(StoreTask::Keep(Keep::Chat(arrived)))] = outputs.as_slice() else { panic!("{outputs:?}") };
     assert_eq!((arrived.timestamp.as_str(), arrived.received), ("1970-01-01T00:00:00.000+00:00", 0));
 }
 
@@ -218,15 +233,17 @@ fn errors_do_not_go_to_victims_of_a_forged_nick() {
 #[test]
 fn a_sign_of_life_is_not_stored() {
     let mut desk = Desk::new();
-    let seats = |outputs: Vec<Output>| outputs.iter().filter(|output| matches!(output, Output::Seats(_))).count();
+    let seats = |outputs: Vec<Effect>| {
+        outputs.iter().filter(|output| matches!(output, Effect::Store(StoreTask::Seats(_)))).count()
+    };
     let join = json!({"action": "join", "username": "alice", "session": SESSION, "conn": 1}).to_string();
-    let input = || Input::Message { topic: "chat/presence", payload: join.as_bytes() };
+    let input = || arrives("chat/presence", &join);
     assert_eq!(seats(desk.chat.handle(desk.now, input())), 1, "a join at once");
     assert_eq!(seats(desk.chat.handle(desk.now, input())), 0, "the same again is only a sign of life");
     let mut written = 0;
     for _ in 0..62 {
         desk.pass(0.5);
-        written += seats(desk.chat.handle(desk.now, Input::Tick));
+        written += seats(desk.chat.handle(desk.now, ServiceEvent::Tick { turned_away: 0 }));
     }
     assert_eq!(written, 0);
 }
@@ -240,7 +257,7 @@ fn rooms_nobody_spoke_in_are_listed_by_their_members() {
     );
     let reply = ReplyTo { requester: Nick::parse("a").unwrap(), session: None, token: None };
     let rooms = vec![(RoomName::parse("old").unwrap(), 7)];
-    let seen = desk.input(Input::Store(StoreAnswer::Rooms { rooms, reply }));
+    let seen = desk.input(ServiceEvent::Store(StoreAnswer::Rooms { rooms, reply }));
     let names = |v: &Value| {
         v["rooms"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
@@ -273,7 +290,7 @@ fn only_clients_with_a_session_get_more_than_the_originals_fields() {
     {
         let page = Page { messages: vec![entry.clone()], span: span.clone() };
         let reply = ReplyTo { requester: Nick::parse("Al").unwrap(), session, token: Token::parse("t") };
-        let seen = desk.input(Input::Store(StoreAnswer::Page { page, reply }));
+        let seen = desk.input(ServiceEvent::Store(StoreAnswer::Page { page, reply }));
         let message = on(topic, &seen)[0]["messages"][0].clone();
         assert_eq!(message.as_object().map(|o| o.len()), Some(fields), "{message}");
         assert_eq!(message["timestamp"], format!("2026-11-22T19:11:34{fraction}"));

@@ -1,7 +1,7 @@
 //! What the log says about the connection to the broker, and about a rival server.
 
-use super::Exit;
 use crate::link::{Failure, Version};
+use crate::server::core::exchange::Exit;
 use log::{debug, error, info, warn};
 use std::time::Duration;
 
@@ -26,16 +26,16 @@ impl Contact {
     }
 
     /// Advice about a failure is logged once.
-    pub fn failed(&mut self, failure: Failure) {
+    pub fn failed(&mut self, failure: &Failure) {
         self.rival = None;
         match self.failure.replace(failure.clone()) {
-            Some(known) if known == failure => warn!("cannot connect: {}", failure.what),
+            Some(known) if known == *failure => warn!("cannot connect: {}", failure.what),
             _ => warn!("cannot connect: {failure}"),
         }
     }
 
-    pub fn barred(&mut self, why: String) {
-        self.rival = Some(why);
+    pub fn barred(&mut self, why: &str) {
+        self.rival = Some(why.to_owned());
     }
 
     pub fn waiting(&mut self, delay: Duration) {

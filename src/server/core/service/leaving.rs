@@ -10,10 +10,10 @@
 //! If the broker refuses a second connection, the first one carries the last publications. Arrivals of that time are
 //! stored, too, and confirmed when their senders retransmit them.
 
-use super::{Effect, Exit, Service};
+use super::Service;
 use crate::now::Now;
 use crate::protocol::Status;
-use crate::server::core::chat::Input;
+use crate::server::core::exchange::{Effect, Exit, ServiceEvent};
 use crate::server::core::record::StoreTask;
 use log::{info, warn};
 use std::time::{Duration, Instant};
@@ -114,7 +114,8 @@ impl Service {
     pub(super) fn settled(&mut self, now: Now) {
         match self.step() {
             Some(StopStep::Telling) => {
-                self.chat(now, Input::Leaving);
+                self.chat.hurry(now.instant);
+                self.chat(now, ServiceEvent::Due);
                 self.hang_up(true);
             }
             Some(StopStep::Storing) => self.exit(true),

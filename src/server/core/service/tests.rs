@@ -4,9 +4,11 @@ use super::*;
 use crate::link::{Event, Failure, FailureKind, Message, Version};
 use crate::protocol::{Epoch, Topics};
 use crate::server::core::chat::Config;
+use crate::server::core::exchange::Exit;
 use crate::server::core::record::{Committed, EarlierRun, Keep, ReplyTo, SearchPage};
 use chrono::DateTime;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const SESSION: &str = "k3v9x2m1q8f0";
 

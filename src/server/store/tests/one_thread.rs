@@ -5,7 +5,8 @@ use crate::link::{Event, Message, Qos, Version};
 use crate::now::Now;
 use crate::protocol::Topics;
 use crate::server::core::chat::{Config, ServerChat};
-use crate::server::core::service::{Effect, Service, ServiceEvent};
+use crate::server::core::exchange::{Effect, ServiceEvent};
+use crate::server::core::service::Service;
 use serde_json::{Value, json};
 
 struct Server {

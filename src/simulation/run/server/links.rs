@@ -3,7 +3,7 @@
 use super::ServerProcess;
 use crate::link::machine::Input;
 use crate::link::{Event, LONGEST_WAIT, Publication, Version};
-use crate::server::core::service::ServiceEvent;
+use crate::server::core::exchange::ServiceEvent;
 use crate::server::io::door::Admission;
 use crate::simulation::run::machine::Channel;
 use crate::simulation::run::stage::{LinkTerms, Stage};

@@ -1,8 +1,8 @@
 //! The threads of the history: the store, which takes a batch at a time, and the reader. Their work takes the disk's time.
 
 use super::{FILE, ServerNode};
+use crate::server::core::exchange::ServiceEvent;
 use crate::server::core::record::{StoreAnswer, StoreQuestion, StoreTask};
-use crate::server::core::service::ServiceEvent;
 use crate::server::store::engine::Answering;
 use crate::server::store::queue::ReaderQueue;
 use crate::server::store::sqlite::{Database, HistoryReader};

@@ -27,9 +27,9 @@ fn waits(row: i64) -> WaitingDirect {
 impl Desk {
     fn kept(&mut self, topic: &str, payload: &Value) -> Vec<Keep> {
         let payload = payload.to_string();
-        let outputs = self.chat.handle(self.now, Input::Message { topic, payload: payload.as_bytes() });
+        let outputs = self.chat.handle(self.now, arrives(topic, &payload));
         let keep = |output| match output {
-            Output::Keep(keep) => Some(keep),
+            Effect::Store(StoreTask::Keep(keep)) => Some(keep),
             _ => None,
         };
         outputs.into_iter().filter_map(keep).collect()
@@ -44,14 +44,14 @@ impl Desk {
 #[test]
 fn senders_are_told_what_is_stored() {
     let mut desk = Desk::new();
-    assert_eq!(on("chat/server", &desk.input(Input::Connected))[0]["durable"], true);
+    assert_eq!(on("chat/server", &desk.input(connected()))[0]["durable"], true);
     let told = desk.stored(1..=3);
     assert_eq!(on(TO_ALICE, &told), [&json!({"type": "stored", "session": SESSION, "seq": [[1, 3]]})]);
     assert_eq!(desk.stored(7..=7), []);
     let due = desk.chat.next_due().unwrap();
     assert_eq!(due - desk.now.instant, Duration::from_millis(200));
     desk.now.instant = due;
-    assert_eq!(on(TO_ALICE, &desk.input(Input::Due))[0]["seq"], json!([[7, 7]]));
+    assert_eq!(on(TO_ALICE, &desk.input(ServiceEvent::Due))[0]["seq"], json!([[7, 7]]));
     assert_eq!(desk.chat.next_due(), None);
 }
 
@@ -59,16 +59,16 @@ fn senders_are_told_what_is_stored() {
 fn a_history_in_memory_is_confirmed_and_announced_as_such() {
     let mut desk = Desk::new();
     desk.chat.config.durable = false;
-    assert_eq!(on("chat/server", &desk.input(Input::Connected))[0]["durable"], false);
+    assert_eq!(on("chat/server", &desk.input(connected()))[0]["durable"], false);
     assert_eq!(on(TO_ALICE, &desk.stored(1..=3))[0]["seq"], json!([[1, 3]]));
 }
 
 #[test]
 fn messages_stored_without_a_broker_are_confirmed_later() {
     let mut desk = Desk::new();
-    desk.input(Input::Lost);
+    desk.input(lost());
     assert_eq!((desk.stored(1..=3), desk.chat.next_due()), (vec![], None));
-    assert_eq!(on(TO_ALICE, &desk.input(Input::Connected)).len(), 1);
+    assert_eq!(on(TO_ALICE, &desk.input(connected())).len(), 1);
 }
 
 #[test]
@@ -80,21 +80,21 @@ fn rooms_are_told_how_far_they_have_come() {
         committed(Committed { progress, ..Committed::default() })
     };
     let outputs = desk.chat.handle(desk.now, progress(0, 2));
-    let [Output::Publish(mark)] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let [Effect::Publish(mark)] = outputs.as_slice() else { panic!("{outputs:?}") };
     assert!(mark.retain && mark.topic == "chat/marks/lobby");
     let payload: Value = serde_json::from_slice(&mark.payload).unwrap();
     assert_eq!((&payload["from"], &payload["ids"]), (&json!(0), &json!({"alice": {SESSION: [[1, 2]]}})));
     // What was published on a broken connection may not have arrived.
-    desk.input(Input::Lost);
+    desk.input(lost());
     assert_eq!(desk.input(progress(2, 3)), []);
-    let back = desk.input(Input::Connected);
+    let back = desk.input(connected());
     assert_eq!((&on("chat/marks/lobby", &back)[0]["from"], on("chat/marks/lobby", &back).len()), (&json!(2), 1));
 }
 
 /// The rooms whose marks are removed from the broker, and those that get one.
-fn marks(outputs: Vec<Output>) -> (Vec<String>, Vec<String>) {
+fn marks(outputs: Vec<Effect>) -> (Vec<String>, Vec<String>) {
     let is_mark = |output| match output {
-        Output::Publish(publication) if publication.topic.starts_with("chat/marks/") => Some(publication),
+        Effect::Publish(publication) if publication.topic.starts_with("chat/marks/") => Some(publication),
         _ => None,
     };
     let (cleared, told): (Vec<_>, Vec<_>) =
@@ -114,26 +114,26 @@ fn the_marks_of_forgotten_rooms_go_when_the_broker_is_there() {
     };
     let topic = "chat/marks/dev".to_owned();
     assert_eq!(marks(desk.chat.handle(desk.now, said())), (vec![], vec![topic.clone()]));
-    let forgotten = desk.chat.handle(desk.now, Input::Store(StoreAnswer::RoomsForgotten(vec![dev()])));
+    let forgotten = desk.chat.handle(desk.now, ServiceEvent::Store(StoreAnswer::RoomsForgotten(vec![dev()])));
     assert_eq!(marks(forgotten), (vec![topic.clone()], vec![]));
     // Its last position is not published again.
     assert!(!desk.tick_for(70.0).iter().any(|(name, _)| *name == topic));
 
-    desk.input(Input::Lost);
+    desk.input(lost());
     assert_eq!(
-        marks(desk.chat.handle(desk.now, Input::Store(StoreAnswer::RoomsForgotten(vec![dev()])))),
+        marks(desk.chat.handle(desk.now, ServiceEvent::Store(StoreAnswer::RoomsForgotten(vec![dev()])))),
         (vec![], vec![])
     );
     desk.input(said());
     // The room came back in the meantime.
-    let outputs = desk.chat.handle(desk.now, Input::Connected);
+    let outputs = desk.chat.handle(desk.now, connected());
     let last = outputs.iter().rev().find_map(|output| match output {
-        Output::Publish(publication) if publication.topic == topic => Some(!publication.payload.is_empty()),
+        Effect::Publish(publication) if publication.topic == topic => Some(!publication.payload.is_empty()),
         _ => None,
     });
     assert_eq!((last, marks(outputs)), (Some(true), (vec![topic.clone()], vec![topic])));
-    desk.input(Input::Lost);
-    assert_eq!(marks(desk.chat.handle(desk.now, Input::Connected)).0, [""; 0]);
+    desk.input(lost());
+    assert_eq!(marks(desk.chat.handle(desk.now, connected())).0, [""; 0]);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn errors_are_sent_only_with_a_broker() {
     let of = format!("{SESSION}-7");
     let error = json!({"type": "error", "code": "full", "message": message, "session": SESSION, "of": of});
     assert_eq!(on(TO_ALICE, &told), [&error]);
-    desk.input(Input::Lost);
+    desk.input(lost());
     assert_eq!(desk.input(refused()), []);
 }
 
@@ -195,10 +195,14 @@ fn an_absent_addressee_gets_it_on_joining() {
     let told = desk.input(committed(Committed { direct, ..Committed::default() }));
     assert_eq!(on(TO_ALICE, &told), [&json!({"type": "waiting", "of": format!("{SESSION}-1"), "to": "Bob"})]);
     let join = json!({"action": "join", "username": "Bob", "session": SESSION, "conn": 1}).to_string();
-    let outputs = desk.chat.handle(desk.now, Input::Message { topic: "chat/presence", payload: join.as_bytes() });
-    assert!(outputs.iter().any(|output| matches!(output, Output::Ask(StoreQuestion::Waiting { after: 0, .. }))));
+    let outputs = desk.chat.handle(desk.now, arrives("chat/presence", &join));
+    assert!(
+        outputs
+            .iter()
+            .any(|output| matches!(output, Effect::Store(StoreTask::Ask(StoreQuestion::Waiting { after: 0, .. }))))
+    );
     let found = vec![waits(1)];
-    let sent = desk.input(Input::Store(StoreAnswer::Waiting { to: key("bob"), after: 0, found }));
+    let sent = desk.input(ServiceEvent::Store(StoreAnswer::Waiting { to: key("bob"), after: 0, found }));
     let message = on(TO_BOB, &sent)[0];
     assert_eq!(
         (&message["type"], &message["message"], &message["late"]),
@@ -211,10 +215,11 @@ fn a_repeated_join_causes_no_retransmission() {
     let mut desk = Desk::new();
     let mut asked = |nick: &str, session: Option<&str>, conn: u32| {
         let join = json!({"action": "join", "username": nick, "session": session, "conn": conn}).to_string();
-        let outputs = desk.chat.handle(desk.now, Input::Message { topic: "chat/presence", payload: join.as_bytes() });
-        let is_asked = outputs.iter().any(|output| matches!(output, Output::Ask(StoreQuestion::Waiting { .. })));
+        let outputs = desk.chat.handle(desk.now, arrives("chat/presence", &join));
+        let is_asked =
+            outputs.iter().any(|output| matches!(output, Effect::Store(StoreTask::Ask(StoreQuestion::Waiting { .. }))));
         // Nothing waits.
-        desk.input(Input::Store(StoreAnswer::Waiting { to: key(nick), after: 0, found: Vec::new() }));
+        desk.input(ServiceEvent::Store(StoreAnswer::Waiting { to: key(nick), after: 0, found: Vec::new() }));
         is_asked
     };
     assert_eq!([1, 1, 2, 2, 1].map(|conn| asked("bob", Some(SESSION), conn)), [true, false, true, false, false]);
@@ -232,9 +237,9 @@ fn a_restarted_server_continues_where_it_was() {
     };
     let rooms = vec![(RoomName::lobby(), 7)];
     let (mut desk, outputs) = Desk::after(vec![seat("Bob"), seat("carol")], rooms);
-    let asked = |outputs: &[Output]| -> Vec<String> {
-        let key = |output: &Output| match output {
-            Output::Ask(StoreQuestion::Waiting { to, after: 0, .. }) => Some(to.to_string()),
+    let asked = |outputs: &[Effect]| -> Vec<String> {
+        let key = |output: &Effect| match output {
+            Effect::Store(StoreTask::Ask(StoreQuestion::Waiting { to, after: 0, .. })) => Some(to.to_string()),
             _ => None,
         };
         outputs.iter().filter_map(key).collect()
@@ -243,10 +248,11 @@ fn a_restarted_server_continues_where_it_was() {
     let seen = published(outputs);
     let mark = on("chat/marks/lobby", &seen)[0];
     assert_eq!((&mark["from"], &mark["to"], &mark["ids"]), (&json!(7), &json!(7), &json!({})));
-    let sent = desk.input(Input::Store(StoreAnswer::Waiting { to: key("bob"), after: 0, found: vec![waits(1)] }));
+    let sent =
+        desk.input(ServiceEvent::Store(StoreAnswer::Waiting { to: key("bob"), after: 0, found: vec![waits(1)] }));
     assert_eq!(on(TO_BOB, &sent).len(), 1);
-    desk.input(Input::Lost);
-    assert_eq!(asked(&desk.chat.handle(desk.now, Input::Connected)), [""; 0], "that is under way");
+    desk.input(lost());
+    assert_eq!(asked(&desk.chat.handle(desk.now, connected())), [""; 0], "that is under way");
 }
 
 #[test]
@@ -256,7 +262,7 @@ fn an_original_client_gets_a_direct_message_as_a_history() {
     let timestamp = Timestamp::parse("2026-11-22t20:30:00z");
     let direct = vec![WaitingDirect { private: Private { timestamp, ..direct(1) }, row: 1 }];
     let outputs = desk.chat.handle(desk.now, committed(Committed { direct, ..Committed::default() }));
-    assert!(!outputs.iter().any(|output| matches!(output, Output::Keep(_))), "it may be dead");
+    assert!(!outputs.iter().any(|output| matches!(output, Effect::Store(StoreTask::Keep(_)))), "it may be dead");
     let sent = published(outputs);
     let page = on("chat/private/BOB", &sent)[0];
     let message = json!({"type": "chat", "username": "Alice", "message": "(direct) psst 1", "timestamp": "2026-11-22T20:30:00.000+00:00"});
@@ -267,8 +273,8 @@ fn an_original_client_gets_a_direct_message_as_a_history() {
     let heartbeat = json!({"action": "heartbeat", "username": "BOB"});
     let payload = heartbeat.to_string();
     let topic = "chat/presence";
-    let outputs = desk.chat.handle(desk.now, Input::Message { topic, payload: payload.as_bytes() });
-    assert!(outputs.iter().any(|output| matches!(output, Output::Keep(Keep::Delivered { .. }))));
+    let outputs = desk.chat.handle(desk.now, arrives(topic, &payload));
+    assert!(outputs.iter().any(|output| matches!(output, Effect::Store(StoreTask::Keep(Keep::Delivered { .. })))));
     let receipt = &published(outputs);
     assert_eq!(on(TO_ALICE, receipt)[0]["of"], json!({"username": "Alice", "id": format!("{SESSION}-1")}));
     assert_eq!(desk.message(topic, heartbeat), []);
@@ -288,10 +294,10 @@ fn an_original_client_that_times_out_has_received_nothing() {
 fn direct_messages_stored_without_a_broker_are_served_later() {
     let mut desk = Desk::new();
     desk.message("chat/presence", json!({"action": "join", "username": "Bob"}));
-    desk.input(Input::Lost);
+    desk.input(lost());
     let direct = vec![waits(1)];
     assert_eq!(desk.input(committed(Committed { direct, ..Committed::default() })), []);
-    assert_eq!(on("chat/private/Bob", &desk.input(Input::Connected)).len(), 1);
+    assert_eq!(on("chat/private/Bob", &desk.input(connected())).len(), 1);
 }
 
 #[test]
@@ -301,13 +307,17 @@ fn searches_are_validated_before_they_are_sent() {
         let request = json!({"requester": "alice", "session": SESSION, "request": "s1", "text": text, "room": "dev"});
         let payload = request.to_string();
         let topic = "chat/request/search/alice";
-        desk.chat.handle(desk.now, Input::Message { topic, payload: payload.as_bytes() })
+        desk.chat.handle(desk.now, arrives(topic, &payload))
     };
     let outputs = ask("hello room:ops");
-    let [Output::Ask(StoreQuestion::Search { query, limit, .. })] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let [Effect::Store(StoreTask::Ask(StoreQuestion::Search { query, limit, .. }))] = outputs.as_slice() else {
+        panic!("{outputs:?}")
+    };
     assert_eq!((query.room.as_ref().map(RoomName::as_str), *limit), (Some("ops"), 20));
     let outputs = ask("hello");
-    let [Output::Ask(StoreQuestion::Search { query, .. })] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let [Effect::Store(StoreTask::Ask(StoreQuestion::Search { query, .. }))] = outputs.as_slice() else {
+        panic!("{outputs:?}")
+    };
     assert_eq!(query.room.as_ref().map(RoomName::as_str), Some("dev"));
     let refused = published(ask("p*"));
     let error = on(TO_ALICE, &refused)[0];
@@ -318,7 +328,7 @@ fn searches_are_validated_before_they_are_sent() {
 #[test]
 fn messages_turned_away_are_counted() {
     let mut desk = Desk::new();
-    desk.input(Input::TurnedAway(7));
+    desk.input(ServiceEvent::Tick { turned_away: 7 });
     let seen = desk.tick_for(11.0);
     assert_eq!(on("chat/stats", &seen).last().unwrap()["dropped_total"], 7);
 }
@@ -328,7 +338,7 @@ fn commit_times_are_published_once() {
     let mut desk = Desk::new();
     let arrived = vec![desk.now.instant];
     desk.pass(0.02);
-    desk.input(Input::Store(StoreAnswer::Committed { committed: Committed::default(), arrived }));
+    desk.input(ServiceEvent::Store(StoreAnswer::Committed { committed: Committed::default(), arrived }));
     let seen = desk.tick_for(22.0);
     let told = on("chat/stats", &seen);
     let median = |stats: &Value| stats["commit_median_ms"].as_f64();
