@@ -15,7 +15,7 @@ pub use outbox_file::OutboxFile;
 
 use crate::client::core::memo::{Memo, Remembered, Series};
 use crate::protocol::{Cursor, Epoch, NickKey, RoomName};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::{DirBuilder, OpenOptions};
@@ -117,7 +117,8 @@ pub struct Memory {
     sql: Connection,
     chat: ChatOwner,
     place: i64,
-    person: i64,
+    /// `None`: nothing is remembered of this nick.
+    person: Option<i64>,
     /// Messages added per room since it was trimmed.
     added: HashMap<String, usize>,
 }
@@ -139,31 +140,18 @@ impl Memory {
     /// As [`Memory::open`], with an open database, which may be in memory.
     pub fn over(mut sql: Connection, chat: ChatOwner) -> Result<Memory, Error> {
         prepare(&mut sql, APPLICATION_ID, MIGRATIONS)?;
-        let mut memory = Memory { sql, place: 0, person: 0, chat, added: HashMap::new() };
-        memory.enter()?;
-        Ok(memory)
+        let transaction = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let place = place(&transaction, &chat)?;
+        let person = person(&transaction, place, &chat.key)?;
+        transaction.commit()?;
+        Ok(Memory { sql, chat, place, person: Some(person), added: HashMap::new() })
     }
 
-    /// From now on it belongs to this nick.
+    /// From now on it belongs to this nick. Only reads, because a full disk must not keep anybody from another nick.
     pub fn be(&mut self, key: NickKey) -> Result<(), Error> {
+        self.person = find_person(&self.sql, self.place, &key)?;
         self.chat.key = key;
         self.added.clear();
-        self.enter()
-    }
-
-    fn enter(&mut self) -> Result<(), Error> {
-        let ChatOwner { broker, root, key } = &self.chat;
-        let transaction = self.sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute("INSERT OR IGNORE INTO places (broker, root) VALUES (?1, ?2)", [broker, root])?;
-        let select = "SELECT id FROM places WHERE broker = ?1 AND root = ?2";
-        self.place = transaction.query_row(select, [broker, root], |row| row.get(0))?;
-        let person = params![self.place, key.as_str()];
-        transaction.execute("INSERT OR IGNORE INTO people (place, key) VALUES (?1, ?2)", person)?;
-        let select = "SELECT id FROM people WHERE place = ?1 AND key = ?2";
-        self.person = transaction.query_row(select, params![self.place, key.as_str()], |row| row.get(0))?;
-        // Many short runs must not leave more than a long one.
-        shown::trim_all(&transaction, self.person)?;
-        transaction.commit()?;
         Ok(())
     }
 
@@ -178,18 +166,19 @@ impl Memory {
         let mut remembered = Remembered {
             server_seen: self.server_seen()?,
             ignored: ignored::recall(&self.sql, self.place)?,
-            typed: typed::recall(&self.sql, self.person)?,
             ..Remembered::default()
         };
+        let Some(person) = self.person else { return Ok(remembered) };
+        remembered.typed = typed::recall(&self.sql, person)?;
         let mut statement = self.sql.prepare("SELECT room, epoch, pos FROM cursors WHERE person = ?1")?;
-        let mut rows = statement.query([self.person])?;
+        let mut rows = statement.query([person])?;
         while let Some(row) = rows.next()? {
             let (room, epoch, pos): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             if let (Ok(room), Some(epoch)) = (RoomName::parse(&room), Epoch::parse(&epoch)) {
                 remembered.cursors.insert(room, Cursor { epoch, pos: pos.max(0) as u64 });
             }
         }
-        for (room, shown) in shown::recall(&self.sql, self.person)? {
+        for (room, shown) in shown::recall(&self.sql, person)? {
             match RoomName::parse(&room) {
                 _ if room == shown::DIRECT => remembered.shown_direct = shown,
                 Ok(room) => drop(remembered.shown.insert(room, shown)),
@@ -202,6 +191,10 @@ impl Memory {
     /// Commits all of these or none.
     pub fn keep(&mut self, memos: &[Memo]) -> Result<(), Error> {
         let transaction = self.sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let person = match self.person {
+            Some(person) => person,
+            None => person(&transaction, self.place, &self.chat.key)?,
+        };
         let mut shown: Vec<(&str, &Series, Vec<u64>)> = Vec::new();
         let mut at: HashMap<(&str, &Series), usize> = HashMap::new();
         let mut was_shown = |room, series, number| {
@@ -216,7 +209,7 @@ impl Memory {
                 Memo::Cursor { room, cursor } => {
                     let insert = "INSERT OR REPLACE INTO cursors (person, room, epoch, pos) VALUES (?1, ?2, ?3, ?4)";
                     let epoch = cursor.epoch.as_str();
-                    let row = params![self.person, room.as_str(), epoch, cursor.pos as i64];
+                    let row = params![person, room.as_str(), epoch, cursor.pos as i64];
                     transaction.prepare_cached(insert)?.execute(row)?;
                 }
                 Memo::ServerSeen => {
@@ -224,23 +217,44 @@ impl Memory {
                 }
                 Memo::Ignored(nick) => ignored::add(&transaction, self.place, nick)?,
                 Memo::Unignored(key) => ignored::remove(&transaction, self.place, key)?,
-                Memo::Typed(line) => typed::add(&transaction, self.person, line)?,
+                Memo::Typed(line) => typed::add(&transaction, person, line)?,
                 Memo::Shown { room, series, number } => was_shown(room.as_str(), series, *number),
                 Memo::ShownDirect { series, number } => was_shown(shown::DIRECT, series, *number),
             }
         }
         for (room, series, numbers) in shown {
-            shown::add(&transaction, self.person, room, series, &numbers)?;
+            shown::add(&transaction, person, room, series, &numbers)?;
             let added = self.added.entry(room.to_owned()).or_default();
             *added += numbers.len();
             if *added > shown::SLACK {
-                shown::trim(&transaction, self.person, room)?;
+                shown::trim(&transaction, person, room)?;
                 *added = 0;
             }
         }
         transaction.commit()?;
+        self.person = Some(person);
         Ok(())
     }
+}
+
+fn place(transaction: &Transaction, ChatOwner { broker, root, .. }: &ChatOwner) -> Result<i64, Error> {
+    transaction.execute("INSERT OR IGNORE INTO places (broker, root) VALUES (?1, ?2)", [broker, root])?;
+    let select = "SELECT id FROM places WHERE broker = ?1 AND root = ?2";
+    Ok(transaction.query_row(select, [broker, root], |row| row.get(0))?)
+}
+
+fn person(transaction: &Transaction, place: i64, key: &NickKey) -> Result<i64, Error> {
+    let row = params![place, key.as_str()];
+    transaction.execute("INSERT OR IGNORE INTO people (place, key) VALUES (?1, ?2)", row)?;
+    let person = find_person(transaction, place, key)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    // Many short runs must not leave more than a long one.
+    shown::trim_all(transaction, person)?;
+    Ok(person)
+}
+
+fn find_person(sql: &Connection, place: i64, key: &NickKey) -> Result<Option<i64>, Error> {
+    let select = "SELECT id FROM people WHERE place = ?1 AND key = ?2";
+    Ok(sql.query_row(select, params![place, key.as_str()], |row| row.get(0)).optional()?)
 }
 
 /// Opens a database that only its owner may read.

@@ -38,11 +38,17 @@ impl Run<'_> {
         }
     }
 
-    /// Of two servers that have the chat, each of which warns once, somebody stops one.
+    /// Of two servers that have the chat, each of which warns once, somebody stops one. If each has gone, the first starts.
     pub(super) fn look(&mut self) {
         let serves = |node: &Node| matches!(node, Node::Server(server) if server.serves());
         let serving: Vec<usize> = (0..self.nodes.len()).filter(|number| serves(&self.nodes[*number])).collect();
         serving.into_iter().skip(1).for_each(|number| self.quit(NodeId(number), None));
+        let mut servers = (0..self.nodes.len()).filter(|number| matches!(self.nodes[*number], Node::Server(_)));
+        if let Some(first) = servers.clone().next()
+            && !servers.any(|number| self.wanted[number])
+        {
+            self.start(NodeId(first), Startup::default());
+        }
         self.stage.after(LOOKS, Happening::Look);
     }
 }

@@ -105,6 +105,7 @@ fn may_repeat(case: &Case, before: &Sight, again: &Sight) -> bool {
     let is_another = case.nick_at(before.client, before.fact) != case.nick_at(again.client, again.fact);
     is_another
         || case.was_just_renamed(before)
+        || case.was_renamed_while_stopped(before)
         || case.may_forget(before.run, before.at)
         || !case.has_memory(before.client)
         || case.lost_power(before.client, before.at, again.at)

@@ -109,7 +109,7 @@ fn failed_writes_come_back_and_failed_reads_are_reported() {
     assert!(matches!(report(&keeper), SessionEvent::Committed(Ok(()))));
     assert_eq!(remembered(&path), 1);
     other.hide("shown", "hidden");
-    keeper.order(KeeperOrder::Become(NickKey::parse("carl").unwrap()))();
+    keeper.order(KeeperOrder::Become(NickKey::parse("alice").unwrap()))();
     assert!(matches!(report(&keeper), SessionEvent::Became(Err(_))));
     keeper.finish(DEADLINE);
     std::fs::remove_dir_all(path.parent().unwrap()).unwrap();

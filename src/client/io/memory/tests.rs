@@ -278,6 +278,24 @@ fn an_outbox_on_a_full_disk_follows_a_change_of_nick_with_the_next_message() {
 }
 
 #[test]
+fn a_memory_that_cannot_be_written_still_follows_a_change_of_nick() {
+    let folder = Folder::new();
+    let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
+    memory.keep(&[cursor("lobby", 7)]).unwrap();
+    let refuses = |memory: &Memory, yes: bool| memory.sql.pragma_update(None, "query_only", yes).unwrap();
+    refuses(&memory, true);
+    for (nick, remembered) in [("bob", 0), ("alice", 1), ("bob", 0)] {
+        memory.be(NickKey::parse(nick).unwrap()).unwrap();
+        assert_eq!(memory.recall().unwrap().cursors.len(), remembered, "{nick}");
+    }
+    memory.keep(&[cursor("lobby", 8)]).unwrap_err();
+    refuses(&memory, false);
+    memory.keep(&[cursor("lobby", 8)]).unwrap();
+    let recalled = Memory::open(&folder.file(), chat("bob")).unwrap().recall().unwrap();
+    assert_eq!(recalled.cursors[&room("lobby")].pos, 8);
+}
+
+#[test]
 fn the_lines_somebody_typed_are_their_own() {
     let folder = Folder::new();
     let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();

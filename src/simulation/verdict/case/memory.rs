@@ -68,6 +68,18 @@ impl<'a> Case<'a> {
         changed.is_some_and(|changed| self.ledger.runs[sight.run].ran(changed, sight.at) <= LAST_SECOND)
     }
 
+    /// Whether the client then changed its nick within a second, while its memory could not be written.
+    pub fn was_renamed_while_stopped(&self, sight: &Sight) -> bool {
+        let run = &self.ledger.runs[sight.run];
+        let Some((place, _)) = self.nicks[sight.client].iter().find(|(place, _)| *place > sight.fact) else {
+            return false;
+        };
+        let renamed = self.ledger.facts[*place].0;
+        let is_during =
+            |(begin, end): &(Duration, Option<Duration>)| *begin <= renamed && end.is_none_or(|end| renamed <= end);
+        run.stops.iter().any(is_during) && run.ran(sight.at, renamed) <= LAST_SECOND
+    }
+
     /// Whether the run had no cursor in the room yet and lost a connection meanwhile: it cannot know what it missed.
     pub fn was_cut_short(&self, run: RunNumber, room: &str, before: usize) -> bool {
         let told = self.ledger.facts[before].0;
