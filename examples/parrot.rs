@@ -51,7 +51,7 @@ fn hear(member: &Member, news: News) {
             member.say(&RoomName::lobby(), &welcome);
         }
         News::Said(said) if !said.own && !said.history => answer(member, &said),
-        News::Error { text, .. } => eprintln!("parrot: {text}"),
+        News::Error(text) => eprintln!("parrot: {text}"),
         _ => {}
     }
 }

@@ -60,7 +60,7 @@ fn report(member: &Member, room: &RoomName, signals: &Receiver<i32>) -> ExitCode
                     }
                 }
                 Ok(News::Connected { broker, .. }) => println!("sensor: connected to {broker}"),
-                Ok(News::Error { text, .. }) => eprintln!("sensor: {text}"),
+                Ok(News::Error(text)) => eprintln!("sensor: {text}"),
                 Ok(_) => {}
                 Err(_) => return ExitCode::FAILURE,
             }

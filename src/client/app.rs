@@ -88,7 +88,7 @@ fn start(mut options: ClientOptions) -> Result<(Shell, Vec<SessionEvent>), Refus
 fn first_events(options: ClientOptions) -> Vec<SessionEvent> {
     let host = &options.connection.settings.address.host;
     let warning = start::public_broker_warning(host, &options.connection.topic_root);
-    let warning = warning.map(|warning| SessionEvent::Noticed(News::Hint(warning)));
+    let warning = warning.map(|warning| SessionEvent::Noticed(News::Hint(warning), None));
     let message = options.message.map(|text| [SessionEvent::Texts(vec![text]), SessionEvent::InputEnded]);
     warning.into_iter().chain([SessionEvent::Start]).chain(message.into_iter().flatten()).collect()
 }

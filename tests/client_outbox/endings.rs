@@ -82,5 +82,5 @@ fn a_member_that_leaves_too_early_learns_what_is_unsent() {
     let news = member.news().clone();
     member.leave();
     let last = news.iter().last();
-    assert!(matches!(&last, Some(News::Error { text, .. }) if text == "1 message is unconfirmed"), "{last:?}");
+    assert!(matches!(&last, Some(News::Error(text)) if text == "1 message is unconfirmed"), "{last:?}");
 }

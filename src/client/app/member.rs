@@ -195,15 +195,15 @@ impl Attendance {
     fn carry_out(&mut self, effect: SessionEffect) -> Option<SessionEvent> {
         match effect {
             SessionEffect::Link(order) => return self.uplink.carry_out(order),
-            SessionEffect::Tell(news) if self.unread.takes(&news) => self.tell(news),
+            SessionEffect::Tell(news, _) if self.unread.takes(&news) => self.tell(news),
             // The reason of the end always has room.
-            SessionEffect::Complain(text) => self.tell(News::Error { text, reference: None }),
+            SessionEffect::Complain(text) => self.tell(News::Error(text)),
             // News told to a program counts as shown.
             SessionEffect::Keep(_) => return Some(SessionEvent::Committed(Ok(()))),
             SessionEffect::Become(_) => return Some(SessionEvent::Became(Ok(Remembered::default()))),
             SessionEffect::End(_) => self.is_over = true,
             // A member has no screen, no keyboard and no files.
-            SessionEffect::Tell(_)
+            SessionEffect::Tell(..)
             | SessionEffect::Clear
             | SessionEffect::AskForNick(_)
             | SessionEffect::Prompt(_)

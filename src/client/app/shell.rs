@@ -18,6 +18,7 @@ use crossbeam_channel::{Receiver, never, select};
 use display::Display;
 use files::ClientFiles;
 use keyboard::Keyboard;
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// How often to check whether a full screen takes more.
@@ -135,7 +136,7 @@ impl Shell {
     fn carry_out(&mut self, now: Now, effect: SessionEffect) -> Option<SessionEvent> {
         match effect {
             SessionEffect::Link(order) => return self.uplink.carry_out(order),
-            SessionEffect::Tell(news) => return self.tell(now, &news),
+            SessionEffect::Tell(news, reference) => return self.tell(now, &news, reference.as_ref()),
             SessionEffect::Complain(text) => self.display.complain(&text),
             SessionEffect::Clear => self.display.screen.clear(),
             SessionEffect::AskForNick(asks) => self.keyboard.ask_for_a_nick(asks),
@@ -149,8 +150,8 @@ impl Shell {
         None
     }
 
-    fn tell(&mut self, now: Now, news: &News) -> Option<SessionEvent> {
-        self.display.tell(now, news, &self.session);
+    fn tell(&mut self, now: Now, news: &News, reference: Option<&Value>) -> Option<SessionEvent> {
+        self.display.tell(now, news, reference, &self.session);
         if let Some(nick) = correspondent(news) {
             self.display.screen.then(self.keyboard.is_written_to_by(nick.clone()));
         }

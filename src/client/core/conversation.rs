@@ -106,7 +106,11 @@ impl Conversation {
             Input::Full => self.rooms.full(),
             Input::Missed(count) => self.missed(count),
             Input::Typed(line) => self.typed(now, line),
-            Input::Command(command, reference) => self.command(now, command, reference),
+            Input::Command(command, reference) => {
+                self.out.refer_to(reference);
+                self.command(now, command);
+                self.out.refer_to(None);
+            }
             Input::Tick => {}
         }
         self.take_turns(now);

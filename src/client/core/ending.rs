@@ -115,8 +115,8 @@ impl Ending {
     /// Reports that this was told. The last message that `-C` waits for ends the run like `/quit`.
     pub fn told(&mut self, now: Instant, news: &News) {
         match news {
-            News::Sent { .. } | News::Stored { .. } => self.gets_on(now),
-            News::Error { .. } | News::Refused { .. } => self.went_wrong = self.sender_wait.is_some(),
+            News::Sent(_) | News::Stored(_) => self.gets_on(now),
+            News::Error(_) | News::Refused(_) => self.went_wrong = self.sender_wait.is_some(),
             News::Said(said) if !said.own && !said.history => {
                 self.left = self.left.map(|left| left.saturating_sub(1));
                 if !self.wants_more() {

@@ -7,10 +7,9 @@ use crate::protocol::{
 };
 
 use chrono::{DateTime, FixedOffset};
-use serde_json::Value;
 use std::time::Duration;
 
-/// One piece of news. `reference` is the `ref` of the program's request.
+/// One piece of news.
 #[derive(Debug, Clone, PartialEq)]
 pub enum News {
     Said(Said),
@@ -21,12 +20,8 @@ pub enum News {
         list: OnlineUsers,
         /// The user asked for it.
         by_user: bool,
-        reference: Option<Value>,
     },
-    Rooms {
-        list: Rooms,
-        reference: Option<Value>,
-    },
+    Rooms(Rooms),
     /// A page of history is complete: its messages were told before, except for known ones.
     Page {
         room: RoomName,
@@ -35,30 +30,19 @@ pub enum News {
         by_user: bool,
         /// Another page follows.
         more: bool,
-        reference: Option<Value>,
     },
     /// The server refused something.
-    Refused {
-        error: ErrorReply,
-        reference: Option<Value>,
-    },
+    Refused(ErrorReply),
     /// Something is wrong with a command.
-    Error {
-        text: String,
-        reference: Option<Value>,
-    },
+    Error(String),
     /// The server's description.
     Server(ServerInfo),
     /// The round-trip time to the broker.
-    BrokerRoundTrip {
-        time: Duration,
-        reference: Option<Value>,
-    },
+    BrokerRoundTrip(Duration),
     /// The round-trip time to the server.
     ServerRoundTrip {
         pong: Pong,
         time: Duration,
-        reference: Option<Value>,
     },
     /// The first attempt to connect to this broker begins. For people only.
     Connecting(String),
@@ -72,35 +56,22 @@ pub enum News {
     /// The next attempt begins after this time.
     Reconnecting(Duration),
     /// The broker has one of the user's messages.
-    Sent {
-        id: MessageId,
-        reference: Option<Value>,
-    },
+    Sent(MessageId),
     /// The addressee has one of the user's direct messages.
-    Delivered {
-        id: MessageId,
-        reference: Option<Value>,
-    },
+    Delivered(MessageId),
     /// The addressee of one of the user's direct messages is away; the server keeps the message.
     Waiting {
         id: MessageId,
         to: Nick,
-        reference: Option<Value>,
     },
     /// Messages of this room between what was told and what follows are missing for good.
     Gap(RoomName),
     /// What follows in this room was said since an earlier run. For people only.
     Unread(RoomName),
     /// The result of a search.
-    Found {
-        result: SearchResult,
-        reference: Option<Value>,
-    },
+    Found(SearchResult),
     /// The server has stored one of the user's messages.
-    Stored {
-        id: MessageId,
-        reference: Option<Value>,
-    },
+    Stored(MessageId),
     /// The user's messages take longer than usual. Told once, to people.
     Delayed(Obstacle),
     /// After a delay, all messages are stored, or the broker has them if there has never been a server.
@@ -148,7 +119,6 @@ pub struct Said {
     pub history: bool,
     /// Its position in the room's history, if it came in a page.
     pub pos: Option<u64>,
-    pub reference: Option<Value>,
 }
 
 impl Said {
@@ -167,7 +137,6 @@ impl Said {
             own: false,
             history: false,
             pos: None,
-            reference: None,
         }
     }
 }

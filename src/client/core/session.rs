@@ -178,7 +178,7 @@ impl ClientSession {
             SessionEvent::Typed(line) => self.converse(now, Input::Typed(line)),
             SessionEvent::Texts(texts) => texts.into_iter().for_each(|text| self.say(now, text)),
             SessionEvent::Ordered(command, reference) => self.ordered(now, command, reference),
-            SessionEvent::Noticed(news) => self.tell(now, news),
+            SessionEvent::Noticed(news, reference) => self.reply(now, news, reference),
             SessionEvent::Recallable(line) => self.keeping.remember(Memo::Typed(line)),
             SessionEvent::InputEnded if self.outlives_input => {}
             SessionEvent::InputEnded => self.ending.input_ended(now.instant),
@@ -270,7 +270,7 @@ impl ClientSession {
             Output::PublishWhenShown(publication) => self.keeping.publish_when_shown(publication),
             Output::Subscribe(filter) => self.order(LinkOrder::Subscribe(self.links.subscription(filter))),
             Output::Unsubscribe(filter) => self.order(LinkOrder::Unsubscribe(filter)),
-            Output::Tell(news) => self.tell(now, news),
+            Output::Tell(news, reference) => self.reply(now, news, reference),
             Output::Remember(memo) if self.ending.has_heard_enough() && memo != Memo::ServerSeen => {}
             Output::Remember(memo) => {
                 if memo == Memo::ServerSeen && self.outbox.is_there() {
@@ -324,7 +324,7 @@ impl ClientSession {
     fn reported(&mut self, now: Now, reported: Reported) {
         reported.publications.into_iter().for_each(|publication| self.publish(publication));
         if let Some(text) = reported.problem {
-            self.tell(now, News::Error { text, reference: None });
+            self.tell(now, News::Error(text));
         }
         reported.remembered.into_iter().for_each(|remembered| self.recall(remembered));
     }

@@ -68,43 +68,38 @@ pub fn parse(line: &str) -> JsonLine {
     Ok((command, reference))
 }
 
-/// The event as a line, without its end. `None`: news for people only.
-pub fn event(news: &News) -> Option<String> {
-    let (event, fields, reference) = match news {
-        News::Said(said) => return Some(said_event(said)),
-        News::Unread(_) => return None,
-        News::Presence(notice) => (None, typed(notice.to_json()), None),
-        News::Users { list, reference, .. } => (Some("online_users"), value(list), reference.as_ref()),
-        News::Rooms { list, reference } => (Some("rooms"), value(list), reference.as_ref()),
-        News::Page { room, page, reference, .. } => (Some("history"), page_fields(room, page), reference.as_ref()),
-        News::Refused { error, reference } => (Some("error"), value(error), reference.as_ref()),
-        News::Error { text, reference } => {
-            (Some("error"), json!({"code": ErrorCode::BadRequest, "message": text}), reference.as_ref())
-        }
-        News::Server(info) => (Some("server"), value(info), None),
-        News::BrokerRoundTrip { time, reference } => {
-            (Some("pong"), json!({"from": "broker", "seconds": time.as_secs_f64()}), reference.as_ref())
-        }
-        News::ServerRoundTrip { pong, time, reference } => {
+/// The event as a line, without its end, with the `ref` of the command that it follows from. `None`: news for people only.
+pub fn event(news: &News, reference: Option<&Value>) -> Option<String> {
+    let (event, fields) = match news {
+        News::Said(said) => said_event(said),
+        News::Presence(notice) => (None, typed(notice.to_json())),
+        News::Users { list, .. } => (Some("online_users"), value(list)),
+        News::Rooms(list) => (Some("rooms"), value(list)),
+        News::Page { room, page, .. } => (Some("history"), page_fields(room, page)),
+        News::Refused(error) => (Some("error"), value(error)),
+        News::Error(text) => (Some("error"), json!({"code": ErrorCode::BadRequest, "message": text})),
+        News::Server(info) => (Some("server"), value(info)),
+        News::BrokerRoundTrip(time) => (Some("pong"), json!({"from": "broker", "seconds": time.as_secs_f64()})),
+        News::ServerRoundTrip { pong, time } => {
             let mut fields = value(pong);
             fields["from"] = "server".into();
             fields["seconds"] = time.as_secs_f64().into();
-            (Some("pong"), fields, reference.as_ref())
+            (Some("pong"), fields)
         }
-        News::Connected { broker, again } => (Some("connected"), json!({"broker": broker, "again": again}), None),
-        News::Disconnected(reason) => (Some("disconnected"), json!({"message": reason}), None),
-        News::Reconnecting(delay) => (Some("reconnecting"), json!({"seconds": delay.as_secs_f64()}), None),
-        News::Sent { id, reference } => (Some("sent"), json!({"id": id}), reference.as_ref()),
-        News::Delivered { id, reference } => (Some("delivered"), json!({"id": id}), reference.as_ref()),
-        News::Waiting { id, to, reference } => (Some("waiting"), json!({"id": id, "to": to}), reference.as_ref()),
-        News::Gap(room) => (Some("gap"), json!({"room": room}), None),
-        News::Found { result, reference } => (Some("search_result"), value(result), reference.as_ref()),
-        News::Stored { id, reference } => (Some("stored"), json!({"id": id}), reference.as_ref()),
+        News::Connected { broker, again } => (Some("connected"), json!({"broker": broker, "again": again})),
+        News::Disconnected(reason) => (Some("disconnected"), json!({"message": reason})),
+        News::Reconnecting(delay) => (Some("reconnecting"), json!({"seconds": delay.as_secs_f64()})),
+        News::Sent(id) => (Some("sent"), json!({"id": id})),
+        News::Delivered(id) => (Some("delivered"), json!({"id": id})),
+        News::Waiting { id, to } => (Some("waiting"), json!({"id": id, "to": to})),
+        News::Gap(room) => (Some("gap"), json!({"room": room})),
+        News::Found(result) => (Some("search_result"), value(result)),
+        News::Stored(id) => (Some("stored"), json!({"id": id})),
+        News::Hint(text) => (Some("notice"), json!({"message": text})),
         // Only people ask for it.
-        News::Answer(_) | News::Connecting(_) => return None,
+        News::Answer(_) | News::Connecting(_) | News::Unread(_) => return None,
         // Every message has its own events.
         News::Delayed(_) | News::AllArrived { .. } => return None,
-        News::Hint(text) => (Some("notice"), json!({"message": text}), None),
     };
     Some(line(event, fields, reference))
 }
@@ -129,7 +124,7 @@ fn page_fields(room: &RoomName, page: &History) -> Value {
     fields
 }
 
-fn said_event(said: &Said) -> String {
+fn said_event(said: &Said) -> (Option<&'static str>, Value) {
     let mut fields = json!({"username": said.nick});
     let mut set = |name: &str, value: Value| fields[name] = value;
     match &said.place {
@@ -155,7 +150,7 @@ fn said_event(said: &Said) -> String {
         Place::Room(_) => "chat",
         Place::Direct(_) => "private",
     };
-    line(Some(event), fields, said.reference.as_ref())
+    (Some(event), fields)
 }
 
 /// `event` comes first; if it is `None`, the `type` among the fields takes its place.
@@ -238,19 +233,21 @@ mod tests {
 
     #[test]
     fn events_begin_with_their_name_and_end_with_their_reference() {
-        let sent = News::Sent {
-            id: crate::protocol::MessageId::parse("k3v9x2m1q8f0-1").unwrap(),
-            reference: Some(json!({"n": 1})),
-        };
-        assert_eq!(event(&sent).unwrap(), r#"{"event":"sent","id":"k3v9x2m1q8f0-1","ref":{"n":1}}"#);
+        let sent = News::Sent(crate::protocol::MessageId::parse("k3v9x2m1q8f0-1").unwrap());
+        assert_eq!(
+            event(&sent, Some(&json!({"n": 1}))).unwrap(),
+            r#"{"event":"sent","id":"k3v9x2m1q8f0-1","ref":{"n":1}}"#
+        );
         let hint = News::Hint("a\u{1b}\u{9b}\u{202e}b".to_owned());
-        assert_eq!(event(&hint).unwrap(), r#"{"event":"notice","message":"a\u001b\u009b\u202eb"}"#);
-        assert_eq!(event(&News::Unread(RoomName::lobby())), None);
+        assert_eq!(event(&hint, None).unwrap(), r#"{"event":"notice","message":"a\u001b\u009b\u202eb"}"#);
+        assert_eq!(event(&News::Unread(RoomName::lobby()), None), None);
         let waiting = News::Waiting {
             id: crate::protocol::MessageId::parse("k3v9x2m1q8f0-2").unwrap(),
             to: Nick::parse("Bob").unwrap(),
-            reference: Some(3.into()),
         };
-        assert_eq!(event(&waiting).unwrap(), r#"{"event":"waiting","id":"k3v9x2m1q8f0-2","to":"Bob","ref":3}"#);
+        assert_eq!(
+            event(&waiting, Some(&3.into())).unwrap(),
+            r#"{"event":"waiting","id":"k3v9x2m1q8f0-2","to":"Bob","ref":3}"#
+        );
     }
 }

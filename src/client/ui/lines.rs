@@ -13,7 +13,7 @@ pub fn events(mode: Mode, typed: Typed) -> Vec<SessionEvent> {
         (Typed::Piped(line), _) if line.trim().is_empty() => None,
         (Typed::Piped(line), Mode::Json) => Some(match json::parse(&line) {
             Ok((command, reference)) => SessionEvent::Ordered(command, reference),
-            Err((text, reference)) => SessionEvent::Noticed(News::Error { text, reference }),
+            Err((text, reference)) => SessionEvent::Noticed(News::Error(text), reference),
         }),
         (Typed::Piped(line), _) => Some(SessionEvent::Texts(vec![line])),
         (Typed::Line(line), _) => Some(SessionEvent::Typed(line)),
@@ -21,9 +21,7 @@ pub fn events(mode: Mode, typed: Typed) -> Vec<SessionEvent> {
         (Typed::Lines(lines), _) => Some(SessionEvent::Texts(lines)),
         (Typed::Interrupt, _) => Some(SessionEvent::Signal(SIGINT)),
         (Typed::TooLong | Typed::End, Mode::Chat) => Some(SessionEvent::Quit),
-        (Typed::TooLong, _) => {
-            Some(SessionEvent::Noticed(News::Error { text: "the line is too long".to_owned(), reference: None }))
-        }
+        (Typed::TooLong, _) => Some(SessionEvent::Noticed(News::Error("the line is too long".to_owned()), None)),
         (Typed::End, _) => Some(SessionEvent::InputEnded),
     };
     recallable.into_iter().chain(event).collect()
@@ -40,7 +38,7 @@ mod tests {
             SessionEvent::Typed(line) => format!("typed {}", line.text),
             SessionEvent::Texts(texts) => format!("texts {texts:?}"),
             SessionEvent::Ordered(command, reference) => format!("ordered {command:?} {reference:?}"),
-            SessionEvent::Noticed(News::Error { text, reference }) => format!("wrong: {text} {reference:?}"),
+            SessionEvent::Noticed(News::Error(text), reference) => format!("wrong: {text} {reference:?}"),
             SessionEvent::Recallable(line) => format!("recallable {line}"),
             event => format!("{event:?}"),
         });

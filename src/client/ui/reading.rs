@@ -58,7 +58,7 @@ impl Reading {
                 }
             }
             _ => {
-                if let Some(line) = view.line(now.wall, news) {
+                if let Some(line) = view.line(now.wall, news, None) {
                     // In order of events. Everybody who joined before the list is in it.
                     match (self.is_introduced, news) {
                         (true, _) => self.tell_comings(now, view, &mut lines),
@@ -133,7 +133,7 @@ impl Reading {
         // is wrong; it carries its date itself.
         let day_of = if said.pos.is_some() || said.history { said.at } else { now.wall };
         self.tell_day(now, day_of, view, lines);
-        if let Some(mut line) = view.line(day_of, news) {
+        if let Some(mut line) = view.line(day_of, news, None) {
             if is_caught_up || self.sections.came_back() {
                 line.text.insert_str(0, &self.rings.ring(now.instant, said, is_mention, view));
             }

@@ -14,6 +14,7 @@ use crate::client::core::news::{News, Place, Said};
 use crate::client::core::session::Mode;
 use crate::protocol::{Nick, RoomName, text};
 use chrono::{DateTime, FixedOffset};
+use serde_json::Value;
 use std::fmt::Display;
 use words::{is_wanted, notice, wrong};
 
@@ -68,10 +69,11 @@ impl Line {
 }
 
 impl View {
-    /// `None`: nothing to print in this format. A message of another day than `now` shows its date.
-    pub fn line(&self, now: DateTime<FixedOffset>, news: &News) -> Option<Line> {
+    /// `None`: nothing to print in this format. A message of another day than `now` shows its
+    /// date; for a program, an answer has the `ref` of its command.
+    pub fn line(&self, now: DateTime<FixedOffset>, news: &News, reference: Option<&Value>) -> Option<Line> {
         match self.mode {
-            Mode::Json => json::event(news).map(Line::out),
+            Mode::Json => json::event(news, reference).map(Line::out),
             Mode::Chat => self.for_people(now, news).map(Line::out),
             Mode::Listen => match news {
                 News::Said(said) => Some(Line::out(self.log_line(said))),
@@ -85,7 +87,7 @@ impl View {
     pub fn complaint(&self, text: &str) -> Vec<Line> {
         let text = text::visible(text);
         let event = match self.mode {
-            Mode::Json => json::event(&News::Error { text: text.to_string(), reference: None }),
+            Mode::Json => json::event(&News::Error(text.to_string()), None),
             _ => None,
         };
         event.map(Line::out).into_iter().chain([Line::error(text)]).collect()

@@ -316,8 +316,8 @@ impl ClientNode {
                 }
                 process.uplink.carry_out(order, stage);
             }
-            SessionEffect::Tell(news) => {
-                if matches!(news, News::Found { .. }) {
+            SessionEffect::Tell(news, _) => {
+                if matches!(news, News::Found(_)) {
                     stage.ledger.reached.insert("a search that was answered");
                 }
                 facts::acknowledged(process.run, &news, stage).into_iter().for_each(|fact| stage.note(fact));

@@ -13,6 +13,7 @@ use crate::options::{ClientOptions, Color};
 use crate::terminal;
 use chrono::Local;
 use crossbeam_channel::{Receiver, bounded};
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 pub struct Display {
@@ -54,13 +55,13 @@ impl Display {
         &self.closed
     }
 
-    pub fn tell(&mut self, now: Now, news: &News, session: &ClientSession) {
+    pub fn tell(&mut self, now: Now, news: &News, reference: Option<&Value>, session: &ClientSession) {
         match &mut self.reading {
             Some(reading) => {
                 self.view.reader = reader(session);
                 print(&self.screen, reading.hear(now, news, &self.view));
             }
-            None => print(&self.screen, self.view.line(now.wall, news)),
+            None => print(&self.screen, self.view.line(now.wall, news, reference)),
         }
     }
 

@@ -30,9 +30,10 @@ impl ClientFiles {
     pub fn keep_answers(&mut self) -> Option<SessionEvent> {
         let to_keep = self.to_keep.take()?;
         let path = to_keep.path().display();
-        Some(SessionEvent::Noticed(match to_keep.write() {
+        let news = match to_keep.write() {
             Ok(()) => News::Hint(format!("broker and nick are kept in {path}; change them there")),
-            Err(why) => News::Error { text: format!("broker and nick are not kept: {why}"), reference: None },
-        }))
+            Err(why) => News::Error(format!("broker and nick are not kept: {why}")),
+        };
+        Some(SessionEvent::Noticed(news, None))
     }
 }

@@ -168,11 +168,11 @@ mod tests {
         #[track_caller]
         fn check(&mut self, expected: &[&str]) {
             let told = self.out.take().into_iter().map(|output| match output {
-                Output::Tell(News::Connected { again, .. }) => {
+                Output::Tell(News::Connected { again, .. }, _) => {
                     if again { "connected again" } else { "connected" }.to_owned()
                 }
-                Output::Tell(News::Reconnecting(delay)) => format!("again in {delay:?}"),
-                Output::Tell(News::Hint(text)) => text,
+                Output::Tell(News::Reconnecting(delay), _) => format!("again in {delay:?}"),
+                Output::Tell(News::Hint(text), _) => text,
                 other => panic!("{other:?}"),
             });
             assert_eq!(told.collect::<Vec<_>>(), expected);

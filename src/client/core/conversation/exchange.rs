@@ -70,7 +70,8 @@ pub enum Output {
     Publish(Publication),
     Subscribe(String),
     Unsubscribe(String),
-    Tell(News),
+    /// With the `ref` of the program's command that it follows from.
+    Tell(News, Option<Value>),
     /// Remember this after everything told before is printed.
     Remember(Memo),
     /// Publish this after everything told before is printed and everything before is remembered.

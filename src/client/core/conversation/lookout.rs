@@ -244,7 +244,7 @@ impl ServerWatch {
         if filter == topics.name(&Topic::Server) {
             self.read = None;
         }
-        out.error(format!("the broker does not allow a subscription to {filter}"), None);
+        out.error(format!("the broker does not allow a subscription to {filter}"));
     }
 
     /// A line of `/status`.

@@ -69,7 +69,7 @@ impl Naming {
         if name.is_empty() {
             return None;
         }
-        own_nick(name).map_err(|text| out.error(text, None)).ok()
+        own_nick(name).map_err(|text| out.error(text)).ok()
     }
 
     /// `/nick`. `is_delayed`: messages take longer than usual although the connection is up.
@@ -149,7 +149,7 @@ impl Naming {
             Some(seconds) => format!(" (your own is free within {seconds} s)"),
             None => String::new(),
         };
-        out.error(format!("the nick {} is in use: which other one will you take?{free}", self.nick), None);
+        out.error(format!("the nick {} is in use: which other one will you take?{free}", self.nick));
     }
 
     /// The prompt.
@@ -208,7 +208,7 @@ mod tests {
         #[track_caller]
         fn check_told(&mut self, expected: &[&str]) {
             let told = self.out.take().into_iter().map(|output| match output {
-                Output::Tell(News::Hint(text) | News::Answer(text) | News::Error { text, .. }) => text,
+                Output::Tell(News::Hint(text) | News::Answer(text) | News::Error(text), _) => text,
                 other => panic!("{other:?}"),
             });
             assert_eq!(told.collect::<Vec<_>>(), expected);

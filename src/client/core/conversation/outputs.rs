@@ -15,6 +15,8 @@ const WARNINGS: usize = 1_000;
 pub struct Outputs {
     on_terminal: bool,
     list: Vec<Output>,
+    /// The `ref` of the program's command that is being handled.
+    reference: Option<Value>,
     /// Topics that the user was warned about.
     warned: HashSet<String>,
 }
@@ -22,7 +24,7 @@ pub struct Outputs {
 impl Outputs {
     /// `on_terminal`: a person is there who can get hints and be asked questions.
     pub fn new(on_terminal: bool) -> Outputs {
-        Outputs { on_terminal, list: Vec::new(), warned: HashSet::new() }
+        Outputs { on_terminal, list: Vec::new(), reference: None, warned: HashSet::new() }
     }
 
     pub fn is_on_terminal(&self) -> bool {
@@ -51,12 +53,28 @@ impl Outputs {
         self.push(Output::Remember(memo));
     }
 
-    pub fn tell(&mut self, news: News) {
-        self.push(Output::Tell(news));
+    /// A program's command begins, with this `ref`, or ends.
+    pub fn refer_to(&mut self, reference: Option<Value>) {
+        self.reference = reference;
     }
 
-    pub fn error(&mut self, text: impl Into<String>, reference: Option<Value>) {
-        self.tell(News::Error { text: text.into(), reference });
+    /// The `ref` of the program's command that is being handled.
+    pub fn reference(&self) -> Option<Value> {
+        self.reference.clone()
+    }
+
+    pub fn tell(&mut self, news: News) {
+        self.reply(news, None);
+    }
+
+    /// Tells what follows from a program's command with this `ref`.
+    pub fn reply(&mut self, news: News, reference: Option<Value>) {
+        self.push(Output::Tell(news, reference));
+    }
+
+    /// Something is wrong, perhaps with the command that is being handled.
+    pub fn error(&mut self, text: impl Into<String>) {
+        self.reply(News::Error(text.into()), self.reference());
     }
 
     pub fn hint(&mut self, text: impl Into<String>) {

@@ -102,13 +102,13 @@ impl People {
     /// `/ignore NICK`; `own`: the user's nick.
     pub fn ignore(&mut self, nick: Nick, own: &Nick, out: &mut Outputs) {
         if nick.key() == own.key() {
-            return out.error("you cannot ignore yourself", None);
+            return out.error("you cannot ignore yourself");
         }
         if self.ignores(nick.key()) {
             return out.answer(format!("{nick} is ignored already: /unignore {nick} ends that"));
         }
         if self.ignored.len() >= CAPACITY {
-            return out.error(format!("{CAPACITY} people are ignored already: /unignore one first"), None);
+            return out.error(format!("{CAPACITY} people are ignored already: /unignore one first"));
         }
         let unknown = if self.has_met(nick.key()) { "" } else { ", though nobody called so was seen here" };
         out.answer(format!("{nick} is ignored from now on{unknown}; /unignore {nick} ends that"));
@@ -123,7 +123,7 @@ impl People {
                 out.answer(format!("{nick} is not ignored any more"));
                 out.remember(Memo::Unignored(nick.key().clone()));
             }
-            None => out.error(format!("{nick} is not ignored; /ignore lists who is"), None),
+            None => out.error(format!("{nick} is not ignored; /ignore lists who is")),
         }
     }
 
@@ -208,7 +208,9 @@ mod tests {
         let mut out = Outputs::new(true);
         people.noticed(join(names), &nick("alice"), &mut out);
         let told = out.take().into_iter().find_map(|output| match output {
-            Output::Tell(News::Presence(notice)) => Some((notice.nick.as_str().to_owned(), notice.count.unwrap_or(1))),
+            Output::Tell(News::Presence(notice), _) => {
+                Some((notice.nick.as_str().to_owned(), notice.count.unwrap_or(1)))
+            }
             _ => None,
         });
         assert_eq!(told, expected.map(|(name, count)| (name.to_owned(), count)), "{names:?}");

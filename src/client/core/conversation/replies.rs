@@ -109,6 +109,6 @@ impl Conversation {
             self.rooms.refused(now.instant, &inquiry.history.room);
         }
         let reference = open.and_then(|open| open.reference);
-        self.out.tell(News::Refused { error, reference });
+        self.out.reply(News::Refused(error), reference);
     }
 }

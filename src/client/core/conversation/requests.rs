@@ -168,14 +168,14 @@ impl Requests {
         let is_first = !std::mem::replace(&mut self.told_users, true);
         let is_asked = |open: &OpenRequest| open.by_user && open.inquiry.kind == RequestKind::Users;
         if by_user || is_first && !self.open.iter().any(is_asked) {
-            out.tell(News::Users { list, by_user, reference });
+            out.reply(News::Users { list, by_user }, reference);
         }
     }
 
     /// The broker has acknowledged a ping.
     pub fn ping_published(&mut self, now: Instant, out: &mut Outputs) {
         if let Some((sent, reference)) = self.pings.pop_front() {
-            out.tell(News::BrokerRoundTrip { time: now.saturating_duration_since(sent), reference });
+            out.reply(News::BrokerRoundTrip(now.saturating_duration_since(sent)), reference);
         }
     }
 
@@ -188,7 +188,7 @@ impl Requests {
     pub fn ponged(&self, now: Instant, pong: Pong, open: OpenRequest, out: &mut Outputs) {
         if let Some(sent) = open.sent {
             let time = now.saturating_duration_since(sent);
-            out.tell(News::ServerRoundTrip { pong, time, reference: open.reference });
+            out.reply(News::ServerRoundTrip { pong, time }, open.reference);
         }
     }
 }

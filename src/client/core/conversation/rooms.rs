@@ -12,7 +12,6 @@ use crate::protocol::limits::ROOMS_PER_SESSION;
 use crate::protocol::{HistoryRequest, MessageId, NickKey, RoomName};
 use catch_up::CatchUp;
 use seen::Seen;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -108,13 +107,13 @@ impl OwnRooms {
     }
 
     /// Joins a room; `false`: that is impossible.
-    pub fn join(&mut self, room: RoomName, reference: &Option<Value>, out: &mut Outputs) -> bool {
+    pub fn join(&mut self, room: RoomName, out: &mut Outputs) -> bool {
         let has_space = self.joined.len() < ROOMS_PER_SESSION;
         match has_space {
             true => self.joined.push(room),
             false => {
                 let text = format!("you are in {ROOMS_PER_SESSION} rooms: leave one first");
-                out.error(text, reference.clone());
+                out.error(text);
             }
         }
         has_space
@@ -127,14 +126,14 @@ impl OwnRooms {
     }
 
     /// Leaves a room, by default the current one. `None`: that is impossible.
-    pub fn part(&mut self, room: Option<RoomName>, reference: Option<Value>, out: &mut Outputs) -> Option<RoomName> {
+    pub fn part(&mut self, room: Option<RoomName>, out: &mut Outputs) -> Option<RoomName> {
         let room = room.unwrap_or_else(|| self.here.clone());
         if room.is_lobby() {
-            out.error("everybody is in the lobby; /quit leaves the chat", reference);
+            out.error("everybody is in the lobby; /quit leaves the chat");
             return None;
         }
         if !self.is_in(&room) {
-            out.error(format!("you are not in #{room}"), reference);
+            out.error(format!("you are not in #{room}"));
             return None;
         }
         self.joined.retain(|known| *known != room);

@@ -12,7 +12,6 @@ use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::{ErrorCode, ErrorReply, MessageId, Nick, NickKey, Receipt, Session, Stored, Topics, Waiting};
 use crate::random::Random;
-use serde_json::Value;
 use std::time::{Duration, Instant};
 use undelivered::Undelivered;
 
@@ -92,16 +91,10 @@ impl Sending {
     }
 
     /// Takes a message. `None`: the outbox is full, which is told.
-    pub fn take(
-        &mut self,
-        now: Instant,
-        message: OwnMessage,
-        reference: &Option<Value>,
-        out: &mut Outputs,
-    ) -> Option<OwnMessage> {
-        let Some(kept) = self.outbox.push(now, message, reference.clone()) else {
+    pub fn take(&mut self, now: Instant, message: OwnMessage, out: &mut Outputs) -> Option<OwnMessage> {
+        let Some(kept) = self.outbox.push(now, message, out.reference()) else {
             let waiting = self.outbox.len();
-            out.error(format!("not sent: {waiting} messages wait to be stored already"), reference.clone());
+            out.error(format!("not sent: {waiting} messages wait to be stored already"));
             return None;
         };
         self.undelivered.sent(&kept);
@@ -182,7 +175,8 @@ impl Sending {
     pub fn rejected(&mut self, ticket: u64, reason: &str, out: &mut Outputs) {
         if let Some(progress) = self.outbox.reject(ticket) {
             self.failed(&progress, out);
-            out.error(format!("the broker does not take the message: {reason}"), progress.reference);
+            let text = format!("the broker does not take the message: {reason}");
+            out.reply(News::Error(text), progress.reference);
         }
     }
 
@@ -192,7 +186,7 @@ impl Sending {
             let begin: String = message.text.chars().take(BEGIN).collect();
             self.failed(&progress, out);
             let text = format!("not sent: the broker ends the connection each time it gets {begin:?}");
-            out.error(text, progress.reference);
+            out.reply(News::Error(text), progress.reference);
         }
     }
 
@@ -211,7 +205,7 @@ impl Sending {
     pub fn stored(&mut self, stored: &Stored, out: &mut Outputs) {
         for progress in self.outbox.stored(&stored.session, &stored.seq) {
             self.progressed(&progress, out);
-            out.tell(News::Stored { id: MessageId::Sent(progress.id), reference: progress.reference });
+            out.reply(News::Stored(MessageId::Sent(progress.id)), progress.reference);
         }
     }
 
@@ -243,7 +237,7 @@ impl Sending {
         }
         let Some(progress) = self.outbox.refuse(id) else { return RefusedMessage::NotOurs };
         self.failed(&progress, out);
-        out.tell(News::Refused { error: error.clone(), reference: progress.reference });
+        out.reply(News::Refused(error.clone()), progress.reference);
         RefusedMessage::Settled
     }
 
@@ -258,7 +252,7 @@ impl Sending {
         match people.stranger(&to, own).filter(|_| out.is_on_terminal()) {
             // A message to a misspelled nick would wait forever.
             Some(nobody) => out.answer(format!("{nobody}; the message waits until somebody comes with that nick")),
-            None => out.tell(News::Waiting { id, to, reference }),
+            None => out.reply(News::Waiting { id, to }, reference),
         }
     }
 
@@ -272,7 +266,7 @@ impl Sending {
     fn progressed(&mut self, progress: &Progress, out: &mut Outputs) {
         if progress.is_newly_sent {
             let id = MessageId::Sent(progress.id.clone());
-            out.tell(News::Sent { id, reference: progress.reference.clone() });
+            out.reply(News::Sent(id), progress.reference.clone());
         }
         if let Some(delay) = self.delay.as_mut().filter(|_| progress.is_settled) {
             delay.has_arrived = true;

@@ -113,14 +113,14 @@ impl Stage {
     #[track_caller]
     fn check_told(&mut self, expected: &[&str]) {
         let told = self.out.iter().filter_map(|out| match out {
-            Output::Tell(News::Said(said)) => Some(format!("{}{}", if said.own { ">" } else { "" }, said.text)),
-            Output::Tell(News::Hint(text) | News::Answer(text)) => Some(text.clone()),
-            Output::Tell(News::Error { text, .. }) => Some(text.clone()),
-            Output::Tell(News::Presence(notice)) => Some(notice.message.clone()),
-            Output::Tell(News::Gap(room)) => Some(format!("gap in {room}")),
-            Output::Tell(News::Unread(room)) => Some(format!("unread in {room}")),
-            Output::Tell(News::Delivered { id, .. }) => Some(format!("delivered {id}")),
-            Output::Tell(News::Waiting { id, to, .. }) => Some(format!("{id} waits for {to}")),
+            Output::Tell(News::Said(said), _) => Some(format!("{}{}", if said.own { ">" } else { "" }, said.text)),
+            Output::Tell(News::Hint(text) | News::Answer(text), _) => Some(text.clone()),
+            Output::Tell(News::Error(text), _) => Some(text.clone()),
+            Output::Tell(News::Presence(notice), _) => Some(notice.message.clone()),
+            Output::Tell(News::Gap(room), _) => Some(format!("gap in {room}")),
+            Output::Tell(News::Unread(room), _) => Some(format!("unread in {room}")),
+            Output::Tell(News::Delivered(id), _) => Some(format!("delivered {id}")),
+            Output::Tell(News::Waiting { id, to, .. }, _) => Some(format!("{id} waits for {to}")),
             _ => None,
         });
         assert_eq!(told.collect::<Vec<_>>(), expected);
@@ -313,7 +313,7 @@ fn a_time_at_the_end_of_time_is_ignored() {
     let page = r#"{"type":"history","messages":[{"type":"chat","username":"py","message":"x","timestamp":"+262142-12-31T23:59:59"}]}"#;
     stage.arrives("chat/private/Alice", page);
     let at = stage.out.iter().find_map(|out| match out {
-        Output::Tell(News::Said(said)) => Some(said.at),
+        Output::Tell(News::Said(said), _) => Some(said.at),
         _ => None,
     });
     assert_eq!(at, Some(stage.now.wall));

@@ -11,7 +11,6 @@ use crate::link::{Event, Message, Publication};
 use crate::now::Now;
 use crate::protocol::presence::Action;
 use crate::protocol::{Nick, Private, RequestKind, RoomName, ServerInfo, Topic};
-use serde_json::Value;
 
 impl Conversation {
     /// The consequences of an input or a deadline. Each part does what is due and sets its next deadline.
@@ -208,9 +207,9 @@ impl Conversation {
     }
 
     /// A request of the user.
-    pub(super) fn ask(&mut self, inquiry: Inquiry, reference: Option<Value>) {
+    pub(super) fn ask(&mut self, inquiry: Inquiry) {
         let reach = self.lookout.reach(self.connection.is_up());
-        self.requests.ask(inquiry, reference, reach, &mut self.random, &mut self.out);
+        self.requests.ask(inquiry, reach, &mut self.random, &mut self.out);
     }
 
     /// A direct message arrived. A sender shows nothing, so it leaves the receipt to the member that does.

@@ -8,7 +8,6 @@ use crate::client::core::outbox::OwnMessage;
 use crate::now::Now;
 use crate::protocol::limits::TEXT_CHARS;
 use crate::protocol::{HistoryRequest, Nick, RequestKind, RoomName, Timestamp, text};
-use serde_json::Value;
 
 /// Replaces a tab, because control characters are removed.
 const TAB: &str = "    ";
@@ -21,25 +20,25 @@ impl Conversation {
         }
         match line.command {
             Ok(Command::Say { text, .. }) if text.trim().is_empty() => {}
-            Ok(command) => self.command(now, command, None),
-            Err(error) => self.out.error(error, None),
+            Ok(command) => self.command(now, command),
+            Err(error) => self.out.error(error),
         }
     }
 
-    pub(super) fn command(&mut self, now: Now, command: Command, reference: Option<Value>) {
+    pub(super) fn command(&mut self, now: Now, command: Command) {
         match command {
             Command::Nick(nick) if self.naming.is_choosing() => self.become_known_as(nick, None),
             // This includes pasted text: it would be sent under a nick that is not known yet.
             command if self.naming.is_choosing() && !works_without_a_nick(&command) => {
-                self.out.error("type a nick first, or /quit", reference);
+                self.out.error("type a nick first, or /quit");
             }
-            Command::Say { text, to, action } => self.say(now, &text, to, action, reference),
+            Command::Say { text, to, action } => self.say(now, &text, to, action),
             // The line editor has already filled in the addressee, if there was one. Somebody who has written since is
             // not meant.
-            Command::Reply(_) => self.out.error("not sent: nobody to reply to; use /msg NICK TEXT", reference),
-            Command::Users => self.ask(Inquiry::of(RequestKind::Users), reference),
-            Command::Rooms => self.ask_rooms(reference),
-            Command::Ping => self.ask(Inquiry::of(RequestKind::Ping), reference),
+            Command::Reply(_) => self.out.error("not sent: nobody to reply to; use /msg NICK TEXT"),
+            Command::Users => self.ask(Inquiry::of(RequestKind::Users)),
+            Command::Rooms => self.ask_rooms(),
+            Command::Ping => self.ask(Inquiry::of(RequestKind::Ping)),
             Command::Nick(nick) => {
                 let is_delayed = self.connection.is_up() && self.sending.is_delayed();
                 self.naming.change(now.instant, nick, is_delayed, &mut self.out);
@@ -50,17 +49,17 @@ impl Conversation {
             Command::Quiet => self.people.toggle_quiet(&mut self.out),
             Command::History(PageRequest { room, limit, before, after }) => {
                 let room = room.unwrap_or_else(|| self.rooms.here().clone());
-                self.ask(Inquiry::page(HistoryRequest { room, limit, before, after }), reference);
+                self.ask(Inquiry::page(HistoryRequest { room, limit, before, after }));
             }
             Command::Search(search) => {
-                if let Some(inquiry) = self.requests.search(search, &reference, &mut self.out) {
-                    self.ask(inquiry, reference);
+                if let Some(inquiry) = self.requests.search(search, &mut self.out) {
+                    self.ask(inquiry);
                 }
             }
-            Command::Join(room) => self.join_room(now, room, reference),
-            Command::Part(room) => self.part(now, room, reference),
+            Command::Join(room) => self.join_room(now, room),
+            Command::Part(room) => self.part(now, room),
             Command::Room(room) if self.rooms.is_in(&room) => self.rooms.talk_in(room, &mut self.out),
-            Command::Room(room) => self.join_room(now, room, reference),
+            Command::Room(room) => self.join_room(now, room),
             Command::Status => self.status(now),
             Command::Help(None) => command::help().into_iter().for_each(|line| self.out.answer(line)),
             Command::Help(Some(name)) => command::help_on(name).into_iter().for_each(|line| self.out.answer(line)),
@@ -69,29 +68,30 @@ impl Conversation {
         }
     }
 
-    fn say(&mut self, now: Now, typed: &str, to: Target, action: bool, reference: Option<Value>) {
+    fn say(&mut self, now: Now, typed: &str, to: Target, action: bool) {
         let typed = typed.replace('\t', TAB);
         let text = text::clean(&typed).into_owned();
         if text.trim().is_empty() {
-            return self.out.error("there is nothing to send", reference);
+            return self.out.error("there is nothing to send");
         }
         if !text::fits(&text) {
-            return self.out.error(format!("not sent: a message has at most {TEXT_CHARS} characters"), reference);
+            return self.out.error(format!("not sent: a message has at most {TEXT_CHARS} characters"));
         }
         let to = match self.place(to) {
             Ok(place) => place,
-            Err(room) => return self.out.error(format!("not sent: you are not in #{room}; join it first"), reference),
+            Err(room) => return self.out.error(format!("not sent: you are not in #{room}; join it first")),
         };
         let (nick, timestamp) = (self.naming.nick().clone(), Some(Timestamp::new(now.wall)));
         let message = OwnMessage { nick, to, text, timestamp, id: None, action, late: false };
-        let Some(message) = self.sending.take(now.instant, message, &reference, &mut self.out) else { return };
+        let Some(message) = self.sending.take(now.instant, message, &mut self.out) else { return };
         if let Place::Direct(to) = &message.to {
             self.doubt(to);
         }
         // The message goes out before it is shown to its sender.
         self.sending.flush(now.instant, &self.passage(), &self.config.topics, &mut self.out);
         if self.config.role == Role::Member {
-            self.out.tell(News::Said(Said { own: true, reference, ..Said::live(now.wall, message.clone()) }));
+            let said = Said { own: true, ..Said::live(now.wall, message.clone()) };
+            self.out.reply(News::Said(said), self.out.reference());
             self.rooms.said(now, &message, &mut self.out);
         }
     }

@@ -6,12 +6,11 @@ use super::{Conversation, Output};
 use crate::now::Now;
 use crate::protocol::presence::Action;
 use crate::protocol::{RequestKind, RoomName};
-use serde_json::Value;
 
 impl Conversation {
-    pub(super) fn join_room(&mut self, now: Now, room: RoomName, reference: Option<Value>) {
+    pub(super) fn join_room(&mut self, now: Now, room: RoomName) {
         if !self.rooms.is_in(&room) {
-            if !self.rooms.join(room.clone(), &reference, &mut self.out) {
+            if !self.rooms.join(room.clone(), &mut self.out) {
                 return;
             }
             self.out.extend(self.room_filters(&room).map(Output::Subscribe));
@@ -25,8 +24,8 @@ impl Conversation {
         self.rooms.talk_in(room, &mut self.out);
     }
 
-    pub(super) fn part(&mut self, now: Now, room: Option<RoomName>, reference: Option<Value>) {
-        let Some(room) = self.rooms.part(room, reference, &mut self.out) else { return };
+    pub(super) fn part(&mut self, now: Now, room: Option<RoomName>) {
+        let Some(room) = self.rooms.part(room, &mut self.out) else { return };
         self.requests.forget_room(&room);
         self.out.extend(self.room_filters(&room).map(Output::Unsubscribe));
         self.tell_rooms(now);
@@ -40,7 +39,7 @@ impl Conversation {
         }
     }
 
-    pub(super) fn ask_rooms(&mut self, reference: Option<Value>) {
+    pub(super) fn ask_rooms(&mut self) {
         // The user's own rooms are known, but nobody could list the others.
         let reach = self.lookout.reach(self.connection.is_up());
         let why = match reach.is_connected {
@@ -52,7 +51,7 @@ impl Conversation {
         };
         match why.filter(|_| self.out.is_on_terminal()) {
             Some(why) => self.rooms.list(&[], why, &mut self.out),
-            None => self.ask(Inquiry::of(RequestKind::Rooms), reference),
+            None => self.ask(Inquiry::of(RequestKind::Rooms)),
         }
     }
 }

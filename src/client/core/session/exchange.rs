@@ -66,7 +66,8 @@ pub enum SessionEvent {
     /// A program's command, with the `ref` for its answers.
     Ordered(Command, Option<Value>),
     /// The driver's own news, such as an invalid line or the result of a file transfer.
-    Noticed(News),
+    /// With the `ref` of a program's line.
+    Noticed(News, Option<Value>),
     /// Later runs offer this line again.
     Recallable(String),
     /// The input of a program or a pipe has ended.
@@ -100,7 +101,8 @@ pub struct Uncommitted {
 #[derive(Debug)]
 pub enum SessionEffect {
     Link(LinkOrder),
-    Tell(News),
+    /// With the `ref` of the program's command that it follows from.
+    Tell(News, Option<Value>),
     /// Tell what went wrong, even if other news is held back: the run ends because of it.
     Complain(String),
     /// Empty the screen.

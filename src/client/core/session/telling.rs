@@ -4,6 +4,7 @@ use super::{ClientExit, ClientSession, Mode, Prompt, SessionEffect};
 use crate::client::core::ending::{End, QUIT_WAIT, messages_are};
 use crate::client::core::news::News;
 use crate::now::Now;
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// The least time between two updates of the names to complete: as fast as anybody types.
@@ -78,9 +79,13 @@ impl ClientSession {
     }
 
     pub(super) fn tell(&mut self, now: Now, news: News) {
+        self.reply(now, news, None);
+    }
+
+    pub(super) fn reply(&mut self, now: Now, news: News, reference: Option<Value>) {
         if self.ending.admits(&news) {
             self.ending.told(now.instant, &news);
-            self.out.push(SessionEffect::Tell(news));
+            self.out.push(SessionEffect::Tell(news, reference));
         }
     }
 
@@ -168,7 +173,7 @@ impl ClientSession {
     pub(super) fn outbox_failed(&mut self, now: Now, why: &str) {
         if !std::mem::replace(&mut self.outbox.has_failed, true) {
             let text = format!("the outbox cannot be written, and does not keep everything: {why}");
-            self.tell(now, News::Error { text, reference: None });
+            self.tell(now, News::Error(text));
         }
     }
 

@@ -141,9 +141,9 @@ fn short(effect: &SessionEffect) -> String {
         }
         SessionEffect::Link(LinkOrder::Subscribe(subscription)) => format!("subscribe {}", subscription.filter),
         SessionEffect::Link(LinkOrder::Unsubscribe(filter)) => format!("unsubscribe {filter}"),
-        SessionEffect::Tell(News::Said(said)) => format!("tell {}", said.text),
-        SessionEffect::Tell(News::Hint(text) | News::Answer(text) | News::Error { text, .. }) => format!("tell {text}"),
-        SessionEffect::Tell(news) => {
+        SessionEffect::Tell(News::Said(said), _) => format!("tell {}", said.text),
+        SessionEffect::Tell(News::Hint(text) | News::Answer(text) | News::Error(text), _) => format!("tell {text}"),
+        SessionEffect::Tell(news, _) => {
             let news = format!("{news:?}");
             format!("tell {}", news.split(|c: char| !c.is_alphanumeric()).next().unwrap())
         }

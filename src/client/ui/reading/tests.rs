@@ -77,13 +77,13 @@ impl Stage {
     fn page(&mut self, by_user: bool, more: bool) {
         let messages = Vec::new();
         let page = History { messages, timestamp: None, request: None, span: None };
-        self.hear(News::Page { room: RoomName::lobby(), page, by_user, more, reference: None });
+        self.hear(News::Page { room: RoomName::lobby(), page, by_user, more });
     }
 
     fn users(&mut self, names: &[&str]) {
         let users = names.iter().map(|name| nick(name)).collect();
         let list = OnlineUsers { users, count: None, timestamp: None, request: None, truncated: false };
-        self.hear(News::Users { list, by_user: false, reference: None });
+        self.hear(News::Users { list, by_user: false });
     }
 
     fn connected(&mut self, again: bool) {

@@ -38,7 +38,7 @@ impl View {
         if let Some(text) = wrong(news) {
             return Some(self.marked(Ink::Error, "!! ", &text));
         }
-        if let News::Found { result, .. } = news {
+        if let News::Found(result) = news {
             return Some(self.found(result));
         }
         notice(news).filter(|_| !self.quiet || is_wanted(news)).map(|text| self.notice(&text))

@@ -32,7 +32,7 @@ fn bob() -> Place {
 
 #[track_caller]
 fn check(mode: Mode, news: News, expected: Option<&str>) {
-    let line = view(mode, false).line(at("2026-11-22T20:00:00Z"), &news);
+    let line = view(mode, false).line(at("2026-11-22T20:00:00Z"), &news, None);
     assert_eq!(line.map(|line| line.text).as_deref(), expected);
 }
 
@@ -66,9 +66,9 @@ fn nothing_drives_the_terminal() {
     check_said(hostile, &format!("20:30 alice: {shown}"), &format!("2026-11-22T20:30:00+01:00 #lobby alice: {shown}"));
     let reason = "\x1b[2J".to_owned();
     check(Mode::Chat, News::Disconnected(reason.clone()), Some(r"-- connection lost: \x1b[2J"));
-    check(Mode::Chat, News::Error { text: reason.clone(), reference: None }, Some(r"!! \x1b[2J"));
+    check(Mode::Chat, News::Error(reason.clone()), Some(r"!! \x1b[2J"));
     let error = ErrorReply { code: ErrorCode::BadNick, message: reason, session: None, request: None, of: None };
-    check(Mode::Listen, News::Refused { error, reference: None }, Some(r"mqttchat: the chat server refuses: \x1b[2J"));
+    check(Mode::Listen, News::Refused(error), Some(r"mqttchat: the chat server refuses: \x1b[2J"));
 }
 
 #[test]
@@ -80,23 +80,23 @@ fn notices() {
         request: None,
         truncated: false,
     };
-    let users = |by_user| News::Users { list: list.clone(), by_user, reference: None };
+    let users = |by_user| News::Users { list: list.clone(), by_user };
     check(Mode::Chat, users(false), Some("-- 2 online: alice, bob"));
     let quiet = View { quiet: true, ..view(Mode::Chat, false) };
-    let told = |by_user| quiet.line(at("2026-11-22T20:00:00Z"), &users(by_user)).map(|line| line.text);
+    let told = |by_user| quiet.line(at("2026-11-22T20:00:00Z"), &users(by_user), None).map(|line| line.text);
     assert_eq!((told(false), told(true).as_deref()), (None, Some("-- 2 online: alice, bob")));
     check(Mode::Chat, News::Reconnecting(Duration::from_millis(700)), Some("-- trying again in 1 s"));
     check(Mode::Sender, News::Hint("x".to_owned()), None);
-    check(Mode::Sender, News::Error { text: "x".to_owned(), reference: None }, Some("mqttchat: x"));
+    check(Mode::Sender, News::Error("x".to_owned()), Some("mqttchat: x"));
 }
 
 #[test]
 fn what_became_of_messages() {
     let id = || MessageId::parse("k3v9x2m1q8f0-1").unwrap();
-    let waiting = News::Waiting { id: id(), to: Nick::parse("bob").unwrap(), reference: None };
+    let waiting = News::Waiting { id: id(), to: Nick::parse("bob").unwrap() };
     check(Mode::Chat, waiting.clone(), Some("-- bob is away and will receive it on return"));
     check(Mode::Sender, waiting, None);
-    check(Mode::Chat, News::Delivered { id: id(), reference: None }, None);
+    check(Mode::Chat, News::Delivered(id()), None);
     for (stored, others_failed, text) in [
         (true, false, "-- all your messages are stored now"),
         (true, true, "-- all your other messages are stored now"),
@@ -128,16 +128,15 @@ fn what_was_found() {
         received: Timestamp::parse("2026-11-22T19:30:05Z"),
     };
     let found = |text, timestamp| Found { room: RoomName::lobby(), entry: entry(text, timestamp) };
-    let result = |messages, complete, cut| News::Found {
-        result: SearchResult {
+    let result = |messages, complete, cut| {
+        News::Found(SearchResult {
             messages,
             timestamp: None,
             request: None,
             complete,
             next: Cursor::parse("rkrxc5f0sqnm:3").filter(|_| !complete),
             cut,
-        },
-        reference: None,
+        })
     };
     let two = || vec![found("new\nline", "2026-11-22T19:30:00Z"), found("\x1b", "2026-11-22T20:11:34.506")];
     let lines = "-- 2026-11-22 20:30 #lobby bob: \\x1b\n-- 2026-11-22 20:30 #lobby bob: new\\nline";
@@ -156,10 +155,10 @@ fn colours_only_where_wanted() {
     fn check(said: Said, expected: &str) {
         let now = at("2026-11-22T20:00:00Z");
         let news = News::Said(said);
-        let line = view(Mode::Chat, true).line(now, &news).unwrap().text;
+        let line = view(Mode::Chat, true).line(now, &news, None).unwrap().text;
         assert_eq!(line.replace("\x1b[", "<").replace("<0m", ">").replace('m', "|"), expected);
         for mode in [Mode::Listen, Mode::Json] {
-            assert!(!view(mode, true).line(now, &news).unwrap().text.contains('\x1b'));
+            assert!(!view(mode, true).line(now, &news, None).unwrap().text.contains('\x1b'));
         }
     }
     check(said(), "<38;5;243|20:30> <38;5;64|alice>: hi");
@@ -192,7 +191,7 @@ fn mentions_are_marked() {
 fn in_many_rooms_every_message_carries_its_room() {
     let mut view = view(Mode::Chat, false);
     view.reader.rooms_are_many = true;
-    let line = |said: Said| view.line(at("2026-11-22T20:00:00Z"), &News::Said(said)).unwrap().text;
+    let line = |said: Said| view.line(at("2026-11-22T20:00:00Z"), &News::Said(said), None).unwrap().text;
     assert_eq!(line(said()), "20:30 #lobby alice: hi");
     assert_eq!(line(Said { own: true, ..said() }), "20:30 > #lobby alice: hi");
     assert_eq!(line(Said { place: bob(), ..said() }), "20:30 @ alice → bob: hi");
@@ -203,7 +202,7 @@ fn long_texts_are_wrapped() {
     let mut view = view(Mode::Chat, false);
     let mut check = |columns: usize, said: &Said, expected: &str| {
         view.reader.columns = columns;
-        assert_eq!(view.line(at("2026-11-22T20:00:00Z"), &News::Said(said.clone())).unwrap().text, expected);
+        assert_eq!(view.line(at("2026-11-22T20:00:00Z"), &News::Said(said.clone()), None).unwrap().text, expected);
     };
     let text = "so it goes and goes, and https://example.org/a/b/c/d/e/f?g=h too";
     let long = Said { text: text.to_owned(), ..said() };
@@ -230,7 +229,7 @@ fn long_texts_are_wrapped() {
 fn notices_are_wrapped() {
     let mut view = view(Mode::Chat, false);
     view.reader.columns = 30;
-    let line = |news: &News| view.line(at("2026-11-22T20:00:00Z"), news).unwrap().text;
+    let line = |news: &News| view.line(at("2026-11-22T20:00:00Z"), news, None).unwrap().text;
     assert_eq!(
         line(&News::Hint("one two three four five six seven".into())),
         "-- one two three four five six\n   seven"
@@ -241,7 +240,7 @@ fn notices_are_wrapped() {
     assert_eq!(line(&labelled), "-- broker   one two three four\n            five");
     let labelled = News::Answer("/a [B]   one two three four five".into());
     assert_eq!(line(&labelled), "-- /a [B]   one two three four\n            five");
-    let error = News::Error { text: "one two three four five six seven".into(), reference: None };
+    let error = News::Error("one two three four five six seven".into());
     assert_eq!(line(&error), "!! one two three four five six\n   seven");
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 /// The text of an error.
 pub fn wrong(news: &News) -> Option<String> {
     match news {
-        News::Error { text, .. } => Some(text::visible(text).into_owned()),
-        News::Refused { error, .. } => Some(format!("the chat server refuses: {}", text::visible(&error.message))),
+        News::Error(text) => Some(text::visible(text).into_owned()),
+        News::Refused(error) => Some(format!("the chat server refuses: {}", text::visible(&error.message))),
         _ => None,
     }
 }
@@ -19,8 +19,8 @@ pub fn is_wanted(news: &News) -> bool {
     matches!(
         news,
         News::Users { by_user: true, .. }
-            | News::Rooms { .. }
-            | News::BrokerRoundTrip { .. }
+            | News::Rooms(_)
+            | News::BrokerRoundTrip(_)
             | News::ServerRoundTrip { .. }
             | News::Disconnected(_)
             | News::Connected { again: true, .. }
@@ -41,16 +41,14 @@ pub fn notice(news: &News) -> Option<String> {
             let more = if list.truncated { ", …" } else { "" };
             format!("{count} online: {}{more}", names.join(", "))
         }
-        News::Rooms { list, .. } if list.rooms.is_empty() => {
-            "there are no rooms yet; /join ROOM creates one".to_owned()
-        }
-        News::Rooms { list, .. } => {
+        News::Rooms(list) if list.rooms.is_empty() => "there are no rooms yet; /join ROOM creates one".to_owned(),
+        News::Rooms(list) => {
             let rooms = list.rooms.iter();
             let rooms =
                 rooms.map(|room| format!("#{} ({} in it, {} messages)", room.name, room.members, room.messages));
             format!("rooms: {}", rooms.collect::<Vec<_>>().join(", "))
         }
-        News::BrokerRoundTrip { time, .. } => format!("to the broker and back: {}", milliseconds(*time)),
+        News::BrokerRoundTrip(time) => format!("to the broker and back: {}", milliseconds(*time)),
         News::ServerRoundTrip { time, .. } => format!("to the chat server and back: {}", milliseconds(*time)),
         News::Connecting(broker) => format!("connecting to {broker}"),
         News::Connected { broker, again: false } => format!("connected to {broker}"),
@@ -79,12 +77,12 @@ pub fn notice(news: &News) -> Option<String> {
         News::Said(_)
         | News::Page { .. }
         | News::Server(_)
-        | News::Sent { .. }
-        | News::Delivered { .. }
-        | News::Found { .. }
-        | News::Stored { .. }
-        | News::Refused { .. }
-        | News::Error { .. } => return None,
+        | News::Sent(_)
+        | News::Delivered(_)
+        | News::Found(_)
+        | News::Stored(_)
+        | News::Refused(_)
+        | News::Error(_) => return None,
     })
 }
 

@@ -12,7 +12,7 @@ use crate::simulation::run::wire;
 
 /// Whether these effects answer the user's question for a page.
 pub fn is_asked(effects: &[SessionEffect]) -> bool {
-    effects.iter().any(|effect| matches!(effect, SessionEffect::Tell(News::Page { by_user: true, .. })))
+    effects.iter().any(|effect| matches!(effect, SessionEffect::Tell(News::Page { by_user: true, .. }, _)))
 }
 
 /// What is true once this is printed.
@@ -23,10 +23,10 @@ pub fn of_news(run: RunNumber, news: &News, asked: bool, stage: &Stage) -> Vec<F
     };
     match news {
         News::Said(said) => vec![of_said(run, said, asked, stage)],
-        News::Stored { id, .. } => told(id, SenderNews::Stored),
-        News::Delivered { id, .. } => told(id, SenderNews::Delivered),
+        News::Stored(id) => told(id, SenderNews::Stored),
+        News::Delivered(id) => told(id, SenderNews::Delivered),
         News::Waiting { id, .. } => told(id, SenderNews::Waiting),
-        News::Refused { error, .. } => error.of.iter().flat_map(|id| told(id, SenderNews::Refused)).collect(),
+        News::Refused(error) => error.of.iter().flat_map(|id| told(id, SenderNews::Refused)).collect(),
         News::Gap(room) => vec![Fact::Gap { run, room: room.to_string() }],
         News::Page { room, by_user: false, .. } => vec![Fact::InRoom { run, room: room.to_string() }],
         _ => Vec::new(),
@@ -42,7 +42,7 @@ fn of_said(run: RunNumber, said: &Said, asked: bool, stage: &Stage) -> Fact {
 
 /// What is true at once: the outbox knows it.
 pub fn acknowledged(run: RunNumber, news: &News, stage: &Stage) -> Option<Fact> {
-    let News::Sent { id, .. } = news else { return None };
+    let News::Sent(id) = news else { return None };
     sent(id).and_then(|id| stage.number_of(id)).map(|number| Fact::Acknowledged { run, number })
 }
 

@@ -57,7 +57,7 @@ impl Stage {
             let is_decided = watch.look(now, &topics, out);
             let done = out.take().into_iter().map(|output| match output {
                 Output::Subscribe(filter) if filter == "chat/server" => "read",
-                Output::Tell(News::Hint(text)) if text == NO_SERVER => "silent",
+                Output::Tell(News::Hint(text), _) if text == NO_SERVER => "silent",
                 other => panic!("{other:?}"),
             });
             (done.chain(is_decided.then_some("decided")).collect(), watch.due())
@@ -69,7 +69,7 @@ impl Stage {
     #[track_caller]
     fn check_hints(&mut self, expected: &[&str]) {
         let told = self.out.take().into_iter().filter_map(|output| match output {
-            Output::Tell(News::Hint(text) | News::Answer(text)) => Some(text),
+            Output::Tell(News::Hint(text) | News::Answer(text), _) => Some(text),
             _ => None,
         });
         assert_eq!(told.collect::<Vec<_>>(), expected);
@@ -172,7 +172,7 @@ fn another_instance_has_come_and_the_same_one_has_not() {
     for (word, expected) in words {
         let is_told = matches!(expected, ServerWord::Came | ServerWord::Went);
         assert_eq!(stage.says(word), expected);
-        let told = stage.out.take().iter().any(|output| matches!(output, Output::Tell(News::Server(_))));
+        let told = stage.out.take().iter().any(|output| matches!(output, Output::Tell(News::Server(_), _)));
         assert_eq!(told, is_told);
     }
     // A will whose server's coming was missed is believed.

@@ -6,7 +6,6 @@ use crate::client::core::conversation::people::People;
 use crate::client::core::news::News;
 use crate::protocol::{RequestKind, SearchRequest, SearchResult};
 use crate::random::Random;
-use serde_json::Value;
 
 /// Who could answer now.
 #[derive(Debug, Clone, Copy)]
@@ -21,25 +20,18 @@ pub struct Reach {
 impl Requests {
     /// Opens a request of the user. It goes out with the next [`Requests::take_due`]. Tells the user if the answer will
     /// take a while.
-    pub fn ask(
-        &mut self,
-        inquiry: Inquiry,
-        reference: Option<Value>,
-        reach: Reach,
-        random: &mut Random,
-        out: &mut Outputs,
-    ) {
-        if reach.is_original && inquiry.unknown_to_originals().is_some() {
-            return refuse_of_original(&inquiry, reference, out);
+    pub fn ask(&mut self, inquiry: Inquiry, reach: Reach, random: &mut Random, out: &mut Outputs) {
+        if let Some(why) = inquiry.refused_by_originals().filter(|_| reach.is_original) {
+            return out.error(why);
         }
         let (command, is_ping) = (inquiry.command(), inquiry.kind == RequestKind::Ping);
         if out.is_on_terminal() && !reach.is_connected && is_ping {
-            return out.error("not connected: there is nothing to measure", reference);
+            return out.error("not connected: there is nothing to measure");
         }
         if self.open.len() >= CAPACITY {
-            return out.error(format!("not asked: {CAPACITY} questions wait for an answer already"), reference);
+            return out.error(format!("not asked: {CAPACITY} questions wait for an answer already"));
         }
-        self.open(inquiry, true, reference, random);
+        self.open(inquiry, true, out.reference(), random);
         if out.is_on_terminal() && (!reach.is_connected || reach.is_silent && !is_ping) {
             // It was already told that the answer is late.
             self.open.iter_mut().next_back().into_iter().for_each(|open| open.is_late = true);
@@ -51,27 +43,23 @@ impl Requests {
     }
 
     /// What to search for. `None`: continue the last search with older messages. Tells why nothing can be searched.
-    pub fn search(
-        &mut self,
-        search: Option<SearchRequest>,
-        reference: &Option<Value>,
-        out: &mut Outputs,
-    ) -> Option<Inquiry> {
-        self.search.ask(search).map(Inquiry::search).map_err(|text| out.error(text, reference.clone())).ok()
+    pub fn search(&mut self, search: Option<SearchRequest>, out: &mut Outputs) -> Option<Inquiry> {
+        self.search.ask(search).map(Inquiry::search).map_err(|text| out.error(text)).ok()
     }
 
     /// The result of a search.
     pub fn found(&mut self, mut result: SearchResult, open: OpenRequest, people: &People, out: &mut Outputs) {
         self.search.answered(&open.inquiry.search, &result);
         result.messages.retain(|found| !people.ignores(found.entry.nick.key()));
-        out.tell(News::Found { result, reference: open.reference });
+        out.reply(News::Found(result), open.reference);
     }
 
     /// The server has turned out to be an original one, which cannot answer some of the user's requests.
     pub fn refuse_of_original(&mut self, out: &mut Outputs) {
-        let is_refused = |open: &mut OpenRequest| open.by_user && open.inquiry.unknown_to_originals().is_some();
+        let is_refused = |open: &mut OpenRequest| open.by_user && open.inquiry.refused_by_originals().is_some();
         for open in self.open.extract_if(.., is_refused) {
-            refuse_of_original(&open.inquiry, open.reference, out);
+            let why = open.inquiry.refused_by_originals().map(News::Error);
+            why.into_iter().for_each(|why| out.reply(why, open.reference.clone()));
         }
     }
 }
@@ -91,12 +79,6 @@ impl OpenRequest {
             (true, RequestKind::Ping) => "no chat server answers /ping".to_owned(),
             (true, _) => format!("no answer to {} yet: it will be shown when it comes", self.inquiry.command()),
         };
-        out.error(text, self.reference.clone());
-    }
-}
-
-fn refuse_of_original(inquiry: &Inquiry, reference: Option<Value>, out: &mut Outputs) {
-    if let Some(what) = inquiry.unknown_to_originals() {
-        out.error(format!("not asked: the chat server here is an original one, which has no {what}"), reference);
+        out.reply(News::Error(text), self.reference.clone());
     }
 }

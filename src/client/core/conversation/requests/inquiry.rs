@@ -47,14 +47,15 @@ impl Inquiry {
             && result.messages.iter().all(|found| room.is_none_or(|room| found.room == *room))
     }
 
-    /// The requested feature that an original server does not have.
-    pub fn unknown_to_originals(&self) -> Option<&'static str> {
-        match self.kind {
-            RequestKind::Rooms => Some("rooms"),
-            RequestKind::History if !self.history.room.is_lobby() => Some("rooms"),
-            RequestKind::Search => Some("search"),
-            RequestKind::History | RequestKind::Users | RequestKind::Ping => None,
-        }
+    /// Why an original server is not asked this.
+    pub fn refused_by_originals(&self) -> Option<String> {
+        let what = match self.kind {
+            RequestKind::Rooms => "rooms",
+            RequestKind::History if !self.history.room.is_lobby() => "rooms",
+            RequestKind::Search => "search",
+            RequestKind::History | RequestKind::Users | RequestKind::Ping => return None,
+        };
+        Some(format!("not asked: the chat server here is an original one, which has no {what}"))
     }
 
     /// Whether an original server would answer this with something else: it knows only the lobby, and always sends a

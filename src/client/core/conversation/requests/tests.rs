@@ -20,7 +20,7 @@ impl Stage {
 
     fn ask(&mut self, kind: RequestKind) {
         let reach = Reach { is_connected: true, is_silent: false, is_original: false };
-        self.requests.ask(Inquiry::of(kind), None, reach, &mut self.random, &mut self.out);
+        self.requests.ask(Inquiry::of(kind), reach, &mut self.random, &mut self.out);
     }
 
     fn join(&mut self, kind: RequestKind) {
@@ -139,7 +139,7 @@ fn too_many_questions_are_refused_and_a_join_is_not() {
     (0..CAPACITY).for_each(|_| stage.ask(RequestKind::Users));
     assert!(stage.out.take().is_empty());
     stage.ask(RequestKind::Users);
-    assert!(matches!(&stage.out.take()[..], [Output::Tell(News::Error { .. })]));
+    assert!(matches!(&stage.out.take()[..], [Output::Tell(News::Error(_), _)]));
     stage.join(RequestKind::Users);
     stage.check(Instant::now(), CAPACITY + 1, 0);
 }

@@ -19,7 +19,7 @@ impl OwnRooms {
         self.listed = list.rooms.iter().map(|info| info.name.clone()).collect();
         match (open.by_user, out.is_on_terminal()) {
             (true, true) => self.list(&list.rooms, NO_ANSWER, out),
-            (true, false) => out.tell(News::Rooms { list, reference: open.reference }),
+            (true, false) => out.reply(News::Rooms(list), open.reference),
             (false, _) => {
                 for room in std::mem::take(&mut self.joined_lately) {
                     self.tell_of_company(&room, &list.rooms, out);

@@ -45,7 +45,7 @@ impl OwnRooms {
         let filled = (!by_user).then(|| self.state(room).catch_up.page(now.instant, asked, span.as_ref()));
         if is_told {
             let more = filled.as_ref().is_some_and(|filled| filled.next.is_some());
-            out.tell(News::Page { room: room.clone(), page, by_user, more, reference: open.reference.clone() });
+            out.reply(News::Page { room: room.clone(), page, by_user, more }, open.reference.clone());
         }
         let filled = filled?;
         self.cursor_moved(filled.moved, room, out);
@@ -120,7 +120,6 @@ fn said_then(now: Now, entry: &Entry, room: &RoomName, own: bool) -> Said {
         own,
         history: true,
         pos: entry.pos,
-        reference: None,
     }
 }
 

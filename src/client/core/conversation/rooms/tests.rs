@@ -103,14 +103,14 @@ impl Stage {
     #[track_caller]
     fn check_told(&mut self, expected: &[&str]) {
         let told = self.out.take().into_iter().filter_map(|output| match output {
-            Output::Tell(News::Said(said)) => {
+            Output::Tell(News::Said(said), _) => {
                 let flags = [(said.late, " late"), (said.history, " old"), (said.own, " own")];
                 let flags: String = flags.into_iter().filter_map(|(is_set, flag)| is_set.then_some(flag)).collect();
                 Some(format!("{}{flags}", said.text))
             }
-            Output::Tell(News::Error { text, .. } | News::Answer(text) | News::Hint(text)) => Some(text),
-            Output::Tell(News::Gap(room)) => Some(format!("gap in {room}")),
-            Output::Tell(News::Unread(room)) => Some(format!("unread in {room}")),
+            Output::Tell(News::Error(text) | News::Answer(text) | News::Hint(text), _) => Some(text),
+            Output::Tell(News::Gap(room), _) => Some(format!("gap in {room}")),
+            Output::Tell(News::Unread(room), _) => Some(format!("unread in {room}")),
             Output::PublishWhenShown(publication) => Some(publication.topic),
             _ => None,
         });
@@ -122,7 +122,7 @@ fn open(asked: HistoryRequest, by_user: bool) -> OpenRequest {
     let (mut requests, inquiry) = (Requests::new(|_| None), Inquiry::page(asked));
     let reach = Reach { is_connected: true, is_silent: false, is_original: false };
     match by_user {
-        true => requests.ask(inquiry, None, reach, &mut counting(), &mut Outputs::new(true)),
+        true => requests.ask(inquiry, reach, &mut counting(), &mut Outputs::new(true)),
         false => requests.open_own(inquiry, &mut counting()),
     }
     requests.take_due(Instant::now(), &mut Outputs::new(true)).pop().unwrap()
@@ -133,13 +133,13 @@ fn rooms_are_joined_up_to_a_limit_and_left_one_by_one() {
     let mut stage = Stage::new(true, &["dev"]);
     assert_eq!((stage.rooms.here(), stage.rooms.own()), (&room("dev"), vec![RoomName::lobby(), room("dev")]));
     for number in 1..ROOMS_PER_SESSION {
-        assert!(stage.rooms.join(room(&format!("r{number}")), &None, &mut stage.out));
+        assert!(stage.rooms.join(room(&format!("r{number}")), &mut stage.out));
     }
-    assert!(!stage.rooms.join(room("more"), &None, &mut stage.out));
+    assert!(!stage.rooms.join(room("more"), &mut stage.out));
     assert!(!stage.rooms.is_in(&room("more")));
     stage.check_told(&["you are in 64 rooms: leave one first"]);
-    assert_eq!(stage.rooms.part(Some(room("r1")), None, &mut stage.out), Some(room("r1")));
-    assert!(stage.rooms.join(room("more"), &None, &mut stage.out));
+    assert_eq!(stage.rooms.part(Some(room("r1")), &mut stage.out), Some(room("r1")));
+    assert!(stage.rooms.join(room("more"), &mut stage.out));
 }
 
 #[test]
@@ -147,20 +147,20 @@ fn leaving_the_current_room_leads_to_the_lobby() {
     for (on_terminal, told) in [(true, "you have left #dev and talk in #lobby now"), (false, "you talk in #lobby now")]
     {
         let mut stage = Stage::new(on_terminal, &["dev", "ops"]);
-        let left = stage.rooms.part(None, None, &mut stage.out).unwrap();
+        let left = stage.rooms.part(None, &mut stage.out).unwrap();
         stage.rooms.parted(&left, &mut stage.out);
         assert_eq!(
             (left, stage.rooms.here(), stage.rooms.joined()),
             (room("dev"), &RoomName::lobby(), &[room("ops")][..])
         );
         stage.check_told(&[told]);
-        let left = stage.rooms.part(Some(room("ops")), None, &mut stage.out).unwrap();
+        let left = stage.rooms.part(Some(room("ops")), &mut stage.out).unwrap();
         stage.rooms.parted(&left, &mut stage.out);
         stage.check_told(if on_terminal { &["you have left #ops"] } else { &[] });
         for (name, told) in
             [("ops", "you are not in #ops"), ("lobby", "everybody is in the lobby; /quit leaves the chat")]
         {
-            assert_eq!(stage.rooms.part(Some(room(name)), None, &mut stage.out), None);
+            assert_eq!(stage.rooms.part(Some(room(name)), &mut stage.out), None);
             stage.check_told(&[told]);
         }
     }
@@ -178,8 +178,8 @@ fn company_in_a_room_that_was_just_joined_is_told_with_the_next_list() {
     for name in ["deb", "empty", "left", "dev", "cut"] {
         stage.rooms.wonder_about(room(name));
     }
-    stage.rooms.part(Some(room("left")), None, &mut stage.out);
-    stage.rooms.part(Some(room("dev")), None, &mut stage.out);
+    stage.rooms.part(Some(room("left")), &mut stage.out);
+    stage.rooms.part(Some(room("dev")), &mut stage.out);
     stage.rooms.listed(list(), open(HistoryRequest::default(), false), &mut stage.out);
     stage.check_told(&[
         "#deb is new: nobody else is there (did you mean #dev? /part leaves this one)",
@@ -220,7 +220,7 @@ fn a_message_is_shown_and_remembered_once_however_often_it_comes() {
     let series = Series::of_sent(nick("bob").key(), &id(1));
     let memo = Output::Remember(Memo::Shown { room: lobby.clone(), series, number: 1 });
     let out = stage.out.take();
-    assert!(matches!(&out[..], [Output::Tell(_), last] if *last == memo), "{out:?}");
+    assert!(matches!(&out[..], [Output::Tell(..), last] if *last == memo), "{out:?}");
     stage.hear(chat("bob", &lobby, 1));
     stage.hear(chat("Bob", &lobby, 1));
     assert_eq!(stage.out.take(), []);

@@ -71,7 +71,10 @@ impl Stage {
     }
 
     fn take(&mut self, message: OwnMessage) -> Option<OwnMessage> {
-        self.sending.take(self.now.instant, message, &Some("r".into()), &mut self.out)
+        self.out.refer_to(Some("r".into()));
+        let taken = self.sending.take(self.now.instant, message, &mut self.out);
+        self.out.refer_to(None);
+        taken
     }
 
     fn say(&mut self, texts: &[&str]) {
@@ -107,8 +110,8 @@ impl Stage {
                     let chat = Chat::parse(&payload, RoomName::lobby()).unwrap().unwrap();
                     format!("{}{}", chat.text, if chat.late { ", late" } else { "" })
                 }
-                Output::Tell(News::Delayed(obstacle)) => format!("delayed: {obstacle:?}"),
-                Output::Tell(News::AllArrived { stored, others_failed }) => {
+                Output::Tell(News::Delayed(obstacle), _) => format!("delayed: {obstacle:?}"),
+                Output::Tell(News::AllArrived { stored, others_failed }, _) => {
                     format!("all stored: {stored}, others failed: {others_failed}")
                 }
                 other => panic!("{other:?}"),
@@ -124,12 +127,12 @@ impl Stage {
         let out = self.out.take().into_iter().map(|output| match output {
             Output::Queued(kept) => format!("queued {}", kept.message.id.as_ref().unwrap()),
             Output::Settled(id) => format!("settled {id}"),
-            Output::Tell(News::Sent { id, .. }) => format!("sent {id}"),
-            Output::Tell(News::Stored { id, .. }) => format!("stored {id}"),
-            Output::Tell(News::Refused { .. }) => "refused".to_owned(),
-            Output::Tell(News::Waiting { to, .. }) => format!("waits for {to}"),
-            Output::Tell(News::Delivered { id, .. }) => format!("delivered {id}"),
-            Output::Tell(News::Error { text, .. } | News::Answer(text)) => text,
+            Output::Tell(News::Sent(id), _) => format!("sent {id}"),
+            Output::Tell(News::Stored(id), _) => format!("stored {id}"),
+            Output::Tell(News::Refused(_), _) => "refused".to_owned(),
+            Output::Tell(News::Waiting { to, .. }, _) => format!("waits for {to}"),
+            Output::Tell(News::Delivered(id), _) => format!("delivered {id}"),
+            Output::Tell(News::Error(text) | News::Answer(text), _) => text,
             other => panic!("{other:?}"),
         });
         assert_eq!(out.collect::<Vec<_>>(), expected);

@@ -52,7 +52,7 @@ impl Undelivered {
             return;
         }
         let Some(Direct { reference, told_waiting, .. }) = self.messages.remove(id) else { return };
-        out.tell(News::Delivered { id: receipt.of.id.clone(), reference });
+        out.reply(News::Delivered(receipt.of.id.clone()), reference);
         // If the user was told that messages wait, the end of that is told once for all of them.
         if told_waiting && out.is_on_terminal() && self.waiting_for(by) == 0 {
             out.answer(format!("{} has received what was waiting", receipt.nick));

@@ -90,7 +90,7 @@ impl Stage {
     /// The messages that were told, and whether they are late.
     fn late(&self) -> Vec<(&str, bool)> {
         let told = self.out.iter().filter_map(|out| match out {
-            Output::Tell(News::Said(said)) => Some((said.text.as_str(), said.late)),
+            Output::Tell(News::Said(said), _) => Some((said.text.as_str(), said.late)),
             _ => None,
         });
         told.collect()
@@ -99,8 +99,8 @@ impl Stage {
     /// What was told and remembered, in order and in short.
     fn order(&self) -> Vec<String> {
         let short = |out: &Output| match out {
-            Output::Tell(News::Said(said)) => Some(format!("told {}", said.text)),
-            Output::Tell(News::Page { .. }) => Some("page".to_owned()),
+            Output::Tell(News::Said(said), _) => Some(format!("told {}", said.text)),
+            Output::Tell(News::Page { .. }, _) => Some("page".to_owned()),
             Output::Remember(Memo::Shown { number, .. }) => Some(format!("shown {number}")),
             Output::Remember(Memo::ShownDirect { number, .. }) => Some(format!("shown {number}")),
             Output::Remember(Memo::Cursor { cursor, .. }) => Some(format!("cursor {}", cursor.pos)),
@@ -118,7 +118,7 @@ fn a_return_brings_everything_missed() {
     stage.page(10, 12, false, false);
     assert_eq!(stage.cursors(), [12]);
     stage.check_asked_after(12);
-    let told = stage.out.iter().filter(|out| matches!(out, Output::Tell(News::Unread(_)))).count();
+    let told = stage.out.iter().filter(|out| matches!(out, Output::Tell(News::Unread(_), _))).count();
     assert_eq!(told, 1);
     stage.says(14);
     stage.page(12, 14, true, false);
@@ -358,7 +358,7 @@ fn marks_are_of_the_rooms_that_we_are_in() {
 fn only_what_was_said_before_we_came_is_backlog() {
     let backlog = |stage: &Stage| -> Vec<bool> {
         let said = |out: &Output| match out {
-            Output::Tell(News::Said(said)) => Some(said.history),
+            Output::Tell(News::Said(said), _) => Some(said.history),
             _ => None,
         };
         stage.out.iter().filter_map(said).collect()

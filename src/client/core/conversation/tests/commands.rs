@@ -287,9 +287,9 @@ fn a_long_outage_is_told_in_a_few_lines() {
     let mut stage = Stage::at_a_terminal();
     stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
     let retries = |stage: &mut Stage| {
-        let is_told = |out: &&Output| matches!(out, Output::Tell(News::Reconnecting(_)));
+        let is_told = |out: &&Output| matches!(out, Output::Tell(News::Reconnecting(_), _));
         let told = stage.out.iter().filter(is_told).count();
-        stage.out.retain(|out| !matches!(out, Output::Tell(News::Reconnecting(_))));
+        stage.out.retain(|out| !matches!(out, Output::Tell(News::Reconnecting(_), _)));
         told
     };
     let mut told = 0;
@@ -324,7 +324,7 @@ fn the_user_list_is_told_once_per_request() {
         let list = format!(r#"{{"type":"online_users","users":["Alice"],"count":1,"request":"{token}"}}"#);
         stage.arrives("chat/private/alice/server", &list);
     }
-    assert_eq!(stage.out.iter().filter(|out| matches!(out, Output::Tell(News::Users { .. }))).count(), 1);
+    assert_eq!(stage.out.iter().filter(|out| matches!(out, Output::Tell(News::Users { .. }, None))).count(), 1);
 }
 
 #[test]
@@ -338,6 +338,6 @@ fn a_rejected_ping_does_not_shift_the_others() {
     stage.out.clear();
     stage.after(10);
     stage.input(Input::Link(Event::Published { ticket: ping }));
-    let is_of_the_second = |out: &Output| matches!(out, Output::Tell(News::BrokerRoundTrip { time, .. }) if *time == Duration::from_millis(10));
+    let is_of_the_second = |out: &Output| matches!(out, Output::Tell(News::BrokerRoundTrip(time), _) if *time == Duration::from_millis(10));
     assert!(stage.out.iter().any(is_of_the_second), "{:?}", stage.out);
 }

@@ -19,7 +19,7 @@ fn receipt(by: &str, seq: u64) -> String {
 #[track_caller]
 fn check_receipts(stage: &mut Stage, told_first: bool, expected: &[(&str, &str, &str)]) {
     let at = |wanted: fn(&Output) -> bool| stage.out.iter().position(wanted);
-    let told = at(|out| matches!(out, Output::Tell(News::Said(_))));
+    let told = at(|out| matches!(out, Output::Tell(News::Said(_), _)));
     let remembered = at(|out| matches!(out, Output::Remember(Memo::ShownDirect { .. })));
     let receipt = at(|out| matches!(out, Output::PublishWhenShown(_)));
     assert_eq!(told.is_some() && told < remembered && remembered < receipt, told_first, "{:#?}", stage.out);
@@ -125,7 +125,7 @@ fn an_absent_addressee_is_mentioned_once() {
     let waiting = format!(r#"{{"type":"waiting","of":"{}","to":"Bob"}}"#, id(1));
     stage.arrives("chat/private/alice/server", &waiting);
     let told = stage.out.iter().find_map(|out| match out {
-        Output::Tell(News::Waiting { reference, .. }) => Some(reference.clone()),
+        Output::Tell(News::Waiting { .. }, reference) => Some(reference.clone()),
         _ => None,
     });
     assert_eq!(told, Some(Some(3.into())));
@@ -165,6 +165,6 @@ fn receipts_for_an_earlier_run_still_count() {
         "chat/private/alice/bob",
         r#"{"type":"receipt","username":"bob","of":{"username":"alice","id":"bbbbbbbbbbbb-5"}}"#,
     );
-    let delivered = News::Delivered { id: MessageId::parse("bbbbbbbbbbbb-5").unwrap(), reference: Some("a".into()) };
-    assert_eq!(stage.out, [Output::Tell(delivered)]);
+    let delivered = News::Delivered(MessageId::parse("bbbbbbbbbbbb-5").unwrap());
+    assert_eq!(stage.out, [Output::Tell(delivered, Some("a".into()))]);
 }

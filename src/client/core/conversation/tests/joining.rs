@@ -48,7 +48,7 @@ fn an_original_server_is_understood() {
     stage.arrives("chat/private/Alice", page);
     stage.check_told(&[]);
     stage.arrives("chat/private/Alice", r#"{"type":"online_users","users":["Alice","bob",null],"count":2}"#);
-    assert!(matches!(&stage.out[..], [Output::Tell(News::Users { list, .. })] if list.users.len() == 2));
+    assert!(matches!(&stage.out[..], [Output::Tell(News::Users { list, .. }, _)] if list.users.len() == 2));
     stage.out.clear();
     stage.after(10_000);
     stage.check_told(&[]);

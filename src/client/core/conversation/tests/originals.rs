@@ -43,7 +43,7 @@ fn the_will_goes_where_that_server_listens() {
     stage.out.clear();
     stage.connect(2);
     stage.after(1_000);
-    assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(News::Connected { .. }))), "nobody need know");
+    assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(News::Connected { .. }, _))), "nobody need know");
     stage.check_published(&["chat/presence", "chat/request/users", "chat/request/history"]);
     stage.arrives("chat/private/Alice", USERS);
     assert!(!stage.out.contains(&Output::Reconnect), "once");
@@ -71,7 +71,7 @@ fn missing_features_are_told_at_once() {
     stage.types("/msg py psst");
     stage.check_told(&[">psst"]);
     stage.after(60_000);
-    assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(News::Error { .. }))), "{:?}", stage.out);
+    assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(News::Error(_), _))), "{:?}", stage.out);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn requests_from_before_an_original_was_known_are_refused_too() {
     stage.types("/search pump");
     stage.check_told(&[]);
     stage.arrives("chat/private/alice", USERS);
-    let told = stage.out.iter().filter(|out| matches!(out, Output::Tell(News::Error { .. })));
+    let told = stage.out.iter().filter(|out| matches!(out, Output::Tell(News::Error(_), _)));
     assert_eq!(told.count(), 1);
 }
 

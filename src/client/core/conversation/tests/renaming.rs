@@ -29,7 +29,7 @@ fn with_nothing_under_way_the_nick_changes_at_once() {
     stage.check_told(&[]);
     stage.arrives("chat/server", ONLINE);
     stage.connect(1);
-    assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(News::Connected { .. }))));
+    assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(News::Connected { .. }, _))));
     assert_eq!(stage.payload("chat/presence/bob")["action"], "join");
     stage.check_told(&[]);
     stage.arrives("chat/private/bob/server", WELCOME);

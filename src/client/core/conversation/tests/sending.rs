@@ -68,7 +68,7 @@ impl Stage {
     #[track_caller]
     fn check_delays(&mut self, expected: &[News]) {
         let delays = self.out.drain(..).filter_map(|out| match out {
-            Output::Tell(news @ (News::Delayed(_) | News::AllArrived { .. })) => Some(news),
+            Output::Tell(news @ (News::Delayed(_) | News::AllArrived { .. }), _) => Some(news),
             _ => None,
         });
         assert_eq!(delays.collect::<Vec<_>>(), expected);
@@ -81,11 +81,11 @@ fn a_message_is_sent_and_then_stored() {
     stage.input(Input::Command(say("hi"), Some(7.into())));
     stage.out.clear();
     stage.input(Input::Link(Event::Published { ticket: 1 }));
-    assert_eq!(stage.out, [Output::Tell(News::Sent { id: id(1), reference: Some(7.into()) })]);
+    assert_eq!(stage.out, [Output::Tell(News::Sent(id(1)), Some(7.into()))]);
     assert_eq!(stage.conversation.unsettled(), 1);
     stage.out.clear();
     stage.stored(SESSION, "[[1,1]]");
-    assert_eq!(stage.out, [Output::Tell(News::Stored { id: id(1), reference: Some(7.into()) })]);
+    assert_eq!(stage.out, [Output::Tell(News::Stored(id(1)), Some(7.into()))]);
     assert_eq!(stage.conversation.unsettled(), 0);
     stage.out.clear();
     stage.stored(SESSION, "[[1,1]]");
@@ -98,8 +98,8 @@ fn stored_before_the_acknowledgement_tells_both() {
     stage.types("hi");
     stage.out.clear();
     stage.stored(SESSION, "[[1,1]]");
-    let (sent, stored) = (News::Sent { id: id(1), reference: None }, News::Stored { id: id(1), reference: None });
-    assert_eq!(stage.out, [Output::Tell(sent), Output::Tell(stored)]);
+    let (sent, stored) = (News::Sent(id(1)), News::Stored(id(1)));
+    assert_eq!(stage.out, [Output::Tell(sent, None), Output::Tell(stored, None)]);
     stage.out.clear();
     stage.input(Input::Link(Event::Published { ticket: 1 }));
     assert_eq!(stage.out, []);
@@ -111,7 +111,7 @@ fn without_a_server_the_acknowledgement_settles_messages() {
     stage.types("hi");
     stage.out.clear();
     stage.input(Input::Link(Event::Published { ticket: 1 }));
-    assert_eq!(stage.out, [Output::Tell(News::Sent { id: id(1), reference: None })]);
+    assert_eq!(stage.out, [Output::Tell(News::Sent(id(1)), None)]);
     assert_eq!(stage.conversation.unsettled(), 0);
 }
 
@@ -225,7 +225,7 @@ fn an_error_settles_what_it_names() {
     assert_eq!((stage.conversation.unsettled(), stage.out.len()), (2, 0), "of another client with our nick");
     stage.arrives("chat/private/alice/server", &error(SESSION));
     assert_eq!(stage.conversation.unsettled(), 1);
-    assert!(matches!(&stage.out[..], [Output::Tell(News::Refused { reference: Some(r), .. })] if r == "r"));
+    assert!(matches!(&stage.out[..], [Output::Tell(News::Refused(_), Some(r))] if r == "r"));
 }
 
 #[test]
@@ -333,6 +333,6 @@ fn an_earlier_runs_outbox_goes_out_late_and_is_settled_by_its_own_session() {
     stage.input(Input::Link(Event::Published { ticket: 1 }));
     stage.stored(EARLIER, "[[1,9]]");
     let id = MessageId::parse(&format!("{EARLIER}-7")).unwrap();
-    assert!(stage.out.contains(&Output::Tell(News::Stored { id, reference: Some(1.into()) })));
+    assert!(stage.out.contains(&Output::Tell(News::Stored(id), Some(1.into()))));
     assert_eq!(stage.conversation.unsettled(), 0);
 }
