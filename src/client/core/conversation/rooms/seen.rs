@@ -32,7 +32,7 @@ pub struct Seen {
     nameless: Recent<Nameless>,
     /// Messages without an id that the last page was the first to show.
     paged: Vec<Nameless>,
-    /// The newest live message of each nick.
+    /// The newest message of each nick.
     pub newest: Newest,
     /// The history of the pages.
     epoch: Option<Epoch>,
@@ -167,7 +167,13 @@ impl Seen {
                 let is_new = self.add(series, number);
                 return match id {
                     _ if !is_new => Was::Shown,
-                    MessageId::Sent(id) => Was::New { late: self.is_late(key, id) || self.newest.overtakes(entry, id) },
+                    MessageId::Sent(id) => {
+                        let late = self.is_late(key, id) || self.newest.overtakes(entry, id);
+                        if !late {
+                            self.newest.shown(entry);
+                        }
+                        Was::New { late }
+                    }
                     // The server's number for a message that may have arrived live without one.
                     MessageId::Row(_) if self.take_nameless(&name, entry) => Was::Shown,
                     MessageId::Row(_) => {
@@ -332,6 +338,26 @@ mod tests {
         };
         assert_eq!(seen.merge(&page(&[1, 2, 4])), [IN_TIME; 3]);
         assert_eq!(seen.merge(&page(&[5, 3, 6])), [IN_TIME, Was::New { late: true }, IN_TIME]);
+    }
+
+    #[test]
+    fn a_message_before_a_shown_page_is_late_whatever_its_run() {
+        let at = |session: &str, pos, late| Entry { pos: Some(pos), late, ..entry(Some(session), TIME, "a") };
+        let (older, newer) = (at("aaaaaaaaaaaa-7", 5, false), at("k3v9x2m1q8f0-1", 6, false));
+        let mut seen = Seen::default();
+        seen.pages_are_of(&epoch("aaaaaaaaaaaa"));
+        assert_eq!(seen.merge(&[newer.clone(), at("bbbbbbbbbbbb-1", 7, false)]), [IN_TIME; 2]);
+        assert_eq!(seen.merge(&[older.clone(), at("cccccccccccc-1", 8, false)]), [Was::New { late: true }, IN_TIME]);
+        // A retransmitted message may be older than its position.
+        let mut seen = Seen::default();
+        assert_eq!(seen.merge(&[Entry { late: true, ..newer.clone() }]), [IN_TIME]);
+        assert_eq!(seen.merge(std::slice::from_ref(&older)), [IN_TIME]);
+        // Positions of another history say nothing.
+        let mut seen = Seen::default();
+        seen.pages_are_of(&epoch("aaaaaaaaaaaa"));
+        assert_eq!(seen.merge(&[newer]), [IN_TIME]);
+        seen.pages_are_of(&epoch("bbbbbbbbbbbb"));
+        assert_eq!(seen.merge(&[older]), [IN_TIME]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Pure: the newest live message of each nick, and whether an arriving message is older than it but of another run of
-//! its sender. Within a run the numbers decide. Between two runs their identifiers say nothing, so positions and clocks
+//! Pure: the newest message of each nick, and whether an arriving message is older than it but of another run of its
+//! sender. Within a run the numbers decide. Between two runs their identifiers say nothing, so positions and clocks
 //! decide. `seen` uses it.
 
 use crate::protocol::{Entry, Mark, MessageId, NickKey, SentId, Timestamp};
@@ -11,12 +11,14 @@ use std::time::Instant;
 const UNDER_WAY: TimeDelta = TimeDelta::seconds(1);
 /// And this soon after it was written, even if it was retransmitted.
 const SLOWEST: TimeDelta = TimeDelta::minutes(5);
-/// The most nicks whose newest live message is known.
+/// The most nicks whose newest message is known.
 const SPEAKERS: usize = 1_000;
 
 #[derive(Debug, Default)]
 pub struct Newest {
     live: HashMap<NickKey, Live>,
+    /// The last position of each nick that a page has shown, without retransmitted messages.
+    paged: HashMap<NickKey, u64>,
     /// What the server's clock showed, and when.
     server_clock: Option<(Instant, DateTime<FixedOffset>)>,
 }
@@ -100,6 +102,7 @@ impl Newest {
     /// Pages come from another history: positions in the old one say nothing.
     pub fn history_is_another(&mut self) {
         self.live.values_mut().for_each(|live| (live.pos, live.by) = (None, None));
+        self.paged.clear();
     }
 
     /// The server's clock shows this time now.
@@ -131,8 +134,22 @@ impl Newest {
         }
     }
 
-    /// Whether a message of a page is older than the newest live one of its sender, which is of another run.
+    /// A message of a page was shown, and is not late.
+    pub fn shown(&mut self, entry: &Entry) {
+        let key = entry.nick.key();
+        if let Some(pos) = entry.pos.filter(|_| !entry.late)
+            && (self.paged.len() < SPEAKERS || self.paged.contains_key(key))
+        {
+            self.paged.insert(key.clone(), pos);
+        }
+    }
+
+    /// Whether a message of a page is older than one of its sender that an earlier page has shown, or than the newest
+    /// live one of another run.
     pub fn overtakes(&self, entry: &Entry, id: &SentId) -> bool {
+        if self.paged.get(entry.nick.key()).zip(entry.pos).is_some_and(|(shown, pos)| *shown > pos) {
+            return true;
+        }
         let Some(live) = self.live.get(entry.nick.key()).filter(|live| live.id.session != id.session) else {
             return false;
         };
