@@ -25,7 +25,7 @@ use crate::simulation::world::{MS, Micros};
 use ending::Closing;
 use files::ClientFiles;
 use screen::{Screen, Shown};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use uplink::Uplink;
 
 /// Between two ticks, as in the shell.
@@ -61,8 +61,8 @@ pub struct ClientProcess {
     quits: bool,
     ending: Option<Closing>,
     pub ended: Option<RunEnd>,
-    /// Rooms in which a cursor was noted.
-    rooms: BTreeSet<String>,
+    /// The open questions for the end of rooms.
+    ends_asked: BTreeMap<String, String>,
 }
 
 /// What waits for the main thread.
@@ -250,23 +250,21 @@ impl ClientNode {
     fn come(&mut self, come: Come, stage: &mut Stage) {
         let Some(process) = &mut self.process else { return };
         match come {
-            Come::Event(event) => _ = self.handle(event, stage),
+            Come::Event(event) => self.handle(event, stage),
             Come::Link(number, event) => {
                 if matches!(event, Event::Connected { .. }) {
                     stage.note(Fact::Connected { run: process.run });
                 }
-                let page = self.page_without_history(&event);
                 let is_of_server = facts::is_of_server(&event, stage);
+                let room = process.learns_end(&event);
                 let event = SessionEvent::Link { number, event };
-                let Some(process) = &mut self.process else { return };
-                let mut asked = false;
                 if process.unread.as_mut().is_none_or(|unread| unread.admits(&event)) {
                     if is_of_server && !std::mem::replace(&mut process.has_seen_server, true) {
                         stage.note(Fact::ServerSeen { run: process.run });
                     }
-                    asked = self.handle(event, stage);
+                    self.handle(event, stage);
+                    self.note_room(room, stage);
                 }
-                self.note_room(page.filter(|_| !asked), stage);
             }
             Come::Say(number, command) => {
                 let before = process.session.unsent();
@@ -286,10 +284,9 @@ impl ClientNode {
         }
     }
 
-    /// Whether it is the answer to a question of the user.
-    fn handle(&mut self, event: SessionEvent, stage: &mut Stage) -> bool {
+    fn handle(&mut self, event: SessionEvent, stage: &mut Stage) {
         let now = stage.moment(self.machine.node);
-        let Some(process) = &mut self.process else { return false };
+        let Some(process) = &mut self.process else { return };
         let effects = process.session.handle(now, event);
         let asked = facts::is_asked(&effects);
         for effect in effects {
@@ -300,7 +297,6 @@ impl ClientNode {
                 self.handle(event, stage);
             }
         }
-        asked
     }
 
     /// What the session is to know of it at once.
@@ -309,10 +305,11 @@ impl ClientNode {
         let process = self.process.as_mut()?;
         match effect {
             SessionEffect::Link(order) => {
-                if let LinkOrder::Publish(publication) = &order
-                    && process.uplink.is_open()
-                {
-                    stage.client_publishes(process.run, publication);
+                if let LinkOrder::Publish(publication) = &order {
+                    process.note_question(publication);
+                    if process.uplink.is_open() {
+                        stage.client_publishes(process.run, publication);
+                    }
                 }
                 process.uplink.carry_out(order, stage);
             }

@@ -37,6 +37,10 @@ struct WireJoin<'a> {
 struct WirePage<'a> {
     #[serde(borrow)]
     room: Cow<'a, str>,
+    #[serde(borrow)]
+    request: Cow<'a, str>,
+    #[serde(default)]
+    limit: Option<u64>,
 }
 
 /// `None`: it is no message, but perhaps a receipt.
@@ -82,13 +86,19 @@ pub fn refused(payload: &[u8]) -> Option<Session> {
     }
 }
 
-/// The room whose page this is.
-pub fn page_of(payload: &[u8]) -> Option<String> {
+/// The room whose end this asks for, and the request.
+pub fn asks_for_end(payload: &[u8]) -> Option<(String, String)> {
+    let WirePage { room, request, limit } = serde_json::from_slice(payload).ok()?;
+    (limit == Some(0)).then(|| (room.into_owned(), request.into_owned()))
+}
+
+/// The room whose page this is, and the request.
+pub fn page_of(payload: &[u8]) -> Option<(String, String)> {
     if !is_of(payload, "history") {
         return None;
     }
-    let WirePage { room } = serde_json::from_slice(payload).ok()?;
-    Some(room.into_owned())
+    let WirePage { room, request, .. } = serde_json::from_slice(payload).ok()?;
+    Some((room.into_owned(), request.into_owned()))
 }
 
 /// Our programs write the type first.
@@ -115,6 +125,12 @@ mod tests {
         assert_eq!(session_of_join(join), Session::parse("k3v9x2m1q8f0"));
         assert_eq!(refused(refusal), session_of_join(join));
         assert!(session_of_join(chat).is_none() && refused(told).is_none());
-        assert_eq!(page_of(br#"{"type":"history","messages":[],"room":"red"}"#).as_deref(), Some("red"));
+        let page = page_of(br#"{"type":"history","messages":[],"room":"red","request":"y28rpwwzz3bm"}"#);
+        let asked = |limit| {
+            let asked = format!(r#"{{"requester":"ann","request":"y28rpwwzz3bm","room":"red","limit":{limit}}}"#);
+            asks_for_end(asked.as_bytes())
+        };
+        assert_eq!(page, Some(("red".to_owned(), "y28rpwwzz3bm".to_owned())));
+        assert_eq!((asked(0), asked(500)), (page, None));
     }
 }

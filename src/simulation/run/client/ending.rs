@@ -35,12 +35,13 @@ impl ClientNode {
             _ if process.quits => RunEnd::Quit,
             other => RunEnd::Fell(format!("{other:?}")),
         };
-        let now = stage.now();
+        let (now, at) = (stage.now(), stage.at());
         process.ending = Some(Closing { end, kept_by: now + KEPT_BY, is_said: false });
         let (node, run) = (self.machine.node, process.run);
         stage.after(KEPT_BY, Happening::Of(node, run, OfRun::EndBy));
         // A screen that nobody reads loses the last lines, and nothing more is remembered.
         if self.blocked_until > now {
+            stage.ledger.run_stands_still(at, run);
             if let Some(process) = &mut self.process {
                 process.screen.clear();
                 process.files.close();

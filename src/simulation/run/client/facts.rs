@@ -1,10 +1,10 @@
 //! What a client's news means for the ledger.
 
-use super::ClientNode;
 use super::screen::Shown;
+use super::{ClientNode, ClientProcess};
 use crate::client::core::news::{News, Said};
 use crate::client::core::session::SessionEffect;
-use crate::link::Event;
+use crate::link::{Event, Publication};
 use crate::protocol::{FromServer, MessageId, SentId, Topic};
 use crate::simulation::ledger::{Fact, RunNumber, SenderNews, Showing};
 use crate::simulation::run::stage::Stage;
@@ -60,21 +60,36 @@ fn sent(id: &MessageId) -> Option<&SentId> {
     }
 }
 
-impl ClientNode {
-    /// Without history only the reply tells that there is a cursor now.
-    pub(super) fn page_without_history(&self, event: &Event) -> Option<String> {
-        match event {
-            Event::Message(message) if !self.traits.history && message.topic.ends_with("/server") => {
-                wire::page_of(&message.payload)
-            }
-            _ => None,
+impl ClientProcess {
+    /// Without history, the client asks only for the end of a room.
+    pub(super) fn note_question(&mut self, publication: &Publication) {
+        if publication.topic.contains("/request/history")
+            && let Some((room, request)) = wire::asks_for_end(&publication.payload)
+        {
+            self.ends_asked.insert(room, request);
         }
     }
 
-    pub(super) fn note_room(&mut self, page: Option<String>, stage: &mut Stage) {
-        if let (Some(room), Some(process)) = (page, &mut self.process)
-            && process.rooms.insert(room.clone())
-        {
+    /// The room with a cursor from now on, because this answers the last question for its end.
+    pub(super) fn learns_end(&mut self, event: &Event) -> Option<String> {
+        match event {
+            Event::Lost { .. } => self.ends_asked.clear(),
+            Event::Message(message) if !self.ends_asked.is_empty() && message.topic.ends_with("/server") => {
+                let (room, request) = wire::page_of(&message.payload)?;
+                if self.ends_asked.get(&room) == Some(&request) {
+                    self.ends_asked.remove(&room);
+                    return Some(room);
+                }
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+impl ClientNode {
+    pub(super) fn note_room(&mut self, room: Option<String>, stage: &mut Stage) {
+        if let (Some(room), Some(process)) = (room, &mut self.process) {
             let fact = Fact::InRoom { run: process.run, room };
             match process.unread {
                 Some(_) => stage.note(fact),

@@ -133,10 +133,11 @@ impl ClientNode {
         report
     }
 
-    /// It stands still while it is frozen, its output is blocked, or it cannot remember what it shows.
+    /// It stands still while it is frozen, its output is blocked, or it cannot remember what it shows. At the end of a run
+    /// that no longer changes.
     pub fn note_standing(&mut self, stage: &mut Stage) {
         let (now, at) = (stage.now(), stage.at());
-        let Some(process) = &self.process else { return };
+        let Some(process) = self.process.as_ref().filter(|process| process.files.is_open()) else { return };
         let cannot_remember = process.files.is_failing() || (self.traits.memory && self.machine.is_slow(now));
         match self.machine.is_frozen(now) || self.is_blocked(now) || cannot_remember {
             true => stage.ledger.run_stands_still(at, process.run),

@@ -14,7 +14,7 @@ use crate::simulation::ledger::Fact;
 use crate::simulation::plan::ClientKind;
 use crate::simulation::run::machine::Inbox;
 use crate::simulation::run::stage::Stage;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A sender does not give up.
@@ -111,7 +111,7 @@ impl ClientNode {
             quits: false,
             ending: None,
             ended: None,
-            rooms: BTreeSet::new(),
+            ends_asked: BTreeMap::new(),
         });
         self.handle(SessionEvent::Start, stage);
         self.heard();
