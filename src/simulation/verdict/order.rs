@@ -3,7 +3,7 @@
 use super::case::{Case, Sight};
 use super::{Promise, Violation};
 use crate::simulation::ledger::{Addressed, MessageRecord, Number, RunNumber};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
     let mut sights: Vec<(Number, &Sight)> =
@@ -70,13 +70,18 @@ fn target(to: &Addressed) -> String {
 /// What somebody asked to see counts, too: what comes after it is late.
 fn late_with_reason(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Violation>) {
     // By client that has the nick.
-    let mut newest: BTreeMap<(usize, Strand), BTreeMap<usize, Number>> = BTreeMap::new();
+    let mut seen: BTreeMap<(usize, Strand), BTreeMap<usize, BTreeSet<Number>>> = BTreeMap::new();
     for (number, sight) in sights {
         let message = case.message(*number);
         let strand = |nick| (sight.client, (nick, target(&message.to)));
-        // With two clients of one nick the history tells the order.
-        let is_after = |(from, last): (&usize, &Number)| *last > *number || *from != message.from;
-        let follows = || newest.get(&strand(case.sender(*number))).is_some_and(|shown| shown.iter().any(is_after));
+        // With two clients of one nick the history tells the order; so it does with a message of an earlier run that it did
+        // not have yet.
+        let is_after = |(from, shown): (&usize, &BTreeSet<Number>)| {
+            *from != message.from
+                || shown.last() > Some(number)
+                || shown.iter().any(|other| is_stored_after(case, *other, *number))
+        };
+        let follows = || seen.get(&strand(case.sender(*number))).is_some_and(|seen| seen.iter().any(is_after));
         let sent_again = || case.trail(*number).sent_again.is_some_and(|again| again < sight.fact);
         let has_reason = || follows() || sent_again() || case.clocks_tell_nothing(message.from, sight.fact);
         let is_judged = sight.how.late && !sight.how.asked && has_order(case, *number);
@@ -85,10 +90,15 @@ fn late_with_reason(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Vi
             found.push(Violation::of(Promise::LateWithReason, *number, text));
         }
         for nick in case.senders(*number) {
-            let last = newest.entry(strand(nick)).or_default().entry(message.from).or_default();
-            *last = (*last).max(*number);
+            seen.entry(strand(nick)).or_default().entry(message.from).or_default().insert(*number);
         }
     }
+}
+
+/// Whether a message is of another run than this one, and no server had it before this one.
+fn is_stored_after(case: &Case, other: Number, number: Number) -> bool {
+    let stored = |number| case.trail(number).synced.first().map_or(usize::MAX, |(fact, ..)| *fact);
+    case.message(other).run != case.message(number).run && stored(other) > stored(number)
 }
 
 fn stored_in_order(case: &Case, found: &mut Vec<Violation>) {

@@ -4,7 +4,7 @@ use super::case::{Case, Sight, Trail};
 use super::{Promise, Violation};
 use crate::simulation::faults::LOBBY;
 use crate::simulation::ledger::{
-    Addressed, Fact, HistoryEntry, MessageRecord, Number, STRANGE_TEXT, STRANGER, SenderNews,
+    Addressed, Fact, HistoryEntry, MessageRecord, Number, RunNumber, STRANGE_TEXT, STRANGER, SenderNews,
 };
 use crate::simulation::plan::What;
 use std::collections::BTreeMap;
@@ -43,13 +43,15 @@ fn missed(case: &Case, number: Number, message: &MessageRecord, trail: &Trail, f
     }
 }
 
-/// A history in memory ended with its server. Who had not reached the next one gets its newest page, and is told of the gap.
+/// A history in memory ended with its server, or a second server had another one. Who had not reached the next history gets
+/// its newest page, and is told of the gap.
 fn skipped_to_the_newest_page(case: &Case, client: usize, room: &str, given: Duration) -> bool {
     let is_gap = |(at, fact): &(Duration, Fact)| {
         let Fact::Gap { run, room: there } = fact else { return false };
         *at >= given && there == room && case.client_of(*run) == Some(client)
     };
-    case.plan.servers.iter().any(|server| server.memory) && case.ledger.facts.iter().any(is_gap)
+    let has_histories = case.plan.servers.len() > 1 || case.plan.servers[0].memory;
+    has_histories && case.ledger.facts.iter().any(is_gap)
 }
 
 fn repeated(case: &Case, number: Number, message: &MessageRecord, trail: &Trail, found: &mut Vec<Violation>) {
@@ -160,6 +162,7 @@ fn strange(case: &Case, found: &mut Vec<Violation>) {
     for (_, fact) in &case.ledger.facts {
         if let Fact::ShownStrange { run, text } = fact
             && text != STRANGE_TEXT
+            && !is_direct_for_an_original(case, *run, text)
         {
             let text = format!("run {run} showed what nobody was given: {text:?}");
             found.push(Violation::general(Promise::NothingStrange, text));
@@ -186,6 +189,15 @@ fn strange(case: &Case, found: &mut Vec<Violation>) {
             found.push(Violation::general(Promise::NothingStrange, text));
         }
     }
+}
+
+/// An original client gets its direct messages as pages without ids, and one of ours with its nick may take them for an
+/// answer.
+fn is_direct_for_an_original(case: &Case, run: RunNumber, text: &str) -> bool {
+    let number = text.strip_prefix("(direct) ").and_then(|text| case.ledger.number(text));
+    let Some((number, client)) = number.zip(case.client_of(run)) else { return false };
+    let Addressed::Client { nick, .. } = &case.message(number).to else { return false };
+    case.shares_nick_with_original(client) && case.was_called(client, &nick.to_lowercase())
 }
 
 fn gaps(case: &Case, found: &mut Vec<Violation>) {

@@ -80,14 +80,21 @@ impl<'a> Case<'a> {
         run.stops.iter().any(is_during) && run.ran(sight.at, renamed) <= LAST_SECOND
     }
 
-    /// Whether the run had no cursor in the room yet and lost a connection meanwhile: it cannot know what it missed.
+    /// Whether the run had no cursor in the room yet and lost a connection meanwhile: it cannot know what it missed. A
+    /// cursor of an earlier run belongs to the nick of that.
     pub fn was_cut_short(&self, run: RunNumber, room: &str, before: usize) -> bool {
         let told = self.ledger.facts[before].0;
-        let is_there = |(at, fact): &(Duration, Fact)| {
+        let connections = || self.connections.iter().filter(|(_, by)| *by == run).map(|(place, _)| *place);
+        let is_kept = |place: usize| {
+            let nick_at = |place| self.client_of(run).map(|client| self.nick_at(client, place));
+            connections().any(|connection| connection < place) || nick_at(place) == nick_at(before)
+        };
+        let is_there = |(place, (at, fact)): (usize, &(Duration, Fact))| {
             matches!(fact, Fact::InRoom { run: by, room: there } if *by == run && there == room)
                 && *at + PRINTED <= told
+                && is_kept(place)
         };
-        let connections = self.connections.iter().filter(|(place, by)| *by == run && *place < before);
-        connections.count() > 1 && !self.ledger.facts[..before].iter().any(is_there)
+        let connections = connections().filter(|place| *place < before);
+        connections.count() > 1 && !self.ledger.facts[..before].iter().enumerate().any(is_there)
     }
 }

@@ -69,6 +69,17 @@ fn what_is_late_has_a_reason() {
         late(ledger);
         ledger.note(at(5_000), Fact::SentAgain { number: 3 });
     });
+    // The history had it before a message of an earlier run.
+    let earlier_run = |ledger: &mut Ledger| {
+        ledger.messages[2].run = ledger.run_started(at(0), Party::Client(0));
+        ledger.run_ended(at(given(2) + 1), ledger.messages[2].run, RunEnd::Crashed);
+        late(ledger);
+    };
+    check(&[LateWithReason], |_, ledger| earlier_run(ledger));
+    check(&[], |_, ledger| {
+        earlier_run(ledger);
+        before(ledger, is_synced(2), Fact::Synced { server: 0, number: 3 });
+    });
     check(&[], |_, ledger| {
         late(ledger);
         before(ledger, is_shown(BOB, 3), Fact::ClockSet { party: Party::Server(0), by_s: 20 });

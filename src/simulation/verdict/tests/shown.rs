@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::simulation::ledger::{STRANGE_TEXT, STRANGER};
-use crate::simulation::plan::ClientKind;
+use crate::simulation::plan::{ClientKind, ClientTraits, ServerTraits};
 use Promise::{DeliveredAfterShown, EverybodyHasIt, GapWithReason, NothingStrange, ShownOnce};
 
 #[test]
@@ -163,8 +163,19 @@ fn nobody_is_shown_what_is_not_for_them() {
         let what = crate::simulation::plan::What::Join { who: "bob".to_owned(), room: "red".to_owned() };
         plan.push(100, what);
     });
-    let strange = Fact::ShownStrange { run: BOB, text: "boo".to_owned() };
-    check(&[NothingStrange], |_, ledger| ledger.note(at(9_000), strange));
+    let strange = |text: &str| Fact::ShownStrange { run: BOB, text: text.to_owned() };
+    check(&[NothingStrange], |_, ledger| ledger.note(at(9_000), strange("boo")));
+    // What the server sends to an original client is shown by another client with its nick, too.
+    let for_original = |number: Number, kind: ClientKind| {
+        move |plan: &mut Plan, ledger: &mut Ledger| {
+            let other = plan.clients[BOB_CLIENT].clone();
+            plan.clients.push(ClientTraits { kind, starts: false, ..other });
+            ledger.note(at(9_000), strange(&format!("(direct) {}", Ledger::text(number, 0))));
+        }
+    };
+    check(&[], for_original(DIRECT, ClientKind::Original));
+    check(&[NothingStrange], for_original(DIRECT, ClientKind::Json));
+    check(&[NothingStrange], for_original(1, ClientKind::Original));
 }
 
 #[test]
@@ -213,16 +224,23 @@ fn a_gap_has_a_reason() {
 }
 
 #[test]
-fn who_had_not_reached_the_next_history_in_memory_skips_to_its_newest_page() {
-    let missed = |plan: &mut Plan, ledger: &mut Ledger, is_told: bool| {
-        plan.servers[0].memory = true;
+fn who_had_not_reached_the_next_history_skips_to_its_newest_page() {
+    let missed = |ledger: &mut Ledger, is_told: bool| {
         drop_facts(ledger, is_shown(BOB, 1));
         if is_told {
             ledger.note(at(9_000), Fact::Gap { run: BOB, room: "red".to_owned() });
         }
     };
-    check(&[], |plan, ledger| missed(plan, ledger, true));
-    check(&[EverybodyHasIt], |plan, ledger| missed(plan, ledger, false));
+    let in_memory = |plan: &mut Plan| plan.servers[0].memory = true;
+    let second = |plan: &mut Plan| plan.servers.push(ServerTraits { starts: false, ..plan.servers[0].clone() });
+    for other_history in [in_memory, second] {
+        for (is_told, expected) in [(true, &[][..]), (false, &[EverybodyHasIt])] {
+            check(expected, |plan, ledger| {
+                other_history(plan);
+                missed(ledger, is_told);
+            });
+        }
+    }
 }
 
 /// A connection that was lost before the first page leaves it open what was missed.
@@ -239,6 +257,17 @@ fn a_first_visit_that_is_cut_short_may_have_a_gap() {
     check(&[], |_, ledger| gap(ledger, 2, true));
     check(&[GapWithReason], |_, ledger| gap(ledger, 1, true));
     check(&[GapWithReason], |_, ledger| gap(ledger, 2, false));
+    // A cursor that an earlier run left belongs to its nick.
+    let returns = |ledger: &mut Ledger, nick: &str| {
+        let next = restart_in_room(ledger, BOB, 10_000, RunEnd::Quit);
+        ledger.note(at(11_000), Fact::Connected { run: next });
+        ledger.note(at(11_500), Fact::Nick { run: next, nick: nick.to_owned() });
+        ledger.note(at(12_000), Fact::Connected { run: next });
+        ledger.note(at(13_000), Fact::Gap { run: next, room: "red".to_owned() });
+        is_called(ledger, next, "bob");
+    };
+    check(&[], |_, ledger| returns(ledger, "bobby"));
+    check(&[GapWithReason], |_, ledger| returns(ledger, "bob"));
 }
 
 /// Bob has no memory, and is shown the direct message once more in his next run.
