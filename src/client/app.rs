@@ -9,6 +9,7 @@ mod start;
 use crate::client::core::news::News;
 use crate::client::core::session::{ClientExit, ClientSession, Mode, SessionConfig, SessionEvent};
 use crate::client::io::heartbeat::Heartbeat;
+use crate::client::io::keeper::Keeper;
 use crate::client::io::memory::{Memory, OutboxFile};
 use crate::client::io::uplink::Uplink;
 use crate::options::ClientOptions;
@@ -71,7 +72,7 @@ fn start(mut options: ClientOptions) -> Result<(Shell, Vec<SessionEvent>), Refus
     if let (Mode::Chat, Some(path), Some(terminal)) = (mode, options.first_start.clone(), &terminal) {
         (options, to_keep) = setup::ask(&path, &options, terminal, &signals)?;
     }
-    let Begun { config, memory, outbox } = begin(&mut options, mode, terminal.as_ref(), &signals)?;
+    let (config, memory, outbox) = begin(&mut options, mode, terminal.as_ref(), &signals)?;
     let (keyboard, above) = match mode {
         Mode::Chat => Keyboard::at_terminal(terminal)?,
         _ if options.message.is_some() => (Keyboard::none(), None),
@@ -79,7 +80,8 @@ fn start(mut options: ClientOptions) -> Result<(Shell, Vec<SessionEvent>), Refus
     };
     let session = ClientSession::new(SessionConfig { addressee, ..config }, Random::of_the_system(), Instant::now());
     let display = Display::start(&session, &options, above)?;
-    let files = ClientFiles::start(memory, outbox, to_keep)?;
+    let keeper = Keeper::start(memory).map_err(|error| broken("memory", error))?;
+    let files = ClientFiles { keeper, outbox, to_keep };
     let uplink = Uplink::new(&options.connection);
     let heartbeat = Heartbeat::start().map_err(|error| broken("heartbeat", error))?;
     Ok((Shell::new(session, uplink, display, keyboard, files, signals, heartbeat), first_events(options)))
@@ -93,19 +95,13 @@ fn first_events(options: ClientOptions) -> Vec<SessionEvent> {
     warning.into_iter().chain([SessionEvent::Start]).chain(message.into_iter().flatten()).collect()
 }
 
-/// The parts of a session that begins.
-struct Begun {
-    config: SessionConfig,
-    memory: Option<Memory>,
-    outbox: Option<OutboxFile>,
-}
-
+/// The settings of a session, and the files that it writes.
 fn begin(
     options: &mut ClientOptions,
     mode: Mode,
     terminal: Option<&Terminal>,
     signals: &Receiver<i32>,
-) -> Result<Begun, Refusal> {
+) -> Result<(SessionConfig, Option<Memory>, Option<OutboxFile>), Refusal> {
     let asked = terminal.filter(|_| mode == Mode::Chat);
     let nick = start::nick(options, asked, signals)?;
     let rooms = start::rooms(options)?;
@@ -118,5 +114,5 @@ fn begin(
     remembered.server_seen |= unsettled.server_seen;
     config.has_memory = memory.is_some();
     config.conversation.remembered = remembered;
-    Ok(Begun { config, memory, outbox })
+    Ok((config, memory, outbox))
 }

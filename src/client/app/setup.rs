@@ -53,30 +53,20 @@ pub fn ask(
 ) -> Result<(ClientOptions, Option<ToKeep>), Refusal> {
     eprintln!("Where to chat, and as whom? Enter takes what is in [brackets].");
     eprintln!("A broker that wants a log-in is mqtt://USER@HOST; TLS is mqtts://HOST.");
-    let mut options = loop {
-        let answer = terminal.ask(&format!("broker [{DEFAULT_BROKER}]: "), true, signals)?;
-        match answer.trim() {
-            "/quit" | "/q" => return Err(Refusal::Quit),
-            answer => match at_broker(answer) {
-                Ok(options) => break options,
-                Err(why) => eprintln!("{why}"),
-            },
-        }
-    };
+    let mut options = ask_until(terminal, signals, &format!("broker [{DEFAULT_BROKER}]: "), at_broker)?;
     let nick = match &given.nick {
         Some(_) => None,
         None => Some(ask_nick(terminal, signals, options.nick.as_deref())?),
     };
     options.nick = nick.as_ref().map(|nick| nick.as_str().to_owned()).or(given.nick.clone());
     eprintln!("This can be kept in {}.", path.display());
-    let wants_it = loop {
-        match terminal.ask("keep it, and ask no more? [Y/n]: ", true, signals)?.trim().to_lowercase().as_str() {
-            "" | "y" | "yes" => break true,
-            "n" | "no" => break false,
-            "/quit" | "/q" => return Err(Refusal::Quit),
-            _ => eprintln!("y or n"),
+    let wants_it = ask_until(terminal, signals, "keep it, and ask no more? [Y/n]: ", |answer| {
+        match answer.to_lowercase().as_str() {
+            "" | "y" | "yes" => Ok(true),
+            "n" | "no" => Ok(false),
+            _ => Err("y or n".to_owned()),
         }
-    };
+    })?;
     let text = option_file(&options.connection.settings, nick.as_ref());
     Ok((options, wants_it.then(|| ToKeep { path: path.to_owned(), text })))
 }
@@ -89,13 +79,24 @@ pub fn ask_nick(terminal: &Terminal, signals: &Receiver<i32>, username: Option<&
         Some(nick) => format!("your nick [{nick}]: "),
         None => "your nick: ".to_owned(),
     };
+    ask_until(terminal, signals, &question, |answer| match (answer, &offered) {
+        ("", Some(nick)) => Ok(nick.clone()),
+        (name, _) => choose(name),
+    })
+}
+
+/// Asks until an answer can be used, and says why another cannot.
+fn ask_until<T>(
+    terminal: &Terminal,
+    signals: &Receiver<i32>,
+    question: &str,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<T, Refusal> {
     loop {
-        let answer = terminal.ask(&question, true, signals)?;
-        match (answer.trim(), &offered) {
-            ("", Some(nick)) => return Ok(nick.clone()),
-            ("/quit" | "/q", _) => return Err(Refusal::Quit),
-            (name, _) => match choose(name) {
-                Ok(nick) => return Ok(nick),
+        match terminal.ask(question, true, signals)?.trim() {
+            "/quit" | "/q" => return Err(Refusal::Quit),
+            answer => match read(answer) {
+                Ok(answer) => return Ok(answer),
                 Err(why) => eprintln!("{why}"),
             },
         }

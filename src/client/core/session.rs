@@ -31,14 +31,14 @@ use super::memo::{Memo, Remembered};
 use super::news::News;
 use crate::link::{Event as LinkEvent, Publication};
 use crate::now::Now;
-use crate::protocol::{Nick, RoomName};
+use crate::protocol::Nick;
 use crate::random::Random;
 use keeping::{Keeping, Reported};
 use links::Links;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Instant;
-use telling::{DiskOutbox, Typist};
+use telling::Typist;
 
 /// The most commands of a program that wait for room in the outbox. Requests and quitting behind them still get
 /// through. Beyond that, no input is read.
@@ -52,7 +52,10 @@ pub struct ClientSession {
     conversation: Conversation,
     links: Links,
     keeping: Keeping,
-    outbox: DiskOutbox,
+    /// There is an outbox on disk.
+    keeps_outbox: bool,
+    /// It cannot be written, and the user was told.
+    outbox_has_failed: bool,
     ending: Ending,
     /// Commands of a JSON program that wait for room in the outbox, with their `ref`.
     held: VecDeque<(Command, Option<Value>)>,
@@ -67,16 +70,16 @@ impl ClientSession {
     pub fn new(config: SessionConfig, random: Random, now: Instant) -> ClientSession {
         let SessionConfig { mode, addressee, wait, count, outlives_input, has_memory, mut conversation } = config;
         let typed = std::mem::take(&mut conversation.remembered.typed);
-        let outbox = DiskOutbox::new(conversation.keeps_outbox);
         let is_sender = conversation.role == Role::Sender;
         ClientSession {
             mode,
             addressee,
             outlives_input,
             links: Links::new(conversation.qos),
+            keeps_outbox: conversation.keeps_outbox,
+            outbox_has_failed: false,
             conversation: Conversation::new(conversation, random),
             keeping: Keeping::new(now, has_memory),
-            outbox,
             ending: Ending::new(now, is_sender, wait, count),
             held: VecDeque::new(),
             typist: Typist::new(now, typed),
@@ -144,18 +147,8 @@ impl ClientSession {
         self.mode
     }
 
-    pub fn nick(&self) -> &Nick {
-        self.conversation.nick()
-    }
-
-    /// The current room.
-    pub fn here(&self) -> &RoomName {
-        self.conversation.here()
-    }
-
-    /// Whether the user is in any room besides the lobby.
-    pub fn is_in_rooms(&self) -> bool {
-        self.conversation.is_in_rooms()
+    pub fn conversation(&self) -> &Conversation {
+        &self.conversation
     }
 
     /// Unsettled messages.
@@ -258,7 +251,7 @@ impl ClientSession {
                 output => self.carry_out(now, output),
             }
         }
-        if self.outbox.is_there() && !settled.is_empty() {
+        if self.keeps_outbox && !settled.is_empty() {
             self.out.push(SessionEffect::Outbox(OutboxChange::Remove(settled)));
         }
     }
@@ -273,7 +266,7 @@ impl ClientSession {
             Output::Tell(news, reference) => self.reply(now, news, reference),
             Output::Remember(memo) if self.ending.has_heard_enough() && memo != Memo::ServerSeen => {}
             Output::Remember(memo) => {
-                if memo == Memo::ServerSeen && self.outbox.is_there() {
+                if memo == Memo::ServerSeen && self.keeps_outbox {
                     self.out.push(SessionEffect::Outbox(OutboxChange::NoteServer));
                 }
                 self.keeping.remember(memo);
@@ -282,10 +275,10 @@ impl ClientSession {
             // The caller collects these.
             Output::Settled(_) => {}
             Output::Clear => self.out.push(SessionEffect::Clear),
-            Output::Renamed { leave } => {
+            Output::Renamed(leave) => {
                 let leave = leave.filter(|_| self.links.is_open());
                 self.let_go(leave);
-                if self.outbox.is_there() {
+                if self.keeps_outbox {
                     self.out.push(SessionEffect::Outbox(OutboxChange::Rename(self.conversation.nick().clone())));
                 }
                 // It connects under the new nick once it knows what earlier runs have shown.

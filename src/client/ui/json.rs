@@ -1,10 +1,10 @@
 //! The client for programs (`--json`): a line of JSON → [`Command`], [`News`] → a line of JSON.
 
 use crate::client::core::command::{Command, PageRequest, Target};
-use crate::client::core::news::{News, Place, Said};
+use crate::client::core::news::{News, Said};
 use crate::protocol::limits::PAGE_MESSAGES;
 use crate::protocol::text;
-use crate::protocol::{Cursor, ErrorCode, History, Nick, RoomName, SearchRequest, in_own_words};
+use crate::protocol::{ChatMessage, Cursor, ErrorCode, History, Nick, RoomName, SearchRequest, in_own_words};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -71,7 +71,7 @@ pub fn parse(line: &str) -> JsonLine {
 /// The event as a line, without its end, with the `ref` of the command that it follows from. `None`: news for people only.
 pub fn event(news: &News, reference: Option<&Value>) -> Option<String> {
     let (event, fields) = match news {
-        News::Said(said) => said_event(said),
+        News::Said(said) => (None, said_fields(said)),
         News::Presence(notice) => (None, typed(notice.to_json())),
         News::Users { list, .. } => (Some("online_users"), value(list)),
         News::Rooms(list) => (Some("rooms"), value(list)),
@@ -124,33 +124,21 @@ fn page_fields(room: &RoomName, page: &History) -> Value {
     fields
 }
 
-fn said_event(said: &Said) -> (Option<&'static str>, Value) {
-    let mut fields = json!({"username": said.nick});
-    let mut set = |name: &str, value: Value| fields[name] = value;
-    match &said.place {
-        Place::Room(room) => set("room", value(room)),
-        Place::Direct(to) => set("to", value(to)),
-    }
-    set("message", said.text.as_str().into());
-    let optional = [
-        ("timestamp", said.timestamp.as_ref().map(value)),
+fn said_fields(said: &Said) -> Value {
+    let Said { nick, place: to, text, timestamp, action, late, .. } = said.clone();
+    let mut fields = typed(ChatMessage { nick, to, text, timestamp, id: None, action, late }.to_json());
+    let more = [
         ("id", said.id.as_ref().map(value)),
         ("pos", said.pos.map(Value::from)),
-        ("action", said.action.then_some(Value::Bool(true))),
-        ("late", said.late.then_some(Value::Bool(true))),
         ("own", said.own.then_some(Value::Bool(true))),
         ("history", said.history.then_some(Value::Bool(true))),
     ];
-    for (name, value) in optional {
+    for (name, value) in more {
         if let Some(value) = value {
-            set(name, value);
+            fields[name] = value;
         }
     }
-    let event = match said.place {
-        Place::Room(_) => "chat",
-        Place::Direct(_) => "private",
-    };
-    (Some(event), fields)
+    fields
 }
 
 /// `event` comes first; if it is `None`, the `type` among the fields takes its place.

@@ -280,7 +280,6 @@ impl Typing {
     }
 
     fn decide(&mut self, offer: Offer, key: Key) -> Act {
-        let goes_on = matches!(key, Key::Escape | Key::Interrupt | Key::PasteBegins);
         match key {
             Key::Enter | Key::LineFeed | Key::Char('y' | 'Y') if offer.fits_one_message() => {
                 return Act::Accept(match offer.is_literal {
@@ -300,15 +299,14 @@ impl Typing {
             Key::PasteBegins => self.paste = Some(Paste::default()),
             _ => {}
         }
-        let offer_is_apart = offer.is_apart;
-        // A text in the line can be edited; a separate one would be lost with the question.
-        let is_apart = offer_is_apart && offer.can_be_sent();
-        if is_apart && !goes_on && !matches!(key, Key::Char('n' | 'N')) {
-            self.offer = Some(offer);
-            return Act::Redraw;
-        }
+        let gives_up = matches!(key, Key::Escape | Key::Interrupt | Key::PasteBegins | Key::Char('n' | 'N'));
         match key {
-            Key::Char(_) | Key::Other if !goes_on && !offer_is_apart => Act::Usual,
+            // A text in the line can be edited; a separate one would be lost with the question.
+            _ if offer.is_apart && offer.can_be_sent() && !gives_up => {
+                self.offer = Some(offer);
+                Act::Redraw
+            }
+            Key::Char(_) | Key::Other if !offer.is_apart => Act::Usual,
             _ => Act::Redraw,
         }
     }

@@ -98,10 +98,11 @@ fn print(screen: &Screen, lines: impl IntoIterator<Item = Line>) {
 }
 
 fn reader(session: &ClientSession) -> Reader {
+    let conversation = session.conversation();
     Reader {
-        nick: session.nick().clone(),
-        here: session.here().clone(),
-        rooms_are_many: session.is_in_rooms(),
+        nick: conversation.nick().clone(),
+        here: conversation.here().clone(),
+        rooms_are_many: conversation.is_in_rooms(),
         columns: terminal::columns(),
     }
 }

@@ -1,31 +1,20 @@
 //! The files of a run: the memory (in its own thread), the outbox on disk, and the option file of a first start.
 
-use super::keyboard::broken;
 use crate::client::app::setup::ToKeep;
-use crate::client::app::start::Refusal;
 use crate::client::core::news::News;
 use crate::client::core::session::SessionEvent;
 use crate::client::io::keeper::Keeper;
-use crate::client::io::memory::{Memory, OutboxFile};
+use crate::client::io::memory::OutboxFile;
 
 pub struct ClientFiles {
     pub keeper: Keeper,
     /// `--outbox`.
     pub outbox: Option<OutboxFile>,
     /// The answers of a first start, until a connection succeeds.
-    to_keep: Option<ToKeep>,
+    pub to_keep: Option<ToKeep>,
 }
 
 impl ClientFiles {
-    pub fn start(
-        memory: Option<Memory>,
-        outbox: Option<OutboxFile>,
-        to_keep: Option<ToKeep>,
-    ) -> Result<ClientFiles, Refusal> {
-        let keeper = Keeper::start(memory).map_err(|error| broken("memory", error))?;
-        Ok(ClientFiles { keeper, outbox, to_keep })
-    }
-
     /// Saves the answers of a first start after the first connection.
     pub fn keep_answers(&mut self) -> Option<SessionEvent> {
         let to_keep = self.to_keep.take()?;

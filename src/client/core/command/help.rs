@@ -4,9 +4,7 @@ use super::table::{CommandEntry, TABLE};
 
 /// The lines of `/help`.
 pub fn help() -> Vec<String> {
-    let lines = TABLE.iter().map(|entry| format!("{:<18}{}{}", entry.usage(), entry.help, also(entry)));
-    let text = "//text            send text that begins with /";
-    lines.chain([text.to_owned()]).collect()
+    list().into_iter().map(|(usage, help)| format!("{usage:<18}{help}")).collect()
 }
 
 /// Each command with its arguments, and what it does, for the manual page.

@@ -82,10 +82,8 @@ pub enum Output {
     Settled(SentId),
     /// Clear the screen.
     Clear,
-    /// Connect again under the new nick, with a new will. `leave`: the leave message under the old one.
-    Renamed {
-        leave: Option<Publication>,
-    },
+    /// Connect again under the new nick, with a new will, after this leave message under the old one.
+    Renamed(Option<Publication>),
     /// Connect again with a new will.
     Reconnect,
     /// The user wants to leave once everything is sent.

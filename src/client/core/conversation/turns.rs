@@ -112,7 +112,7 @@ impl Conversation {
         self.recall(Remembered::default());
         self.joining.renamed();
         self.connection.renamed();
-        self.connect_anew(Output::Renamed { leave });
+        self.connect_anew(Output::Renamed(leave));
         self.rooms.renamed(&mut self.out);
     }
 

@@ -10,14 +10,6 @@ use std::time::{Duration, Instant};
 /// The least time between two updates of the names to complete: as fast as anybody types.
 const NAMES: Duration = Duration::from_millis(200);
 
-/// The outbox on disk.
-#[derive(Debug)]
-pub struct DiskOutbox {
-    is_there: bool,
-    /// It cannot be written, and the user was told.
-    has_failed: bool,
-}
-
 /// What the person at the terminal was given.
 #[derive(Debug)]
 pub struct Typist {
@@ -25,25 +17,6 @@ pub struct Typist {
     earlier: Option<Vec<String>>,
     is_asked_for_a_nick: bool,
     names_offered: Instant,
-}
-
-impl DiskOutbox {
-    pub fn new(is_there: bool) -> DiskOutbox {
-        DiskOutbox { is_there, has_failed: false }
-    }
-
-    pub fn is_there(&self) -> bool {
-        self.is_there
-    }
-
-    fn keeps_all(&self) -> bool {
-        self.is_there && !self.has_failed
-    }
-
-    /// What happens to unconfirmed messages, as the end of a line about them.
-    fn kept(&self) -> &'static str {
-        if self.keeps_all() { "; the outbox keeps what is unconfirmed for the next run" } else { "" }
-    }
 }
 
 impl Typist {
@@ -128,9 +101,18 @@ impl ClientSession {
     pub(super) fn interrupted(&mut self, signal: i32) {
         let unsent = self.unsent();
         if unsent > 0 {
-            self.complain(format!("{} unconfirmed{}", messages_are(unsent), self.outbox.kept()));
+            self.complain(format!("{} unconfirmed{}", messages_are(unsent), self.kept()));
         }
         self.ending.end(ClientExit::Signal(signal));
+    }
+
+    fn outbox_keeps_all(&self) -> bool {
+        self.keeps_outbox && !self.outbox_has_failed
+    }
+
+    /// What happens to unconfirmed messages, as the end of a line about them.
+    fn kept(&self) -> &'static str {
+        if self.outbox_keeps_all() { "; the outbox keeps what is unconfirmed for the next run" } else { "" }
     }
 
     pub(super) fn look_for_the_end(&mut self, now: Now) {
@@ -149,14 +131,14 @@ impl ClientSession {
             End::Done if self.ending.went_wrong() => self.ending.end(ClientExit::Failed),
             End::Done => self.ending.end(ClientExit::Done),
             End::TimeIsUp => self.ending.end(ClientExit::TimeIsUp),
-            End::Unsent(count) if self.outbox.keeps_all() => {
+            End::Unsent(count) if self.outbox_keeps_all() => {
                 self.tell(now, News::Hint(format!("{} in the outbox, for the next run", messages_are(count))));
                 self.ending.end(ClientExit::Done);
             }
             End::Unsent(count) => self.fail(format!("{} unconfirmed", messages_are(count)), ClientExit::Failed),
             End::Unconfirmed(count, time) => {
                 let why = if self.conversation.awaits_a_server() { ": no chat server is answering" } else { "" };
-                let (messages, seconds, kept) = (messages_are(count), time.as_secs(), self.outbox.kept());
+                let (messages, seconds, kept) = (messages_are(count), time.as_secs(), self.kept());
                 self.fail(format!("{messages} unconfirmed after {seconds} s{why}{kept}"), ClientExit::TimeIsUp);
             }
         }
@@ -171,7 +153,7 @@ impl ClientSession {
 
     /// The chat goes on. Unsettled messages are lost with the process, as without an outbox.
     pub(super) fn outbox_failed(&mut self, now: Now, why: &str) {
-        if !std::mem::replace(&mut self.outbox.has_failed, true) {
+        if !std::mem::replace(&mut self.outbox_has_failed, true) {
             let text = format!("the outbox cannot be written, and does not keep everything: {why}");
             self.tell(now, News::Error(text));
         }

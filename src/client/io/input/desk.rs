@@ -66,7 +66,6 @@ impl Desk {
             Some(drawn) => (&*work.shown, drawn.clone()),
             None => ("", Drawn::new(String::new(), "", terminal::columns())),
         };
-        let up = |rows: usize| if rows > 0 { format!("\x1b[{rows}A") } else { String::new() };
         let right = if cursor.column > 0 { format!("\x1b[{}C", cursor.column) } else { String::new() };
         // After a full row, the cursor moves to the next row only with the next character.
         let next = if end.row > 0 && end.column == 0 && !shown.ends_with('\n') { "\n" } else { "" };
@@ -111,10 +110,7 @@ impl Desk {
         let mut work = self.work();
         let columns = terminal::columns();
         let Some(drawn) = work.drawn.take().filter(|drawn| drawn.columns != columns && wraps_anew()) else { return };
-        match drawn.rows_above(columns) {
-            0 => terminal::write("\r\x1b[J"),
-            rows => terminal::write(&format!("\x1b[{rows}A\r\x1b[J")),
-        }
+        terminal::write(&format!("{}\r\x1b[J", up(drawn.rows_above(columns))));
         make_room(&drawn);
     }
 
@@ -126,13 +122,13 @@ impl Desk {
 
 /// Moves from the first row of a removed line to where the editor left the cursor, with all rows available.
 fn make_room(drawn: &Drawn) {
-    let (rows, up) = (drawn.end.row, drawn.end.row.saturating_sub(drawn.cursor.row));
-    if rows > 0 {
-        terminal::write(&"\n".repeat(rows));
-    }
-    if up > 0 {
-        terminal::write(&format!("\x1b[{up}A"));
-    }
+    let rows = drawn.end.row;
+    terminal::write(&format!("{}{}", "\n".repeat(rows), up(rows.saturating_sub(drawn.cursor.row))));
+}
+
+/// Moves the cursor up.
+fn up(rows: usize) -> String {
+    if rows > 0 { format!("\x1b[{rows}A") } else { String::new() }
 }
 
 /// Whether the terminal rewraps lines when it is resized; most do, except for these.

@@ -72,24 +72,15 @@ impl View {
         let is_today = at.date_naive() == (self.zone)(now).date_naive();
         let is_mention = self.is_mention(said);
         let nick = readable(said.nick.as_str());
-        let of_nick = match said {
-            Said { own: true, .. } => Ink::Own,
-            _ if is_mention => Ink::Mention,
-            _ => of_nick(said.nick.key()),
+        let (of_nick, mark) = match said {
+            Said { own: true, .. } => (Ink::Own, " > "),
+            _ if is_mention => (Ink::Mention, " ! "),
+            _ => (of_nick(said.nick.key()), " "),
         };
         let mut head = Head::default();
         let mut add = |part: Option<Ink>, text: &str| head.add(part.filter(|_| self.color), text);
         add(Some(Ink::Aside), &at.format(if is_today { "%H:%M" } else { "%Y-%m-%d %H:%M" }).to_string());
-        add(
-            None,
-            if said.own {
-                " > "
-            } else if is_mention {
-                " ! "
-            } else {
-                " "
-            },
-        );
+        add(None, mark);
         let colon = if said.action { "" } else { ":" };
         let text_part = match &said.place {
             Place::Direct(to) => {

@@ -102,8 +102,8 @@ impl ClientNode {
     /// Its nick may be another one now.
     pub(super) fn note_nick(&mut self, stage: &mut Stage) {
         let Some(process) = &self.process else { return };
-        if process.session.nick().as_str() != self.nick {
-            self.nick = process.session.nick().to_string();
+        if process.session.conversation().nick().as_str() != self.nick {
+            self.nick = process.session.conversation().nick().to_string();
             stage.ledger.reached.insert("a new nick");
             stage.note(Fact::Nick { run: process.run, nick: self.nick.clone() });
         }

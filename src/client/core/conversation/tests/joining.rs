@@ -192,7 +192,7 @@ fn on_a_terminal_another_nick_is_asked_for() {
     stage.arrives("chat/messages", r#"{"type":"chat","username":"carol","message":"hi all"}"#);
     stage.check_told(&[]);
     stage.types("Bob");
-    assert_eq!(stage.out.pop(), Some(Output::Renamed { leave: None }));
+    assert_eq!(stage.out.pop(), Some(Output::Renamed(None)));
     assert!(stage.conversation.subscriptions().contains(&"chat/private/bob/#".to_owned()));
     stage.out.clear();
     stage.arrives("chat/server", ONLINE);

@@ -15,7 +15,7 @@ fn at_a_terminal() -> Stage {
 #[track_caller]
 fn last_word(stage: &mut Stage) -> Option<serde_json::Value> {
     match stage.out.pop() {
-        Some(Output::Renamed { leave }) => leave.map(|leave| serde_json::from_slice(&leave.payload).unwrap()),
+        Some(Output::Renamed(leave)) => leave.map(|leave| serde_json::from_slice(&leave.payload).unwrap()),
         other => panic!("not renamed: {other:?}"),
     }
 }
@@ -69,7 +69,7 @@ fn but_not_forever() {
     stage.types("/nick bob");
     stage.check_told(&[">one", "you will be bob once what you said as Alice is stored, or in 5 s"]);
     stage.after(4_900);
-    assert!(!stage.out.iter().any(|out| matches!(out, Output::Renamed { .. })));
+    assert!(!stage.out.iter().any(|out| matches!(out, Output::Renamed(_))));
     stage.out.clear();
     stage.after(100);
     last_word(&mut stage);
@@ -102,7 +102,7 @@ fn cancelling_a_change_of_nick_keeps_the_old_one() {
     }
     stage.check_told(&[">one", ">two", "you stay Alice"]);
     stage.after(5_000);
-    assert!(!stage.out.iter().any(|out| matches!(out, Output::Renamed { .. })));
+    assert!(!stage.out.iter().any(|out| matches!(out, Output::Renamed(_))));
     stage.out.clear();
     stage.types("three");
     assert_eq!(stage.payload("chat/messages")["username"], "Alice");

@@ -51,7 +51,7 @@ fn a_new_nick_keeps_the_cursors_of_the_run() {
     stage.arrives("chat/private/alice/server", WELCOME);
     stage.out.clear();
     stage.types("/nick Carol");
-    let renamed = stage.out.iter().position(|output| matches!(output, Output::Renamed { .. })).unwrap();
+    let renamed = stage.out.iter().position(|output| matches!(output, Output::Renamed(_))).unwrap();
     let kept = Output::Remember(Memo::Cursor { room: RoomName::lobby(), cursor: cursor(2) });
     // What comes after the change is remembered under the new nick.
     assert!(stage.out[renamed..].contains(&kept), "{:?}", stage.out);
