@@ -2,9 +2,8 @@
 //!
 //! Each part owns its state, makes its own decisions and deadlines, and pushes its outputs to `outputs`: `connection`,
 //! `lookout` (watches for the chat server), `joining`, `naming`, `sending`, `rooms`, `people` and `requests`. The
-//! conversation dispatches: `arrivals` and `replies` handle what arrives, `typed` handles commands (`visiting` for
-//! rooms, `status`), `turns` handles consequences and timeouts. `exchange` defines the inputs and outputs;
-//! `presence` builds what is published besides messages.
+//! conversation dispatches: `arrivals` handles what arrives, `typed` handles commands, `turns` handles consequences and
+//! timeouts. `exchange` defines the inputs and outputs; `presence` builds what is published besides messages.
 
 mod arrivals;
 mod connection;
@@ -15,14 +14,11 @@ mod naming;
 mod outputs;
 mod people;
 mod presence;
-mod replies;
 mod requests;
 mod rooms;
 mod sending;
-mod status;
 mod turns;
 mod typed;
-mod visiting;
 
 use super::command::Names;
 use super::memo::Remembered;

@@ -1,7 +1,7 @@
 //! The connection to the broker: whether it is up, and what the user is told when it comes, fails and breaks.
 
 use super::outputs::Outputs;
-use super::status::in_words;
+use super::typed::in_words;
 use crate::client::core::news::News;
 use crate::link::Version;
 use crate::now::Now;

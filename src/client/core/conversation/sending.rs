@@ -5,7 +5,7 @@ mod undelivered;
 use super::Output;
 use super::outputs::Outputs;
 use super::people::People;
-use super::status::in_words;
+use super::typed::in_words;
 use crate::client::core::news::{News, Obstacle};
 use crate::client::core::outbox::{Kept, Outbox, OwnMessage, Progress};
 use crate::link::{Publication, Qos};

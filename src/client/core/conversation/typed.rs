@@ -1,13 +1,16 @@
-//! What the user wants: typed lines and commands.
+//! What the user wants: typed lines and commands, and what they mean for the broker and the chat server.
 
 use super::requests::Inquiry;
+use super::rooms::NO_ANSWER;
 use super::{Conversation, Output, Role};
 use crate::client::core::command::{self, Command, PageRequest, Target, TypedLine};
 use crate::client::core::news::{News, Place, Said};
 use crate::client::core::outbox::OwnMessage;
 use crate::now::Now;
 use crate::protocol::limits::TEXT_CHARS;
+use crate::protocol::presence::Action;
 use crate::protocol::{HistoryRequest, Nick, RequestKind, RoomName, Timestamp, text};
+use std::time::Duration;
 
 /// Replaces a tab, because control characters are removed.
 const TAB: &str = "    ";
@@ -117,8 +120,94 @@ impl Conversation {
             Target::Room(room) => Err(room),
         }
     }
+
+    fn join_room(&mut self, now: Now, room: RoomName) {
+        if !self.rooms.is_in(&room) {
+            if !self.rooms.join(room.clone(), &mut self.out) {
+                return;
+            }
+            self.out.extend(self.room_filters(&room).map(Output::Subscribe));
+            self.tell_rooms(now);
+            self.ask_history(&room);
+            if self.out.is_on_terminal() && self.lookout.is_known() {
+                self.rooms.wonder_about(room.clone());
+                self.requests.open_own(Inquiry::of(RequestKind::Rooms), &mut self.random);
+            }
+        }
+        self.rooms.talk_in(room, &mut self.out);
+    }
+
+    fn part(&mut self, now: Now, room: Option<RoomName>) {
+        let Some(room) = self.rooms.part(room, &mut self.out) else { return };
+        self.requests.forget_room(&room);
+        self.out.extend(self.room_filters(&room).map(Output::Unsubscribe));
+        self.tell_rooms(now);
+        self.rooms.parted(&room, &mut self.out);
+    }
+
+    /// Another join of a present user replaces the list of rooms, without a notice.
+    fn tell_rooms(&mut self, now: Now) {
+        if self.joining.is_joined() {
+            self.say_presence(now, Action::Join);
+        }
+    }
+
+    fn ask_rooms(&mut self) {
+        // The user's own rooms are known, but nobody could list the others.
+        let reach = self.lookout.reach(self.connection.is_up());
+        let why = match reach.is_connected {
+            false => Some("not connected: which others there are is not known"),
+            true if reach.is_original => {
+                Some("the chat server here is an original one, which has no rooms: who else is in one is not known")
+            }
+            true => reach.is_silent.then_some(NO_ANSWER),
+        };
+        match why.filter(|_| self.out.is_on_terminal()) {
+            Some(why) => self.rooms.list(&[], why, &mut self.out),
+            None => self.ask(Inquiry::of(RequestKind::Rooms)),
+        }
+    }
+
+    fn status(&mut self, now: Now) {
+        let rooms = self.rooms.own().iter().map(|room| format!("#{room}")).collect::<Vec<_>>();
+        let mut lines = vec![
+            format!("broker       {}", self.connection.status(now)),
+            format!("you          {}, session {}", self.naming.nick(), self.naming.session()),
+            format!("rooms        {}; you talk in #{}", rooms.join(" "), self.rooms.here()),
+            format!("outbox       {}", self.sending.status(now)),
+            format!("chat server  {}", self.lookout.status(now, self.connection.is_up())),
+        ];
+        lines.extend(self.people.status());
+        lines.into_iter().for_each(|line| self.out.answer(line));
+        if self.connection.is_up() {
+            // Measures the current round trip.
+            self.requests.open_own(Inquiry::of(RequestKind::Ping), &mut self.random);
+        }
+    }
 }
 
 fn works_without_a_nick(command: &Command) -> bool {
     matches!(command, Command::Quit | Command::Help(_) | Command::Status | Command::Clear)
+}
+
+/// "40 s", "12 min", "3 h 5 min".
+pub fn in_words(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ ..7_200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        for (seconds, words) in [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "119 min"), (11_100, "3 h 5 min")]
+        {
+            assert_eq!(in_words(Duration::from_secs(seconds)), words);
+        }
+    }
 }
