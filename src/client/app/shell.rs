@@ -1,22 +1,21 @@
 //! The shell's loop: passes events from all threads to the session, and carries out the session's effects.
 
 pub mod display;
-pub mod files;
 pub mod keyboard;
 
+use crate::client::app::setup::ToKeep;
 use crate::client::core::news::{News, Place, Said};
 use crate::client::core::session::{ClientExit, ClientSession, Mode, SessionEffect, SessionEvent};
 use crate::client::io::heartbeat::Heartbeat;
-use crate::client::io::keeper::KeeperOrder;
+use crate::client::io::keeper::{Keeper, KeeperOrder};
+use crate::client::io::memory::OutboxFile;
 use crate::client::io::uplink::Uplink;
 use crate::client::ui::lines;
 use crate::client::ui::typing::Typed;
 use crate::now::Now;
-use crate::protocol::Nick;
 use crate::signals;
 use crossbeam_channel::{Receiver, never, select};
 use display::Display;
-use files::ClientFiles;
 use keyboard::Keyboard;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -36,6 +35,28 @@ const LAST_LINES: Duration = Duration::from_millis(400);
 const LAST_LINES_FOR_A_PROGRAM: Duration = Duration::from_secs(2);
 /// The part of it that is left for the leave message in any case. A working connection needs no more.
 const LAST_WORD: Duration = Duration::from_millis(100);
+
+/// The files of a run: the memory (in its own thread), the outbox on disk, and the option file of a first start.
+pub struct ClientFiles {
+    pub keeper: Keeper,
+    /// `--outbox`.
+    pub outbox: Option<OutboxFile>,
+    /// The answers of a first start, until a connection succeeds.
+    pub to_keep: Option<ToKeep>,
+}
+
+impl ClientFiles {
+    /// Saves the answers of a first start after the first connection.
+    pub fn keep_answers(&mut self) -> Option<SessionEvent> {
+        let to_keep = self.to_keep.take()?;
+        let path = to_keep.path().display();
+        let news = match to_keep.write() {
+            Ok(()) => News::Hint(format!("broker and nick are kept in {path}; change them there")),
+            Err(why) => News::Error(format!("broker and nick are not kept: {why}")),
+        };
+        Some(SessionEvent::Noticed(news, None))
+    }
+}
 
 /// A session and its resources.
 pub struct Shell {
@@ -104,7 +125,7 @@ impl Shell {
             recv(self.heartbeat.ticks()) -> _ => self.tick(),
             recv(self.signals) -> signal => signal.map(SessionEvent::Signal).ok(),
             recv(self.files.keeper.reports()) -> report => report.ok(),
-            recv(self.display.closed()) -> _ => Some(SessionEvent::OutputClosed),
+            recv(self.display.screen.closed()) -> _ => Some(SessionEvent::OutputClosed),
         };
         event.into_iter().collect()
     }
@@ -152,7 +173,8 @@ impl Shell {
 
     fn tell(&mut self, now: Now, news: &News, reference: Option<&Value>) -> Option<SessionEvent> {
         self.display.tell(now, news, reference, &self.session);
-        if let Some(nick) = correspondent(news) {
+        // `/reply` answers the sender of the last direct message on the screen.
+        if let News::Said(Said { nick, place: Place::Direct(_), own: false, .. }) = news {
             self.display.screen.then(self.keyboard.is_written_to_by(nick.clone()));
         }
         if matches!(news, News::Connected { .. }) { self.files.keep_answers() } else { None }
@@ -189,13 +211,5 @@ impl Shell {
         keeper.finish(kept_by.saturating_duration_since(Instant::now()));
         uplink.close(session.leave(Now::read()), left(until));
         heartbeat.stop();
-    }
-}
-
-/// The sender of a direct message. `/reply` answers the last one on the screen.
-fn correspondent(news: &News) -> Option<&Nick> {
-    match news {
-        News::Said(Said { nick, place: Place::Direct(_), own: false, .. }) => Some(nick),
-        _ => None,
     }
 }

@@ -61,7 +61,7 @@ pub fn config(options: &ClientOptions, mode: Mode, nick: Nick, rooms: Vec<RoomNa
         has_memory: false,
         conversation: Config {
             nick,
-            role: role(mode),
+            role: if mode == Mode::Sender { Role::Sender } else { Role::Member },
             rooms,
             topics: Topics::new(&options.connection.topic_root),
             qos: options.connection.qos,
@@ -74,10 +74,6 @@ pub fn config(options: &ClientOptions, mode: Mode, nick: Nick, rooms: Vec<RoomNa
             keeps_outbox: options.outbox.is_some(),
         },
     }
-}
-
-pub fn role(mode: Mode) -> Role {
-    if mode == Mode::Sender { Role::Sender } else { Role::Member }
 }
 
 /// When clocks go forward, the skipped hour counts as the next one.

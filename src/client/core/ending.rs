@@ -49,19 +49,15 @@ pub struct Ending {
     left: Option<u64>,
     /// `-C` has counted enough, and more has arrived.
     has_heard_enough: bool,
-    reason: Option<Reason>,
+    /// The run should end as soon as possible, after `/quit` or `-C`. Unsent messages may take until then.
+    quit_by: Option<Instant>,
+    /// The same after the end of the input, for answers. `/quit` overrides it.
+    answers_by: Option<Instant>,
     /// When a sender last made progress.
     stalled_since: Instant,
     /// A sender's message could not be sent.
     went_wrong: bool,
     exit: Option<ClientExit>,
-}
-
-/// Why the run should end as soon as possible, and how long unfinished work may still take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reason {
-    Quit { until: Instant },
-    InputEnded { until: Instant },
 }
 
 impl Ending {
@@ -72,7 +68,8 @@ impl Ending {
             deadline: wait.filter(|_| !is_sender).map(|wait| now + wait),
             left: count,
             has_heard_enough: false,
-            reason: None,
+            quit_by: None,
+            answers_by: None,
             stalled_since: now,
             went_wrong: false,
             exit: None,
@@ -133,25 +130,23 @@ impl Ending {
 
     /// A second `/quit` ends the wait.
     pub fn quit(&mut self, now: Instant) {
-        if !matches!(self.reason, Some(Reason::Quit { .. })) {
-            self.reason = Some(Reason::Quit { until: now + QUIT_WAIT });
-        }
+        self.quit_by.get_or_insert(now + QUIT_WAIT);
     }
 
     /// Ends without waiting.
     pub fn quit_at_once(&mut self, now: Instant) {
-        self.reason = Some(Reason::Quit { until: now });
+        self.quit_by = Some(now);
     }
 
     /// After `/quit`, this ends the wait.
     pub fn input_ended(&mut self, now: Instant) {
-        self.reason = self.reason.or(Some(Reason::InputEnded { until: now + QUIT_WAIT }));
+        self.answers_by.get_or_insert(now + QUIT_WAIT);
         self.stalled_since = now;
     }
 
     /// The run ends soon, finished or not.
     pub fn is_near(&self) -> bool {
-        matches!(self.reason, Some(Reason::Quit { .. }))
+        self.quit_by.is_some()
     }
 
     /// A message made progress, or the first one was taken.
@@ -162,12 +157,8 @@ impl Ending {
     /// When [`Ending::look`] ends the run if nothing else happens.
     pub fn due(&self, unsent: usize, has_questions: bool) -> Option<Instant> {
         let stalled = self.sender_wait.filter(|_| unsent > 0).map(|wait| self.stalled_since + wait);
-        let reason = match self.reason {
-            Some(Reason::Quit { until }) => Some(until),
-            Some(Reason::InputEnded { until }) => Some(until).filter(|_| unsent == 0 && has_questions),
-            None => None,
-        };
-        stalled.into_iter().chain(self.deadline).chain(reason).min()
+        let over = self.quit_by.or(self.answers_by.filter(|_| unsent == 0 && has_questions));
+        stalled.into_iter().chain(self.deadline).chain(over).min()
     }
 
     /// `unsent`: unsettled messages; `has_questions`: requests of the user are unanswered.
@@ -181,10 +172,10 @@ impl Ending {
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             return Some(End::TimeIsUp);
         }
-        match self.reason? {
-            Reason::Quit { .. } if unsent == 0 => Some(End::Done),
-            Reason::Quit { until } if now >= until => Some(End::Unsent(unsent)),
-            Reason::InputEnded { until } if unsent == 0 && (!has_questions || now >= until) => Some(End::Done),
+        match (self.quit_by, self.answers_by) {
+            (Some(_), _) if unsent == 0 => Some(End::Done),
+            (Some(until), _) if now >= until => Some(End::Unsent(unsent)),
+            (None, Some(until)) if unsent == 0 && (!has_questions || now >= until) => Some(End::Done),
             _ => None,
         }
     }

@@ -27,6 +27,8 @@ pub struct Above {
 pub struct Screen {
     orders: Sender<PrintOrder>,
     waiting: Gauge,
+    /// Closed when nobody reads standard output any longer.
+    closed: Receiver<()>,
     /// Whether everything was printed.
     done: Receiver<bool>,
     thread: JoinHandle<()>,
@@ -42,9 +44,10 @@ enum PrintOrder {
 }
 
 impl Screen {
-    /// `above`: if there is a line editor. `on_closed` is called once if nobody reads standard output any more.
-    pub fn start(above: Option<Above>, on_closed: impl FnOnce() + Send + 'static) -> io::Result<Screen> {
+    /// `above`: if there is a line editor.
+    pub fn start(above: Option<Above>) -> io::Result<Screen> {
         let (orders, inbox) = crossbeam_channel::unbounded();
+        let (to_closed, closed) = crossbeam_channel::bounded(1);
         let (finished, done) = crossbeam_channel::bounded(1);
         let (print_above_line, no_more_lines) = above.map(|above| (above.print, above.finish)).unzip();
         let print = move || {
@@ -53,14 +56,19 @@ impl Screen {
                 None => print_out(&inbox),
             };
             if !ended {
-                on_closed();
+                // The shell may have ended already.
+                let _ = to_closed.send(());
                 // Nobody reads what follows.
                 inbox.iter().for_each(drop);
             }
             let _ = finished.send(ended);
         };
         let thread = std::thread::Builder::new().name("screen".to_owned()).spawn(print)?;
-        Ok(Screen { orders, waiting: Gauge::default(), done, thread, no_more_lines })
+        Ok(Screen { orders, waiting: Gauge::default(), closed, done, thread, no_more_lines })
+    }
+
+    pub fn closed(&self) -> &Receiver<()> {
+        &self.closed
     }
 
     /// Whether it accepts more. Printing never blocks: signals and heartbeats must not wait for a reader.

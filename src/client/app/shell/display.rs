@@ -12,14 +12,11 @@ use crate::now::Now;
 use crate::options::{ClientOptions, Color};
 use crate::terminal;
 use chrono::Local;
-use crossbeam_channel::{Receiver, bounded};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
 pub struct Display {
     pub screen: Screen,
-    /// Closed when nobody reads standard output any longer.
-    closed: Receiver<()>,
     view: View,
     /// At a terminal only.
     reading: Option<Reading>,
@@ -28,15 +25,10 @@ pub struct Display {
 impl Display {
     /// `above`: prints above the line being typed.
     pub fn start(session: &ClientSession, options: &ClientOptions, above: Option<Above>) -> Result<Display, Refusal> {
-        let (to_closed, closed) = bounded(1);
         let color = match options.connection.color {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => above.is_some(),
-        };
-        let on_closed = move || {
-            // The shell may have ended already.
-            let _ = to_closed.send(());
         };
         let notify = options.notify.then(|| Notify::of(|name| std::env::var(name).ok()));
         let view = View {
@@ -47,12 +39,8 @@ impl Display {
             reader: reader(session),
         };
         let reading = (session.mode() == Mode::Chat).then(|| Reading::new(options.bell, notify));
-        let screen = Screen::start(above, on_closed).map_err(|error| broken("screen", error))?;
-        Ok(Display { screen, closed, view, reading })
-    }
-
-    pub fn closed(&self) -> &Receiver<()> {
-        &self.closed
+        let screen = Screen::start(above).map_err(|error| broken("screen", error))?;
+        Ok(Display { screen, view, reading })
     }
 
     pub fn tell(&mut self, now: Now, news: &News, reference: Option<&Value>, session: &ClientSession) {

@@ -189,7 +189,7 @@ impl Conversation {
         if error.session.as_ref().is_some_and(|session| session != self.naming.session()) {
             return;
         }
-        let open = error.request.as_ref().and_then(|token| self.requests.refused(token));
+        let open = error.request.as_ref().and_then(|token| self.requests.answered(token, |_| true));
         // The same if its session had no valid form.
         if error.session.is_none() && open.is_none() {
             return;

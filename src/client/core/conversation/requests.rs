@@ -134,11 +134,6 @@ impl Requests {
         self.open.iter().filter_map(|open| open.again_at).min()
     }
 
-    /// The request that a refusal with this token is about.
-    pub fn refused(&mut self, token: &Token) -> Option<OpenRequest> {
-        self.answered(token, |_| true)
-    }
-
     /// The request that a reply with this token answers. If the reply does not fit, the request stays open.
     pub fn answered(&mut self, token: &Token, fits: impl Fn(&Inquiry) -> bool) -> Option<OpenRequest> {
         let at = self.open.iter().position(|open| open.token == *token && fits(&open.inquiry))?;

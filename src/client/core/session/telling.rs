@@ -62,13 +62,8 @@ impl ClientSession {
         }
     }
 
-    /// Tells a final error.
-    fn complain(&mut self, text: String) {
-        self.out.push(SessionEffect::Complain(text));
-    }
-
     pub(super) fn fail(&mut self, text: String, exit: ClientExit) {
-        self.complain(text);
+        self.out.push(SessionEffect::Complain(text));
         self.ending.end(exit);
     }
 
@@ -101,7 +96,8 @@ impl ClientSession {
     pub(super) fn interrupted(&mut self, signal: i32) {
         let unsent = self.unsent();
         if unsent > 0 {
-            self.complain(format!("{} unconfirmed{}", messages_are(unsent), self.kept()));
+            let text = format!("{} unconfirmed{}", messages_are(unsent), self.kept());
+            self.out.push(SessionEffect::Complain(text));
         }
         self.ending.end(ClientExit::Signal(signal));
     }

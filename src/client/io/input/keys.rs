@@ -18,40 +18,29 @@ const DEAF: [char; 5] = ['Q', 'S', 'V', 'X', ']'];
 impl ConditionalEventHandler for Keys {
     fn handle(&self, event: &Event, _: RepeatCount, _: bool, context: &EventContext<'_>) -> Option<Cmd> {
         let KeyEvent(code, modifiers) = *event.get(0)?;
-        let key = key(code, modifiers);
-        let (line, cursor) = (context.line(), context.pos());
-        let act = self.desk.press(key, line, cursor);
-        if act != Act::Usual {
-            return Some(self.command(act));
-        }
-        match (code, modifiers) {
-            (KeyCode::Char('Z'), Modifiers::CTRL) => {
-                terminal::suspend();
-                self.desk.is_back_from_the_shell();
-                Some(Cmd::Repaint)
-            }
-            (KeyCode::Char(c), modifiers) if modifiers.contains(Modifiers::CTRL) && DEAF.contains(&c) => {
-                Some(Cmd::Noop)
-            }
-            _ => None,
-        }
-    }
-}
-
-impl Keys {
-    fn command(&self, act: Act) -> Cmd {
-        match act {
-            Act::Usual | Act::Nothing => Cmd::Noop,
-            Act::Kill => Cmd::Kill(Movement::WholeBuffer),
-            Act::Redraw => Cmd::Repaint,
+        match self.desk.press(key(code, modifiers), context.line(), context.pos()) {
+            Act::Usual => match (code, modifiers) {
+                (KeyCode::Char('Z'), Modifiers::CTRL) => {
+                    terminal::suspend();
+                    self.desk.is_back_from_the_shell();
+                    Some(Cmd::Repaint)
+                }
+                (KeyCode::Char(c), modifiers) if modifiers.contains(Modifiers::CTRL) && DEAF.contains(&c) => {
+                    Some(Cmd::Noop)
+                }
+                _ => None,
+            },
+            Act::Nothing => Some(Cmd::Noop),
+            Act::Kill => Some(Cmd::Kill(Movement::WholeBuffer)),
+            Act::Redraw => Some(Cmd::Repaint),
             // Done by the completion: nothing else can set the whole line and its cursor.
             Act::Set(line, cursor) => {
                 self.desk.work().put = Some((line, cursor));
-                Cmd::Complete
+                Some(Cmd::Complete)
             }
             Act::Accept(typed) => {
                 self.desk.work().accepted = Some(typed);
-                Cmd::AcceptLine
+                Some(Cmd::AcceptLine)
             }
         }
     }

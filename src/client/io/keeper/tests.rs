@@ -22,7 +22,7 @@ fn screen() -> (Screen, Receiver<String>) {
     let (to_reader, reader) = crossbeam_channel::bounded(0);
     let print = Box::new(move |text| to_reader.send(text).is_ok());
     let above = Above { print, finish: Box::new(|| {}) };
-    (Screen::start(Some(above), || {}).unwrap(), reader)
+    (Screen::start(Some(above)).unwrap(), reader)
 }
 
 fn print(screen: &Screen) {
