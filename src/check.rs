@@ -10,8 +10,7 @@ mod peer;
 mod tries;
 
 use self::core::judge::{self, Trouble};
-use self::core::report::{Finding, Report, Style};
-use self::core::step::Step;
+use self::core::report::{Finding, Report, Step, Style};
 use crate::link::{Failure, Qos, Subscription, Version, probe};
 use crate::options::{CheckOptions, Color, Connection};
 use crate::protocol::{Nick, Topic, Topics};

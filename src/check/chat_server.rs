@@ -2,8 +2,7 @@
 
 use super::Check;
 use super::core::judge::{self, Trouble};
-use super::core::report::Finding;
-use super::core::step::Step;
+use super::core::report::{Finding, Step};
 use crate::link::{Message, Qos};
 use crate::now::Now;
 use crate::protocol::{

@@ -2,4 +2,3 @@
 
 pub mod judge;
 pub mod report;
-pub mod step;

@@ -3,8 +3,7 @@
 
 use super::Check;
 use super::core::judge::{self, SessionKept, Trouble};
-use super::core::report::Finding;
-use super::core::step::Step;
+use super::core::report::{Finding, Step};
 use super::peer::{PATIENCE, Peer};
 use crate::link::{Config, Failure, LONGEST_WAIT, Publication, Qos, Settings, Subscription, Version, probe};
 use crate::random::Random;

@@ -38,7 +38,7 @@ pub fn walk(settings: &Settings) -> Result<(), Failure> {
     let tcp = reach(&settings.address, &addresses)?;
     let (channel, _) = secure(settings, tcp)?;
     // Any answer to CONNECT will do, even a refusal: paho would have reported a real one.
-    hello(channel, settings, &Hello::anonymous())?;
+    hello(channel, settings, &Hello::default())?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! What people say: messages to a room, and direct messages.
 
-use super::fields::{self, Invalid, Maybe, is_false, lenient, lenient_or_default};
+use super::fields::{self, Invalid, Maybe, is_default, lenient, lenient_or_default};
 use super::id::{MAX_SEQ, SentId, Session};
 use super::names::{Nick, RoomName};
 use super::text;
@@ -159,9 +159,9 @@ impl<To: Clone + Into<Place>> ChatMessage<To> {
             id: Option<&'a SentId>,
             #[serde(skip_serializing_if = "Option::is_none")]
             room: Option<&'a RoomName>,
-            #[serde(skip_serializing_if = "is_false")]
+            #[serde(skip_serializing_if = "is_default")]
             action: bool,
-            #[serde(skip_serializing_if = "is_false")]
+            #[serde(skip_serializing_if = "is_default")]
             late: bool,
         }
         let place = self.to.clone().into();

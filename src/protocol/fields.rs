@@ -177,8 +177,8 @@ impl<T> Maybe<T> {
     }
 }
 
-pub fn is_false(value: &bool) -> bool {
-    !value
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Pages of history: what a joiner gets, and what a reader pages through.
 
-use super::fields::{self, is_false, json_string, lenient, lenient_list, lenient_or_default};
+use super::fields::{self, is_default, json_string, lenient, lenient_list, lenient_or_default};
 use super::id::{Epoch, MessageId, SentId, Session, Token};
 use super::limits::REPLY_BYTES;
 use super::names::{Nick, RoomName};
@@ -45,9 +45,9 @@ pub struct Entry {
     pub text: String,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
-    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_default")]
     pub action: bool,
-    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_default")]
     pub late: bool,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub id: Option<MessageId>,

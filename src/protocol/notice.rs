@@ -2,7 +2,7 @@
 
 use super::chat::Private;
 use super::delivery::{Mark, Receipt, Stored, Waiting};
-use super::fields::{self, Invalid, is_false, lenient, lenient_list, lenient_or_default};
+use super::fields::{self, Invalid, is_default, lenient, lenient_list, lenient_or_default};
 use super::history::History;
 use super::id::{MessageId, Session, Token};
 use super::names::{Nick, RoomName};
@@ -85,7 +85,7 @@ pub struct OnlineUsers {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub request: Option<Token>,
     /// More people are online than the list holds.
-    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_default")]
     pub truncated: bool,
 }
 

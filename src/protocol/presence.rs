@@ -1,6 +1,6 @@
 //! Presence: who joins, who leaves, and who is still there. The will is a leave that the broker sends.
 
-use super::fields::{self, Invalid, is_false, lenient, lenient_list, lenient_or_default};
+use super::fields::{self, Invalid, is_default, lenient, lenient_list, lenient_or_default};
 use super::id::Session;
 use super::limits::ROOMS_PER_SESSION;
 use super::names::{Nick, RoomName};
@@ -28,17 +28,13 @@ pub struct Presence {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
     /// Counts the connections of the run, from 1; 0 if the payload does not tell.
-    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_zero")]
+    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_default")]
     pub conn: u32,
-    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_default")]
     pub will: bool,
     /// The rooms that the session is in besides the lobby, at most [`ROOMS_PER_SESSION`].
     #[serde(default, deserialize_with = "lenient_list", skip_serializing_if = "Vec::is_empty")]
     pub rooms: Vec<RoomName>,
-}
-
-fn is_zero(value: &u32) -> bool {
-    *value == 0
 }
 
 impl Presence {

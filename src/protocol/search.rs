@@ -3,7 +3,7 @@
 //! The text consists of words, `"phrases"` and `prefix*`, all of which a message must contain, and of filters: `from:NICK`,
 //! `room:ROOM`, `after:TIME`, `before:TIME`. On the wire times are RFC 3339.
 
-use super::fields::{self, is_false, lenient, lenient_list, lenient_or_default};
+use super::fields::{self, is_default, lenient, lenient_list, lenient_or_default};
 use super::history::{Cursor, Entry};
 use super::id::Token;
 use super::limits::{SEARCH_CHARS, SEARCH_PREFIX_CHARS, SEARCH_WORDS};
@@ -194,7 +194,7 @@ pub struct SearchResult {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub next: Option<Cursor>,
     /// The search took too long; older messages were not searched.
-    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_default")]
     pub cut: bool,
 }
 

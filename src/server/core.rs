@@ -3,7 +3,6 @@
 pub mod acks;
 pub mod chat;
 mod clearing;
-mod delays;
 pub mod direct;
 pub mod exchange;
 mod marks;

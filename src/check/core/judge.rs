@@ -1,7 +1,6 @@
 //! What the result of each step means: from what happened to a finding.
 
-use super::report::Finding;
-use super::step::Step;
+use super::report::{Finding, Step};
 use crate::link::probe::TlsFacts;
 use crate::link::{Failure, FailureKind, Qos};
 use std::time::Duration;

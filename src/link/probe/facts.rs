@@ -23,10 +23,3 @@ pub struct Certificate {
     /// Whole days until `not_after`; negative if it has expired.
     pub days_left: i32,
 }
-
-impl Certificate {
-    /// The names that it is valid for; the subject if it lists none.
-    pub fn is_for(&self) -> String {
-        if self.names.is_empty() { self.subject.clone() } else { self.names.join(", ") }
-    }
-}

@@ -1,6 +1,7 @@
 //! The MQTT packets that a probe uses without the library: CONNECT and CONNACK.
 
-/// The content of a CONNECT with a clean session and a keep alive of 10 s.
+/// The content of a CONNECT with a clean session and a keep alive of 10 s. The default only asks whether there is a broker:
+/// no identifier, no login.
 #[derive(Debug, Default)]
 pub struct Hello<'a> {
     /// MQTT 5, otherwise 3.1.1.
@@ -20,11 +21,6 @@ pub struct Will<'a> {
 }
 
 impl Hello<'_> {
-    /// Only asks whether there is a broker: no identifier, no login.
-    pub fn anonymous() -> Hello<'static> {
-        Hello::default()
-    }
-
     /// The CONNECT packet. Strings are truncated at MQTT's 65,535 bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut flags = 0x02; // clean session
@@ -94,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_smallest_connect() {
-        assert_eq!(Hello::anonymous().to_bytes(), b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x0a\x00\x00");
+        assert_eq!(Hello::default().to_bytes(), b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x0a\x00\x00");
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub fn hello(
 ) -> Result<(u8, Box<dyn Channel>), Failure> {
     let is_websocket = settings.address.transport == Transport::WebSocket;
     if is_websocket {
+        let has_head = |bytes: &[u8]| bytes.windows(4).any(|four| four == b"\r\n\r\n");
         let answer = ask(&mut *channel, &websocket::upgrade(&settings.address), has_head);
         if !answer.bytes.starts_with(b"HTTP/1.1 101") {
             return Err(no_websocket(settings, &answer));
@@ -63,7 +64,8 @@ struct PeerAnswer {
 
 impl PeerAnswer {
     fn is_silence(&self) -> bool {
-        self.error.as_ref().is_some_and(|error| is_timeout(error.kind()))
+        let kind = self.error.as_ref().map(io::Error::kind);
+        matches!(kind, Some(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut))
     }
 
     /// The first line of an answer in HTTP.
@@ -72,14 +74,6 @@ impl PeerAnswer {
         let line = &line[..line.len().min(80)];
         Some(harmless(&format!("HTTP/{}", String::from_utf8_lossy(line))))
     }
-}
-
-fn is_timeout(kind: io::ErrorKind) -> bool {
-    matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-}
-
-fn has_head(bytes: &[u8]) -> bool {
-    bytes.windows(4).any(|four| four == b"\r\n\r\n")
 }
 
 fn ask(channel: &mut dyn Channel, question: &[u8], is_whole: impl Fn(&[u8]) -> bool) -> PeerAnswer {
@@ -166,7 +160,8 @@ fn trouble_with_tls(settings: &Settings, answer: &PeerAnswer) -> Option<Failure>
     }
     // A TLS alert, or a silent close by a peer that does answer a TLS handshake.
     let is_alert = matches!(answer.bytes.as_slice(), [0x15, 3, ..]);
-    let speaks_tls = || answer.bytes.is_empty() && !answer.is_silence() && peer_speaks_tls(answer);
+    let is_closed = answer.bytes.is_empty() && !answer.is_silence();
+    let speaks_tls = || is_closed && Timed::connect(&answer.peer).is_ok_and(tls::is_spoken);
     (is_alert || speaks_tls()).then(|| {
         Failure::new(
             FailureKind::Tls,
@@ -174,10 +169,6 @@ fn trouble_with_tls(settings: &Settings, answer: &PeerAnswer) -> Option<Failure>
             "give --tls, or --cafile with the certificate of the broker's authority",
         )
     })
-}
-
-fn peer_speaks_tls(answer: &PeerAnswer) -> bool {
-    Timed::connect(&answer.peer).is_ok_and(tls::is_spoken)
 }
 
 /// After a TLS handshake that was not answered in TLS: finds out what the peer answers without TLS.
@@ -188,7 +179,7 @@ pub fn without_tls(settings: &Settings, peer: Timed) -> Failure {
     };
     let plain = Settings { tls: None, ..settings.clone() };
     let mut channel = peer;
-    let packet = Hello::anonymous().to_bytes();
+    let packet = Hello::default().to_bytes();
     match settings.address.transport {
         Transport::Tcp => {
             let answer = ask(&mut channel, &packet, |bytes| connack(bytes).is_some());
@@ -200,7 +191,7 @@ pub fn without_tls(settings: &Settings, peer: Timed) -> Failure {
                 (None, None) => no_tls("", "check --port (8883 is usual for MQTT with TLS)"),
             }
         }
-        Transport::WebSocket => match hello(Box::new(channel), &plain, &Hello::anonymous()) {
+        Transport::WebSocket => match hello(Box::new(channel), &plain, &Hello::default()) {
             Ok(_) => no_tls(" but WebSocket without TLS", "give a ws:// URL, or the port of the TLS listener"),
             Err(failure) if failure.kind == FailureKind::NotMqtt => failure,
             Err(_) => no_tls("", "check the port in the URL (443 is usual for wss://)"),

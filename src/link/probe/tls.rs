@@ -155,10 +155,12 @@ fn objected(address: &Address, tls: &Tls, objection: &Objection) -> Failure {
         0 => format!("the certificate of {address}"),
         _ => format!("the authority certificate \"{}\" behind {address}", certificate.subject),
     };
+    let Certificate { subject, names, .. } = certificate;
+    let names = if names.is_empty() { subject.clone() } else { names.join(", ") };
     match objection.result.as_raw() {
         HOSTNAME_MISMATCH | IP_ADDRESS_MISMATCH => Failure::new(
             FailureKind::WrongHost,
-            format!("{whose} is valid for {}, not for {}", certificate.is_for(), address.host),
+            format!("{whose} is valid for {}, not for {}", names, address.host),
             "use a name that it is valid for as --host; if it is the right broker nevertheless, use --insecure",
         ),
         CERT_HAS_EXPIRED => Failure::new(

@@ -1,7 +1,6 @@
 //! Where a history is stored: its folder, its file, and the lock of the server that uses it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -17,23 +16,16 @@ pub fn database(dir: &Path, root: &str) -> PathBuf {
 ///
 /// A line for the person who runs the program.
 pub fn make(dir: &Path, database: &Path) -> Result<File, String> {
-    make_private_folder(dir).map_err(|error| format!("the folder {} cannot be made: {error}", dir.display()))?;
-    make_private_file(database)
-        .map_err(|error| format!("the database {} cannot be written: {error}", database.display()))
+    let folder = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    folder.map_err(|error| format!("the folder {} cannot be made: {error}", dir.display()))?;
+    // The folder may exist already with other permissions. SQLite gives its other files the same permissions as this one.
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(database);
+    file.map_err(|error| format!("the database {} cannot be written: {error}", database.display()))
 }
 
 /// The file name for a topic root. Different roots have different names.
 fn file_name(root: &str) -> String {
     root.replace('%', "%25").replace('/', "%2F")
-}
-
-fn make_private_folder(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
-/// The folder may exist already with other permissions. SQLite gives its other files the same permissions as this one.
-fn make_private_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
 /// Locks the file while it is open. True if another process holds the lock. SQLite's own locks are of another kind and

@@ -8,8 +8,6 @@
 mod batch;
 mod diagnosis;
 mod engine;
-mod error;
-mod query;
 mod reader;
 mod removed;
 mod rooms;
@@ -31,7 +29,7 @@ use crate::protocol::Epoch;
 use crate::random::Random;
 use crate::server::core::record::EarlierRun;
 use batch::KnownState;
-use query::Query;
+use rows::Query;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,8 @@
 //! Writes one transaction: messages, direct messages, receipts and presences.
 
-use super::query::Query;
 use super::removed::{self, Removed};
 use super::rooms::{self, RoomRow};
-use super::rows::unsigned;
+use super::rows::{Query, unsigned};
 use super::share::{self, DIRECT_WEIGHT, ROSTER_WEIGHT, Tally};
 use super::words::Words;
 use crate::protocol::{NickKey, Private, RoomName, SentId, Session};

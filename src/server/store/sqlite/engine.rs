@@ -1,9 +1,10 @@
-//! The database as the engine of the store.
+//! The database as the engine of the store, and why it cannot be used.
 
 use super::batch::{BatchWriter, KnownState};
 use super::{Database, Error, HistoryReader, diagnosis, trim};
 use crate::server::core::record::{Committed, Keep, Retention, SeatChange, StoreAnswer, StoreQuestion, Trimmed};
 use crate::server::store::engine::{Answering, Diagnosis, Engine};
+use rusqlite::ErrorCode;
 use std::time::Duration;
 
 impl Answering for HistoryReader {
@@ -57,5 +58,80 @@ impl Engine for Database {
         // The cache knows the part before.
         self.state = KnownState::default();
         Ok(())
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Error {
+        let code = error.sqlite_error_code();
+        let what = match code {
+            Some(ErrorCode::NotADatabase) => "it is damaged, or another program's file; move it away",
+            Some(ErrorCode::DatabaseCorrupt) => "it is damaged; move it away",
+            Some(ErrorCode::ReadOnly) => "it cannot be written; see to the rights of file and folder",
+            Some(ErrorCode::CannotOpen) => "it cannot be opened; see to the rights of file and folder",
+            Some(ErrorCode::DiskFull) => "the disk is full",
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another program holds it",
+            _ => &error.to_string(),
+        };
+        Error { what: what.to_owned(), may_pass: code.is_some_and(may_pass) }
+    }
+}
+
+/// Whether a retry may succeed: the disk was full or away, or another program held a lock. Every other failure would
+/// repeat.
+fn may_pass(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::PermissionDenied
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::OperationAborted
+            | ErrorCode::SchemaChanged
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::ffi;
+
+    #[test]
+    fn temporary_and_permanent_failures_are_told_apart() {
+        let check = |code: i32, may_pass: bool| {
+            let error = Error::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+            assert_eq!(error.may_pass, may_pass, "{code}: {error}");
+        };
+        let passing = [
+            ffi::SQLITE_BUSY,
+            ffi::SQLITE_BUSY_SNAPSHOT,
+            ffi::SQLITE_LOCKED,
+            ffi::SQLITE_FULL,
+            ffi::SQLITE_IOERR_FSYNC,
+            ffi::SQLITE_CANTOPEN,
+            ffi::SQLITE_READONLY,
+            ffi::SQLITE_NOMEM,
+            ffi::SQLITE_INTERRUPT,
+        ];
+        let lasting = [
+            ffi::SQLITE_CONSTRAINT_TRIGGER,
+            ffi::SQLITE_CONSTRAINT_UNIQUE,
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_CORRUPT_VTAB,
+            ffi::SQLITE_NOTADB,
+            ffi::SQLITE_TOOBIG,
+            ffi::SQLITE_MISMATCH,
+            ffi::SQLITE_ERROR,
+        ];
+        passing.into_iter().for_each(|code| check(code, true));
+        lasting.into_iter().for_each(|code| check(code, false));
+        let unreadable = rusqlite::Error::IntegralValueOutOfRange(1, -1);
+        assert!(!Error::from(unreadable).may_pass);
     }
 }

@@ -1,9 +1,8 @@
 //! Questions: pages of a room, the rooms, waiting direct messages. Each sees one consistent state of the database.
 
-use super::query::Query;
 use super::rooms::{self, RoomRow};
-use super::rows::{self, unsigned};
-use super::{Error, error, schema};
+use super::rows::{self, Query, unsigned};
+use super::{Error, schema};
 use crate::protocol::history::{Span, fitting};
 use crate::protocol::limits::LISTED_ROOMS;
 use crate::protocol::{Cursor, Entry, Epoch, NickKey, RoomName};
@@ -45,7 +44,7 @@ impl HistoryReader {
 
     pub(super) fn over(sql: Connection) -> Result<HistoryReader, Error> {
         let epoch = sql.meta("epoch")?.as_deref().and_then(Epoch::parse);
-        let epoch = epoch.ok_or_else(|| error::foreign("its epoch is damaged; move it away"))?;
+        let epoch = epoch.ok_or_else(|| schema::foreign("its epoch is damaged; move it away"))?;
         Ok(HistoryReader { sql, epoch })
     }
 

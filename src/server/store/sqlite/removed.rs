@@ -1,8 +1,7 @@
 //! Ids of messages that were stored and are gone, or whose receipt arrived before them. When such a message is
 //! retransmitted, its sender gets a confirmation, and it is not stored twice.
 
-use super::query::Query;
-use super::rows::unsigned;
+use super::rows::{Query, unsigned};
 use super::share::Tally;
 use crate::protocol::{NickKey, SentId, Session};
 use rusqlite::{Connection, Row, params};

@@ -4,8 +4,7 @@
 //! No position of a room is used twice, because clients keep cursors. A forgotten room that comes back begins at the
 //! *floor*, above all positions of forgotten rooms. So does a new one, because the database cannot tell the two apart.
 
-use super::query::Query;
-use super::rows::unsigned;
+use super::rows::{Query, unsigned};
 use super::{removed, share};
 use crate::protocol::RoomName;
 use rusqlite::{Connection, OptionalExtension, params};

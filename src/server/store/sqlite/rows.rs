@@ -1,9 +1,64 @@
-//! Rows of the tables as values. A row that this program cannot have written is skipped silently.
+//! Statements on a connection, each prepared once and cached; and rows of the tables as values. A row that this program
+//! cannot have written is skipped silently.
 
 use crate::protocol::{Entry, MessageId, Nick, Private, RoomName, SentId, Session, Timestamp};
 use crate::server::core::record::{KeptSeat, WaitingDirect};
 use chrono::DateTime;
-use rusqlite::Row;
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+
+/// Shorthands for statements.
+pub trait Query {
+    /// Runs a statement that returns no rows. Returns how many it changed.
+    fn run(&self, statement: &str, values: impl Params) -> rusqlite::Result<usize>;
+
+    /// The first column of the first row.
+    ///
+    /// # Errors
+    /// Also if there is no row.
+    fn value<T: FromSql>(&self, select: &str, values: impl Params) -> rusqlite::Result<T>;
+
+    /// The rows as values; `read` may skip rows.
+    fn list<T>(
+        &self,
+        select: &str,
+        values: impl Params,
+        read: impl FnMut(&Row) -> rusqlite::Result<Option<T>>,
+    ) -> rusqlite::Result<Vec<T>>;
+
+    /// The same as [`Query::value`], if there is a row.
+    fn find<T: FromSql>(&self, select: &str, values: impl Params) -> rusqlite::Result<Option<T>> {
+        self.value(select, values).optional()
+    }
+
+    /// A value of the table `meta`.
+    fn meta(&self, name: &str) -> rusqlite::Result<Option<String>> {
+        self.find("SELECT value FROM meta WHERE name = ?1", [name])
+    }
+
+    fn set_meta(&self, name: &str, value: &str) -> rusqlite::Result<()> {
+        self.run("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", [name, value]).map(drop)
+    }
+}
+
+impl Query for Connection {
+    fn run(&self, statement: &str, values: impl Params) -> rusqlite::Result<usize> {
+        self.prepare_cached(statement)?.execute(values)
+    }
+
+    fn value<T: FromSql>(&self, select: &str, values: impl Params) -> rusqlite::Result<T> {
+        self.prepare_cached(select)?.query_row(values, |row| row.get(0))
+    }
+
+    fn list<T>(
+        &self,
+        select: &str,
+        values: impl Params,
+        read: impl FnMut(&Row) -> rusqlite::Result<Option<T>>,
+    ) -> rusqlite::Result<Vec<T>> {
+        self.prepare_cached(select)?.query_map(values, read)?.filter_map(rusqlite::Result::transpose).collect()
+    }
+}
 
 /// The columns that [`entry`] reads, at the beginning of a row.
 pub const ENTRY: &str = "m.row, m.pos, m.nick, m.session, m.seq, m.text, m.timestamp, m.action, m.late, m.received";

@@ -1,8 +1,7 @@
 //! The tables, and how a database gets them: created, used as they are, or migrated from an earlier version.
 
 use super::Error;
-use super::error::foreign;
-use super::query::Query;
+use super::rows::Query;
 use super::words::Words;
 use crate::random::Random;
 use log::info;
@@ -141,6 +140,11 @@ pub fn prepare_to_read(sql: &Connection) -> Result<(), Error> {
     }
     sql.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
+}
+
+/// The file of another program or of another version of this one.
+pub fn foreign(what: impl Into<String>) -> Error {
+    Error { what: what.into(), may_pass: false }
 }
 
 fn of_another_version(version: i32) -> Error {

@@ -5,8 +5,8 @@
 //! nothing in half of the time, perhaps because the first match takes long to find, some messages are indexed
 //! separately. They say for certain which of them match, so that a repeated search comes to an end.
 
-use super::query::Query;
 use super::reader::HistoryReader;
+use super::rows::Query;
 use super::{Error, rows, words};
 use crate::protocol::history::fitting;
 use crate::protocol::search::Term;

@@ -1,6 +1,6 @@
 //! Shares of a limited size: everything except room messages stays within its share.
 
-use super::query::Query;
+use super::rows::Query;
 use super::words;
 use rusqlite::Connection;
 

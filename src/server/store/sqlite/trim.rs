@@ -3,8 +3,7 @@
 //! wrong clock) waits for its turn.
 
 use super::batch::KnownState;
-use super::query::Query;
-use super::rows::{sent_id, unsigned};
+use super::rows::{Query, sent_id, unsigned};
 use super::share::{self, DIRECT_WEIGHT, excess};
 use super::{Database, Error, removed, rooms, words};
 use crate::protocol::{NickKey, Ranges, Session};

@@ -6,7 +6,7 @@
 //! And adding words costs the same however many there are. A search ignores rows that are gone, because their messages
 //! are not there.
 
-use super::query::Query;
+use super::rows::Query;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// The most messages in one part. With more, a search for rare words is faster (0.15 ms a part), and a step of one for
