@@ -75,7 +75,7 @@ impl Link {
 
     /// Subscribes now and after every connect.
     pub fn subscribe(&self, filter: String, qos: Qos) {
-        self.order(Input::Subscribe { filter, qos });
+        self.order(Input::Subscribe(Subscription::new(filter, qos)));
     }
 
     pub fn unsubscribe(&self, filter: String) {

@@ -42,7 +42,7 @@ pub use exchange::{Attempt, Input, NotConnected, Output, Settlement};
 
 use super::backoff::Backoff;
 use super::lookout::Sight;
-use super::{Config, Event, Publication, Subscription, Version, topic};
+use super::{Config, Event, Failure, FailureKind, Publication, Subscription, Version, topic};
 use crate::random::Random;
 use std::time::{Duration, Instant};
 use way::Look;
@@ -125,7 +125,7 @@ impl Machine {
         }
         match input {
             Input::Publish(publication) => self.publish(publication),
-            Input::Subscribe { filter, qos } => self.subscribe(Subscription::new(filter, qos)),
+            Input::Subscribe(subscription) => self.subscribe(subscription),
             Input::Unsubscribe { filter } => self.unsubscribe(filter),
             Input::Close { last, within } => self.close(now, last, within),
             Input::Connected { generation, session_present, tls } => {
@@ -284,7 +284,10 @@ impl Machine {
 
     fn lost(&mut self, now: Instant, reason: String) {
         match self.phase {
-            Phase::Subscribing(_) | Phase::Looking if self.look.is_some() => return self.look_lost(now, &reason),
+            Phase::Subscribing(_) | Phase::Looking if self.look.is_some() => {
+                let what = format!("the connection was lost while looking for another server: {reason}");
+                return self.failed(now, Failure::new(FailureKind::Other, what, "see the broker's log"));
+            }
             Phase::Up(since) => self.backoff.connection_lasted(now.saturating_duration_since(since)),
             Phase::Subscribing(_) => {}
             Phase::Closing | Phase::Disconnecting => return self.end(),

@@ -4,12 +4,11 @@
 //! paho's callbacks and tokens wake this thread through the channel of the owner's orders, and so does the "probe"
 //! thread. Only messages go straight from paho's callback to the owner.
 
-mod explain;
 mod pending;
 mod words;
 
 use super::machine::{Attempt, Input, Machine, NotConnected, Output, Settlement};
-use super::{BROKE, Config, Event, Settings, retired};
+use super::{BROKE, Config, Event, Settings, probe, retired};
 use crate::random::Random;
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use paho_mqtt as mqtt;
@@ -60,7 +59,7 @@ pub fn start(
     let (before, first_attempt) = before.unzip();
     let settings = config.settings.clone();
     let driver = Driver {
-        failures: explain::start(settings.clone(), signals.clone())?,
+        failures: start_probe(settings.clone(), signals.clone())?,
         machine: Machine::new(config, Random::of_the_system(), first_attempt.unwrap_or_else(Instant::now)),
         settings,
         on_event: Arc::new(on_event),
@@ -226,4 +225,23 @@ impl Driver {
     fn watch(&mut self, awaited: Awaited, answer: impl Future<Output = Input> + Send + 'static) {
         self.ready.extend(self.pending.watch(awaited, answer));
     }
+}
+
+/// Starts the "probe" thread, which finds out why attempts of these generations failed. That may take long, so the link
+/// thread does not do it. The thread ends when the sender is dropped and its probe is done.
+fn start_probe(settings: Settings, signals: Sender<Signal>) -> io::Result<Sender<u64>> {
+    let (failures, inbox) = unbounded();
+    let work = move || {
+        for failed in &inbox {
+            // Only the latest one counts.
+            let generation = inbox.try_iter().last().unwrap_or(failed);
+            let walked = probe::walk(&settings);
+            // If the link has ended meanwhile, the answer is dropped.
+            if signals.send(Signal::Input(Input::Explained { generation, walked })).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("probe".to_owned()).spawn(work)?;
+    Ok(failures)
 }

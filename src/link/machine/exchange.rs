@@ -1,6 +1,6 @@
 //! The inputs and outputs of the link's machine.
 
-use crate::link::{Event, Failure, Message, Publication, Qos, Subscription, Version};
+use crate::link::{Event, Failure, Message, Publication, Subscription, Version};
 use std::time::Duration;
 
 /// Something that happened.
@@ -10,10 +10,7 @@ pub enum Input {
     /// Publish. Without a connection it is dropped; the owner publishes again after [`Event::Connected`].
     Publish(Publication),
     /// Subscribe now and after every connect.
-    Subscribe {
-        filter: String,
-        qos: Qos,
-    },
+    Subscribe(Subscription),
     Unsubscribe {
         filter: String,
     },

@@ -156,7 +156,7 @@ impl Machine {
         self.failed(now, failure);
     }
 
-    fn failed(&mut self, now: Instant, failure: Failure) {
+    pub(super) fn failed(&mut self, now: Instant, failure: Failure) {
         self.look = None;
         let is_hopeless = self.conn == 0 && (failure.is_lasting() || !self.config.patient);
         self.emit(Event::Failed(failure));
@@ -201,11 +201,6 @@ impl Machine {
         self.end_look(now);
         let what = "the broker did not let in who looks for another server in time";
         self.failed(now, Failure::new(FailureKind::Other, what, "run mqttchat check"));
-    }
-
-    pub(super) fn look_lost(&mut self, now: Instant, reason: &str) {
-        let what = format!("the connection was lost while looking for another server: {reason}");
-        self.failed(now, Failure::new(FailureKind::Other, what, "see the broker's log"));
     }
 
     /// Ends the connection of the look, if there is one, after its publications.

@@ -150,7 +150,7 @@ fn a_subscribe_without_an_answer_is_given_up() {
 #[test]
 fn while_subscribing_orders_are_kept_or_carried_out() {
     let mut bench = Bench::connecting(config(Version::Auto));
-    let subscribe = |filter: &str| Input::Subscribe { filter: filter.to_owned(), qos: Qos::AtLeastOnce };
+    let subscribe = |filter: &str| Input::Subscribe(Subscription::new(filter.to_owned(), Qos::AtLeastOnce));
     // The SUBSCRIBE will name this filter.
     assert_eq!(bench.handle(subscribe("b")), []);
     assert_eq!(bench.handle(Input::Unsubscribe { filter: "a".to_owned() }), []);

@@ -62,7 +62,7 @@ fn a_place_in_the_window_expires() {
 #[test]
 fn subscribes_once_again_and_after_every_connect() {
     let mut bench = Bench::up(config(Version::Auto));
-    let subscribe = |filter: &str, qos| Input::Subscribe { filter: filter.to_owned(), qos };
+    let subscribe = |filter: &str, qos| Input::Subscribe(Subscription::new(filter.to_owned(), qos));
     let subscription = |filter: &str, qos| Subscription::new(filter.to_owned(), qos);
     for (operation, qos) in [(2, Qos::AtMostOnce), (3, Qos::ExactlyOnce)] {
         let subscriptions = vec![subscription("b", qos)];
@@ -87,7 +87,7 @@ fn topics_that_mqtt_forbids_are_rejected() {
     assert_eq!(bench.publish("a/+", Some(1)), [Output::Emit(Event::Rejected { ticket: 1, reason })]);
     assert_eq!(bench.publish("a/+", None), []);
     let filter = "b\0".to_owned();
-    let subscribe = Input::Subscribe { filter: filter.clone(), qos: Qos::AtLeastOnce };
+    let subscribe = Input::Subscribe(Subscription::new(filter.clone(), Qos::AtLeastOnce));
     assert_eq!(bench.handle(subscribe), [Output::Emit(Event::Refused { filter })]);
     bench.down();
     bench.when_due();
@@ -101,7 +101,7 @@ fn operations_under_way_end_with_the_connection() {
     for _ in 0..=WINDOW {
         bench.publish("b", Some(1));
     }
-    bench.handle(Input::Subscribe { filter: "c".to_owned(), qos: Qos::AtLeastOnce });
+    bench.handle(Input::Subscribe(Subscription::new("c".to_owned(), Qos::AtLeastOnce)));
     assert_eq!(bench.down(), then_waiting(lost(), SECOND / 2));
     assert_eq!(bench.down(), [], "once");
     assert_eq!(bench.settled(2, Settlement::Published), []);

@@ -2,7 +2,7 @@
 
 use crate::client::core::session::{LinkOrder, Opening};
 use crate::link::machine::Input;
-use crate::link::{Event, LONGEST_WAIT, Publication, Subscription, Version};
+use crate::link::{Event, LONGEST_WAIT, Publication, Version};
 use crate::simulation::network::{ConnId, Parcel};
 use crate::simulation::outside::Outside;
 use crate::simulation::run::stage::{LinkTerms, Stage};
@@ -47,9 +47,7 @@ impl Uplink {
             LinkOrder::Open(opening) => self.open(opening, stage),
             LinkOrder::LetGo(leave) => self.end_link(leave, Duration::from_micros(FAREWELL), stage),
             LinkOrder::Publish(publication) => self.order(Input::Publish(publication), stage),
-            LinkOrder::Subscribe(Subscription { filter, qos, .. }) => {
-                self.order(Input::Subscribe { filter, qos }, stage);
-            }
+            LinkOrder::Subscribe(subscription) => self.order(Input::Subscribe(subscription), stage),
             LinkOrder::Unsubscribe(filter) => self.order(Input::Unsubscribe { filter }, stage),
         }
     }
