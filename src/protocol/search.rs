@@ -178,7 +178,7 @@ pub struct SearchRequest {
 
 /// What was found, newest message first:
 /// `{"type":"search_result","messages":[…,"room"],"timestamp","request","complete","next"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "search_result")]
 pub struct SearchResult {
     #[serde(deserialize_with = "lenient_list")]

@@ -114,14 +114,10 @@ impl Topics {
         })
     }
 
-    /// All lobby messages, flat ones too: `messages/#` also matches `messages`.
-    pub fn all_messages(&self) -> String {
-        format!("{}/messages/#", self.root)
-    }
-
-    /// The messages of every room.
-    pub fn all_rooms(&self) -> String {
-        format!("{}/rooms/#", self.root)
+    /// Everything on this first level: `messages` (the lobby), `rooms`, `presence` or `request`. Includes flat topics: `a/#`
+    /// also matches `a`.
+    pub fn all(&self, level: &str) -> String {
+        format!("{}/{level}/#", self.root)
     }
 
     /// The messages of one room.
@@ -148,16 +144,6 @@ impl Topics {
     /// the broker can leave those out.
     pub fn all_private(&self) -> String {
         format!("{}/private/+/+", self.root)
-    }
-
-    /// Everybody's presence.
-    pub fn all_presence(&self) -> String {
-        format!("{}/presence/#", self.root)
-    }
-
-    /// Everybody's requests.
-    pub fn all_requests(&self) -> String {
-        format!("{}/request/#", self.root)
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::protocol::history::Span;
 use crate::protocol::text::visible;
 use crate::protocol::{
-    Chat, Cursor, Entry, Epoch, Found, Nick, NickKey, Private, RoomName, SearchQuery, SentId, Session, Timestamp, Token,
+    Chat, Cursor, Entry, Epoch, HistoryRequest, Nick, NickKey, Private, RoomName, SearchQuery, SearchResult, SentId,
+    Session, Timestamp, Token,
 };
 use std::time::{Duration, Instant};
 
@@ -180,8 +181,8 @@ pub enum StoreAnswer {
     Page { page: Page, reply: ReplyTo },
     /// The answer to [`StoreQuestion::Rooms`], with the number of messages in each room.
     Rooms { rooms: Vec<(RoomName, u64)>, reply: ReplyTo },
-    /// The answer to [`StoreQuestion::Search`].
-    Found { found: SearchPage, reply: ReplyTo },
+    /// The answer to [`StoreQuestion::Search`], without what is only about the reply.
+    Found { found: SearchResult, reply: ReplyTo },
     /// The answer to [`StoreQuestion::Waiting`], oldest first.
     Waiting { to: NickKey, after: i64, found: Vec<WaitingDirect> },
     /// There is no answer: another search replaced this one, or the database cannot be read. The requester asks again.
@@ -194,7 +195,8 @@ pub enum StoreAnswer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreQuestion {
     Page {
-        query: PageQuery,
+        /// The limit of messages is given.
+        query: HistoryRequest,
         reply: ReplyTo,
     },
     Rooms {
@@ -234,37 +236,11 @@ pub struct ReplyTo {
     pub token: Option<Token>,
 }
 
-/// Which page of a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PageQuery {
-    pub room: RoomName,
-    /// The most messages to return; 0 only finds the end of the history.
-    pub limit: usize,
-    pub place: PagePlace,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PagePlace {
-    Newest,
-    Before(Cursor),
-    After(Cursor),
-}
-
 /// A page as the database returns it, the oldest message first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub messages: Vec<Entry>,
     pub span: Span,
-}
-
-/// What a search found, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SearchPage {
-    pub found: Vec<Found>,
-    /// Where to continue the search; `None`: nothing older matches.
-    pub next: Option<Cursor>,
-    /// The search took too long, and older messages were not searched.
-    pub cut: bool,
 }
 
 /// How much is kept.

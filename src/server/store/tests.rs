@@ -4,10 +4,10 @@ mod one_thread;
 mod unwritable;
 
 use super::*;
-use crate::protocol::{Chat, Nick, Private, RoomName, SentId, Session, Timestamp};
+use crate::protocol::{Chat, HistoryRequest, Nick, Private, RoomName, SentId, Session, Timestamp};
 use crate::random::Random;
 use crate::server::core::record::ReplyTo;
-use crate::server::core::record::{Arrived, ArrivedDirect, PagePlace, PageQuery};
+use crate::server::core::record::{Arrived, ArrivedDirect};
 use crate::server::store::sqlite::Database;
 use std::path::PathBuf;
 
@@ -122,7 +122,7 @@ fn arrived(seq: u64) -> Arrived {
 
 /// A request for the newest page of the lobby.
 fn newest() -> StoreQuestion {
-    let query = PageQuery { room: RoomName::lobby(), limit: 500, place: PagePlace::Newest };
+    let query = HistoryRequest::default();
     StoreQuestion::Page { query, reply: ReplyTo { requester: Nick::parse("a").unwrap(), session: None, token: None } }
 }
 

@@ -5,18 +5,13 @@ use crate::link::{Publication, Qos};
 use crate::protocol::history::fitting;
 use crate::protocol::limits::{LISTED_ROOMS, LISTED_USERS};
 use crate::protocol::{
-    Entry, History, Nick, NickKey, OnlineUsers, Pong, RoomInfo, RoomName, Rooms, SearchResult, Timestamp, Topic,
+    Entry, History, Nick, NickKey, OnlineUsers, RoomInfo, RoomName, Rooms, SearchResult, Timestamp, Topic,
 };
 use crate::server::core::exchange::Effect;
-use crate::server::core::record::{Page, ReplyTo, SearchPage};
+use crate::server::core::record::{Page, ReplyTo};
 use std::collections::BTreeMap;
 
 impl ServerChat {
-    pub(super) fn reply_pong(&mut self, reply: &ReplyTo) {
-        let pong = Pong { request: reply.token.clone(), timestamp: Some(self.timestamp()) };
-        self.reply(reply, pong.to_json());
-    }
-
     pub(super) fn reply_users(&mut self, reply: &ReplyTo) {
         let users = OnlineUsers { request: reply.token.clone(), ..self.online_users() };
         self.reply(reply, users.to_json());
@@ -49,15 +44,9 @@ impl ServerChat {
         self.reply(reply, rooms.to_json());
     }
 
-    pub(super) fn reply_found(&mut self, found: SearchPage, reply: &ReplyTo) {
-        let result = SearchResult {
-            messages: found.found,
-            timestamp: Some(self.timestamp()),
-            request: reply.token.clone(),
-            complete: found.next.is_none(),
-            next: found.next,
-            cut: found.cut,
-        };
+    pub(super) fn reply_found(&mut self, found: SearchResult, reply: &ReplyTo) {
+        let (timestamp, request) = (Some(self.timestamp()), reply.token.clone());
+        let result = SearchResult { timestamp, request, complete: found.next.is_none(), ..found };
         self.reply(reply, result.to_json());
     }
 

@@ -3,9 +3,11 @@
 use super::ServerChat;
 use super::invalid::agree;
 use crate::protocol::limits::{PAGE_MESSAGES, SEARCH_MESSAGES};
-use crate::protocol::{ErrorCode, ErrorReply, Invalid, NickKey, Request, RequestKind, SearchQuery, SearchRequest};
+use crate::protocol::{
+    ErrorCode, ErrorReply, HistoryRequest, Invalid, NickKey, Pong, Request, RequestKind, SearchQuery, SearchRequest,
+};
 use crate::server::core::exchange::Effect;
-use crate::server::core::record::{PagePlace, PageQuery, ReplyTo, StoreQuestion, StoreTask};
+use crate::server::core::record::{ReplyTo, StoreQuestion, StoreTask};
 
 impl ServerChat {
     pub(super) fn request(
@@ -27,15 +29,12 @@ impl ServerChat {
             RequestKind::Users => self.reply_users(&reply),
             RequestKind::Rooms => self.out.push(Effect::Store(StoreTask::Ask(StoreQuestion::Rooms { reply }))),
             RequestKind::Search => self.search(request.search, reply),
-            RequestKind::Ping => self.reply_pong(&reply),
+            RequestKind::Ping => {
+                let pong = Pong { request: reply.token.clone(), timestamp: Some(self.timestamp()) };
+                self.reply(&reply, pong.to_json());
+            }
             RequestKind::History => {
-                let place = match (page.after, page.before) {
-                    (Some(cursor), _) => PagePlace::After(cursor),
-                    (None, Some(cursor)) => PagePlace::Before(cursor),
-                    (None, None) => PagePlace::Newest,
-                };
-                let limit = page.limit.unwrap_or(self.config.history_limit);
-                let query = PageQuery { room: page.room, limit, place };
+                let query = HistoryRequest { limit: page.limit.or(Some(self.config.history_limit)), ..page };
                 self.out.push(Effect::Store(StoreTask::Ask(StoreQuestion::Page { query, reply })));
             }
         }

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::link::{Event, Failure, FailureKind, Message, Version};
-use crate::protocol::{Epoch, Topics};
+use crate::protocol::{Epoch, SearchResult, Topics};
 use crate::server::core::chat::Config;
 use crate::server::core::exchange::Exit;
-use crate::server::core::record::{Committed, EarlierRun, Keep, ReplyTo, SearchPage};
+use crate::server::core::record::{Committed, EarlierRun, Keep, ReplyTo};
 use chrono::DateTime;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -125,7 +125,7 @@ fn so_many_questions_are_under_way() {
     desk.answer(StoreAnswer::Rooms { rooms: Vec::new(), reply: reply() });
     desk.answer(StoreAnswer::Unanswered { is_search: false });
     assert_eq!(desk.ask(9, "history"), 2);
-    desk.answer(StoreAnswer::Found { found: SearchPage::default(), reply: reply() });
+    desk.answer(StoreAnswer::Found { found: SearchResult::default(), reply: reply() });
     desk.answer(StoreAnswer::Unanswered { is_search: true });
     assert_eq!((desk.ask(9, "search"), desk.ask(9, "rooms")), (2, 0));
 }

@@ -10,8 +10,7 @@ use super::rows::Query;
 use super::{Error, rows, words};
 use crate::protocol::history::fitting;
 use crate::protocol::search::Term;
-use crate::protocol::{Cursor, Found, RoomName, SearchQuery};
-use crate::server::core::record::SearchPage;
+use crate::protocol::{Cursor, Found, RoomName, SearchQuery, SearchResult};
 use rusqlite::{Connection, ErrorCode, Params, Row, Statement, params};
 use std::time::{Duration, Instant};
 
@@ -33,11 +32,11 @@ impl HistoryReader {
         limit: usize,
         before: Option<&Cursor>,
         deadline: Duration,
-    ) -> Result<SearchPage, Error> {
+    ) -> Result<SearchResult, Error> {
         let started = Instant::now();
         let snapshot = self.sql.unchecked_transaction()?;
-        let Some((oldest, newest)) = span(&snapshot)? else { return Ok(SearchPage::default()) };
-        let Some(filters) = Filters::of(&snapshot, query)? else { return Ok(SearchPage::default()) };
+        let Some((oldest, newest)) = span(&snapshot)? else { return Ok(SearchResult::default()) };
+        let Some(filters) = Filters::of(&snapshot, query)? else { return Ok(SearchResult::default()) };
         let start = match before {
             Some(cursor) if cursor.epoch == *self.epoch() => (newest + 1).min(cursor.pos as i64),
             _ => newest + 1,
@@ -76,10 +75,11 @@ impl HistoryReader {
         let is_full = fits < found.len();
         let next = if is_full { Some(found[fits - 1].0) } else { cut.then_some(end) };
         found.truncate(fits);
-        Ok(SearchPage {
-            found: found.into_iter().map(|(_, found)| found).collect(),
+        Ok(SearchResult {
+            messages: found.into_iter().map(|(_, found)| found).collect(),
             next: next.map(|row| Cursor { epoch: self.epoch().clone(), pos: row.max(0) as u64 }),
             cut: cut && !is_full,
+            ..SearchResult::default()
         })
     }
 }

@@ -1,8 +1,7 @@
 //! What a server has at the end of a run, as its own reader sees it.
 
 use super::{FILE, ServerNode};
-use crate::protocol::{Cursor, RoomName};
-use crate::server::core::record::{PagePlace, PageQuery};
+use crate::protocol::{Cursor, HistoryRequest, RoomName};
 use crate::server::store::sqlite::HistoryReader;
 use crate::simulation::disk::Disk;
 use crate::simulation::ledger::{Addressed, Fact, HistoryEntry, HistoryRecord, StateSize};
@@ -53,8 +52,8 @@ impl ServerNode {
         let mut record = HistoryRecord { server: self.index, room: room.to_string(), entries: Vec::new() };
         let (mut pos, mut begin) = (0, None);
         loop {
-            let after = Cursor { epoch: reader.epoch().clone(), pos };
-            let query = PageQuery { room: room.clone(), limit: PAGE, place: PagePlace::After(after) };
+            let after = Some(Cursor { epoch: reader.epoch().clone(), pos });
+            let query = HistoryRequest { room: room.clone(), limit: Some(PAGE), before: None, after };
             let page = reader.page(&query).map_err(|error| error.to_string())?;
             begin.get_or_insert(page.span.from);
             record.entries.extend(page.messages.into_iter().map(|entry| HistoryEntry {

@@ -134,7 +134,7 @@ fn a_reader_answers_next_to_a_writer() {
     let reader = history.reader().unwrap().unwrap();
     assert_eq!(reader.epoch(), history.epoch());
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
-    let query = PageQuery { room: room("dev"), limit: 50, place: PagePlace::Newest };
+    let query = HistoryRequest { room: room("dev"), ..HistoryRequest::default() };
     assert_eq!(reader.page(&query).unwrap().messages.len(), 3);
     assert!(reader.sql.execute("DELETE FROM messages", []).is_err());
     assert!(Database::in_memory(Random::of_the_system()).unwrap().reader().unwrap().is_none());

@@ -10,7 +10,7 @@ pub fn texts(history: &Database, text: &str) -> Vec<String> {
     let query = SearchQuery::parse(text).unwrap();
     let page = history.questions().search(&query, 50, None, PATIENCE).unwrap();
     assert!(page.next.is_none() && !page.cut);
-    page.found.into_iter().map(|found| found.entry.text).collect()
+    page.messages.into_iter().map(|found| found.entry.text).collect()
 }
 
 fn example() -> Database {
@@ -88,7 +88,7 @@ fn operators_are_words() {
 fn found_messages_say_where_they_were_said() {
     let history = example();
     let query = SearchQuery::parse("build").unwrap();
-    let found = history.questions().search(&query, 50, None, PATIENCE).unwrap().found;
+    let found = history.questions().search(&query, 50, None, PATIENCE).unwrap().messages;
     assert_eq!((found[0].room.clone(), found[0].entry.pos), (room("dev"), Some(1)));
     assert!(found[0].entry.received.is_some());
 }
@@ -106,8 +106,8 @@ fn page_through(history: &Database, text: &str, limit: usize, deadline: Duration
     let (mut pages, mut all, mut next) = (0, Vec::new(), None);
     loop {
         let page = history.questions().search(&query, limit, next.as_ref(), deadline).unwrap();
-        assert!(page.found.len() <= limit);
-        all.extend(page.found.into_iter().map(|found| found.entry.text));
+        assert!(page.messages.len() <= limit);
+        all.extend(page.messages.into_iter().map(|found| found.entry.text));
         pages += 1;
         match page.next {
             Some(cursor) => next = Some(cursor),
@@ -138,7 +138,7 @@ fn page_by_page_each_is_found_once() {
     // A position in another history means nothing here.
     let foreign = Cursor { epoch: Epoch::from_random([9; 12]), pos: 5 };
     let query = SearchQuery::parse("number").unwrap();
-    assert_eq!(history.questions().search(&query, 90, Some(&foreign), PATIENCE).unwrap().found.len(), 90);
+    assert_eq!(history.questions().search(&query, 90, Some(&foreign), PATIENCE).unwrap().messages.len(), 90);
 }
 
 /// Messages that all contain the words of "b a", but only every 250th contains the phrase, in one part of the index.
