@@ -334,7 +334,7 @@ impl ServerChat {
         );
         let timestamp = chat.timestamp.clone().unwrap_or_else(|| self.timestamp());
         let arrived = Arrived { chat, timestamp, received: self.now.wall.timestamp_millis() };
-        self.out.push(Effect::Store(StoreTask::Keep(Keep::Chat(arrived))));
+        self.keep(Keep::Chat(arrived));
         Ok(())
     }
 

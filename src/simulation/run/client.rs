@@ -93,7 +93,7 @@ impl ClientNode {
             true => self.machine.disk.power_loss(&mut rng),
             false => self.machine.disk.kill(),
         }
-        self.is_gone(process.run, if power { RunEnd::PowerLost } else { RunEnd::Crashed }, stage);
+        self.machine.run_ended(process.run, if power { RunEnd::PowerLost } else { RunEnd::Crashed }, stage);
     }
 
     /// It has ended by itself: its files are closed in order.
@@ -103,15 +103,8 @@ impl ClientNode {
         uplink.kill(stage.now(), &mut stage.outside);
         drop(files);
         self.machine.disk.kill();
-        self.is_gone(run, end.clone(), stage);
+        self.machine.run_ended(run, end.clone(), stage);
         Some(end)
-    }
-
-    fn is_gone(&mut self, run: RunNumber, end: RunEnd, stage: &mut Stage) {
-        self.machine.thaw();
-        stage.outside.network().freeze(self.machine.node, 0);
-        let at = stage.at();
-        stage.ledger.run_ended(at, run, end);
     }
 
     // ---- what happens ----
@@ -223,7 +216,7 @@ impl ClientNode {
         let now = stage.now();
         loop {
             let Some(process) = &mut self.process else { return };
-            if self.machine.is_behind(now) || self.machine.trap.has_sprung() || process.ended.is_some() {
+            if self.machine.is_stuck(now) || process.ended.is_some() {
                 return;
             }
             if process.ending.is_some() {

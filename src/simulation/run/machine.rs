@@ -1,9 +1,9 @@
 //! The machine and process of one program: its disk, when it stands still, and the crash that waits for it. And the inbox
 //! of its main thread.
 
-use super::stage::Trap;
+use super::stage::{Stage, Trap};
 use crate::simulation::disk::Disk;
-use crate::simulation::ledger::Party;
+use crate::simulation::ledger::{Party, RunEnd, RunNumber};
 use crate::simulation::rng::Rng;
 use crate::simulation::world::{MS, Micros, NodeId};
 use std::collections::VecDeque;
@@ -76,6 +76,19 @@ impl Machine {
     /// Whether the main thread cannot handle anything.
     pub fn is_behind(&self, now: Micros) -> bool {
         now < self.behind_until
+    }
+
+    /// Whether its process goes no further now: it stands still, or the trap has sprung.
+    pub fn is_stuck(&self, now: Micros) -> bool {
+        self.is_behind(now) || self.trap.has_sprung()
+    }
+
+    /// The run that was on it has ended.
+    pub fn run_ended(&mut self, run: RunNumber, end: RunEnd, stage: &mut Stage) {
+        self.thaw();
+        stage.outside.network().freeze(self.node, 0);
+        let at = stage.at();
+        stage.ledger.run_ended(at, run, end);
     }
 
     /// The process is gone, or no fault goes on.

@@ -69,7 +69,7 @@ impl OriginalNode {
                 stage.outside.network().sever(self.machine.node, None, Some(now + S));
             }
             link.kill(now, &mut stage.outside);
-            self.is_gone(run, if power { RunEnd::PowerLost } else { RunEnd::Crashed }, stage);
+            self.machine.run_ended(run, if power { RunEnd::PowerLost } else { RunEnd::Crashed }, stage);
         }
     }
 
@@ -77,15 +77,8 @@ impl OriginalNode {
         let end = self.process.as_ref()?.ended.clone()?;
         let OriginalProcess { run, link, .. } = self.process.take()?;
         link.kill(stage.now(), &mut stage.outside);
-        self.is_gone(run, end.clone(), stage);
+        self.machine.run_ended(run, end.clone(), stage);
         Some(end)
-    }
-
-    fn is_gone(&mut self, run: RunNumber, end: RunEnd, stage: &mut Stage) {
-        self.machine.thaw();
-        stage.outside.network().freeze(self.machine.node, 0);
-        let at = stage.at();
-        stage.ledger.run_ended(at, run, end);
     }
 
     // ---- what happens ----

@@ -271,7 +271,7 @@ impl ServerNode {
         let now = stage.now();
         loop {
             let Some(process) = &mut self.process else { return };
-            if self.machine.is_behind(now) || self.machine.trap.has_sprung() || process.ended.is_some() {
+            if self.machine.is_stuck(now) || process.ended.is_some() {
                 return;
             }
             let next = match &process.hanging {

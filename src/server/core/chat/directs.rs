@@ -4,8 +4,7 @@ use super::invalid::agree;
 use super::{ServerChat, replies, shown};
 use crate::protocol::{Invalid, MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Topic, Waiting};
 use crate::server::core::direct::{DirectStep, Seating, UNDER_WAY};
-use crate::server::core::exchange::Effect;
-use crate::server::core::record::{ArrivedDirect, Keep, StoreQuestion, StoreTask, WaitingDirect};
+use crate::server::core::record::{ArrivedDirect, Keep, StoreQuestion, WaitingDirect};
 use log::info;
 
 impl ServerChat {
@@ -36,7 +35,7 @@ impl ServerChat {
         info!("direct nick={} to={} id={id} length={length}", shown(&private.nick), shown(&private.to));
         let timestamp = private.timestamp.clone().unwrap_or_else(|| self.timestamp());
         let arrived = ArrivedDirect { private, timestamp, received: self.now.wall.timestamp_millis() };
-        self.out.push(Effect::Store(StoreTask::Keep(Keep::Direct(arrived))));
+        self.keep(Keep::Direct(arrived));
         Ok(())
     }
 
@@ -51,12 +50,7 @@ impl ServerChat {
         let steps = self.directs.received(sender, to, &id, self.now.instant);
         self.take_steps(steps);
         let at = self.now.wall.timestamp_millis();
-        self.out.push(Effect::Store(StoreTask::Keep(Keep::Delivered {
-            to: sender.clone(),
-            sender: to.clone(),
-            id,
-            at,
-        })));
+        self.keep(Keep::Delivered { to: sender.clone(), sender: to.clone(), id, at });
         Ok(())
     }
 
@@ -95,11 +89,7 @@ impl ServerChat {
         for step in steps {
             match step {
                 DirectStep::Ask { to, after } => {
-                    self.out.push(Effect::Store(StoreTask::Ask(StoreQuestion::Waiting {
-                        to,
-                        after,
-                        limit: UNDER_WAY,
-                    })));
+                    self.ask(StoreQuestion::Waiting { to, after, limit: UNDER_WAY });
                 }
                 DirectStep::Deliver(private) => self.tell_client(private.to.key(), private.to_json()),
                 DirectStep::Flatten(private) => self.flatten(private),
@@ -129,7 +119,7 @@ impl ServerChat {
         let receipt = Receipt { nick: to, of, timestamp: Some(self.timestamp()) };
         self.tell_client(&key, receipt.to_json());
         let at = self.now.wall.timestamp_millis();
-        self.out.push(Effect::Store(StoreTask::Keep(Keep::Delivered { to: to_key, sender: key, id, at })));
+        self.keep(Keep::Delivered { to: to_key, sender: key, id, at });
     }
 
     /// An original client was heard from. After a join it is on a new connection, on which it has received nothing yet.

@@ -1,4 +1,4 @@
-//! Replies and lists, and the topics that they are published on.
+//! Replies and lists, and the topics that they are published on; tasks for the store.
 
 use super::ServerChat;
 use crate::link::{Publication, Qos};
@@ -8,7 +8,7 @@ use crate::protocol::{
     Entry, History, Nick, NickKey, OnlineUsers, RoomInfo, RoomName, Rooms, SearchResult, Timestamp, Topic,
 };
 use crate::server::core::exchange::Effect;
-use crate::server::core::record::{Page, ReplyTo};
+use crate::server::core::record::{Keep, Page, ReplyTo, StoreQuestion, StoreTask};
 use std::collections::BTreeMap;
 
 impl ServerChat {
@@ -82,6 +82,14 @@ impl ServerChat {
     pub(super) fn tell_client(&mut self, key: &NickKey, payload: Vec<u8>) {
         let topic = Topic::PrivateServer { to: key.clone() };
         self.publish(&topic, payload, false);
+    }
+
+    pub(super) fn ask(&mut self, question: StoreQuestion) {
+        self.out.push(Effect::Store(StoreTask::Ask(question)));
+    }
+
+    pub(super) fn keep(&mut self, keep: Keep) {
+        self.out.push(Effect::Store(StoreTask::Keep(keep)));
     }
 
     /// With the default quality of service.

@@ -6,8 +6,7 @@ use crate::protocol::limits::{PAGE_MESSAGES, SEARCH_MESSAGES};
 use crate::protocol::{
     ErrorCode, ErrorReply, HistoryRequest, Invalid, NickKey, Pong, Request, RequestKind, SearchQuery, SearchRequest,
 };
-use crate::server::core::exchange::Effect;
-use crate::server::core::record::{ReplyTo, StoreQuestion, StoreTask};
+use crate::server::core::record::{ReplyTo, StoreQuestion};
 
 impl ServerChat {
     pub(super) fn request(
@@ -27,7 +26,7 @@ impl ServerChat {
         let reply = ReplyTo { requester: request.requester, session: request.session, token: request.token };
         match what {
             RequestKind::Users => self.reply_users(&reply),
-            RequestKind::Rooms => self.out.push(Effect::Store(StoreTask::Ask(StoreQuestion::Rooms { reply }))),
+            RequestKind::Rooms => self.ask(StoreQuestion::Rooms { reply }),
             RequestKind::Search => self.search(request.search, reply),
             RequestKind::Ping => {
                 let pong = Pong { request: reply.token.clone(), timestamp: Some(self.timestamp()) };
@@ -35,7 +34,7 @@ impl ServerChat {
             }
             RequestKind::History => {
                 let query = HistoryRequest { limit: page.limit.or(Some(self.config.history_limit)), ..page };
-                self.out.push(Effect::Store(StoreTask::Ask(StoreQuestion::Page { query, reply })));
+                self.ask(StoreQuestion::Page { query, reply });
             }
         }
         Ok(())
@@ -43,12 +42,12 @@ impl ServerChat {
 
     fn search(&mut self, asked: SearchRequest, reply: ReplyTo) {
         match SearchQuery::parse(&asked.text) {
-            Ok(query) => self.out.push(Effect::Store(StoreTask::Ask(StoreQuestion::Search {
+            Ok(query) => self.ask(StoreQuestion::Search {
                 query: SearchQuery { room: query.room.or(asked.room), ..query },
                 limit: asked.limit.unwrap_or(SEARCH_MESSAGES).clamp(1, PAGE_MESSAGES),
                 before: asked.before,
                 reply,
-            }))),
+            }),
             Err(mistake) => {
                 let error = ErrorReply::new(ErrorCode::BadRequest, mistake, reply.session.clone());
                 self.reply(&reply, ErrorReply { request: reply.token.clone(), ..error }.to_json());
