@@ -11,9 +11,7 @@ pub(super) const PORT_OF_TLS: u16 = 8883;
 /// must have been removed before.
 pub(super) fn settle(given: &mut Given) -> Result<(), UsageError> {
     for index in 0..given.levels.len() {
-        let broker = broker_of(&given.levels[index])?;
-        let port = broker.as_ref().and_then(|broker| broker.port).map(|port| port.to_string());
-        given.levels[index].broker = broker;
+        let port = given.levels[index].broker.as_ref().and_then(|broker| broker.port).map(|port| port.to_string());
         given.add_of_address(index, port, &["port"], "the broker's address names a port already")?;
     }
     let levels = &given.levels;

@@ -103,15 +103,6 @@ pub(super) fn split_login(url: &str) -> Option<(&str, &str, &str)> {
     Some((scheme, &rest[..at], &rest[at + 1..]))
 }
 
-/// A URL without the user and password in it; `mqtt://alice:secret@host` becomes `mqtt://host`.
-pub(super) fn without_login(url: &str) -> String {
-    split_login(url).map_or(url.to_owned(), |(scheme, _, address)| {
-        // Otherwise an @ in the path would be taken for the end of a login.
-        let nobody = if address.contains('@') { "@" } else { "" };
-        format!("{scheme}{nobody}{address}")
-    })
-}
-
 /// Reads a host without a port; an IPv6 address with or without its brackets.
 pub(super) fn parse_host(text: &str) -> Result<String, String> {
     if let Some(inside) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {

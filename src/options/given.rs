@@ -122,13 +122,6 @@ impl Level {
         self.items.extract_if(.., |item| longs.contains(&item.flag.long)).collect()
     }
 
-    /// Removes the login from the URL that names the broker.
-    pub fn take_login_of_url(&mut self) {
-        if let Some(url) = self.items.iter_mut().find(|item| item.flag.long == "url") {
-            url.value = broker::without_login(&url.value);
-        }
-    }
-
     fn add(&mut self, flag: &'static Flag, value: String, origin: String) -> Result<(), UsageError> {
         let item = Item { flag, value, origin, level: self.index };
         if item.value.contains('\0') {

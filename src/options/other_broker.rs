@@ -2,7 +2,7 @@
 //! broker that it does not belong to.
 
 use super::address::{PORT_OF_TLS, broker_of, default_port};
-use super::broker::{self, Broker, Scheme};
+use super::broker::{Broker, Scheme};
 use super::connection::says_tls;
 use super::error::UsageError;
 use super::given::{ENVIRONMENT, Given, Item, LeftOut, Level, OPTION_FILE};
@@ -130,14 +130,16 @@ fn leave_out_of(given: &mut Given, index: usize, place: BrokerHint, above: &Brok
         _ => format!("--{}", item.flag.long),
     };
     let mut names: Vec<String> = items.iter().filter(|item| would_count(item.flag.long)).map(name).collect();
-    let url_has_login = level.item("url").is_some_and(|url| broker::split_login(&url.value).is_some());
-    if url_has_login && would_count("username") {
+    let has_login = |broker: &Broker| broker.username.is_some() || broker.password.is_some();
+    if level.broker.as_ref().is_some_and(has_login) && would_count("username") {
         names.push("the login in --url".to_owned());
     }
-    match above.host {
-        Some(_) => items.extend(level.take(&["url"])),
+    if above.host.is_some() {
+        items.extend(level.take(&["url"]));
+        level.broker = None;
+    } else if let Some(broker) = &mut level.broker {
         // The URL names the host in use; only the port differs.
-        None => level.take_login_of_url(),
+        (broker.username, broker.password) = (None, None);
     }
     let source = if index == ENVIRONMENT { "the environment" } else { "the option file" };
     let BrokerHint { host, port, .. } = place;

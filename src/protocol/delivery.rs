@@ -1,13 +1,11 @@
 //! What became of messages: `stored` for their sender, `mark` for a room, `receipt` and `waiting` for direct messages.
 
-use super::fields::{self, Invalid, lenient};
+use super::fields::{self, Invalid, Maybe, is_default, lenient, lenient_or_default};
 use super::id::{Epoch, MessageId, Session};
 use super::names::{Nick, NickKey, RoomName};
 use super::ranges::Ranges;
 use super::timestamp::Timestamp;
-use serde::de::IgnoredAny;
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// To the sender: exactly these messages of its session are in the history:
@@ -29,16 +27,18 @@ pub struct Mark {
     pub from: u64,
     pub to: u64,
     /// By sender. Empty if `from` = `to`: then the mark only says how far the room's history reaches.
-    #[serde(serialize_with = "write_ids", deserialize_with = "read_ids")]
+    #[serde(deserialize_with = "read_ids")]
     pub ids: BTreeMap<NickKey, MarkIds>,
 }
 
 /// The ids of one nick's messages in a mark.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MarkIds {
-    pub sent: BTreeMap<Session, Ranges>,
     /// How many messages have no id; written under an empty session.
+    #[serde(rename = "", default, deserialize_with = "lenient_or_default", skip_serializing_if = "is_default")]
     pub nameless: u64,
+    #[serde(flatten, deserialize_with = "read_sessions")]
+    pub sent: BTreeMap<Session, Ranges>,
 }
 
 impl MarkIds {
@@ -60,50 +60,16 @@ impl Mark {
     }
 }
 
-/// The session under which messages without an id are counted.
-const NAMELESS: &str = "";
-
-fn write_ids<S: Serializer>(ids: &BTreeMap<NickKey, MarkIds>, serializer: S) -> Result<S::Ok, S::Error> {
-    struct Of<'a>(&'a MarkIds);
-    impl Serialize for Of<'_> {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            let mut map = serializer.serialize_map(None)?;
-            if self.0.nameless > 0 {
-                map.serialize_entry(NAMELESS, &self.0.nameless)?;
-            }
-            for (session, ranges) in &self.0.sent {
-                map.serialize_entry(session.as_str(), ranges)?;
-            }
-            map.end()
-        }
-    }
-    serializer.collect_map(ids.iter().map(|(key, said)| (key.as_str(), Of(said))))
+/// Skips what is no key.
+fn read_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<NickKey, MarkIds>, D::Error> {
+    let told = BTreeMap::<String, MarkIds>::deserialize(deserializer)?;
+    Ok(told.into_iter().filter_map(|(key, said)| Some((NickKey::parse(&key).ok()?, said))).collect())
 }
 
-/// Skips what is no key, session or range.
-fn read_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<NickKey, MarkIds>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Told {
-        Ranges(Ranges),
-        Count(u64),
-        Other(IgnoredAny),
-    }
-    let told = BTreeMap::<String, BTreeMap<String, Told>>::deserialize(deserializer)?;
-    let mut ids = BTreeMap::new();
-    for (key, sessions) in told {
-        let Ok(key) = NickKey::parse(&key) else { continue };
-        let mut said = MarkIds::default();
-        for (session, told) in sessions {
-            match (told, Session::parse(&session)) {
-                (Told::Ranges(ranges), Some(session)) => drop(said.sent.insert(session, ranges)),
-                (Told::Count(count), _) if session == NAMELESS => said.nameless = count,
-                _ => {}
-            }
-        }
-        ids.insert(key, said);
-    }
-    Ok(ids)
+/// Skips what is no session or no ranges.
+fn read_sessions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Session, Ranges>, D::Error> {
+    let told = BTreeMap::<String, Maybe<Ranges>>::deserialize(deserializer)?;
+    Ok(told.into_iter().filter_map(|(text, ranges)| Session::parse(&text).zip(ranges.fitting())).collect())
 }
 
 /// From the addressee of a direct message to its sender, read by the server too: the message was shown.

@@ -154,6 +154,7 @@ impl Default for RoomName {
 }
 
 display_as_str!(NickKey Nick RoomName);
+json_string!(NickKey, NickKey::as_str, "a name must be a string", NickKey::parse);
 json_string!(Nick, Nick::as_str, "a name must be a string", Nick::parse);
 json_string!(RoomName, RoomName::as_str, "a name must be a string", RoomName::parse);
 

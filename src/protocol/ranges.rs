@@ -1,18 +1,17 @@
 //! Sets of message numbers as ranges: the messages of a session mostly arrive in one run, so ten thousand numbers take two.
 
 use super::id::MAX_SEQ;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// Whole numbers from 1 to [`MAX_SEQ`]. On the wire a list of `[first,last]`, both inclusive: `[[5,9],[12,12]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ranges {
-    /// In order; between two ranges at least one number is missing.
-    ranges: Vec<(u64, u64)>,
-}
+/// In order; between two ranges at least one number is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<(u64, u64)>")]
+pub struct Ranges(Vec<(u64, u64)>);
 
 impl Ranges {
     pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
+        self.0.is_empty()
     }
 
     /// Adds a number; `false` if it was there.
@@ -28,42 +27,42 @@ impl Ranges {
             return;
         }
         // The ranges that touch the new one become part of it.
-        let start = self.ranges.partition_point(|range| range.1 + 1 < first);
-        let end = self.ranges.partition_point(|range| range.0 <= last + 1);
-        let touched = &self.ranges[start..end];
+        let start = self.0.partition_point(|range| range.1 + 1 < first);
+        let end = self.0.partition_point(|range| range.0 <= last + 1);
+        let touched = &self.0[start..end];
         let first = touched.first().map_or(first, |range| range.0.min(first));
         let last = touched.last().map_or(last, |range| range.1.max(last));
-        self.ranges.splice(start..end, [(first, last)]);
+        self.0.splice(start..end, [(first, last)]);
     }
 
     pub fn contains(&self, number: u64) -> bool {
-        let at = self.ranges.partition_point(|range| range.1 < number);
-        self.ranges.get(at).is_some_and(|range| range.0 <= number)
+        let at = self.0.partition_point(|range| range.1 < number);
+        self.0.get(at).is_some_and(|range| range.0 <= number)
     }
 
     /// How many numbers it holds.
     pub fn count(&self) -> u64 {
-        self.ranges.iter().map(|range| range.1 - range.0 + 1).sum()
+        self.0.iter().map(|range| range.1 - range.0 + 1).sum()
     }
 
     /// The highest number.
     pub fn last(&self) -> Option<u64> {
-        self.ranges.last().map(|range| range.1)
+        self.0.last().map(|range| range.1)
     }
 
     /// Removes this many of the lowest ranges.
     pub fn forget_lowest(&mut self, ranges: usize) {
-        self.ranges.drain(..ranges.min(self.ranges.len()));
+        self.0.drain(..ranges.min(self.0.len()));
     }
 
     /// `(first, last)`, in order.
     pub fn ranges(&self) -> &[(u64, u64)] {
-        &self.ranges
+        &self.0
     }
 
     /// Every number, in order. If the set came from outside, check [`Ranges::count`] first.
     pub fn numbers(&self) -> impl Iterator<Item = u64> {
-        self.ranges.iter().flat_map(|range| range.0..=range.1)
+        self.0.iter().flat_map(|range| range.0..=range.1)
     }
 }
 
@@ -75,19 +74,11 @@ impl FromIterator<u64> for Ranges {
     }
 }
 
-impl Serialize for Ranges {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.ranges.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Ranges {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl From<Vec<(u64, u64)>> for Ranges {
+    fn from(list: Vec<(u64, u64)>) -> Ranges {
         let mut ranges = Ranges::default();
-        for (first, last) in Vec::<(u64, u64)>::deserialize(deserializer)? {
-            ranges.insert_range(first, last);
-        }
-        Ok(ranges)
+        list.into_iter().for_each(|(first, last)| ranges.insert_range(first, last));
+        ranges
     }
 }
 

@@ -128,7 +128,7 @@ pub fn message(publication: &Publication) -> mqtt::Message {
     mqtt::MessageBuilder::new()
         .topic(publication.topic.as_str())
         .payload(publication.payload.as_slice())
-        .qos(qos(publication.qos))
+        .qos(publication.qos as i32)
         .retained(publication.retain)
         .finalize()
 }
@@ -136,7 +136,7 @@ pub fn message(publication: &Publication) -> mqtt::Message {
 /// Subscribes to all of these in one request.
 pub fn subscribe(client: &mqtt::AsyncClient, subscriptions: &[Subscription]) -> mqtt::Token {
     let filters: Vec<&str> = subscriptions.iter().map(|subscription| subscription.filter.as_str()).collect();
-    let levels: Vec<mqtt::QoS> = subscriptions.iter().map(|subscription| qos(subscription.qos)).collect();
+    let levels: Vec<i32> = subscriptions.iter().map(|subscription| subscription.qos as i32).collect();
     if client.mqtt_version_raw() < mqtt::MQTT_VERSION_5 {
         return client.subscribe_many(&filters, &levels);
     }
@@ -145,14 +145,6 @@ pub fn subscribe(client: &mqtt::AsyncClient, subscriptions: &[Subscription]) -> 
         .map(|subscription| mqtt::SubscribeOptions::new(subscription.no_local, false, None))
         .collect();
     client.subscribe_many_with_options(&filters, &levels, &options, None)
-}
-
-fn qos(qos: Qos) -> mqtt::QoS {
-    match qos {
-        Qos::AtMostOnce => mqtt::QoS::AtMostOnce,
-        Qos::AtLeastOnce => mqtt::QoS::AtLeastOnce,
-        Qos::ExactlyOnce => mqtt::QoS::ExactlyOnce,
-    }
 }
 
 pub fn arrived(message: &mqtt::Message) -> Message {
