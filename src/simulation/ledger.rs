@@ -222,11 +222,11 @@ impl Ledger {
 
     /// The addressees of the direct messages that are on a server's disk and wait for a receipt.
     pub fn undelivered(&self) -> Vec<(usize, &str)> {
-        let mut waiting = BTreeSet::new();
+        let (mut stored, mut received) = (BTreeSet::new(), BTreeSet::new());
         for (_, fact) in &self.facts {
             match fact {
-                Fact::Synced { number, .. } => _ = waiting.insert(*number),
-                Fact::ReceiptKept { number, .. } => _ = waiting.remove(number),
+                Fact::Synced { number, .. } => _ = stored.insert(*number),
+                Fact::ReceiptKept { number, .. } => _ = received.insert(*number),
                 _ => {}
             }
         }
@@ -234,7 +234,7 @@ impl Ledger {
             Addressed::Client { client, nick } => Some((*client, nick.as_str())),
             Addressed::Room(_) => None,
         };
-        waiting.into_iter().filter_map(addressee).collect()
+        stored.difference(&received).copied().filter_map(addressee).collect()
     }
 
     pub fn run_started(&mut self, at: Duration, party: Party) -> RunNumber {

@@ -170,6 +170,10 @@ impl<'a> Run<'a> {
     /// Behind a short queue it takes a minute for each ten messages until a burst is through, and a small window on a slow
     /// network lets only a few messages per second pass, to the server and to an addressee: that is slow, but not wrong.
     fn go_on_until_settled(&mut self) -> Result<(), String> {
+        // Nobody settles anything if two servers gave way to each other, or were stopped.
+        if !self.plan.servers.is_empty() && !self.wanted[..self.plan.servers.len()].contains(&true) {
+            return Ok(());
+        }
         let mut is_late = false;
         let last = self.stage.now() + MOST_LATE;
         while self.is_unsettled() && self.stage.now() < last {
@@ -194,11 +198,15 @@ impl<'a> Run<'a> {
     /// Whether the only server, which keeps everything, has direct messages for somebody present.
     fn has_undelivered(&self) -> bool {
         let keeps_all = |server: &ServerTraits| !server.memory && server.retention_s == 0 && server.max_size_kb == 0;
-        let is_present = |(client, nick): (usize, &str)| match &self.nodes[self.plan.servers.len() + client] {
+        let is_called = |node: &Node, nick: &str| match node {
             Node::Client(node) => {
                 node.process.is_some() && node.traits.kind.listens() && node.nick.eq_ignore_ascii_case(nick)
             }
             _ => false,
+        };
+        let is_present = |(client, nick): (usize, &str)| {
+            let all = (0..self.nodes.len()).filter(|number| is_called(&self.nodes[*number], nick));
+            all.eq([self.plan.servers.len() + client])
         };
         matches!(&self.plan.servers[..], [server] if keeps_all(server))
             && self.stage.ledger.undelivered().into_iter().any(is_present)

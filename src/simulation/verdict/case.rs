@@ -12,6 +12,10 @@ use memory::Stay;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// How long a client takes at most from its start to its join, if nothing is in its way. A broker that ignores MQTT 5 costs
+/// it 10 s.
+pub const JOINS: Duration = Duration::from_secs(30);
+
 pub struct Case<'a> {
     pub plan: &'a Plan,
     pub ledger: &'a Ledger,
@@ -261,7 +265,7 @@ impl<'a> Case<'a> {
         self.is_original(from)
             || !self.has_server()
             || self.serve_side_by_side()
-            || self.running(Party::Client(from)).is_none()
+            || !self.may_send(from)
             || trail.told.iter().any(|(.., news)| *news == SenderNews::Refused)
             || outlived
             || self.ends_at_broker(number)
@@ -279,6 +283,12 @@ impl<'a> Case<'a> {
         // Its server gave way to a rival, or waits while that serves.
         let stays_behind = trail.synced.iter().all(|(.., server)| !self.serves(*server));
         trail.removed || ended || (self.plan.servers.len() > 1 && !trail.synced.is_empty() && stays_behind)
+    }
+
+    /// Whether it runs at the end, and no other client with its nick keeps it away.
+    pub fn may_send(&self, client: usize) -> bool {
+        let has_joined = |run| self.refused(run).is_none() && self.ledger.runs[run].started + JOINS <= self.end();
+        self.running(Party::Client(client)).is_some_and(|run| !self.shares_nick(client) || has_joined(run))
     }
 
     /// When a server last answered that the run's nick is in use. A slow broker brings that later.

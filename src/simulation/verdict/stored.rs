@@ -7,9 +7,6 @@ use crate::simulation::plan::What;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How much earlier than its age says a message may be removed: it is older than its commit.
-const UNDER_WAY: Duration = Duration::from_secs(5);
-
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
     for (number, message, trail) in case.trails() {
         found.extend(lost(case, number, message, trail));
@@ -54,8 +51,11 @@ fn removed_too_early(case: &Case, number: Number, message: &MessageRecord, trail
     let is_in_a_room = matches!(message.to, Addressed::Room(_));
     let (_, stored, server) = trail.synced.first().filter(|_| trail.removed && is_in_a_room)?;
     let traits = case.plan.servers.get(*server).filter(|traits| traits.retention_s > 0 && traits.max_size_kb == 0)?;
-    let age = case.end().saturating_sub(*stored) + UNDER_WAY;
-    let is_young = age < Duration::from_secs(traits.retention_s.into());
+    // Its age counts from its arrival at the run that stored it: a slow disk may take long.
+    let runs = case.ledger.runs.iter().filter(|run| run.party == Party::Server(*server));
+    let started = runs.map(|run| run.started).filter(|started| started <= stored).max().unwrap_or_default();
+    let arrived = trail.arrived.iter().find(|(at, by)| by == server && started <= *at).map_or(*stored, |(at, _)| *at);
+    let is_young = case.end().saturating_sub(arrived) < Duration::from_secs(traits.retention_s.into());
     (is_young && !case.clock_was_set(Party::Server(*server))).then(|| {
         let text = format!("it was removed, and {} s are not over", traits.retention_s);
         Violation::of(Promise::NothingLost, number, text)
@@ -115,7 +115,7 @@ fn stored_before_sync(number: Number, trail: &Trail) -> Option<Violation> {
 }
 
 fn untold(case: &Case, number: Number, message: &MessageRecord, trail: &Trail) -> Option<Violation> {
-    let goes_on = case.ledger.end.running.contains(&message.run);
+    let goes_on = case.ledger.end.running.contains(&message.run) && case.may_send(message.from);
     // A run that ended may have known it without having told it.
     let has_word = case.has_server() && !case.serve_side_by_side() && !case.ends_at_broker(number);
     let must_be_told = trail.taken.is_some() && goes_on && has_word && !case.is_original(message.from);
@@ -140,7 +140,7 @@ fn unsettled(case: &Case, found: &mut Vec<Violation>) {
         return;
     }
     for (client, count) in case.ledger.end.unsettled.iter().filter(|(_, count)| *count > 0) {
-        if case.has_server() && case.running(Party::Client(*client)).is_some() && !case.is_original(*client) {
+        if case.has_server() && case.may_send(*client) && !case.is_original(*client) {
             let text = format!("{} messages are still in the outbox of client {client}", count);
             found.push(Violation::general(Promise::OutboxEmpties, text));
         }

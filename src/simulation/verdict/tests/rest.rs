@@ -47,6 +47,16 @@ fn traffic_ends() {
     check(&[], publish(10_000, 1_000));
     check(&[], publish(45_000, 20));
     check(&[TrafficEnds], publish(45_000, 200));
+    // Without the server, everything that waits goes out again.
+    for (count, expected) in [(100, &[][..]), (200, &[TrafficEnds])] {
+        check(expected, |plan, ledger| {
+            ledger.end.rosters.clear();
+            ledger.run_ended(at(9_000), MAIN, RunEnd::Quit);
+            ledger.end.running.retain(|run| *run != MAIN);
+            ledger.end.unsettled.push((0, 10));
+            publish(45_000, count)(plan, ledger);
+        });
+    }
 }
 
 #[test]

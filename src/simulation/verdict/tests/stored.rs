@@ -44,6 +44,15 @@ fn retention_by_age_removes_nothing_younger() {
     };
     check(&[], removed(50));
     check(&[NothingLost], removed(70));
+    // It arrived before it was stored.
+    for (arrived, expected) in [(900, &[][..]), (1_100, &[NothingLost])] {
+        check(expected, |plan, ledger| {
+            before(ledger, is_synced(2), Fact::Arrived { server: 0, number: 2 });
+            let place = ledger.facts.iter().position(|(_, fact)| matches!(fact, Fact::Arrived { .. })).unwrap();
+            ledger.facts[place].0 = at(arrived);
+            removed(59)(plan, ledger);
+        });
+    }
     // The run ended later than planned.
     check(&[], |plan, ledger| {
         removed(70)(plan, ledger);
@@ -317,6 +326,14 @@ fn outboxes_empty() {
         ledger.end.running.retain(|run| *run != MAIN);
         ledger.run_ended(at(9_000), MAIN, RunEnd::Quit);
     });
+    // Whose nick another client has cannot send.
+    for (nick, expected) in [("ann", &[][..]), ("dan", &[OutboxEmpties])] {
+        check(expected, |plan, ledger| {
+            ledger.end.unsettled.push((0, 2));
+            ledger.note(at(9_000), Fact::NickRefused { run: ANN });
+            plan.clients[3].nick = nick.to_owned();
+        });
+    }
 }
 
 #[test]
