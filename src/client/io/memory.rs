@@ -4,12 +4,11 @@
 //! Both are SQLite databases in WAL mode with `synchronous=NORMAL`. What is committed survives the death of the process.
 //! After a power failure the last moments may be missing; then these messages are shown, or sent, again.
 
-mod ignored;
+mod lists;
 mod outbox_file;
 mod shown;
 #[cfg(test)]
 mod tests;
-mod typed;
 
 pub use outbox_file::OutboxFile;
 
@@ -53,7 +52,7 @@ const SCHEMA: &str = "
 ";
 
 /// What each version added. A file of an earlier version gets the rest when it is opened.
-const MIGRATIONS: &[Migration] = &[&[SCHEMA, shown::SCHEMA], &[ignored::SCHEMA], &[typed::SCHEMA]];
+const MIGRATIONS: &[Migration] = &[&[SCHEMA, shown::SCHEMA], &[lists::IGNORED], &[lists::TYPED]];
 
 /// The statements from one version of a file (`PRAGMA user_version`) to the next.
 type Migration = &'static [&'static str];
@@ -165,11 +164,11 @@ impl Memory {
     pub fn recall(&self) -> Result<Remembered, Error> {
         let mut remembered = Remembered {
             server_seen: self.server_seen()?,
-            ignored: ignored::recall(&self.sql, self.place)?,
+            ignored: lists::ignored(&self.sql, self.place)?,
             ..Remembered::default()
         };
         let Some(person) = self.person else { return Ok(remembered) };
-        remembered.typed = typed::recall(&self.sql, person)?;
+        remembered.typed = lists::typed(&self.sql, person)?;
         let mut statement = self.sql.prepare("SELECT room, epoch, pos FROM cursors WHERE person = ?1")?;
         let mut rows = statement.query([person])?;
         while let Some(row) = rows.next()? {
@@ -215,9 +214,9 @@ impl Memory {
                 Memo::ServerSeen => {
                     transaction.execute("UPDATE places SET server_seen = 1 WHERE id = ?1", [self.place])?;
                 }
-                Memo::Ignored(nick) => ignored::add(&transaction, self.place, nick)?,
-                Memo::Unignored(key) => ignored::remove(&transaction, self.place, key)?,
-                Memo::Typed(line) => typed::add(&transaction, person, line)?,
+                Memo::Ignored(nick) => lists::ignore(&transaction, self.place, nick)?,
+                Memo::Unignored(key) => lists::unignore(&transaction, self.place, key)?,
+                Memo::Typed(line) => lists::add_typed(&transaction, person, line)?,
                 Memo::Shown { room, series, number } => was_shown(room.as_str(), series, *number),
                 Memo::ShownDirect { series, number } => was_shown(shown::DIRECT, series, *number),
             }

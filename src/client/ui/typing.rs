@@ -151,17 +151,7 @@ impl Typing {
                 if line.is_empty() { Act::Redraw } else { Act::Kill }
             }
             Key::End if line.is_empty() => Act::Accept(Typed::End),
-            Key::Tab | Key::BackTab => {
-                let choices = |typing: &Typing| {
-                    let (start, choices) = command::complete(line, cursor, &typing.names);
-                    Cycle::new(line, start, cursor, choices)
-                };
-                self.turn(line, cursor, Key::Tab, key == Key::Tab, choices)
-            }
-            Key::Search => {
-                let found = |typing: &Typing| Cycle::new(line, 0, line.len(), typing.find(line));
-                self.turn(line, cursor, Key::Search, true, found)
-            }
+            Key::Tab | Key::BackTab | Key::Search => self.turn(key, line, cursor),
             Key::Char(c) => {
                 let (before, after) = line.split_at_checked(cursor).unwrap_or((line, ""));
                 let addressed = self.addressed(&format!("{before}{c}{after}"), before.len() + c.len_utf8());
@@ -197,24 +187,24 @@ impl Typing {
         }
     }
 
-    fn turn(
-        &mut self,
-        line: &str,
-        cursor: usize,
-        begun_by: Key,
-        forwards: bool,
-        begin: impl FnOnce(&Typing) -> Option<Cycle>,
-    ) -> Act {
+    /// Offers the next completion or the next earlier line.
+    fn turn(&mut self, key: Key, line: &str, cursor: usize) -> Act {
+        let begun_by = if key == Key::Search { Key::Search } else { Key::Tab };
         let going_on = self.cycle.take().filter(|(key, cycle)| *key == begun_by && cycle.shows(line, cursor));
         // After a single completed command or argument, the next word can be completed.
         let going_on = going_on.filter(|(_, cycle)| !(cycle.is_spent() && line.starts_with('/')));
-        let Some((_, mut cycle)) = going_on.or_else(|| begin(self).map(|cycle| (begun_by, cycle))) else {
-            return Act::Nothing;
+        let begin = || match begun_by {
+            Key::Search => Cycle::new(line, 0, line.len(), self.find(line)),
+            _ => {
+                let (start, choices) = command::complete(line, cursor, &self.names);
+                Cycle::new(line, start, cursor, choices)
+            }
         };
+        let Some(mut cycle) = going_on.map(|(_, cycle)| cycle).or_else(begin) else { return Act::Nothing };
         let act = match cycle.is_spent() {
             true => Act::Nothing,
             false => {
-                let (line, cursor) = cycle.turn(forwards);
+                let (line, cursor) = cycle.turn(key != Key::BackTab);
                 Act::Set(line, cursor)
             }
         };

@@ -110,29 +110,23 @@ pub(super) const TABLE: &[CommandEntry] = &[
     command("me", "TEXT", "an action: * alice waves", |rest| {
         Ok(some(rest).map(|text| Command::Say { text: text.to_owned(), to: Target::Here, action: true }))
     }),
-    command("nick", "NICK", "change your nick", |rest| {
-        some(rest).map(|name| own_nick(name).map(Command::Nick)).transpose()
-    })
-    .limits("NICK is 1 to 32 letters, digits, - and _")
-    .details(&["Unsent messages go out under the new nick. A nick in use is refused."]),
-    command("join", "ROOM", "join a room and talk there", |rest| {
-        some(rest).map(|name| room(name).map(Command::Join)).transpose()
-    })
-    .limits(ROOM)
-    .completes(Argument::Room)
-    .details(&["A room exists as soon as somebody is in it. You stay in your other rooms."]),
+    command("nick", "NICK", "change your nick", |rest| one(rest, own_nick, Command::Nick))
+        .limits("NICK is 1 to 32 letters, digits, - and _")
+        .details(&["Unsent messages go out under the new nick. A nick in use is refused."]),
+    command("join", "ROOM", "join a room and talk there", |rest| one(rest, room, Command::Join))
+        .limits(ROOM)
+        .completes(Argument::Room)
+        .details(&["A room exists as soon as somebody is in it. You stay in your other rooms."]),
     command("part", "[ROOM]", "leave a room (default: this one)", |rest| {
         Ok(Some(Command::Part(some(rest).map(room).transpose()?)))
     })
     .limits(ROOM)
     .completes(Argument::Room)
     .details(&["Nobody can leave the lobby."]),
-    command("room", "ROOM", "talk in ROOM; everybody is in the lobby", |rest| {
-        some(rest).map(|name| room(name).map(Command::Room)).transpose()
-    })
-    .limits(ROOM)
-    .completes(Argument::Room)
-    .details(&["The prompt shows the room that you talk in."]),
+    command("room", "ROOM", "talk in ROOM; everybody is in the lobby", |rest| one(rest, room, Command::Room))
+        .limits(ROOM)
+        .completes(Argument::Room)
+        .details(&["The prompt shows the room that you talk in."]),
     command("rooms", "", "all rooms, and unread messages", |rest| Ok(none(rest, Command::Rooms))).details(&[
         "> marks the room you talk in, + the others that you are in.",
         "Unread: since you last talked there.",
@@ -161,10 +155,8 @@ pub(super) const TABLE: &[CommandEntry] = &[
     })
     .completes(Argument::Nick)
     .details(&["Direct messages too, in this and later runs. NICK is not told."]),
-    command("unignore", "NICK", "show messages of NICK again", |rest| {
-        some(rest).map(|name| nick_of(name).map(Command::Unignore)).transpose()
-    })
-    .completes(Argument::Ignored),
+    command("unignore", "NICK", "show messages of NICK again", |rest| one(rest, nick_of, Command::Unignore))
+        .completes(Argument::Ignored),
     command("quiet", "", "hide joins and leaves; again: show them", |rest| Ok(none(rest, Command::Quiet))),
     command("ping", "", "round-trip times to broker and chat server", |rest| Ok(none(rest, Command::Ping))),
     command("status", "", "connection, session, rooms, unstored messages", |rest| Ok(none(rest, Command::Status))),
@@ -198,6 +190,15 @@ fn none(rest: &str, command: Command) -> Option<Command> {
 
 fn some(rest: &str) -> Option<&str> {
     (!rest.is_empty()).then_some(rest)
+}
+
+/// A command with exactly one argument.
+fn one<T>(
+    rest: &str,
+    read: fn(&str) -> Result<T, String>,
+    command: fn(T) -> Command,
+) -> Result<Option<Command>, String> {
+    some(rest).map(|text| read(text).map(command)).transpose()
 }
 
 /// Somebody else's nick: any that the wire allows.
