@@ -135,11 +135,8 @@ fn option_file(settings: &Settings, nick: Option<&Nick>) -> String {
             lines.push(format!("--url {scheme}://{host}:{}{}", address.port, address.path));
         }
         (Transport::Tcp, is_secure) => {
-            lines.push(format!("--host {}", address.host));
-            lines.push(format!("--port {}", address.port));
-            if is_secure {
-                lines.push("--tls".to_owned());
-            }
+            lines.extend([format!("--host {}", address.host), format!("--port {}", address.port)]);
+            lines.extend(is_secure.then(|| "--tls".to_owned()));
         }
     }
     lines.extend(settings.username.iter().map(|name| format!("--username {name}")));
@@ -170,18 +167,17 @@ impl ToKeep {
 
     fn write_anew(&self) -> io::Result<()> {
         let new = self.path.with_extension(format!("new-{}", std::process::id()));
-        let written = self.write_to(&new);
-        // Unlike a rename, this fails if a file of that name exists.
-        let linked = written.and_then(|()| fs::hard_link(&new, &self.path));
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+            file.write_all(self.text.as_bytes())?;
+            file.sync_all()?;
+            // Unlike a rename, this fails if a file of that name exists.
+            fs::hard_link(&new, &self.path)
+        };
+        let written = write();
         // It does not exist if it could not be created.
         let _ = fs::remove_file(&new);
-        linked
-    }
-
-    fn write_to(&self, path: &Path) -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(self.text.as_bytes())?;
-        file.sync_all()
+        written
     }
 }
 

@@ -52,14 +52,9 @@ pub enum Memo {
         room: RoomName,
         cursor: Cursor,
     },
-    /// This message of a room was shown.
+    /// This message of a room was shown, or this direct message to the user if there is no room.
     Shown {
-        room: RoomName,
-        series: Series,
-        number: u64,
-    },
-    /// This direct message to the user was shown.
-    ShownDirect {
+        room: Option<RoomName>,
         series: Series,
         number: u64,
     },

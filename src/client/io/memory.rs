@@ -217,8 +217,9 @@ impl Memory {
                 Memo::Ignored(nick) => lists::ignore(&transaction, self.place, nick)?,
                 Memo::Unignored(key) => lists::unignore(&transaction, self.place, key)?,
                 Memo::Typed(line) => lists::add_typed(&transaction, person, line)?,
-                Memo::Shown { room, series, number } => was_shown(room.as_str(), series, *number),
-                Memo::ShownDirect { series, number } => was_shown(shown::DIRECT, series, *number),
+                Memo::Shown { room, series, number } => {
+                    was_shown(room.as_ref().map_or(shown::DIRECT, RoomName::as_str), series, *number);
+                }
             }
         }
         for (room, series, numbers) in shown {

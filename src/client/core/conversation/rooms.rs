@@ -234,7 +234,7 @@ impl OwnRooms {
             MessageId::Row(_) => false,
         };
         if let Some((series, number)) = state.seen.series(key, id) {
-            out.remember(Memo::Shown { room: room.clone(), series, number });
+            out.remember(Memo::Shown { room: Some(room.clone()), series, number });
         }
         self.cursor_moved(moved, room, out);
     }

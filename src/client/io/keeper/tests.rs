@@ -14,7 +14,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 fn shown(seq: u64) -> Memo {
     let session = Session::parse("k3v9x2m1q8f0").unwrap();
     let series = Series::Sent(NickKey::parse("bob").unwrap(), session);
-    Memo::Shown { room: RoomName::lobby(), series, number: seq }
+    Memo::Shown { room: Some(RoomName::lobby()), series, number: seq }
 }
 
 /// A screen that prints a text when the test takes it.

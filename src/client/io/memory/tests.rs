@@ -54,14 +54,14 @@ fn bob() -> Series {
 }
 
 fn shown(name: &str, number: u64) -> Memo {
-    Memo::Shown { room: room(name), series: bob(), number }
+    Memo::Shown { room: Some(room(name)), series: bob(), number }
 }
 
 /// Memos of another run for each number.
 fn of_runs(numbers: std::ops::Range<usize>) -> Vec<Memo> {
     let session = |number| Session::parse(&format!("{number:012}")).unwrap();
     let series = |number| Series::Sent(NickKey::parse("bob").unwrap(), session(number));
-    numbers.map(|number| Memo::Shown { room: room("lobby"), series: series(number), number: 1 }).collect()
+    numbers.map(|number| Memo::Shown { room: Some(room("lobby")), series: series(number), number: 1 }).collect()
 }
 
 fn cursor(name: &str, pos: u64) -> Memo {
@@ -72,9 +72,9 @@ fn cursor(name: &str, pos: u64) -> Memo {
 fn memory_comes_back_and_belongs_to_its_user() {
     let folder = Folder::new();
     let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
-    let direct = Memo::ShownDirect { series: bob(), number: 9 };
+    let direct = Memo::Shown { room: None, series: bob(), number: 9 };
     let history = Series::Stored(Epoch::parse("rkrxc5f0sqnm").unwrap());
-    let stored = Memo::Shown { room: room("dev"), series: history.clone(), number: 7 };
+    let stored = Memo::Shown { room: Some(room("dev")), series: history.clone(), number: 7 };
     memory.keep(&[cursor("lobby", 3), shown("dev", 1), shown("dev", 2), stored, shown("dev", 1), direct]).unwrap();
     memory.keep(&[shown("dev", 3), shown("dev", 5)]).unwrap();
     memory.keep(&[cursor("lobby", 7), Memo::ServerSeen]).unwrap();
@@ -121,7 +121,7 @@ fn the_last_runs_are_remembered_completely() {
 }
 
 fn shown_of((series, numbers): &(Series, Ranges)) -> Memo {
-    Memo::Shown { room: room("lobby"), series: series.clone(), number: numbers.last().unwrap() }
+    Memo::Shown { room: Some(room("lobby")), series: series.clone(), number: numbers.last().unwrap() }
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl ClientNode {
         if files.is_closed {
             return;
         }
-        files.has_receipts = memos.iter().any(|memo| matches!(memo, Memo::ShownDirect { .. }));
+        files.has_receipts = memos.iter().any(|memo| matches!(memo, Memo::Shown { room: None, .. }));
         let result = match &mut files.memory {
             Some(memory) if !memos.is_empty() => memory.keep(&memos),
             _ => Ok(()),

@@ -113,7 +113,7 @@ impl ClientNode {
                     facts.into_iter().for_each(|fact| stage.note(fact));
                 }
                 Some(Shown::Keep(memos)) => {
-                    let shows = memos.iter().any(|memo| matches!(memo, Memo::Shown { .. } | Memo::ShownDirect { .. }));
+                    let shows = memos.iter().any(|memo| matches!(memo, Memo::Shown { .. }));
                     if shows && self.machine.trap.reach(CrashPoint::BeforeRemember) {
                         return;
                     }

@@ -71,7 +71,7 @@ impl OwnRooms {
             return out.extend(receipt);
         }
         let late = private.late || id.is_some_and(|id| self.direct.is_late(key, id));
-        let memo = id.map(|id| Memo::ShownDirect { series: Series::of_sent(key, id), number: id.seq });
+        let memo = id.map(|id| Memo::Shown { room: None, series: Series::of_sent(key, id), number: id.seq });
         people.spoke(&private.nick);
         if !people.ignores(key) {
             out.tell(News::Said(Said { late, ..Said::live(now.wall, private) }));
@@ -92,7 +92,7 @@ impl OwnRooms {
                 self.shown(room, key, &MessageId::Sent(id.clone()), out);
             }
             Place::Direct(to) if to.key() == key => {
-                out.remember(Memo::ShownDirect { series: Series::of_sent(key, id), number: id.seq });
+                out.remember(Memo::Shown { room: None, series: Series::of_sent(key, id), number: id.seq });
             }
             // It does not come back to us.
             Place::Direct(_) => {}

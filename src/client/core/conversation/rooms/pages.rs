@@ -5,9 +5,9 @@ use super::seen::Was;
 use crate::client::core::conversation::outputs::Outputs;
 use crate::client::core::conversation::people::People;
 use crate::client::core::conversation::requests::OpenRequest;
-use crate::client::core::news::{News, Place, Said};
+use crate::client::core::news::{News, Said};
 use crate::now::Now;
-use crate::protocol::{Entry, History, HistoryRequest, RoomName, Timestamp};
+use crate::protocol::{Chat, Entry, History, HistoryRequest, RoomName, Timestamp};
 use chrono::{DateTime, FixedOffset, NaiveDateTime};
 
 /// The reader of a page.
@@ -93,11 +93,10 @@ impl OwnRooms {
                     out.tell(News::Unread(room.clone()));
                 }
                 let own = is_own(entry);
-                let mut said = Said { history, ..said_then(now, entry, room, own) };
                 // A requested page is in order by itself.
-                said.late |= !by_user && overtaken;
+                let late = entry.late || !by_user && overtaken;
                 state.unread += u64::from(!history && !own && is_elsewhere);
-                out.tell(News::Said(said));
+                out.tell(News::Said(Said { history, own, late, ..said_then(now, entry, room) }));
             }
             if let Some(id) = entry.id.as_ref().filter(|_| is_new) {
                 self.shown(room, key, id, out);
@@ -107,20 +106,10 @@ impl OwnRooms {
 }
 
 /// A message of a page.
-fn said_then(now: Now, entry: &Entry, room: &RoomName, own: bool) -> Said {
-    Said {
-        nick: entry.nick.clone(),
-        place: Place::Room(room.clone()),
-        text: entry.text.clone(),
-        at: moment(now, entry),
-        timestamp: entry.timestamp.clone(),
-        id: entry.id.clone(),
-        action: entry.action,
-        late: entry.late,
-        own,
-        history: true,
-        pos: entry.pos,
-    }
+fn said_then(now: Now, entry: &Entry, room: &RoomName) -> Said {
+    let Entry { nick, text, timestamp, action, late, id, pos, .. } = entry.clone();
+    let message = Chat { nick, to: room.clone(), text, timestamp, id: None, action, late };
+    Said { at: moment(now, entry), id, pos, ..Said::live(now.wall, message) }
 }
 
 /// When a stored message was said, by its sender's clock or else the server's. The time of an original server has no

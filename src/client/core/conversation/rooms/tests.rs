@@ -218,7 +218,7 @@ fn a_message_is_shown_and_remembered_once_however_often_it_comes() {
     let (mut stage, lobby) = (Stage::new(false, &[]), RoomName::lobby());
     stage.hear(chat("bob", &lobby, 1));
     let series = Series::of_sent(nick("bob").key(), &id(1));
-    let memo = Output::Remember(Memo::Shown { room: lobby.clone(), series, number: 1 });
+    let memo = Output::Remember(Memo::Shown { room: Some(lobby.clone()), series, number: 1 });
     let out = stage.out.take();
     assert!(matches!(&out[..], [Output::Tell(..), last] if *last == memo), "{out:?}");
     stage.hear(chat("bob", &lobby, 1));

@@ -102,7 +102,6 @@ impl Stage {
             Output::Tell(News::Said(said), _) => Some(format!("told {}", said.text)),
             Output::Tell(News::Page { .. }, _) => Some("page".to_owned()),
             Output::Remember(Memo::Shown { number, .. }) => Some(format!("shown {number}")),
-            Output::Remember(Memo::ShownDirect { number, .. }) => Some(format!("shown {number}")),
             Output::Remember(Memo::Cursor { cursor, .. }) => Some(format!("cursor {}", cursor.pos)),
             Output::PublishWhenShown(publication) => Some(format!("then {}", publication.topic)),
             _ => None,

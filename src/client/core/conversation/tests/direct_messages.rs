@@ -20,7 +20,7 @@ fn receipt(by: &str, seq: u64) -> String {
 fn check_receipts(stage: &mut Stage, told_first: bool, expected: &[(&str, &str, &str)]) {
     let at = |wanted: fn(&Output) -> bool| stage.out.iter().position(wanted);
     let told = at(|out| matches!(out, Output::Tell(News::Said(_), _)));
-    let remembered = at(|out| matches!(out, Output::Remember(Memo::ShownDirect { .. })));
+    let remembered = at(|out| matches!(out, Output::Remember(Memo::Shown { room: None, .. })));
     let receipt = at(|out| matches!(out, Output::PublishWhenShown(_)));
     assert_eq!(told.is_some() && told < remembered && remembered < receipt, told_first, "{:#?}", stage.out);
     let receipts = stage.out.iter().filter_map(|out| match out {
