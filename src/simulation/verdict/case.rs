@@ -177,11 +177,6 @@ impl<'a> Case<'a> {
         self.ledger.end.rosters.iter().any(|(party, _)| *party == Party::Server(server))
     }
 
-    /// Whether several servers serve side by side at the end, and nobody has stopped one of them.
-    pub fn serve_side_by_side(&self) -> bool {
-        self.servers_at_end().filter(|server| self.serves(*server)).count() > 1
-    }
-
     pub fn has_server(&self) -> bool {
         self.servers_at_end().next().is_some()
     }
@@ -264,7 +259,6 @@ impl<'a> Case<'a> {
         let outlived = self.ledger.runs[message.run].ended.is_some() && !sender.outbox;
         self.is_original(from)
             || !self.has_server()
-            || self.serve_side_by_side()
             || !self.may_send(from)
             || trail.told.iter().any(|(.., news)| *news == SenderNews::Refused)
             || outlived

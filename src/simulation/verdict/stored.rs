@@ -117,7 +117,7 @@ fn stored_before_sync(number: Number, trail: &Trail) -> Option<Violation> {
 fn untold(case: &Case, number: Number, message: &MessageRecord, trail: &Trail) -> Option<Violation> {
     let goes_on = case.ledger.end.running.contains(&message.run) && case.may_send(message.from);
     // A run that ended may have known it without having told it.
-    let has_word = case.has_server() && !case.serve_side_by_side() && !case.ends_at_broker(number);
+    let has_word = case.has_server() && !case.ends_at_broker(number);
     let must_be_told = trail.taken.is_some() && goes_on && has_word && !case.is_original(message.from);
     let is_told = trail.told.iter().any(|(.., news)| matches!(news, SenderNews::Stored | SenderNews::Refused));
     (must_be_told && !is_told)
@@ -136,9 +136,6 @@ fn told_twice(case: &Case, number: Number, trail: &Trail) -> Option<Violation> {
 }
 
 fn unsettled(case: &Case, found: &mut Vec<Violation>) {
-    if case.serve_side_by_side() {
-        return;
-    }
     for (client, count) in case.ledger.end.unsettled.iter().filter(|(_, count)| *count > 0) {
         if case.has_server() && case.may_send(*client) && !case.is_original(*client) {
             let text = format!("{} messages are still in the outbox of client {client}", count);
