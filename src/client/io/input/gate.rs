@@ -5,7 +5,7 @@
 //! lines.
 
 use crate::terminal;
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug, Default)]
 pub struct PrintGate {
@@ -88,21 +88,16 @@ impl PrintGate {
     /// Waits until the condition holds or never will.
     fn wait<'g>(
         &self,
-        mut state: MutexGuard<'g, GateState>,
+        state: MutexGuard<'g, GateState>,
         is_so: impl Fn(&GateState) -> bool,
     ) -> MutexGuard<'g, GateState> {
-        while !is_so(&state) && (!state.is_over || state.is_reading) {
-            state = match self.changed.wait(state) {
-                Ok(state) => state,
-                Err(poisoned) => poisoned.into_inner(),
-            };
-        }
-        state
+        let waits = |state: &mut GateState| !is_so(state) && (!state.is_over || state.is_reading);
+        self.changed.wait_while(state, waits).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing under the lock panics.
     fn lock(&self) -> MutexGuard<'_, GateState> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
