@@ -6,7 +6,7 @@ mod core;
 use self::core::line;
 use crate::options::{ExportOptions, ExportSince, ImportOptions};
 use crate::random::Random;
-use crate::server::core::record::Record;
+use crate::server::core::record::Arrived;
 use crate::server::io::folder;
 use crate::server::store::sqlite::{Database, Error, HistoryReader, Imported, NamelessCounts};
 use chrono::{Local, NaiveDateTime, TimeDelta, TimeZone};
@@ -59,7 +59,7 @@ fn print(options: &ExportOptions, output: impl Write) -> Result<(), TransferErro
     let reader = HistoryReader::open(&path).map_err(&unusable)?;
     let since = options.since.map_or(i64::MIN, milliseconds);
     let mut output = BufWriter::new(output);
-    let mut all = |next: &dyn Fn(i64) -> Result<(Vec<Record>, Option<i64>), Error>| {
+    let mut all = |next: &dyn Fn(i64) -> Result<(Vec<Arrived>, Option<i64>), Error>| {
         let mut after = Some(0);
         while let Some(row) = after {
             let (records, next) = next(row).map_err(&unusable)?;
@@ -162,7 +162,7 @@ impl Lines {
     ///
     /// # Errors
     /// What is wrong with the last line read.
-    fn batch(&mut self) -> Result<Vec<Record>, String> {
+    fn batch(&mut self) -> Result<Vec<Arrived>, String> {
         let mut batch = Vec::new();
         let mut bytes = Vec::new();
         while batch.len() < BATCH {

@@ -23,7 +23,7 @@ use crate::now::Now;
 use crate::protocol::limits::{PAGE_MESSAGES, TEXT_CHARS};
 use crate::protocol::text::visible;
 use crate::protocol::{
-    Chat, FromServer, Invalid, Nick, NickKey, RoomName, ServerInfo, Status, Timestamp, Topic, Topics,
+    ChatMessage, FromServer, Invalid, Nick, NickKey, Place, RoomName, ServerInfo, Status, Timestamp, Topic, Topics,
 };
 use invalid::agree;
 use log::info;
@@ -315,27 +315,31 @@ impl ServerChat {
     }
 
     fn chat(&mut self, payload: &[u8], room: RoomName, sender: Option<&NickKey>) -> Result<(), Invalid> {
-        let Some(chat) = Chat::parse(payload, room)? else { return Ok(()) };
-        agree(sender, &chat.nick)?;
+        let parsed = ChatMessage::<Place>::parse(payload, Some(room.clone()))?;
+        let Some(message) = parsed else { return Ok(()) };
+        agree(sender, &message.nick)?;
         self.stats.messages_total += 1;
         info!(
             "message room={} nick={} id={} length={}{}{}",
-            chat.to,
-            shown(&chat.nick),
-            chat.id.as_ref().map_or("-".to_owned(), ToString::to_string),
-            chat.text.chars().count(),
+            room,
+            shown(&message.nick),
+            message.id.as_ref().map_or("-".to_owned(), ToString::to_string),
+            message.text.chars().count(),
             // It may be stored already.
-            if chat.late { " late" } else { "" },
+            if message.late { " late" } else { "" },
             if log::log_enabled!(log::Level::Debug) {
-                format!(" text={:?}", visible(&chat.text))
+                format!(" text={:?}", visible(&message.text))
             } else {
                 String::new()
             },
         );
-        let timestamp = chat.timestamp.clone().unwrap_or_else(|| self.timestamp());
-        let arrived = Arrived { chat, timestamp, received: self.now.wall.timestamp_millis() };
-        self.keep(Keep::Chat(arrived));
+        self.keep_message(message);
         Ok(())
+    }
+
+    fn keep_message(&mut self, mut message: ChatMessage<Place>) {
+        message.timestamp.get_or_insert_with(|| self.timestamp());
+        self.keep(Keep::Message(Arrived { message, received: self.now.wall.timestamp_millis() }));
     }
 
     /// Messages must not be retained. An empty retained message removes one from the broker.

@@ -3,17 +3,16 @@
 use crate::protocol::history::Span;
 use crate::protocol::text::visible;
 use crate::protocol::{
-    Chat, Cursor, Entry, Epoch, HistoryRequest, Nick, NickKey, Private, RoomName, SearchQuery, SearchResult, SentId,
-    Session, Timestamp, Token,
+    ChatMessage, Cursor, Entry, Epoch, HistoryRequest, Nick, NickKey, Place, Private, RoomName, SearchQuery,
+    SearchResult, SentId, Session, Token,
 };
 use std::time::{Duration, Instant};
 
 /// Something to store. The history keeps this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keep {
-    Chat(Arrived),
-    /// Ignored without an id, because its delivery could not be confirmed.
-    Direct(ArrivedDirect),
+    /// A direct message is ignored without an id, because its delivery could not be confirmed.
+    Message(Arrived),
     /// The direct message no longer waits, if it is addressed to `to`. If the message comes later, it never waits.
     Delivered {
         to: NickKey,
@@ -28,8 +27,7 @@ impl Keep {
     /// The sender and id of the message, or of the message that the receipt is for; `None` without an id.
     pub fn id(&self) -> Option<(&NickKey, &SentId)> {
         match self {
-            Keep::Chat(Arrived { chat, .. }) => chat.id.as_ref().map(|id| (chat.nick.key(), id)),
-            Keep::Direct(ArrivedDirect { private, .. }) => private.id.as_ref().map(|id| (private.nick.key(), id)),
+            Keep::Message(Arrived { message, .. }) => message.id.as_ref().map(|id| (message.nick.key(), id)),
             Keep::Delivered { sender, id, .. } => Some((sender, id)),
         }
     }
@@ -37,10 +35,10 @@ impl Keep {
     /// Describes it for the log, without its text.
     pub fn describe(&self) -> String {
         let what = match self {
-            Keep::Chat(Arrived { chat, .. }) => format!("message room={} nick={}", chat.to, chat.nick.key().as_str()),
-            Keep::Direct(ArrivedDirect { private, .. }) => {
-                format!("direct nick={} to={}", private.nick.key().as_str(), private.to.key().as_str())
-            }
+            Keep::Message(Arrived { message, .. }) => match &message.to {
+                Place::Room(room) => format!("message room={room} nick={}", message.nick.key()),
+                Place::Direct(to) => format!("direct nick={} to={}", message.nick.key(), to.key()),
+            },
             Keep::Delivered { to, sender, .. } => format!("receipt nick={} to={}", to.as_str(), sender.as_str()),
         };
         let id = self.id().map_or("-".to_owned(), |(_, id)| id.to_string());
@@ -48,30 +46,13 @@ impl Keep {
     }
 }
 
-/// A room message as it arrived.
+/// A message to a room, or a direct one, as it arrived. A direct one is kept until it is delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrived {
-    pub chat: Chat,
-    /// The sender's time, or the server's if the sender's cannot be read.
-    pub timestamp: Timestamp,
+    /// With the sender's time, or the server's if the sender's cannot be read.
+    pub message: ChatMessage<Place>,
     /// When the server received it, in Unix milliseconds.
     pub received: i64,
-}
-
-/// A direct message as it arrived. It is kept until it is delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ArrivedDirect {
-    pub private: Private,
-    pub timestamp: Timestamp,
-    pub received: i64,
-}
-
-/// An exported message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Record {
-    Chat(Arrived),
-    /// A direct message that waits. It has an id.
-    Direct(ArrivedDirect),
 }
 
 /// What a commit did.

@@ -4,10 +4,10 @@ mod one_thread;
 mod unwritable;
 
 use super::*;
-use crate::protocol::{Chat, HistoryRequest, Nick, Private, RoomName, SentId, Session, Timestamp};
+use crate::protocol::{ChatMessage, HistoryRequest, Nick, Place, RoomName, SentId, Session, Timestamp};
 use crate::random::Random;
+use crate::server::core::record::Arrived;
 use crate::server::core::record::ReplyTo;
-use crate::server::core::record::{Arrived, ArrivedDirect};
 use crate::server::store::sqlite::Database;
 use std::path::PathBuf;
 
@@ -43,7 +43,7 @@ impl Desk {
     }
 
     fn chat(&mut self, seq: u64) {
-        self.give(StoreTask::Keep(Keep::Chat(arrived(seq))));
+        self.give(StoreTask::Keep(Keep::Message(arrived(seq))));
     }
 
     fn ask(&mut self, question: StoreQuestion) {
@@ -116,8 +116,8 @@ impl Drop for Desk {
 
 fn arrived(seq: u64) -> Arrived {
     let text = format!(r#"{{"type":"chat","username":"a","message":"x","session":"k3v9x2m1q8f0","seq":{seq}}}"#);
-    let chat = Chat::parse(text.as_bytes(), RoomName::lobby()).unwrap().unwrap();
-    Arrived { chat, timestamp: timestamp(), received: 0 }
+    let message = ChatMessage::<Place>::parse(text.as_bytes(), Some(RoomName::lobby())).unwrap().unwrap();
+    Arrived { message: ChatMessage { timestamp: Some(timestamp()), ..message }, received: 0 }
 }
 
 /// A request for the newest page of the lobby.
@@ -160,7 +160,7 @@ fn a_failed_commit_is_retried_and_its_messages_held() {
         .unwrap();
     let gauge = crate::gauge::Gauge::default();
     for seq in 2..=9 {
-        desk.give_held(Keep::Chat(arrived(seq)), gauge.take(1, 100).unwrap());
+        desk.give_held(Keep::Message(arrived(seq)), gauge.take(1, 100).unwrap());
     }
     assert_eq!(desk.count(), 1, "questions are answered all the same");
     assert!(gauge.take(93, 100).is_none());
@@ -178,16 +178,9 @@ fn direct_messages_wait_for_the_receipt_of_their_addressee() {
     let mut desk = Desk::new("direct");
     let [to, nobody] = ["b", "c"].map(|nick| Nick::parse(nick).unwrap());
     let nick = Nick::parse("a").unwrap();
-    let private = Private {
-        nick,
-        to: to.clone(),
-        text: "x".to_owned(),
-        timestamp: None,
-        id: Some(id(1)),
-        action: false,
-        late: false,
-    };
-    let arrived = ArrivedDirect { private, timestamp: timestamp(), received: 0 };
+    let message = ChatMessage::new(nick, Place::Direct(to.clone()), "x".to_owned());
+    let message = ChatMessage { timestamp: Some(timestamp()), id: Some(id(1)), ..message };
+    let arrived = Arrived { message, received: 0 };
     let waiting = |desk: &mut Desk| {
         desk.ask(StoreQuestion::Waiting { to: to.key().clone(), after: 0, limit: 100 });
         loop {
@@ -196,13 +189,13 @@ fn direct_messages_wait_for_the_receipt_of_their_addressee() {
             }
         }
     };
-    desk.give(StoreTask::Keep(Keep::Direct(arrived.clone())));
+    desk.give(StoreTask::Keep(Keep::Message(arrived.clone())));
     assert_eq!(desk.committed().direct.len(), 1);
     desk.give(StoreTask::Keep(Keep::Delivered { to: nobody.key().clone(), sender: key(), id: id(1), at: 0 }));
     assert_eq!(waiting(&mut desk), 1, "a receipt of somebody else");
     desk.give(StoreTask::Keep(Keep::Delivered { to: to.key().clone(), sender: key(), id: id(1), at: 0 }));
     assert_eq!(waiting(&mut desk), 0);
-    desk.give(StoreTask::Keep(Keep::Direct(arrived)));
+    desk.give(StoreTask::Keep(Keep::Message(arrived)));
     let again = desk.committed();
     assert_eq!((again.stored.len(), again.direct.len()), (1, 0), "sent again after it was delivered");
     desk.stop();
@@ -254,7 +247,7 @@ fn with_a_reader_questions_go_to_it_once_what_came_before_is_committed() {
     let settings = StoreSettings { retention, search_time: Duration::from_secs(30), has_reader: true };
     let mut store = Store::new(Database::in_memory(Random::of_the_system()).unwrap(), settings, now);
     let job = |task| StoreJob { task, pass: None };
-    let jobs = [job(StoreTask::Ask(newest())), job(StoreTask::Keep(Keep::Chat(arrived(1))))];
+    let jobs = [job(StoreTask::Ask(newest())), job(StoreTask::Keep(Keep::Message(arrived(1))))];
     let mut told = Vec::new();
     store.turn(jobs, now, 0, &mut |output| told.push(output));
     let [StoreOutput::Answer(StoreAnswer::Committed { .. }), StoreOutput::Ask(question)] = &told[..] else {

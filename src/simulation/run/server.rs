@@ -309,7 +309,7 @@ impl ServerNode {
             match effect {
                 Effect::Publish(publication) => process.publish(publication, stage),
                 Effect::Store(task) => {
-                    let is_message = matches!(task, StoreTask::Keep(Keep::Chat(_) | Keep::Direct(_)));
+                    let is_message = matches!(task, StoreTask::Keep(Keep::Message(_)));
                     if is_message && self.machine.trap.reach(CrashPoint::BeforeKeep) {
                         return;
                     }

@@ -2,8 +2,8 @@
 
 use crate::protocol::limits::PAYLOAD_BYTES;
 use crate::protocol::text::visible_json;
-use crate::protocol::{Chat, Private, RoomName, SentId, Timestamp, in_own_words};
-use crate::server::core::record::{Arrived, ArrivedDirect, Record};
+use crate::protocol::{ChatMessage, Place, RoomName, Timestamp, in_own_words};
+use crate::server::core::record::Arrived;
 use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,17 +12,10 @@ use serde_json::Value;
 pub const MAX_BYTES: usize = PAYLOAD_BYTES + 100;
 
 /// The line, without its end. It cannot control a terminal.
-pub fn write(record: &Record) -> String {
-    let (json, received) = match record {
-        Record::Chat(Arrived { chat, timestamp, received }) => {
-            (Chat { timestamp: Some(timestamp.clone()), ..chat.clone() }.to_json(), received)
-        }
-        Record::Direct(ArrivedDirect { private, timestamp, received }) => {
-            (Private { timestamp: Some(timestamp.clone()), ..private.clone() }.to_json(), received)
-        }
-    };
+pub fn write(record: &Arrived) -> String {
+    let json = record.message.to_json();
     let json = String::from_utf8_lossy(&json);
-    let received = DateTime::from_timestamp_millis(*received).unwrap_or_default();
+    let received = DateTime::from_timestamp_millis(record.received).unwrap_or_default();
     let received = Timestamp::new(received.fixed_offset());
     // Adds a field before the end of the object.
     let fields = json.strip_suffix('}').unwrap_or(&json);
@@ -50,7 +43,7 @@ struct LineFields {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn read(line: &[u8]) -> Result<Record, String> {
+pub fn read(line: &[u8]) -> Result<Arrived, String> {
     if line.len() > MAX_BYTES {
         return Err(format!("it is longer than {MAX_BYTES} bytes"));
     }
@@ -61,29 +54,22 @@ pub fn read(line: &[u8]) -> Result<Record, String> {
         .map_err(|error| format!("{} at column {}", in_own_words(&error), error.column()))?;
     let received = fields.received.as_ref().or(fields.timestamp.as_ref()).and_then(Timestamp::at);
     let received = received.ok_or("no `received` that is a time with an offset")?;
-    let timestamp = fields.timestamp.clone().unwrap_or_else(|| Timestamp::new(received));
-    let received = received.timestamp_millis();
-    let id_is_read = |id: &Option<SentId>| match id.is_some() == (fields.session.is_some() || fields.seq.is_some()) {
-        true => Ok(()),
-        false => Err("`session` and `seq` form no id".to_owned()),
+    let room = match fields.r#type.as_str() {
+        "chat" => Some(fields.room.unwrap_or_else(RoomName::lobby)),
+        "private" => None,
+        other => return Err(format!("{other:?} is not a type of message")),
     };
-    match fields.r#type.as_str() {
-        "chat" => {
-            let room = fields.room.clone().unwrap_or_else(RoomName::lobby);
-            let chat = Chat::parse(line, room).map_err(|error| error.to_string())?;
-            let chat = chat.ok_or("it is not a message")?;
-            id_is_read(&chat.id)?;
-            Ok(Record::Chat(Arrived { chat, timestamp, received }))
-        }
-        "private" => {
-            let private = Private::parse(line).map_err(|error| error.to_string())?;
-            let private = private.ok_or("it is not a message")?;
-            id_is_read(&private.id)?;
-            private.id.as_ref().ok_or("a direct message needs a `session` and a `seq`")?;
-            Ok(Record::Direct(ArrivedDirect { private, timestamp, received }))
-        }
-        other => Err(format!("{other:?} is not a type of message")),
+    let is_direct = room.is_none();
+    let message = ChatMessage::<Place>::parse(line, room).map_err(|error| error.to_string())?;
+    let mut message = message.ok_or("it is not a message")?;
+    if message.id.is_some() != (fields.session.is_some() || fields.seq.is_some()) {
+        return Err("`session` and `seq` form no id".to_owned());
     }
+    if is_direct && message.id.is_none() {
+        return Err("a direct message needs a `session` and a `seq`".to_owned());
+    }
+    message.timestamp.get_or_insert_with(|| Timestamp::new(received));
+    Ok(Arrived { message, received: received.timestamp_millis() })
 }
 
 #[cfg(test)]

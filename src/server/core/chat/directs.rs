@@ -2,9 +2,11 @@
 
 use super::invalid::agree;
 use super::{ServerChat, replies, shown};
-use crate::protocol::{Invalid, MessageId, Nick, NickKey, Private, Receipt, ReceiptOf, SentId, Topic, Waiting};
+use crate::protocol::{
+    ChatMessage, Invalid, MessageId, Nick, NickKey, Place, Private, Receipt, ReceiptOf, SentId, Topic, Waiting,
+};
 use crate::server::core::direct::{DirectStep, Seating, UNDER_WAY};
-use crate::server::core::record::{ArrivedDirect, Keep, StoreQuestion, WaitingDirect};
+use crate::server::core::record::{Keep, StoreQuestion, WaitingDirect};
 use log::info;
 
 impl ServerChat {
@@ -16,26 +18,25 @@ impl ServerChat {
         to: &NickKey,
         sender: &NickKey,
     ) -> (&'static str, Result<(), Invalid>) {
-        match Private::parse(payload) {
-            Ok(Some(private)) => ("private", self.direct_message(private, to, sender)),
+        match ChatMessage::<Place>::parse(payload, None) {
+            Ok(Some(message)) => ("private", self.direct_message(message, to, sender)),
             Ok(None) => ("receipt", self.receipt(payload, to, sender)),
             Err(invalid) => ("private", Err(invalid)),
         }
     }
 
-    fn direct_message(&mut self, private: Private, to: &NickKey, sender: &NickKey) -> Result<(), Invalid> {
-        agree(Some(sender), &private.nick)?;
-        if private.to.key() != to {
-            return Err(Invalid::WrongAddressee);
-        }
+    fn direct_message(&mut self, message: ChatMessage<Place>, to: &NickKey, sender: &NickKey) -> Result<(), Invalid> {
+        agree(Some(sender), &message.nick)?;
+        let addressee = match &message.to {
+            Place::Direct(addressee) if addressee.key() == to => addressee,
+            _ => return Err(Invalid::WrongAddressee),
+        };
         self.stats.directs_total += 1;
         // Without an id there is no receipt, so the message only reaches a present addressee.
-        let Some(id) = &private.id else { return Ok(()) };
-        let length = private.text.chars().count();
-        info!("direct nick={} to={} id={id} length={length}", shown(&private.nick), shown(&private.to));
-        let timestamp = private.timestamp.clone().unwrap_or_else(|| self.timestamp());
-        let arrived = ArrivedDirect { private, timestamp, received: self.now.wall.timestamp_millis() };
-        self.keep(Keep::Direct(arrived));
+        let Some(id) = &message.id else { return Ok(()) };
+        let length = message.text.chars().count();
+        info!("direct nick={} to={} id={id} length={length}", shown(&message.nick), shown(addressee));
+        self.keep_message(message);
         Ok(())
     }
 

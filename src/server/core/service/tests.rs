@@ -76,8 +76,8 @@ impl Desk {
     /// Commits everything that these effects want to keep, and reports it.
     fn settle(&mut self, effects: &[Effect]) -> Vec<Effect> {
         let kept = effects.iter().filter_map(|effect| match effect {
-            Effect::Store(StoreTask::Keep(Keep::Chat(arrived))) => {
-                arrived.chat.id.clone().map(|id| (arrived.chat.nick.key().clone(), id))
+            Effect::Store(StoreTask::Keep(Keep::Message(arrived))) => {
+                arrived.message.id.clone().map(|id| (arrived.message.nick.key().clone(), id))
             }
             _ => None,
         });

@@ -1,7 +1,7 @@
 //! The threads with a database in a file, and with one in memory.
 
 use super::*;
-use crate::protocol::{Chat, HistoryRequest, Nick, RoomName, Timestamp};
+use crate::protocol::{ChatMessage, HistoryRequest, Nick, Place, RoomName, Timestamp};
 use crate::random::Random;
 use crate::server::core::record::{Arrived, Keep, ReplyTo, StoreTask};
 use crate::server::store::sqlite::{Database, HistoryReader};
@@ -12,9 +12,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn chat(seq: u64) -> StoreJob {
     let text = format!(r#"{{"type":"chat","username":"a","message":"x","session":"k3v9x2m1q8f0","seq":{seq}}}"#);
-    let chat = Chat::parse(text.as_bytes(), RoomName::lobby()).unwrap().unwrap();
-    let timestamp = Timestamp::parse("2026-11-22T19:11:34").unwrap();
-    StoreJob { task: StoreTask::Keep(Keep::Chat(Arrived { chat, timestamp, received: 0 })), pass: None }
+    let message = ChatMessage::<Place>::parse(text.as_bytes(), Some(RoomName::lobby())).unwrap().unwrap();
+    let message = ChatMessage { timestamp: Timestamp::parse("2026-11-22T19:11:34"), ..message };
+    StoreJob { task: StoreTask::Keep(Keep::Message(Arrived { message, received: 0 })), pass: None }
 }
 
 fn newest() -> StoreJob {

@@ -5,9 +5,9 @@ use super::rooms::{self, RoomRow};
 use super::rows::{Query, unsigned};
 use super::share::{self, DIRECT_WEIGHT, ROSTER_WEIGHT, Tally};
 use super::words::Words;
-use crate::protocol::{NickKey, Private, RoomName, SentId, Session};
+use crate::protocol::{ChatMessage, Nick, NickKey, Place, Private, RoomName, SentId, Session, Timestamp};
 use crate::server::core::record::{
-    Arrived, ArrivedDirect, Committed, Keep, Refused, RoomProgress, SeatChange, StoreRefusal, WaitingDirect,
+    Arrived, Committed, Keep, Refused, RoomProgress, SeatChange, StoreRefusal, WaitingDirect,
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 use std::collections::HashMap;
@@ -95,15 +95,21 @@ impl<'a> BatchWriter<'a> {
 
     pub fn keep(&mut self, keep: &Keep) -> rusqlite::Result<()> {
         match keep {
-            Keep::Chat(message) => self.chat(message).map(drop),
-            Keep::Direct(message) => self.direct(message).map(drop),
+            Keep::Message(arrived) => self.message(arrived).map(drop),
             Keep::Delivered { to, sender, id, at } => self.delivered(to, sender, id, *at),
         }
     }
 
-    /// True if it is new.
-    pub fn chat(&mut self, message: &Arrived) -> rusqlite::Result<bool> {
-        let chat = &message.chat;
+    /// True if it is new, and if there is room for it.
+    pub fn message(&mut self, arrived: &Arrived) -> rusqlite::Result<bool> {
+        match &arrived.message.to {
+            Place::Room(room) => self.chat(arrived, room),
+            Place::Direct(to) => self.direct(arrived, to),
+        }
+    }
+
+    fn chat(&mut self, arrived: &Arrived, to: &RoomName) -> rusqlite::Result<bool> {
+        let chat = &arrived.message;
         let key = chat.nick.key();
         if let Some(id) = &chat.id {
             if self.state.removed.has(self.sql, key.as_str(), id)? {
@@ -117,9 +123,9 @@ impl<'a> BatchWriter<'a> {
                 return Ok(false);
             }
         }
-        let room = match self.state.rooms.get_mut(&chat.to) {
+        let room = match self.state.rooms.get_mut(to) {
             Some(room) => room,
-            None => load_room(self.sql, &mut self.state.rooms, &chat.to)?,
+            None => load_room(self.sql, &mut self.state.rooms, to)?,
         };
         let new = self.insert.execute(params![
             room.id,
@@ -129,13 +135,13 @@ impl<'a> BatchWriter<'a> {
             chat.id.as_ref().map(|id| id.session.as_str()),
             chat.id.as_ref().map(|id| id.seq as i64),
             chat.text,
-            message.timestamp.as_str(),
+            chat.timestamp.as_ref().map(Timestamp::as_str),
             chat.action,
             chat.late,
-            message.received,
+            arrived.received,
         ])? == 1;
         if let Some(id) = &chat.id {
-            if !new && !is_there(self.sql, message, room.id, id)? {
+            if !new && !is_there(self.sql, chat, room.id, id)? {
                 self.refuse(key, id, StoreRefusal::IdTaken);
                 return Ok(false);
             }
@@ -146,10 +152,10 @@ impl<'a> BatchWriter<'a> {
             self.state.untrimmed += 1;
             self.state.words.insert(self.sql, self.sql.last_insert_rowid(), &chat.text)?;
             let all = &mut self.committed.progress;
-            let place = *self.places.entry(chat.to.clone()).or_insert(all.len());
+            let place = *self.places.entry(to.clone()).or_insert(all.len());
             if place == all.len() {
                 let from = room.last_pos - 1;
-                all.push(RoomProgress { room: chat.to.clone(), from, to: from, ids: Vec::new() });
+                all.push(RoomProgress { room: to.clone(), from, to: from, ids: Vec::new() });
             }
             let progress = &mut all[place];
             progress.to = room.last_pos;
@@ -158,12 +164,11 @@ impl<'a> BatchWriter<'a> {
         Ok(new)
     }
 
-    /// True if it is new and there is room for it.
-    pub fn direct(&mut self, message: &ArrivedDirect) -> rusqlite::Result<bool> {
-        let private = &message.private;
+    fn direct(&mut self, arrived: &Arrived, to: &Nick) -> rusqlite::Result<bool> {
+        let private = &arrived.message;
         let Some(id) = &private.id else { return Ok(false) };
         let key = private.nick.key();
-        let overtaken = removed::to_one(key, private.to.key());
+        let overtaken = removed::to_one(key, to.key());
         if self.state.removed.has(self.sql, key.as_str(), id)? || self.state.removed.has(self.sql, &overtaken, id)? {
             self.committed.stored.push((key.clone(), id.clone()));
             return Ok(false);
@@ -180,17 +185,17 @@ impl<'a> BatchWriter<'a> {
              ON CONFLICT (key, session, seq) DO NOTHING RETURNING row, {DIRECT_WEIGHT}"
         ))?;
         let values = params![
-            private.to.key().as_str(),
-            private.to.as_str(),
+            to.key().as_str(),
+            to.as_str(),
             key.as_str(),
             private.nick.as_str(),
             id.session.as_str(),
             id.seq as i64,
             private.text,
-            message.timestamp.as_str(),
+            private.timestamp.as_ref().map(Timestamp::as_str),
             private.action,
             private.late,
-            message.received,
+            arrived.received,
         ];
         let new = insert.query_row(values, |row| Ok((row.get::<_, i64>(0)?, unsigned(row, 1)?))).optional()?;
         if let Some((row, weight)) = new {
@@ -198,13 +203,13 @@ impl<'a> BatchWriter<'a> {
             if !self.state.waiting.has_room(self.sql, share::DIRECT)? {
                 self.sql.run("DELETE FROM direct WHERE row = ?1", [row])?;
                 self.state.waiting.remove(weight);
-                self.refuse(key, id, StoreRefusal::NoRoom { to: private.to.clone() });
+                self.refuse(key, id, StoreRefusal::NoRoom { to: to.clone() });
                 return Ok(false);
             }
         }
         let row = match new {
             Some((row, _)) => Some(row),
-            None => row_of(self.sql, private, id)?,
+            None => row_of(self.sql, private, to, id)?,
         };
         let Some(row) = row else {
             self.refuse(key, id, StoreRefusal::IdTaken);
@@ -212,7 +217,8 @@ impl<'a> BatchWriter<'a> {
         };
         self.committed.stored.push((key.clone(), id.clone()));
         if new.is_some() || self.committed.direct.iter().all(|direct| direct.row != row) {
-            let private = Private { timestamp: Some(message.timestamp.clone()), ..private.clone() };
+            let ChatMessage { nick, text, timestamp, id, action, late, .. } = private.clone();
+            let private = Private { nick, to: to.clone(), text, timestamp, id, action, late };
             self.committed.direct.push(WaitingDirect { private, row });
         }
         Ok(new.is_some())
@@ -283,8 +289,7 @@ impl<'a> BatchWriter<'a> {
 }
 
 /// Whether the message with this id is the same one, perhaps retransmitted with another time.
-fn is_there(sql: &Connection, message: &Arrived, room: i64, id: &SentId) -> rusqlite::Result<bool> {
-    let chat = &message.chat;
+fn is_there(sql: &Connection, chat: &ChatMessage<Place>, room: i64, id: &SentId) -> rusqlite::Result<bool> {
     let select = "SELECT EXISTS (SELECT 1 FROM messages WHERE key = ?1 AND session = ?2 AND seq = ?3
         AND room = ?4 AND text = ?5 AND action = ?6)";
     let values = params![chat.nick.key().as_str(), id.session.as_str(), id.seq as i64, room, chat.text, chat.action];
@@ -292,10 +297,10 @@ fn is_there(sql: &Connection, message: &Arrived, room: i64, id: &SentId) -> rusq
 }
 
 /// The row of this direct message, if it waits.
-fn row_of(sql: &Connection, private: &Private, id: &SentId) -> rusqlite::Result<Option<i64>> {
+fn row_of(sql: &Connection, private: &ChatMessage<Place>, to: &Nick, id: &SentId) -> rusqlite::Result<Option<i64>> {
     let select = "SELECT row FROM direct WHERE key = ?1 AND session = ?2 AND seq = ?3
         AND to_key = ?4 AND text = ?5 AND action = ?6";
-    let (key, to) = (private.nick.key().as_str(), private.to.key().as_str());
+    let (key, to) = (private.nick.key().as_str(), to.key().as_str());
     let values = params![key, id.session.as_str(), id.seq as i64, to, private.text, private.action];
     sql.find(select, values)
 }

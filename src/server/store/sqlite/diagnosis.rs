@@ -2,7 +2,7 @@
 
 use super::batch::{BatchWriter, KnownState};
 use super::{Database, words};
-use crate::protocol::{Chat, Nick, RoomName, SentId, Timestamp};
+use crate::protocol::{ChatMessage, Nick, Place, RoomName, SentId, Timestamp};
 use crate::random::Random;
 use crate::server::core::record::{Arrived, Keep};
 use crate::server::store::engine::Diagnosis;
@@ -52,7 +52,8 @@ pub fn begin_part(sql: &Connection) -> rusqlite::Result<()> {
 fn message(random: &mut Random) -> Option<Keep> {
     let word = random.word();
     let (nick, room) = (Nick::parse(&word).ok()?, RoomName::parse(&word).ok()?);
-    let chat = Chat { id: SentId::new(random.session(), 1), ..Chat::new(nick, room, word) };
-    let timestamp = Timestamp::parse("2026-11-22T20:30:00.000+00:00")?;
-    Some(Keep::Chat(Arrived { chat, timestamp, received: 0 }))
+    let timestamp = Timestamp::parse("2026-11-22T20:30:00.000+00:00");
+    let id = SentId::new(random.session(), 1);
+    let message = ChatMessage { id, timestamp, ..ChatMessage::new(nick, Place::Room(room), word) };
+    Some(Keep::Message(Arrived { message, received: 0 }))
 }

@@ -14,7 +14,7 @@ mod trimmed;
 use super::*;
 use crate::protocol::history::Span;
 use crate::protocol::limits::LISTED_ROOMS;
-use crate::protocol::{Chat, Cursor, HistoryRequest, Nick, Private, RoomName, SentId, Session, Timestamp};
+use crate::protocol::{ChatMessage, Cursor, HistoryRequest, Nick, Place, RoomName, SentId, Session, Timestamp};
 use crate::random::Random;
 use crate::server::core::record::*;
 use crate::server::store::engine::Engine;
@@ -37,19 +37,9 @@ fn id((session, seq): (u8, u64)) -> SentId {
 }
 
 fn arrived(to: &str, from: &str, sent: Option<(u8, u64)>, text: &str) -> Arrived {
-    Arrived {
-        chat: Chat {
-            nick: nick(from),
-            text: text.to_owned(),
-            timestamp: None,
-            id: sent.map(id),
-            to: room(to),
-            action: false,
-            late: false,
-        },
-        timestamp: Timestamp::parse("2026-11-22T20:30:00.123+01:00").unwrap(),
-        received: START,
-    }
+    let timestamp = Timestamp::parse("2026-11-22T20:30:00.123+01:00");
+    let message = ChatMessage::new(nick(from), Place::Room(room(to)), text.to_owned());
+    Arrived { message: ChatMessage { timestamp, id: sent.map(id), ..message }, received: START }
 }
 
 /// Messages of Alice's first run, received a second apart: number n at [`START`] plus n seconds.
@@ -62,24 +52,14 @@ fn numbered(to: &str, numbers: impl IntoIterator<Item = u64>) -> Vec<Arrived> {
 }
 
 fn direct(from: &str, to: &str, sent: (u8, u64), text: &str) -> Keep {
-    Keep::Direct(ArrivedDirect {
-        private: Private {
-            nick: nick(from),
-            to: nick(to),
-            text: text.to_owned(),
-            timestamp: None,
-            id: Some(id(sent)),
-            action: false,
-            late: false,
-        },
-        timestamp: Timestamp::parse("2026-11-22T20:30:00.123+01:00").unwrap(),
-        received: START,
-    })
+    let to = Place::Direct(nick(to));
+    let Arrived { message, received } = arrived("dev", from, Some(sent), text);
+    Keep::Message(Arrived { message: ChatMessage { to, ..message }, received })
 }
 
 /// Stores messages; how many were new.
 fn keep(history: &mut Database, messages: &[Arrived]) -> Result<u64, Error> {
-    let keeps: Vec<Keep> = messages.iter().cloned().map(Keep::Chat).collect();
+    let keeps: Vec<Keep> = messages.iter().cloned().map(Keep::Message).collect();
     let committed = history.commit(&keeps, &[])?;
     Ok(committed.progress.iter().map(|progress| progress.to - progress.from).sum())
 }

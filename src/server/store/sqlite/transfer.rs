@@ -2,8 +2,8 @@
 
 use super::batch::BatchWriter;
 use super::{Database, Error, HistoryReader, rows};
-use crate::protocol::{Chat, MessageId, NickKey, RoomName};
-use crate::server::core::record::{Arrived, ArrivedDirect, Record, StoreRefusal};
+use crate::protocol::{ChatMessage, MessageId, NickKey, Place, Private, RoomName, Timestamp};
+use crate::server::core::record::{Arrived, StoreRefusal};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 
@@ -37,7 +37,7 @@ impl HistoryReader {
         row: i64,
         room: Option<&RoomName>,
         since: i64,
-    ) -> Result<(Vec<Record>, Option<i64>), Error> {
+    ) -> Result<(Vec<Arrived>, Option<i64>), Error> {
         let select = format!(
             "SELECT {}, r.name FROM messages m CROSS JOIN rooms r ON r.id = m.room
              WHERE m.row > ?1 ORDER BY m.row LIMIT ?2",
@@ -51,31 +51,32 @@ impl HistoryReader {
             }
             let Some(entry) = rows::entry(row)? else { return Ok(None) };
             let Some(timestamp) = entry.timestamp.or(entry.received) else { return Ok(None) };
-            let chat = Chat {
+            let message = ChatMessage {
                 nick: entry.nick,
                 text: entry.text,
-                timestamp: Some(timestamp.clone()),
+                timestamp: Some(timestamp),
                 id: match entry.id {
                     Some(MessageId::Sent(id)) => Some(id),
                     _ => None,
                 },
-                to: name,
+                to: Place::Room(name),
                 action: entry.action,
                 late: entry.late,
             };
-            Ok(Some(Record::Chat(Arrived { chat, timestamp, received })))
+            Ok(Some(Arrived { message, received }))
         })
     }
 
     /// The same for waiting direct messages.
-    pub fn direct_after(&self, row: i64, since: i64) -> Result<(Vec<Record>, Option<i64>), Error> {
+    pub fn direct_after(&self, row: i64, since: i64) -> Result<(Vec<Arrived>, Option<i64>), Error> {
         let select = format!("SELECT {}, received FROM direct WHERE row > ?1 ORDER BY row LIMIT ?2", rows::DIRECT);
         self.some(&select, row, |row| {
             let received: i64 = row.get(9)?;
             let Some(direct) = rows::direct(row)?.filter(|_| received >= since) else { return Ok(None) };
-            let timestamp = direct.private.timestamp.clone().or_else(|| rows::received(received));
-            Ok(timestamp
-                .map(|timestamp| Record::Direct(ArrivedDirect { private: direct.private, timestamp, received })))
+            let Private { nick, to, text, timestamp, id, action, late } = direct.private;
+            let timestamp = timestamp.or_else(|| rows::received(received));
+            let message = ChatMessage { nick, to: Place::Direct(to), text, timestamp, id, action, late };
+            Ok(Some(Arrived { message, received }))
         })
     }
 
@@ -83,8 +84,8 @@ impl HistoryReader {
         &self,
         select: &str,
         after: i64,
-        mut read: impl FnMut(&rusqlite::Row) -> rusqlite::Result<Option<Record>>,
-    ) -> Result<(Vec<Record>, Option<i64>), Error> {
+        mut read: impl FnMut(&rusqlite::Row) -> rusqlite::Result<Option<Arrived>>,
+    ) -> Result<(Vec<Arrived>, Option<i64>), Error> {
         let mut statement = self.sql.prepare_cached(select)?;
         let mut rows = statement.query(params![after, STEP as i64])?;
         let (mut records, mut count, mut last) = (Vec::new(), 0, after);
@@ -100,15 +101,15 @@ impl HistoryReader {
 impl Database {
     /// Stores these records in one transaction: all of them, or none if it fails. Skips a message that is or was in the
     /// history, identified by sender and id, or without an id by its whole content.
-    pub fn import(&mut self, records: &[Record], nameless: &mut NamelessCounts) -> Result<Imported, Error> {
+    pub fn import(&mut self, records: &[Arrived], nameless: &mut NamelessCounts) -> Result<Imported, Error> {
         self.transact(|sql, state| {
             let mut batch = BatchWriter::begin(sql, state)?;
             let mut imported = Imported::default();
             for record in records {
-                let is_new = match record {
-                    Record::Chat(message) if message.chat.id.is_none() && nameless.is_there(sql, message)? => false,
-                    Record::Chat(message) => batch.chat(message)?,
-                    Record::Direct(message) => batch.direct(message)?,
+                let Arrived { message, .. } = record;
+                let is_new = match &message.to {
+                    Place::Room(room) if message.id.is_none() && nameless.is_there(sql, record, room)? => false,
+                    _ => batch.message(record)?,
                 };
                 let count = if is_new { &mut imported.new } else { &mut imported.known };
                 *count += 1;
@@ -130,19 +131,19 @@ impl Database {
 
 impl NamelessCounts {
     /// Whether the history has this message as often as it was read, including this time.
-    fn is_there(&mut self, sql: &Connection, message: &Arrived) -> rusqlite::Result<bool> {
+    fn is_there(&mut self, sql: &Connection, arrived: &Arrived, room: &RoomName) -> rusqlite::Result<bool> {
         if self.0.len() >= NAMELESS {
             self.0.clear();
         }
-        let chat = &message.chat;
-        let timestamp = message.timestamp.as_str();
+        let Arrived { message: chat, received } = arrived;
+        let timestamp = chat.timestamp.as_ref().map_or("", Timestamp::as_str);
         let key = chat.nick.key();
-        let said = (chat.to.clone(), key.clone(), chat.text.clone(), timestamp.to_owned(), message.received);
+        let said = (room.clone(), key.clone(), chat.text.clone(), timestamp.to_owned(), *received);
         let read = self.0.entry(said).or_default();
         *read += 1;
         let select = "SELECT count(*) FROM messages WHERE received = ?1 AND session IS NULL AND key = ?2 AND text = ?3
             AND timestamp = ?4 AND room = (SELECT id FROM rooms WHERE name = ?5)";
-        let values = params![message.received, key.as_str(), chat.text, timestamp, chat.to.as_str()];
+        let values = params![received, key.as_str(), chat.text, timestamp, room.as_str()];
         let there: i64 = sql.prepare_cached(select)?.query_row(values, |row| row.get(0))?;
         Ok(there as u64 >= *read)
     }

@@ -7,8 +7,8 @@ use crate::server::core::record::KeptSeat;
 
 fn chat(room: &str, seq: u64) -> Keep {
     let mut arrived = arrived(seq);
-    arrived.chat.to = RoomName::parse(room).unwrap();
-    Keep::Chat(arrived)
+    arrived.message.to = Place::Room(RoomName::parse(room).unwrap());
+    Keep::Message(arrived)
 }
 
 impl Desk {
@@ -39,7 +39,7 @@ fn an_unwritable_message_is_set_aside_and_blocks_no_other() {
     );
     let gauge = crate::gauge::Gauge::default();
     for seq in 2..=200 {
-        desk.give_held(Keep::Chat(arrived(seq)), gauge.take(1, 1_000).unwrap());
+        desk.give_held(Keep::Message(arrived(seq)), gauge.take(1, 1_000).unwrap());
     }
     let (stored, refused) = desk.told(199);
     assert_eq!(refused, [7, 8, 150]);

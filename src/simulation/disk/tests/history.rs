@@ -1,7 +1,7 @@
 //! The server's history, as it is, on a simulated disk.
 
 use super::*;
-use crate::protocol::{Chat, Nick, RoomName, SentId, Session, Timestamp};
+use crate::protocol::{ChatMessage, Nick, Place, RoomName, SentId, Session, Timestamp};
 use crate::server::core::record::{Arrived, Keep};
 use crate::server::store::engine::Engine;
 use crate::server::store::sqlite::{Database, Error};
@@ -11,17 +11,13 @@ fn open(disk: &Disk) -> Result<Database, Error> {
 }
 
 fn keep(number: u64) -> Keep {
-    let chat = Chat {
-        nick: Nick::parse("alice").unwrap(),
-        text: format!("message number {number}"),
-        timestamp: None,
+    let (nick, room) = (Nick::parse("alice").unwrap(), Place::Room(RoomName::lobby()));
+    let message = ChatMessage {
+        timestamp: Timestamp::parse("2026-11-22T20:30:00.000+00:00"),
         id: SentId::new(Session::from_random([1; 12]), number),
-        to: RoomName::parse("lobby").unwrap(),
-        action: false,
-        late: false,
+        ..ChatMessage::new(nick, room, format!("message number {number}"))
     };
-    let timestamp = Timestamp::parse("2026-11-22T20:30:00.000+00:00").unwrap();
-    Keep::Chat(Arrived { chat, timestamp, received: 1_795_374_000_000 + number as i64 })
+    Keep::Message(Arrived { message, received: 1_795_374_000_000 + number as i64 })
 }
 
 /// How many messages there are in the room.

@@ -158,7 +158,7 @@ fn direct_messages_are_kept_and_their_receipts_believed_from_the_addressee() {
     let mut desk = Desk::new();
     let message: Value = serde_json::from_slice(&direct(1).to_json()).unwrap();
     let kept = desk.kept("chat/private/bob/alice", &message);
-    assert!(matches!(&kept[..], [Keep::Direct(arrived)] if arrived.private.text == "psst 1"), "{kept:?}");
+    assert!(matches!(&kept[..], [Keep::Message(arrived)] if arrived.message.text == "psst 1"), "{kept:?}");
     let mut nameless = message.clone();
     nameless["session"] = Value::Null;
     assert!(desk.kept("chat/private/bob/alice", &nameless).is_empty());

@@ -11,7 +11,7 @@ impl Database {
     /// Why this message of Alice's cannot be stored.
     #[track_caller]
     fn fails(&mut self, number: u64) -> Diagnosis {
-        let message = Keep::Chat(numbered("dev", [number]).remove(0));
+        let message = Keep::Message(numbered("dev", [number]).remove(0));
         assert!(!self.commit(std::slice::from_ref(&message), &[]).unwrap_err().may_pass);
         self.diagnose(Some(&message))
     }
@@ -26,7 +26,7 @@ fn one_message_or_all_of_them() {
     history.sql("CREATE TRIGGER all_of_them BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'no'); END");
     assert_eq!((history.fails(4), history.diagnose(None)), (Diagnosis::Database, Diagnosis::Database));
     history.sql("DROP TRIGGER one; DROP TRIGGER all_of_them");
-    let fourth = Keep::Chat(numbered("dev", [4]).remove(0));
+    let fourth = Keep::Message(numbered("dev", [4]).remove(0));
     assert_eq!(history.diagnose(Some(&fourth)), Diagnosis::Database, "it can be written, so it cannot be said");
     keep(&mut history, &numbered("dev", 4..=5)).unwrap();
     // The diagnosis leaves nothing behind.

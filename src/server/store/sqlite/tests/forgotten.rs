@@ -82,7 +82,7 @@ fn one_that_comes_back_gives_out_no_position_twice() {
     keep(&mut history, &numbered("den", [10])).unwrap();
     assert_eq!(page(&history, "den", 50, PagePlace::Newest).1.to, 2);
     assert_eq!(page(&history, "new", 50, PagePlace::Newest).1.to, ABOVE - 1);
-    let committed = history.commit(&[Keep::Chat(numbered("new", [11])[0].clone())], &[]).unwrap();
+    let committed = history.commit(&[Keep::Message(numbered("new", [11])[0].clone())], &[]).unwrap();
     assert_eq!((committed.progress[0].from, committed.progress[0].to), (ABOVE - 1, ABOVE));
 }
 
@@ -137,10 +137,10 @@ proptest! {
                 0 | 1 => {
                     n += 1;
                     let message = Arrived { received: START + day * DAY, ..numbered(names[place], [n])[0].clone() };
-                    let committed = history.commit(&[Keep::Chat(message.clone())], &[]).unwrap();
+                    let committed = history.commit(&[Keep::Message(message.clone())], &[]).unwrap();
                     let pos = committed.progress[0].to;
                     prop_assert_eq!(given_out.insert((place, pos), n), None);
-                    unseen[place].push(message.chat.text);
+                    unseen[place].push(message.message.text);
                 }
                 2 => {
                     day += 40;

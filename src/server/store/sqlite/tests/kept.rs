@@ -26,10 +26,10 @@ fn a_commit_tells_what_is_stored_and_what_is_new() {
     let key = |text: &str| nick(text).key().clone();
     keep(&mut history, &[arrived("dev", "alice", Some((1, 1)), "one")]).unwrap();
     let batch = [
-        Keep::Chat(arrived("dev", "alice", Some((1, 1)), "one")),
-        Keep::Chat(arrived("dev", "Bob", Some((2, 1)), "two")),
-        Keep::Chat(arrived("lobby", "carol", None, "three")),
-        Keep::Chat(arrived("dev", "carol", None, "four")),
+        Keep::Message(arrived("dev", "alice", Some((1, 1)), "one")),
+        Keep::Message(arrived("dev", "Bob", Some((2, 1)), "two")),
+        Keep::Message(arrived("lobby", "carol", None, "three")),
+        Keep::Message(arrived("dev", "carol", None, "four")),
         direct("alice", "bob", (1, 2), "five"),
     ];
     let committed = history.commit(&batch, &[]).unwrap();
@@ -53,16 +53,16 @@ fn a_taken_id_is_refused() {
             == [Refused { sender: nick("alice").key().clone(), id: id((1, 1)), why: StoreRefusal::IdTaken }]
     };
     let chat = |to: &str, text: &str| arrived(to, "alice", Some((1, 1)), text);
-    assert!(!refused(&mut history, Keep::Chat(chat("dev", "one"))));
+    assert!(!refused(&mut history, Keep::Message(chat("dev", "one"))));
     // A retransmission differs in its time and the spelling of the nick.
     let mut again = arrived("dev", "Alice", Some((1, 1)), "one");
-    (again.received, again.chat.late) = (START + 9_000, true);
-    again.timestamp = Timestamp::parse("2026-11-22T21:00:00.000+01:00").unwrap();
-    assert!(!refused(&mut history, Keep::Chat(again)));
+    (again.received, again.message.late) = (START + 9_000, true);
+    again.message.timestamp = Timestamp::parse("2026-11-22T21:00:00.000+01:00");
+    assert!(!refused(&mut history, Keep::Message(again)));
     let mut action = chat("dev", "one");
-    action.chat.action = true;
+    action.message.action = true;
     for other in [chat("dev", "another"), chat("lobby", "one"), action] {
-        assert!(refused(&mut history, Keep::Chat(other)));
+        assert!(refused(&mut history, Keep::Message(other)));
     }
     assert!(refused(&mut history, direct("alice", "bob", (1, 1), "one")));
     assert_eq!(page(&history, "dev", 50, PagePlace::Newest).0, ["one"]);
@@ -74,7 +74,7 @@ fn a_taken_id_is_refused() {
     for other in [direct("alice", "bob", (1, 1), "another"), direct("alice", "carol", (1, 1), "one")] {
         assert!(refused(&mut history, other));
     }
-    assert!(refused(&mut history, Keep::Chat(chat("dev", "one"))));
+    assert!(refused(&mut history, Keep::Message(chat("dev", "one"))));
     assert_eq!((waiting(&history, "bob").len(), page(&history, "dev", 50, PagePlace::Newest).0.len()), (1, 0));
 
     // The text of a removed message is not known.
@@ -157,7 +157,7 @@ fn removed_messages_are_not_stored_again() {
     keep(&mut history, &numbered("dev", 1..=10)).unwrap();
     trim(&mut history, Some(5), None);
     let again = |history: &mut Database| {
-        let keeps: Vec<Keep> = numbered("dev", 1..=10).into_iter().map(Keep::Chat).collect();
+        let keeps: Vec<Keep> = numbered("dev", 1..=10).into_iter().map(Keep::Message).collect();
         let committed = history.commit(&keeps, &[]).unwrap();
         assert_eq!((committed.stored.len(), committed.progress.len()), (10, 0));
         assert_eq!(page(history, "dev", 50, PagePlace::Newest).0.len(), 6);

@@ -16,8 +16,8 @@ proptest! {
             // The number decides what a message is: direct, or to a room.
             match n % 3 == 0 {
                 true => direct(name, "dora", (who, n), &format!("{name} {n}")),
-                false => Keep::Chat(Arrived {
-                    chat: Chat { late: is_direct, ..arrived(names[(n % 3) as usize], name, Some((who, n)), &format!("{name} {n}")).chat },
+                false => Keep::Message(Arrived {
+                    message: ChatMessage { late: is_direct, ..arrived(names[(n % 3) as usize], name, Some((who, n)), &format!("{name} {n}")).message },
                     ..arrived("lobby", name, None, "")
                 }),
             }

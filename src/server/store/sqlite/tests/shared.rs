@@ -176,10 +176,10 @@ fn an_import_leaves_out_those_without_room() {
     let file = TempFile::new();
     trim(&mut file.open(), None, Some(64 << 10));
     let long = "x".repeat(3_000);
-    let records: Vec<Record> = to_nobody(1..=3, &long)
+    let records: Vec<Arrived> = to_nobody(1..=3, &long)
         .into_iter()
         .filter_map(|keep| match keep {
-            Keep::Direct(direct) => Some(Record::Direct(direct)),
+            Keep::Message(direct) => Some(direct),
             _ => None,
         })
         .collect();

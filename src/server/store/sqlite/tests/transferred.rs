@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn records(history: &Database) -> Vec<Record> {
+fn records(history: &Database) -> Vec<Arrived> {
     let (mut all, mut after) = (Vec::new(), Some(0));
     while let Some(row) = after {
         let (records, next) = history.questions().messages_after(row, None, 0).unwrap();
@@ -59,8 +59,7 @@ fn an_import_skips_and_counts_taken_ids() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     let mut all = records(&history);
-    let Record::Chat(second) = &mut all[1] else { panic!("a message") };
-    second.chat.text = "another".to_owned();
+    all[1].message.text = "another".to_owned();
     let imported = history.import(&all, &mut NamelessCounts::default()).unwrap();
     assert_eq!(imported, Imported { known: 2, taken: 1, ..Imported::default() });
 }
