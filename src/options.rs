@@ -95,13 +95,10 @@ fn completion(words: &[String]) -> Result<String, UsageError> {
 }
 
 fn to_utf8(arguments: &[OsString]) -> Result<Vec<String>, UsageError> {
-    let each = arguments.iter().enumerate().map(|(index, argument)| {
-        let text = argument.to_str().map(str::to_string);
-        let number = index + 1;
-        // Not quoted, because it may be a password.
-        text.ok_or_else(|| UsageError::new(format!("argument {number} is not UTF-8")))
-    });
-    each.collect()
+    // Not quoted in the error, because it may be a password.
+    let wrong = |index| UsageError::new(format!("argument {} is not UTF-8", index + 1));
+    let text = |(index, argument): (usize, &OsString)| Ok(argument.to_str().ok_or_else(|| wrong(index))?.to_owned());
+    arguments.iter().enumerate().map(text).collect()
 }
 
 fn subcommand(word: &str) -> Result<Subcommand, UsageError> {

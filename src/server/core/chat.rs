@@ -283,28 +283,15 @@ impl ServerChat {
         if payload.is_empty() {
             return;
         }
-        let (kind, sender, judged) = match parsed {
-            Topic::Messages { sender } => {
-                let judged = self.chat(payload, RoomName::lobby(), sender.as_ref());
-                ("chat", sender, judged)
-            }
-            Topic::Room { room, sender } => {
-                let sender = Some(sender);
-                let judged = self.chat(payload, room, sender.as_ref());
-                ("chat", sender, judged)
-            }
+        let (kind, judged, sender) = match parsed {
+            Topic::Messages { sender } => ("chat", self.chat(payload, RoomName::lobby(), sender.as_ref()), sender),
+            Topic::Room { room, sender } => ("chat", self.chat(payload, room, Some(&sender)), Some(sender)),
             Topic::Private { to, sender } => {
                 let (kind, judged) = self.private(payload, &to, &sender);
-                (kind, Some(sender), judged)
+                (kind, judged, Some(sender))
             }
-            Topic::Presence { sender } => {
-                let judged = self.presence(payload, sender.as_ref());
-                ("presence", sender, judged)
-            }
-            Topic::Request { what, sender } => {
-                let judged = self.request(payload, what, sender.as_ref());
-                ("request", sender, judged)
-            }
+            Topic::Presence { sender } => ("presence", self.presence(payload, sender.as_ref()), sender),
+            Topic::Request { what, sender } => ("request", self.request(payload, what, sender.as_ref()), sender),
             Topic::Server => return self.server_says(payload),
             // The server's own message, or a topic that it does not subscribe to.
             _ => return,

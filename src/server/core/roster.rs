@@ -129,9 +129,18 @@ impl Roster {
 
     /// Handles a leave, which ends only its own session. True if nobody is left under that nick.
     pub fn leave(&mut self, presence: &Presence) -> bool {
-        self.remove_seats(presence.nick.key(), |seat| {
-            seat.session == presence.session && presence.conn_or(seat.conn) >= seat.conn
-        })
+        let key = presence.nick.key();
+        let Some(person) = self.people.get_mut(key) else { return false };
+        let before = person.seats.len();
+        person.seats.retain(|seat| seat.session != presence.session || presence.conn_or(seat.conn) < seat.conn);
+        if person.seats.len() < before {
+            self.changed.insert(key.clone());
+        }
+        let is_gone = person.seats.is_empty();
+        if is_gone {
+            self.people.remove(key);
+        }
+        is_gone
     }
 
     /// Handles a will. It is believed 1.5 s later, unless a later connection of its session is heard from before. The
@@ -213,20 +222,6 @@ impl Roster {
             SeatChange { key, seats }
         };
         std::mem::take(&mut self.changed).into_iter().map(change).collect()
-    }
-
-    fn remove_seats(&mut self, key: &NickKey, gone: impl Fn(&Seat) -> bool) -> bool {
-        let Some(person) = self.people.get_mut(key) else { return false };
-        let before = person.seats.len();
-        person.seats.retain(|seat| !gone(seat));
-        if person.seats.len() < before {
-            self.changed.insert(key.clone());
-        }
-        let left = before > 0 && person.seats.is_empty();
-        if left {
-            self.people.remove(key);
-        }
-        left
     }
 }
 
