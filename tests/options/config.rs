@@ -72,6 +72,8 @@ fn an_address_takes_precedence() {
         &["--url mqtt://bob:(hidden)@h | command line", "--host h | command line"],
     );
     check(BARE, "client --url ws://bob:secret@h/x@y", &["--url ws://bob:(hidden)@h/x@y | command line"]);
+    check(BARE, "client --url mqtt://h", &["--port 1883 | default"]);
+    check(option_file("--url mqtt://h"), "client --port 1883", &["--port 1883 | command line"]);
 }
 
 #[test]
