@@ -38,7 +38,6 @@ use links::Links;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Instant;
-use telling::Typist;
 
 /// The most commands of a program that wait for room in the outbox. Requests and quitting behind them still get
 /// through. Beyond that, no input is read.
@@ -59,7 +58,12 @@ pub struct ClientSession {
     ending: Ending,
     /// Commands of a JSON program that wait for room in the outbox, with their `ref`.
     held: VecDeque<(Command, Option<Value>)>,
-    typist: Typist,
+    /// Earlier lines that the line editor does not have yet.
+    earlier: Option<Vec<String>>,
+    /// The person at the terminal is asked for another nick.
+    asks_for_a_nick: bool,
+    /// When names to complete were last offered.
+    names_offered: Instant,
     /// When the last event arrived.
     now: Instant,
     out: Vec<SessionEffect>,
@@ -82,7 +86,9 @@ impl ClientSession {
             keeping: Keeping::new(now, has_memory),
             ending: Ending::new(now, is_sender, wait, count),
             held: VecDeque::new(),
-            typist: Typist::new(now, typed),
+            earlier: Some(typed),
+            asks_for_a_nick: false,
+            names_offered: now,
             now,
             out: Vec::new(),
         }
@@ -118,7 +124,7 @@ impl ClientSession {
             self.conversation.due(),
             self.ending.due(self.unsent(), self.conversation.has_questions()),
             self.keeping.due(),
-            self.typist.due(self.mode == Mode::Chat && self.conversation.has_new_names()),
+            self.names_due().filter(|_| self.mode == Mode::Chat),
         ];
         parts.into_iter().flatten().min()
     }
@@ -244,7 +250,10 @@ impl ClientSession {
         let mut settled = Vec::new();
         let outputs = self.conversation.handle(now, input);
         // This comes before the prompt is redrawn.
-        self.out.extend(self.typist.asks_for_a_nick(self.conversation.asks_for_a_nick()));
+        let asks = self.conversation.asks_for_a_nick();
+        if std::mem::replace(&mut self.asks_for_a_nick, asks) != asks {
+            self.out.push(SessionEffect::AskForNick(asks));
+        }
         for output in outputs {
             match output {
                 Output::Settled(id) => settled.push(id),
@@ -324,7 +333,7 @@ impl ClientSession {
 
     /// Goes on under another nick, with what earlier runs under it left.
     fn recall(&mut self, mut remembered: Remembered) {
-        self.typist.recall(std::mem::take(&mut remembered.typed));
+        self.earlier = Some(std::mem::take(&mut remembered.typed));
         self.conversation.recall(remembered);
         self.open_link();
     }

@@ -10,35 +10,6 @@ use std::time::{Duration, Instant};
 /// The least time between two updates of the names to complete: as fast as anybody types.
 const NAMES: Duration = Duration::from_millis(200);
 
-/// What the person at the terminal was given.
-#[derive(Debug)]
-pub struct Typist {
-    /// Earlier lines that the line editor does not have yet.
-    earlier: Option<Vec<String>>,
-    is_asked_for_a_nick: bool,
-    names_offered: Instant,
-}
-
-impl Typist {
-    pub fn new(now: Instant, earlier: Vec<String>) -> Typist {
-        Typist { earlier: Some(earlier), is_asked_for_a_nick: false, names_offered: now }
-    }
-
-    pub fn recall(&mut self, earlier: Vec<String>) {
-        self.earlier = Some(earlier);
-    }
-
-    pub fn asks_for_a_nick(&mut self, asks: bool) -> Option<SessionEffect> {
-        let before = std::mem::replace(&mut self.is_asked_for_a_nick, asks);
-        (before != asks).then_some(SessionEffect::AskForNick(asks))
-    }
-
-    /// When to offer new names, if there are any.
-    pub fn due(&self, has_new_names: bool) -> Option<Instant> {
-        has_new_names.then(|| self.names_offered + NAMES)
-    }
-}
-
 impl ClientSession {
     pub(super) fn start(&mut self, now: Now) {
         let earlier = self.conversation.unsettled();
@@ -155,16 +126,21 @@ impl ClientSession {
         }
     }
 
+    /// When to offer new names, if there are any.
+    pub(super) fn names_due(&self) -> Option<Instant> {
+        self.conversation.has_new_names().then(|| self.names_offered + NAMES)
+    }
+
     /// Does not offer names with each message of a burst.
     pub(super) fn look_at_the_typist(&mut self, asks: bool) {
-        if self.typist.due(self.conversation.has_new_names()).is_some_and(|due| self.now >= due)
+        if self.names_due().is_some_and(|due| self.now >= due)
             && let Some(names) = self.conversation.new_names()
         {
-            self.typist.names_offered = self.now;
+            self.names_offered = self.now;
             self.out.push(SessionEffect::Complete(names));
         }
         if asks {
-            let prompt = Prompt { text: self.conversation.prompt(), earlier: self.typist.earlier.take() };
+            let prompt = Prompt { text: self.conversation.prompt(), earlier: self.earlier.take() };
             self.out.push(SessionEffect::Prompt(prompt));
         }
     }

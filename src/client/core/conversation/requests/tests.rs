@@ -1,6 +1,5 @@
 //! Requests, with a clock that the test moves.
 
-use super::asking::Reach;
 use super::*;
 use crate::client::core::conversation::Output;
 use crate::client::core::conversation::tests::{counting, token};
