@@ -39,7 +39,7 @@ const AGAIN: Micros = 3 * S;
 const LONGEST_AGAIN: Micros = 48 * S;
 /// A run that is not settled at its end goes on for such times, and so long at most.
 const LATE: Micros = 70 * S;
-const MOST_LATE: Micros = 3_600 * S;
+const MOST_LATE: Micros = 7_200 * S;
 /// Nobody needs as many events: time stands still.
 const MOST_EVENTS: u64 = 50_000_000;
 
