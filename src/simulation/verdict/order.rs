@@ -2,7 +2,7 @@
 
 use super::case::{Case, Sight};
 use super::{Promise, Violation};
-use crate::simulation::ledger::{Addressed, MessageRecord, Number, RunNumber};
+use crate::simulation::ledger::{Addressed, MessageRecord, Number, Party, RunNumber};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
@@ -95,10 +95,17 @@ fn late_with_reason(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Vi
     }
 }
 
-/// Whether a message is of another run than this one, and no server had it before this one.
+/// Whether a message is of another run than this one, and the history did not have it when it got this one.
 fn is_stored_after(case: &Case, other: Number, number: Number) -> bool {
-    let stored = |number| case.trail(number).synced.first().map_or(usize::MAX, |(fact, ..)| *fact);
-    case.message(other).run != case.message(number).run && stored(other) > stored(number)
+    let Some((fact, at, server)) = case.trail(number).synced.first() else { return false };
+    let runs = || case.ledger.runs.iter().filter(|run| run.party == Party::Server(*server));
+    let has_ended = |since| {
+        let mut ends = runs().filter_map(|run| run.ended.as_ref());
+        case.plan.servers[*server].memory && ends.any(|(end, _)| (since..=*at).contains(end))
+    };
+    let mut stored = case.trail(other).synced.iter();
+    let had = stored.any(|(before, since, by)| by == server && before < fact && !has_ended(*since));
+    case.message(other).run != case.message(number).run && !had
 }
 
 fn stored_in_order(case: &Case, found: &mut Vec<Violation>) {

@@ -80,6 +80,12 @@ fn what_is_late_has_a_reason() {
         earlier_run(ledger);
         before(ledger, is_synced(2), Fact::Synced { server: 0, number: 3 });
     });
+    // It was in an earlier history in memory.
+    check(&[], |plan, ledger| {
+        plan.servers[0].memory = true;
+        earlier_run(ledger);
+        restart(ledger, MAIN, given(3), RunEnd::Crashed);
+    });
     check(&[], |_, ledger| {
         late(ledger);
         before(ledger, is_shown(BOB, 3), Fact::ClockSet { party: Party::Server(0), by_s: 20 });
