@@ -35,6 +35,8 @@ use strangers::Strangers;
 const BUFFER: usize = 128 * 1_024;
 /// After this time somebody tries again to start a program that ended, or did not start.
 const AGAIN: Micros = 3 * S;
+/// The same for a server that found another one (`contrib/mqttchat.service`).
+const AGAIN_AFTER_RIVAL: Micros = 10 * S;
 /// The longest such wait: it doubles each time.
 const LONGEST_AGAIN: Micros = 48 * S;
 /// A run that is not settled at its end goes on for such times, and so long at most.
@@ -326,6 +328,10 @@ impl<'a> Run<'a> {
         }
         match (end, self.backs[id.0].take()) {
             (RunEnd::Quit, Some(back)) => self.stage.after(back * MS, Happening::Start(id, Startup::default())),
+            // A service manager starts it again. With two servers, somebody wants only one.
+            (RunEnd::Rival, None) if self.plan.servers.len() == 1 => {
+                self.stage.after(AGAIN_AFTER_RIVAL, Happening::Start(id, Startup::default()));
+            }
             (RunEnd::Quit | RunEnd::Rival, None) => self.wanted[id.0] = false,
             // Whoever uses it tries again.
             (RunEnd::NickInUse, _) => {

@@ -18,6 +18,8 @@ const UNANSWERED: u64 = 6;
 const WAKE_UPS: u64 = 30 * 20;
 /// The most wake-ups of a program in any second.
 const WAKE_UPS_AT_ONCE: u64 = 2_000;
+/// How long packets of a killed program are under way at most.
+const UNDER_WAY: Duration = Duration::from_secs(30);
 /// How long after its time-out a nick is free at the latest, and the last refused client has ended.
 const FREE_AFTER: Duration = Duration::from_secs(30);
 
@@ -122,7 +124,7 @@ fn fallen(case: &Case, found: &mut Vec<Violation>) {
                 let at = case.refused(number).unwrap_or(*at);
                 matches!(run.party, Party::Client(client) if nick_may_be_taken(case, client, at))
             }
-            RunEnd::Rival => case.plan.servers.len() > 1,
+            RunEnd::Rival => case.plan.servers.len() > 1 || follows_a_killed_one(case, run),
             RunEnd::Fell(_) => false,
         };
         if !is_excused {
@@ -130,6 +132,15 @@ fn fallen(case: &Case, found: &mut Vec<Violation>) {
             found.push(Violation::general(Promise::NobodyFalls, text));
         }
     }
+}
+
+/// A server may take the last packets of its predecessor, which was killed while it looked for another one, for another
+/// server's.
+fn follows_a_killed_one(case: &Case, run: &RunRecord) -> bool {
+    case.ledger.runs.iter().filter(|other| other.party == run.party).any(|other| {
+        matches!(other.ended, Some((at, RunEnd::Crashed | RunEnd::PowerLost))
+            if at <= run.started && run.started <= at + UNDER_WAY)
+    })
 }
 
 /// Until the time-out an earlier run of the client may hold the nick. One that was refused does so only if it learned of
