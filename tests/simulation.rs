@@ -5,6 +5,11 @@ use mqttchat::simulation::plan::Plan;
 use mqttchat::simulation::{faults, plan::text, run_plan, violations};
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const NEW_SEEDS: u64 = 100;
 
 #[test]
 fn kept_plans_break_no_promise() {
@@ -15,6 +20,30 @@ fn kept_plans_break_no_promise() {
         let plan = text::parse(&fs::read_to_string(&file).expect("a text")).expect("a plan");
         broken.extend(broken_by(&file.display().to_string(), &plan));
     }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn new_seeds_break_no_promise() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
+    let first = now.as_millis() as u64 % 1_000_000_000;
+    let next = AtomicU64::new(first);
+    // Each takes the next seed as soon as it is through with one.
+    let work = || {
+        let mut broken = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= first + NEW_SEEDS {
+                return broken;
+            }
+            broken.extend(broken_by(&format!("seed {seed}"), &faults::draw(seed)));
+        }
+    };
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let broken: Vec<String> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("a panic is a violation")).collect()
+    });
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
