@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(200);
 /// When a mark is repeated, each time counted from the one before: 10 s and 60 s after the last news.
 const REPEATS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(50)];
+/// How much longer a reconnect repeats it: the last repeats may have gone into a connection that was dead already.
+const UNNOTICED: Duration = Duration::from_secs(120);
 /// A mark of more messages names no senders: no receiver remembers more messages.
 const MESSAGES: u64 = 10_000;
 
@@ -87,21 +89,21 @@ impl RoomMarks {
         while self.times.first().is_some_and(|(at, _)| *at <= now) {
             let Some((_, name)) = self.times.pop_first() else { break };
             let Some(room) = self.rooms.get_mut(&name) else { continue };
+            if room.repeated == Some(REPEATS.len()) {
+                self.rooms.remove(&name);
+                continue;
+            }
             due.push((name.clone(), room.mark(&name, &self.epoch)));
             room.next = now + INTERVAL;
-            match room.repeated.and_then(|repeated| REPEATS.get(repeated)) {
-                Some(wait) => {
-                    room.at = now + *wait;
-                    self.times.insert((room.at, name));
-                }
-                None => drop(self.rooms.remove(&name)),
-            }
+            let wait = room.repeated.and_then(|repeated| REPEATS.get(repeated)).unwrap_or(&UNNOTICED);
+            room.at = now + *wait;
+            self.times.insert((room.at, name));
         }
         due
     }
 
-    /// The last marks may have reached nobody. All rooms with repeats left publish theirs now and start over with the
-    /// repeats.
+    /// The last marks may have reached nobody. All rooms with news of the last minutes publish theirs now and start over
+    /// with the repeats.
     pub fn hurry(&mut self, now: Instant) {
         self.times.clear();
         for (name, room) in &mut self.rooms {
@@ -202,12 +204,13 @@ mod tests {
         assert_eq!(desk.due(10_000), [mark("lobby", 3, 3, "{}")]);
         assert_eq!(desk.due(59_999), []);
         assert_eq!(desk.due(60_000), [mark("lobby", 3, 3, "{}")]);
-        assert_eq!((desk.marks.next_due(), desk.marks.rooms.len()), (None, 0));
-        desk.add(70_000, "lobby", "alice", 1, 4..=4);
-        assert_eq!(desk.due(70_000).len(), 1);
+        assert_eq!((desk.due(179_999), desk.marks.rooms.len()), (vec![], 1));
+        assert_eq!((desk.due(180_000), desk.marks.rooms.len(), desk.marks.next_due()), (vec![], 0, None));
+        desk.add(200_000, "lobby", "alice", 1, 4..=4);
+        assert_eq!(desk.due(200_000).len(), 1);
         // A new mark postpones it.
-        desk.add(75_000, "lobby", "alice", 1, 5..=5);
-        assert_eq!((desk.due(75_000).len(), desk.due(84_999).len(), desk.due(85_000).len()), (1, 0, 1));
+        desk.add(205_000, "lobby", "alice", 1, 5..=5);
+        assert_eq!((desk.due(205_000).len(), desk.due(214_999).len(), desk.due(215_000).len()), (1, 0, 1));
     }
 
     #[test]
@@ -242,7 +245,17 @@ mod tests {
     }
 
     #[test]
-    fn after_an_outage_all_marks_of_the_last_minute_are_repeated() {
+    fn a_connection_that_was_dead_unnoticed_used_up_nothing() {
+        let mut desk = Desk::new();
+        desk.add(0, "lobby", "alice", 1, 1..=3);
+        assert_eq!([0, 10_000, 60_000].map(|at| desk.due(at).len()), [1; 3]);
+        let reconnected = desk.at(150_000);
+        desk.marks.hurry(reconnected);
+        assert_eq!([150_000, 160_000, 210_000, 400_000].map(|at| desk.due(at).len()), [1, 1, 1, 0]);
+    }
+
+    #[test]
+    fn after_an_outage_all_marks_of_the_last_minutes_are_repeated() {
         let mut desk = Desk::new();
         desk.add(0, "lobby", "alice", 1, 1..=3);
         desk.due(0);
@@ -264,7 +277,7 @@ mod tests {
             desk.marks.hurry(desk.at(at));
             assert_eq!(desk.due(at), [mark("lobby", 3, 3, "{}")]);
         }
-        assert_eq!((desk.due(13_000).len(), desk.due(63_000).len(), desk.marks.next_due()), (1, 1, None));
+        assert_eq!([13_000, 63_000, 183_000].map(|at| desk.due(at).len()), [1, 1, 0]);
     }
 
     #[test]
@@ -275,6 +288,6 @@ mod tests {
         assert_eq!(desk.due(0), [mark("lobby", 7, 7, "{}")]);
         desk.add(10, "lobby", "alice", 1, 1..=1);
         assert_eq!(desk.due(200), [mark("lobby", 7, 8, r#"{"alice":{"111111111111":[[1,1]]}}"#)]);
-        assert_eq!((desk.due(10_200).len(), desk.due(60_200).len(), desk.marks.next_due()), (1, 1, None));
+        assert_eq!([10_200, 60_200, 180_200].map(|at| desk.due(at).len()), [1, 1, 0]);
     }
 }
