@@ -136,7 +136,8 @@ impl Keeping {
             return None;
         }
         if let Some(change) = &self.change {
-            return (!self.is_over || !change.memos.is_empty()).then_some(self.given);
+            let is_wanted = !self.is_over || !change.memos.is_empty() || !self.batch.memos.is_empty();
+            return is_wanted.then_some(self.given);
         }
         let Batch { memos, unwritten, publications } = &self.batch;
         if !publications.is_empty() || (self.is_over && !memos.is_empty()) {

@@ -171,6 +171,22 @@ fn a_new_nick_first_commits_what_was_shown_before() {
 }
 
 #[test]
+fn what_belongs_to_a_new_nick_is_written_even_if_the_run_ends_at_once() {
+    let mut stage = Stage::new();
+    stage.typed("one");
+    stage.keeping.become_another(key("bob"));
+    stage.typed("two");
+    stage.keeping.finish();
+    stage.gives(Some(&["one"]));
+    stage.is_committed();
+    stage.becomes("bob");
+    stage.keeping.became(Ok(Remembered::default()));
+    stage.gives(Some(&["two"]));
+    stage.is_committed();
+    assert!(!stage.keeping.is_busy());
+}
+
+#[test]
 fn nicks_taken_in_between_are_not_recalled() {
     let mut stage = Stage::new();
     stage.keeping.become_another(key("bob"));
