@@ -141,6 +141,15 @@ impl OutboxFile {
     }
 }
 
+impl Drop for OutboxFile {
+    /// The disk may have room again.
+    fn drop(&mut self) {
+        if !self.unwritten.settled.is_empty() || self.unwritten.nick.is_some() {
+            let _ = self.write(|_| Ok(()));
+        }
+    }
+}
+
 fn messages(sql: &Connection) -> rusqlite::Result<Vec<Kept>> {
     let mut statement = sql.prepare("SELECT room, payload, reference FROM messages ORDER BY number")?;
     let mut rows = statement.query([])?;

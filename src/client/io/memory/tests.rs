@@ -367,6 +367,20 @@ fn what_an_outbox_could_not_remove_is_removed_with_the_next_or_before_a_change_o
 }
 
 #[test]
+fn what_an_outbox_could_not_write_is_written_at_its_end() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    let mut outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
+    let (first, second) = (kept(1, "lobby"), kept(2, "lobby"));
+    [&first, &second].into_iter().for_each(|kept| outbox.add(kept).unwrap());
+    outbox.take_no_writes(true);
+    outbox.remove(&[first.message.id.unwrap()]).unwrap_err();
+    outbox.take_no_writes(false);
+    drop(outbox);
+    assert_eq!(OutboxFile::open(&path, &chat("alice")).unwrap().messages().unwrap(), [second]);
+}
+
+#[test]
 fn an_outbox_remembers_that_a_server_was_seen() {
     let folder = Folder::new();
     let path = folder.0.join("outbox");
