@@ -1,0 +1,139 @@
+//! The outbox on disk: what it returns to a later run, and whose it is.
+
+use super::*;
+
+fn kept(seq: u64, name: &str) -> Kept {
+    kept_by("Alice", seq, name)
+}
+
+fn kept_by(nick: &str, seq: u64, name: &str) -> Kept {
+    Kept {
+        message: OwnMessage {
+            nick: Nick::parse(nick).unwrap(),
+            text: format!("text {seq}"),
+            timestamp: None,
+            id: SentId::new(Session::parse(SESSION).unwrap(), seq),
+            to: Place::Room(room(name)),
+            action: false,
+            late: false,
+        },
+        reference: (seq == 2).then(|| seq.into()),
+    }
+}
+
+#[test]
+fn an_outbox_follows_a_change_of_nick() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    let mut outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
+    outbox.add(&kept(1, "lobby")).unwrap();
+    outbox.be(&Nick::parse("Bob").unwrap()).unwrap();
+    outbox.add(&kept(2, "dev")).unwrap();
+    drop(outbox);
+    assert!(OutboxFile::open(&path, &chat("alice")).err().unwrap().to_string().contains("it belongs to bob"));
+    let messages = OutboxFile::open(&path, &chat("bob")).unwrap().messages().unwrap();
+    let nicks = messages.iter().map(|kept| kept.message.nick.as_str());
+    assert_eq!(nicks.collect::<Vec<_>>(), ["Bob", "Alice"]);
+    assert_eq!(messages[0].message.id, kept(1, "lobby").message.id);
+}
+
+#[test]
+fn an_outbox_on_a_full_disk_follows_a_change_of_nick_with_the_next_message() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    let mut outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
+    outbox.add(&kept(1, "lobby")).unwrap();
+    outbox.take_no_writes(true);
+    outbox.be(&Nick::parse("Bob").unwrap()).unwrap_err();
+    outbox.add(&kept_by("Bob", 2, "lobby")).unwrap_err();
+    outbox.take_no_writes(false);
+    assert_eq!(outbox.messages().unwrap(), [kept(1, "lobby")]);
+    outbox.add(&kept_by("Bob", 3, "lobby")).unwrap();
+    drop(outbox);
+    let outbox = OutboxFile::open(&path, &chat("bob")).unwrap();
+    assert_eq!(outbox.messages().unwrap(), [kept_by("Bob", 1, "lobby"), kept_by("Bob", 3, "lobby")]);
+}
+
+#[test]
+fn an_outbox_returns_unsettled_messages() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    let mut file = OutboxFile::open(&path, &chat("alice")).unwrap();
+    let all = [kept(1, "lobby"), kept(2, "dev"), kept(3, "lobby")];
+    all.iter().for_each(|kept| file.add(kept).unwrap());
+    file.remove(&[all[0].message.id.as_ref().unwrap().clone()]).unwrap();
+    drop(file);
+    let file = OutboxFile::open(&path, &chat("alice")).unwrap();
+    assert_eq!(file.messages().unwrap(), all[1..]);
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn what_an_outbox_could_not_remove_is_removed_with_the_next_or_before_a_change_of_nick() {
+    let all = [kept(1, "lobby"), kept(2, "dev"), kept(3, "lobby")];
+    let ids = all.each_ref().map(|kept| kept.message.id.as_ref().unwrap().clone());
+    for is_renamed in [false, true] {
+        let mut outbox = OutboxFile::over(Connection::open_in_memory().unwrap(), &chat("alice")).unwrap();
+        all.iter().for_each(|kept| outbox.add(kept).unwrap());
+        outbox.take_no_writes(true);
+        outbox.remove(&ids[..1]).unwrap_err();
+        outbox.take_no_writes(false);
+        assert_eq!(outbox.messages().unwrap(), all);
+        match is_renamed {
+            true => outbox.be(&Nick::parse("Alice").unwrap()).unwrap(),
+            false => outbox.remove(&ids[1..2]).unwrap(),
+        }
+        let left = outbox.messages().unwrap();
+        assert_eq!(left, if is_renamed { &all[1..] } else { &all[2..] });
+    }
+}
+
+#[test]
+fn what_an_outbox_could_not_write_is_written_at_its_end() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    let mut outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
+    let (first, second) = (kept(1, "lobby"), kept(2, "lobby"));
+    [&first, &second].into_iter().for_each(|kept| outbox.add(kept).unwrap());
+    outbox.take_no_writes(true);
+    outbox.remove(&[first.message.id.unwrap()]).unwrap_err();
+    outbox.take_no_writes(false);
+    drop(outbox);
+    assert_eq!(OutboxFile::open(&path, &chat("alice")).unwrap().messages().unwrap(), [second]);
+}
+
+#[test]
+fn an_outbox_remembers_that_a_server_was_seen() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    let open = || OutboxFile::open(&path, &chat("alice")).unwrap();
+    let mut sql = Connection::open(&path).unwrap();
+    prepare(&mut sql, 0x6d71_636f, &outbox_file::MIGRATIONS[..1]).unwrap();
+    drop(sql);
+    let mut outbox = open();
+    assert!(!outbox.server_seen().unwrap(), "a file of an earlier version does not know");
+    outbox.note_server().unwrap();
+    drop(outbox);
+    assert!(open().server_seen().unwrap());
+}
+
+#[test]
+fn an_outbox_has_one_run_and_one_owner() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    let open = |place: &ChatOwner| OutboxFile::open(&path, place).map_err(|error| error.to_string());
+    let first = open(&chat("alice")).unwrap();
+    assert_eq!(open(&chat("alice")).err().unwrap(), "another run uses it");
+    drop(first);
+    let others = [
+        chat("bob"),
+        ChatOwner { root: "ours".to_owned(), ..chat("alice") },
+        ChatOwner { broker: "b".to_owned(), ..chat("alice") },
+    ];
+    for other in &others {
+        let text = open(other).err().unwrap();
+        assert!(text.starts_with("it belongs to alice at localhost:1883 with the topic root chat"), "{text}");
+    }
+    assert!(open(&chat("alice")).is_ok());
+}
