@@ -180,6 +180,25 @@ fn on_a_terminal_it_says_where_the_unread_begins() {
 }
 
 #[test]
+fn a_nick_taken_just_before_the_end_misses_nothing() {
+    let chat = Chat::start(Broker::start());
+    let mut bob = chat.json("bob", &[]);
+    say(&mut bob, json!({"message": "read"}));
+    let home = TempDir::new();
+    let address = chat.broker.address();
+    let start = |nick: &str| Pty::start_at(home.path(), &["client", &address, "--nick", nick]);
+    let mut alice = start("alice");
+    alice.wait_for_line("bob: read");
+    alice.press("/nick alina\r/quit\r");
+    assert_eq!(alice.exit_code(), 0);
+    // One page of the newest has 50 messages.
+    say_all(&mut bob, &numbered(1..=60));
+    let mut alina = start("alina");
+    alina.wait_for_line("bob: number 60");
+    assert!(alina.scrollback_and_screen().iter().any(|line| line.ends_with("bob: number 1")));
+}
+
+#[test]
 fn without_history_nothing_is_missed_later() {
     let chat = Chat::start(Broker::builder().line("max_queued_messages 20").start());
     let mut bob = chat.json("bob", &[]);

@@ -204,6 +204,8 @@ impl Shell {
                 match effect {
                     SessionEffect::Link(order) => drop(uplink.carry_out(order)),
                     SessionEffect::Keep(memos) => keeper.order(KeeperOrder::Keep(memos))(),
+                    SessionEffect::Become(key) => keeper.order(KeeperOrder::Become(key))(),
+                    // Nothing else follows from a report after the end.
                     _ => {}
                 }
             }

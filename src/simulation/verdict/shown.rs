@@ -107,7 +107,7 @@ fn may_repeat(case: &Case, before: &Sight, again: &Sight) -> bool {
     let is_another = case.nick_at(before.client, before.fact) != case.nick_at(again.client, again.fact);
     is_another
         || case.was_just_renamed(before)
-        || case.was_just_renamed(again)
+        || case.was_told_before_its_nick(again)
         || case.was_renamed_while_stopped(before)
         || case.may_forget(before.run, before.at)
         || !case.has_memory(before.client)

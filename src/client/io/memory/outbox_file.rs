@@ -42,6 +42,7 @@ struct Unwritten {
     settled: Vec<SentId>,
     /// The new owner. Messages that are added later have its nick already: nobody else learns that they are stored.
     nick: Option<Nick>,
+    server_seen: bool,
 }
 
 impl OutboxFile {
@@ -92,8 +93,8 @@ impl OutboxFile {
     }
 
     pub fn note_server(&mut self) -> Result<(), Error> {
-        self.sql.execute("UPDATE owner SET server_seen = 1", [])?;
-        Ok(())
+        self.unwritten.server_seen = true;
+        self.write(|_| Ok(()))
     }
 
     /// Adds a message. When this returns, the message survives the process.
@@ -125,8 +126,11 @@ impl OutboxFile {
 
     fn write(&mut self, addition: impl FnOnce(&Transaction) -> rusqlite::Result<()>) -> Result<(), Error> {
         let transaction = self.sql.transaction()?;
-        let Unwritten { settled, nick } = &self.unwritten;
+        let Unwritten { settled, nick, server_seen } = &self.unwritten;
         delete(&transaction, settled)?;
+        if *server_seen {
+            transaction.execute("UPDATE owner SET server_seen = 1", [])?;
+        }
         nick.iter().try_for_each(|nick| rename(&transaction, nick))?;
         addition(&transaction)?;
         transaction.commit()?;
@@ -144,7 +148,8 @@ impl OutboxFile {
 impl Drop for OutboxFile {
     /// The disk may have room again.
     fn drop(&mut self) {
-        if !self.unwritten.settled.is_empty() || self.unwritten.nick.is_some() {
+        let Unwritten { settled, nick, server_seen } = &self.unwritten;
+        if !settled.is_empty() || nick.is_some() || *server_seen {
             let _ = self.write(|_| Ok(()));
         }
     }

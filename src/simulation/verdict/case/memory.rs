@@ -70,14 +70,22 @@ impl<'a> Case<'a> {
 
     /// Whether the client then changed its nick within a second, while its memory could not be written.
     pub fn was_renamed_while_stopped(&self, sight: &Sight) -> bool {
-        let run = &self.ledger.runs[sight.run];
-        let Some((place, _)) = self.nicks[sight.client].iter().find(|(place, _)| *place > sight.fact) else {
-            return false;
-        };
-        let renamed = self.ledger.facts[*place].0;
-        let is_during =
-            |(begin, end): &(Duration, Option<Duration>)| *begin <= renamed && end.is_none_or(|end| renamed <= end);
-        run.stops.iter().any(is_during) && run.ran(sight.at, renamed) <= LAST_SECOND
+        let mut changes = self.nicks[sight.client].iter();
+        let Some((renamed, _)) = changes.find(|(place, _)| *place > sight.fact) else { return false };
+        let renamed = self.ledger.facts[*renamed].0;
+        self.stood_still(sight.run, renamed) && self.ledger.runs[sight.run].ran(sight.at, renamed) <= LAST_SECOND
+    }
+
+    /// Whether it was told before its client took the nick that it had when a screen that nobody had read printed it.
+    pub fn was_told_before_its_nick(&self, sight: &Sight) -> bool {
+        let mut changes = self.nicks[sight.client].iter().rev();
+        let Some((renamed, _)) = changes.find(|(place, _)| *place < sight.fact) else { return false };
+        self.stood_still(sight.run, self.ledger.facts[*renamed].0) && self.was_just_renamed(sight)
+    }
+
+    fn stood_still(&self, run: RunNumber, at: Duration) -> bool {
+        let is_during = |(begin, end): &(Duration, Option<Duration>)| *begin <= at && end.is_none_or(|end| at <= end);
+        self.ledger.runs[run].stops.iter().any(is_during)
     }
 
     /// Whether the run had no cursor in the room yet and lost a connection meanwhile: it cannot know what it missed. A

@@ -98,9 +98,11 @@ fn what_an_outbox_could_not_write_is_written_at_its_end() {
     [&first, &second].into_iter().for_each(|kept| outbox.add(kept).unwrap());
     outbox.take_no_writes(true);
     outbox.remove(&[first.message.id.unwrap()]).unwrap_err();
+    outbox.note_server().unwrap_err();
     outbox.take_no_writes(false);
     drop(outbox);
-    assert_eq!(OutboxFile::open(&path, &chat("alice")).unwrap().messages().unwrap(), [second]);
+    let outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
+    assert_eq!((outbox.messages().unwrap(), outbox.server_seen().unwrap()), (vec![second], true));
 }
 
 #[test]
