@@ -74,8 +74,8 @@ impl Link {
     }
 
     /// Subscribes now and after every connect.
-    pub fn subscribe(&self, filter: String, qos: Qos) {
-        self.order(Input::Subscribe(Subscription::new(filter, qos)));
+    pub fn subscribe(&self, subscription: Subscription) {
+        self.order(Input::Subscribe(subscription));
     }
 
     pub fn unsubscribe(&self, filter: String) {

@@ -1,7 +1,7 @@
 //! A connection for the check: a [`Link`] whose answers are waited for, each with a deadline.
 
 use super::core::judge::Trouble;
-use crate::link::{Config, Event, Link, Message, Publication, Qos, Version};
+use crate::link::{Config, Event, Link, Message, Publication, Qos, Subscription, Version};
 use crossbeam_channel::{Receiver, unbounded};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -71,7 +71,7 @@ impl Peer {
     }
 
     pub fn subscribe(&self, filter: &str, qos: Qos) {
-        self.link.subscribe(filter.to_owned(), qos);
+        self.link.subscribe(Subscription::new(filter.to_owned(), qos));
     }
 
     /// The first message that is wanted, from the inbox or within `patience`.

@@ -43,7 +43,7 @@ fn option(text: &mut String, flag: &Flag, given: &Given) {
     }
 }
 
-/// Value and origin of what is not the value of the same option.
+/// The value and its source, if they are not those of the option itself: another option or a URL set them.
 fn of_broker(flag: &Flag, given: &Given, connection: &Connection) -> Option<(String, String)> {
     let settings = &connection.settings;
     let printed = |item: &Item| (printable(item), item.source());

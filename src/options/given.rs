@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use getopts::{Fail, Options};
 
-use super::broker::{self, Broker};
+use super::broker::{self, Broker, split_login};
 use super::environment::Environment;
 use super::error::{UsageError, reason};
 use super::table::{Flag, GROUPS, Group, Subcommand};
@@ -120,6 +120,18 @@ impl Level {
     /// Removes and returns every option of these long names.
     pub fn take(&mut self, longs: &[&str]) -> Vec<Item> {
         self.items.extract_if(.., |item| longs.contains(&item.flag.long)).collect()
+    }
+
+    pub fn drop_login_of_url(&mut self) {
+        if let Some(broker) = &mut self.broker {
+            (broker.username, broker.password) = (None, None);
+        }
+        let url = self.items.iter_mut().find(|item| item.flag.long == "url");
+        if let Some(Item { value, .. }) = url
+            && let Some((scheme, _, address)) = split_login(value)
+        {
+            *value = format!("{scheme}{address}");
+        }
     }
 
     fn add(&mut self, flag: &'static Flag, value: String, origin: String) -> Result<(), UsageError> {

@@ -137,9 +137,9 @@ fn leave_out_of(given: &mut Given, index: usize, place: BrokerHint, above: &Brok
     if above.host.is_some() {
         items.extend(level.take(&["url"]));
         level.broker = None;
-    } else if let Some(broker) = &mut level.broker {
+    } else {
         // The URL names the host in use; only the port differs.
-        (broker.username, broker.password) = (None, None);
+        level.drop_login_of_url();
     }
     let source = if index == ENVIRONMENT { "the environment" } else { "the option file" };
     let BrokerHint { host, port, .. } = place;

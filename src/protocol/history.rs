@@ -71,7 +71,7 @@ pub struct History {
     /// Which request it answers; `None` from an original server, and to an original client.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub request: Option<Token>,
-    /// Only a server of ours tells it. A part of it counts as nothing.
+    /// Only a server of ours sets it. If one of its fields is missing, it is `None`.
     #[serde(flatten)]
     pub span: Option<Span>,
 }

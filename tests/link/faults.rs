@@ -4,7 +4,7 @@ use crate::scripted::packet;
 use crate::support::{Broker, PATIENCE};
 use crate::{Looks, config, open, publication, settings, wait_within};
 use crossbeam_channel::{Receiver, unbounded};
-use mqttchat::link::{Config, Event, Link, Lookout, Qos, Settings, Version};
+use mqttchat::link::{Config, Event, Link, Lookout, Qos, Settings, Subscription, Version};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -116,7 +116,7 @@ fn topics_that_mqtt_forbids_do_not_reach_the_broker() {
         assert!(passed.is_empty(), "{topic:?}: {passed:?}");
     }
     link.publish(publication(&"x".repeat(65_536), "x", None));
-    link.subscribe("b/\u{ffff}".to_owned(), Qos::AtLeastOnce);
+    link.subscribe(Subscription::new("b/\u{ffff}".to_owned(), Qos::AtLeastOnce));
     let passed = before(&events, PATIENCE, "refusal", |event| matches!(event, Event::Refused { .. }));
     assert!(passed.is_empty(), "{passed:?}");
     link.publish(publication("b", "x", Some(99)));

@@ -120,7 +120,7 @@ fn reads_every_suback_code() {
         for (filters, refused) in [(several, &["closed/b", "closed/d"][..]), (&["closed/e"], &["closed/e"])] {
             let (link, events) = open(config(Settings { version, ..settings(port) }, filters));
             assert_eq!(connected(&events).1, refused, "{version:?}");
-            link.subscribe("closed/f".to_owned(), Qos::AtLeastOnce);
+            link.subscribe(Subscription::new("closed/f".to_owned(), Qos::AtLeastOnce));
             let filter = wait_for(&events, "refusal", |event| match event {
                 Event::Refused { filter } => Some(filter),
                 _ => None,
@@ -155,8 +155,8 @@ fn comes_back_by_itself_and_subscribes_again() {
     let mut broker = Broker::start();
     let (link, events) = open(config(settings(broker.port()), &["a"]));
     connected(&events);
-    link.subscribe("later".to_owned(), Qos::AtLeastOnce);
-    link.subscribe("gone".to_owned(), Qos::AtLeastOnce);
+    link.subscribe(Subscription::new("later".to_owned(), Qos::AtLeastOnce));
+    link.subscribe(Subscription::new("gone".to_owned(), Qos::AtLeastOnce));
     link.unsubscribe("gone".to_owned());
     broker.kill();
     wait_for(&events, "loss", |event| matches!(event, Event::Lost { .. }).then_some(()));
@@ -335,7 +335,7 @@ fn a_subscription_ordered_while_others_are_under_way_is_made() {
     let (link, events) = open(config(settings(scripted_broker(On5::Accept)), &["slow"]));
     // The broker has the SUBSCRIBE and does not answer before the next one.
     message(&events);
-    link.subscribe("closed/f".to_owned(), Qos::AtLeastOnce);
+    link.subscribe(Subscription::new("closed/f".to_owned(), Qos::AtLeastOnce));
     let filter = wait_for(&events, "refusal", |event| match event {
         Event::Refused { filter } => Some(filter),
         _ => None,

@@ -108,6 +108,12 @@ fn an_unused_password_is_not_printed() {
 }
 
 #[test]
+fn an_unused_login_of_a_url_is_not_printed() {
+    let url = "--url mqtt://h | option file: \"/home/a/.config/mqttchat\" line 1";
+    check(option_file("--url mqtt://alice:secret@h"), "client -p 9999", &[url, "--username | not given"]);
+}
+
+#[test]
 fn options_for_another_broker_are_left_out() {
     let from = "option file: \"/home/a/.config/mqttchat\" line";
     check(

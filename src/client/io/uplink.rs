@@ -4,7 +4,7 @@
 use super::door::{Door, Fate};
 use crate::client::core::session::{LinkOrder, Opening, SessionEvent};
 use crate::gauge::Held;
-use crate::link::{Config, Event, Farewell, LONGEST_WAIT, Link, Publication, Settings, Subscription};
+use crate::link::{Config, Event, Farewell, LONGEST_WAIT, Link, Publication, Settings};
 use crate::options::Connection;
 use crate::protocol::Topics;
 use crate::random::Random;
@@ -65,7 +65,7 @@ impl Uplink {
                 }
             }
             (LinkOrder::Publish(publication), Some(link)) => link.publish(publication),
-            (LinkOrder::Subscribe(Subscription { filter, qos, .. }), Some(link)) => link.subscribe(filter, qos),
+            (LinkOrder::Subscribe(subscription), Some(link)) => link.subscribe(subscription),
             (LinkOrder::Unsubscribe(filter), Some(link)) => link.unsubscribe(filter),
             (_, None) => {}
         }

@@ -74,8 +74,8 @@ fn late_with_reason(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Vi
     for (number, sight) in sights {
         let message = case.message(*number);
         let strand = |nick| (sight.client, (nick, target(&message.to)));
-        // With two clients of one nick the history tells the order; so it does with a message of an earlier run that it did
-        // not have yet.
+        // The history decides the order of two clients with one nick, and of a message of an earlier run that it did not
+        // contain yet.
         let is_after = |(from, shown): (&usize, &BTreeSet<Number>)| {
             *from != message.from
                 || shown.last() > Some(number)

@@ -43,8 +43,8 @@ fn missed(case: &Case, number: Number, message: &MessageRecord, trail: &Trail, f
     }
 }
 
-/// A history in memory ended with its server, or a second server had another one. Who had not reached the next history gets
-/// its newest page, and is told of the gap.
+/// Whether the client came to another history, because one in memory ended with its server, or because a second server has
+/// its own. It got the newest page there, and was told of the gap.
 fn skipped_to_the_newest_page(case: &Case, client: usize, room: &str, given: Duration) -> bool {
     let is_gap = |(at, fact): &(Duration, Fact)| {
         let Fact::Gap { run, room: there } = fact else { return false };

@@ -107,18 +107,20 @@ const THIRD: &str = "
 /// Prepares a new connection. Creates the tables if there are none, and migrates those of an earlier version.
 pub fn prepare(sql: &mut Connection, random: &mut Random) -> Result<(), Error> {
     sql.busy_timeout(BUSY_TIMEOUT)?;
-    match identity(sql)? {
-        (APPLICATION_ID, 1..=VERSION) => {}
-        (0, 0) if is_empty(sql)? => {}
+    let version = match identity(sql)? {
+        (APPLICATION_ID, version @ 1..=VERSION) => version,
+        (0, 0) if is_empty(sql)? => 0,
         (APPLICATION_ID, version) => return Err(of_another_version(version)),
         _ => return Err(anothers()),
-    }
+    };
     // WAL with FULL: a commit is on the disk before it returns.
     sql.pragma_update(None, "journal_mode", "WAL")?;
     sql.pragma_update(None, "synchronous", "FULL")?;
-    // What a killed process wrote to the log is read, but may not be synced. A checkpoint syncs the log first; nothing
-    // else that may fail here matters, such as a full disk.
-    let _ = sql.query_row("PRAGMA wal_checkpoint", [], |_| Ok(()));
+    // What a killed process wrote to the log is read, but may not be synced. A commit syncs the log. On a full disk a
+    // checkpoint does, unless another program reads an older state.
+    if sql.pragma_update(None, "user_version", version).is_err() {
+        let _ = sql.query_row("PRAGMA wal_checkpoint", [], |_| Ok(()));
+    }
     // The code keeps references valid; checks for each message would cost more than they find.
     sql.pragma_update(None, "foreign_keys", false)?;
     sql.set_prepared_statement_cache_capacity(STATEMENTS);

@@ -55,20 +55,30 @@ fn no_message_that_was_committed_is_lost() {
 
 #[test]
 fn what_a_killed_process_did_not_sync_is_synced_before_it_counts() {
-    for changes in 0.. {
-        let disk = Disk::new();
-        let mut history = open(&disk).unwrap();
-        history.commit(&[keep(1)], &[]).unwrap();
-        disk.kill_after(changes);
-        let result = history.commit(&[keep(2)], &[]);
-        disk.kill();
-        // It is not closed, which would sync it.
-        let next = open(&disk).unwrap();
-        let found = stored(&next);
-        disk.lose_power(Loss::Everything, &mut Rng::new(changes));
-        assert_eq!(stored(&open(&disk).unwrap()), found, "killed after {changes} changes");
-        if result.is_ok() {
-            return;
+    for has_reader in [false, true] {
+        for changes in 0.. {
+            let disk = Disk::new();
+            let mut history = open(&disk).unwrap();
+            history.commit(&[keep(1)], &[]).unwrap();
+            // An export, say. It prevents a checkpoint of what follows.
+            let other = disk.beside();
+            let reader = has_reader.then(|| {
+                let sql = connect(&other).unwrap();
+                sql.execute_batch("BEGIN; SELECT count(*) FROM messages").unwrap();
+                sql
+            });
+            disk.kill_after(changes);
+            let result = history.commit(&[keep(2)], &[]);
+            disk.kill();
+            // It is not closed, which would sync it.
+            let next = open(&disk).unwrap();
+            let found = stored(&next);
+            disk.lose_power(Loss::Everything, &mut Rng::new(changes));
+            drop(reader);
+            assert_eq!(stored(&open(&disk).unwrap()), found, "killed after {changes} changes");
+            if result.is_ok() {
+                break;
+            }
         }
     }
 }
