@@ -5,7 +5,7 @@ use super::id::{MAX_SEQ, SentId, Session};
 use super::names::{Nick, RoomName};
 use super::text;
 use super::timestamp::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A message to a room or to a person. `To` says which of the two, or is the [`Place`] if both are possible.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,8 +144,8 @@ impl ChatMessage<Place> {
     }
 }
 
-impl<To: Clone + Into<Place>> ChatMessage<To> {
-    pub fn to_json(&self) -> Vec<u8> {
+impl<To: Clone + Into<Place>> Serialize for ChatMessage<To> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Written<'a> {
             r#type: &'a str,
@@ -172,6 +172,12 @@ impl<To: Clone + Into<Place>> ChatMessage<To> {
         let ChatMessage { nick: username, text: message, action, late, .. } = self;
         let (timestamp, id) = (self.timestamp.as_ref(), self.id.as_ref());
         let (action, late) = (*action, *late);
-        fields::write(&Written { r#type, username, to, message, timestamp, id, room, action, late })
+        Written { r#type, username, to, message, timestamp, id, room, action, late }.serialize(serializer)
+    }
+}
+
+impl<To: Clone + Into<Place>> ChatMessage<To> {
+    pub fn to_json(&self) -> Vec<u8> {
+        fields::write(self)
     }
 }

@@ -126,7 +126,7 @@ fn page_fields(room: &RoomName, page: &History) -> Value {
 
 fn said_fields(said: &Said) -> Value {
     let Said { nick, place: to, text, timestamp, action, late, .. } = said.clone();
-    let mut fields = typed(ChatMessage { nick, to, text, timestamp, id: None, action, late }.to_json());
+    let mut fields = value(&ChatMessage { nick, to, text, timestamp, id: None, action, late });
     let more = [
         ("id", said.id.as_ref().map(value)),
         ("pos", said.pos.map(Value::from)),
