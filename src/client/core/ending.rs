@@ -156,28 +156,28 @@ impl Ending {
 
     /// When [`Ending::look`] ends the run if nothing else happens.
     pub fn due(&self, unsent: usize, has_questions: bool) -> Option<Instant> {
-        let stalled = self.sender_wait.filter(|_| unsent > 0).map(|wait| self.stalled_since + wait);
-        let over = self.quit_by.or(self.answers_by.filter(|_| unsent == 0 && has_questions));
-        stalled.into_iter().chain(self.deadline).chain(over).min()
+        self.ends(unsent, has_questions).map(|(at, _)| at).min().filter(|_| self.exit.is_none())
     }
 
     /// `unsent`: unsettled messages; `has_questions`: requests of the user are unanswered.
     pub fn look(&self, now: Instant, unsent: usize, has_questions: bool) -> Option<End> {
-        if let Some(wait) = self.sender_wait
-            && unsent > 0
-            && now >= self.stalled_since + wait
-        {
-            return Some(End::Unconfirmed(unsent, wait));
-        }
-        if self.deadline.is_some_and(|deadline| now >= deadline) {
-            return Some(End::TimeIsUp);
-        }
-        match (self.quit_by, self.answers_by) {
-            (Some(_), _) if unsent == 0 => Some(End::Done),
-            (Some(until), _) if now >= until => Some(End::Unsent(unsent)),
-            (None, Some(until)) if unsent == 0 && (!has_questions || now >= until) => Some(End::Done),
+        self.ends(unsent, has_questions).find(|(at, _)| now >= *at).map(|(_, end)| end)
+    }
+
+    /// What would end the run, and when. The first that is due counts.
+    fn ends(&self, unsent: usize, has_questions: bool) -> impl Iterator<Item = (Instant, End)> {
+        let stalled = self.sender_wait.filter(|_| unsent > 0);
+        let stalled = stalled.map(|wait| (self.stalled_since + wait, End::Unconfirmed(unsent, wait)));
+        let deadline = self.deadline.map(|deadline| (deadline, End::TimeIsUp));
+        // That is past: the run ends at once.
+        let at_once = self.stalled_since;
+        let over = match (self.quit_by, self.answers_by) {
+            (Some(until), _) if unsent > 0 => Some((until, End::Unsent(unsent))),
+            (Some(_), _) => Some((at_once, End::Done)),
+            (None, Some(until)) if unsent == 0 => Some((if has_questions { until } else { at_once }, End::Done)),
             _ => None,
-        }
+        };
+        [stalled, deadline, over].into_iter().flatten()
     }
 }
 
