@@ -71,8 +71,7 @@ fn what_is_late_has_a_reason() {
     });
     // The history had it before a message of an earlier run.
     let earlier_run = |ledger: &mut Ledger| {
-        ledger.messages[2].run = ledger.run_started(at(0), Party::Client(0));
-        ledger.run_ended(at(given(2) + 1), ledger.messages[2].run, RunEnd::Crashed);
+        ledger.messages[3].run = ledger.run_started(at(given(3)), Party::Client(0));
         late(ledger);
     };
     check(&[LateWithReason], |_, ledger| earlier_run(ledger));
