@@ -29,7 +29,7 @@ pub struct ServerWatch {
     /// The server that is online, as it said on this connection.
     server: Option<ServerInfo>,
     /// `None`: the broker does not allow it, or there is no connection.
-    read: Option<Read>,
+    read: Option<LastRead>,
     /// The server's limit in messages per second, as last published.
     rate: Option<u64>,
     /// Until when a sender waits for chat/server to show whether there is a server.
@@ -49,7 +49,7 @@ pub struct ServerWatch {
 
 /// When chat/server was last read.
 #[derive(Debug)]
-struct Read {
+struct LastRead {
     at: Instant,
     pause: Duration,
     /// When it is read again, while no server is known.
@@ -184,7 +184,7 @@ impl ServerWatch {
 
     fn was_read(&mut self, now: Instant) {
         let again_at = self.server.is_none().then_some(now + PATIENCE);
-        self.read = Some(Read { at: now, pause: PATIENCE, again_at });
+        self.read = Some(LastRead { at: now, pause: PATIENCE, again_at });
     }
 
     /// Handles deadlines. `true`: a sender no longer waits for a server that may not be there.
@@ -194,7 +194,7 @@ impl ServerWatch {
         }
         if let Some(read) = self.read.as_mut().filter(|read| read.again_at.is_some_and(|at| now >= at)) {
             let pause = (read.pause * 2).min(LONGEST);
-            *read = Read { at: now, pause, again_at: Some(now + pause) };
+            *read = LastRead { at: now, pause, again_at: Some(now + pause) };
             out.push(Output::Subscribe(topics.name(&Topic::Server)));
         }
         self.undecided_until.take_if(|until| now >= *until).is_some()

@@ -27,7 +27,7 @@ pub struct Newest {
 #[derive(Debug)]
 struct Live {
     id: SentId,
-    from: From,
+    arrival: Arrival,
     /// When it arrived.
     heard: Instant,
     /// When it was written, by its sender's clock.
@@ -42,7 +42,7 @@ struct Live {
 
 /// How it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum From {
+enum Arrival {
     /// This client sent it.
     Here,
     /// On this connection, when it was said.
@@ -64,18 +64,18 @@ impl Newest {
     ) {
         let is_old = |live: &Live| live.id.session != id.session && !is_before(live.at, at);
         match sent_again {
-            false => self.add(now, key, id, at, From::Live),
+            false => self.add(now, key, id, at, Arrival::Live),
             true if self.live.get(key).is_some_and(is_old) => {}
-            true => self.add(now, key, id, at, From::Unclear),
+            true => self.add(now, key, id, at, Arrival::Unclear),
         }
     }
 
     /// This client sent a message.
     pub fn said(&mut self, now: Instant, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) {
-        self.add(now, key, id, at, From::Here);
+        self.add(now, key, id, at, Arrival::Here);
     }
 
-    fn add(&mut self, now: Instant, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>, from: From) {
+    fn add(&mut self, now: Instant, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>, arrival: Arrival) {
         // Order does not matter for a sender that uses this many nicks.
         let has_room = self.live.len() < SPEAKERS;
         match self.live.get_mut(key) {
@@ -84,19 +84,19 @@ impl Newest {
                     live.heard = now;
                 }
                 (live.id.seq, live.at) = (live.id.seq.max(id.seq), live.at.max(at));
-                live.from = if from == From::Unclear { live.from } else { from };
+                live.arrival = if arrival == Arrival::Unclear { live.arrival } else { arrival };
             }
             None if !has_room => {}
             _ => {
-                self.live.insert(key.clone(), Live { id: id.clone(), from, heard: now, at, pos: None, by: None });
+                self.live.insert(key.clone(), Live { id: id.clone(), arrival, heard: now, at, pos: None, by: None });
             }
         }
     }
 
     /// A new connection begins.
     pub fn connection_is_another(&mut self) {
-        let live = self.live.values_mut().filter(|live| live.from == From::Live);
-        live.for_each(|live| live.from = From::Unclear);
+        let live = self.live.values_mut().filter(|live| live.arrival == Arrival::Live);
+        live.for_each(|live| live.arrival = Arrival::Unclear);
     }
 
     /// Pages come from another history: positions in the old one say nothing.
@@ -158,7 +158,7 @@ impl Newest {
             (None, Some(by), Some(pos)) if by < pos => false,
             // The live one may never be stored, so only clocks are left. The sender's may have been set back between
             // the two.
-            _ if live.from == From::Unclear => {
+            _ if live.arrival == Arrival::Unclear => {
                 is_before(entry.timestamp.as_ref().and_then(Timestamp::at), live.at) || self.server_had(entry, live)
             }
             // The message was stored only since. A clock proves nothing: it may have been set back between the two
@@ -184,7 +184,7 @@ impl Newest {
 
     /// Whether a live message is of an earlier run of this client, and not of another program with its nick.
     pub fn overtakes_live(&self, key: &NickKey, id: &SentId, at: Option<DateTime<FixedOffset>>) -> bool {
-        let own = self.live.get(key).filter(|live| live.from == From::Here && live.id.session != id.session);
+        let own = self.live.get(key).filter(|live| live.arrival == Arrival::Here && live.id.session != id.session);
         own.is_some_and(|live| is_before(at, live.at))
     }
 }
