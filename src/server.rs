@@ -14,7 +14,7 @@ pub mod io;
 pub mod store;
 
 use self::core::chat::{self, ServerChat};
-use self::core::exchange::Exit;
+use self::core::exchange::ServerExit;
 use self::core::record::Retention;
 use self::core::rival::Rivals;
 use self::core::service::{self, Service};
@@ -138,9 +138,9 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     }
     info!("server stopped");
     Ok(match exit {
-        Exit::Stopped => ExitCode::SUCCESS,
-        Exit::AnotherServer => ExitCode::from(ANOTHER_SERVER),
-        Exit::LinkEnded { code } => ExitCode::from(code),
+        ServerExit::Stopped => ExitCode::SUCCESS,
+        ServerExit::AnotherServer => ExitCode::from(ANOTHER_SERVER),
+        ServerExit::LinkEnded { code } => ExitCode::from(code),
     })
 }
 

@@ -12,7 +12,7 @@ mod tests;
 use super::acks::Acks;
 use super::clearing::Clearing;
 use super::direct::Directs;
-use super::exchange::{Effect, ServiceEvent};
+use super::exchange::{ServiceEffect, ServiceEvent};
 use super::marks::RoomMarks;
 use super::notices::Notices;
 use super::record::{Arrived, EarlierRun, Keep, StoreAnswer, StoreTask, WaitingDirect};
@@ -91,7 +91,7 @@ pub struct ServerChat {
     /// The time of the current event.
     now: Now,
     /// The effects of the current event, in order.
-    out: Vec<Effect>,
+    out: Vec<ServiceEffect>,
 }
 
 impl ServerChat {
@@ -129,7 +129,7 @@ impl ServerChat {
         }
     }
 
-    pub fn handle(&mut self, now: Now, event: ServiceEvent) -> Vec<Effect> {
+    pub fn handle(&mut self, now: Now, event: ServiceEvent) -> Vec<ServiceEffect> {
         self.now = now;
         match event {
             ServiceEvent::Link(LinkEvent::Connected { .. }) => self.connected(),
@@ -147,7 +147,7 @@ impl ServerChat {
         self.tell_what_is_stored();
         let changes = self.roster.take_changes();
         if !changes.is_empty() {
-            self.out.push(Effect::Store(StoreTask::Seats(changes)));
+            self.out.push(ServiceEffect::Store(StoreTask::Seats(changes)));
         }
         std::mem::take(&mut self.out)
     }
@@ -229,7 +229,7 @@ impl ServerChat {
 
     fn publish_online(&mut self) {
         self.online_published = Some(self.now.instant);
-        self.out.push(Effect::Publish(self.server_info(Status::Online)));
+        self.out.push(ServiceEffect::Publish(self.server_info(Status::Online)));
     }
 
     fn tick(&mut self) {
@@ -261,7 +261,7 @@ impl ServerChat {
             self.stats_published = Some(now);
             let json = self.stats.take_json(self.roster.online(), &self.started, self.now);
             let publication = self.publication(&Topic::Stats, json, true);
-            self.out.push(Effect::Publish(Publication { qos: Qos::AtMostOnce, ..publication }));
+            self.out.push(ServiceEffect::Publish(Publication { qos: Qos::AtMostOnce, ..publication }));
         }
     }
 
@@ -349,7 +349,7 @@ impl ServerChat {
         let Ok(FromServer::Server(info)) = FromServer::parse(payload) else { return };
         match info.status {
             // The late will of an earlier server.
-            Status::Offline => self.out.push(Effect::Publish(self.server_info(Status::Online))),
+            Status::Offline => self.out.push(ServiceEffect::Publish(self.server_info(Status::Online))),
             // It found no other server at its start, so this server stood still at that time. It is only logged,
             // because anybody can forge this.
             Status::Online if info.instance != self.config.instance => self.warn_once("server", None, || {

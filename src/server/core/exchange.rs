@@ -11,7 +11,7 @@ pub enum ServiceEvent {
     Link(LinkEvent),
     /// The second connection, for the last publications, is up, or it failed, and why.
     Second(Result<(), String>),
-    /// [`Effect::HangUp`] is done, and everything that arrived on the connection was handled.
+    /// [`ServiceEffect::HangUp`] is done, and everything that arrived on the connection was handled.
     HungUp,
     Store(StoreAnswer),
     /// Twice a second. This many messages were turned away at the door since the last tick.
@@ -26,7 +26,7 @@ pub enum ServiceEvent {
 
 /// What the driver must do, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
+pub enum ServiceEffect {
     /// Publish on the connection in use; without one, drop it.
     Publish(Publication),
     Store(StoreTask),
@@ -44,12 +44,12 @@ pub enum Effect {
         within: Duration,
     },
     /// The run is over. Nothing follows.
-    Exit(Exit),
+    Exit(ServerExit),
 }
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub enum ServerExit {
     /// A signal ended it.
     Stopped,
     /// Another server serves the chat.

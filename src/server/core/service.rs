@@ -7,7 +7,7 @@ mod leaving;
 mod tests;
 
 use super::chat::ServerChat;
-use super::exchange::{Effect, ServiceEvent};
+use super::exchange::{ServiceEffect, ServiceEvent};
 use super::record::{SeatChange, StoreAnswer, StoreTask};
 use crate::link::{Event as LinkEvent, Qos, Subscription};
 use crate::now::Now;
@@ -41,7 +41,7 @@ pub struct Service {
     seats_are_due: bool,
     seats_are_under_way: bool,
     /// The effects of the current event, in order.
-    effects: Vec<Effect>,
+    effects: Vec<ServiceEffect>,
 }
 
 impl Service {
@@ -60,7 +60,7 @@ impl Service {
         }
     }
 
-    pub fn handle(&mut self, now: Now, event: ServiceEvent) -> Vec<Effect> {
+    pub fn handle(&mut self, now: Now, event: ServiceEvent) -> Vec<ServiceEffect> {
         match event {
             ServiceEvent::Link(event) => self.link(now, event),
             ServiceEvent::Store(answer) => self.answered(now, answer),
@@ -86,15 +86,15 @@ impl Service {
     fn chat(&mut self, now: Now, event: ServiceEvent) {
         for effect in self.chat.handle(now, event) {
             match effect {
-                Effect::Store(StoreTask::Seats(changes)) => {
+                ServiceEffect::Store(StoreTask::Seats(changes)) => {
                     self.seats_are_due = true;
                     self.seats.extend(changes.into_iter().map(|change| (change.key.clone(), change)));
                 }
-                Effect::Store(StoreTask::Ask(question)) => {
+                ServiceEffect::Store(StoreTask::Ask(question)) => {
                     let (count, limit) = self.under_way(question.is_search());
                     if *count < limit {
                         *count += 1;
-                        self.effects.push(Effect::Store(StoreTask::Ask(question)));
+                        self.effects.push(ServiceEffect::Store(StoreTask::Ask(question)));
                     } else {
                         debug!("a question was not asked: too many wait");
                     }
@@ -157,7 +157,7 @@ impl Service {
         let seats: Vec<SeatChange> = std::mem::take(&mut self.seats).into_values().collect();
         if !seats.is_empty() {
             self.seats_are_under_way = true;
-            self.effects.push(Effect::Store(StoreTask::Seats(seats)));
+            self.effects.push(ServiceEffect::Store(StoreTask::Seats(seats)));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::door::StoreDoor;
 use crate::link::{self, Config, LONGEST_WAIT, Link, Publication, Settings};
 use crate::now::Now;
-use crate::server::core::exchange::{Effect, Exit, ServiceEvent};
+use crate::server::core::exchange::{ServerExit, ServiceEffect, ServiceEvent};
 use crate::server::core::record::{StoreAnswer, StoreTask};
 use crate::server::core::service::Service;
 use crate::server::store::{Pass, StoreJob};
@@ -30,7 +30,7 @@ pub fn main_loop(
     jobs: Sender<StoreJob>,
     inboxes: Inboxes,
     settings: Settings,
-) -> Exit {
+) -> ServerExit {
     let (second_events, second_inbox) = unbounded();
     let mut shell = ServerShell {
         inboxes,
@@ -99,28 +99,28 @@ impl ServerShell {
     }
 
     /// `pass`: the weight of the event just handled. It stays with what is stored of it.
-    fn carry_out(&mut self, effects: Vec<Effect>, mut pass: Option<Pass>) -> Option<Exit> {
+    fn carry_out(&mut self, effects: Vec<ServiceEffect>, mut pass: Option<Pass>) -> Option<ServerExit> {
         for effect in effects {
             match effect {
-                Effect::Publish(publication) => {
+                ServiceEffect::Publish(publication) => {
                     if let Some(link) = &self.link {
                         link.publish(publication);
                     }
                 }
-                Effect::Store(task) => {
+                ServiceEffect::Store(task) => {
                     let pass = if matches!(task, StoreTask::Keep(_)) { pass.take() } else { None };
                     // The store receives until this sender is dropped.
                     let _ = self.jobs.send(StoreJob { task, pass });
                 }
-                Effect::OpenSecond { client_id, will } => self.open_second(client_id, will),
-                Effect::DropSecond => self.second = None,
-                Effect::HangUp { last, within } => {
+                ServiceEffect::OpenSecond { client_id, will } => self.open_second(client_id, will),
+                ServiceEffect::DropSecond => self.second = None,
+                ServiceEffect::HangUp { last, within } => {
                     if let Some(link) = std::mem::replace(&mut self.link, self.second.take()) {
                         link.close(last, within);
                     }
                     self.has_hung_up = true;
                 }
-                Effect::Exit(exit) => return Some(exit),
+                ServiceEffect::Exit(exit) => return Some(exit),
             }
         }
         None

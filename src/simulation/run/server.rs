@@ -12,7 +12,7 @@ use crate::link::{Event, Qos, Version};
 use crate::protocol::Status;
 use crate::server::client_id;
 use crate::server::core::chat::{Config as ChatConfig, ServerChat};
-use crate::server::core::exchange::{Effect, Exit, ServiceEvent};
+use crate::server::core::exchange::{ServerExit, ServiceEffect, ServiceEvent};
 use crate::server::core::record::{Keep, Retention, StoreTask};
 use crate::server::core::rival::Rivals;
 use crate::server::core::service::{self, Service};
@@ -307,8 +307,8 @@ impl ServerNode {
         for effect in process.service.handle(now, event) {
             let Some(process) = &mut self.process else { return };
             match effect {
-                Effect::Publish(publication) => process.publish(publication, stage),
-                Effect::Store(task) => {
+                ServiceEffect::Publish(publication) => process.publish(publication, stage),
+                ServiceEffect::Store(task) => {
                     let is_message = matches!(task, StoreTask::Keep(Keep::Message(_)));
                     if is_message && self.machine.trap.reach(CrashPoint::BeforeKeep) {
                         return;
@@ -316,19 +316,19 @@ impl ServerNode {
                     let pass = if matches!(task, StoreTask::Keep(_)) { pass.take() } else { None };
                     self.give(StoreJob { task, pass }, stage);
                 }
-                Effect::OpenSecond { client_id, will } => {
+                ServiceEffect::OpenSecond { client_id, will } => {
                     process.open_second(self.machine.node, client_id, will, stage)
                 }
-                Effect::DropSecond => {
+                ServiceEffect::DropSecond => {
                     let dropped = process.second.take();
                     process.drop_link(dropped, stage);
                 }
-                Effect::HangUp { last, within } => process.hang_up(last, within, stage),
-                Effect::Exit(exit) => {
+                ServiceEffect::HangUp { last, within } => process.hang_up(last, within, stage),
+                ServiceEffect::Exit(exit) => {
                     process.ended = Some(match exit {
-                        Exit::Stopped => RunEnd::Quit,
-                        Exit::AnotherServer => RunEnd::Rival,
-                        Exit::LinkEnded { code } => RunEnd::Fell(format!("its link ended with code {code}")),
+                        ServerExit::Stopped => RunEnd::Quit,
+                        ServerExit::AnotherServer => RunEnd::Rival,
+                        ServerExit::LinkEnded { code } => RunEnd::Fell(format!("its link ended with code {code}")),
                     });
                     self.finish_store(stage);
                     return;

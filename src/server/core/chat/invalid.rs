@@ -4,7 +4,7 @@ use super::{ServerChat, WARNED, replies, shown};
 use crate::link::{Publication, Qos};
 use crate::protocol::text::visible;
 use crate::protocol::{Claim, ErrorCode, ErrorReply, Invalid, MessageId, Nick, NickKey};
-use crate::server::core::exchange::Effect;
+use crate::server::core::exchange::ServiceEffect;
 use log::warn;
 
 /// How many characters of a name that cannot be a nick are logged and remembered.
@@ -69,7 +69,7 @@ impl ServerChat {
         );
         let payload = replies::one_for_originals(nick, text, None, self.timestamp()).to_json();
         let publication = Publication { topic, payload, qos: Qos::AtLeastOnce, retain: false, ticket: None };
-        self.out.push(Effect::Publish(publication));
+        self.out.push(ServiceEffect::Publish(publication));
     }
 
     pub(super) fn warn_once(&mut self, kind: &'static str, sender: Option<NickKey>, line: impl FnOnce() -> String) {

@@ -7,7 +7,7 @@ use crate::protocol::limits::{LISTED_ROOMS, LISTED_USERS};
 use crate::protocol::{
     Entry, History, Nick, NickKey, OnlineUsers, RoomInfo, RoomName, Rooms, SearchResult, Timestamp, Topic,
 };
-use crate::server::core::exchange::Effect;
+use crate::server::core::exchange::ServiceEffect;
 use crate::server::core::record::{Keep, Page, ReplyTo, StoreQuestion, StoreTask};
 use std::collections::BTreeMap;
 
@@ -85,17 +85,17 @@ impl ServerChat {
     }
 
     pub(super) fn ask(&mut self, question: StoreQuestion) {
-        self.out.push(Effect::Store(StoreTask::Ask(question)));
+        self.out.push(ServiceEffect::Store(StoreTask::Ask(question)));
     }
 
     pub(super) fn keep(&mut self, keep: Keep) {
-        self.out.push(Effect::Store(StoreTask::Keep(keep)));
+        self.out.push(ServiceEffect::Store(StoreTask::Keep(keep)));
     }
 
     /// With the default quality of service.
     pub(super) fn publish(&mut self, topic: &Topic, payload: Vec<u8>, retain: bool) {
         let publication = self.publication(topic, payload, retain);
-        self.out.push(Effect::Publish(publication));
+        self.out.push(ServiceEffect::Publish(publication));
     }
 
     pub(super) fn timestamp(&self) -> Timestamp {

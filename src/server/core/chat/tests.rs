@@ -20,7 +20,7 @@ struct Desk {
 
 impl Desk {
     /// A server after an earlier run that left these, and the outputs of its first connection.
-    fn after(kept: Vec<KeptSeat>, rooms: Vec<(RoomName, u64)>) -> (Desk, Vec<Effect>) {
+    fn after(kept: Vec<KeptSeat>, rooms: Vec<(RoomName, u64)>) -> (Desk, Vec<ServiceEffect>) {
         let now = Now { instant: Instant::now(), wall: DateTime::UNIX_EPOCH.fixed_offset() };
         let config = Config {
             topics: Topics::new("chat"),
@@ -86,9 +86,9 @@ fn committed(committed: Committed) -> ServiceEvent {
     ServiceEvent::Store(StoreAnswer::Committed { committed, arrived: Vec::new() })
 }
 
-fn published(outputs: Vec<Effect>) -> Vec<(String, Value)> {
+fn published(outputs: Vec<ServiceEffect>) -> Vec<(String, Value)> {
     let publication = |output| match output {
-        Effect::Publish(publication) => Some(publication),
+        ServiceEffect::Publish(publication) => Some(publication),
         _ => None,
     };
     let read = |p: Publication| (p.topic, serde_json::from_slice(&p.payload).expect("JSON"));
@@ -217,7 +217,9 @@ fn a_message_without_a_time_is_stored_with_the_servers() {
     let mut desk = Desk::new();
     let payload = json!({"type": "chat", "username": "alice", "message": "hi"}).to_string();
     let outputs = desk.chat.handle(desk.now, arrives("chat/messages", &payload));
-    let [Effect::Store(StoreTask::Keep(Keep::Message(arrived)))] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let [ServiceEffect::Store(StoreTask::Keep(Keep::Message(arrived)))] = outputs.as_slice() else {
+        panic!("{outputs:?}")
+    };
     let time = arrived.message.timestamp.as_ref().map(Timestamp::as_str);
     assert_eq!((time, arrived.received), (Some("1970-01-01T00:00:00.000+00:00"), 0));
 }
@@ -234,8 +236,8 @@ fn errors_do_not_go_to_victims_of_a_forged_nick() {
 #[test]
 fn a_sign_of_life_is_not_stored() {
     let mut desk = Desk::new();
-    let seats = |outputs: Vec<Effect>| {
-        outputs.iter().filter(|output| matches!(output, Effect::Store(StoreTask::Seats(_)))).count()
+    let seats = |outputs: Vec<ServiceEffect>| {
+        outputs.iter().filter(|output| matches!(output, ServiceEffect::Store(StoreTask::Seats(_)))).count()
     };
     let join = json!({"action": "join", "username": "alice", "session": SESSION, "conn": 1}).to_string();
     let input = || arrives("chat/presence", &join);

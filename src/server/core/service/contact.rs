@@ -1,7 +1,7 @@
 //! What the log says about the connection to the broker, and about a rival server.
 
 use crate::link::{Failure, Version};
-use crate::server::core::exchange::Exit;
+use crate::server::core::exchange::ServerExit;
 use log::{debug, error, info, warn};
 use std::time::Duration;
 
@@ -51,15 +51,15 @@ impl Contact {
     }
 
     /// The link gave up.
-    pub fn ended(&self) -> Exit {
+    pub fn ended(&self) -> ServerExit {
         match &self.rival {
             Some(why) => {
                 error!(
                     "another server serves this chat ({why}); stop that one first, or give this one another --topic-root"
                 );
-                Exit::AnotherServer
+                ServerExit::AnotherServer
             }
-            None => Exit::LinkEnded { code: self.failure.as_ref().map_or(1, |failure| failure.kind.exit_code()) },
+            None => ServerExit::LinkEnded { code: self.failure.as_ref().map_or(1, |failure| failure.kind.exit_code()) },
         }
     }
 }

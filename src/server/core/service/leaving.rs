@@ -13,7 +13,7 @@
 use super::Service;
 use crate::now::Now;
 use crate::protocol::Status;
-use crate::server::core::exchange::{Effect, Exit, ServiceEvent};
+use crate::server::core::exchange::{ServerExit, ServiceEffect, ServiceEvent};
 use crate::server::core::record::StoreTask;
 use log::{info, warn};
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Clone, Copy)]
 pub struct CleanStop {
-    exit: Exit,
+    exit: ServerExit,
     step: StopStep,
     /// The deadline, apart from the last publications.
     deadline: Instant,
@@ -67,18 +67,18 @@ impl Service {
     /// A signal arrived. The second one stops at once.
     pub(super) fn stop(&mut self, now: Now) {
         match &mut self.leaving {
-            None => self.leave(now, Exit::Stopped),
+            None => self.leave(now, ServerExit::Stopped),
             Some(leaving) => leaving.deadline = now.instant,
         }
     }
 
-    pub(super) fn leave(&mut self, now: Now, exit: Exit) {
+    pub(super) fn leave(&mut self, now: Now, exit: ServerExit) {
         let until = now.instant + SECOND_CONNECTION;
         let (step, deadline) = (StopStep::Calling { until }, now.instant + TIME);
         self.leaving = Some(CleanStop { exit, step, deadline });
         if self.chat.is_connected() {
             let client_id = format!("mqttchat-{}", self.random.word());
-            self.effects.push(Effect::OpenSecond { client_id, will: self.chat.server_info(Status::Offline) });
+            self.effects.push(ServiceEffect::OpenSecond { client_id, will: self.chat.server_info(Status::Offline) });
         } else {
             self.settle(StopStep::Telling);
         }
@@ -91,11 +91,11 @@ impl Service {
         match result {
             Ok(()) => {
                 self.set_step(StopStep::Switching);
-                self.effects.push(Effect::HangUp { last: None, within: LAST_WORDS });
+                self.effects.push(ServiceEffect::HangUp { last: None, within: LAST_WORDS });
             }
             Err(why) => {
                 info!("no second connection, the last words go over the first: {why}");
-                self.effects.push(Effect::DropSecond);
+                self.effects.push(ServiceEffect::DropSecond);
                 self.settle(StopStep::Telling);
             }
         }
@@ -133,7 +133,7 @@ impl Service {
                 }
             }
             StopStep::Calling { .. } => {
-                self.effects.push(Effect::DropSecond);
+                self.effects.push(ServiceEffect::DropSecond);
                 self.hang_up(false);
             }
             StopStep::Telling => self.hang_up(false),
@@ -146,13 +146,13 @@ impl Service {
     fn settle(&mut self, step: StopStep) {
         self.set_step(step);
         self.give_seats();
-        self.effects.push(Effect::Store(StoreTask::Settle));
+        self.effects.push(ServiceEffect::Store(StoreTask::Settle));
     }
 
     fn hang_up(&mut self, settled: bool) {
         self.set_step(StopStep::HangingUp { settled });
         let last = Some(self.chat.server_info(Status::Offline));
-        self.effects.push(Effect::HangUp { last, within: LAST_WORDS });
+        self.effects.push(ServiceEffect::HangUp { last, within: LAST_WORDS });
     }
 
     fn exit(&mut self, settled: bool) {
@@ -160,7 +160,7 @@ impl Service {
         if !settled {
             warn!("stopping although not everything that arrived is stored");
         }
-        self.effects.extend(self.leaving.as_ref().map(|leaving| Effect::Exit(leaving.exit)));
+        self.effects.extend(self.leaving.as_ref().map(|leaving| ServiceEffect::Exit(leaving.exit)));
     }
 
     fn step(&self) -> Option<StopStep> {

@@ -4,7 +4,7 @@ use super::*;
 use crate::link::{Event, Failure, FailureKind, Message, Version};
 use crate::protocol::{Epoch, SearchResult, Topics};
 use crate::server::core::chat::Config;
-use crate::server::core::exchange::Exit;
+use crate::server::core::exchange::ServerExit;
 use crate::server::core::record::{Committed, EarlierRun, Keep, ReplyTo};
 use chrono::DateTime;
 use serde_json::{Value, json};
@@ -39,25 +39,25 @@ impl Desk {
         desk
     }
 
-    fn handle(&mut self, event: ServiceEvent) -> Vec<Effect> {
+    fn handle(&mut self, event: ServiceEvent) -> Vec<ServiceEffect> {
         self.service.handle(self.now, event)
     }
 
-    fn link(&mut self, event: Event) -> Vec<Effect> {
+    fn link(&mut self, event: Event) -> Vec<ServiceEffect> {
         self.handle(ServiceEvent::Link(event))
     }
 
-    fn message(&mut self, topic: &str, payload: Value) -> Vec<Effect> {
+    fn message(&mut self, topic: &str, payload: Value) -> Vec<ServiceEffect> {
         let (topic, payload) = (topic.to_owned(), payload.to_string().into_bytes());
         self.link(Event::Message(Message { topic, payload, qos: Qos::AtLeastOnce, retained: false }))
     }
 
-    fn chat(&mut self, seq: u64) -> Vec<Effect> {
+    fn chat(&mut self, seq: u64) -> Vec<ServiceEffect> {
         let payload = json!({"type": "chat", "username": "alice", "message": "hi", "session": SESSION, "seq": seq});
         self.message("chat/messages/alice", payload)
     }
 
-    fn join(&mut self, nick: &str) -> Vec<Effect> {
+    fn join(&mut self, nick: &str) -> Vec<ServiceEffect> {
         self.message("chat/presence", json!({"action": "join", "username": nick, "session": SESSION, "conn": 1}))
     }
 
@@ -66,17 +66,17 @@ impl Desk {
         let payload = json!({"requester": "alice", "session": SESSION, "request": "r", "text": "pump"});
         let topic = format!("chat/request/{what}/alice");
         let asked = (0..count).flat_map(|_| self.message(&topic, payload.clone()));
-        asked.filter(|effect| matches!(effect, Effect::Store(StoreTask::Ask(_)))).count()
+        asked.filter(|effect| matches!(effect, ServiceEffect::Store(StoreTask::Ask(_)))).count()
     }
 
-    fn answer(&mut self, answer: StoreAnswer) -> Vec<Effect> {
+    fn answer(&mut self, answer: StoreAnswer) -> Vec<ServiceEffect> {
         self.handle(ServiceEvent::Store(answer))
     }
 
     /// Commits everything that these effects want to keep, and reports it.
-    fn settle(&mut self, effects: &[Effect]) -> Vec<Effect> {
+    fn settle(&mut self, effects: &[ServiceEffect]) -> Vec<ServiceEffect> {
         let kept = effects.iter().filter_map(|effect| match effect {
-            Effect::Store(StoreTask::Keep(Keep::Message(arrived))) => {
+            ServiceEffect::Store(StoreTask::Keep(Keep::Message(arrived))) => {
                 arrived.message.id.clone().map(|id| (arrived.message.nick.key().clone(), id))
             }
             _ => None,
@@ -87,27 +87,27 @@ impl Desk {
     }
 
     /// Advances the clock to the next deadline.
-    fn wait(&mut self) -> Vec<Effect> {
+    fn wait(&mut self) -> Vec<ServiceEffect> {
         self.now.instant = self.service.next_due().expect("something is due");
         self.handle(ServiceEvent::Due)
     }
 }
 
 /// The nicks whose presences go to the store.
-fn seats(effects: &[Effect]) -> Vec<String> {
+fn seats(effects: &[ServiceEffect]) -> Vec<String> {
     let changes = effects.iter().filter_map(|effect| match effect {
-        Effect::Store(StoreTask::Seats(changes)) => Some(changes),
+        ServiceEffect::Store(StoreTask::Seats(changes)) => Some(changes),
         _ => None,
     });
     changes.flatten().map(|change| change.key.to_string()).collect()
 }
 
-const SETTLE: Effect = Effect::Store(StoreTask::Settle);
+const SETTLE: ServiceEffect = ServiceEffect::Store(StoreTask::Settle);
 
 /// The last effect closes the connection in use. Returns whether `offline` is its last publication.
 #[track_caller]
-fn hangs_up(effects: &[Effect]) -> bool {
-    let Some(Effect::HangUp { last, .. }) = effects.last() else { panic!("{effects:?}") };
+fn hangs_up(effects: &[ServiceEffect]) -> bool {
+    let Some(ServiceEffect::HangUp { last, .. }) = effects.last() else { panic!("{effects:?}") };
     last.as_ref().is_some_and(|last| last.topic == "chat/server" && last.retain)
 }
 
@@ -144,7 +144,7 @@ fn presences_are_given_one_batch_at_a_time() {
 fn presences_that_cannot_be_written_are_tried_again_with_the_next_change() {
     let mut desk = Desk::connected();
     let effects = desk.join("alice");
-    let Some(Effect::Store(StoreTask::Seats(given))) = effects.last() else { panic!("{effects:?}") };
+    let Some(ServiceEffect::Store(StoreTask::Seats(given))) = effects.last() else { panic!("{effects:?}") };
     assert_eq!(desk.answer(StoreAnswer::SeatsDone { dropped: given.clone() }), []);
     assert_eq!(seats(&desk.join("bob")), ["alice", "bob"]);
     // Newer state stays.
@@ -152,7 +152,7 @@ fn presences_that_cannot_be_written_are_tried_again_with_the_next_change() {
     desk.message("chat/presence", leave);
     let effects = desk.answer(StoreAnswer::SeatsDone { dropped: given.clone() });
     let left = SeatChange { key: given[0].key.clone(), seats: Vec::new() };
-    assert_eq!(effects, [Effect::Store(StoreTask::Seats(vec![left]))]);
+    assert_eq!(effects, [ServiceEffect::Store(StoreTask::Seats(vec![left]))]);
 }
 
 #[test]
@@ -162,14 +162,14 @@ fn without_a_connection_it_stops_when_everything_is_stored() {
     assert_eq!(desk.handle(ServiceEvent::Stop), [SETTLE]);
     assert!(hangs_up(&desk.settle(&kept)));
     assert_eq!(desk.handle(ServiceEvent::HungUp), [SETTLE]);
-    assert_eq!(desk.settle(&[]), [Effect::Exit(Exit::Stopped)]);
+    assert_eq!(desk.settle(&[]), [ServiceEffect::Exit(ServerExit::Stopped)]);
 }
 
 #[test]
 fn a_second_connection_carries_the_confirmations() {
     let mut desk = Desk::connected();
     let effects = desk.handle(ServiceEvent::Stop);
-    let [Effect::OpenSecond { client_id, will }] = &effects[..] else { panic!("{effects:?}") };
+    let [ServiceEffect::OpenSecond { client_id, will }] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!((client_id.starts_with("mqttchat-"), will.topic.as_str()), (true, "chat/server"));
     // Arrivals are stored until the first connection is closed.
     let mut kept = desk.chat(1);
@@ -182,7 +182,7 @@ fn a_second_connection_carries_the_confirmations() {
     let effects = desk.settle(&kept);
     assert!(hangs_up(&effects), "offline comes last");
     desk.handle(ServiceEvent::HungUp);
-    assert_eq!(desk.settle(&[]), [Effect::Exit(Exit::Stopped)]);
+    assert_eq!(desk.settle(&[]), [ServiceEffect::Exit(ServerExit::Stopped)]);
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn commits_while_leaving_are_confirmed_before_the_end() {
     // Normally it would be too early for another `stored`, but the server is leaving.
     let effects = desk.settle(&second);
     let told = effects.iter().position(
-        |effect| matches!(effect, Effect::Publish(publication) if publication.topic == "chat/private/alice/server"),
+        |effect| matches!(effect, ServiceEffect::Publish(publication) if publication.topic == "chat/private/alice/server"),
     );
     assert!(told.is_some_and(|told| told < effects.len() - 1) && hangs_up(&effects), "{effects:?}");
 }
@@ -211,13 +211,13 @@ fn the_first_connection_has_the_last_words_if_there_is_no_second() {
             true => desk.handle(ServiceEvent::Second(Err("no more connections".to_owned()))),
             false => desk.wait(),
         };
-        assert_eq!(effects, [Effect::DropSecond, SETTLE]);
+        assert_eq!(effects, [ServiceEffect::DropSecond, SETTLE]);
         assert_eq!(desk.handle(ServiceEvent::Second(Ok(()))), [], "too late");
         assert!(hangs_up(&desk.settle(&[])));
         let kept = desk.chat(1);
         assert_eq!(kept.len(), 1, "what arrives meanwhile is stored");
         assert_eq!(desk.handle(ServiceEvent::HungUp), [SETTLE]);
-        assert_eq!(desk.settle(&kept), [Effect::Exit(Exit::Stopped)]);
+        assert_eq!(desk.settle(&kept), [ServiceEffect::Exit(ServerExit::Stopped)]);
     }
 }
 
@@ -228,7 +228,7 @@ fn a_store_that_cannot_write_does_not_keep_it_from_stopping() {
     desk.handle(ServiceEvent::Stop);
     assert!(hangs_up(&desk.wait()));
     assert_eq!(desk.now.instant - start, Duration::from_secs(10));
-    assert_eq!(desk.handle(ServiceEvent::HungUp), [Effect::Exit(Exit::Stopped)]);
+    assert_eq!(desk.handle(ServiceEvent::HungUp), [ServiceEffect::Exit(ServerExit::Stopped)]);
 }
 
 #[test]
@@ -236,9 +236,9 @@ fn a_second_signal_stops_it_at_once() {
     let mut desk = Desk::connected();
     desk.handle(ServiceEvent::Stop);
     let effects = desk.handle(ServiceEvent::Stop);
-    assert_eq!(effects[0], Effect::DropSecond);
+    assert_eq!(effects[0], ServiceEffect::DropSecond);
     assert!(hangs_up(&effects));
-    assert_eq!(desk.handle(ServiceEvent::HungUp), [Effect::Exit(Exit::Stopped)]);
+    assert_eq!(desk.handle(ServiceEvent::HungUp), [ServiceEffect::Exit(ServerExit::Stopped)]);
     // While a connection is being closed, too.
     let mut desk = Desk::connected();
     desk.handle(ServiceEvent::Stop);
@@ -259,21 +259,21 @@ fn while_leaving_only_messages_count() {
 
 /// How a run ends after these events of its link.
 #[track_caller]
-fn check(events: Vec<Event>, exit: Exit) {
+fn check(events: Vec<Event>, exit: ServerExit) {
     let mut desk = Desk::new();
-    let effects: Vec<Effect> = events.into_iter().flat_map(|event| desk.link(event)).collect();
+    let effects: Vec<ServiceEffect> = events.into_iter().flat_map(|event| desk.link(event)).collect();
     assert_eq!(effects, [SETTLE]);
     desk.settle(&[]);
     desk.handle(ServiceEvent::HungUp);
-    assert_eq!(desk.settle(&[]), [Effect::Exit(exit)]);
+    assert_eq!(desk.settle(&[]), [ServiceEffect::Exit(exit)]);
 }
 
 #[test]
 fn a_link_that_gives_up_says_why() {
     let failed = |code| Event::Failed(Failure::new(FailureKind::Connack(code), "refused", "ask"));
     let barred = || Event::Barred { why: "it answers requests".to_owned() };
-    check(vec![failed(5), Event::Ended], Exit::LinkEnded { code: 5 });
-    check(vec![Event::Ended], Exit::LinkEnded { code: 1 });
-    check(vec![failed(5), barred(), Event::Ended], Exit::AnotherServer);
-    check(vec![barred(), failed(4), Event::Ended], Exit::LinkEnded { code: 4 });
+    check(vec![failed(5), Event::Ended], ServerExit::LinkEnded { code: 5 });
+    check(vec![Event::Ended], ServerExit::LinkEnded { code: 1 });
+    check(vec![failed(5), barred(), Event::Ended], ServerExit::AnotherServer);
+    check(vec![barred(), failed(4), Event::Ended], ServerExit::LinkEnded { code: 4 });
 }

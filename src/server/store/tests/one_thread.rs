@@ -5,7 +5,7 @@ use crate::link::{Event, Message, Qos, Version};
 use crate::now::Now;
 use crate::protocol::Topics;
 use crate::server::core::chat::{Config, ServerChat};
-use crate::server::core::exchange::{Effect, ServiceEvent};
+use crate::server::core::exchange::{ServiceEffect, ServiceEvent};
 use crate::server::core::service::Service;
 use serde_json::{Value, json};
 
@@ -43,11 +43,11 @@ impl Server {
     fn handle(&mut self, event: ServiceEvent) {
         for effect in self.service.handle(self.now, event) {
             match effect {
-                Effect::Publish(publication) => {
+                ServiceEffect::Publish(publication) => {
                     let payload = serde_json::from_slice(&publication.payload).unwrap();
                     self.published.push((publication.topic, payload));
                 }
-                Effect::Store(task) => self.turn(task),
+                ServiceEffect::Store(task) => self.turn(task),
                 other => panic!("{other:?}"),
             }
         }

@@ -29,7 +29,7 @@ impl Desk {
         let payload = payload.to_string();
         let outputs = self.chat.handle(self.now, arrives(topic, &payload));
         let keep = |output| match output {
-            Effect::Store(StoreTask::Keep(keep)) => Some(keep),
+            ServiceEffect::Store(StoreTask::Keep(keep)) => Some(keep),
             _ => None,
         };
         outputs.into_iter().filter_map(keep).collect()
@@ -80,7 +80,7 @@ fn rooms_are_told_how_far_they_have_come() {
         committed(Committed { progress, ..Committed::default() })
     };
     let outputs = desk.chat.handle(desk.now, progress(0, 2));
-    let [Effect::Publish(mark)] = outputs.as_slice() else { panic!("{outputs:?}") };
+    let [ServiceEffect::Publish(mark)] = outputs.as_slice() else { panic!("{outputs:?}") };
     assert!(mark.retain && mark.topic == "chat/marks/lobby");
     let payload: Value = serde_json::from_slice(&mark.payload).unwrap();
     assert_eq!((&payload["from"], &payload["ids"]), (&json!(0), &json!({"alice": {SESSION: [[1, 2]]}})));
@@ -92,9 +92,9 @@ fn rooms_are_told_how_far_they_have_come() {
 }
 
 /// The rooms whose marks are removed from the broker, and those that get one.
-fn marks(outputs: Vec<Effect>) -> (Vec<String>, Vec<String>) {
+fn marks(outputs: Vec<ServiceEffect>) -> (Vec<String>, Vec<String>) {
     let is_mark = |output| match output {
-        Effect::Publish(publication) if publication.topic.starts_with("chat/marks/") => Some(publication),
+        ServiceEffect::Publish(publication) if publication.topic.starts_with("chat/marks/") => Some(publication),
         _ => None,
     };
     let (cleared, told): (Vec<_>, Vec<_>) =
@@ -128,7 +128,7 @@ fn the_marks_of_forgotten_rooms_go_when_the_broker_is_there() {
     // The room came back in the meantime.
     let outputs = desk.chat.handle(desk.now, connected());
     let last = outputs.iter().rev().find_map(|output| match output {
-        Effect::Publish(publication) if publication.topic == topic => Some(!publication.payload.is_empty()),
+        ServiceEffect::Publish(publication) if publication.topic == topic => Some(!publication.payload.is_empty()),
         _ => None,
     });
     assert_eq!((last, marks(outputs)), (Some(true), (vec![topic.clone()], vec![topic])));
@@ -197,9 +197,10 @@ fn an_absent_addressee_gets_it_on_joining() {
     let join = json!({"action": "join", "username": "Bob", "session": SESSION, "conn": 1}).to_string();
     let outputs = desk.chat.handle(desk.now, arrives("chat/presence", &join));
     assert!(
-        outputs
-            .iter()
-            .any(|output| matches!(output, Effect::Store(StoreTask::Ask(StoreQuestion::Waiting { after: 0, .. }))))
+        outputs.iter().any(|output| matches!(
+            output,
+            ServiceEffect::Store(StoreTask::Ask(StoreQuestion::Waiting { after: 0, .. }))
+        ))
     );
     let found = vec![waits(1)];
     let sent = desk.input(ServiceEvent::Store(StoreAnswer::Waiting { to: key("bob"), after: 0, found }));
@@ -216,8 +217,9 @@ fn a_repeated_join_causes_no_retransmission() {
     let mut asked = |nick: &str, session: Option<&str>, conn: u32| {
         let join = json!({"action": "join", "username": nick, "session": session, "conn": conn}).to_string();
         let outputs = desk.chat.handle(desk.now, arrives("chat/presence", &join));
-        let is_asked =
-            outputs.iter().any(|output| matches!(output, Effect::Store(StoreTask::Ask(StoreQuestion::Waiting { .. }))));
+        let is_asked = outputs
+            .iter()
+            .any(|output| matches!(output, ServiceEffect::Store(StoreTask::Ask(StoreQuestion::Waiting { .. }))));
         // Nothing waits.
         desk.input(ServiceEvent::Store(StoreAnswer::Waiting { to: key(nick), after: 0, found: Vec::new() }));
         is_asked
@@ -237,9 +239,9 @@ fn a_restarted_server_continues_where_it_was() {
     };
     let rooms = vec![(RoomName::lobby(), 7)];
     let (mut desk, outputs) = Desk::after(vec![seat("Bob"), seat("carol")], rooms);
-    let asked = |outputs: &[Effect]| -> Vec<String> {
-        let key = |output: &Effect| match output {
-            Effect::Store(StoreTask::Ask(StoreQuestion::Waiting { to, after: 0, .. })) => Some(to.to_string()),
+    let asked = |outputs: &[ServiceEffect]| -> Vec<String> {
+        let key = |output: &ServiceEffect| match output {
+            ServiceEffect::Store(StoreTask::Ask(StoreQuestion::Waiting { to, after: 0, .. })) => Some(to.to_string()),
             _ => None,
         };
         outputs.iter().filter_map(key).collect()
@@ -262,7 +264,7 @@ fn an_original_client_gets_a_direct_message_as_a_history() {
     let timestamp = Timestamp::parse("2026-11-22t20:30:00z");
     let direct = vec![WaitingDirect { private: Private { timestamp, ..direct(1) }, row: 1 }];
     let outputs = desk.chat.handle(desk.now, committed(Committed { direct, ..Committed::default() }));
-    assert!(!outputs.iter().any(|output| matches!(output, Effect::Store(StoreTask::Keep(_)))), "it may be dead");
+    assert!(!outputs.iter().any(|output| matches!(output, ServiceEffect::Store(StoreTask::Keep(_)))), "it may be dead");
     let sent = published(outputs);
     let page = on("chat/private/BOB", &sent)[0];
     let message = json!({"type": "chat", "username": "Alice", "message": "(direct) psst 1", "timestamp": "2026-11-22T20:30:00.000+00:00"});
@@ -274,7 +276,9 @@ fn an_original_client_gets_a_direct_message_as_a_history() {
     let payload = heartbeat.to_string();
     let topic = "chat/presence";
     let outputs = desk.chat.handle(desk.now, arrives(topic, &payload));
-    assert!(outputs.iter().any(|output| matches!(output, Effect::Store(StoreTask::Keep(Keep::Delivered { .. })))));
+    assert!(
+        outputs.iter().any(|output| matches!(output, ServiceEffect::Store(StoreTask::Keep(Keep::Delivered { .. }))))
+    );
     let receipt = &published(outputs);
     assert_eq!(on(TO_ALICE, receipt)[0]["of"], json!({"username": "Alice", "id": format!("{SESSION}-1")}));
     assert_eq!(desk.message(topic, heartbeat), []);
@@ -310,12 +314,12 @@ fn searches_are_validated_before_they_are_sent() {
         desk.chat.handle(desk.now, arrives(topic, &payload))
     };
     let outputs = ask("hello room:ops");
-    let [Effect::Store(StoreTask::Ask(StoreQuestion::Search { query, limit, .. }))] = outputs.as_slice() else {
+    let [ServiceEffect::Store(StoreTask::Ask(StoreQuestion::Search { query, limit, .. }))] = outputs.as_slice() else {
         panic!("{outputs:?}")
     };
     assert_eq!((query.room.as_ref().map(RoomName::as_str), *limit), (Some("ops"), 20));
     let outputs = ask("hello");
-    let [Effect::Store(StoreTask::Ask(StoreQuestion::Search { query, .. }))] = outputs.as_slice() else {
+    let [ServiceEffect::Store(StoreTask::Ask(StoreQuestion::Search { query, .. }))] = outputs.as_slice() else {
         panic!("{outputs:?}")
     };
     assert_eq!(query.room.as_ref().map(RoomName::as_str), Some("dev"));
