@@ -118,6 +118,8 @@ pub enum Fact {
     NickRefused { run: RunNumber },
     /// Its nick from now on.
     Nick { run: RunNumber, nick: String },
+    /// It could not write to its memory what it had shown.
+    NotRemembered { run: RunNumber },
     /// The wall clock was set.
     ClockSet { party: Party, by_s: i64 },
     /// A server's connection took it in, and the broker was told so.

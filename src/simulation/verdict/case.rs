@@ -29,6 +29,8 @@ pub struct Case<'a> {
     connections: Vec<(usize, RunNumber)>,
     /// When a run first saw a server.
     servers_seen: Vec<(usize, RunNumber)>,
+    /// When a run could not write to its memory.
+    unremembered: Vec<(usize, RunNumber)>,
     /// By client: all its nicks, in lower case.
     called: Vec<BTreeSet<String>>,
     /// By client: whether another client had one of its nicks.
@@ -75,6 +77,7 @@ impl<'a> Case<'a> {
             clocks: Vec::new(),
             connections: Vec::new(),
             servers_seen: Vec::new(),
+            unremembered: Vec::new(),
             called: Vec::new(),
             shared: Vec::new(),
         };
@@ -130,6 +133,7 @@ impl<'a> Case<'a> {
                 }
             }
             Fact::ClockSet { party, .. } => self.clocks.push((place, *party)),
+            Fact::NotRemembered { run } => self.unremembered.push((place, *run)),
             Fact::ShownStrange { .. } | Fact::Gap { .. } | Fact::NickRefused { .. } | Fact::Step { .. } => {}
         }
     }

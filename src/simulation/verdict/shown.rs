@@ -108,7 +108,7 @@ fn may_repeat(case: &Case, before: &Sight, again: &Sight) -> bool {
     is_another
         || case.was_just_renamed(before)
         || case.was_told_before_its_nick(again)
-        || case.was_renamed_while_stopped(before)
+        || case.was_dropped_with_its_nick(before)
         || case.may_forget(before.run, before.at)
         || !case.has_memory(before.client)
         || case.lost_power(before.client, before.at, again.at)

@@ -90,6 +90,7 @@ impl ClientNode {
         files.is_failing = result.is_err();
         if files.is_failing {
             stage.ledger.reached.insert("a full disk that failed a client");
+            stage.note(Fact::NotRemembered { run: process.run });
         }
         let result = result.map_err(|error| Uncommitted { memos, why: error.to_string() });
         self.report(SessionEvent::Committed(result), stage);

@@ -68,12 +68,16 @@ impl<'a> Case<'a> {
         changed.is_some_and(|changed| self.ledger.runs[sight.run].ran(changed, sight.at) <= LAST_SECOND)
     }
 
-    /// Whether the client then changed its nick within a second, while its memory could not be written.
-    pub fn was_renamed_while_stopped(&self, sight: &Sight) -> bool {
+    /// Whether the client then changed its nick within a second and could not write its memory after that. What it showed
+    /// under the old nick is written once more, and dropped if that fails.
+    pub fn was_dropped_with_its_nick(&self, sight: &Sight) -> bool {
+        let run = &self.ledger.runs[sight.run];
         let mut changes = self.nicks[sight.client].iter();
         let Some((renamed, _)) = changes.find(|(place, _)| *place > sight.fact) else { return false };
-        let renamed = self.ledger.facts[*renamed].0;
-        self.stood_still(sight.run, renamed) && self.ledger.runs[sight.run].ran(sight.at, renamed) <= LAST_SECOND
+        let at = |place: usize| self.ledger.facts[place].0;
+        let mut failures = self.unremembered.iter().filter(|(place, by)| *by == sight.run && place > renamed);
+        let failed_then = failures.any(|(failed, _)| run.ran(at(*renamed), at(*failed)) <= LAST_SECOND);
+        failed_then && run.ran(sight.at, at(*renamed)) <= LAST_SECOND
     }
 
     /// Whether it was told before its client took the nick that it had when a screen that nobody had read printed it.
@@ -83,8 +87,9 @@ impl<'a> Case<'a> {
         self.stood_still(sight.run, self.ledger.facts[*renamed].0) && self.was_just_renamed(sight)
     }
 
+    /// Nothing happens to a run while it is frozen: a nick changes at the end of that, but not during it.
     fn stood_still(&self, run: RunNumber, at: Duration) -> bool {
-        let is_during = |(begin, end): &(Duration, Option<Duration>)| *begin <= at && end.is_none_or(|end| at <= end);
+        let is_during = |(begin, end): &(Duration, Option<Duration>)| *begin <= at && end.is_none_or(|end| at < end);
         self.ledger.runs[run].stops.iter().any(is_during)
     }
 

@@ -154,6 +154,55 @@ fn what_was_shown_to_another_nick_is_shown_again() {
     check(&[ShownOnce], |_, ledger| again(ledger, 100));
 }
 
+/// Bob is called bobby for a moment, right after he was shown message 2.
+#[test]
+fn what_cannot_be_written_during_a_change_of_nick_is_shown_again() {
+    let nick =
+        |ledger: &mut Ledger, run, time, nick: &str| ledger.note(at(time), Fact::Nick { run, nick: nick.to_owned() });
+    let renamed = |failed: u64, stop: (u64, u64)| {
+        move |_: &mut Plan, ledger: &mut Ledger| {
+            ledger.run_stands_still(at(stop.0), BOB);
+            ledger.run_goes_on(at(stop.1), BOB);
+            if failed < 1_600 {
+                ledger.note(at(failed), Fact::NotRemembered { run: BOB });
+            }
+            nick(ledger, BOB, 1_600, "bobby");
+            if failed >= 1_600 {
+                ledger.note(at(failed), Fact::NotRemembered { run: BOB });
+            }
+            nick(ledger, BOB, 4_000, "bob");
+            next_run_shows_it_again(ledger, BOB, 9_000, RunEnd::Quit);
+        }
+    };
+    let no_stop = (0, 0);
+    check(&[], renamed(1_700, no_stop));
+    // What failed before is written again, and what fails later concerns the other nick.
+    check(&[ShownOnce], renamed(1_590, no_stop));
+    check(&[ShownOnce], renamed(3_000, no_stop));
+    // It had stood still, and could write.
+    check(&[ShownOnce], renamed(1_000, (1_550, 1_600)));
+    check(&[ShownOnce], renamed(1_000, (1_550, 1_700)));
+}
+
+/// Bob's next run is called bobby for a moment, and then shows message 2 again.
+#[test]
+fn what_was_told_before_a_change_of_nick_is_printed_after_it() {
+    let again = |goes_on: u64| {
+        move |_: &mut Plan, ledger: &mut Ledger| {
+            let next = restart_in_room(ledger, BOB, 9_000, RunEnd::Quit);
+            ledger.run_stands_still(at(9_650), next);
+            ledger.run_goes_on(at(goes_on), next);
+            for (time, nick) in [(9_700, "bobby"), (9_800, "bob")] {
+                ledger.note(at(time), Fact::Nick { run: next, nick: nick.to_owned() });
+            }
+            ledger.note(at(9_900), show(next, 2, Showing { late: true, asked: false }));
+        }
+    };
+    check(&[], again(9_850));
+    // It was frozen until then, and nobody kept its output from being read.
+    check(&[ShownOnce], again(9_800));
+}
+
 #[test]
 fn nobody_is_shown_what_is_not_for_them() {
     check(&[NothingStrange], |_, ledger| ledger.note(at(9_000), show(CAT, DIRECT, Showing::default())));
