@@ -2,6 +2,7 @@
 //! excuses.
 
 mod memory;
+mod skipped;
 mod unserved;
 
 use crate::simulation::ledger::{

@@ -8,7 +8,6 @@ use crate::simulation::ledger::{
 };
 use crate::simulation::plan::What;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
     for (number, message, trail) in case.trails() {
@@ -35,23 +34,12 @@ fn missed(case: &Case, number: Number, message: &MessageRecord, trail: &Trail, f
             && !case.is_original(client)
             && !case.shares_nick(client)
             && case.in_room_since(client, room).is_some_and(|since| since < message.given)
-            && !skipped_to_the_newest_page(case, client, room, message.given);
+            && !case.skipped_to_the_newest_page(client, number, room);
         if must && !trail.shown.iter().any(|sight| sight.client == client) {
             let text = format!("{} was in {room} and was never shown it", case.client(client).name);
             found.push(Violation::of(Promise::EverybodyHasIt, number, text));
         }
     }
-}
-
-/// Whether the client came to another history, because one in memory ended with its server, or because a second server has
-/// its own. It got the newest page there, and was told of the gap.
-fn skipped_to_the_newest_page(case: &Case, client: usize, room: &str, given: Duration) -> bool {
-    let is_gap = |(at, fact): &(Duration, Fact)| {
-        let Fact::Gap { run, room: there } = fact else { return false };
-        *at >= given && there == room && case.client_of(*run) == Some(client)
-    };
-    let has_histories = case.plan.servers.len() > 1 || case.plan.servers[0].memory;
-    has_histories && case.ledger.facts.iter().any(is_gap)
 }
 
 fn repeated(case: &Case, number: Number, message: &MessageRecord, trail: &Trail, found: &mut Vec<Violation>) {

@@ -274,22 +274,53 @@ fn a_gap_has_a_reason() {
 
 #[test]
 fn who_had_not_reached_the_next_history_skips_to_its_newest_page() {
-    let missed = |ledger: &mut Ledger, is_told: bool| {
+    /// Bob has not seen message 1 when he is told of a gap, after a page that begins with the messages behind a `long` one.
+    fn missed(ledger: &mut Ledger, gap: u64, is_long: bool) {
         drop_facts(ledger, is_shown(BOB, 1));
-        if is_told {
-            ledger.note(at(9_000), Fact::Gap { run: BOB, room: "red".to_owned() });
+        if is_long {
+            ledger.end.histories[0].entries[1].text = Ledger::text(1, 48 * 1_024);
         }
+        ledger.note(at(gap), Fact::Gap { run: BOB, room: "red".to_owned() });
+    }
+    /// The server is another one, whose history in memory began before all messages, or which takes turns with a rival.
+    type Other = fn(&mut Plan, &mut Ledger);
+    let in_memory: Other = |plan, ledger| {
+        plan.servers[0].memory = true;
+        ledger.facts.insert(0, (at(100), Fact::Connected { run: MAIN }));
+        restart(ledger, MAIN, 900, RunEnd::Crashed);
     };
-    let in_memory = |plan: &mut Plan| plan.servers[0].memory = true;
-    let second = |plan: &mut Plan| plan.servers.push(ServerTraits { starts: false, ..plan.servers[0].clone() });
+    let second: Other = |plan, ledger| {
+        plan.servers.push(ServerTraits { starts: false, ..plan.servers[0].clone() });
+        let rival = ledger.run_started(at(500), Party::Server(1));
+        ledger.facts.insert(0, (at(550), Fact::Connected { run: rival }));
+        ledger.run_ended(at(900), rival, RunEnd::Quit);
+    };
     for other_history in [in_memory, second] {
-        for (is_told, expected) in [(true, &[][..]), (false, &[EverybodyHasIt])] {
+        for (gap, is_long, expected) in
+            [(9_000, true, &[][..]), (9_000, false, &[EverybodyHasIt]), (1_050, true, &[EverybodyHasIt])]
+        {
             check(expected, |plan, ledger| {
-                other_history(plan);
-                missed(ledger, is_told);
+                other_history(plan, ledger);
+                missed(ledger, gap, is_long);
             });
         }
     }
+    // Its history is the only one that there was.
+    check(&[EverybodyHasIt], |plan, ledger| {
+        plan.servers[0].memory = true;
+        ledger.facts.insert(0, (at(100), Fact::Connected { run: MAIN }));
+        missed(ledger, 9_000, true);
+    });
+    check(&[EverybodyHasIt], |plan, ledger| {
+        plan.servers.push(ServerTraits { starts: false, ..plan.servers[0].clone() });
+        missed(ledger, 9_000, true);
+    });
+    // The gap was in the history before.
+    check(&[EverybodyHasIt], |plan, ledger| {
+        in_memory(plan, ledger);
+        missed(ledger, 9_000, true);
+        ledger.runs.last_mut().unwrap().started = at(9_100);
+    });
 }
 
 /// A connection that was lost before the first page leaves it open what was missed.
