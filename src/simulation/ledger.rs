@@ -114,6 +114,8 @@ pub enum Fact {
     Connected { run: RunNumber },
     /// It received what a server says on chat/server.
     ServerSeen { run: RunNumber },
+    /// It told that a server is there, or has gone. A connection begins without one.
+    ServerTold { run: RunNumber, is_there: bool },
     /// A server answered that its nick is in use.
     NickRefused { run: RunNumber },
     /// Its nick from now on.

@@ -310,7 +310,7 @@ impl ClientNode {
                 if matches!(news, News::Found(_)) {
                     stage.ledger.reached.insert("a search that was answered");
                 }
-                facts::acknowledged(process.run, &news, stage).into_iter().for_each(|fact| stage.note(fact));
+                facts::at_once(process.run, &news, stage).into_iter().for_each(|fact| stage.note(fact));
                 if let Some(unread) = &mut process.unread
                     && !unread.takes(&news)
                 {

@@ -30,6 +30,8 @@ pub struct Case<'a> {
     connections: Vec<(usize, RunNumber)>,
     /// When a run first saw a server.
     servers_seen: Vec<(usize, RunNumber)>,
+    /// When a run learned on its connection that a server is there, or that none is.
+    servers_told: Vec<(usize, RunNumber, bool)>,
     /// When a run could not write to its memory.
     unremembered: Vec<(usize, RunNumber)>,
     /// By client: all its nicks, in lower case.
@@ -78,6 +80,7 @@ impl<'a> Case<'a> {
             clocks: Vec::new(),
             connections: Vec::new(),
             servers_seen: Vec::new(),
+            servers_told: Vec::new(),
             unremembered: Vec::new(),
             called: Vec::new(),
             shared: Vec::new(),
@@ -114,7 +117,11 @@ impl<'a> Case<'a> {
             Fact::Arrived { server, number } => self.trails[*number].arrived.push((at, *server)),
             Fact::Synced { server, number } => self.trails[*number].synced.push((place, at, *server)),
             Fact::ReceiptKept { number, .. } => _ = self.trails[*number].receipt_kept.get_or_insert(at),
-            Fact::Connected { run } => self.connections.push((place, *run)),
+            Fact::Connected { run } => {
+                self.connections.push((place, *run));
+                self.servers_told.push((place, *run, false));
+            }
+            Fact::ServerTold { run, is_there } => self.servers_told.push((place, *run, *is_there)),
             Fact::ServerSeen { run } => self.servers_seen.push((place, *run)),
             Fact::Acknowledged { run, number } => self.trails[*number].acknowledged.push((place, *run)),
             Fact::StoredSaid { server, number } => self.trails[*number].stored_said.push((place, *server)),
@@ -223,7 +230,7 @@ impl<'a> Case<'a> {
     }
 
     /// Whether an original client had one of its nicks.
-    pub fn shares_nick_with_original(&self, client: usize) -> bool {
+    fn shares_nick_with_original(&self, client: usize) -> bool {
         let others = (0..self.plan.clients.len()).filter(|other| *other != client && self.is_original(*other));
         others.into_iter().any(|other| !self.called[client].is_disjoint(&self.called[other]))
     }

@@ -52,8 +52,8 @@ fn repeated(case: &Case, number: Number, message: &MessageRecord, trail: &Trail,
         let Some(before) = last.insert(sight.client, sight) else { continue };
         let name = &case.client(sight.client).name;
         if before.run == sight.run {
-            // It may take the original's page for an answer; the messages in it have no ids.
-            if case.shares_nick_with_original(sight.client) {
+            // The messages in an original's page have no ids.
+            if case.may_be_of_an_originals_page(sight.run, sight.fact) {
                 continue;
             }
             let text = format!("run {} of {name} showed it twice", sight.run);
@@ -148,10 +148,10 @@ fn delivered_too_early(case: &Case, number: Number, message: &MessageRecord, tra
 }
 
 fn strange(case: &Case, found: &mut Vec<Violation>) {
-    for (_, fact) in &case.ledger.facts {
+    for (place, (_, fact)) in case.ledger.facts.iter().enumerate() {
         if let Fact::ShownStrange { run, text } = fact
             && text != STRANGE_TEXT
-            && !is_direct_for_an_original(case, *run, text)
+            && !(is_direct_for_its_nick(case, *run, text) && case.may_be_of_an_originals_page(*run, place))
         {
             let text = format!("run {run} showed what nobody was given: {text:?}");
             found.push(Violation::general(Promise::NothingStrange, text));
@@ -180,13 +180,12 @@ fn strange(case: &Case, found: &mut Vec<Violation>) {
     }
 }
 
-/// An original client gets its direct messages as pages without ids, and one of ours with its nick may take them for an
-/// answer.
-fn is_direct_for_an_original(case: &Case, run: RunNumber, text: &str) -> bool {
+/// An original client gets its direct messages as pages without ids.
+fn is_direct_for_its_nick(case: &Case, run: RunNumber, text: &str) -> bool {
     let number = text.strip_prefix("(direct) ").and_then(|text| case.ledger.number(text));
     let Some((number, client)) = number.zip(case.client_of(run)) else { return false };
     let Addressed::Client { nick, .. } = &case.message(number).to else { return false };
-    case.shares_nick_with_original(client) && case.was_called(client, &nick.to_lowercase())
+    case.was_called(client, &nick.to_lowercase())
 }
 
 fn gaps(case: &Case, found: &mut Vec<Violation>) {

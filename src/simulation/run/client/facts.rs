@@ -5,7 +5,7 @@ use super::{ClientNode, ClientProcess};
 use crate::client::core::news::{News, Said};
 use crate::client::core::session::SessionEffect;
 use crate::link::{Event, Publication};
-use crate::protocol::{FromServer, MessageId, SentId, Topic};
+use crate::protocol::{FromServer, MessageId, SentId, Status, Topic};
 use crate::simulation::ledger::{Fact, RunNumber, SenderNews, Showing};
 use crate::simulation::run::stage::Stage;
 use crate::simulation::run::wire;
@@ -40,10 +40,13 @@ fn of_said(run: RunNumber, said: &Said, asked: bool, stage: &Stage) -> Fact {
     }
 }
 
-/// What is true at once: the outbox knows it.
-pub fn acknowledged(run: RunNumber, news: &News, stage: &Stage) -> Option<Fact> {
-    let News::Sent(id) = news else { return None };
-    sent(id).and_then(|id| stage.number_of(id)).map(|number| Fact::Acknowledged { run, number })
+/// What is true before this is printed: the client knows it.
+pub fn at_once(run: RunNumber, news: &News, stage: &Stage) -> Option<Fact> {
+    match news {
+        News::Sent(id) => sent(id).and_then(|id| stage.number_of(id)).map(|number| Fact::Acknowledged { run, number }),
+        News::Server(info) => Some(Fact::ServerTold { run, is_there: info.status == Status::Online }),
+        _ => None,
+    }
 }
 
 /// Whether a server says on chat/server that it is there, or is not.

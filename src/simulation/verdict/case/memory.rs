@@ -9,7 +9,7 @@ use std::time::Duration;
 const LAST_SECOND: Duration = Duration::from_secs(1);
 
 /// What a page makes a client tell is printed within this time, if somebody reads it.
-const PRINTED: Duration = Duration::from_secs(1);
+pub(super) const PRINTED: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy)]
 pub struct Stay<'a> {

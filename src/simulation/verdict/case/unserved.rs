@@ -1,6 +1,8 @@
-//! Messages for which the broker's acknowledgement is the end, because their sender has never seen a server.
+//! What follows if a client knows of no server: the broker's acknowledgement of a message is the end, or an original client's
+//! page is taken for an answer.
 
 use super::Case;
+use super::memory::PRINTED;
 use crate::simulation::ledger::{Number, RunNumber};
 use crate::simulation::plan::ClientKind;
 use std::time::Duration;
@@ -15,6 +17,18 @@ impl Case<'_> {
     pub fn ends_at_broker(&self, number: Number) -> bool {
         let acknowledged = &self.trail(number).acknowledged;
         acknowledged.iter().any(|(place, run)| !self.knew_a_server(*run, *place))
+    }
+
+    /// Whether what the run printed may be of a page for an original client with its nick. It takes that for an answer while it
+    /// does not know of a server.
+    pub fn may_be_of_an_originals_page(&self, run: RunNumber, fact: usize) -> bool {
+        let Some(client) = self.client_of(run) else { return false };
+        let mut told = self.servers_told.iter().rev();
+        let last = told.find(|(place, by, _)| *by == run && *place < fact);
+        let at = |place: usize| self.ledger.facts[place].0;
+        let was_unknown = last
+            .is_none_or(|(place, _, is_there)| !is_there || self.ledger.runs[run].ran(at(*place), at(fact)) <= PRINTED);
+        was_unknown && self.shares_nick_with_original(client)
     }
 
     /// Whether a run knew at this fact that there is, or was, a server.

@@ -95,6 +95,20 @@ fn a_run_shows_everything_once() {
     };
     check(&[ShownOnce], original("dan"));
     check(&[], original("bob"));
+    // He knew of a server by then.
+    for (told, is_there, expected) in [(100, true, &[ShownOnce][..]), (100, false, &[]), (500, true, &[])] {
+        check(expected, |plan, ledger| {
+            let place = ledger.facts.partition_point(|(time, _)| *time < at(told));
+            ledger.facts.insert(place, (at(told), Fact::ServerTold { run: BOB, is_there }));
+            original("bob")(plan, ledger);
+        });
+    }
+    // That was on another connection.
+    check(&[], |plan, ledger| {
+        ledger.facts.insert(0, (at(100), Fact::ServerTold { run: BOB, is_there: true }));
+        ledger.facts.insert(1, (at(200), Fact::Connected { run: BOB }));
+        original("bob")(plan, ledger);
+    });
 }
 
 #[test]
@@ -225,6 +239,11 @@ fn nobody_is_shown_what_is_not_for_them() {
     check(&[], for_original(DIRECT, ClientKind::Original));
     check(&[NothingStrange], for_original(DIRECT, ClientKind::Json));
     check(&[NothingStrange], for_original(1, ClientKind::Original));
+    // He knew of a server, and did not take it for an answer.
+    check(&[NothingStrange], |plan, ledger| {
+        ledger.note(at(7_000), Fact::ServerTold { run: BOB, is_there: true });
+        for_original(DIRECT, ClientKind::Original)(plan, ledger);
+    });
 }
 
 #[test]
