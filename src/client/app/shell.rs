@@ -25,8 +25,8 @@ const FULL: Duration = Duration::from_millis(50);
 /// Minimum tick spacing; stops a stale deadline from spinning the loop.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// How long the end of a run may take if nothing answers: printing the last lines, committing the memory, sending the
-/// leave message.
+/// How long the end of a run may take if nothing answers: printing the last lines, committing the memory, closing the
+/// outbox, sending the leave message.
 const END: Duration = Duration::from_millis(900);
 /// The part of it for the last lines on a terminal, which is restored after that.
 const LAST_LINES: Duration = Duration::from_millis(400);
@@ -183,7 +183,13 @@ impl Shell {
     /// Prints the rest, restores the terminal and leaves the chat.
     fn end(self) {
         let Shell {
-            mut session, mut uplink, display, keyboard, files: ClientFiles { mut keeper, .. }, heartbeat, ..
+            mut session,
+            mut uplink,
+            display,
+            keyboard,
+            files: ClientFiles { mut keeper, outbox, .. },
+            heartbeat,
+            ..
         } = self;
         signals::end_at_the_next();
         let now = Now::read();
@@ -211,6 +217,9 @@ impl Shell {
             }
         }
         keeper.finish(kept_by.saturating_duration_since(Instant::now()));
+        if let Some(outbox) = outbox {
+            outbox.finish(kept_by.saturating_duration_since(Instant::now()));
+        }
         uplink.close(session.leave(Now::read()), left(until));
         heartbeat.stop();
     }

@@ -5,8 +5,10 @@ use super::{ChatOwner, Error, Migration, open, prepare};
 use crate::client::core::outbox::{Kept, OwnMessage};
 use crate::client::core::session::{OutboxChange, SessionEvent};
 use crate::protocol::{Nick, RoomName, SentId};
+use crossbeam_channel::bounded;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::path::Path;
+use std::thread::Builder;
 use std::time::Duration;
 
 /// Marks the file as this program's (`PRAGMA application_id`): "mqco".
@@ -40,7 +42,7 @@ pub struct OutboxFile {
 struct Unwritten {
     /// Settled messages. Under another nick, the server would take them for new ones.
     settled: Vec<SentId>,
-    /// The new owner. Messages that are added later have its nick already: nobody else learns that they are stored.
+    /// The new owner. Messages that are added later carry this nick, and only their nick gets the server's receipts.
     nick: Option<Nick>,
     server_seen: bool,
 }
@@ -122,6 +124,21 @@ impl OutboxFile {
     pub fn remove(&mut self, ids: &[SentId]) -> Result<(), Error> {
         self.unwritten.settled.extend_from_slice(ids);
         self.write(|_| Ok(()))
+    }
+
+    /// Closes the file on a thread of its own, and waits at most this long: the disk may not answer.
+    pub fn finish(self, within: Duration) {
+        let (finished, done) = bounded(1);
+        let close = move || {
+            drop(self);
+            let _ = finished.send(());
+        };
+        // If no thread can be started, the file is closed here.
+        if let Ok(thread) = Builder::new().name("outbox".to_owned()).spawn(close)
+            && done.recv_timeout(within).is_ok()
+        {
+            let _ = thread.join();
+        }
     }
 
     fn write(&mut self, addition: impl FnOnce(&Transaction) -> rusqlite::Result<()>) -> Result<(), Error> {

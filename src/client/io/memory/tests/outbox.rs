@@ -106,6 +106,31 @@ fn what_an_outbox_could_not_write_is_written_at_its_end() {
 }
 
 #[test]
+fn the_end_of_an_outbox_does_not_wait_for_a_disk_that_does_not_answer() {
+    let folder = Folder::new();
+    let path = folder.0.join("outbox");
+    // In the place of a stalled disk, another process keeps the file locked.
+    let sql = Connection::open(&path).unwrap();
+    sql.busy_handler(Some(|_| {
+        std::thread::yield_now();
+        true
+    }))
+    .unwrap();
+    let mut outbox = OutboxFile::over(sql, &chat("alice")).unwrap();
+    outbox.take_no_writes(true);
+    outbox.note_server().unwrap_err();
+    outbox.take_no_writes(false);
+    let mut other = Connection::open(&path).unwrap();
+    let stalled = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    outbox.finish(Duration::ZERO);
+    drop(stalled);
+    let server_seen = || other.query_row("SELECT server_seen FROM owner", [], |row| row.get::<_, bool>(0)).unwrap();
+    while !server_seen() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn an_outbox_remembers_that_a_server_was_seen() {
     let folder = Folder::new();
     let path = folder.0.join("outbox");
