@@ -218,7 +218,7 @@ impl ServerChat {
         // A broker without persistence has lost its retained messages.
         self.publish_users();
         self.rooms_forgotten(Vec::new());
-        self.marks.hurry(self.now.instant);
+        self.marks.repeat(self.now.instant);
         if !std::mem::replace(&mut self.resumed, true) {
             self.resume_directs();
         }

@@ -104,10 +104,16 @@ impl RoomMarks {
 
     /// The last marks may have reached nobody. All rooms with news of the last minutes publish theirs now and start over
     /// with the repeats.
+    pub fn repeat(&mut self, now: Instant) {
+        self.rooms.values_mut().for_each(|room| room.repeated = None);
+        self.hurry(now);
+    }
+
+    /// Publishes now what waits for the end of its interval.
     pub fn hurry(&mut self, now: Instant) {
-        self.times.clear();
-        for (name, room) in &mut self.rooms {
-            (room.at, room.repeated) = (now, None);
+        for (name, room) in self.rooms.iter_mut().filter(|(_, room)| room.repeated.is_none()) {
+            self.times.remove(&(room.at, name.clone()));
+            room.at = now;
             self.times.insert((now, name.clone()));
         }
     }
@@ -250,7 +256,7 @@ mod tests {
         desk.add(0, "lobby", "alice", 1, 1..=3);
         assert_eq!([0, 10_000, 60_000].map(|at| desk.due(at).len()), [1; 3]);
         let reconnected = desk.at(150_000);
-        desk.marks.hurry(reconnected);
+        desk.marks.repeat(reconnected);
         assert_eq!([150_000, 160_000, 210_000, 400_000].map(|at| desk.due(at).len()), [1, 1, 1, 0]);
     }
 
@@ -261,11 +267,24 @@ mod tests {
         desk.due(0);
         desk.add(50, "dev", "alice", 1, 4..=4);
         let now = desk.at(60);
-        desk.marks.hurry(now);
+        desk.marks.repeat(now);
         let due = desk.due(60);
         assert_eq!(due.len(), 2);
         assert!(due.contains(&mark("lobby", 3, 3, "{}")));
         assert_eq!(desk.due(10_060).len(), 2);
+    }
+
+    #[test]
+    fn a_clean_stop_publishes_only_marks_that_wait() {
+        let mut desk = Desk::new();
+        for room in ["lobby", "dev"] {
+            desk.add(0, room, "alice", 1, 1..=3);
+        }
+        assert_eq!(desk.due(0).len(), 2);
+        desk.add(50, "dev", "alice", 1, 4..=4);
+        let now = desk.at(60);
+        desk.marks.hurry(now);
+        assert_eq!(desk.due(60), [mark("dev", 3, 4, r#"{"alice":{"111111111111":[[4,4]]}}"#)]);
     }
 
     #[test]
@@ -274,7 +293,7 @@ mod tests {
         desk.add(0, "lobby", "alice", 1, 1..=3);
         desk.due(0);
         for at in [1_000, 2_000, 3_000] {
-            desk.marks.hurry(desk.at(at));
+            desk.marks.repeat(desk.at(at));
             assert_eq!(desk.due(at), [mark("lobby", 3, 3, "{}")]);
         }
         assert_eq!([13_000, 63_000, 183_000].map(|at| desk.due(at).len()), [1, 1, 0]);
