@@ -142,6 +142,14 @@ impl ChatMessage<Place> {
             None => ChatMessage::read(payload, "private", |to| required(to, "to").map(Place::Direct)),
         }
     }
+
+    /// `None` for a direct message.
+    pub fn room(&self) -> Option<&RoomName> {
+        match &self.to {
+            Place::Room(room) => Some(room),
+            Place::Direct(_) => None,
+        }
+    }
 }
 
 impl<To: Clone + Into<Place>> Serialize for ChatMessage<To> {

@@ -1,6 +1,6 @@
 //! The user's own messages. Each knows its topic, and how an outbox on disk stores it.
 
-use crate::protocol::{ChatMessage, Place, RoomName, Topic};
+use crate::protocol::{ChatMessage, Place, Topic};
 use serde_json::Value;
 
 /// What a message has on the wire besides its text.
@@ -32,13 +32,5 @@ impl OwnMessage {
     /// About its size on the wire.
     pub(super) fn bytes(&self) -> usize {
         FRAME_BYTES + self.text.len()
-    }
-
-    /// `None` for a direct message.
-    pub fn room(&self) -> Option<&RoomName> {
-        match &self.to {
-            Place::Room(room) => Some(room),
-            Place::Direct(_) => None,
-        }
     }
 }
