@@ -99,6 +99,7 @@ struct Check<'a> {
     /// The given identifier; `None` once it has turned out to be in use.
     client_id: Option<String>,
     version: Version,
+    random: Random,
     /// Why connections were lost.
     losses: Vec<String>,
 }
@@ -106,7 +107,8 @@ struct Check<'a> {
 impl<'a> Check<'a> {
     fn new(connection: &'a Connection, report: Report) -> Check<'a> {
         let topics = Topics::new(&connection.topic_root);
-        let word = Random::of_the_system().word();
+        let mut random = Random::of_the_system();
+        let word = random.word();
         // Access rules may depend on the user name, so the answers must go to a nick that this user may read.
         let nick = connection.settings.username.as_deref().and_then(|name| Nick::parse(name).ok());
         Check {
@@ -117,6 +119,7 @@ impl<'a> Check<'a> {
             main: None,
             client_id: connection.client_id.clone(),
             version: connection.settings.version,
+            random,
             losses: Vec::new(),
             connection,
         }
@@ -222,8 +225,13 @@ impl<'a> Check<'a> {
         filters.into_iter().map(|filter| Subscription::new(filter, Qos::AtLeastOnce)).collect()
     }
 
+    /// An identifier that nobody else has.
+    fn new_id(&self) -> String {
+        format!("mqttchat-{}", self.random.clone().word())
+    }
+
     fn open_main(&mut self) -> Result<Joined, Trouble> {
-        let id = self.client_id.clone().unwrap_or_else(tries::new_id);
+        let id = self.client_id.clone().unwrap_or_else(|| self.new_id());
         let (main, joined) = Peer::open(tries::config(self, id, self.filters()))?;
         self.main = Some(main);
         Ok(joined)

@@ -4,20 +4,22 @@
 use crate::protocol::id::{RANDOM_CHARS, base32};
 use crate::protocol::{Epoch, Session, Token};
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Fills the slice with random bytes.
-type FillBytes = Box<dyn FnMut(&mut [u8]) + Send>;
+type FillBytes = dyn FnMut(&mut [u8]) + Send;
 
-/// A source of random bytes.
-pub struct Random(FillBytes);
+/// A source of random bytes. A clone draws from the same source.
+#[derive(Clone)]
+pub struct Random(Arc<Mutex<FillBytes>>);
 
 impl Random {
     /// `fill` fills its whole slice with random bytes.
     pub fn new(fill: impl FnMut(&mut [u8]) + Send + 'static) -> Random {
-        Random(Box::new(fill))
+        Random(Arc::new(Mutex::new(fill)))
     }
 
-    /// The system's randomness.
+    /// The system's randomness. A program calls this once, where it starts, and hands clones to its parts.
     ///
     /// # Panics
     ///
@@ -29,7 +31,7 @@ impl Random {
 
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
-        (self.0)(&mut bytes);
+        (self.0.lock().unwrap_or_else(PoisonError::into_inner))(&mut bytes);
         bytes
     }
 

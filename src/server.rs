@@ -80,14 +80,14 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     outlive_file_limits();
     let connection = &options.connection;
     let topics = Topics::new(&connection.topic_root);
+    let mut random = Random::of_the_system();
     // Held to the end. It is dropped after the store has closed the history.
-    let Some((_lock, history)) = open_history(options.data_dir.as_deref(), topics.root())? else {
+    let Some((_lock, history)) = open_history(options.data_dir.as_deref(), topics.root(), random.clone())? else {
         return Ok(ExitCode::from(ANOTHER_SERVER));
     };
     claim(&history, &options)?;
     let secret = history.secret().map_err(|error| format!("the database cannot be read: {error}"))?;
     let earlier = history.earlier_run().map_err(|error| format!("the database cannot be read: {error}"))?;
-    let mut random = Random::of_the_system();
     let config = chat::Config {
         topics: topics.clone(),
         timeout: options.timeout,
@@ -105,7 +105,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     let store = io::store::start(history, reader, retention, job_inbox, answers).map_err(thread)?;
     let ticks = sweep().map_err(thread)?;
     let (link_events, link_inbox) = unbounded();
-    let link_config = link_config(&options, &topics, &secret, &chat);
+    let link_config = link_config(&options, &topics, &secret, &chat, random.clone());
     info!(
         "server starting broker={} root={} version={}",
         connection.settings.address,
@@ -130,8 +130,8 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     let link = Link::open(link_config, on_event).map_err(thread)?;
 
     let inboxes = Inboxes { link: link_inbox, store: store_inbox, ticks, stop, door };
-    let service = Service::new(chat, random);
-    let exit = shell::main_loop(service, link, jobs, inboxes, connection.settings.clone());
+    let service = Service::new(chat, random.clone());
+    let exit = shell::main_loop(service, link, jobs, inboxes, connection.settings.clone(), random);
     // It ends when the last sender of jobs is gone.
     if store.join().is_err() {
         return Err("the store ended by a fault of its own".to_owned());
@@ -150,7 +150,13 @@ fn outlive_file_limits() {
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
-fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &ServerChat) -> link::Config {
+fn link_config(
+    options: &ServerOptions,
+    topics: &Topics,
+    secret: &str,
+    chat: &ServerChat,
+    random: Random,
+) -> link::Config {
     let connection = &options.connection;
     let will = chat.server_info(Status::Offline);
     link::Config {
@@ -162,6 +168,7 @@ fn link_config(options: &ServerOptions, topics: &Topics, secret: &str, chat: &Se
         subscriptions: service::subscriptions(topics, connection.qos),
         patient: true,
         longest_wait: LONGEST_WAIT,
+        random,
         lookout: Some(Box::new(Rivals::new(topics.clone(), chat.instance().to_owned()))),
     }
 }
@@ -206,8 +213,11 @@ fn canonical(address: &str) -> String {
 
 /// The history, with its locked file, if it has one. `None`: another server uses the file, perhaps on another broker. The
 /// two would use the same positions twice.
-fn open_history(data_dir: Option<&Path>, root: &str) -> Result<Option<(Option<File>, Database)>, String> {
-    let random = Random::of_the_system();
+fn open_history(
+    data_dir: Option<&Path>,
+    root: &str,
+    random: Random,
+) -> Result<Option<(Option<File>, Database)>, String> {
     let Some(dir) = data_dir else {
         let history = Database::in_memory(random).map_err(|error| format!("no database in memory: {error}"))?;
         return Ok(Some((None, history)));

@@ -3,6 +3,7 @@
 mod support;
 
 use mqttchat::link::{Address, Config, Event, LONGEST_WAIT, Link, Settings, Transport, Version};
+use mqttchat::random::Random;
 use serde_json::Value;
 use std::fs;
 use std::sync::mpsc;
@@ -213,6 +214,7 @@ fn a_client_identifier_in_use() {
         subscriptions: Vec::new(),
         patient: true,
         longest_wait: LONGEST_WAIT,
+        random: Random::of_the_system(),
         lookout: None,
     };
     let _other = Link::open(config, move |event| drop(sender.send(event))).expect("a thread");

@@ -42,6 +42,7 @@ impl Publisher {
             subscriptions: vec![Subscription::new(topics.private_to(nick.key()), Qos::AtLeastOnce)],
             patient: false,
             longest_wait: LONGEST_WAIT,
+            random: Random::of_the_system(),
             lookout: None,
         };
         let link = Link::open(config, move |event| drop(sender.send(event))).expect("a thread");

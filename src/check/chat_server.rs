@@ -8,7 +8,6 @@ use crate::now::Now;
 use crate::protocol::{
     FromServer, Nick, OnlineUsers, Request, RequestKind, ServerInfo, Status, Timestamp, Token, Topic,
 };
-use crate::random::Random;
 use std::time::Duration;
 
 /// The retained description arrives with the subscription, which is seconds old by now.
@@ -39,7 +38,7 @@ fn request(check: &mut Check, nick: &Nick, is_ours: bool) -> Result<OnlineUsers,
     let request = Request {
         requester: nick.clone(),
         timestamp: Some(Timestamp::new(Now::read().wall)),
-        session: is_ours.then(|| Random::of_the_system().session()),
+        session: is_ours.then(|| check.random.session()),
         token: Token::parse(TOKEN),
         history: Default::default(),
         search: Default::default(),

@@ -6,17 +6,11 @@ use super::core::judge::{self, SessionKept, Trouble};
 use super::core::report::{Finding, Step};
 use super::peer::{PATIENCE, Peer};
 use crate::link::{Config, Failure, LONGEST_WAIT, Publication, Qos, Settings, Subscription, Version, probe};
-use crate::random::Random;
 use std::time::{Duration, Instant};
 
 /// How many round trips to measure, and for how long at most.
 const ROUND_TRIPS: u32 = 100;
 const ROUND_TRIP_TIME: Duration = Duration::from_secs(10);
-
-/// An identifier that nobody else has.
-pub fn new_id() -> String {
-    format!("mqttchat-{}", Random::of_the_system().word())
-}
 
 /// A connection that ends with its first failure.
 pub fn config(check: &Check, client_id: String, subscriptions: Vec<Subscription>) -> Config {
@@ -28,6 +22,7 @@ pub fn config(check: &Check, client_id: String, subscriptions: Vec<Subscription>
         subscriptions,
         patient: false,
         longest_wait: LONGEST_WAIT,
+        random: check.random.clone(),
         lookout: None,
     }
 }
@@ -52,7 +47,7 @@ fn leave_a_will(check: &Check, topic: &str) -> Result<(), Failure> {
     let (channel, _) = probe::secure(settings, tcp)?;
     let hello = probe::Hello {
         v5: check.version == Version::V5,
-        client_id: &new_id(),
+        client_id: &check.new_id(),
         username: settings.username.as_deref(),
         password: settings.password.as_deref(),
         will: Some(probe::Will { topic, payload: b"gone" }),
@@ -71,7 +66,7 @@ fn retain(check: &Check) -> Result<(), Trouble> {
     let topic = format!("{}/retained", check.base);
     let clear =
         Publication { topic: topic.clone(), payload: Vec::new(), qos: Qos::AtLeastOnce, retain: true, ticket: None };
-    let mut config = config(check, new_id(), Vec::new());
+    let mut config = config(check, check.new_id(), Vec::new());
     // If this program is killed before it clears the message, the broker clears it.
     config.will = Some(Box::new(move |_| clear.clone()));
     let (mut peer, _) = Peer::open(config)?;
@@ -88,7 +83,7 @@ pub fn exactly_once(check: &mut Check) -> Finding {
     let topic = format!("{}/qos2", check.base);
     let echo = || {
         let filter = Subscription::new(topic.clone(), Qos::ExactlyOnce);
-        let (mut peer, joined) = Peer::open(config(check, new_id(), vec![filter]))?;
+        let (mut peer, joined) = Peer::open(config(check, check.new_id(), vec![filter]))?;
         if let Some(filter) = joined.refused.into_iter().next() {
             return Err(Trouble::Refused(filter));
         }
@@ -102,7 +97,7 @@ pub fn exactly_once(check: &mut Check) -> Finding {
 /// A session that persists while its client is offline, with a message published meanwhile. It is ended in any case.
 pub fn session(check: &mut Check) -> Finding {
     let topic = format!("{}/session", check.base);
-    let id = new_id();
+    let id = check.new_id();
     let config = |check: &Check, persistent| Config {
         persistent,
         ..config(check, id.clone(), vec![Subscription::new(topic.clone(), Qos::AtLeastOnce)])

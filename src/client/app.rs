@@ -77,11 +77,12 @@ fn start(mut options: ClientOptions) -> Result<(Shell, Vec<SessionEvent>), Refus
         _ if options.message.is_some() => (Keyboard::none(), None),
         _ => (Keyboard::at_pipe(mode)?, None),
     };
-    let session = ClientSession::new(SessionConfig { addressee, ..config }, Random::of_the_system(), Instant::now());
+    let random = Random::of_the_system();
+    let session = ClientSession::new(SessionConfig { addressee, ..config }, random.clone(), Instant::now());
     let display = Display::start(&session, &options, above)?;
     let keeper = Keeper::start(memory).map_err(|error| broken("memory", error))?;
     let files = ClientFiles { keeper, outbox, to_keep };
-    let uplink = Uplink::new(&options.connection);
+    let uplink = Uplink::new(&options.connection, random);
     let heartbeat = Heartbeat::start().map_err(|error| broken("heartbeat", error))?;
     Ok((Shell::new(session, uplink, display, keyboard, files, signals, heartbeat), first_events(options)))
 }

@@ -1,6 +1,7 @@
 //! How a link is set up.
 
 use super::{Lookout, Settings, Subscription, WillOf};
+use crate::random::Random;
 use std::time::Duration;
 
 /// The settings of a link, besides its address ([`Settings`]).
@@ -15,6 +16,8 @@ pub struct Config {
     pub patient: bool,
     /// The longest back-off. It doubles from one second up to this, and each is shortened at random by up to half.
     pub longest_wait: Duration,
+    /// For the back-off, and for the lookout.
+    pub random: Random,
     /// Checks the broker before each attempt.
     pub lookout: Option<Box<dyn Lookout>>,
 }

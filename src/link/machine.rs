@@ -3,7 +3,7 @@
 //! model network is another.
 //!
 //! ```text
-//! let mut machine = Machine::new(config, random, first_attempt);
+//! let mut machine = Machine::new(config, first_attempt);
 //! loop {
 //!     // The next input; Input::Tick at machine.due() if nothing comes before.
 //!     for output in machine.handle(now, input) { … }
@@ -43,7 +43,6 @@ pub use exchange::{Attempt, Input, NotConnected, Output, Settlement};
 use super::backoff::Backoff;
 use super::lookout::Sight;
 use super::{Config, Event, Failure, FailureKind, Publication, Subscription, Version, topic};
-use crate::random::Random;
 use std::time::{Duration, Instant};
 use way::Look;
 use window::Window;
@@ -84,7 +83,6 @@ struct Accepted {
 /// A link's decisions.
 pub struct Machine {
     config: Config,
-    random: Random,
     phase: Phase,
     /// The deadline of the phase, if it has one.
     until: Option<Instant>,
@@ -101,7 +99,7 @@ pub struct Machine {
 
 impl Machine {
     /// A link that makes its first attempt at this time, or after [`Input::Begin`].
-    pub fn new(mut config: Config, random: Random, first_attempt: Instant) -> Machine {
+    pub fn new(mut config: Config, first_attempt: Instant) -> Machine {
         config.subscriptions.retain(|known| is_fit(&known.filter, topic::fault_of_filter(&known.filter)));
         Machine {
             phase: Phase::Waiting,
@@ -113,7 +111,6 @@ impl Machine {
             backoff: Backoff::new(config.longest_wait),
             window: Window::default(),
             outputs: Vec::new(),
-            random,
             config,
         }
     }

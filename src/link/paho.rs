@@ -9,7 +9,6 @@ mod words;
 
 use super::machine::{Attempt, Input, Machine, NotConnected, Output, Settlement};
 use super::{BROKE, Config, Event, Settings, probe, retired};
-use crate::random::Random;
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use paho_mqtt as mqtt;
 use pending::{Awaited, Pending};
@@ -60,7 +59,7 @@ pub fn start(
     let settings = config.settings.clone();
     let driver = Driver {
         failures: start_probe(settings.clone(), signals.clone())?,
-        machine: Machine::new(config, Random::of_the_system(), first_attempt.unwrap_or_else(Instant::now)),
+        machine: Machine::new(config, first_attempt.unwrap_or_else(Instant::now)),
         settings,
         on_event: Arc::new(on_event),
         signals: signals.clone(),

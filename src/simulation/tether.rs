@@ -8,7 +8,6 @@ use super::packet::{Connect, Publish};
 use super::world::{Micros, NodeId, Timeline};
 use crate::link::machine::{Attempt, Input, Machine, NotConnected, Output, Settlement};
 use crate::link::{Config, Event, Failure, FailureKind, Publication, Version};
-use crate::random::Random;
 use std::collections::VecDeque;
 
 pub struct Tether {
@@ -44,12 +43,12 @@ enum Purpose {
 
 impl Tether {
     /// A link of `node` that begins to connect at `first_attempt`.
-    pub fn new(node: NodeId, timeline: Timeline, config: Config, random: Random, first_attempt: Micros) -> Tether {
+    pub fn new(node: NodeId, timeline: Timeline, config: Config, first_attempt: Micros) -> Tether {
         let keep_alive_seconds = u16::try_from(config.settings.keep_alive.as_secs()).unwrap_or(u16::MAX);
         Tether {
             node,
             timeline,
-            machine: Machine::new(config, random, timeline.instant(first_attempt)),
+            machine: Machine::new(config, timeline.instant(first_attempt)),
             keep_alive_seconds,
             strands: Vec::new(),
             generation: 0,

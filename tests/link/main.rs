@@ -40,6 +40,7 @@ fn config(settings: Settings, filters: &[&str]) -> Config {
         subscriptions: filters.iter().map(|filter| Subscription::new(filter.to_string(), Qos::AtLeastOnce)).collect(),
         patient: false,
         longest_wait: LONGEST_WAIT,
+        random: Random::of_the_system(),
         lookout: None,
     }
 }

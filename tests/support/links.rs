@@ -1,6 +1,7 @@
 //! Connections of the test itself, over the crate's link.
 
 use mqttchat::link::{Address, Config, LONGEST_WAIT, Settings, Subscription, Transport, Version};
+use mqttchat::random::Random;
 use std::time::Duration;
 
 /// For a broker on this machine, without TLS or a login.
@@ -25,6 +26,7 @@ pub fn link_config(settings: Settings, client_id: &str, subscriptions: Vec<Subsc
         subscriptions,
         patient: false,
         longest_wait: LONGEST_WAIT,
+        random: Random::of_the_system(),
         lookout: None,
     }
 }

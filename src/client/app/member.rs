@@ -73,9 +73,10 @@ impl Member {
         (config.wait, config.count) = (None, None);
         let (commands, orders) = unbounded();
         let (teller, news) = unbounded();
+        let random = Random::of_the_system();
         let mut attendance = Attendance {
-            session: ClientSession::new(config, Random::of_the_system(), Instant::now()),
-            uplink: Uplink::new(&options.connection),
+            session: ClientSession::new(config, random.clone(), Instant::now()),
+            uplink: Uplink::new(&options.connection, random),
             unread: Unread::new(Topics::new(&options.connection.topic_root)),
             teller,
             is_over: false,

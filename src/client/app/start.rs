@@ -54,6 +54,7 @@ pub fn config(options: &ClientOptions, mode: Mode, nick: Nick, rooms: Vec<RoomNa
     let tls = if settings.tls.is_some() { " (TLS)" } else { "" };
     SessionConfig {
         mode,
+        client_id: options.connection.client_id.clone(),
         addressee: None,
         wait: options.wait,
         count: options.count,

@@ -72,14 +72,15 @@ pub struct ClientSession {
 impl ClientSession {
     /// `random` provides tokens and names that nobody can guess.
     pub fn new(config: SessionConfig, random: Random, now: Instant) -> ClientSession {
-        let SessionConfig { mode, addressee, wait, count, outlives_input, has_memory, mut conversation } = config;
+        let SessionConfig { mode, client_id, addressee, wait, count, outlives_input, has_memory, mut conversation } =
+            config;
         let typed = std::mem::take(&mut conversation.remembered.typed);
         let is_sender = conversation.role == Role::Sender;
         ClientSession {
             mode,
             addressee,
             outlives_input,
-            links: Links::new(conversation.qos),
+            links: Links::new(conversation.qos, client_id, random.clone()),
             keeps_outbox: conversation.keeps_outbox,
             outbox_has_failed: false,
             conversation: Conversation::new(conversation, random),

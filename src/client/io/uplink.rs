@@ -18,8 +18,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 pub struct Uplink {
     settings: Settings,
-    /// `--id`.
-    client_id: Option<String>,
+    random: Random,
     link: Option<Link>,
     /// The farewell of the previous link, which the next one waits for.
     farewell: Option<Farewell>,
@@ -39,11 +38,11 @@ enum Come {
 }
 
 impl Uplink {
-    pub fn new(connection: &Connection) -> Uplink {
+    pub fn new(connection: &Connection, random: Random) -> Uplink {
         let (sender, events) = crossbeam_channel::unbounded();
         Uplink {
             settings: connection.settings.clone(),
-            client_id: connection.client_id.clone(),
+            random,
             link: None,
             farewell: None,
             sender,
@@ -78,13 +77,13 @@ impl Uplink {
         let (events, door, number) = (self.sender.clone(), self.door.clone(), opening.number);
         let config = Config {
             settings: self.settings.clone(),
-            // It is never published, because another client with the same identifier would disconnect us.
-            client_id: self.client_id.clone().unwrap_or_else(|| format!("mqttchat-{}", Random::of_the_system().word())),
+            client_id: opening.client_id,
             persistent: false,
             will: opening.will,
             subscriptions: opening.subscriptions,
             patient: opening.patient,
             longest_wait: LONGEST_WAIT,
+            random: self.random.clone(),
             lookout: None,
         };
         // The driver keeps the receiver; after its end nobody needs events. The link opens after the farewell:

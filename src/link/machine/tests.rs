@@ -8,6 +8,7 @@ mod up;
 use super::window::{UNANSWERED, WINDOW};
 use super::*;
 use crate::link::{Address, Failure, FailureKind, LONGEST_WAIT, Message, Qos, Settings, Transport};
+use crate::random::Random;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -28,6 +29,7 @@ fn config(version: Version) -> Config {
         subscriptions: vec![Subscription::new("a".to_owned(), Qos::AtLeastOnce)],
         patient: true,
         longest_wait: LONGEST_WAIT,
+        random: Random::new(|bytes| bytes.fill(0)),
         lookout: None,
     }
 }
@@ -40,7 +42,7 @@ impl Bench {
     /// A machine with the shortest back-off.
     fn new(config: Config) -> Bench {
         let now = Instant::now();
-        Bench { machine: Machine::new(config, Random::new(|bytes| bytes.fill(0)), now), now }
+        Bench { machine: Machine::new(config, now), now }
     }
 
     /// A machine whose first attempt is under way.

@@ -3,6 +3,7 @@
 use super::door::StoreDoor;
 use crate::link::{self, Config, LONGEST_WAIT, Link, Publication, Settings};
 use crate::now::Now;
+use crate::random::Random;
 use crate::server::core::exchange::{ServerExit, ServiceEffect, ServiceEvent};
 use crate::server::core::record::{StoreAnswer, StoreTask};
 use crate::server::core::service::Service;
@@ -30,6 +31,7 @@ pub fn main_loop(
     jobs: Sender<StoreJob>,
     inboxes: Inboxes,
     settings: Settings,
+    random: Random,
 ) -> ServerExit {
     let (second_events, second_inbox) = unbounded();
     let mut shell = ServerShell {
@@ -41,6 +43,7 @@ pub fn main_loop(
         has_hung_up: false,
         jobs,
         settings,
+        random,
     };
     loop {
         let (event, pass) = shell.next_event(service.next_due());
@@ -63,6 +66,7 @@ struct ServerShell {
     has_hung_up: bool,
     jobs: Sender<StoreJob>,
     settings: Settings,
+    random: Random,
 }
 
 impl ServerShell {
@@ -136,6 +140,7 @@ impl ServerShell {
             subscriptions: Vec::new(),
             patient: false,
             longest_wait: LONGEST_WAIT,
+            random: self.random.clone(),
             lookout: None,
         };
         let events = self.second_events.clone();

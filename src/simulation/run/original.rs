@@ -40,8 +40,7 @@ impl OriginalNode {
     }
 
     pub fn start(&mut self, stage: &mut Stage) {
-        let mut random = stage.stream().random();
-        let client_id = format!("original-{}", random.word());
+        let client_id = format!("original-{}", stage.stream().random().word());
         let nick = &self.traits.nick;
         let filters = ["chat/messages", "chat/system", "chat/users", "chat/presence", &format!("chat/private/{nick}")]
             .map(|filter| Subscription::new(filter.to_owned(), Qos::AtMostOnce));
@@ -55,7 +54,7 @@ impl OriginalNode {
             version: Version::V311,
             lookout: None,
         });
-        let link = Tether::new(self.machine.node, stage.world.timeline, config, random, stage.now());
+        let link = Tether::new(self.machine.node, stage.world.timeline, config, stage.now());
         let run = stage.ledger.run_started(stage.at(), self.machine.party);
         let (is_connected, is_leaving, turned, ended) = (false, false, 0, None);
         self.process = Some(OriginalProcess { run, link, client_id, is_connected, is_leaving, turned, ended });

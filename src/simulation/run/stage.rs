@@ -88,12 +88,13 @@ impl Stage {
 
     // ---- links ----
 
-    pub fn link_config(&self, terms: LinkTerms) -> Config {
+    pub fn link_config(&mut self, terms: LinkTerms) -> Config {
         let LinkTerms { client_id, persistent, will, subscriptions, patient, longest_wait, version, lookout } = terms;
         let address = Address { transport: Transport::Tcp, host: "broker".to_owned(), port: 1883, path: String::new() };
         let settings =
             Settings { address, tls: None, username: None, password: None, keep_alive: self.keep_alive, version };
-        Config { settings, client_id, persistent, will, subscriptions, patient, longest_wait, lookout }
+        let random = self.stream().random();
+        Config { settings, client_id, persistent, will, subscriptions, patient, longest_wait, random, lookout }
     }
 
     // ---- facts ----

@@ -109,8 +109,7 @@ impl Strangers {
             lookout: None,
         };
         let config = stage.link_config(terms);
-        let random = stage.stream().random();
-        let link = Tether::new(self.node, stage.world.timeline, config, random, stage.now());
+        let link = Tether::new(self.node, stage.world.timeline, config, stage.now());
         self.links.push(Stranger { link, words, until: stage.now() + STAY });
         stage.after(STAY, Happening::StrangersLeave);
     }

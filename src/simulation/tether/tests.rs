@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::link::{Address, Qos, Settings, Subscription, Transport};
+use crate::random::Random;
 use crate::simulation::broker::manners::{Manners, Speaks};
 use crate::simulation::broker::{ModelBroker, Recovery};
 use crate::simulation::network::{Latency, Network};
@@ -18,7 +19,7 @@ struct Pair {
     told: [Vec<String>; 2],
 }
 
-fn config(client_id: &str, version: Version) -> Config {
+fn config(client_id: &str, version: Version, random: Random) -> Config {
     let will = || Publication {
         topic: "t/will".to_owned(),
         payload: b"gone".to_vec(),
@@ -41,6 +42,7 @@ fn config(client_id: &str, version: Version) -> Config {
         subscriptions: vec![Subscription::new("t/#".to_owned(), Qos::AtLeastOnce)],
         patient: true,
         longest_wait: Duration::from_secs(8),
+        random,
         lookout: None,
     }
 }
@@ -51,7 +53,7 @@ fn pair(manners: Manners) -> Pair {
     let outside = Outside::new(network, ModelBroker::new(manners, world.rng(2)));
     let tether = |number: usize, client_id| {
         let random = world.rng(10 + number as u64).random();
-        Tether::new(NodeId(number), world.timeline, config(client_id, Version::Auto), random, 0)
+        Tether::new(NodeId(number), world.timeline, config(client_id, Version::Auto, random), 0)
     };
     let tethers = vec![tether(0, "a"), tether(1, "b")];
     Pair { world, outside, tethers, told: Default::default() }
@@ -189,12 +191,12 @@ fn only_who_closes_leaves_without_a_will() {
 
     let random = pair.world.rng(20).random();
     let now = pair.world.now();
-    let again = Tether::new(NodeId(0), pair.world.timeline, config("a", Version::V5), random, now);
+    let again = Tether::new(NodeId(0), pair.world.timeline, config("a", Version::V5, random), now);
     pair.tethers[0] = again;
     pair.wait(S);
     assert_eq!(pair.told(0), ["connected 1 V5 false"]);
     let random = pair.world.rng(21).random();
-    let later = Tether::new(NodeId(0), pair.world.timeline, config("a", Version::V5), random, now + 9 * S);
+    let later = Tether::new(NodeId(0), pair.world.timeline, config("a", Version::V5, random), now + 9 * S);
     std::mem::replace(&mut pair.tethers[0], later).kill(now + S, &mut pair.outside);
     pair.wait(S);
     assert_eq!(pair.told(1), ["t/will gone"]);

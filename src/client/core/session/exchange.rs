@@ -31,6 +31,8 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct SessionConfig {
     pub mode: Mode,
+    /// `--id`.
+    pub client_id: Option<String>,
     /// Who receives texts; `None`: the current room.
     pub addressee: Option<Nick>,
     /// `-W`.
@@ -153,6 +155,7 @@ pub enum OutboxChange {
 pub struct Opening {
     /// Names the link in its events.
     pub number: u32,
+    pub client_id: String,
     /// Takes the number of the link's connection, which counts from 1.
     pub will: Option<WillOf>,
     pub subscriptions: Vec<Subscription>,
@@ -170,9 +173,9 @@ pub struct Prompt {
 
 impl fmt::Debug for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Opening { number, will, subscriptions, patient } = self;
+        let Opening { number, client_id, will, subscriptions, patient } = self;
         let mut opening = f.debug_struct("Opening");
-        opening.field("number", number).field("will", &will.is_some());
+        opening.field("number", number).field("client_id", client_id).field("will", &will.is_some());
         opening.field("subscriptions", subscriptions).field("patient", patient).finish()
     }
 }

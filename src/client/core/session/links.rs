@@ -3,11 +3,15 @@
 use super::Opening;
 use crate::client::core::conversation::Conversation;
 use crate::link::{Event, Failure, Qos, Subscription, WillOf};
+use crate::random::Random;
 
 #[derive(Debug)]
 pub struct Links {
     /// The quality of service of messages.
     qos: Qos,
+    /// `None`: each link has an identifier of its own.
+    client_id: Option<String>,
+    random: Random,
     /// The number of the current or last link. A replaced link may still report events.
     number: u32,
     is_open: bool,
@@ -20,8 +24,18 @@ pub struct Links {
 }
 
 impl Links {
-    pub fn new(qos: Qos) -> Links {
-        Links { qos, number: 0, is_open: false, was_connected: false, before: 0, connections: 0, failure: None }
+    pub fn new(qos: Qos, client_id: Option<String>, random: Random) -> Links {
+        Links {
+            qos,
+            client_id,
+            random,
+            number: 0,
+            is_open: false,
+            was_connected: false,
+            before: 0,
+            connections: 0,
+            failure: None,
+        }
     }
 
     /// A failure of the very first connection ends the run; later ones are retried.
@@ -32,7 +46,9 @@ impl Links {
         let before = self.before;
         let will = conversation.will().map(|will| Box::new(move |conn| will(before + conn)) as WillOf);
         let subscriptions = conversation.subscriptions().into_iter().map(|filter| self.subscription(filter)).collect();
-        Opening { number: self.number, will, subscriptions, patient: self.was_connected }
+        // It is never published, because another client with the same identifier would disconnect this one.
+        let client_id = self.client_id.clone().unwrap_or_else(|| format!("mqttchat-{}", self.random.word()));
+        Opening { number: self.number, client_id, will, subscriptions, patient: self.was_connected }
     }
 
     pub fn let_go(&mut self) {

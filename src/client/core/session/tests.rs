@@ -24,6 +24,7 @@ impl Stage {
     fn new(mode: Mode, change: impl FnOnce(&mut SessionConfig)) -> Stage {
         let mut config = SessionConfig {
             mode,
+            client_id: None,
             addressee: None,
             wait: None,
             count: None,

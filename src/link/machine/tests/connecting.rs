@@ -29,7 +29,7 @@ fn connects_as_it_is_told_to() {
 fn the_first_attempt_can_be_held_back() {
     let now = Instant::now();
     let held = || {
-        let machine = Machine::new(config(Version::V5), Random::new(|bytes| bytes.fill(0)), now + SECOND);
+        let machine = Machine::new(config(Version::V5), now + SECOND);
         let mut bench = Bench { machine, now };
         assert_eq!((bench.tick(), bench.machine.due()), (Vec::new(), Some(now + SECOND)));
         bench

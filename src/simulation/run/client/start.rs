@@ -75,6 +75,7 @@ impl ClientNode {
         let is_sender = mode == Mode::Sender;
         let config = SessionConfig {
             mode,
+            client_id: None,
             addressee: None,
             wait: is_sender.then_some(WAIT),
             count: None,

@@ -54,8 +54,7 @@ impl Uplink {
 
     fn open(&mut self, opening: Opening, stage: &mut Stage) {
         self.end_link(None, Duration::ZERO, stage);
-        let mut random = stage.stream().random();
-        self.client_id = format!("mqttchat-{}", random.word());
+        self.client_id = opening.client_id;
         let config = stage.link_config(LinkTerms {
             client_id: self.client_id.clone(),
             persistent: false,
@@ -68,7 +67,7 @@ impl Uplink {
         });
         let waits = self.farewells.last().is_some_and(|farewell| !farewell.has_ended());
         let begin = stage.now() + if waits { FAREWELL } else { 0 };
-        let link = Tether::new(self.node, stage.world.timeline, config, random, begin);
+        let link = Tether::new(self.node, stage.world.timeline, config, begin);
         self.link = Some((opening.number, link));
     }
 

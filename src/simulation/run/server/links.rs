@@ -92,7 +92,6 @@ impl ServerProcess {
 }
 
 pub fn open(node: NodeId, terms: LinkTerms, stage: &mut Stage) -> Tether {
-    let random = stage.stream().random();
     let config = stage.link_config(terms);
-    Tether::new(node, stage.world.timeline, config, random, stage.now())
+    Tether::new(node, stage.world.timeline, config, stage.now())
 }
