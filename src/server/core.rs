@@ -10,5 +10,7 @@ mod notices;
 pub mod record;
 pub mod rival;
 pub mod roster;
+mod schedule;
 pub mod service;
 mod stats;
+mod warnings;

@@ -17,7 +17,9 @@ use super::marks::RoomMarks;
 use super::notices::Notices;
 use super::record::{Arrived, EarlierRun, Keep, StoreAnswer, StoreTask, WaitingDirect};
 use super::roster::Roster;
+use super::schedule::{Periodic, Schedule};
 use super::stats::Stats;
+use super::warnings::Warnings;
 use crate::link::{Event as LinkEvent, Message, Publication, Qos};
 use crate::now::Now;
 use crate::protocol::limits::{PAGE_MESSAGES, TEXT_CHARS};
@@ -27,22 +29,10 @@ use crate::protocol::{
 };
 use invalid::agree;
 use log::info;
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-/// The shortest time between two retained user lists: originals print the whole list each time.
-const USERS_INTERVAL: Duration = Duration::from_secs(30);
-/// How often the server repeats on chat/server that it is online. The will of an earlier connection may have said
-/// `offline` since, and the broker may have dropped it before it reached this server.
-const ONLINE_INTERVAL: Duration = Duration::from_secs(60);
-/// How often the retained counters are published.
-const STATS_INTERVAL: Duration = Duration::from_secs(10);
 /// A tick this late means that the server itself stood still. Then nobody's silence counts.
 const LATE_TICK: Duration = Duration::from_secs(5);
-/// Messages turned away within this time of the last one belong to the same episode, which is logged once.
-const EPISODE: Duration = Duration::from_secs(10);
-/// The most senders that are remembered as logged. Then the list starts over.
-const WARNED: usize = 1_000;
 
 /// The settings of the chat.
 #[derive(Debug, Clone)]
@@ -68,6 +58,8 @@ pub struct ServerChat {
     marks: RoomMarks,
     directs: Directs,
     clearing: Clearing,
+    schedule: Schedule,
+    warnings: Warnings,
     /// Direct messages that were stored while the broker was away.
     unserved: Vec<WaitingDirect>,
     /// Forgotten rooms whose last marks are still retained by the broker.
@@ -76,18 +68,7 @@ pub struct ServerChat {
     connected: bool,
     /// The roster of an earlier run has been served with its waiting messages.
     resumed: bool,
-    /// Somebody joined or left since the retained list was published.
-    users_stale: bool,
-    users_published: Option<Instant>,
-    online_published: Option<Instant>,
-    stats_published: Option<Instant>,
     last_tick: Instant,
-    /// When messages were last turned away.
-    turned_away: Option<Instant>,
-    /// What was logged as invalid: the kind of payload and its sender.
-    warned: HashSet<(&'static str, Option<NickKey>)>,
-    /// Logged names that cannot be nicks.
-    no_nicks: HashSet<String>,
     /// The time of the current event.
     now: Now,
     /// The effects of the current event, in order.
@@ -111,19 +92,14 @@ impl ServerChat {
             marks,
             directs: Directs::default(),
             clearing: Clearing::default(),
+            schedule: Schedule::new(),
+            warnings: Warnings::default(),
             unserved: Vec::new(),
             forgotten: Vec::new(),
             stats: Stats::default(),
             connected: false,
             resumed: false,
-            users_stale: true,
-            users_published: None,
-            online_published: None,
-            stats_published: None,
             last_tick: now.instant,
-            turned_away: None,
-            warned: HashSet::new(),
-            no_nicks: HashSet::new(),
             now,
             out: Vec::new(),
         }
@@ -138,7 +114,9 @@ impl ServerChat {
             ServiceEvent::Store(answer) => self.answered(answer),
             ServiceEvent::Tick { turned_away } => {
                 if turned_away > 0 {
-                    self.turned_away(turned_away);
+                    // Their senders get no confirmation, so they retransmit them.
+                    self.stats.dropped_total += turned_away;
+                    self.warnings.dropped(now.instant);
                 }
                 self.tick();
             }
@@ -228,8 +206,15 @@ impl ServerChat {
     }
 
     fn publish_online(&mut self) {
-        self.online_published = Some(self.now.instant);
+        self.schedule.published(Periodic::Online, self.now.instant);
         self.out.push(ServiceEffect::Publish(self.server_info(Status::Online)));
+    }
+
+    fn publish_stats(&mut self) {
+        self.schedule.published(Periodic::Stats, self.now.instant);
+        let json = self.stats.take_json(self.roster.online(), &self.started, self.now);
+        let publication = self.publication(&Topic::Stats, json, true);
+        self.out.push(ServiceEffect::Publish(Publication { qos: Qos::AtMostOnce, ..publication }));
     }
 
     fn tick(&mut self) {
@@ -250,18 +235,12 @@ impl ServerChat {
         }
         let again = self.directs.due(now);
         self.take_steps(again);
-        let due = |last: Option<Instant>, interval| last.is_none_or(|at| now.saturating_duration_since(at) >= interval);
-        if self.users_stale && due(self.users_published, USERS_INTERVAL) {
-            self.publish_users();
-        }
-        if due(self.online_published, ONLINE_INTERVAL) {
-            self.publish_online();
-        }
-        if due(self.stats_published, STATS_INTERVAL) {
-            self.stats_published = Some(now);
-            let json = self.stats.take_json(self.roster.online(), &self.started, self.now);
-            let publication = self.publication(&Topic::Stats, json, true);
-            self.out.push(ServiceEffect::Publish(Publication { qos: Qos::AtMostOnce, ..publication }));
+        for periodic in self.schedule.due(now) {
+            match periodic {
+                Periodic::Users => self.publish_users(),
+                Periodic::Online => self.publish_online(),
+                Periodic::Stats => self.publish_stats(),
+            }
         }
     }
 
@@ -276,7 +255,7 @@ impl ServerChat {
         // A topic of a later version, or one with a level that is neither a nick nor a room.
         let Some(parsed) = self.config.topics.parse(topic) else {
             self.stats.invalid_total += 1;
-            self.warn_once("topic", None, || format!("ignored a message on topic {}", visible(topic)));
+            self.warnings.once("topic", None, || format!("ignored a message on topic {}", visible(topic)));
             return;
         };
         // A retained message was cleared, usually by this server.
@@ -337,7 +316,7 @@ impl ServerChat {
             return;
         };
         if self.clearing.is_due(topic, self.now.instant) {
-            self.warn_once("retained", None, || {
+            self.warnings.once("retained", None, || {
                 format!("a message was retained, which its sender must not ask for; cleared topic {}", visible(topic))
             });
             self.publish(&parsed, Vec::new(), true);
@@ -352,7 +331,7 @@ impl ServerChat {
             Status::Offline => self.out.push(ServiceEffect::Publish(self.server_info(Status::Online))),
             // It found no other server at its start, so this server stood still at that time. It is only logged,
             // because anybody can forge this.
-            Status::Online if info.instance != self.config.instance => self.warn_once("server", None, || {
+            Status::Online if info.instance != self.config.instance => self.warnings.once("server", None, || {
                 format!(
                     "another server came online on chat/server (instance {}), and this one goes on: two servers keep two \
                      histories; stop one of them",

@@ -1,14 +1,11 @@
 //! Invalid payloads: counted, logged once per sender and kind, and answered if possible.
 
-use super::{ServerChat, WARNED, replies, shown};
+use super::{ServerChat, replies, shown};
 use crate::link::{Publication, Qos};
 use crate::protocol::text::visible;
 use crate::protocol::{Claim, ErrorCode, ErrorReply, Invalid, MessageId, Nick, NickKey};
 use crate::server::core::exchange::ServiceEffect;
-use log::warn;
 
-/// How many characters of a name that cannot be a nick are logged and remembered.
-const NAME_LOGGED: usize = 64;
 /// The nick under which the server appears in a history.
 const SPEAKER: &str = "chat-server";
 
@@ -17,10 +14,10 @@ impl ServerChat {
         self.stats.invalid_total += 1;
         let claim = Claim::read(payload);
         match &claim.no_nick {
-            Some((name, why)) => self.warn_of_name(name, why),
+            Some((name, why)) => self.warnings.no_nick(name, why),
             None => {
                 let key = claim.nick.as_ref().map(|nick| nick.key().clone());
-                self.warn_once(kind, key, || {
+                self.warnings.once(kind, key, || {
                     let sender = claim.nick.as_ref().map_or("-".to_owned(), shown);
                     format!("ignored an invalid {kind} nick={sender}: {}", visible(&invalid.to_string()))
                 });
@@ -46,18 +43,6 @@ impl ServerChat {
         self.tell_client(&to, error.to_json());
     }
 
-    /// Logs each name once, whatever it sends.
-    fn warn_of_name(&mut self, name: &str, why: &str) {
-        let begin: String = name.chars().take(NAME_LOGGED).collect();
-        if self.no_nicks.len() >= WARNED {
-            self.no_nicks.clear();
-        }
-        if !self.no_nicks.contains(&begin) {
-            warn!("ignored what is sent as \"{}\", which cannot be a nick: {why}", visible(&begin));
-            self.no_nicks.insert(begin);
-        }
-    }
-
     /// An original client joins under any name and understands no errors. But it asks for the history when it joins and
     /// shows the page, so a page with one message explains why it is ignored.
     pub(super) fn explain_no_nick(&mut self, payload: &[u8]) {
@@ -70,15 +55,6 @@ impl ServerChat {
         let payload = replies::one_for_originals(nick, text, None, self.timestamp()).to_json();
         let publication = Publication { topic, payload, qos: Qos::AtLeastOnce, retain: false, ticket: None };
         self.out.push(ServiceEffect::Publish(publication));
-    }
-
-    pub(super) fn warn_once(&mut self, kind: &'static str, sender: Option<NickKey>, line: impl FnOnce() -> String) {
-        if self.warned.len() >= WARNED {
-            self.warned.clear();
-        }
-        if self.warned.insert((kind, sender)) {
-            warn!("{}", line());
-        }
     }
 }
 

@@ -31,7 +31,7 @@ impl ServerChat {
         let joined = presence.action == Action::Join;
         if arrival == PresenceOutcome::New {
             self.stats.joins_total += 1;
-            self.users_stale = true;
+            self.schedule.users_changed();
             info!("joined nick={} online={}", shown(&presence.nick), self.roster.online());
             if let Some(telling) = self.notices.add(NoticeKind::Join, presence.nick.clone(), self.now.instant) {
                 self.tell(telling);
@@ -67,7 +67,7 @@ impl ServerChat {
     }
 
     pub(super) fn gone(&mut self, kind: NoticeKind, nick: Nick) {
-        self.users_stale = true;
+        self.schedule.users_changed();
         let (word, counter) = match kind {
             NoticeKind::Timeout => ("timed out", &mut self.stats.timeouts_total),
             _ => ("left", &mut self.stats.leaves_total),

@@ -9,6 +9,7 @@ use crate::protocol::{
 };
 use crate::server::core::exchange::ServiceEffect;
 use crate::server::core::record::{Keep, Page, ReplyTo, StoreQuestion, StoreTask};
+use crate::server::core::schedule::Periodic;
 use std::collections::BTreeMap;
 
 impl ServerChat {
@@ -51,8 +52,7 @@ impl ServerChat {
     }
 
     pub(super) fn publish_users(&mut self) {
-        self.users_stale = false;
-        self.users_published = Some(self.now.instant);
+        self.schedule.published(Periodic::Users, self.now.instant);
         let users = self.online_users();
         self.publish(&Topic::Users, users.to_json(), true);
     }

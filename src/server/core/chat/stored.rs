@@ -1,10 +1,9 @@
 //! The fate of messages: confirmations for senders, marks for rooms.
 
-use super::{EPISODE, ServerChat};
+use super::ServerChat;
 use crate::protocol::text::visible;
 use crate::protocol::{ErrorCode, ErrorReply, MessageId, RoomName, Topic};
 use crate::server::core::record::{Committed, Refused, StoreRefusal};
-use log::warn;
 
 /// The most forgotten rooms whose marks wait for the broker. The marks of further ones stay retained and cost it some
 /// memory.
@@ -35,14 +34,14 @@ impl ServerChat {
         let Refused { sender, id, why } = refused;
         let (code, message) = match why {
             StoreRefusal::NoRoom { to } => {
-                self.warn_once("waiting message", None, || {
+                self.warnings.once("waiting message", None, || {
                     "waiting direct messages fill their share of --max-size: senders are told that further ones are not kept"
                         .to_owned()
                 });
                 (ErrorCode::Full, format!("no room for more waiting direct messages: this one is not kept for {to}"))
             }
             StoreRefusal::IdTaken => {
-                self.warn_once("id", Some(sender.clone()), || {
+                self.warnings.once("id", Some(sender.clone()), || {
                     format!("not stored: another message of {} has the id {id}", visible(sender.as_str()))
                 });
                 (ErrorCode::IdTaken, "another message has this id".to_owned())
@@ -81,14 +80,5 @@ impl ServerChat {
             }
         }
         self.forgotten.truncate(FORGOTTEN);
-    }
-
-    /// Their senders get no confirmation, so they retransmit them.
-    pub(super) fn turned_away(&mut self, count: u64) {
-        self.stats.dropped_total += count;
-        let last = self.turned_away.replace(self.now.instant);
-        if last.is_none_or(|last| self.now.instant.saturating_duration_since(last) >= EPISODE) {
-            warn!("too many messages wait to be stored: those that come now are dropped, until there is room again");
-        }
     }
 }
