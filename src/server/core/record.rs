@@ -3,8 +3,8 @@
 use crate::protocol::history::Span;
 use crate::protocol::text::visible;
 use crate::protocol::{
-    ChatMessage, Cursor, Entry, Epoch, HistoryRequest, Nick, NickKey, Place, Private, RoomName, SearchQuery,
-    SearchResult, SentId, Session, Token,
+    ChatMessage, Cursor, Entry, Epoch, Nick, NickKey, Place, Private, RoomName, SearchQuery, SearchResult, SentId,
+    Session, Token,
 };
 use std::time::{Duration, Instant};
 
@@ -176,8 +176,7 @@ pub enum StoreAnswer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreQuestion {
     Page {
-        /// The limit of messages is given.
-        query: HistoryRequest,
+        query: PageQuery,
         reply: ReplyTo,
     },
     Rooms {
@@ -206,6 +205,22 @@ impl StoreQuestion {
     pub fn unanswered(&self) -> StoreAnswer {
         StoreAnswer::Unanswered { is_search: self.is_search() }
     }
+}
+
+/// Which page to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageQuery {
+    pub room: RoomName,
+    /// The most messages; 0 only asks where the history ends.
+    pub limit: usize,
+    pub position: PagePosition,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PagePosition {
+    Newest,
+    Before(Cursor),
+    After(Cursor),
 }
 
 /// Who asked, and with which token.

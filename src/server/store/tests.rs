@@ -4,10 +4,9 @@ mod one_thread;
 mod unwritable;
 
 use super::*;
-use crate::protocol::{ChatMessage, HistoryRequest, Nick, Place, RoomName, SentId, Session, Timestamp};
+use crate::protocol::{ChatMessage, Nick, Place, RoomName, SentId, Session, Timestamp};
 use crate::random::Random;
-use crate::server::core::record::Arrived;
-use crate::server::core::record::ReplyTo;
+use crate::server::core::record::{Arrived, PagePosition, PageQuery, ReplyTo};
 use crate::server::store::sqlite::Database;
 use std::path::PathBuf;
 
@@ -122,7 +121,7 @@ fn arrived(seq: u64) -> Arrived {
 
 /// A request for the newest page of the lobby.
 fn newest() -> StoreQuestion {
-    let query = HistoryRequest::default();
+    let query = PageQuery { room: RoomName::lobby(), limit: 500, position: PagePosition::Newest };
     StoreQuestion::Page { query, reply: ReplyTo { requester: Nick::parse("a").unwrap(), session: None, token: None } }
 }
 

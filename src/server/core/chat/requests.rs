@@ -4,9 +4,9 @@ use super::ServerChat;
 use super::invalid::agree;
 use crate::protocol::limits::{PAGE_MESSAGES, SEARCH_MESSAGES};
 use crate::protocol::{
-    ErrorCode, ErrorReply, HistoryRequest, Invalid, NickKey, Pong, Request, RequestKind, SearchQuery, SearchRequest,
+    ErrorCode, ErrorReply, Invalid, NickKey, Pong, Request, RequestKind, SearchQuery, SearchRequest,
 };
-use crate::server::core::record::{ReplyTo, StoreQuestion};
+use crate::server::core::record::{PagePosition, PageQuery, ReplyTo, StoreQuestion};
 
 impl ServerChat {
     pub(super) fn request(
@@ -33,8 +33,13 @@ impl ServerChat {
                 self.reply(&reply, pong.to_json());
             }
             RequestKind::History => {
-                let query = HistoryRequest { limit: page.limit.or(Some(self.config.history_limit)), ..page };
-                self.ask(StoreQuestion::Page { query, reply });
+                let limit = page.limit.unwrap_or(self.config.history_limit);
+                let position = match (page.after, page.before) {
+                    (Some(cursor), _) => PagePosition::After(cursor),
+                    (None, Some(cursor)) => PagePosition::Before(cursor),
+                    (None, None) => PagePosition::Newest,
+                };
+                self.ask(StoreQuestion::Page { query: PageQuery { room: page.room, limit, position }, reply });
             }
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! The threads with a database in a file, and with one in memory.
 
 use super::*;
-use crate::protocol::{ChatMessage, HistoryRequest, Nick, Place, RoomName, Timestamp};
+use crate::protocol::{ChatMessage, Nick, Place, RoomName, Timestamp};
 use crate::random::Random;
-use crate::server::core::record::{Arrived, Keep, ReplyTo, StoreTask};
+use crate::server::core::record::{Arrived, Keep, PagePosition, PageQuery, ReplyTo, StoreTask};
 use crate::server::store::sqlite::{Database, HistoryReader};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn chat(seq: u64) -> StoreJob {
 
 fn newest() -> StoreJob {
     let reply = ReplyTo { requester: Nick::parse("a").unwrap(), session: None, token: None };
-    let query = HistoryRequest::default();
+    let query = PageQuery { room: RoomName::lobby(), limit: 50, position: PagePosition::Newest };
     StoreJob { task: StoreTask::Ask(StoreQuestion::Page { query, reply }), pass: None }
 }
 

@@ -4,9 +4,9 @@ use super::rooms::{self, RoomRow};
 use super::rows::{self, Query, unsigned};
 use super::{Error, schema};
 use crate::protocol::history::{Span, fitting};
-use crate::protocol::limits::{LISTED_ROOMS, PAGE_MESSAGES};
-use crate::protocol::{Cursor, Entry, Epoch, HistoryRequest, NickKey, RoomName};
-use crate::server::core::record::{Page, WaitingDirect};
+use crate::protocol::limits::LISTED_ROOMS;
+use crate::protocol::{Cursor, Entry, Epoch, NickKey, RoomName};
+use crate::server::core::record::{Page, PagePosition, PageQuery, WaitingDirect};
 use rusqlite::{Connection, OpenFlags, params};
 use std::path::Path;
 
@@ -57,34 +57,35 @@ impl HistoryReader {
     /// A cursor of another history, or beyond the room's end, gets the newest page, with `gap`. If the cursor is before
     /// what retention removed, and newer messages are requested, the page has the oldest remaining ones, with `gap`,
     /// too.
-    pub fn page(&self, query: &HistoryRequest) -> Result<Page, Error> {
+    pub fn page(&self, query: &PageQuery) -> Result<Page, Error> {
         let snapshot = self.sql.unchecked_transaction()?;
         let room = rooms::find(&snapshot, &query.room)?.map_or_else(|| rooms::unknown(&snapshot), Ok)?;
         let known = |cursor: &Cursor| cursor.epoch == self.epoch && cursor.pos <= room.last_pos;
-        match (&query.after, &query.before) {
-            (Some(cursor), _) if known(cursor) => self.page_after(query, room, cursor.pos),
-            (Some(_), _) => {
+        match &query.position {
+            PagePosition::After(cursor) if known(cursor) => self.page_after(query, room, cursor.pos),
+            PagePosition::After(_) => {
                 let mut page = self.page_before(query, room, room.last_pos, true)?;
                 // There is nothing newer.
                 page.span.complete = true;
                 Ok(page)
             }
-            (None, Some(cursor)) if known(cursor) => {
+            PagePosition::Before(cursor) if known(cursor) => {
                 let gap = cursor.pos > 0 && cursor.pos <= room.trimmed;
                 self.page_before(query, room, cursor.pos, gap)
             }
-            (None, before) => self.page_before(query, room, room.last_pos, before.is_some()),
+            PagePosition::Before(_) => self.page_before(query, room, room.last_pos, true),
+            PagePosition::Newest => self.page_before(query, room, room.last_pos, false),
         }
     }
 
-    fn page_before(&self, query: &HistoryRequest, room: RoomRow, end: u64, gap: bool) -> Result<Page, Error> {
+    fn page_before(&self, query: &PageQuery, room: RoomRow, end: u64, gap: bool) -> Result<Page, Error> {
         let mut run = self.run("pos <= ?2 ORDER BY pos DESC", room, end, query.limit)?;
         run.messages.reverse();
         let from = run.end.map_or(end, |pos| pos - 1);
         Ok(self.paged(query, run, (from, end), gap))
     }
 
-    fn page_after(&self, query: &HistoryRequest, room: RoomRow, start: u64) -> Result<Page, Error> {
+    fn page_after(&self, query: &PageQuery, room: RoomRow, start: u64) -> Result<Page, Error> {
         let run = self.run("pos > ?2 ORDER BY pos", room, start, query.limit)?;
         let to = if run.complete { room.last_pos } else { run.end.unwrap_or(start) };
         let gap = start < room.trimmed;
@@ -97,15 +98,14 @@ impl HistoryReader {
         Ok(self.paged(query, run, (from, to), gap))
     }
 
-    fn paged(&self, query: &HistoryRequest, run: PageRun, (from, to): (u64, u64), gap: bool) -> Page {
+    fn paged(&self, query: &PageQuery, run: PageRun, (from, to): (u64, u64), gap: bool) -> Page {
         let PageRun { messages, complete, .. } = run;
         let span = Span { room: query.room.clone(), epoch: self.epoch.clone(), from, to, complete, gap };
         Page { messages, span }
     }
 
     /// As many messages as a page may have. Selects one row more than the limit, to know whether there is more.
-    fn run(&self, which: &str, room: RoomRow, pos: u64, limit: Option<usize>) -> Result<PageRun, Error> {
-        let limit = limit.unwrap_or(PAGE_MESSAGES);
+    fn run(&self, which: &str, room: RoomRow, pos: u64, limit: usize) -> Result<PageRun, Error> {
         let select = format!("SELECT {} FROM messages m WHERE room = ?1 AND {which} LIMIT ?3", rows::ENTRY);
         let mut statement = self.sql.prepare_cached(&select)?;
         let mut rows = statement.query(params![room.id, pos as i64, limit as i64 + 1])?;

@@ -14,7 +14,7 @@ mod trimmed;
 use super::*;
 use crate::protocol::history::Span;
 use crate::protocol::limits::LISTED_ROOMS;
-use crate::protocol::{ChatMessage, Cursor, HistoryRequest, Nick, Place, RoomName, SentId, Session, Timestamp};
+use crate::protocol::{ChatMessage, Cursor, Nick, Place, RoomName, SentId, Session, Timestamp};
 use crate::random::Random;
 use crate::server::core::record::*;
 use crate::server::store::engine::Engine;
@@ -64,20 +64,8 @@ fn keep(history: &mut Database, messages: &[Arrived]) -> Result<u64, Error> {
     Ok(committed.progress.iter().map(|progress| progress.to - progress.from).sum())
 }
 
-/// Which page of a room.
-enum PagePlace {
-    Newest,
-    Before(Cursor),
-    After(Cursor),
-}
-
-fn page(history: &Database, name: &str, limit: usize, place: PagePlace) -> (Vec<String>, Span) {
-    let (before, after) = match place {
-        PagePlace::Newest => (None, None),
-        PagePlace::Before(cursor) => (Some(cursor), None),
-        PagePlace::After(cursor) => (None, Some(cursor)),
-    };
-    let query = HistoryRequest { room: room(name), limit: Some(limit), before, after };
+fn page(history: &Database, name: &str, limit: usize, position: PagePosition) -> (Vec<String>, Span) {
+    let query = PageQuery { room: room(name), limit, position };
     let page = history.questions().page(&query).unwrap();
     (page.messages.into_iter().map(|entry| entry.text).collect(), page.span)
 }

@@ -1,7 +1,8 @@
 //! What a server has at the end of a run, as its own reader sees it.
 
 use super::{FILE, ServerNode};
-use crate::protocol::{Cursor, HistoryRequest, RoomName};
+use crate::protocol::{Cursor, RoomName};
+use crate::server::core::record::{PagePosition, PageQuery};
 use crate::server::store::sqlite::HistoryReader;
 use crate::simulation::disk::Disk;
 use crate::simulation::ledger::{Addressed, Fact, HistoryEntry, HistoryRecord, StateSize};
@@ -52,8 +53,8 @@ impl ServerNode {
         let mut record = HistoryRecord { server: self.index, room: room.to_string(), entries: Vec::new() };
         let (mut pos, mut begin) = (0, None);
         loop {
-            let after = Some(Cursor { epoch: reader.epoch().clone(), pos });
-            let query = HistoryRequest { room: room.clone(), limit: Some(PAGE), before: None, after };
+            let position = PagePosition::After(Cursor { epoch: reader.epoch().clone(), pos });
+            let query = PageQuery { room: room.clone(), limit: PAGE, position };
             let page = reader.page(&query).map_err(|error| error.to_string())?;
             begin.get_or_insert(page.span.from);
             record.entries.extend(page.messages.into_iter().map(|entry| HistoryEntry {

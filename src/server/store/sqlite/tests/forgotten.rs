@@ -26,7 +26,7 @@ fn known(history: &Database) -> Vec<String> {
 }
 
 fn after(history: &Database, name: &str, pos: u64) -> Span {
-    page(history, name, 50, PagePlace::After(Cursor { epoch: history.epoch().clone(), pos })).1
+    page(history, name, 50, PagePosition::After(Cursor { epoch: history.epoch().clone(), pos })).1
 }
 
 /// Makes somebody a member of these rooms; without rooms, they have left.
@@ -76,12 +76,12 @@ fn one_that_comes_back_gives_out_no_position_twice() {
         let span = after(&history, "dev", pos);
         assert_eq!((span.from, span.to, span.complete, span.gap), (from, ABOVE + 1, true, gap), "{pos}");
     }
-    let (texts, span) = page(&history, "dev", 50, PagePlace::Newest);
+    let (texts, span) = page(&history, "dev", 50, PagePosition::Newest);
     assert_eq!((texts.len(), span.from, span.complete, span.gap), (2, ABOVE - 1, true, false));
     // Other rooms go on where they were, and new ones begin there, too.
     keep(&mut history, &numbered("den", [10])).unwrap();
-    assert_eq!(page(&history, "den", 50, PagePlace::Newest).1.to, 2);
-    assert_eq!(page(&history, "new", 50, PagePlace::Newest).1.to, ABOVE - 1);
+    assert_eq!(page(&history, "den", 50, PagePosition::Newest).1.to, 2);
+    assert_eq!(page(&history, "new", 50, PagePosition::Newest).1.to, ABOVE - 1);
     let committed = history.commit(&[Keep::Message(numbered("new", [11])[0].clone())], &[]).unwrap();
     assert_eq!((committed.progress[0].from, committed.progress[0].to), (ABOVE - 1, ABOVE));
 }
@@ -147,8 +147,8 @@ proptest! {
                     trim_all(&mut history, day, None);
                 }
                 _ => {
-                    let place_of = |pos| PagePlace::After(Cursor { epoch: history.epoch().clone(), pos });
-                    let asked = cursors[place].map_or(PagePlace::Newest, place_of);
+                    let place_of = |pos| PagePosition::After(Cursor { epoch: history.epoch().clone(), pos });
+                    let asked = cursors[place].map_or(PagePosition::Newest, place_of);
                     let (texts, span) = page(&history, names[place], 500, asked);
                     prop_assert!(span.complete);
                     let all = std::mem::take(&mut unseen[place]);

@@ -14,7 +14,7 @@ fn each_id_is_kept_once_per_nick() {
     ];
     assert_eq!(keep(&mut history, &batch).unwrap(), 4);
     assert_eq!(keep(&mut history, &batch[..1]).unwrap(), 0);
-    let (texts, span) = page(&history, "lobby", 50, PagePlace::Newest);
+    let (texts, span) = page(&history, "lobby", 50, PagePosition::Newest);
     assert_eq!(texts, ["one", "same id, another nick", "no id", "no id"]);
     assert_eq!((span.from, span.to, span.complete, span.gap), (0, 4, true, false));
     assert_eq!(history.questions().rooms().unwrap(), [(RoomName::lobby(), 4)]);
@@ -65,7 +65,7 @@ fn a_taken_id_is_refused() {
         assert!(refused(&mut history, Keep::Message(other)));
     }
     assert!(refused(&mut history, direct("alice", "bob", (1, 1), "one")));
-    assert_eq!(page(&history, "dev", 50, PagePlace::Newest).0, ["one"]);
+    assert_eq!(page(&history, "dev", 50, PagePosition::Newest).0, ["one"]);
     assert!(waiting(&history, "bob").is_empty());
 
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
@@ -75,7 +75,7 @@ fn a_taken_id_is_refused() {
         assert!(refused(&mut history, other));
     }
     assert!(refused(&mut history, Keep::Message(chat("dev", "one"))));
-    assert_eq!((waiting(&history, "bob").len(), page(&history, "dev", 50, PagePlace::Newest).0.len()), (1, 0));
+    assert_eq!((waiting(&history, "bob").len(), page(&history, "dev", 50, PagePosition::Newest).0.len()), (1, 0));
 
     // The text of a removed message is not known.
     let (to, sender) = (nick("bob").key().clone(), nick("alice").key().clone());
@@ -160,7 +160,7 @@ fn removed_messages_are_not_stored_again() {
         let keeps: Vec<Keep> = numbered("dev", 1..=10).into_iter().map(Keep::Message).collect();
         let committed = history.commit(&keeps, &[]).unwrap();
         assert_eq!((committed.stored.len(), committed.progress.len()), (10, 0));
-        assert_eq!(page(history, "dev", 50, PagePlace::Newest).0.len(), 6);
+        assert_eq!(page(history, "dev", 50, PagePosition::Newest).0.len(), 6);
     };
     again(&mut history);
     drop(history);
@@ -205,7 +205,7 @@ fn a_failed_commit_leaves_nothing() {
     assert_eq!(history.questions().rooms().unwrap(), [(RoomName::lobby(), 1)]);
     history.own.sql.execute_batch("DROP TRIGGER full").unwrap();
     assert_eq!(keep(&mut history, &batch).unwrap(), 3);
-    let (texts, span) = page(&history, "lobby", 50, PagePlace::Newest);
+    let (texts, span) = page(&history, "lobby", 50, PagePosition::Newest);
     assert_eq!((texts, span.to), (vec!["one".to_owned(), "two".to_owned(), "bad".to_owned()], 3));
     assert_eq!(searched::texts(&history, "findable"), ["findable"]);
 }
@@ -221,10 +221,10 @@ fn a_full_disk_is_an_error_and_does_not_end_the_chat() {
         (6..=100).map(|n| arrived("dev", "alice", Some((1, n)), &format!("{n} ").repeat(900))).collect();
     let error = keep(&mut history, &large).unwrap_err();
     assert_eq!(error.to_string(), "the disk is full");
-    assert_eq!(page(&history, "dev", 50, PagePlace::Newest).1.to, 5);
+    assert_eq!(page(&history, "dev", 50, PagePosition::Newest).1.to, 5);
     history.own.sql.pragma_update(None, "max_page_count", 1_000_000).unwrap();
     assert_eq!(keep(&mut history, &large).unwrap(), 95);
-    assert_eq!(page(&history, "dev", 1, PagePlace::Newest).1.to, 100);
+    assert_eq!(page(&history, "dev", 1, PagePosition::Newest).1.to, 100);
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn writes_of_another_program_are_noticed() {
         let history = if n % 2 == 0 { &mut one } else { &mut other };
         let batch = [arrived("dev", "alice", Some((1, n)), "x"), arrived(&format!("r{}", n / 2), "bob", None, "y")];
         assert_eq!(keep(history, &batch).unwrap(), 2);
-        assert_eq!(page(&one, "dev", 50, PagePlace::Newest).1.to, n);
+        assert_eq!(page(&one, "dev", 50, PagePosition::Newest).1.to, n);
     }
     trim(&mut one, Some(1), None);
     assert_eq!(keep(&mut other, &numbered("dev", 1..=6)).unwrap(), 0);
@@ -252,7 +252,7 @@ fn only_so_many_rooms_are_known_in_memory() {
             assert!(history.state.rooms_known() <= batch::ROOMS + 1_000);
         }
         // A forgotten room goes on where it was.
-        assert_eq!(page(&history, "r1", 1, PagePlace::Newest).1.to, round);
-        assert_eq!(page(&history, "r10999", 1, PagePlace::Newest).1.to, round);
+        assert_eq!(page(&history, "r1", 1, PagePosition::Newest).1.to, round);
+        assert_eq!(page(&history, "r10999", 1, PagePosition::Newest).1.to, round);
     }
 }

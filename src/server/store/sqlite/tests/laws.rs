@@ -41,7 +41,7 @@ proptest! {
         let sent: BTreeSet<(u8, u64)> = arrivals.iter().map(|(who, n, _)| (*who, *n)).collect();
         prop_assert_eq!(stored.len(), sent.len());
         let mut expected: Vec<String> = sent.iter().map(|(who, n)| format!("{} {n}", names[usize::from(*who)])).collect();
-        let mut kept: Vec<String> = names.iter().flat_map(|name| page(&history, name, 500, PagePlace::Newest).0).collect();
+        let mut kept: Vec<String> = names.iter().flat_map(|name| page(&history, name, 500, PagePosition::Newest).0).collect();
         prop_assert_eq!(kept.len(), new);
         kept.extend(waiting(&history, "dora"));
         kept.sort();

@@ -81,13 +81,13 @@ fn the_first_version_is_brought_over() {
         assert_eq!(history.broker().unwrap().as_deref(), Some("localhost:1883"));
         assert_eq!(history.earlier_run().unwrap().seats.len(), 1);
         assert_eq!(searched::texts(&history, "word"), ["a later word", "an old word"]);
-        assert_eq!(page(&history, "lobby", 50, PagePlace::Newest).0, ["an old word", "a later word"]);
+        assert_eq!(page(&history, "lobby", 50, PagePosition::Newest).0, ["an old word", "a later word"]);
         // This id has session 000000000000 and number 2.
         assert_eq!(keep(&mut history, &[arrived("lobby", "alice", Some((0, 2)), "again")]).unwrap(), 0);
     }
     let mut history = file.open();
     assert_eq!(keep(&mut history, &[arrived("lobby", "alice", Some((0, 3)), "a new word")]).unwrap(), 1);
-    assert_eq!(page(&history, "lobby", 50, PagePlace::Newest).1.to, 3);
+    assert_eq!(page(&history, "lobby", 50, PagePosition::Newest).1.to, 3);
     assert_eq!(searched::texts(&history, "word"), ["a new word", "a later word", "an old word"]);
     trim(&mut history, Some(0), None);
     assert_eq!(history.questions().rooms().unwrap(), [(room("dev"), 0), (room("lobby"), 1)]);
@@ -110,7 +110,7 @@ fn the_second_version_is_brought_over() {
     assert_eq!(history.questions().rooms().unwrap(), [(room("dev"), 0), (room("lobby"), 2)]);
     assert_eq!(keep(&mut history, &[arrived("dev", "alice", Some((0, 2)), "again")]).unwrap(), 0);
     assert_eq!(keep(&mut history, &[arrived("dev", "alice", Some((0, 3)), "new")]).unwrap(), 1);
-    assert_eq!(page(&history, "dev", 50, PagePlace::Newest).1.to, 2);
+    assert_eq!(page(&history, "dev", 50, PagePosition::Newest).1.to, 2);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_reader_answers_next_to_a_writer() {
     let reader = history.reader().unwrap().unwrap();
     assert_eq!(reader.epoch(), history.epoch());
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
-    let query = HistoryRequest { room: room("dev"), ..HistoryRequest::default() };
+    let query = PageQuery { room: room("dev"), limit: 50, position: PagePosition::Newest };
     assert_eq!(reader.page(&query).unwrap().messages.len(), 3);
     assert!(reader.sql.execute("DELETE FROM messages", []).is_err());
     assert!(Database::in_memory(Random::of_the_system()).unwrap().reader().unwrap().is_none());

@@ -3,8 +3,8 @@
 use super::*;
 
 #[track_caller]
-fn check(history: &Database, limit: usize, place: PagePlace, texts: &[&str], span: (u64, u64, bool, bool)) {
-    let (found, is) = page(history, "dev", limit, place);
+fn check(history: &Database, limit: usize, position: PagePosition, texts: &[&str], span: (u64, u64, bool, bool)) {
+    let (found, is) = page(history, "dev", limit, position);
     assert_eq!(found, texts);
     assert_eq!((is.from, is.to, is.complete, is.gap), span);
 }
@@ -19,24 +19,24 @@ fn they_meet_in_both_directions() {
     let batch: Vec<Arrived> = (1..=10).map(|n| arrived("dev", "alice", Some((1, n)), &n.to_string())).collect();
     keep(&mut history, &batch).unwrap();
     keep(&mut history, &[arrived("lobby", "alice", Some((1, 11)), "elsewhere")]).unwrap();
-    check(&history, 4, PagePlace::Newest, &["7", "8", "9", "10"], (6, 10, false, false));
-    check(&history, 4, PagePlace::Before(at(&history, 6)), &["3", "4", "5", "6"], (2, 6, false, false));
-    check(&history, 4, PagePlace::Before(at(&history, 2)), &["1", "2"], (0, 2, true, false));
-    check(&history, 2, PagePlace::Before(at(&history, 2)), &["1", "2"], (0, 2, true, false));
-    check(&history, 6, PagePlace::After(at(&history, 2)), &["3", "4", "5", "6", "7", "8"], (2, 8, false, false));
-    check(&history, 2, PagePlace::After(at(&history, 8)), &["9", "10"], (8, 10, true, false));
-    check(&history, 6, PagePlace::After(at(&history, 8)), &["9", "10"], (8, 10, true, false));
-    check(&history, 6, PagePlace::After(at(&history, 10)), &[], (10, 10, true, false));
+    check(&history, 4, PagePosition::Newest, &["7", "8", "9", "10"], (6, 10, false, false));
+    check(&history, 4, PagePosition::Before(at(&history, 6)), &["3", "4", "5", "6"], (2, 6, false, false));
+    check(&history, 4, PagePosition::Before(at(&history, 2)), &["1", "2"], (0, 2, true, false));
+    check(&history, 2, PagePosition::Before(at(&history, 2)), &["1", "2"], (0, 2, true, false));
+    check(&history, 6, PagePosition::After(at(&history, 2)), &["3", "4", "5", "6", "7", "8"], (2, 8, false, false));
+    check(&history, 2, PagePosition::After(at(&history, 8)), &["9", "10"], (8, 10, true, false));
+    check(&history, 6, PagePosition::After(at(&history, 8)), &["9", "10"], (8, 10, true, false));
+    check(&history, 6, PagePosition::After(at(&history, 10)), &[], (10, 10, true, false));
 }
 
 #[test]
 fn a_limit_of_zero_finds_the_end_of_the_history() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
-    check(&history, 0, PagePlace::Newest, &[], (0, 0, true, false));
+    check(&history, 0, PagePosition::Newest, &[], (0, 0, true, false));
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
-    check(&history, 0, PagePlace::Newest, &[], (3, 3, false, false));
-    check(&history, 0, PagePlace::After(at(&history, 1)), &[], (1, 1, false, false));
-    check(&history, 0, PagePlace::After(at(&history, 3)), &[], (3, 3, true, false));
+    check(&history, 0, PagePosition::Newest, &[], (3, 3, false, false));
+    check(&history, 0, PagePosition::After(at(&history, 1)), &[], (1, 1, false, false));
+    check(&history, 0, PagePosition::After(at(&history, 3)), &[], (3, 3, true, false));
 }
 
 #[test]
@@ -44,9 +44,9 @@ fn a_foreign_cursor_gets_the_newest_page_and_is_told_of_the_gap() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=3)).unwrap();
     let foreign = || Cursor { epoch: Epoch::from_random([9; 12]), pos: 0 };
-    check(&history, 2, PagePlace::After(foreign()), &["number 2", "number 3"], (1, 3, true, true));
-    check(&history, 2, PagePlace::Before(foreign()), &["number 2", "number 3"], (1, 3, false, true));
-    check(&history, 2, PagePlace::After(at(&history, 7)), &["number 2", "number 3"], (1, 3, true, true));
+    check(&history, 2, PagePosition::After(foreign()), &["number 2", "number 3"], (1, 3, true, true));
+    check(&history, 2, PagePosition::Before(foreign()), &["number 2", "number 3"], (1, 3, false, true));
+    check(&history, 2, PagePosition::After(at(&history, 7)), &["number 2", "number 3"], (1, 3, true, true));
 }
 
 #[test]
@@ -54,24 +54,24 @@ fn over_trimmed_positions_they_go_on_where_there_is_something() {
     let mut history = Database::in_memory(Random::of_the_system()).unwrap();
     keep(&mut history, &numbered("dev", 1..=10)).unwrap();
     trim(&mut history, Some(5), None);
-    check(&history, 2, PagePlace::After(at(&history, 2)), &["number 5", "number 6"], (4, 6, false, true));
-    check(&history, 2, PagePlace::After(at(&history, 4)), &["number 5", "number 6"], (4, 6, false, false));
-    check(&history, 2, PagePlace::Before(at(&history, 6)), &["number 5", "number 6"], (4, 6, true, false));
-    check(&history, 2, PagePlace::Before(at(&history, 4)), &[], (4, 4, true, true));
-    check(&history, 2, PagePlace::Before(at(&history, 0)), &[], (0, 0, true, false));
-    check(&history, 2, PagePlace::Newest, &["number 9", "number 10"], (8, 10, false, false));
+    check(&history, 2, PagePosition::After(at(&history, 2)), &["number 5", "number 6"], (4, 6, false, true));
+    check(&history, 2, PagePosition::After(at(&history, 4)), &["number 5", "number 6"], (4, 6, false, false));
+    check(&history, 2, PagePosition::Before(at(&history, 6)), &["number 5", "number 6"], (4, 6, true, false));
+    check(&history, 2, PagePosition::Before(at(&history, 4)), &[], (4, 4, true, true));
+    check(&history, 2, PagePosition::Before(at(&history, 0)), &[], (0, 0, true, false));
+    check(&history, 2, PagePosition::Newest, &["number 9", "number 10"], (8, 10, false, false));
     trim(&mut history, Some(11), None);
-    check(&history, 2, PagePlace::After(at(&history, 2)), &[], (10, 10, true, true));
-    check(&history, 2, PagePlace::After(at(&history, 10)), &[], (10, 10, true, false));
-    check(&history, 2, PagePlace::Newest, &[], (10, 10, true, false));
+    check(&history, 2, PagePosition::After(at(&history, 2)), &[], (10, 10, true, true));
+    check(&history, 2, PagePosition::After(at(&history, 10)), &[], (10, 10, true, false));
+    check(&history, 2, PagePosition::Newest, &[], (10, 10, true, false));
     keep(&mut history, &numbered("dev", [11])).unwrap();
-    check(&history, 2, PagePlace::After(at(&history, 10)), &["number 11"], (10, 11, true, false));
+    check(&history, 2, PagePosition::After(at(&history, 10)), &["number 11"], (10, 11, true, false));
 }
 
 #[test]
 fn an_empty_room_has_an_empty_one() {
     let history = Database::in_memory(Random::of_the_system()).unwrap();
-    check(&history, 50, PagePlace::Newest, &[], (0, 0, true, false));
+    check(&history, 50, PagePosition::Newest, &[], (0, 0, true, false));
 }
 
 #[test]
@@ -80,10 +80,10 @@ fn one_is_cut_at_the_size_of_a_reply() {
     let batch: Vec<Arrived> =
         (1..=40).map(|n| arrived("dev", "alice", Some((1, n)), &format!("{n}{}", "x".repeat(3_990)))).collect();
     keep(&mut history, &batch).unwrap();
-    let (texts, span) = page(&history, "dev", 50, PagePlace::Newest);
+    let (texts, span) = page(&history, "dev", 50, PagePosition::Newest);
     assert!(texts.len() < 13 && texts.last().unwrap().starts_with("40x"));
     assert_eq!((span.to - span.from, span.complete), (texts.len() as u64, false));
-    let (texts, span) = page(&history, "dev", 50, PagePlace::After(at(&history, 0)));
+    let (texts, span) = page(&history, "dev", 50, PagePosition::After(at(&history, 0)));
     assert!(texts.len() < 13 && texts[0].starts_with("1x"));
     assert_eq!((span.to - span.from, span.complete), (texts.len() as u64, false));
 }

@@ -12,7 +12,7 @@ fn age_removes_older_messages() {
     assert_eq!(history.questions().rooms().unwrap(), [(room("dev"), 5), (room("lobby"), 10)]);
     trim(&mut history, Some(16), None);
     assert_eq!(history.questions().rooms().unwrap(), [(room("dev"), 0), (room("lobby"), 5)]);
-    assert_eq!(page(&history, "lobby", 1, PagePlace::Newest).1.to, 10);
+    assert_eq!(page(&history, "lobby", 1, PagePosition::Newest).1.to, 10);
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn an_old_stamp_waits_for_its_turn() {
     history.commit(&[direct("alice", "bob", (1, 77), "one")], &[]).unwrap();
     let span = |history: &Database, pos| {
         let cursor = Cursor { epoch: history.epoch().clone(), pos };
-        let (texts, span) = page(history, "dev", 50, PagePlace::After(cursor));
+        let (texts, span) = page(history, "dev", 50, PagePosition::After(cursor));
         (texts.len(), span.gap)
     };
     trim(&mut history, Some(1), None);
