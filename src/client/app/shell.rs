@@ -15,7 +15,7 @@ use crate::client::ui::typing::Typed;
 use crate::now::Now;
 use crate::signals;
 use crossbeam_channel::{Receiver, never, select};
-use display::Display;
+use display::NewsDisplay;
 use keyboard::Keyboard;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -62,7 +62,7 @@ impl ClientFiles {
 pub struct Shell {
     session: ClientSession,
     uplink: Uplink,
-    display: Display,
+    display: NewsDisplay,
     keyboard: Keyboard,
     files: ClientFiles,
     signals: Receiver<i32>,
@@ -77,7 +77,7 @@ impl Shell {
     pub fn new(
         session: ClientSession,
         uplink: Uplink,
-        display: Display,
+        display: NewsDisplay,
         keyboard: Keyboard,
         files: ClientFiles,
         signals: Receiver<i32>,

@@ -84,7 +84,7 @@ fn local(naive: NaiveDateTime) -> Option<DateTime<FixedOffset>> {
 }
 
 /// Identifies this chat and nick in the client's files.
-pub fn place(options: &ClientOptions, nick: &Nick) -> ChatOwner {
+pub fn owner(options: &ClientOptions, nick: &Nick) -> ChatOwner {
     let address = &options.connection.settings.address;
     ChatOwner {
         broker: format!("{address}{}", address.path),
@@ -95,8 +95,8 @@ pub fn place(options: &ClientOptions, nick: &Nick) -> ChatOwner {
 
 /// Opens the memory of earlier runs. A sender only needs to know whether it must wait for a chat server. If that fails,
 /// tells why and goes on without it.
-pub fn memory(options: &ClientOptions, place: ChatOwner, role: Role) -> (Option<Memory>, Remembered) {
-    match recall(options, place, role) {
+pub fn memory(options: &ClientOptions, owner: ChatOwner, role: Role) -> (Option<Memory>, Remembered) {
+    match recall(options, owner, role) {
         Ok((memory, remembered)) => (Some(memory), remembered),
         Err(why) => {
             let what = match role {
@@ -109,9 +109,9 @@ pub fn memory(options: &ClientOptions, place: ChatOwner, role: Role) -> (Option<
     }
 }
 
-fn recall(options: &ClientOptions, place: ChatOwner, role: Role) -> Result<(Memory, Remembered), String> {
+fn recall(options: &ClientOptions, owner: ChatOwner, role: Role) -> Result<(Memory, Remembered), String> {
     let path = options.state_file.as_ref().ok_or("HOME is not set")?;
-    let recalled = Memory::open(path, place).and_then(|memory| {
+    let recalled = Memory::open(path, owner).and_then(|memory| {
         let remembered = match role {
             Role::Member => memory.recall()?,
             Role::Sender => Remembered { server_seen: memory.server_seen()?, ..Remembered::default() },
@@ -122,9 +122,9 @@ fn recall(options: &ClientOptions, place: ChatOwner, role: Role) -> Result<(Memo
 }
 
 /// `--outbox`, and what earlier runs with it left.
-pub fn outbox(options: &ClientOptions, place: &ChatOwner) -> Result<(Option<OutboxFile>, Remembered), Refusal> {
+pub fn outbox(options: &ClientOptions, owner: &ChatOwner) -> Result<(Option<OutboxFile>, Remembered), Refusal> {
     let Some(path) = &options.outbox else { return Ok((None, Remembered::default())) };
-    let opened = OutboxFile::open(path, place).and_then(|file| {
+    let opened = OutboxFile::open(path, owner).and_then(|file| {
         let (outbox, server_seen) = (file.messages()?, file.server_seen()?);
         Ok((Some(file), Remembered { outbox, server_seen, ..Remembered::default() }))
     });

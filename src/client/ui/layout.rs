@@ -38,8 +38,8 @@ impl Drawn {
         let row = end_of(&self.before, Cell::default(), columns).row;
         // After a row that is just full, the editor moves to the next row, but the terminal does not.
         let is_full = |columns| {
-            let place = end_of(&self.before, Cell::default(), columns);
-            self.is_at_end && place.column == 0 && place.row > 0 && !self.before.ends_with('\n')
+            let cell = end_of(&self.before, Cell::default(), columns);
+            self.is_at_end && cell.column == 0 && cell.row > 0 && !self.before.ends_with('\n')
         };
         match (is_full(self.columns), is_full(columns)) {
             (true, false) => row + 1,
@@ -56,16 +56,16 @@ pub fn as_counted(line: &str, start: Cell, columns: usize) -> Cow<'_, str> {
         return Cow::Borrowed(line);
     }
     let mut shown = String::with_capacity(line.len() + 16);
-    let mut place = start;
+    let mut cell = start;
     for grapheme in line.graphemes(true) {
-        let before = place;
-        place = behind(grapheme, place, columns);
+        let before = cell;
+        cell = behind(grapheme, cell, columns);
         if !grapheme.contains(is_joining) {
             shown.push_str(grapheme);
             continue;
         }
         // The editor does not split it between two rows, so the terminal must not either.
-        if place.row > before.row && place.column > 0 {
+        if cell.row > before.row && cell.column > 0 {
             shown.extend(std::iter::repeat_n(' ', columns - before.column));
         }
         for c in grapheme.chars() {
@@ -98,24 +98,24 @@ fn is_joining(c: char) -> bool {
 
 /// The end of a text that begins at `start`.
 pub fn end_of(text: &str, start: Cell, columns: usize) -> Cell {
-    let mut place = start;
+    let mut cell = start;
     for grapheme in text.graphemes(true) {
-        place = behind(grapheme, place, columns);
+        cell = behind(grapheme, cell, columns);
     }
-    if place.column == columns {
-        place = Cell { row: place.row + 1, column: 0 };
+    if cell.column == columns {
+        cell = Cell { row: cell.row + 1, column: 0 };
     }
-    place
+    cell
 }
 
-fn behind(grapheme: &str, place: Cell, columns: usize) -> Cell {
+fn behind(grapheme: &str, cell: Cell, columns: usize) -> Cell {
     if grapheme == "\n" {
-        return Cell { row: place.row + 1, column: 0 };
+        return Cell { row: cell.row + 1, column: 0 };
     }
     let width = usize::from(COUNTED.width(grapheme));
-    match place.column + width {
-        column if column > columns => Cell { row: place.row + 1, column: width },
-        column => Cell { column, ..place },
+    match cell.column + width {
+        column if column > columns => Cell { row: cell.row + 1, column: width },
+        column => Cell { column, ..cell },
     }
 }
 
@@ -126,8 +126,8 @@ mod tests {
     #[track_caller]
     fn check(before: &str, after: &str, columns: usize, cursor: (usize, usize), end: (usize, usize)) {
         let drawn = Drawn::new(before.to_owned(), after, columns);
-        let place = |place: Cell| (place.row, place.column);
-        assert_eq!((place(drawn.cursor), place(drawn.end)), (cursor, end), "{before:?} {after:?}");
+        let cell = |cell: Cell| (cell.row, cell.column);
+        assert_eq!((cell(drawn.cursor), cell(drawn.end)), (cursor, end), "{before:?} {after:?}");
     }
 
     #[test]

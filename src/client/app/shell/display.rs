@@ -15,16 +15,20 @@ use chrono::Local;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-pub struct Display {
+pub struct NewsDisplay {
     pub screen: Screen,
     view: View,
     /// At a terminal only.
     reading: Option<Reading>,
 }
 
-impl Display {
+impl NewsDisplay {
     /// `above`: prints above the line being typed.
-    pub fn start(session: &ClientSession, options: &ClientOptions, above: Option<Above>) -> Result<Display, Refusal> {
+    pub fn start(
+        session: &ClientSession,
+        options: &ClientOptions,
+        above: Option<Above>,
+    ) -> Result<NewsDisplay, Refusal> {
         let color = match options.connection.color {
             Color::Always => true,
             Color::Never => false,
@@ -40,7 +44,7 @@ impl Display {
         };
         let reading = (session.mode() == Mode::Chat).then(|| Reading::new(options.bell, notify));
         let screen = Screen::start(above).map_err(|error| broken("screen", error))?;
-        Ok(Display { screen, view, reading })
+        Ok(NewsDisplay { screen, view, reading })
     }
 
     pub fn tell(&mut self, now: Now, news: &News, reference: Option<&Value>, session: &ClientSession) {
@@ -57,16 +61,14 @@ impl Display {
         print(&self.screen, self.view.complaint(text));
     }
 
-    /// When [`Display::read_on`] may have something to print.
+    /// When [`NewsDisplay::read_on`] may have something to print.
     pub fn due(&self) -> Option<Instant> {
         self.reading.as_ref().and_then(Reading::due)
     }
 
     /// Prints news that was held back to be combined.
     pub fn read_on(&mut self, now: Now, session: &ClientSession) {
-        if let Some(reading) = &mut self.reading
-            && reading.due().is_some_and(|due| now.instant >= due)
-        {
+        if let Some(reading) = &mut self.reading {
             self.view.reader = reader(session);
             print(&self.screen, reading.tick(now, &self.view));
         }
