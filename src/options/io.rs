@@ -18,12 +18,13 @@ impl Environment<'static> {
 /// arguments, the process's environment and the option file.
 ///
 /// # Errors
-/// A mistake that [`parse`] finds; for `--help`, the help text.
+/// A mistake that [`parse`] finds; for `--help`, `--version` and `--print-config`, what they print.
 pub fn of_a_member(arguments: &[OsString]) -> Result<ClientOptions, UsageError> {
     let arguments: Vec<OsString> = std::iter::once("client".into()).chain(arguments.iter().cloned()).collect();
     match parse(&arguments, &Environment::process())? {
         Invocation::Client(options) => Ok(options),
         Invocation::Print(text) => Err(UsageError::help(text.trim_end())),
+        // This does not occur: the subcommand is `client`.
         _ => Err(UsageError::help("a member has no subcommand")),
     }
 }

@@ -157,21 +157,27 @@ fn a_lost_history_is_reported() {
     assert_eq!(quit(alice), ["of the second"]);
 }
 
-#[test]
-fn on_a_terminal_it_says_where_the_unread_begins() {
+/// Alice has read a message of Bob's on a terminal, and left with these keys. Also returns what starts her client again,
+/// under any nick.
+fn read_and_left(keys: &str) -> (Chat, Program, impl Fn(&str) -> Pty) {
     let chat = Chat::start(Broker::start());
     let mut bob = chat.json("bob", &[]);
     say(&mut bob, json!({"message": "read"}));
-    let home = TempDir::new();
-    let address = chat.broker.address();
-    let start = || Pty::start_at(home.path(), &["client", &address, "--nick", "alice"]);
-    let mut alice = start();
+    let (home, address) = (TempDir::new(), chat.broker.address());
+    let start = move |nick: &str| Pty::start_at(home.path(), &["client", &address, "--nick", nick]);
+    let mut alice = start("alice");
     alice.wait_for_line("bob: read");
     assert!(!alice.screen().iter().any(|line| line.contains("since you left")));
-    alice.press("/quit\r");
+    alice.press(keys);
     assert_eq!(alice.exit_code(), 0);
+    (chat, bob, start)
+}
+
+#[test]
+fn on_a_terminal_it_says_where_the_unread_begins() {
+    let (_chat, mut bob, start) = read_and_left("/quit\r");
     say(&mut bob, json!({"message": "unread"}));
-    let mut alice = start();
+    let mut alice = start("alice");
     alice.wait_for_screen("the unread line", |lines| {
         let at = |end: &str| lines.iter().position(|line| line.ends_with(end));
         at("-- #lobby: since you left").is_some() && at("since you left").map(|at| at + 1) == at("bob: unread")
@@ -181,16 +187,7 @@ fn on_a_terminal_it_says_where_the_unread_begins() {
 
 #[test]
 fn a_nick_taken_just_before_the_end_misses_nothing() {
-    let chat = Chat::start(Broker::start());
-    let mut bob = chat.json("bob", &[]);
-    say(&mut bob, json!({"message": "read"}));
-    let home = TempDir::new();
-    let address = chat.broker.address();
-    let start = |nick: &str| Pty::start_at(home.path(), &["client", &address, "--nick", nick]);
-    let mut alice = start("alice");
-    alice.wait_for_line("bob: read");
-    alice.press("/nick alina\r/quit\r");
-    assert_eq!(alice.exit_code(), 0);
+    let (_chat, mut bob, start) = read_and_left("/nick alina\r/quit\r");
     // One page of the newest has 50 messages.
     say_all(&mut bob, &numbered(1..=60));
     let mut alina = start("alina");

@@ -1,6 +1,7 @@
 //! The outbox on disk: what it returns to a later run, and whose it is.
 
 use super::*;
+use std::path::PathBuf;
 
 fn kept(seq: u64, name: &str) -> Kept {
     kept_by("Alice", seq, name)
@@ -21,12 +22,18 @@ fn kept_by(nick: &str, seq: u64, name: &str) -> Kept {
     }
 }
 
-#[test]
-fn an_outbox_follows_a_change_of_nick() {
+/// An outbox of Alice with one message, its path, and its folder.
+fn with_one_message() -> (OutboxFile, PathBuf, Folder) {
     let folder = Folder::new();
     let path = folder.0.join("outbox");
     let mut outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
     outbox.add(&kept(1, "lobby")).unwrap();
+    (outbox, path, folder)
+}
+
+#[test]
+fn an_outbox_follows_a_change_of_nick() {
+    let (mut outbox, path, _folder) = with_one_message();
     outbox.be(&Nick::parse("Bob").unwrap()).unwrap();
     outbox.add(&kept(2, "dev")).unwrap();
     drop(outbox);
@@ -39,10 +46,7 @@ fn an_outbox_follows_a_change_of_nick() {
 
 #[test]
 fn an_outbox_on_a_full_disk_follows_a_change_of_nick_with_the_next_message() {
-    let folder = Folder::new();
-    let path = folder.0.join("outbox");
-    let mut outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
-    outbox.add(&kept(1, "lobby")).unwrap();
+    let (mut outbox, path, _folder) = with_one_message();
     outbox.take_no_writes(true);
     outbox.be(&Nick::parse("Bob").unwrap()).unwrap_err();
     outbox.add(&kept_by("Bob", 2, "lobby")).unwrap_err();
@@ -91,13 +95,11 @@ fn what_an_outbox_could_not_remove_is_removed_with_the_next_or_before_a_change_o
 
 #[test]
 fn what_an_outbox_could_not_write_is_written_at_its_end() {
-    let folder = Folder::new();
-    let path = folder.0.join("outbox");
-    let mut outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
-    let (first, second) = (kept(1, "lobby"), kept(2, "lobby"));
-    [&first, &second].into_iter().for_each(|kept| outbox.add(kept).unwrap());
+    let (mut outbox, path, _folder) = with_one_message();
+    let second = kept(2, "lobby");
+    outbox.add(&second).unwrap();
     outbox.take_no_writes(true);
-    outbox.remove(&[first.message.id.unwrap()]).unwrap_err();
+    outbox.remove(&[kept(1, "lobby").message.id.unwrap()]).unwrap_err();
     outbox.note_server().unwrap_err();
     outbox.take_no_writes(false);
     drop(outbox);
