@@ -103,8 +103,10 @@ impl ClientNode {
 }
 
 impl ClientProcess {
+    /// Its nick is in use, so it asks for another one. Answers to the old one tell it nothing more.
     pub(super) fn ended_by_nick(&mut self) {
         self.quits = false;
+        self.ends_asked.clear();
         self.files.nick_is_taken = true;
     }
 
