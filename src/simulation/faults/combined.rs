@@ -33,6 +33,7 @@ const ALL: &[Combination] = &[
     rooms_change_while_answers_are_slow,
     last_message_and_its_mark_are_lost,
     clean_stop_under_load,
+    more_waiting_directs_than_fit,
 ];
 
 /// Adds one combination that begins at `at`. Some change the broker or the cast to what they need.
@@ -148,6 +149,18 @@ fn many_directs_to_somebody_away(rng: &mut Rng, scene: &mut Scene) {
     scene.say(rng.range(500, 2_000), &from, &SaidTo::Client(to.clone()), 217);
     if rng.chance(50) {
         scene.crash(rng.range(3_000, 16_000), &to, rng.range(50, 2_000));
+    }
+}
+
+/// A limited size has no room for the last of the waiting direct messages, so the server refuses them.
+fn more_waiting_directs_than_fit(rng: &mut Rng, scene: &mut Scene) {
+    let (from, to) = scene.pair(rng);
+    let server = scene.server();
+    scene.plan.servers[0].max_size_kb = 256;
+    scene.push(0, What::Quit { who: to.clone(), back: Some(rng.range(10_000, 25_000)) });
+    scene.say(rng.range(500, 2_000), &from, &SaidTo::Client(to), rng.range(120, 180));
+    if rng.chance(30) {
+        scene.crash(rng.range(1_000, 8_000), &server, rng.range(50, 2_000));
     }
 }
 
