@@ -4,6 +4,7 @@ pub mod display;
 pub mod keyboard;
 
 use crate::client::app::setup::ToKeep;
+use crate::client::core::ending::{END, LAST_WORD};
 use crate::client::core::news::{News, Place, Said};
 use crate::client::core::session::{ClientExit, ClientSession, Mode, SessionEffect, SessionEvent};
 use crate::client::io::heartbeat::Heartbeat;
@@ -25,16 +26,11 @@ const FULL: Duration = Duration::from_millis(50);
 /// Minimum tick spacing; stops a stale deadline from spinning the loop.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// How long the end of a run may take if nothing answers: printing the last lines, committing the memory, closing the
-/// outbox, sending the leave message.
-const END: Duration = Duration::from_millis(900);
-/// The part of it for the last lines on a terminal, which is restored after that.
+/// The part of [`END`] for the last lines on a terminal, which is restored after that.
 const LAST_LINES: Duration = Duration::from_millis(400);
 /// The time for another reader of the output, which loses what it does not take by then. This does not depend on the
 /// network, so it comes on top.
 const LAST_LINES_FOR_A_PROGRAM: Duration = Duration::from_secs(2);
-/// The part of it that is left for the leave message in any case. A working connection needs no more.
-const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// The files of a run: the memory (in its own thread), the outbox on disk, and the option file of a first start.
 pub struct ClientFiles {

@@ -4,6 +4,11 @@ use super::news::News;
 use crate::link::FailureKind;
 use std::time::{Duration, Instant};
 
+/// How long the end of a run may take if nothing answers: printing the last lines, committing the memory, closing the
+/// outbox, sending the leave message.
+pub const END: Duration = Duration::from_millis(900);
+/// The part of it that is left for the leave message in any case. A working connection needs no more.
+pub const LAST_WORD: Duration = Duration::from_millis(100);
 /// How long `/quit` and the last message counted by `-C` wait for unsent messages, and how long the end of a program's
 /// input waits for answers.
 pub const QUIT_WAIT: Duration = Duration::from_secs(5);

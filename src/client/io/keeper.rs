@@ -33,7 +33,7 @@ impl Keeper {
         let work = move || {
             for order in inbox {
                 // The session may have ended already.
-                let _ = outbox.send(carry_out(memory.as_mut(), order));
+                let _ = outbox.send(order.carry_out(memory.as_mut()));
             }
             drop(memory);
             let _ = finished.send(());
@@ -72,18 +72,21 @@ impl Keeper {
     }
 }
 
-fn carry_out(memory: Option<&mut Memory>, order: KeeperOrder) -> SessionEvent {
-    match (order, memory) {
-        (KeeperOrder::Keep(memos), Some(memory)) if !memos.is_empty() => {
-            let kept = memory.keep(&memos);
-            SessionEvent::Committed(kept.map_err(|error| Uncommitted { memos, why: error.to_string() }))
+impl KeeperOrder {
+    /// Carries the order out and returns the report.
+    pub fn carry_out(self, memory: Option<&mut Memory>) -> SessionEvent {
+        match (self, memory) {
+            (KeeperOrder::Keep(memos), Some(memory)) if !memos.is_empty() => {
+                let kept = memory.keep(&memos);
+                SessionEvent::Committed(kept.map_err(|error| Uncommitted { memos, why: error.to_string() }))
+            }
+            (KeeperOrder::Keep(_), _) => SessionEvent::Committed(Ok(())),
+            (KeeperOrder::Become(key), Some(memory)) => {
+                let recalled = memory.be(key).and_then(|()| memory.recall());
+                SessionEvent::Became(recalled.map_err(|error| error.to_string()))
+            }
+            (KeeperOrder::Become(_), None) => SessionEvent::Became(Ok(Remembered::default())),
         }
-        (KeeperOrder::Keep(_), _) => SessionEvent::Committed(Ok(())),
-        (KeeperOrder::Become(key), Some(memory)) => {
-            let recalled = memory.be(key).and_then(|()| memory.recall());
-            SessionEvent::Became(recalled.map_err(|error| error.to_string()))
-        }
-        (KeeperOrder::Become(_), None) => SessionEvent::Became(Ok(Remembered::default())),
     }
 }
 

@@ -4,7 +4,7 @@
 use super::door::{Door, Fate};
 use crate::client::core::session::{LinkOrder, Opening, SessionEvent};
 use crate::gauge::Held;
-use crate::link::{Config, Event, Farewell, LONGEST_WAIT, Link, Publication, Settings};
+use crate::link::{Event, Farewell, Link, Publication, Settings};
 use crate::options::Connection;
 use crate::protocol::Topics;
 use crate::random::Random;
@@ -12,9 +12,6 @@ use crossbeam_channel::{Receiver, Sender};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How long the leave message may take if the next connection waits for it.
-const FAREWELL: Duration = Duration::from_millis(500);
 
 pub struct Uplink {
     settings: Settings,
@@ -60,7 +57,7 @@ impl Uplink {
             // Only the next link waits for the leave message.
             (LinkOrder::LetGo(leave), _) => {
                 if let Some(link) = self.link.take() {
-                    self.farewell = Some(link.let_go(leave, FAREWELL));
+                    self.farewell = Some(link.let_go(leave, Opening::FAREWELL));
                 }
             }
             (LinkOrder::Publish(publication), Some(link)) => link.publish(publication),
@@ -75,17 +72,7 @@ impl Uplink {
     fn open(&mut self, opening: Opening) -> io::Result<()> {
         self.link = None;
         let (events, door, number) = (self.sender.clone(), self.door.clone(), opening.number);
-        let config = Config {
-            settings: self.settings.clone(),
-            client_id: opening.client_id,
-            persistent: false,
-            will: opening.will,
-            subscriptions: opening.subscriptions,
-            patient: opening.patient,
-            longest_wait: LONGEST_WAIT,
-            random: self.random.clone(),
-            lookout: None,
-        };
+        let config = opening.config(self.settings.clone(), self.random.clone());
         // The driver keeps the receiver; after its end nobody needs events. The link opens after the farewell:
         // otherwise the server might see the join before the leave, or believe the will.
         let link = Link::open_after(self.farewell.take(), config, move |event| {

@@ -12,10 +12,10 @@ use super::happening::{Happening, OfRun};
 use super::machine::{Channel, Inbox, Machine};
 use super::stage::Stage;
 use crate::client::core::command::{Command, Target};
-use crate::client::core::memo::Remembered;
 use crate::client::core::news::News;
 use crate::client::core::session::{ClientSession, LinkOrder, Mode, SessionEffect, SessionEvent};
 use crate::client::core::unread::Unread;
+use crate::client::io::keeper::KeeperOrder;
 use crate::link::Event;
 use crate::protocol::{Nick, RoomName};
 use crate::simulation::ledger::{Addressed, Fact, Number, RunEnd, RunNumber};
@@ -325,12 +325,14 @@ impl ClientNode {
                 stage.after(2_000 * MS, Happening::Of(self.machine.node, process.run, OfRun::Quit));
                 process.ended_by_nick();
             }
-            SessionEffect::Keep(_) if process.unread.is_some() => return Some(SessionEvent::Committed(Ok(()))),
-            SessionEffect::Become(_) if process.unread.is_some() => {
-                return Some(SessionEvent::Became(Ok(Remembered::default())));
+            SessionEffect::Keep(memos) if process.unread.is_some() => {
+                return Some(KeeperOrder::Keep(memos).carry_out(None));
             }
-            SessionEffect::Keep(memos) => self.show(Shown::Keep(memos), stage),
-            SessionEffect::Become(key) => self.show(Shown::Become(key), stage),
+            SessionEffect::Become(key) if process.unread.is_some() => {
+                return Some(KeeperOrder::Become(key).carry_out(None));
+            }
+            SessionEffect::Keep(memos) => self.show(Shown::Order(KeeperOrder::Keep(memos)), stage),
+            SessionEffect::Become(key) => self.show(Shown::Order(KeeperOrder::Become(key)), stage),
             SessionEffect::Outbox(change) => return self.change_outbox(&change, stage),
             SessionEffect::End(exit) => self.begin_to_end(exit, stage),
             SessionEffect::Clear

@@ -90,11 +90,13 @@ impl Stage {
 
     pub fn link_config(&mut self, terms: LinkTerms) -> Config {
         let LinkTerms { client_id, persistent, will, subscriptions, patient, longest_wait, version, lookout } = terms;
-        let address = Address { transport: Transport::Tcp, host: "broker".to_owned(), port: 1883, path: String::new() };
-        let settings =
-            Settings { address, tls: None, username: None, password: None, keep_alive: self.keep_alive, version };
-        let random = self.stream().random();
+        let (settings, random) = (self.link_settings(version), self.stream().random());
         Config { settings, client_id, persistent, will, subscriptions, patient, longest_wait, random, lookout }
+    }
+
+    pub fn link_settings(&self, version: Version) -> Settings {
+        let address = Address { transport: Transport::Tcp, host: "broker".to_owned(), port: 1883, path: String::new() };
+        Settings { address, tls: None, username: None, password: None, keep_alive: self.keep_alive, version }
     }
 
     // ---- facts ----

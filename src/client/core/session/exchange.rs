@@ -6,8 +6,11 @@ use crate::client::core::ending::ClientExit;
 use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::news::News;
 use crate::client::core::outbox::Kept;
-use crate::link::{Event as LinkEvent, Publication, Subscription, WillOf};
+use crate::link::{
+    Config as LinkConfig, Event as LinkEvent, LONGEST_WAIT, Publication, Settings, Subscription, WillOf,
+};
 use crate::protocol::{Nick, NickKey, SentId};
+use crate::random::Random;
 use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
@@ -169,6 +172,17 @@ pub struct Prompt {
     pub text: String,
     /// Earlier lines, newest last, if they have changed.
     pub earlier: Option<Vec<String>>,
+}
+
+impl Opening {
+    /// How long the leave message of the link before may take, which this one waits for.
+    pub const FAREWELL: Duration = Duration::from_millis(500);
+
+    pub fn config(self, settings: Settings, random: Random) -> LinkConfig {
+        let Opening { client_id, will, subscriptions, patient, .. } = self;
+        let (persistent, longest_wait, lookout) = (false, LONGEST_WAIT, None);
+        LinkConfig { settings, client_id, persistent, will, subscriptions, patient, longest_wait, random, lookout }
+    }
 }
 
 impl fmt::Debug for Opening {

@@ -1,16 +1,18 @@
 //! The end of a client's run: the last lines, what was shown, and the last word, as in the shell.
 
 use super::{ClientNode, ClientProcess, Come};
+use crate::client::core::ending;
 use crate::client::core::session::ClientExit;
 use crate::simulation::ledger::{RunEnd, StateSize};
 use crate::simulation::run::happening::{Happening, OfRun};
 use crate::simulation::run::machine::Channel;
 use crate::simulation::run::stage::Stage;
-use crate::simulation::world::{MS, Micros};
+use crate::simulation::world::Micros;
 
-/// What the end of a run takes at most until its last word, and with it.
-const KEPT_BY: Micros = 800 * MS;
-const END: Micros = 900 * MS;
+/// How long what was shown may take to be committed.
+const KEPT_BY: Micros = (ending::END.as_micros() - ending::LAST_WORD.as_micros()) as Micros;
+/// How long the leave message may take after that.
+const END: Micros = ending::END.as_micros() as Micros;
 
 /// Bytes of a session that has come to rest, as text: a few rooms, people and ranges of numbers. The largest of 120 plans took
 /// 51 KB; the identifiers of 1,000 messages would take more than twice as much.

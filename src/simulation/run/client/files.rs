@@ -2,7 +2,8 @@
 
 use super::ClientNode;
 use crate::client::core::memo::{Memo, Remembered};
-use crate::client::core::session::{OutboxChange, SessionEvent, Uncommitted};
+use crate::client::core::session::{OutboxChange, SessionEvent};
+use crate::client::io::keeper::KeeperOrder;
 use crate::client::io::memory::{ChatOwner, Memory, OutboxFile};
 use crate::protocol::{Nick, NickKey};
 use crate::simulation::disk::Disk;
@@ -75,45 +76,27 @@ pub fn open_outbox(disk: &Disk, nick: &Nick) -> Result<(OutboxFile, Remembered),
 }
 
 impl ClientNode {
-    /// The memory's thread commits these.
-    pub(super) fn keep(&mut self, memos: Vec<Memo>, stage: &mut Stage) {
+    /// The memory's thread carries this out.
+    pub(super) fn keep(&mut self, order: KeeperOrder, stage: &mut Stage) {
         let Some(process) = &mut self.process else { return };
         let files = &mut process.files;
         if files.is_closed {
             return;
         }
-        files.has_receipts = memos.iter().any(|memo| matches!(memo, Memo::Shown { room: None, .. }));
-        let result = match &mut files.memory {
-            Some(memory) if !memos.is_empty() => memory.keep(&memos),
-            _ => Ok(()),
-        };
-        files.is_failing = result.is_err();
-        if files.is_failing {
-            stage.ledger.reached.insert("a full disk that failed a client");
-            stage.note(Fact::NotRemembered { run: process.run });
+        let is_receipt = |memo: &Memo| matches!(memo, Memo::Shown { room: None, .. });
+        files.has_receipts = matches!(&order, KeeperOrder::Keep(memos) if memos.iter().any(is_receipt));
+        let report = order.carry_out(files.memory.as_mut());
+        if let SessionEvent::Committed(result) = &report {
+            files.is_failing = result.is_err();
+            if files.is_failing {
+                stage.ledger.reached.insert("a full disk that failed a client");
+                stage.note(Fact::NotRemembered { run: process.run });
+            }
         }
-        let result = result.map_err(|error| Uncommitted { memos, why: error.to_string() });
-        self.report(SessionEvent::Committed(result), stage);
-    }
-
-    pub(super) fn become_another(&mut self, key: NickKey, stage: &mut Stage) {
-        let Some(process) = &mut self.process else { return };
-        let files = &mut process.files;
-        if files.is_closed {
-            return;
-        }
-        let remembered = match &mut files.memory {
-            Some(memory) => memory.be(key).and_then(|()| memory.recall()),
-            None => Ok(Remembered::default()),
-        };
-        self.report(SessionEvent::Became(remembered.map_err(|error| error.to_string())), stage);
-    }
-
-    fn report(&mut self, event: SessionEvent, stage: &mut Stage) {
         self.note_standing(stage);
         let cost = self.machine.take_cost(stage.now(), &mut stage.rng);
         if let Some(process) = &self.process {
-            stage.after(cost, Happening::Of(self.machine.node, process.run, OfRun::Report(event)));
+            stage.after(cost, Happening::Of(self.machine.node, process.run, OfRun::Report(report)));
         }
     }
 

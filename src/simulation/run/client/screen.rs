@@ -2,7 +2,7 @@
 
 use super::{ClientNode, ClientProcess};
 use crate::client::core::memo::Memo;
-use crate::protocol::NickKey;
+use crate::client::io::keeper::KeeperOrder;
 use crate::simulation::ledger::Fact;
 use crate::simulation::plan::CrashPoint;
 use crate::simulation::run::happening::{Happening, OfRun};
@@ -22,8 +22,7 @@ pub struct Screen {
 pub enum Shown {
     /// News, with the facts that are true once it is printed.
     News(Vec<Fact>),
-    Keep(Vec<Memo>),
-    Become(NickKey),
+    Order(KeeperOrder),
 }
 
 fn is_message(fact: &Fact) -> bool {
@@ -112,14 +111,14 @@ impl ClientNode {
                     }
                     facts.into_iter().for_each(|fact| stage.note(fact));
                 }
-                Some(Shown::Keep(memos)) => {
-                    let shows = memos.iter().any(|memo| matches!(memo, Memo::Shown { .. }));
+                Some(Shown::Order(order)) => {
+                    let is_shown = |memo: &Memo| matches!(memo, Memo::Shown { .. });
+                    let shows = matches!(&order, KeeperOrder::Keep(memos) if memos.iter().any(is_shown));
                     if shows && self.machine.trap.reach(CrashPoint::BeforeRemember) {
                         return;
                     }
-                    self.keep(memos, stage);
+                    self.keep(order, stage);
                 }
-                Some(Shown::Become(key)) => self.become_another(key, stage),
             }
         }
     }

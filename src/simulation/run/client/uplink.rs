@@ -1,18 +1,15 @@
 //! The link of a session, opened and replaced as the session says.
 
+use crate::client::core::ending::{END, LAST_WORD};
 use crate::client::core::session::{LinkOrder, Opening};
 use crate::link::machine::Input;
-use crate::link::{Event, LONGEST_WAIT, Publication, Version};
+use crate::link::{Event, Publication, Version};
 use crate::simulation::network::{ConnId, Parcel};
 use crate::simulation::outside::Outside;
-use crate::simulation::run::stage::{LinkTerms, Stage};
+use crate::simulation::run::stage::Stage;
 use crate::simulation::tether::Tether;
-use crate::simulation::world::{MS, Micros, NodeId};
+use crate::simulation::world::{Micros, NodeId};
 use std::time::Duration;
-
-/// How long a last word may take where another connection follows, or the end.
-const FAREWELL: Micros = 500 * MS;
-const LAST_WORD: Duration = Duration::from_millis(800);
 
 pub struct Uplink {
     node: NodeId,
@@ -45,7 +42,7 @@ impl Uplink {
     pub fn carry_out(&mut self, order: LinkOrder, stage: &mut Stage) {
         match order {
             LinkOrder::Open(opening) => self.open(opening, stage),
-            LinkOrder::LetGo(leave) => self.end_link(leave, Duration::from_micros(FAREWELL), stage),
+            LinkOrder::LetGo(leave) => self.end_link(leave, Opening::FAREWELL, stage),
             LinkOrder::Publish(publication) => self.order(Input::Publish(publication), stage),
             LinkOrder::Subscribe(subscription) => self.order(Input::Subscribe(subscription), stage),
             LinkOrder::Unsubscribe(filter) => self.order(Input::Unsubscribe { filter }, stage),
@@ -54,26 +51,18 @@ impl Uplink {
 
     fn open(&mut self, opening: Opening, stage: &mut Stage) {
         self.end_link(None, Duration::ZERO, stage);
-        self.client_id = opening.client_id;
-        let config = stage.link_config(LinkTerms {
-            client_id: self.client_id.clone(),
-            persistent: false,
-            will: opening.will,
-            subscriptions: opening.subscriptions,
-            patient: opening.patient,
-            longest_wait: LONGEST_WAIT,
-            version: Version::Auto,
-            lookout: None,
-        });
+        self.client_id.clone_from(&opening.client_id);
+        let number = opening.number;
+        let config = opening.config(stage.link_settings(Version::Auto), stage.stream().random());
         let waits = self.farewells.last().is_some_and(|farewell| !farewell.has_ended());
-        let begin = stage.now() + if waits { FAREWELL } else { 0 };
+        let begin = stage.now() + if waits { Opening::FAREWELL.as_micros() as Micros } else { 0 };
         let link = Tether::new(self.node, stage.world.timeline, config, begin);
-        self.link = Some((opening.number, link));
+        self.link = Some((number, link));
     }
 
     /// The run ends.
     pub fn close(&mut self, leave: Option<Publication>, stage: &mut Stage) {
-        self.end_link(leave, LAST_WORD, stage);
+        self.end_link(leave, END - LAST_WORD, stage);
     }
 
     fn end_link(&mut self, last: Option<Publication>, within: Duration, stage: &mut Stage) {
