@@ -18,6 +18,7 @@ mod links;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod typist;
 
 pub use super::ending::ClientExit;
 pub use exchange::{
@@ -38,6 +39,7 @@ use links::Links;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Instant;
+use typist::Typist;
 
 /// The most commands of a program that wait for room in the outbox. Requests and quitting behind them still get
 /// through. Beyond that, no input is read.
@@ -58,14 +60,7 @@ pub struct ClientSession {
     ending: Ending,
     /// Commands of a JSON program that wait for room in the outbox, with their `ref`.
     held: VecDeque<(Command, Option<Value>)>,
-    /// Earlier lines that the line editor does not have yet.
-    earlier: Option<Vec<String>>,
-    /// The person at the terminal is asked for another nick.
-    asks_for_a_nick: bool,
-    /// When names to complete were last offered.
-    names_offered: Instant,
-    /// When the last event arrived.
-    now: Instant,
+    typist: Typist,
     out: Vec<SessionEffect>,
 }
 
@@ -87,17 +82,13 @@ impl ClientSession {
             keeping: Keeping::new(now, has_memory),
             ending: Ending::new(now, is_sender, wait, count),
             held: VecDeque::new(),
-            earlier: Some(typed),
-            asks_for_a_nick: false,
-            names_offered: now,
-            now,
+            typist: Typist::new(now, typed),
             out: Vec::new(),
         }
     }
 
     /// Handles an event and returns the effects, in order.
     pub fn handle(&mut self, now: Now, event: SessionEvent) -> Vec<SessionEffect> {
-        self.now = now.instant;
         let was_over = self.ending.exit().is_some();
         if was_over {
             self.heard_after_the_end(now, event);
@@ -109,7 +100,7 @@ impl ClientSession {
             self.look_for_the_end(now);
             // Once the run has ended, no further line is read: the terminal is about to be restored.
             if self.mode == Mode::Chat && self.ending.exit().is_none() {
-                self.look_at_the_typist(asks);
+                self.typist.look(now.instant, &mut self.conversation, asks, &mut self.out);
             }
         }
         self.out.extend(self.keeping.give(now.instant));
@@ -125,7 +116,7 @@ impl ClientSession {
             self.conversation.due(),
             self.ending.due(self.unsent(), self.conversation.has_questions()),
             self.keeping.due(),
-            self.names_due().filter(|_| self.mode == Mode::Chat),
+            self.typist.due(&self.conversation).filter(|_| self.mode == Mode::Chat),
         ];
         parts.into_iter().flatten().min()
     }
@@ -251,10 +242,7 @@ impl ClientSession {
         let mut settled = Vec::new();
         let outputs = self.conversation.handle(now, input);
         // This comes before the prompt is redrawn.
-        let asks = self.conversation.asks_for_a_nick();
-        if std::mem::replace(&mut self.asks_for_a_nick, asks) != asks {
-            self.out.push(SessionEffect::AskForNick(asks));
-        }
+        self.out.extend(self.typist.ask_for_a_nick(self.conversation.asks_for_a_nick()));
         for output in outputs {
             match output {
                 Output::Settled(id) => settled.push(id),
@@ -334,7 +322,7 @@ impl ClientSession {
 
     /// Goes on under another nick, with what earlier runs under it left.
     fn recall(&mut self, mut remembered: Remembered) {
-        self.earlier = Some(std::mem::take(&mut remembered.typed));
+        self.typist.recall(std::mem::take(&mut remembered.typed));
         self.conversation.recall(remembered);
         self.open_link();
     }

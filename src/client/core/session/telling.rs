@@ -1,14 +1,10 @@
-//! What a session tells, how it ends, and what a person at a terminal needs to type the next line.
+//! What a session tells, and how it ends.
 
-use super::{ClientExit, ClientSession, Mode, Prompt, SessionEffect};
+use super::{ClientExit, ClientSession, Mode, SessionEffect};
 use crate::client::core::ending::{End, QUIT_WAIT, messages_are};
 use crate::client::core::news::News;
 use crate::now::Now;
 use serde_json::Value;
-use std::time::{Duration, Instant};
-
-/// The least time between two updates of the names to complete: as fast as anybody types.
-const NAMES: Duration = Duration::from_millis(200);
 
 impl ClientSession {
     pub(super) fn start(&mut self, now: Now) {
@@ -123,25 +119,6 @@ impl ClientSession {
         if !std::mem::replace(&mut self.outbox_has_failed, true) {
             let text = format!("the outbox cannot be written, and does not keep everything: {why}");
             self.tell(now, News::Error(text));
-        }
-    }
-
-    /// When to offer new names, if there are any.
-    pub(super) fn names_due(&self) -> Option<Instant> {
-        self.conversation.has_new_names().then(|| self.names_offered + NAMES)
-    }
-
-    /// Does not offer names with each message of a burst.
-    pub(super) fn look_at_the_typist(&mut self, asks: bool) {
-        if self.names_due().is_some_and(|due| self.now >= due)
-            && let Some(names) = self.conversation.new_names()
-        {
-            self.names_offered = self.now;
-            self.out.push(SessionEffect::Complete(names));
-        }
-        if asks {
-            let prompt = Prompt { text: self.conversation.prompt(), earlier: self.earlier.take() };
-            self.out.push(SessionEffect::Prompt(prompt));
         }
     }
 }
