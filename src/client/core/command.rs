@@ -123,7 +123,7 @@ pub fn own_nick(name: &str) -> Result<Nick, String> {
     Nick::choose(name).map_err(|error| format!("not a nick: {error}; choose letters, digits, - and _"))
 }
 
-/// The command that other chats call so, else the one with the most similar name.
+/// The command that has this name in other chats, else the one with the most similar name.
 fn near(name: &str) -> Vec<&'static str> {
     if let Some((_, meant)) = SYNONYMS.iter().find(|(words, _)| words.contains(&name)) {
         return meant.to_vec();

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// Above this, the lowest are forgotten, and their messages would be shown again.
 pub const RANGES: usize = 10_000;
 
-/// Messages that are numbered together. Mostly all messages of a series are shown, so that many take few ranges.
+/// Messages that are numbered together. Usually all messages of a series are shown, so a few ranges cover many messages.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Series {
     /// Messages of one run of a client, numbered by the client.
@@ -67,7 +67,7 @@ pub enum Memo {
     Typed(String),
 }
 
-/// The messages that were shown, by series; first the series not heard of for longest.
+/// The messages that were shown, by series, the least recently shown series first.
 pub type Shown = Vec<(Series, Ranges)>;
 
 /// What earlier runs left behind, for this broker, root and nick.

@@ -1,4 +1,4 @@
-//! Pure: the user's messages that are not settled yet. The conversation owns it. `memory` stores a copy if it has to
+//! Pure: the user's messages that are not settled yet. The conversation owns it. `memory` stores a copy if it must
 //! outlive the run.
 //!
 //! ```text
@@ -239,8 +239,8 @@ impl Outbox {
         self.entries.get(&ticket).is_some_and(|entry| entry.again_at.is_some() && !entry.message.late)
     }
 
-    /// This message is stored, so whatever the broker acknowledged before it and the server does not have was dropped.
-    /// It is retransmitted at once, but only once this way: a broker that drops messages is overloaded.
+    /// This message is stored. Earlier ones that the broker has acknowledged but the server does not have were dropped.
+    /// They are retransmitted at once, but only once this way: a broker that drops messages is overloaded.
     fn overtook(&mut self, newest: u64) {
         let before = self.entries.range(..newest).filter(|(_, entry)| entry.acknowledged).map(|(ticket, _)| *ticket);
         for ticket in before.filter(|ticket| self.went_once(*ticket)).collect::<Vec<_>>() {

@@ -24,7 +24,7 @@ const SHOWN_CHARS: usize = 40;
 /// The prefix of a server's nick while it looks.
 const PREFIX: &str = "probe-";
 
-/// Bars this server's link if another server answers, or one that began to look earlier. A look takes a second if
+/// Bars this server's link if another server answers, or if another one began to look earlier. A look takes a second if
 /// nobody answers.
 pub struct Rivals {
     topics: Topics,
@@ -113,7 +113,7 @@ impl Asking {
     /// What a message shows about other servers.
     fn heard(&mut self, message: &Message, topics: &Topics, instance: &str) -> Judgement {
         let mut publish = Vec::new();
-        // What a server does that serves the chat.
+        // What another server does, if the message proves that there is one.
         let rival = match topics.parse(&message.topic) {
             Some(Topic::Server) => {
                 self.online = another_online(&message.payload, instance);
@@ -170,7 +170,7 @@ fn another_online(payload: &[u8], instance: &str) -> Option<ServerInfo> {
     .filter(|info| info.status == Status::Online && info.instance != instance)
 }
 
-/// The answer of a server. This one is about to become the server.
+/// This server's answer to the request of another one that looks, as if it served the chat already.
 fn answer(topics: &Topics, to: &NickKey, token: Token) -> Publication {
     let nobody =
         OnlineUsers { users: Vec::new(), count: Some(0), timestamp: None, request: Some(token), truncated: false };

@@ -100,7 +100,7 @@ impl OwnConnection {
         if !std::mem::replace(&mut self.told.retry, true) {
             out.tell(News::Reconnecting(delay));
         } else if out.is_on_terminal() && delay >= LONG && !std::mem::replace(&mut self.told.long_retry, true) {
-            // The back-off grew silently. Telling that it is at its longest ends the series.
+            // The attempts since were not told. This line is the last one until there is a connection.
             out.hint("still not connected: trying again about once a minute");
         }
     }

@@ -112,8 +112,8 @@ impl ServerWatch {
         self.undecided_until.map_or(self.rate, |_| Some(BEFORE_A_WORD))
     }
 
-    /// Whether the broker's acknowledgement is the last that is heard of a message: no server that confirms messages
-    /// was ever here, or an original one has replaced it. A sender that has just connected does not know that yet.
+    /// Whether no confirmation follows the broker's acknowledgement of a message: no server that confirms messages was
+    /// ever here, or an original one has replaced it. A sender that has just connected does not know that yet.
     pub fn acknowledgement_is_the_end(&self, is_connected: bool) -> bool {
         let is_told = is_connected && self.undecided_until.is_none();
         self.is_original || !self.was_seen && (self.role == Role::Member || is_told)
@@ -224,7 +224,7 @@ impl ServerWatch {
         }
     }
 
-    /// A request was answered in the way of an original server. `true`: this is news.
+    /// An original server has answered a request. `true`: this is news.
     pub fn original_answers(&mut self) -> bool {
         !std::mem::replace(&mut self.is_original, true)
     }

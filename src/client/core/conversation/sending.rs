@@ -65,7 +65,7 @@ pub struct Passage {
 pub enum RefusedMessage {
     /// It is about something else.
     NotOurs,
-    /// The message is not in the outbox any more: it was refused, which is told now, or its id is of another client.
+    /// The message has left the outbox, and the refusal is told now; or its id belongs to another client.
     Settled,
     /// Another message has its id, so the message goes out under a new one.
     Renewed(OwnMessage),

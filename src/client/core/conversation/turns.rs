@@ -108,7 +108,7 @@ impl Conversation {
         self.people.gone(self.naming.nick());
         self.sending.renamed(&nick);
         self.naming.is_now(nick);
-        // Until the session knows what earlier runs under this nick left.
+        // Nothing is remembered until the session passes in what earlier runs under this nick left.
         self.recall(Remembered::default());
         self.joining.renamed();
         self.connection.renamed();

@@ -89,7 +89,7 @@ pub enum SessionEvent {
     Became(Result<Remembered, String>),
     /// The outbox on disk cannot be written, and why.
     OutboxFailed(String),
-    /// [`SessionEffect::RenameOutbox`] is done.
+    /// [`OutboxChange::Rename`] is done.
     OutboxRenamed,
     /// A deadline has passed.
     Tick,

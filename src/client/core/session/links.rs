@@ -64,7 +64,7 @@ impl Links {
         number == self.number
     }
 
-    /// Looks at an event of the current link; `None`: it is no matter of the conversation.
+    /// Looks at an event of the current link; `None`: it does not concern the conversation.
     pub fn look(&mut self, mut event: Event) -> Option<Event> {
         match &mut event {
             Event::Connected { conn, .. } => {

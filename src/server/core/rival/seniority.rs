@@ -14,7 +14,7 @@ pub struct Seniority {
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It is no request of a look.
+    /// It is not the request of another server that looks.
     Nothing,
     /// Another server asked after this one. It is answered with its token.
     Junior(Token),

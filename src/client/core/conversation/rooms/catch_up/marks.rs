@@ -54,7 +54,7 @@ impl Marks {
             missing: HashSet::new(),
             until: now + UNDER_WAY,
         };
-        // It is unknown which messages without an id were received, so a page has to tell.
+        // It is unknown which messages without an id were received, so only a page can tell.
         let names_all = mark.to - mark.from <= TELLING && mark.ids.values().all(|said| said.nameless == 0);
         match names_all {
             true => {

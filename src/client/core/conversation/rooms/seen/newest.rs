@@ -36,7 +36,7 @@ struct Live {
     /// follow each other, so anything after this position is of a later run.
     pos: Option<u64>,
     /// A position at or before which the history has a message of its run: a mark named it, or it was retransmitted,
-    /// perhaps long after it was said. Anything after it is of a later run; about what lies before, this says nothing.
+    /// perhaps long after it was said. Anything after it is of a later run. Positions before it prove nothing.
     by: Option<u64>,
 }
 

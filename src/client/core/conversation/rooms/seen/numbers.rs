@@ -1,5 +1,6 @@
-//! Pure: which messages were shown, by series and number. `seen` uses it. The number of series bounds it, and the
-//! number of ranges. How many messages of one sender are missed, and their order, makes no difference.
+//! Pure: which messages were shown, by series and number. `seen` uses it. The numbers of
+//! series and of ranges are bounded. It does not matter how many messages of a sender are missed, or in which order they
+//! arrive.
 
 use crate::client::core::memo::{self, Series, Shown};
 use crate::protocol::Ranges;
