@@ -219,7 +219,7 @@ impl<'a> Check<'a> {
     fn filters(&self) -> Vec<Subscription> {
         let chat = [Topic::System, Topic::Users, Topic::Server];
         let mut filters: Vec<String> = chat.iter().map(|topic| self.topics.name(topic)).collect();
-        filters.push(self.topics.all("messages"));
+        filters.push(self.topics.all_messages());
         filters.extend(self.nick.as_ref().map(|nick| self.topics.private_to(nick.key())));
         filters.push(format!("{}/#", self.base));
         filters.into_iter().map(|filter| Subscription::new(filter, Qos::AtLeastOnce)).collect()

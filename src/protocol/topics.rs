@@ -114,9 +114,25 @@ impl Topics {
         })
     }
 
-    /// Everything on this first level: `messages` (the lobby), `rooms`, `presence` or `request`. Includes flat topics: `a/#`
-    /// also matches `a`.
-    pub fn all(&self, level: &str) -> String {
+    /// The messages of the lobby. Here and below, flat topics are included: `a/#` also matches `a`.
+    pub fn all_messages(&self) -> String {
+        self.all("messages")
+    }
+
+    /// The messages of all other rooms.
+    pub fn all_rooms(&self) -> String {
+        self.all("rooms")
+    }
+
+    pub fn all_presence(&self) -> String {
+        self.all("presence")
+    }
+
+    pub fn all_requests(&self) -> String {
+        self.all("request")
+    }
+
+    fn all(&self, level: &str) -> String {
         format!("{}/{level}/#", self.root)
     }
 

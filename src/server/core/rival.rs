@@ -62,7 +62,7 @@ impl Lookout for Rivals {
             [
                 // Includes the flat topic, on which an original server answers.
                 self.topics.private_to(asking.nick.key()),
-                self.topics.all("request"),
+                self.topics.all_requests(),
                 // It proves nothing, but may tell which server answers.
                 self.topics.name(&Topic::Server),
             ]

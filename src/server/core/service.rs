@@ -165,13 +165,13 @@ impl Service {
 /// The server's subscriptions. `qos`: the highest quality of service for room messages.
 pub fn subscriptions(topics: &Topics, qos: Qos) -> Vec<Subscription> {
     vec![
-        Subscription::new(topics.all("messages"), qos),
-        Subscription::new(topics.all("rooms"), qos),
+        Subscription::new(topics.all_messages(), qos),
+        Subscription::new(topics.all_rooms(), qos),
         // The server publishes to clients on topics of the same form.
         Subscription { no_local: true, ..Subscription::new(topics.all_private(), Qos::AtLeastOnce) },
         // Queued heartbeats would displace messages in the queue of an absent server.
-        Subscription::new(topics.all("presence"), Qos::AtMostOnce),
-        Subscription::new(topics.all("request"), Qos::AtLeastOnce),
+        Subscription::new(topics.all_presence(), Qos::AtMostOnce),
+        Subscription::new(topics.all_requests(), Qos::AtLeastOnce),
         // An earlier server's will may say that this one is offline.
         Subscription::new(topics.name(&Topic::Server), Qos::AtLeastOnce),
     ]

@@ -22,7 +22,7 @@ impl Conversation {
             topics.name(&Topic::Server),
             topics.name(&Topic::System),
             topics.name(&Topic::Users),
-            topics.all("messages"),
+            topics.all_messages(),
             topics.private_to(self.naming.key()),
             topics.name(&Topic::Marks { room: RoomName::lobby() }),
         ];
