@@ -52,3 +52,27 @@ impl Run<'_> {
         self.stage.after(LOOKS, Happening::Look);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::simulation::plan::text::parse;
+    use crate::simulation::run::run;
+
+    #[test]
+    fn the_end_is_not_judged_while_both_of_two_servers_are_stopped() {
+        let plan = "\
+seed 1
+server main
+server rival starts=no
+client ann
+client bob
+at 20000 heal
+at 92000 quit main
+at 93000 say ann lobby
+at 94000 end
+";
+        let outcome = run(&parse(plan).unwrap(), false).unwrap();
+        let end = &outcome.ledger.end;
+        assert_eq!((end.histories.len(), &end.unsettled[..]), (1, &[(0, 0), (1, 0)][..]));
+    }
+}
