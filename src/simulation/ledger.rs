@@ -112,6 +112,8 @@ pub enum Fact {
     Gap { run: RunNumber, room: String },
     /// A connection began.
     Connected { run: RunNumber },
+    /// A server's connection was lost.
+    Lost { run: RunNumber },
     /// It received what a server says on chat/server.
     ServerSeen { run: RunNumber },
     /// It told that a server is there, or has gone. A connection begins without one.

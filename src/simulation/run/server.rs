@@ -301,7 +301,10 @@ impl ServerNode {
                 process.is_connected = true;
                 stage.note(Fact::Connected { run: process.run });
             }
-            ServiceEvent::Link(Event::Lost { .. }) => process.is_connected = false,
+            ServiceEvent::Link(Event::Lost { .. }) => {
+                process.is_connected = false;
+                stage.note(Fact::Lost { run: process.run });
+            }
             _ => {}
         }
         for effect in process.service.handle(now, event) {

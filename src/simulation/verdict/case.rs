@@ -28,6 +28,8 @@ pub struct Case<'a> {
     rooms: Vec<BTreeMap<&'a str, Stay<'a>>>,
     clocks: Vec<(usize, Party)>,
     connections: Vec<(usize, RunNumber)>,
+    /// When a server lost its connection.
+    losses: Vec<(usize, RunNumber)>,
     /// When a run first saw a server.
     servers_seen: Vec<(usize, RunNumber)>,
     /// When a run learned on its connection that a server is there, or that none is.
@@ -79,6 +81,7 @@ impl<'a> Case<'a> {
             rooms: vec![BTreeMap::new(); plan.clients.len()],
             clocks: Vec::new(),
             connections: Vec::new(),
+            losses: Vec::new(),
             servers_seen: Vec::new(),
             servers_told: Vec::new(),
             unremembered: Vec::new(),
@@ -141,6 +144,7 @@ impl<'a> Case<'a> {
                 }
             }
             Fact::ClockSet { party, .. } => self.clocks.push((place, *party)),
+            Fact::Lost { run } => self.losses.push((place, *run)),
             Fact::NotRemembered { run } => self.unremembered.push((place, *run)),
             Fact::ShownStrange { .. } | Fact::Gap { .. } | Fact::NickRefused { .. } | Fact::Step { .. } => {}
         }
@@ -244,6 +248,12 @@ impl<'a> Case<'a> {
     /// Whether the run began another connection between these facts.
     pub fn connected_between(&self, run: RunNumber, from: usize, to: usize) -> bool {
         self.connections.iter().any(|(place, other)| *other == run && (from..to).contains(place))
+    }
+
+    /// Whether a server's run had a connection when it ended.
+    pub fn ended_connected(&self, run: RunNumber) -> bool {
+        let last = |places: &[(usize, RunNumber)]| places.iter().rfind(|(_, by)| *by == run).map(|(place, _)| *place);
+        last(&self.connections) > last(&self.losses)
     }
 
     /// When a server started, connected, or went on after a standstill.

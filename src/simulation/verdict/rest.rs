@@ -18,8 +18,8 @@ const UNANSWERED: u64 = 6;
 const WAKE_UPS: u64 = 30 * 20;
 /// The most wake-ups of a program in any second.
 const WAKE_UPS_AT_ONCE: u64 = 2_000;
-/// How long packets of a killed program are under way at most.
-const UNDER_WAY: Duration = Duration::from_secs(30);
+/// How long the last packets of a killed server are under way at most, while nothing keeps its successor's from passing.
+const UNDER_WAY: Duration = Duration::from_secs(5);
 /// How long after its time-out a nick is free at the latest, and the last refused client has ended.
 const FREE_AFTER: Duration = Duration::from_secs(30);
 
@@ -124,7 +124,7 @@ fn fallen(case: &Case, found: &mut Vec<Violation>) {
                 let at = case.refused(number).unwrap_or(*at);
                 matches!(run.party, Party::Client(client) if nick_may_be_taken(case, client, at))
             }
-            RunEnd::Rival => case.plan.servers.len() > 1 || follows_a_killed_one(case, run),
+            RunEnd::Rival => case.plan.servers.len() > 1 || follows_one_killed_while_it_looked(case, run),
             RunEnd::Fell(_) => false,
         };
         if !is_excused {
@@ -136,10 +136,11 @@ fn fallen(case: &Case, found: &mut Vec<Violation>) {
 
 /// A server may take the last packets of its predecessor, which was killed while it looked for another one, for another
 /// server's.
-fn follows_a_killed_one(case: &Case, run: &RunRecord) -> bool {
-    case.ledger.runs.iter().filter(|other| other.party == run.party).any(|other| {
+fn follows_one_killed_while_it_looked(case: &Case, run: &RunRecord) -> bool {
+    let others = case.ledger.runs.iter().enumerate().filter(|(_, other)| other.party == run.party);
+    others.into_iter().any(|(number, other)| {
         matches!(other.ended, Some((at, RunEnd::Crashed | RunEnd::PowerLost))
-            if at <= run.started && run.started <= at + UNDER_WAY)
+            if at <= run.started && run.started <= at + UNDER_WAY && !case.ended_connected(number))
     })
 }
 

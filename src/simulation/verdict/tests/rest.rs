@@ -90,6 +90,27 @@ fn nobody_falls_without_a_reason() {
 }
 
 #[test]
+fn a_server_may_find_its_predecessor_that_was_killed_while_it_looked() {
+    let finds = |before: &[Fact], how: RunEnd, starts: u64| {
+        let before = before.to_vec();
+        move |_: &mut Plan, ledger: &mut Ledger| {
+            before.into_iter().for_each(|fact| ledger.note(at(6_000), fact));
+            let next = restart(ledger, MAIN, 9_000, how);
+            ledger.runs[next].started = at(starts);
+            restart(ledger, next, starts + 300, RunEnd::Rival);
+        }
+    };
+    let (connected, lost) = (Fact::Connected { run: MAIN }, Fact::Lost { run: MAIN });
+    check(&[], finds(&[], RunEnd::Crashed, 9_500));
+    check(&[], finds(&[connected.clone(), lost.clone()], RunEnd::PowerLost, 9_500));
+    // It served, ended cleanly, or was killed long ago.
+    check(&[NobodyFalls], finds(std::slice::from_ref(&connected), RunEnd::Crashed, 9_500));
+    check(&[NobodyFalls], finds(&[lost, connected], RunEnd::Crashed, 9_500));
+    check(&[NobodyFalls], finds(&[], RunEnd::Quit, 9_500));
+    check(&[NobodyFalls], finds(&[], RunEnd::Crashed, 15_000));
+}
+
+#[test]
 fn a_nick_is_in_use_until_an_earlier_run_has_timed_out() {
     let refused = |ends: u64, refused: u64| {
         move |plan: &mut Plan, ledger: &mut Ledger| {
