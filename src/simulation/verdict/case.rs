@@ -303,8 +303,13 @@ impl<'a> Case<'a> {
 
     /// Whether it runs at the end, and no other client with its nick keeps it away.
     pub fn may_send(&self, client: usize) -> bool {
-        let has_joined = |run| self.refused(run).is_none() && self.ledger.runs[run].started + JOINS <= self.end();
-        self.running(Party::Client(client)).is_some_and(|run| !self.shares_nick(client) || has_joined(run))
+        let nick = self.last_nick(client);
+        let mut others = (0..self.plan.clients.len()).filter(|other| *other != client);
+        let is_shared = others.any(|other| self.was_called(other, &nick));
+        let named = self.nicks[client].last().and_then(|(place, _)| self.ledger.facts.get(*place)).map(|(at, _)| *at);
+        let is_refused = |run| self.refused(run).is_some_and(|refused| named.is_none_or(|named| named <= refused));
+        let has_joined = |run| !is_refused(run) && self.ledger.runs[run].started + JOINS <= self.end();
+        self.running(Party::Client(client)).is_some_and(|run| !is_shared || has_joined(run))
     }
 
     /// When a server last answered that the run's nick is in use. A slow broker brings that later.

@@ -331,6 +331,22 @@ fn outboxes_empty() {
             plan.clients[3].nick = nick.to_owned();
         });
     }
+    // It took another nick after that.
+    check(&[OutboxEmpties], |plan, ledger| {
+        ledger.end.unsettled.push((0, 2));
+        ledger.note(at(9_000), Fact::NickRefused { run: ANN });
+        ledger.note(at(9_100), Fact::Nick { run: ANN, nick: "anna".to_owned() });
+        ledger.end.rosters.clear();
+        plan.clients[3].nick = "ann".to_owned();
+    });
+    // The other one shares that.
+    check(&[], |plan, ledger| {
+        ledger.end.unsettled.push((0, 2));
+        ledger.note(at(8_900), Fact::Nick { run: ANN, nick: "anna".to_owned() });
+        ledger.note(at(9_000), Fact::NickRefused { run: ANN });
+        ledger.end.rosters.clear();
+        plan.clients[3].nick = "anna".to_owned();
+    });
 }
 
 #[test]
