@@ -1,5 +1,5 @@
-//! Proves that the simulation finds what is wrong: builds it once with each bug of `tests/mutants`, and has it hunt for the
-//! promise that the bug breaks. The program without bugs goes first, and must break none.
+//! Proves that the simulation finds bugs: builds it with each bug of `tests/mutants`, one at a time, and has it hunt for the
+//! promises that the bug breaks. The program without bugs goes first, and must break none.
 
 pub mod mutant;
 
@@ -13,21 +13,21 @@ use std::time::{Duration, Instant};
 
 /// How long new seeds may take to find a bug, on one core.
 const SECONDS: u64 = 60;
-/// How much later a hunt has ended, unless the bug keeps a plan from ending.
+/// How much longer a hunt may take to end. A bug may keep a plan from ending at all.
 const GRACE: Duration = Duration::from_secs(60);
 
 /// The name of the program without bugs.
 const UNCHANGED: &str = "unchanged";
 
-/// What came of a hunt.
+/// The result of a hunt.
 struct Catch {
     is_found: bool,
     /// The last line that the hunt printed: when and where, and which promise.
     text: String,
 }
 
-/// Proves it with these mutants; without names, with all and with the unchanged program. Returns whether every mutant was
-/// found, and nothing in the unchanged program. The next mutant is built while one is hunted.
+/// Proves it with these mutants; without names, with all mutants and with the unchanged program. Returns whether every mutant
+/// was found, and nothing in the unchanged program. The next mutant is built during a hunt.
 ///
 /// # Errors
 /// If a mutant does not apply, or the program does not build with it.
@@ -119,7 +119,7 @@ pub fn mutants() -> Result<Vec<Mutant>, String> {
 /// # Errors
 /// If something cannot be read.
 pub fn sources() -> Result<Sources, String> {
-    // Cargo asks for the test and the bench that Cargo.toml names.
+    // Cargo requires the test and the benches that Cargo.toml names.
     let single = ["Cargo.toml", "Cargo.lock", "build.rs", "tests/simulation.rs"];
     let mut paths: Vec<PathBuf> = single.map(|file| root().join(file)).into();
     for folder in ["src", "benches"] {
@@ -203,7 +203,7 @@ fn build(sources: &Sources, name: &str) -> Result<(), String> {
     }
 }
 
-/// Has a program look for these promises: in plans, or else in new seeds.
+/// Has a program look for a run that breaks one of these promises: in these plans, or without plans in new seeds.
 fn hunt(program: &Path, name: &str, breaks: &str, plans: &[PathBuf]) -> Result<Catch, String> {
     let told = scratch().join(format!("{name}.log"));
     let output = File::create(&told).map_err(about(&told))?;

@@ -27,21 +27,21 @@ pub struct Violation {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Promise {
-    /// What was told stored, or is in an outbox, gets into the history; a direct message gets to its addressee.
+    /// A message that was told *stored*, or that an outbox took, gets into the history. A direct message reaches its addressee.
     NothingLost,
     /// A message is in the history once.
     StoredOnce,
     /// The server says `stored` only after fsync.
     StoredAfterSync,
-    /// The sender is told of each outcome, once in a run.
+    /// A sender learns what became of each message, once in a run.
     SenderTold,
     /// Outboxes are empty at the end.
     OutboxEmpties,
-    /// Everybody who was in the room is shown a message.
+    /// A message is shown to everybody who was in its room.
     EverybodyHasIt,
     /// A run shows a message once; a later run repeats only the last second before a `kill -9`.
     ShownOnce,
-    /// Nobody is shown a message for somebody else, and nothing unknown is shown or stored.
+    /// Nobody is shown a message to somebody else, and nothing is shown or stored that nobody said.
     NothingStrange,
     /// *Delivered* is told only after the addressee was shown the message.
     DeliveredAfterShown,

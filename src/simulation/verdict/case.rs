@@ -13,8 +13,7 @@ use memory::Stay;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// How long a client takes at most from its start to its join, if nothing is in its way. A broker that ignores MQTT 5 costs
-/// it 10 s.
+/// The longest time from a client's start to its join, if nothing holds it up. A broker that ignores MQTT 5 costs it 10 s.
 pub const JOINS: Duration = Duration::from_secs(30);
 
 pub struct Case<'a> {
@@ -272,7 +271,7 @@ impl<'a> Case<'a> {
 
     // ---- what is excused ----
 
-    /// Whether it need not get into a history.
+    /// Whether it may be missing from every history.
     pub fn may_be_lost(&self, number: Number) -> bool {
         let (message, trail) = (self.message(number), self.trail(number));
         let Some((_, taken)) = trail.taken else { return true };
@@ -296,7 +295,7 @@ impl<'a> Case<'a> {
             matches!(run.party, Party::Server(server) if self.plan.servers[server].memory)
                 && run.ended.as_ref().is_some_and(|(at, _)| *at >= began)
         });
-        // Its server gave way to a rival, or waits while that serves.
+        // Its server gave way to a rival, or waits while the rival serves.
         let stays_behind = trail.synced.iter().all(|(.., server)| !self.serves(*server));
         trail.removed || ended || (self.plan.servers.len() > 1 && !trail.synced.is_empty() && stays_behind)
     }
@@ -325,7 +324,7 @@ impl<'a> Case<'a> {
         until.any(|until| message.given <= until)
     }
 
-    /// Whether its sender changed its nick while it did not know that the message is stored: it may go out under both nicks.
+    /// Whether its sender changed its nick before it knew that the message is stored. Then it may go out under both nicks.
     pub fn is_renamed(&self, number: Number) -> bool {
         let (message, trail) = (self.message(number), self.trail(number));
         let given = || self.ledger.facts.partition_point(|(at, _)| *at < message.given);
@@ -337,7 +336,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Whether its sender knew at this fact that it is stored. After a power loss, an outbox may have forgotten that.
+    /// Whether its sender knew at this fact that it is stored. A power loss may make an outbox forget that.
     fn knows_stored(&self, number: Number, fact: usize) -> bool {
         let (from, at) = (self.message(number).from, self.ledger.facts[fact].0);
         let told = self.trail(number).told.iter();

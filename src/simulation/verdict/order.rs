@@ -46,8 +46,8 @@ fn shown_in_order(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Viol
     }
 }
 
-/// Clocks may decide the order of a sender's two runs, and a clock that was set decides wrongly; but not while the history
-/// tells it: the later message came on the same connection, and none was sent again.
+/// Clocks may decide the order of two runs of a sender, and a clock that was set decides wrongly. But if the later message
+/// came on the same connection and none was sent again, the history tells their order.
 fn excused(case: &Case, (later, came): (Number, usize), earlier: Number, sight: &Sight) -> bool {
     let (one, other) = (case.message(later), case.message(earlier));
     let is_of_same = |message: &MessageRecord| (message.from, &message.to) == (other.from, &other.to);
@@ -67,9 +67,9 @@ fn target(to: &Addressed) -> String {
     }
 }
 
-/// What somebody asked to see counts, too: what comes after it is late.
+/// A message that somebody asked to see counts, too: an earlier one that comes after it is late.
 fn late_with_reason(case: &Case, sights: &[(Number, &Sight)], found: &mut Vec<Violation>) {
-    // By client that has the nick.
+    // The messages that each receiver was shown of each strand, by the client that sent them.
     let mut seen: BTreeMap<(usize, Strand), BTreeMap<usize, BTreeSet<Number>>> = BTreeMap::new();
     for (number, sight) in sights {
         let message = case.message(*number);

@@ -11,8 +11,8 @@ use std::time::Duration;
 const WATCHED: Duration = Duration::from_secs(30);
 /// Publications besides heartbeats: marks, lists and statistics.
 const LEFT_OVER: u64 = 20;
-/// And those of each client and each message that waits for a server that does not come back: the message again and its
-/// receipts, joins and requests.
+/// The same for each client and each waiting message if no server comes back: the message again, receipts, joins and
+/// requests.
 const UNANSWERED: u64 = 6;
 /// The most wake-ups of a program in [`WATCHED`].
 const WAKE_UPS: u64 = 30 * 20;
@@ -20,7 +20,7 @@ const WAKE_UPS: u64 = 30 * 20;
 const WAKE_UPS_AT_ONCE: u64 = 2_000;
 /// How long the last packets of a killed server are under way at most, while nothing keeps its successor's from passing.
 const UNDER_WAY: Duration = Duration::from_secs(5);
-/// How long after its time-out a nick is free at the latest, and the last refused client has ended.
+/// How long after its time-out a nick may still be in use, and a refused client may take to end.
 const FREE_AFTER: Duration = Duration::from_secs(30);
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
@@ -144,9 +144,9 @@ fn follows_one_killed_while_it_looked(case: &Case, run: &RunRecord) -> bool {
     })
 }
 
-/// Until the time-out an earlier run of the client may hold the nick. One that was refused does so only if it learned of
-/// that so late that it may have been let in meanwhile. After each start, reconnect and standstill of a server everybody
-/// counts as just heard, so that the time-out begins again.
+/// Whether an earlier run of the client may hold its nick: it does so until the server's time-out, which begins again with
+/// each start, reconnect and standstill of a server. A run that was refused holds it only if it learned of that so late that
+/// it may have been let in meanwhile.
 fn nick_may_be_taken(case: &Case, client: usize, at: Duration) -> bool {
     let holds = |run: &&RunRecord| match &run.ended {
         Some((end, RunEnd::NickInUse)) => *end < at && run.started + JOINS <= *end,

@@ -118,7 +118,7 @@ fn misdirected(case: &Case, number: Number, message: &MessageRecord, trail: &Tra
     }
 }
 
-/// By its options, or by a step of the plan.
+/// Whether its options or a step of the plan may bring it into the room.
 fn may_be_in(case: &Case, client: usize, room: &str) -> bool {
     let traits = case.client(client);
     let is_asked_to = || {

@@ -46,7 +46,7 @@ fn lost(case: &Case, number: Number, message: &MessageRecord, trail: &Trail) -> 
         .then(|| Violation::of(Promise::NothingLost, number, "an outbox took it, and it came nowhere"))
 }
 
-/// Retention by age removes nothing younger, by a clock that was not set.
+/// Retention by age removes nothing younger, unless the server's clock was set.
 fn removed_too_early(case: &Case, number: Number, message: &MessageRecord, trail: &Trail) -> Option<Violation> {
     let is_in_a_room = matches!(message.to, Addressed::Room(_));
     let (_, stored, server) = trail.synced.first().filter(|_| trail.removed && is_in_a_room)?;
@@ -62,8 +62,8 @@ fn removed_too_early(case: &Case, number: Number, message: &MessageRecord, trail
     })
 }
 
-/// A server that is stopped cleanly first stores what the broker was told has arrived, whoever sent it. A disk that takes
-/// nothing keeps it from that.
+/// A server that is stopped cleanly first stores everything that it told the broker has arrived, whoever sent it. Trouble
+/// with its disk may prevent that.
 fn left_by_a_clean_stop(case: &Case, number: Number, message: &MessageRecord, trail: &Trail) -> Option<Violation> {
     let is_nameless_direct = matches!(message.to, Addressed::Client { .. }) && case.is_original(message.from);
     let is_stored = |server| trail.synced.iter().any(|(.., by)| *by == server) || !trail.places.is_empty();
@@ -80,7 +80,7 @@ fn left_by_a_clean_stop(case: &Case, number: Number, message: &MessageRecord, tr
     Some(Violation::of(Promise::NothingLost, number, text))
 }
 
-/// Whether it is known what the server stored: a message without an id is only seen in a history at the end.
+/// Whether it is known what the server stored. A message without an id is seen only in a history at the end.
 fn is_known(case: &Case, message: &MessageRecord, server: usize) -> bool {
     let traits = &case.plan.servers[server];
     let shows_all = traits.retention_s == 0 && traits.max_size_kb == 0 && case.servers_at_end().any(|s| s == server);

@@ -5,20 +5,20 @@ use crate::simulation::ledger::{Fact, Party, RunEnd, RunNumber};
 use crate::simulation::plan::ClientKind;
 use std::time::Duration;
 
-/// What a client showed within this time before it was killed may be forgotten.
+/// A client that is killed may forget what it showed within this time before.
 const LAST_SECOND: Duration = Duration::from_secs(1);
 
-/// What a page makes a client tell is printed within this time, if somebody reads it.
+/// A client prints what a page tells it within this time, if somebody reads its output.
 pub(super) const PRINTED: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy)]
 pub struct Stay<'a> {
     pub(super) since: Duration,
     pub(super) run: RunNumber,
-    /// What is remembered belongs to a nick; since when this one has it.
+    /// The nick that the cursor belongs to, and since when the client has it.
     pub(super) nick: &'a str,
     pub(super) named: Duration,
-    /// The run has connected since it began; otherwise the cursor is an earlier one's.
+    /// The run has connected. Until then the cursor is an earlier run's.
     pub(super) is_own: bool,
 }
 
@@ -52,8 +52,8 @@ impl<'a> Case<'a> {
         traits.memory && traits.kind != ClientKind::Library
     }
 
-    /// Whether the run need not have written down what was true since then: it was killed within a second, or ended while
-    /// nobody read its output or its memory could not be written. Time for which it stood still does not count.
+    /// Whether the run may have ended before it wrote down what was true since then: it was killed within a second, or ended
+    /// while nobody read its output or its memory could not be written. Time for which it stood still does not count.
     pub fn may_forget(&self, run: RunNumber, since: Duration) -> bool {
         let run = &self.ledger.runs[run];
         let Some((ended, how)) = &run.ended else { return false };
@@ -61,7 +61,7 @@ impl<'a> Case<'a> {
         (*how == RunEnd::Crashed || stood_still) && run.ran(since, *ended) <= LAST_SECOND
     }
 
-    /// Whether the client took its nick less than a second before: what was printed then may have been told before.
+    /// Whether the client had taken its nick within the last second. What it printed then may have been told before.
     pub fn was_just_renamed(&self, sight: &Sight) -> bool {
         let mut changes = self.nicks[sight.client].iter().filter(|(place, _)| (1..sight.fact).contains(place));
         let changed = changes.next_back().map(|(place, _)| self.ledger.facts[*place].0);
@@ -80,7 +80,8 @@ impl<'a> Case<'a> {
         failed_then && run.ran(sight.at, at(*renamed)) <= LAST_SECOND
     }
 
-    /// Whether it was told before its client took the nick that it had when a screen that nobody had read printed it.
+    /// Whether the client told it under an earlier nick and printed it under this one, because nobody read its output in
+    /// between.
     pub fn was_told_before_its_nick(&self, sight: &Sight) -> bool {
         let mut changes = self.nicks[sight.client].iter().rev();
         let Some((renamed, _)) = changes.find(|(place, _)| *place < sight.fact) else { return false };
@@ -94,7 +95,7 @@ impl<'a> Case<'a> {
     }
 
     /// Whether the run had no cursor in the room yet and lost a connection meanwhile: it cannot know what it missed. A
-    /// cursor of an earlier run belongs to the nick of that.
+    /// cursor of an earlier run belongs to that run's nick.
     pub fn was_cut_short(&self, run: RunNumber, room: &str, before: usize) -> bool {
         let told = self.ledger.facts[before].0;
         let connections = || self.connections.iter().filter(|(_, by)| *by == run).map(|(place, _)| *place);

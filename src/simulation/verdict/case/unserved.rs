@@ -7,9 +7,9 @@ use crate::simulation::ledger::{Number, RunNumber};
 use crate::simulation::plan::ClientKind;
 use std::time::Duration;
 
-/// A sender that has just connected waits so long for the word of a server.
+/// How long a sender that has just connected waits for a server's word.
 const LISTEN: Duration = Duration::from_secs(1);
-/// A memory is written after that at the latest, if its program runs.
+/// A program that runs writes its memory within this time.
 const WRITTEN: Duration = Duration::from_secs(1);
 
 impl Case<'_> {
