@@ -14,7 +14,7 @@ const REMEMBERED: usize = 10_000;
 #[derive(Debug, Default)]
 pub struct Undelivered {
     messages: HashMap<SentId, Direct>,
-    /// Oldest first. Includes delivered ones.
+    /// Oldest first. Includes delivered ones, but does not begin with one.
     order: VecDeque<SentId>,
 }
 
@@ -43,6 +43,13 @@ impl Undelivered {
     /// The message goes out under a new id.
     pub fn forget(&mut self, id: &SentId) {
         self.messages.remove(id);
+        self.skip_delivered();
+    }
+
+    fn skip_delivered(&mut self) {
+        while self.order.front().is_some_and(|id| !self.messages.contains_key(id)) {
+            self.order.pop_front();
+        }
     }
 
     /// A receipt: the message was shown. Only the addressee's counts.
@@ -52,6 +59,7 @@ impl Undelivered {
             return;
         }
         let Some(Direct { reference, told_waiting, .. }) = self.messages.remove(id) else { return };
+        self.skip_delivered();
         out.reply(News::Delivered(receipt.of.id.clone()), reference);
         // If the user was told that messages wait, the end of that is told once for all of them.
         if told_waiting && out.is_on_terminal() && self.waiting_for(by) == 0 {
@@ -122,6 +130,16 @@ mod tests {
         assert_eq!(undelivered.waiting_for(&key("bob")), 0);
         assert!(!is_delivered(&mut undelivered, 1, "bob"));
         assert_eq!(undelivered.waiting(&first), None);
+    }
+
+    #[test]
+    fn delivered_ones_are_forgotten() {
+        let mut undelivered = Undelivered::default();
+        (1..=3).for_each(|seq| undelivered.sent(&direct(seq)));
+        for (seq, left) in [(2, 3), (1, 1), (3, 0)] {
+            assert!(is_delivered(&mut undelivered, seq, "bob"));
+            assert_eq!(undelivered.order.len(), left);
+        }
     }
 
     #[test]
