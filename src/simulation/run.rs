@@ -192,9 +192,9 @@ impl<'a> Run<'a> {
     }
 
     fn is_unsettled(&self) -> bool {
-        !self.plan.servers.is_empty()
-            && (self.nodes.iter().any(|node| matches!(node, Node::Client(client) if client.unsettled() > 0))
-                || (self.is_slow() && self.has_undelivered()))
+        let clients = || self.nodes.iter().filter_map(Node::client);
+        let takes_its_time = || self.is_slow() && (self.has_undelivered() || clients().any(ClientNode::awaits_pages));
+        !self.plan.servers.is_empty() && (clients().any(|client| client.unsettled() > 0) || takes_its_time())
     }
 
     /// Whether fewer than a hundred messages per second pass through the broker's window to one of its clients.

@@ -168,6 +168,11 @@ impl Conversation {
         self.requests.has_questions()
     }
 
+    /// Whether pages are under way that fill holes. Only the simulation asks.
+    pub fn awaits_pages(&self) -> bool {
+        self.requests.awaits_pages()
+    }
+
     /// Whether messages wait for a chat server that is away. The broker's acknowledgement does not settle them.
     pub fn awaits_a_server(&self) -> bool {
         let Passage { is_connected, server_is_there, ends_at_broker, .. } = self.passage();

@@ -28,6 +28,13 @@ macro_rules! each {
 }
 
 impl Node {
+    pub fn client(&self) -> Option<&ClientNode> {
+        match self {
+            Node::Client(node) => Some(node),
+            _ => None,
+        }
+    }
+
     pub fn machine(&mut self) -> &mut Machine {
         each!(self, node => &mut node.machine)
     }

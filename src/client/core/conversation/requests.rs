@@ -211,6 +211,11 @@ impl Requests {
         self.open.iter().any(|open| open.by_user && open.wait == PATIENCE)
     }
 
+    /// Whether a page that the conversation requested itself has not arrived.
+    pub fn awaits_pages(&self) -> bool {
+        self.open.iter().any(|open| !open.by_user && open.inquiry.kind == RequestKind::History)
+    }
+
     /// The list of users. It is requested with every join, and told the first time and to those who asked.
     pub fn users_are(&mut self, list: OnlineUsers, open: OpenRequest, out: &mut Outputs) {
         let OpenRequest { by_user, reference, .. } = open;

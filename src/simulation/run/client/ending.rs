@@ -19,6 +19,8 @@ const END: Micros = ending::END.as_micros() as Micros;
 const SESSION: usize = 128 * 1_024;
 /// And of each message that is not settled: behind two servers, some may stay so.
 const UNSETTLED: usize = 1_024;
+/// And of each direct message that waits for its addressee, who may have taken another nick.
+const UNDELIVERED: usize = 256;
 
 pub struct Closing {
     pub end: RunEnd,
@@ -92,13 +94,19 @@ impl ClientNode {
         self.process.as_ref().map_or(0, |process| process.session.unsent())
     }
 
+    /// Pages that fill holes have not arrived.
+    pub fn awaits_pages(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.session.conversation().awaits_pages())
+    }
+
     /// So many messages are not settled at the end.
     pub fn account(&self, stage: &mut Stage) {
         if let Some(process) = &self.process {
             stage.ledger.end.unsettled.push((self.index, process.session.unsent()));
             let size = format!("{:?}", process.session).len();
             let (party, what) = (self.machine.party, "the session, as text,");
-            let bound = SESSION + UNSETTLED * process.session.unsent();
+            let undelivered = stage.ledger.undelivered().len();
+            let bound = SESSION + UNSETTLED * process.session.unsent() + UNDELIVERED * undelivered;
             stage.ledger.end.sizes.push(StateSize { party, what, size, bound });
         }
     }
