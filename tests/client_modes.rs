@@ -121,7 +121,7 @@ fn impossible_options_are_one_line() {
     for (arguments, part) in [
         (&["--nick", "a b", "-m", "x"][..], "cannot be a nick"),
         (&["--nick", "server", "-m", "x"], "reserved"),
-        (&["--nick", "a", "--room", "No", "-m", "x"], "cannot be a room: a name cannot contain N; rooms are of a-z"),
+        (&["--nick", "a", "--room", "é", "-m", "x"], "cannot be a room: a name cannot contain é; rooms are of a-z"),
         (&["--nick", "a", "--to", "+", "-m", "x"], "cannot be a nick"),
         (&["--nick", "a", "--to", "b", "--json"], "an object names its addressee itself"),
         (&["--nick", "a", "-m", " "], "nothing to send"),

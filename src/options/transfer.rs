@@ -48,8 +48,7 @@ fn data_dir(given: &Given, environment: &Environment) -> Result<PathBuf, UsageEr
 }
 
 fn room(item: &Item) -> Result<RoomName, UsageError> {
-    let name = item.value.strip_prefix('#').unwrap_or(&item.value);
-    RoomName::parse(name).map_err(|error| {
+    RoomName::choose(&item.value).map_err(|error| {
         item.wrong(&format!("{:?} names no room: {error}; rooms are of a-z, 0-9, - and _", item.value))
     })
 }

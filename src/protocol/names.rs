@@ -11,10 +11,12 @@ fn too_long() -> String {
     format!("a name has at most {NAME_CHARS} characters")
 }
 
+/// Shows the character itself if it is visible, otherwise its escape.
 fn forbidden(c: char) -> String {
     match c {
         ' ' => "a name cannot contain a blank".to_owned(),
-        c => format!("a name cannot contain {}", c.escape_default()),
+        '"' | '\'' | '\\' => format!("a name cannot contain {c}"),
+        c => format!("a name cannot contain {}", c.escape_debug()),
     }
 }
 
@@ -133,6 +135,11 @@ impl RoomName {
         }
     }
 
+    /// Parses a room as a user types it: with or without `#`. Rooms have no capitals, so capitals are converted.
+    pub fn choose(text: &str) -> Result<RoomName, String> {
+        RoomName::parse(&text.strip_prefix('#').unwrap_or(text).to_ascii_lowercase())
+    }
+
     /// The room that everybody is in.
     pub fn lobby() -> RoomName {
         RoomName("lobby".into())
@@ -217,6 +224,25 @@ mod tests {
     }
 
     #[test]
+    fn a_forbidden_character_is_shown_if_it_is_visible() {
+        for (c, shown) in [
+            ('é', "é"),
+            ('\'', "'"),
+            ('"', "\""),
+            ('\\', "\\"),
+            ('漢', "漢"),
+            ('\t', "\\t"),
+            ('\x1b', "\\u{1b}"),
+            ('\u{a0}', "\\u{a0}"),
+            ('\u{301}', "\\u{301}"),
+            ('\u{200b}', "\\u{200b}"),
+            ('\u{202e}', "\\u{202e}"),
+        ] {
+            assert_eq!(forbidden(c), format!("a name cannot contain {shown}"));
+        }
+    }
+
+    #[test]
     fn a_key_in_a_topic_is_already_lower_case() {
         assert!(NickKey::parse("alice").is_ok());
         assert!(NickKey::parse("Alice").is_err());
@@ -227,6 +253,12 @@ mod tests {
         assert!(RoomName::parse("dev-2_x").is_ok());
         for bad in ["", "Dev", "a b", "a/b", "#", "ä", &"x".repeat(33)] {
             assert!(RoomName::parse(bad).is_err(), "{bad:?}");
+        }
+        for typed in ["dev", "Dev", "#DEV"] {
+            assert_eq!(RoomName::choose(typed), RoomName::parse("dev"));
+        }
+        for bad in ["", "#", "##dev", "É"] {
+            assert!(RoomName::choose(bad).is_err(), "{bad:?}");
         }
     }
 }

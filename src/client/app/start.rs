@@ -135,7 +135,7 @@ pub fn outbox(options: &ClientOptions, owner: &ChatOwner) -> Result<(Option<Outb
 pub fn rooms(options: &ClientOptions) -> Result<Vec<RoomName>, Refusal> {
     let mut rooms = Vec::new();
     for name in &options.rooms {
-        let room = RoomName::parse(name.strip_prefix('#').unwrap_or(name)).map_err(|error| {
+        let room = RoomName::choose(name).map_err(|error| {
             Refusal::Usage(format!("{name:?} cannot be a room: {error}; rooms are of a-z, 0-9, - and _"))
         })?;
         if !room.is_lobby() && !rooms.contains(&room) {

@@ -214,8 +214,6 @@ fn nick_of(text: &str) -> Result<Nick, String> {
     }
 }
 
-/// A typed room, with or without `#`. Rooms have no capitals, so capitals are converted.
 fn room(text: &str) -> Result<RoomName, String> {
-    let name = text.strip_prefix('#').unwrap_or(text).to_ascii_lowercase();
-    RoomName::parse(&name).map_err(|error| format!("not a room: {error}; rooms are of a-z, 0-9, - and _"))
+    RoomName::choose(text).map_err(|error| format!("not a room: {error}; rooms are of a-z, 0-9, - and _"))
 }
