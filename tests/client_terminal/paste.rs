@@ -62,6 +62,25 @@ fn a_tall_one_is_shown_in_part_and_sent_whole() {
 }
 
 #[test]
+fn the_notice_of_a_paste_that_is_too_long_stays() {
+    let broker = Broker::start();
+    let mut messages = Subscriber::start(&broker, &["chat/messages"]);
+    let mut alice = alice(&broker);
+    alice.press("a draft");
+    alice.wait_for_line("#lobby> a draft");
+    paste(&mut alice, &"x".repeat(5_000));
+    alice.wait_for_line("-- not pasted: a message has at most 4000 characters");
+    alice.press(" goes on");
+    alice.wait_for_screen("notice and line", |lines| {
+        lines.ends_with(
+            &["-- not pasted: a message has at most 4000 characters", "#lobby> a draft goes on"].map(str::to_owned),
+        )
+    });
+    alice.press("\r");
+    wait_for_all(&mut messages, "draft", &["a draft goes on"]);
+}
+
+#[test]
 fn one_pasted_line_is_like_a_typed_one() {
     let broker = Broker::start();
     let mut messages = Subscriber::start(&broker, &["chat/messages"]);

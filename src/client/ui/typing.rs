@@ -5,12 +5,14 @@
 //!            ┌── any key ◄── Enter, for several pasted lines ──┐
 //!   typing ──┤                                                 ├─ Enter, l ──► sent
 //!            └── a paste taller than the screen has room for ──┘
+//!                (told and dropped if it cannot be sent)
 //! ```
 
 use super::cycle::Cycle;
 use super::paste::{Offer, Paste};
 use crate::client::core::command::{self, Command, Names, Target, TypedLine};
 use crate::client::core::memo::LINES;
+use crate::protocol::limits::TEXT_CHARS;
 use crate::protocol::{Nick, text};
 
 /// Ctrl-C pressed twice in a row quits.
@@ -69,6 +71,8 @@ pub enum Act {
     Kill,
     /// Redraw the line and its hint.
     Redraw,
+    /// Print this line above.
+    Tell(String),
     /// End the line.
     Accept(Typed),
 }
@@ -235,7 +239,11 @@ impl Typing {
         let addressed = if is_literal { None } else { self.addressed(&whole, at) };
         let (whole, at) = addressed.unwrap_or((whole, at));
         if is_tall(&whole) {
-            self.offer = Some(Offer { is_literal, text: whole, is_apart: true });
+            let offer = Offer { is_literal, text: whole, is_apart: true };
+            if !offer.can_be_sent() {
+                return Act::Tell(format!("-- not pasted: a message has at most {TEXT_CHARS} characters"));
+            }
+            self.offer = Some(offer);
             return Act::Redraw;
         }
         if is_literal {
@@ -292,7 +300,7 @@ impl Typing {
         let gives_up = matches!(key, Key::Escape | Key::Interrupt | Key::PasteBegins | Key::Char('n' | 'N'));
         match key {
             // A text in the line can be edited; a separate one would be lost with the question.
-            _ if offer.is_apart && offer.can_be_sent() && !gives_up => {
+            _ if offer.is_apart && !gives_up => {
                 self.offer = Some(offer);
                 Act::Redraw
             }

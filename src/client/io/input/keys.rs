@@ -33,6 +33,10 @@ impl ConditionalEventHandler for Keys {
             Act::Nothing => Some(Cmd::Noop),
             Act::Kill => Some(Cmd::Kill(Movement::WholeBuffer)),
             Act::Redraw => Some(Cmd::Repaint),
+            Act::Tell(line) => {
+                self.desk.print_around(&format!("{line}\n"));
+                Some(Cmd::Repaint)
+            }
             // Done by the completion: nothing else can set the whole line and its cursor.
             Act::Set(line, cursor) => {
                 self.desk.work().put = Some((line, cursor));

@@ -36,7 +36,7 @@ impl Somebody {
                     self.cursor += c.len_utf8();
                 }
             }
-            Act::Nothing | Act::Redraw | Act::Accept(_) => {}
+            Act::Nothing | Act::Redraw | Act::Tell(_) | Act::Accept(_) => {}
         }
         act
     }
@@ -270,11 +270,14 @@ fn a_tall_paste_is_not_put_into_the_line() {
     let mut somebody = Somebody::new();
     somebody.paste(&text).press(Key::Char('n'));
     assert_eq!(somebody.typing.hint(), None);
-    // A text that fits no message either way does not cause endless questions.
+    // What fits no message either way causes no question. The notice stays, and so does the line.
     let mut somebody = Somebody::new();
     somebody.rows = 0;
-    somebody.paste(&"x".repeat(5_000)).press(Key::Char('k'));
-    assert_eq!(somebody.typing.hint(), None);
+    somebody.write("so: ").press(Key::PasteBegins);
+    let told = somebody.write(&"x".repeat(5_000)).press(Key::PasteEnds);
+    assert_eq!(told, Act::Tell("-- not pasted: a message has at most 4000 characters".to_owned()));
+    somebody.write("k");
+    assert_eq!((somebody.typing.hint(), somebody.line.as_str()), (None, "so: k"));
 }
 
 #[test]
