@@ -64,7 +64,8 @@ pub enum News {
         id: MessageId,
         to: Nick,
     },
-    /// Messages of this room between what was told and what follows are missing for good.
+    /// Messages of this room may be missing between what was told and what follows: the server no longer has them, or
+    /// it now has another history.
     Gap(RoomName),
     /// What follows in this room was said since an earlier run. For people only.
     Unread(RoomName),

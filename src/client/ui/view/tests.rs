@@ -109,7 +109,7 @@ fn what_became_of_messages() {
     check(Mode::Listen, unread.clone(), None);
     check(Mode::Json, unread, None);
     let gap = News::Gap(RoomName::lobby());
-    let text = "#lobby: messages are missing here; the chat server no longer has them";
+    let text = "#lobby: messages may be missing here";
     check(Mode::Chat, gap.clone(), Some(&format!("-- {text}")));
     check(Mode::Listen, gap.clone(), Some(text));
     check(Mode::Json, gap, Some(r#"{"event":"gap","room":"lobby"}"#));

@@ -58,9 +58,7 @@ pub fn notice(news: &News) -> Option<String> {
         News::Disconnected(reason) => format!("connection lost: {}", text::visible(reason)),
         News::Reconnecting(delay) => format!("trying again in {} s", delay.as_secs_f64().round().max(1.0)),
         News::Waiting { to, .. } => format!("{} is away and will receive it on return", text::visible(to.as_str())),
-        News::Gap(room) => {
-            format!("#{room}: messages are missing here; the chat server no longer has them")
-        }
+        News::Gap(room) => format!("#{room}: messages may be missing here"),
         News::Unread(room) => format!("#{room}: since you left"),
         News::Delayed(obstacle) => match obstacle {
             Obstacle::Connection => "not sent yet: it will be sent when there is a connection",
