@@ -1,7 +1,8 @@
 //! A bot that answers: it greets who joins, repeats what is said to it, and knows a few words.
 //!
-//!     cargo run --example parrot -- localhost            # every option of `mqttchat client` will do
+//!     cargo run --example parrot -- localhost            # takes every option of `mqttchat client`
 //!
+//! Its nick is parrot, or what `--nick` says on the command line; it never takes yours from the option file.
 //! Say something in the lobby or tell it something with `/msg parrot …`; `parrot: help` lists what it knows.
 
 use crossbeam_channel::{Receiver, select};
@@ -24,8 +25,7 @@ fn main() -> ExitCode {
 
 fn join() -> Result<(Member, Receiver<i32>), Box<dyn std::error::Error>> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let mut options = options::of_a_member(&arguments)?;
-    options.nick.get_or_insert("parrot".to_owned());
+    let options = options::of_a_member("parrot", &arguments)?;
     let signals = signals::channel()?;
     Ok((Member::join(options)?, signals))
 }

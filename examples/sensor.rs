@@ -30,14 +30,13 @@ fn main() -> ExitCode {
 /// The member, its room for reports, and the channel that tells it to end.
 fn join() -> Result<(Member, RoomName, Receiver<i32>), Box<dyn std::error::Error>> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let mut options = options::of_a_member(&arguments)?;
-    options.nick.get_or_insert("sensor".to_owned());
+    let mut options = options::of_a_member("sensor", &arguments)?;
     options.history = false;
-    let named = options.rooms.first().map(|name| name.strip_prefix('#').unwrap_or(name).to_owned());
+    let named = options.rooms.first().cloned();
     let signals = signals::channel()?;
     // Join first: it explains an invalid name better.
     let member = Member::join(options)?;
-    let room = named.map_or(Ok(RoomName::lobby()), |name| RoomName::parse(&name))?;
+    let room = named.map_or(Ok(RoomName::lobby()), |name| RoomName::choose(&name))?;
     Ok((member, room, signals))
 }
 

@@ -1,6 +1,7 @@
 //! The options of this process: its arguments, variables and files. All else in `options` is pure.
 
-use super::{ClientOptions, Environment, Invocation, UsageError, parse};
+use super::given::Level;
+use super::{ClientOptions, Environment, Invocation, Subcommand, UsageError, parse, to_utf8};
 use std::ffi::OsString;
 
 impl Environment<'static> {
@@ -15,13 +16,22 @@ impl Environment<'static> {
 }
 
 /// The options of a program that is a member of a chat (a bot, a device): those of `mqttchat client`, from its
-/// arguments, the process's environment and the option file.
+/// arguments, the process's environment and the option file. Only its arguments can give it another nick than `nick`:
+/// elsewhere, the nick and the login are those of the user who starts it, and who may be in the chat.
 ///
 /// # Errors
 /// A mistake that [`parse`] finds; for `--help`, `--version` and `--print-config`, what they print.
-pub fn of_a_member(arguments: &[OsString]) -> Result<ClientOptions, UsageError> {
-    let arguments: Vec<OsString> = std::iter::once("client".into()).chain(arguments.iter().cloned()).collect();
-    match parse(&arguments, &Environment::process())? {
+pub fn of_a_member(nick: &str, arguments: &[OsString]) -> Result<ClientOptions, UsageError> {
+    member(nick, arguments, &Environment::process())
+}
+
+fn member(nick: &str, arguments: &[OsString], environment: &Environment) -> Result<ClientOptions, UsageError> {
+    let typed = Level::from_arguments(Subcommand::Client, &to_utf8(arguments)?);
+    let names_none = typed.is_ok_and(|typed| typed.item("nick").is_none());
+    let default = ["--nick", nick].map(OsString::from).into_iter().filter(|_| names_none);
+    let arguments: Vec<OsString> =
+        std::iter::once("client".into()).chain(default).chain(arguments.iter().cloned()).collect();
+    match parse(&arguments, environment)? {
         Invocation::Client(options) => Ok(options),
         Invocation::Print(text) => Err(UsageError::help(text.trim_end())),
         // This does not occur: the subcommand is `client`.
@@ -41,5 +51,24 @@ mod tests {
         assert!((process.list)(Path::new("src")).is_ok());
         assert!((process.read)(Path::new("src")).is_err());
         assert!((process.list)(Path::new("Cargo.toml")).is_err());
+    }
+
+    #[test]
+    fn only_its_arguments_rename_a_member() {
+        let variable = |name: &str| matches!(name, "HOME" | "MQTTCHAT_NICK").then(|| OsString::from("/alice"));
+        let read = |_: &Path| Ok(b"--nick alice\n-u alice\n--room dev\n".to_vec());
+        let environment = Environment { variable: &variable, read: &read, ..Environment::process() };
+        for (line, nick) in [
+            ("", "parrot"),
+            ("-u bob", "parrot"),
+            ("-m --nick", "parrot"),
+            ("--nick polly", "polly"),
+            ("--nick=polly h", "polly"),
+        ] {
+            let arguments: Vec<OsString> = line.split_whitespace().map(Into::into).collect();
+            let options = member("parrot", &arguments, &environment).unwrap();
+            assert_eq!((options.nick.as_deref(), &options.rooms[..]), (Some(nick), &["dev".to_owned()][..]), "{line}");
+        }
+        assert!(member("parrot", &["--nik".into()], &environment).is_err());
     }
 }

@@ -88,8 +88,8 @@ fn read(output: PipeReader) -> impl Iterator<Item = String> {
 #[test]
 fn a_member_keeps_bounded_news_and_fetches_the_rest() {
     let mut chat = Chat::start(broker());
-    let arguments = [&chat.broker.address(), "--nick", "alice"].map(Into::into);
-    let options = mqttchat::options::of_a_member(&arguments).expect("options");
+    let arguments = [chat.broker.address().into()];
+    let options = mqttchat::options::of_a_member("alice", &arguments).expect("options");
     let member = Member::join(options).expect("a member");
     chat.server.wait_for_line(Stream::Err, "joined nick=alice", PATIENCE);
     chat.send("bob", &texts(), &[]);
@@ -108,8 +108,8 @@ fn a_member_that_only_sends_keeps_bounded_news() {
     /// 16 MiB, at 512 bytes each.
     const MOST: usize = 32 * 1024;
     let broker = broker();
-    let arguments = [&broker.address(), "--nick", "alice"].map(Into::into);
-    let member = Member::join(mqttchat::options::of_a_member(&arguments).expect("options")).expect("a member");
+    let arguments = [broker.address().into()];
+    let member = Member::join(mqttchat::options::of_a_member("alice", &arguments).expect("options")).expect("a member");
     let news = member.news().clone();
     (0..SAID).for_each(|_| member.say(&mqttchat::protocol::RoomName::lobby(), "on"));
     member.leave();

@@ -75,8 +75,8 @@ fn the_end_of_a_count_waits_for_ones_own_messages() {
 fn a_member_that_leaves_too_early_learns_what_is_unsent() {
     let broker = Broker::start();
     let server = StandIn::start(&broker, Answer::Silence);
-    let arguments = [broker.address(), "--nick".to_owned(), "robot".to_owned()].map(Into::into);
-    let member = Member::join(options::of_a_member(&arguments).unwrap()).unwrap();
+    let arguments = [broker.address().into()];
+    let member = Member::join(options::of_a_member("robot", &arguments).unwrap()).unwrap();
     member.say(&mqttchat::protocol::RoomName::lobby(), "hi");
     server.wait_for("the message", |heard| heard.text() == "hi");
     let news = member.news().clone();

@@ -4,8 +4,8 @@
 //! ```no_run
 //! use mqttchat::client::{member::Member, news::News};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let arguments = ["localhost", "--nick", "echo"].map(Into::into);
-//! let member = Member::join(mqttchat::options::of_a_member(&arguments)?)?;
+//! let arguments = ["localhost"].map(Into::into);
+//! let member = Member::join(mqttchat::options::of_a_member("echo", &arguments)?)?;
 //! for news in member.news() {
 //!     if let News::Said(said) = news
 //!         && !said.own
