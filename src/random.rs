@@ -4,19 +4,19 @@
 use crate::protocol::id::{RANDOM_CHARS, base32};
 use crate::protocol::{Epoch, Session, Token};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Fills the slice with random bytes.
-type FillBytes = dyn FnMut(&mut [u8]) + Send;
+type FillBytes = dyn Fn(&mut [u8]) + Send + Sync;
 
 /// A source of random bytes. A clone draws from the same source.
 #[derive(Clone)]
-pub struct Random(Arc<Mutex<FillBytes>>);
+pub struct Random(Arc<FillBytes>);
 
 impl Random {
     /// `fill` fills its whole slice with random bytes.
-    pub fn new(fill: impl FnMut(&mut [u8]) + Send + 'static) -> Random {
-        Random(Arc::new(Mutex::new(fill)))
+    pub fn new(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Random {
+        Random(Arc::new(fill))
     }
 
     /// The system's randomness. A program calls this once, where it starts, and hands clones to its parts.
@@ -31,7 +31,7 @@ impl Random {
 
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
-        (self.0.lock().unwrap_or_else(PoisonError::into_inner))(&mut bytes);
+        (self.0)(&mut bytes);
         bytes
     }
 

@@ -2,6 +2,7 @@
 //! Generators, 2014). Each part of the simulation owns a stream, so that more draws in one part do not change another.
 
 use crate::random::Random;
+use std::sync::Mutex;
 
 #[derive(Debug, Clone)]
 pub struct Rng {
@@ -50,10 +51,12 @@ impl Rng {
     }
 
     /// The source of randomness of a core.
-    pub fn random(mut self) -> Random {
+    pub fn random(self) -> Random {
+        let rng = Mutex::new(self);
         Random::new(move |bytes| {
+            let mut rng = rng.lock().expect("drawing does not panic");
             for chunk in bytes.chunks_mut(8) {
-                chunk.copy_from_slice(&self.draw().to_le_bytes()[..chunk.len()]);
+                chunk.copy_from_slice(&rng.draw().to_le_bytes()[..chunk.len()]);
             }
         })
     }

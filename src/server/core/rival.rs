@@ -193,6 +193,7 @@ fn described(who: &str, online: Option<&ServerInfo>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU8, Ordering};
 
     /// A look that has asked once, as probe-a.
     fn asking() -> Asking {
@@ -236,11 +237,8 @@ mod tests {
 
     #[test]
     fn each_look_is_another_client() {
-        let mut count = 0;
-        let mut random = Random::new(move |bytes| {
-            count += 1;
-            bytes.fill(count);
-        });
+        let count = AtomicU8::new(0);
+        let mut random = Random::new(move |bytes| bytes.fill(count.fetch_add(1, Ordering::Relaxed)));
         let mut rivals = Rivals::new(Topics::new("chat"), "own".to_owned());
         let (first, second) = (rivals.begin(&mut random), rivals.begin(&mut random));
         assert_ne!(first.client_id, second.client_id);

@@ -22,6 +22,7 @@ use crate::protocol::{MessageId, SentId, Session, Token, Topics};
 use crate::random::Random;
 use chrono::DateTime;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const SESSION: &str = "k3v9x2m1q8f0";
@@ -145,11 +146,8 @@ pub fn now() -> Now {
 
 /// Random bytes that make the tokens `000000000001`, `000000000002` and so on.
 pub fn counting() -> Random {
-    let mut last = 0_u64;
-    Random::new(move |bytes| {
-        last += 1;
-        write(last, bytes);
-    })
+    let next = AtomicU64::new(1);
+    Random::new(move |bytes| write(next.fetch_add(1, Ordering::Relaxed), bytes))
 }
 
 fn write(number: u64, bytes: &mut [u8]) {
@@ -166,15 +164,11 @@ pub fn token(number: u64) -> Token {
 /// [`SESSION`], a jitter of 300 ms, and then [`counting`].
 fn random() -> Random {
     const JITTER: u8 = 153;
-    let mut counting = counting();
-    let mut drawn = 0;
-    Random::new(move |bytes| {
-        drawn += 1;
-        match drawn {
-            1 => bytes.copy_from_slice(&SESSION_BYTES),
-            2 => bytes.fill(JITTER),
-            _ => bytes.copy_from_slice(&counting.bytes::<12>()),
-        }
+    let drawn = AtomicU64::new(0);
+    Random::new(move |bytes| match drawn.fetch_add(1, Ordering::Relaxed) {
+        0 => bytes.copy_from_slice(&SESSION_BYTES),
+        1 => bytes.fill(JITTER),
+        number => write(number - 1, bytes),
     })
 }
 

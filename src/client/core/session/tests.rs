@@ -7,6 +7,7 @@ use crate::client::core::outbox::Kept;
 use crate::link::{Event, Failure, FailureKind, Message, Qos, Version};
 use crate::protocol::Topics;
 use chrono::DateTime;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 const ONLINE: &str = r#"{"type":"server","status":"online","instance":"one","started":"2026-11-22T19:00:00Z","version":"1","heartbeat_seconds":10}"#;
@@ -48,15 +49,12 @@ impl Stage {
         change(&mut config);
         let wall = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
         let now = Now { instant: Instant::now(), wall };
-        let mut drawn = 0;
-        let random = Random::new(move |bytes: &mut [u8]| {
-            drawn += 1;
-            match drawn {
-                1 => bytes.copy_from_slice(&SESSION_BYTES),
-                // No jitter: joins go out at once.
-                2 => bytes.fill(0),
-                _ => bytes.fill(drawn),
-            }
+        let drawn = AtomicU8::new(0);
+        let random = Random::new(move |bytes: &mut [u8]| match drawn.fetch_add(1, Ordering::Relaxed) {
+            0 => bytes.copy_from_slice(&SESSION_BYTES),
+            // No jitter: joins go out at once.
+            1 => bytes.fill(0),
+            number => bytes.fill(number + 1),
         });
         Stage { session: ClientSession::new(config, random, now.instant), now, out: Vec::new() }
     }
