@@ -2,7 +2,9 @@
 
 use crate::commands::server;
 use crate::reading::{busy_alice, say, say_directly};
-use crate::support::{Broker, PATIENCE, Pty, publish_lines, wait_until};
+use crate::support::{Broker, PATIENCE, Program, Pty, TempDir, publish_lines, wait_until};
+use std::thread;
+use std::time::Duration;
 
 const MANY: usize = 10_000;
 
@@ -57,4 +59,51 @@ fn without_a_server_all_messages_of_a_burst_are_shown() {
     let lines = alice.scrollback_and_screen();
     let numbers = lines.iter().filter_map(|line| line.split_once("bob: number ")?.1.parse::<usize>().ok());
     assert!(numbers.eq(1..=MANY));
+}
+
+/// The number of bob's message in a line.
+fn number(line: &str) -> Option<usize> {
+    line.split_once("bob: number ")?.1.parse().ok()
+}
+
+#[test]
+fn a_client_that_is_killed_in_a_burst_goes_on_where_its_lines_and_numbers_end() {
+    let broker = Broker::start();
+    let _server = server(&broker);
+    let home = TempDir::new();
+    let arguments = ["client", &broker.address(), "--nick", "alice"];
+    let alice = || {
+        let mut alice = Pty::start_at(home.path(), &arguments);
+        alice.wait_for_line("-- #lobby: now");
+        alice
+    };
+    say(&broker, "carol", "hello");
+    let mut killed = alice();
+    let mut bob = Program::start(&["client", &broker.address(), "--nick", "bob"]);
+    let mut said = 0;
+    let mut say_many = |count: usize| {
+        for _ in 0..count {
+            said += 1;
+            bob.send_line(&format!("number {said}"));
+            // More than anybody can read, and for long enough.
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    say_many(150);
+    wait_until(PATIENCE, "the first number", || {
+        say_many(1);
+        killed.screen().iter().any(|line| left_out(line).is_some())
+    });
+    // Some of these are neither shown nor counted when it dies.
+    say_many(200);
+    killed.signal(libc::SIGKILL);
+    let mut next = alice();
+    let lines = next.scrollback_and_screen();
+    let first = lines.iter().find_map(|line| number(line)).expect("there are more");
+    // The screen may have more to read.
+    wait_until(PATIENCE, "nothing is left out between the two", || {
+        let lines = killed.scrollback_and_screen();
+        let shown = lines.iter().filter(|line| number(line).is_some()).count();
+        shown + lines.iter().filter_map(|line| left_out(line)).sum::<usize>() + 1 >= first
+    });
 }

@@ -159,8 +159,8 @@ impl Shell {
             SessionEffect::AskForNick(asks) => self.keyboard.ask_for_a_nick(asks),
             SessionEffect::Prompt(prompt) => self.keyboard.prompt(prompt),
             SessionEffect::Complete(names) => self.keyboard.complete(names),
-            SessionEffect::Keep(memos) => self.display.screen.then(self.files.keeper.order(KeeperOrder::Keep(memos))),
-            SessionEffect::Become(key) => self.display.screen.then(self.files.keeper.order(KeeperOrder::Become(key))),
+            SessionEffect::Keep(memos) => self.display.then(now, self.files.keeper.order(KeeperOrder::Keep(memos))),
+            SessionEffect::Become(key) => self.display.then(now, self.files.keeper.order(KeeperOrder::Become(key))),
             SessionEffect::Outbox(change) => return self.files.outbox.as_mut()?.change(&change),
             SessionEffect::End(exit) => self.exit = Some(exit),
         }

@@ -32,6 +32,8 @@ pub struct Reading {
     is_kept: bool,
     /// The list of users was shown.
     is_introduced: bool,
+    /// A message was shown since [`Reading::settle`].
+    has_shown: bool,
 }
 
 impl Reading {
@@ -44,6 +46,7 @@ impl Reading {
             day: None,
             is_kept: false,
             is_introduced: false,
+            has_shown: false,
         }
     }
 
@@ -65,6 +68,7 @@ impl Reading {
                         (false, News::Users { .. }) => drop(self.comings.take()),
                         (false, _) => {}
                     }
+                    self.tell_bursts(now, view, &mut lines);
                     lines.push(line);
                 }
             }
@@ -104,6 +108,21 @@ impl Reading {
         self.comings.due().into_iter().chain(self.bursts.due()).min()
     }
 
+    /// What to print before a message that was shown is remembered. Remembering may wait for those that were only left out.
+    pub fn settle(&mut self, now: Now, view: &View) -> Vec<Line> {
+        let mut lines = Vec::new();
+        if std::mem::take(&mut self.has_shown) {
+            self.tell_bursts(now, view, &mut lines);
+        }
+        lines
+    }
+
+    /// Whether everything so far was printed, or its number was. Otherwise the user would never learn of messages that are
+    /// remembered as shown.
+    pub fn is_settled(&self) -> bool {
+        !self.bursts.has_uncounted()
+    }
+
     /// What to print at the end.
     pub fn finish(&mut self, now: Now, view: &View) -> Vec<Line> {
         let mut lines = Vec::new();
@@ -119,10 +138,14 @@ impl Reading {
             if self.is_kept && !is_of_interest && !self.bursts.admit(now.instant, room) {
                 return;
             }
-            if self.bursts.has_ended_in(room) {
+            if self.bursts.has_uncounted_in(room) {
                 self.tell_bursts(now, view, lines);
             }
+            if is_of_interest {
+                self.bursts.shows(room);
+            }
         }
+        self.has_shown = true;
         if self.comings.name(&said.nick) {
             self.tell_comings(now, view, lines);
         }

@@ -20,7 +20,12 @@ pub struct NewsDisplay {
     view: View,
     /// At a terminal only.
     reading: Option<Reading>,
+    /// What waits until the messages that were left out are counted.
+    waiting: Vec<OncePrinted>,
 }
+
+/// Called by the screen's thread.
+type OncePrinted = Box<dyn FnOnce() + Send>;
 
 impl NewsDisplay {
     /// `above`: prints above the line being typed.
@@ -44,7 +49,7 @@ impl NewsDisplay {
         };
         let reading = (session.mode() == Mode::Chat).then(|| Reading::new(options.bell, notify));
         let screen = Screen::start(above).map_err(|error| broken("screen", error))?;
-        Ok(NewsDisplay { screen, view, reading })
+        Ok(NewsDisplay { screen, view, reading, waiting: Vec::new() })
     }
 
     pub fn tell(&mut self, now: Now, news: &News, reference: Option<&Value>, session: &ClientSession) {
@@ -52,6 +57,7 @@ impl NewsDisplay {
             Some(reading) => {
                 self.view.reader = reader(session);
                 print(&self.screen, reading.hear(now, news, &self.view));
+                self.release();
             }
             None => print(&self.screen, self.view.line(now.wall, news, reference)),
         }
@@ -71,6 +77,22 @@ impl NewsDisplay {
         if let Some(reading) = &mut self.reading {
             self.view.reader = reader(session);
             print(&self.screen, reading.tick(now, &self.view));
+            self.release();
+        }
+    }
+
+    /// Calls this once everything told so far is printed, or its number is.
+    pub fn then(&mut self, now: Now, printed: impl FnOnce() + Send + 'static) {
+        if let Some(reading) = &mut self.reading {
+            print(&self.screen, reading.settle(now, &self.view));
+        }
+        self.waiting.push(Box::new(printed));
+        self.release();
+    }
+
+    fn release(&mut self) {
+        if self.reading.as_ref().is_none_or(Reading::is_settled) {
+            self.waiting.drain(..).for_each(|printed| self.screen.then(printed));
         }
     }
 
@@ -78,6 +100,7 @@ impl NewsDisplay {
     pub fn finish(mut self, now: Now, within: Duration) -> bool {
         if let Some(reading) = &mut self.reading {
             print(&self.screen, reading.finish(now, &self.view));
+            self.release();
         }
         self.screen.finish(within)
     }

@@ -31,7 +31,7 @@ struct RoomBurst {
     is_burst: bool,
     /// Left out since the last number.
     left_out: u64,
-    /// Left out in this burst.
+    /// Left out or shown since this burst began.
     in_all: u64,
 }
 
@@ -59,9 +59,21 @@ impl Bursts {
         false
     }
 
-    /// Whether a burst in this room is over and its last number was not shown.
-    pub fn has_ended_in(&self, name: &RoomName) -> bool {
-        self.rooms.get(name).is_some_and(|room| !room.is_burst && room.left_out > 0)
+    /// A message is shown although a burst goes on. `/history` has to go back beyond it.
+    pub fn shows(&mut self, name: &RoomName) {
+        if let Some(room) = self.rooms.get_mut(name).filter(|room| room.in_all > 0) {
+            room.in_all += 1;
+        }
+    }
+
+    /// Whether messages were left out whose number was not shown.
+    pub fn has_uncounted(&self) -> bool {
+        self.rooms.values().any(|room| room.left_out > 0)
+    }
+
+    /// Whether these include some of this room.
+    pub fn has_uncounted_in(&self, name: &RoomName) -> bool {
+        self.rooms.get(name).is_some_and(|room| room.left_out > 0)
     }
 
     pub fn due(&self) -> Option<Instant> {
@@ -195,11 +207,21 @@ mod tests {
         stage.come(100, 1_000);
         let dev = RoomName::parse("dev").unwrap();
         assert!(stage.bursts.admit(stage.now, &dev));
-        assert!(!stage.bursts.has_ended_in(&RoomName::lobby()));
-        stage.now += Duration::from_secs(10);
-        assert!(stage.bursts.admit(stage.now, &RoomName::lobby()));
-        assert!(stage.bursts.has_ended_in(&RoomName::lobby()) && !stage.bursts.has_ended_in(&dev));
+        assert!(stage.bursts.has_uncounted_in(&RoomName::lobby()) && !stage.bursts.has_uncounted_in(&dev));
         let told = ["#lobby … 50 messages, /room lobby and /history 50 to read"];
         assert_eq!(stage.bursts.take(stage.now, &dev, true), told);
+        assert!(!stage.bursts.has_uncounted());
+    }
+
+    #[test]
+    fn what_is_shown_in_a_burst_is_among_the_history_to_read() {
+        let mut stage = Stage::new();
+        let lobby = RoomName::lobby();
+        stage.bursts.shows(&lobby);
+        stage.come(52, 10_000);
+        assert_eq!(stage.bursts.take(stage.now, &lobby, false), ["… 2 messages, /history 2 to read"]);
+        stage.bursts.shows(&lobby);
+        stage.come(3, 10_000);
+        assert_eq!(stage.bursts.take(stage.now, &lobby, false), ["… 3 messages, /history 6 to read"]);
     }
 }

@@ -228,14 +228,39 @@ fn a_burst_is_left_out_where_somebody_keeps_it() {
     stage.says("bob", "Carol?");
     stage.hear(News::Said(Said { place: Place::Direct(nick("carol")), ..stage.live("bob", "psst") }));
     stage.hear(News::Said(Said { own: true, ..stage.live("carol", "stop") }));
-    stage.check(&["20:30 ! bob: Carol?", "20:30 @ bob → carol: psst", "20:30 > carol: stop"]);
+    // The number comes before the next message that is shown.
+    stage.check(&[
+        "-- … 412 messages, /history 412 to read",
+        "20:30 ! bob: Carol?",
+        "20:30 @ bob → carol: psst",
+        "20:30 > carol: stop",
+    ]);
     stage.pass(SECOND);
-    stage.check(&["-- … 412 messages, /history 412 to read"]);
     stage.says("bob", "more");
-    // The number comes before the next message.
     stage.now.instant += 2 * SECOND;
     stage.says("bob", "over");
-    stage.check(&["-- … 1 message, /history 413 to read", "20:30 bob: over"]);
+    stage.check(&["-- … 1 message, /history 415 to read", "20:30 bob: over"]);
+}
+
+/// A client that is killed shows again, in its next run, what was neither shown nor counted.
+#[test]
+fn what_is_left_out_is_not_remembered_before_it_is_counted() {
+    let mut stage = Stage::new(Bell::Never);
+    stage.connected(false);
+    stage.page(false, false);
+    (0..60).for_each(|number| stage.says("bob", &format!("{number}")));
+    stage.lines.clear();
+    assert!(!stage.reading.is_settled());
+    // What was shown is remembered soon.
+    let lines = stage.reading.settle(stage.now, &stage.view);
+    assert_eq!(lines.iter().map(|line| &line.text[..]).collect::<Vec<_>>(), ["-- … 10 messages, /history 10 to read"]);
+    assert!(stage.reading.is_settled());
+    // The number of what follows may take a while.
+    stage.says("bob", "60");
+    assert!(stage.reading.settle(stage.now, &stage.view).is_empty() && !stage.reading.is_settled());
+    stage.pass(3 * SECOND);
+    stage.check(&["-- … 1 message, /history 11 to read"]);
+    assert!(stage.reading.is_settled());
 }
 
 #[test]
