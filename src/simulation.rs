@@ -61,3 +61,8 @@ pub fn violations(plan: &Plan) -> Result<Vec<Violation>, String> {
 pub fn run() -> ExitCode {
     program::run(run_plan)
 }
+
+/// A number of things, such as `1 plan` or `2 plans`.
+fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}

@@ -5,6 +5,7 @@ mod simpler;
 #[cfg(test)]
 mod tests;
 
+use super::count;
 use super::plan::{Plan, PlanStep, What};
 use super::verdict::{Promise, Violation};
 
@@ -188,10 +189,11 @@ pub fn describe(minimised: &Minimised) -> Vec<String> {
         })
         .sum();
     lines.push(format!(
-        "{} events, {messages} messages, {} faults; reduced in {} runs.",
-        minimised.plan.events(),
-        minimised.plan.faults(),
-        minimised.runs
+        "{}, {}, {}; reduced in {}.",
+        count(minimised.plan.events() as u64, "event"),
+        count(messages.into(), "message"),
+        count(minimised.plan.faults() as u64, "fault"),
+        count(minimised.runs as u64, "run")
     ));
     lines
 }

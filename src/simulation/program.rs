@@ -11,9 +11,10 @@ use super::minimise::{describe, minimise};
 use super::plan::Plan;
 use super::plan::text::parse;
 use super::verdict::{Promise, Violation, judge};
-use super::{RunOutcome, rng::Rng};
+use super::{RunOutcome, count, rng::Rng};
 use crate::random::Random;
 use arguments::{Source, Task};
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -41,7 +42,7 @@ usage: simulate                       new seeds, for MINUTES (1), or the one see
        simulate hunt SECONDS PROMISES [FILE...]
                                       look in these plans, or else in the seeds from 1, for the first that
                                       breaks one of these promises; 'any' is all, 'shown once, in order' two
-TRACE=1 prints everything that happens.";
+TRACE=1 prints everything that happens, to standard output; violations go to standard error.";
 
 /// Does what the arguments and the environment ask for.
 pub fn run(runner: Runner) -> ExitCode {
@@ -65,14 +66,14 @@ pub fn run(runner: Runner) -> ExitCode {
     }
 }
 
-/// Returns whether all promises were kept.
+/// Returns whether the task succeeded: all promises were kept, or a plan was reduced.
 fn carry_out(task: Task, trace: bool, runner: Runner) -> Result<bool, String> {
     match task {
         Task::New { minutes } => {
             let mut rng = Rng::new(u64::from(Random::of_the_system().number()));
-            let until = Instant::now() + Duration::from_secs(60 * minutes);
+            let (begun, time) = (Instant::now(), Duration::from_secs(minutes.saturating_mul(60)));
             // Short seeds are easier to type.
-            let seeds = std::iter::from_fn(|| (Instant::now() < until).then(|| rng.below(1_000_000_000)));
+            let seeds = std::iter::from_fn(|| (begun.elapsed() < time).then(|| rng.below(1_000_000_000)));
             all(seeds, trace, runner)
         }
         Task::Seeds { from, count } => all(from..from.saturating_add(count), trace, runner),
@@ -109,11 +110,13 @@ fn all(seeds: impl Iterator<Item = u64>, trace: bool, runner: Runner) -> Result<
         let (outcome, violations) = execute(&plan, trace, runner)?;
         if !violations.is_empty() {
             tell(&format!("seed {seed}"), &violations);
-            println!("    to reduce it: simulate minimise {seed}");
+            let program = std::env::args().next().unwrap_or_default();
+            eprintln!("    to reduce it: {program} minimise {seed}");
         }
         totals.add(seed, &plan, &outcome, &violations);
     }
-    print!("{}", totals.report(begun.elapsed(), calibrate()));
+    // Whoever looks at the beginning of a trace has stopped reading.
+    let _ = io::stdout().write_all(totals.report(begun.elapsed(), calibrate()).as_bytes());
     Ok(totals.is_clean())
 }
 
@@ -138,15 +141,16 @@ fn reduce(plan: &Plan, promise: Option<Promise>, runner: Runner) -> Result<bool,
     let (_, violations) = execute(plan, false, runner)?;
     let is_meant = |violation: &&Violation| promise.is_none_or(|promise| violation.promise == promise);
     let Some(first) = violations.iter().find(is_meant) else {
-        eprintln!("it breaks no such promise");
-        return Ok(true);
+        let broken = promise
+            .map_or("breaks no promise".to_owned(), |promise| format!("does not break {:?}", promise.to_string()));
+        return Err(format!("the plan {broken}: there is nothing to reduce"));
     };
     tell("before", &violations);
     let run = |plan: &Plan| execute(plan, false, runner).map_or(Vec::new(), |(_, violations)| violations);
     let minimised = minimise(plan, first.promise, MOST_RUNS, run);
     let notes = describe(&minimised).into_iter().chain(plan.notes.iter().cloned()).collect();
     print!("{}", Plan { notes, ..minimised.plan });
-    Ok(false)
+    Ok(true)
 }
 
 fn plan_of(source: &Source) -> Result<Plan, String> {
@@ -161,9 +165,9 @@ fn read(file: &str) -> Result<Plan, String> {
     parse(&text).map_err(|error| format!("{file}: {error}"))
 }
 
-/// Prints to standard error; standard output is for reduced plans and figures.
+/// Prints to standard error; standard output is for traces, reduced plans and figures.
 fn tell(what: &str, violations: &[Violation]) {
-    eprintln!("{what}: {} violations", violations.len());
+    eprintln!("{what}: {}", count(violations.len() as u64, "violation"));
     for violation in violations.iter().take(TOLD) {
         eprintln!("    {violation}");
     }

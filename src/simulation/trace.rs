@@ -1,11 +1,12 @@
 //! What happened in a run: a hash of all of it, to compare runs, and its lines if somebody wants to read them.
 
 use std::fmt::{self, Display, Write};
+use std::io;
 
 /// Microseconds since the start of the run.
 pub type Micros = u64;
 
-/// Hashes each line with FNV-1a; prints it to standard error if told to.
+/// Hashes each line with FNV-1a; prints it to standard output if told to.
 #[derive(Debug, Clone)]
 pub struct Trace {
     hash: u64,
@@ -21,8 +22,14 @@ impl Trace {
     pub fn note(&mut self, now: Micros, who: impl Display, what: impl Display) {
         // Writing into the hash cannot fail.
         let _ = writeln!(self, "{now} {who} {what}");
+        self.print(format_args!("{:>6}.{:06} {who:>8} {what}", now / 1_000_000, now % 1_000_000));
+    }
+
+    /// Prints a line that the hash does not count.
+    pub fn print(&self, line: fmt::Arguments) {
         if self.is_printed {
-            eprintln!("{:>6}.{:06} {who:>8} {what}", now / 1_000_000, now % 1_000_000);
+            // It does not matter whether anybody reads it.
+            let _ = io::Write::write_fmt(&mut io::stdout(), format_args!("{line}\n"));
         }
     }
 

@@ -115,5 +115,5 @@ fn a_description_says_what_was_found() {
     let minimised = minimise(&rich_plan(), NothingLost, 2_000, breaks(|plan| crashes(plan, "main")));
     let lines = describe(&minimised);
     assert_eq!(lines[0], "Found: nothing lost: so the test says");
-    assert!(lines[1].starts_with("1 events, 0 messages, 1 faults; reduced in "), "{}", lines[1]);
+    assert!(lines[1].starts_with("1 event, 0 messages, 1 fault; reduced in "), "{}", lines[1]);
 }

@@ -38,7 +38,7 @@ pub fn task(arguments: &[String], environment: impl Fn(&str) -> Option<String>) 
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         [] | ["simulate"] => from_environment(environment),
-        ["seeds", from, count] => Ok(Task::Seeds { from: number(from)?, count: number(count)? }),
+        ["seeds", from, count] => Ok(Task::Seeds { from: number(from)?, count: positive("COUNT", count)? }),
         ["plan", _, ..] => Ok(Task::Plans(arguments[1..].to_vec())),
         ["minimise", source] => Ok(Task::Minimise(Source::parse(source), None)),
         ["minimise", source, promise] => {
@@ -60,10 +60,16 @@ impl Source {
 }
 
 fn from_environment(environment: impl Fn(&str) -> Option<String>) -> Result<Task, String> {
+    let minutes = environment("MINUTES").map_or(Ok(1), |minutes| positive("MINUTES", &minutes))?;
     match environment("SEED") {
         Some(seed) => Ok(Task::Seeds { from: number(&seed)?, count: 1 }),
-        None => Ok(Task::New { minutes: environment("MINUTES").map_or(Ok(1), |minutes| number(&minutes))? }),
+        None => Ok(Task::New { minutes }),
     }
+}
+
+fn positive(name: &str, word: &str) -> Result<u64, String> {
+    let number = word.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("{name}: {word:?} is not a positive number"))
 }
 
 fn number(word: &str) -> Result<u64, String> {
@@ -106,6 +112,10 @@ mod tests {
         check("hunt 60 presence,no", &[], Err("unknown promise \"presence,no\""));
         check("same x", &[], Err("\"x\" is not a number"));
         check("", &[("SEED", "x")], Err("\"x\" is not a number"));
+        for minutes in ["0", "x", "-1", "1.5"] {
+            check("", &[("SEED", "7"), ("MINUTES", minutes)], Err("is not a positive number"));
+        }
+        check("seeds 1 0", &[], Err("COUNT: \"0\" is not a positive number"));
         check("plan", &[], Err("unknown command \"plan\""));
         check("fly 7", &[], Err("unknown command \"fly 7\""));
     }

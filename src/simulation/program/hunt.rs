@@ -1,9 +1,9 @@
 //! Looks for a run that breaks certain promises, and stops at the first.
 
 use super::{Runner, execute, read};
-use crate::simulation::faults;
 use crate::simulation::plan::Plan;
 use crate::simulation::verdict::{Promise, Violation};
+use crate::simulation::{count, faults};
 use std::time::{Duration, Instant};
 
 /// What to look for.
@@ -60,6 +60,6 @@ pub fn hunt(prey: &Prey, runner: Runner) -> Result<bool, String> {
             return Ok(false);
         }
     }
-    println!("not found in {runs} runs and {:.1} s", begun.elapsed().as_secs_f64());
+    println!("not found in {} and {:.1} s", count(runs, "run"), begun.elapsed().as_secs_f64());
     Ok(true)
 }

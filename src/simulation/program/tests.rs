@@ -30,8 +30,15 @@ fn a_task_succeeds_if_no_promise_is_broken() {
     assert_eq!(carry_out(Task::Seeds { from: 1, count: 3 }, false, empty), Ok(true));
     assert_eq!(carry_out(Task::Seeds { from: 1, count: 3 }, false, strange), Ok(false));
     assert_eq!(carry_out(Task::Same(1), false, empty), Ok(true));
-    assert_eq!(carry_out(Task::Minimise(Source::Seed(1), None), false, empty), Ok(true));
-    assert_eq!(carry_out(Task::Minimise(Source::Seed(1), None), false, strange), Ok(false));
+}
+
+#[test]
+fn a_reduction_needs_a_broken_promise() {
+    let reduce = |promise, runner: Runner| carry_out(Task::Minimise(Source::Seed(1), promise), false, runner);
+    assert_eq!(reduce(None, strange), Ok(true));
+    assert_eq!(reduce(None, empty), Err("the plan breaks no promise: there is nothing to reduce".to_owned()));
+    let told = "the plan does not break \"in order\": there is nothing to reduce";
+    assert_eq!(reduce(Some(Promise::InOrder), strange), Err(told.to_owned()));
 }
 
 #[test]

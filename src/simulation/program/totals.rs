@@ -2,7 +2,7 @@
 
 use crate::simulation::plan::Plan;
 use crate::simulation::verdict::{Promise, Violation};
-use crate::simulation::{RunOutcome, reach};
+use crate::simulation::{RunOutcome, count, reach};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -55,12 +55,12 @@ impl Totals {
         let mut report = String::new();
         let mut line = |text: String| _ = writeln!(report, "{text}");
         line(format!(
-            "{} plans, {} faults, {} messages, {} events, {:.1} virtual hours in {seconds:.1} s",
-            self.plans,
-            self.faults,
-            self.messages,
-            self.events,
-            self.virtual_time.as_secs_f64() / 3_600.0
+            "{}, {}, {}, {}, {} in {seconds:.1} s",
+            count(self.plans, "plan"),
+            count(self.faults, "fault"),
+            count(self.messages, "message"),
+            count(self.events, "event"),
+            virtual_time(self.virtual_time)
         ));
         line(format!(
             "per second: {:.0} faults, {:.0} messages, {:.0} events, {:.0} virtual s; calibration: {calibration:.0} M/s",
@@ -73,14 +73,26 @@ impl Totals {
         if self.plans >= ENOUGH {
             let reached = |what: &&str| self.reached.get(*what).copied().unwrap_or_default();
             for what in reach::ALL.iter().filter(|what| reached(what) * 100 < self.plans) {
-                line(format!("hardly tested: {what}, in {} plans", reached(what)));
+                line(format!("hardly tested: {what}, in {}", count(reached(what), "plan")));
             }
         }
         for (promise, seeds) in &self.broken {
             let named: Vec<String> = seeds.iter().take(NAMED).map(u64::to_string).collect();
-            line(format!("{promise}: broken by {} seeds: {}", seeds.len(), named.join(", ")));
+            line(format!("{promise}: broken by {}: {}", count(seeds.len() as u64, "seed"), named.join(", ")));
+        }
+        if self.is_clean() {
+            line("no promise was broken".to_owned());
         }
         report
+    }
+}
+
+fn virtual_time(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match time.as_secs() {
+        0..60 => format!("{seconds:.1} virtual seconds"),
+        60..3_600 => format!("{:.1} virtual minutes", seconds / 60.0),
+        _ => format!("{:.1} virtual hours", seconds / 3_600.0),
     }
 }
 
@@ -99,9 +111,16 @@ mod tests {
             virtual_time: Duration::from_secs(1_800),
             ..RunOutcome::default()
         };
+        let half_a_second = Duration::from_millis(500);
         let broken = |promise| Violation { promise, number: None, text: String::new() };
         totals.add(1, &plan, &outcome, &[]);
         assert!(totals.is_clean());
+        let expected = "\
+1 plan, 50 faults, 300 messages, 9000 events, 30.0 virtual minutes in 0.5 s
+per second: 100 faults, 600 messages, 18000 events, 3600 virtual s; calibration: 700 M/s
+no promise was broken
+";
+        assert_eq!(totals.report(half_a_second, 700.0), expected);
         totals.add(
             2,
             &plan,
@@ -113,9 +132,10 @@ mod tests {
         let expected = "\
 3 plans, 150 faults, 900 messages, 27000 events, 1.5 virtual hours in 0.5 s
 per second: 300 faults, 1800 messages, 54000 events, 10800 virtual s; calibration: 700 M/s
-nothing lost: broken by 1 seeds: 2
+nothing lost: broken by 1 seed: 2
 in order: broken by 2 seeds: 2, 3
 ";
-        assert_eq!(totals.report(Duration::from_millis(500), 700.0), expected);
+        assert_eq!(totals.report(half_a_second, 700.0), expected);
+        assert_eq!(virtual_time(Duration::from_millis(1_500)), "1.5 virtual seconds");
     }
 }

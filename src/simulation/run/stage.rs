@@ -103,9 +103,7 @@ impl Stage {
 
     pub fn note(&mut self, fact: Fact) {
         let at = self.at();
-        if self.world.trace.is_printed() {
-            eprintln!("{:>13.6}     fact {fact:?}", at.as_secs_f64());
-        }
+        self.world.trace.print(format_args!("{:>13.6}     fact {fact:?}", at.as_secs_f64()));
         self.ledger.note(at, fact);
     }
 
