@@ -42,7 +42,7 @@ pub fn run(options: CheckOptions) -> ExitCode {
     let report = Report::new(style, connection.qos == Qos::ExactlyOnce);
     let mut check = Check::new(&connection, report);
     check.all();
-    print(&check.report.verdict());
+    check.report.verdict().iter().for_each(|line| print(line));
     if check.report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -131,11 +131,11 @@ impl<'a> Check<'a> {
         }
         let joined = match self.open_main() {
             Ok(joined) => joined,
-            Err(why) => return self.add(judge::trouble(Step::LogIn, &why, self.topics.root())),
+            Err(why) => return self.add(judge::trouble(Step::Login, &why, self.topics.root())),
         };
         self.version = joined.version;
         let version = if joined.version == Version::V5 { "5" } else { "3.1.1" };
-        self.add(Finding::pass(Step::LogIn, format!("MQTT {version}")).with("version", version));
+        self.add(Finding::pass(Step::Login, format!("MQTT {version}")).with("version", version));
         self.watch_client_id();
         let count = self.filters().len();
         self.add(judge::subscriptions(count, &joined.refused, self.topics.root()));

@@ -49,7 +49,7 @@ const MAX_RETENTION_DAYS: u64 = 36_500;
 /// The smallest `--max-size`, in bytes: an empty database takes about a fifth of it.
 const MIN_MAX_SIZE: u64 = 1 << 20;
 
-/// Original clients send a heartbeat every 30 s and cannot be told to send it more often. A time-out below this, which
+/// Original clients send a heartbeat every 30 s and cannot be told to send it more often. A timeout below this, which
 /// allows 5 s of delay, times them out.
 const ORIGINAL_CLIENTS_TIMEOUT: Duration = Duration::from_secs(35);
 
@@ -206,7 +206,7 @@ fn server(given: &Given, mut connection: Connection, environment: &Environment) 
     if timeout < ORIGINAL_CLIENTS_TIMEOUT {
         let limit = ORIGINAL_CLIENTS_TIMEOUT.as_secs();
         connection.warnings.push(format!(
-            "original clients send a heartbeat every 30 s: with a time-out below {limit} s they \
+            "original clients send a heartbeat every 30 s: with a timeout below {limit} s they \
              will be timed out"
         ));
     }

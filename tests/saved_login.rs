@@ -27,7 +27,7 @@ impl Stranger {
     fn connect_packet(&self) -> String {
         loop {
             let (mut peer, _) = self.0.accept().expect("a connection");
-            peer.set_read_timeout(Some(PATIENCE)).expect("a read time-out");
+            peer.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
             let mut header = [0; 2];
             if peer.read_exact(&mut header).is_err() {
                 continue;

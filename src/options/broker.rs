@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 /// The path of a WebSocket URL without one, as brokers and paho expect it.
 const WEBSOCKET_PATH: &str = "/mqtt";
-/// What is wrong with a log-in that is not encoded.
+/// What is wrong with a login that is not encoded.
 const ESCAPE: &str =
     "in a URL's user and password, % / and ? are written %25 %2F and %3F, others as UTF-8 bytes in hexadecimal";
 /// Characters that end a URL's host and port.

@@ -25,7 +25,7 @@ pub(super) const EXIT_CODES: [(&str, &str); 8] = [
     ("1", "usage or failure, or (check) something that a chat needs fails"),
     ("4, 5, 134, 135 ...", "the broker refused with this CONNACK code"),
     ("14", "no connection, or a TLS failure"),
-    ("27", "time-out (-W)"),
+    ("27", "timeout (-W)"),
     ("73", "the nick is in use"),
     ("75", "another server serves the chat"),
     ("129, 130, 143", "ended by a signal"),

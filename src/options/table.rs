@@ -194,7 +194,7 @@ pub const GROUPS: &[Group] = &[
         flags: &[
             value("", "data-dir", "FOLDER", "keep the history here, in {topic-root}.db")
                 .default("$STATE_DIRECTORY, else $XDG_STATE_HOME/mqttchat, else ~/.local/state/mqttchat"),
-            switch("", "memory", "store nothing on disk"),
+            switch("", "memory", "store nothing on disk; does not go together with --data-dir"),
             value("", "retention", "DAYS", "delete messages received longer ago")
                 .default("keep them for ever"),
             value("", "max-size", "SIZE", "delete the oldest messages if the database is larger (500M, 2G)")

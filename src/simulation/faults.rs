@@ -1,6 +1,6 @@
 //! Draws plans by swarm testing: each run has a random cast and broker, and enables a random subset of the faults at a random
 //! intensity. Many runs add a combination of faults that independent draws would almost never bring together. Every plan ends
-//! with a heal and a quiet phase that is long enough for back-off, time-outs and catching up.
+//! with a heal and a quiet phase that is long enough for back-off, timeouts and catching up.
 
 mod combined;
 mod single;
@@ -16,7 +16,7 @@ pub use stage::{LOBBY, ROOMS};
 const WARM_UP: Ms = 12_000;
 /// The longest time during which faults happen.
 const LONGEST_TROUBLE: Ms = 200_000;
-/// The shortest quiet phase: a presence time-out and the longest wait before a message is sent again.
+/// The shortest quiet phase: a presence timeout and the longest wait before a message is sent again.
 const SHORTEST_QUIET: Ms = 130_000;
 /// The random stream that plans are drawn from.
 const STREAM: u64 = 0x706c_616e;

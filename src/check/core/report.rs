@@ -9,7 +9,7 @@ pub enum Step {
     Resolve,
     Tcp,
     Tls,
-    LogIn,
+    Login,
     /// Only with a given identifier.
     ClientId,
     Subscriptions,
@@ -29,7 +29,7 @@ impl Step {
             Step::Resolve => "resolve",
             Step::Tcp => "TCP",
             Step::Tls => "TLS",
-            Step::LogIn => "log-in",
+            Step::Login => "login",
             Step::ClientId => "client identifier",
             Step::Subscriptions => "subscriptions",
             Step::Qos(0) => "QoS 0",
@@ -94,11 +94,13 @@ impl Finding {
         self
     }
 
-    fn word(&self) -> &'static str {
+    /// The result, and its colour.
+    fn word(&self, is_needed: bool) -> (&'static str, &'static str) {
         match self.outcome {
-            Outcome::Pass => "pass",
-            Outcome::Fail(_) => "fail",
-            Outcome::NotSupported(_) => "not supported",
+            Outcome::Pass => ("pass", "32"),
+            Outcome::Fail(_) if is_needed => ("fail", "1;31"),
+            Outcome::Fail(_) => ("warn", "33"),
+            Outcome::NotSupported(_) => ("not supported", "33"),
         }
     }
 
@@ -117,7 +119,7 @@ pub struct Style {
     /// One object per line.
     pub json: bool,
     pub colors: bool,
-    /// The text omits passed steps.
+    /// The text contains only what prevents a chat.
     pub quiet: bool,
 }
 
@@ -140,24 +142,25 @@ impl Report {
     /// Adds a finding and returns its lines.
     pub fn add(&mut self, finding: &Finding) -> Vec<String> {
         let is_needed = finding.step.is_needed(self.exactly_once);
+        let is_wrong = is_needed && finding.outcome != Outcome::Pass;
         self.found += 1;
-        if is_needed && finding.outcome != Outcome::Pass {
+        if is_wrong {
             self.missing.push(finding.step);
         }
         match self.style {
             Style { json: true, .. } => vec![json_line(finding, is_needed)],
-            Style { quiet: true, .. } if finding.outcome == Outcome::Pass => Vec::new(),
-            Style { colors, .. } => text_lines(finding, colors),
+            Style { quiet: true, .. } if !is_wrong => Vec::new(),
+            Style { colors, .. } => text_lines(finding, is_needed, colors),
         }
     }
 
-    /// The last line.
-    pub fn verdict(&self) -> String {
+    /// The last line; `None` if nothing is wrong and only what is wrong is wanted.
+    pub fn verdict(&self) -> Option<String> {
         let names: Vec<&str> = self.missing.iter().map(|step| step.name()).collect();
         match (self.style.json, self.is_good()) {
-            (true, good) => json!({"verdict": if good { "pass" } else { "fail" }, "missing": names}).to_string(),
-            (false, true) => "A chat can run on this broker.".to_owned(),
-            (false, false) => format!("A chat cannot run on this broker yet. Failed: {}.", names.join(", ")),
+            (true, good) => Some(json!({"verdict": if good { "pass" } else { "fail" }, "missing": names}).to_string()),
+            (false, true) => (!self.style.quiet).then(|| "A chat can run on this broker.".to_owned()),
+            (false, false) => Some(format!("A chat cannot run on this broker yet. Failed: {}.", names.join(", "))),
         }
     }
 
@@ -167,13 +170,9 @@ impl Report {
     }
 }
 
-fn text_lines(finding: &Finding, colors: bool) -> Vec<String> {
-    let colour = match finding.outcome {
-        Outcome::Pass => "32",
-        Outcome::Fail(_) => "1;31",
-        Outcome::NotSupported(_) => "33",
-    };
-    let word = if colors { format!("\x1b[{colour}m{}\x1b[0m", finding.word()) } else { finding.word().to_owned() };
+fn text_lines(finding: &Finding, is_needed: bool, colors: bool) -> Vec<String> {
+    let (word, colour) = finding.word(is_needed);
+    let word = if colors { format!("\x1b[{colour}m{word}\x1b[0m") } else { word.to_owned() };
     let mut lines = vec![format!("{word}  {}: {}", finding.step.name(), visible(&finding.detail))];
     lines.extend(finding.advice().map(|advice| format!("      {}", visible(advice))));
     lines
@@ -182,7 +181,7 @@ fn text_lines(finding: &Finding, colors: bool) -> Vec<String> {
 fn json_line(finding: &Finding, is_needed: bool) -> String {
     let mut object = Map::new();
     object.insert("step".to_owned(), finding.step.name().into());
-    object.insert("result".to_owned(), finding.word().into());
+    object.insert("result".to_owned(), finding.word(is_needed).0.into());
     object.insert("needed".to_owned(), is_needed.into());
     object.insert("detail".to_owned(), finding.detail.as_str().into());
     let key = if matches!(finding.outcome, Outcome::Fail(_)) { "cure" } else { "cost" };
@@ -212,7 +211,13 @@ mod tests {
         check(&pass, PLAIN, &["pass  resolve: 127.0.0.1"]);
         check(&fail, PLAIN, &["fail  will: it did \\x1b[31m not come", "      read the log"]);
         check(&cost, PLAIN, &["not supported  persistent session: not kept", "      less"]);
-        check(&pass, Style { quiet: true, ..PLAIN }, &[]);
+        let warning = Finding::fail(Step::Server, "no answer", "start one");
+        check(&warning, PLAIN, &["warn  chat server: no answer", "      start one"]);
+        let quiet = Style { quiet: true, ..PLAIN };
+        check(&pass, quiet, &[]);
+        check(&warning, quiet, &[]);
+        check(&cost, quiet, &[]);
+        check(&fail, quiet, &["fail  will: it did \\x1b[31m not come", "      read the log"]);
         check(&pass, Style { colors: true, ..PLAIN }, &["\x1b[32mpass\x1b[0m  resolve: 127.0.0.1"]);
         let json = Style { json: true, ..PLAIN };
         check(
@@ -247,10 +252,13 @@ mod tests {
             (report.is_good(), report.verdict())
         };
         let tolerated = [Step::Qos(2), Step::Session, Step::RoundTrip, Step::Server];
-        assert_eq!(verdict(false, &tolerated), (true, "A chat can run on this broker.".to_owned()));
+        assert_eq!(verdict(false, &tolerated), (true, Some("A chat can run on this broker.".to_owned())));
         let unfit = "A chat cannot run on this broker yet. Failed: will, QoS 1.".to_owned();
-        assert_eq!(verdict(false, &[Step::Will, Step::Session, Step::Qos(1)]), (false, unfit));
+        assert_eq!(verdict(false, &[Step::Will, Step::Session, Step::Qos(1)]), (false, Some(unfit)));
         assert!(!verdict(true, &[Step::Qos(2)]).0, "QoS 2 was asked for");
         assert!(!Report::new(PLAIN, false).is_good(), "nothing was found out");
+        let mut quiet = Report::new(Style { quiet: true, ..PLAIN }, false);
+        quiet.add(&Finding::pass(Step::Resolve, ""));
+        assert_eq!(quiet.verdict(), None);
     }
 }

@@ -52,7 +52,7 @@ pub fn ask(
     signals: &Receiver<i32>,
 ) -> Result<(ClientOptions, Option<ToKeep>), Refusal> {
     eprintln!("Where to chat, and as whom? Enter takes what is in [brackets].");
-    eprintln!("A broker that wants a log-in is mqtt://USER@HOST; TLS is mqtts://HOST.");
+    eprintln!("A broker that wants a login is mqtt://USER@HOST; TLS is mqtts://HOST.");
     let mut options = ask_until(terminal, signals, &format!("broker [{DEFAULT_BROKER}]: "), at_broker)?;
     let nick = match &given.nick {
         Some(_) => None,

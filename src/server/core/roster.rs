@@ -3,7 +3,7 @@
 //! ```text
 //!                 join, heartbeat                       leave ─► gone
 //!   absent ───────────────────────────► present ──────┤
-//!                                        │    ▲        silence of one time-out ─► timed out
+//!                                        │    ▲        silence of one timeout ─► timed out
 //!                                   will │    │ join, or heartbeat of a later connection
 //!                                        ▼    │
 //!                                       doubted ── 1.5 s ─► gone

@@ -178,7 +178,7 @@ fn away(rng: &mut Rng) -> Ms {
     if rng.chance(10) { rng.range(8_000, 40_000) } else { rng.range(50, 3_000) }
 }
 
-/// Mostly short, sometimes longer than a keep alive of 5 s, rarely longer than every time-out.
+/// Mostly short, sometimes longer than a keep alive of 5 s, rarely longer than every timeout.
 fn standstill(rng: &mut Rng) -> Ms {
     match rng.below(12) {
         0 => rng.range(20_000, 90_000),

@@ -20,7 +20,7 @@ const WAKE_UPS: u64 = 30 * 20;
 const WAKE_UPS_AT_ONCE: u64 = 2_000;
 /// How long the last packets of a killed server are under way at most, while nothing keeps its successor's from passing.
 const UNDER_WAY: Duration = Duration::from_secs(5);
-/// How long after its time-out a nick may still be in use, and a refused client may take to end.
+/// How long after its timeout a nick may still be in use, and a refused client may take to end.
 const FREE_AFTER: Duration = Duration::from_secs(30);
 
 pub fn judge(case: &Case, found: &mut Vec<Violation>) {
@@ -144,7 +144,7 @@ fn follows_one_killed_while_it_looked(case: &Case, run: &RunRecord) -> bool {
     })
 }
 
-/// Whether an earlier run of the client may hold its nick: it does so until the server's time-out, which begins again with
+/// Whether an earlier run of the client may hold its nick: it does so until the server's timeout, which begins again with
 /// each start, reconnect and standstill of a server. A run that was refused holds it only if it learned of that so late that
 /// it may have been let in meanwhile.
 fn nick_may_be_taken(case: &Case, client: usize, at: Duration) -> bool {

@@ -38,7 +38,7 @@ impl ClientSession {
         let nick = self.conversation.nick();
         let advice = match self.mode {
             Mode::Embedded => "",
-            _ => "; choose another with --nick, or wait: if it was you, the server frees it after its time-out",
+            _ => "; choose another with --nick, or wait: if it was you, the server frees it after its timeout",
         };
         self.fail(format!("the nick {nick} is in use{advice}"), ClientExit::NickInUse);
     }

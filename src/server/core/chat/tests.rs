@@ -120,7 +120,7 @@ fn a_stopped_server_times_nobody_out_afterwards() {
     let mut seen = desk.input(ServiceEvent::Tick { turned_away: 0 });
     seen.extend(desk.tick_for(59.0));
     assert_eq!(on("chat/system", &seen), Vec::<&Value>::new());
-    assert_eq!(on("chat/system", &desk.tick_for(1.0)).len(), 1, "one time-out later");
+    assert_eq!(on("chat/system", &desk.tick_for(1.0)).len(), 1, "one timeout later");
 }
 
 #[test]

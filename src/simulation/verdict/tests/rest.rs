@@ -122,7 +122,7 @@ fn a_nick_is_in_use_until_an_earlier_run_has_timed_out() {
     check(&[], refused(9_000, 12_000));
     check(&[NobodyFalls], refused(9_000, 115_000));
     check(&[], refused(100_000, 115_000));
-    // A server that connects gives everybody another time-out.
+    // A server that connects gives everybody another timeout.
     for (connects, expected) in [(50_000, &[][..]), (10_000, &[NobodyFalls])] {
         check(expected, |plan, ledger| {
             ledger.note(at(connects), Fact::Connected { run: MAIN });
