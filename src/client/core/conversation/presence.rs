@@ -1,13 +1,13 @@
 //! What the client publishes besides messages (its presence, the will, requests, receipts), and the topics that it
 //! subscribes to.
 
-use super::requests::OpenRequest;
+use super::requests::Inquiry;
 use super::{Conversation, PING_TICKET, Role};
 use crate::link::{Publication, Qos};
 use crate::now::Now;
 use crate::protocol::presence::Action;
 use crate::protocol::{
-    MessageId, Nick, NickKey, Presence, Receipt, ReceiptOf, Request, RequestKind, RoomName, Timestamp, Topic,
+    MessageId, Nick, NickKey, Presence, Receipt, ReceiptOf, Request, RequestKind, RoomName, Timestamp, Token, Topic,
 };
 
 impl Conversation {
@@ -68,15 +68,15 @@ impl Conversation {
         Presence { action, nick, timestamp: None, session, conn: 0, will: false, rooms: Vec::new() }
     }
 
-    pub(super) fn request(&self, now: Now, open: &OpenRequest) -> Publication {
-        let what = open.inquiry.kind;
+    pub(super) fn request(&self, now: Now, token: Token, inquiry: Inquiry) -> Publication {
+        let what = inquiry.kind;
         let request = Request {
             requester: self.naming.nick().clone(),
             timestamp: Some(Timestamp::new(now.wall)),
             session: Some(self.naming.session().clone()),
-            token: Some(open.token.clone()),
-            history: open.inquiry.history.clone(),
-            search: open.inquiry.search.clone(),
+            token: Some(token),
+            history: inquiry.history,
+            search: inquiry.search,
         };
         // The broker's acknowledgement of a ping measures the broker's round trip.
         let ticket = (what == RequestKind::Ping).then_some(PING_TICKET);

@@ -5,6 +5,8 @@
 //!                      ▲                       │
 //!                      └── pause, then again ──┘ nobody can be asked
 //! ```
+//!
+//! The user's searches go out one at a time, because the server answers only the newest one of each client.
 
 mod inquiry;
 mod search;
@@ -29,7 +31,7 @@ pub const LONGEST: Duration = Duration::from_secs(60);
 const CAPACITY: usize = 1_000;
 
 /// A request without an answer.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct OpenRequest {
     pub token: Token,
     pub inquiry: Inquiry,
@@ -156,30 +158,43 @@ impl Requests {
         self.open.retain(|open| open.by_user || open.inquiry.kind != RequestKind::Ping);
     }
 
-    /// The requests to send now: new ones, and those whose answer is overdue. The user is told of
+    /// The requests to send now: new ones whose turn it is, and those whose answer is overdue. The user is told of
     /// requests that are overdue for the first time. An overdue ping is given up.
-    pub fn take_due(&mut self, now: Instant, out: &mut Outputs) -> Vec<OpenRequest> {
+    pub fn take_due(&mut self, now: Instant, out: &mut Outputs) -> Vec<(Token, Inquiry)> {
         let mut due = Vec::new();
+        // The kinds of which one is under way, and how long that one waits for an answer.
+        let mut under_way: Vec<(RequestKind, Duration)> = Vec::new();
         self.open.retain_mut(|open| {
-            let is_overdue = open.again_at.is_some_and(|at| at <= now);
-            if open.again_at.is_some() && !is_overdue {
+            let kind = open.inquiry.kind;
+            let ahead = under_way.iter().find(|(ahead, _)| open.takes_turns() && *ahead == kind);
+            if let Some((_, wait)) = ahead {
+                open.wait = *wait;
+                open.is_unanswered(out);
                 return true;
             }
-            if is_overdue {
-                if open.by_user && open.wait == PATIENCE && !std::mem::replace(&mut open.is_late, true) {
-                    open.is_unanswered(out);
-                }
-                if open.inquiry.kind == RequestKind::Ping {
+            if open.again_at.is_some_and(|at| at <= now) {
+                open.wait = (open.wait * 2).min(LONGEST);
+                open.is_unanswered(out);
+                if kind == RequestKind::Ping {
                     return false;
                 }
-                open.wait = (open.wait * 2).min(LONGEST);
+                open.again_at = None;
             }
-            (open.sent, open.again_at) = (Some(now), Some(now + open.wait));
-            due.push(open.clone());
+            if open.again_at.is_none() {
+                if open.sent.is_none() {
+                    open.wait = PATIENCE;
+                }
+                (open.sent, open.again_at) = (Some(now), Some(now + open.wait));
+                due.push((open.token.clone(), open.inquiry.clone()));
+                if kind == RequestKind::Ping {
+                    self.pings.push_back((now, open.reference.clone()));
+                }
+            }
+            if open.takes_turns() {
+                under_way.push((kind, open.wait));
+            }
             true
         });
-        let pings = due.iter().filter(|open| open.inquiry.kind == RequestKind::Ping);
-        self.pings.extend(pings.map(|open| (now, open.reference.clone())));
         due
     }
 
@@ -255,8 +270,16 @@ impl OpenRequest {
         }
     }
 
-    /// Tells the user that there is no answer yet.
-    fn is_unanswered(&self, out: &mut Outputs) {
+    /// Whether it goes out only after earlier ones of its kind were answered.
+    fn takes_turns(&self) -> bool {
+        self.by_user && self.inquiry.kind == RequestKind::Search
+    }
+
+    /// Tells the user once if there is no answer in time, to this request or to the one that it waits for.
+    fn is_unanswered(&mut self, out: &mut Outputs) {
+        if !self.by_user || self.wait == PATIENCE || std::mem::replace(&mut self.is_late, true) {
+            return;
+        }
         let text = match (out.is_on_terminal(), self.inquiry.kind) {
             (false, kind) => format!("no chat server answers the request for {}", kind.as_str()),
             (true, RequestKind::Ping) => "no chat server answers /ping".to_owned(),

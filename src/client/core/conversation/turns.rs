@@ -193,9 +193,9 @@ impl Conversation {
 
     /// Sends the requests that are due, except those that an original server would misunderstand.
     fn send_requests(&mut self, now: Now) {
-        for open in self.requests.take_due(now.instant, &mut self.out) {
-            if self.lookout.is_known() || !open.inquiry.misleads_originals() {
-                let request = self.request(now, &open);
+        for (token, inquiry) in self.requests.take_due(now.instant, &mut self.out) {
+            if self.lookout.is_known() || !inquiry.misleads_originals() {
+                let request = self.request(now, token, inquiry);
                 self.out.publish(request);
             }
         }

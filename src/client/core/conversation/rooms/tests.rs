@@ -125,7 +125,8 @@ fn open(asked: HistoryRequest, by_user: bool) -> OpenRequest {
         true => requests.ask(inquiry, reach, &mut counting(), &mut Outputs::new(true)),
         false => requests.open_own(inquiry, &mut counting()),
     }
-    requests.take_due(Instant::now(), &mut Outputs::new(true)).pop().unwrap()
+    let (token, _) = requests.take_due(Instant::now(), &mut Outputs::new(true)).pop().unwrap();
+    requests.answered(&token, |_| true).unwrap()
 }
 
 #[test]

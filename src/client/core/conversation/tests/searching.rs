@@ -64,3 +64,28 @@ fn a_program_is_answered_with_its_reference() {
     stage.arrives("chat/private/alice/server", &refusal);
     assert!(matches!(&stage.out[..], [Output::Tell(News::Refused(_), Some(reference))] if reference == "a"));
 }
+
+#[test]
+fn searches_go_out_one_at_a_time() {
+    let mut stage = Stage::welcomed();
+    stage.arrives("chat/private/alice/server", r#"{"type":"online_users","users":[],"request":"000000000001"}"#);
+    stage.arrives(
+        "chat/private/alice/server",
+        r#"{"type":"history","messages":[],"request":"000000000002","room":"lobby","epoch":"rkrxc5f0sqnm","from":0,"to":0}"#,
+    );
+    stage.out.clear();
+    for text in ["one", "two", "three"] {
+        stage.types(&format!("/search {text}"));
+    }
+    for text in ["one", "two", "three"] {
+        let asked = stage.payload(SEARCH);
+        assert_eq!(asked["text"], text);
+        stage.check_published(&[SEARCH]);
+        // In all, the last one waits for longer than the server may take.
+        stage.now.instant += Duration::from_millis(4_000);
+        let token = asked["request"].as_str().unwrap();
+        let result = format!(r#"{{"type":"search_result","messages":[],"request":"{token}","complete":true}}"#);
+        stage.arrives("chat/private/alice/server", &result);
+        assert!(!stage.out.iter().any(|out| matches!(out, Output::Tell(News::Error(_), _))), "{:?}", stage.out);
+    }
+}
