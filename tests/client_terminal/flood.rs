@@ -49,6 +49,24 @@ fn a_flood_is_shown_as_a_number() {
 }
 
 #[test]
+fn the_history_shows_as_many_as_were_left_out() {
+    const LEFT_OUT: usize = 450;
+    let broker = Broker::builder().line("max_queued_messages 20000").start();
+    let _server = server(&broker);
+    flood(&broker, 500);
+    let mut alice = Pty::start(&["client", &broker.address(), "--nick", "alice", "--no-history"]);
+    alice.wait_for_line("-- 1 online: alice");
+    alice.press(&format!("/history {LEFT_OUT}\r"));
+    alice.wait_for_screen("the last of them", |lines| {
+        let at = lines.iter().position(|line| line.ends_with("bob: number 500"));
+        at.and_then(|at| lines.get(at + 1)).is_some_and(|line| line == "-- #lobby: now")
+    });
+    let lines = alice.scrollback_and_screen();
+    let numbers = lines.iter().filter_map(|line| line.split_once("bob: number ")?.1.parse::<usize>().ok());
+    assert!(numbers.eq(500 - LEFT_OUT + 1..=500));
+}
+
+#[test]
 fn without_a_server_all_messages_of_a_burst_are_shown() {
     let broker = Broker::builder().line("max_queued_messages 20000").start();
     let mut alice = busy_alice(&broker);

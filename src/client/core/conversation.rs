@@ -107,6 +107,7 @@ impl Conversation {
                 self.command(now, command);
                 self.out.refer_to(None);
             }
+            Input::Closing => self.requests.give_up_further_pages(now.instant),
             Input::Tick => {}
         }
         self.take_turns(now);

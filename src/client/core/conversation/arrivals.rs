@@ -7,8 +7,8 @@ use super::{Conversation, Role};
 use crate::client::core::news::News;
 use crate::now::Now;
 use crate::protocol::{
-    Chat, Entry, ErrorCode, ErrorReply, FromServer, Invalid, MessageId, Private, Receipt, RequestKind, RoomName, Token,
-    Topic,
+    Chat, Entry, ErrorCode, ErrorReply, FromServer, History, Invalid, MessageId, Private, Receipt, RequestKind,
+    RoomName, Token, Topic,
 };
 
 impl Conversation {
@@ -111,21 +111,7 @@ impl Conversation {
             FromServer::History(page) => {
                 let fits = |inquiry: &Inquiry| inquiry.is_answered_by_page(&page);
                 if let Some(open) = self.answered(page.request.as_ref(), fits) {
-                    let (naming, sending) = (&self.naming, &self.sending);
-                    let is_own = |entry: &Entry| match &entry.id {
-                        Some(MessageId::Sent(id)) => {
-                            let session = &id.session;
-                            let is_of_this_run =
-                                session == naming.session() || sending.outbox().is_of_this_run(session);
-                            is_of_this_run && entry.nick.key() == naming.key()
-                        }
-                        _ => false,
-                    };
-                    let reader = PageReader { people: &mut self.people, is_own };
-                    let next = self.rooms.page(now, open, page, reader, &mut self.out);
-                    if let Some(next) = next {
-                        self.requests.open_own(Inquiry::page(next), &mut self.random);
-                    }
+                    self.page(now, open, page);
                 }
             }
             FromServer::OnlineUsers(list) => {
@@ -159,6 +145,43 @@ impl Conversation {
         }
     }
 
+    /// A page has arrived. If it was cut and the user requested it, nothing is shown until the rest has arrived.
+    fn page(&mut self, now: Now, open: OpenRequest, page: History) {
+        let default_limit = self.lookout.server().and_then(|server| server.history_limit);
+        let gathered = self.requests.gather(now.instant, open, page, default_limit, &mut self.random, &mut self.out);
+        if let Some((open, page)) = gathered {
+            self.show_page(now, open, page);
+        }
+    }
+
+    /// Shows what arrived of an answer if the rest does not arrive in time.
+    pub(super) fn show_pages_without_the_rest(&mut self, now: Now) {
+        if let Some((open, page)) = self.requests.given_up(now.instant) {
+            let (count, room, reference) =
+                (page.messages.len(), open.inquiry.history.room.clone(), open.reference.clone());
+            self.show_page(now, open, page);
+            let text = format!("only {count} messages of #{room} arrived: no answer to the request for more");
+            self.out.reply(News::Error(text), reference);
+        }
+    }
+
+    fn show_page(&mut self, now: Now, open: OpenRequest, page: History) {
+        open.introduce(&mut self.out);
+        let (naming, sending) = (&self.naming, &self.sending);
+        let is_own = |entry: &Entry| match &entry.id {
+            Some(MessageId::Sent(id)) => {
+                let session = &id.session;
+                let is_of_this_run = session == naming.session() || sending.outbox().is_of_this_run(session);
+                is_of_this_run && entry.nick.key() == naming.key()
+            }
+            _ => false,
+        };
+        let reader = PageReader { people: &mut self.people, is_own };
+        if let Some(next) = self.rooms.page(now, open, page, reader, &mut self.out) {
+            self.requests.open_own(Inquiry::page(next), &mut self.random);
+        }
+    }
+
     /// The request that a reply answers. A reply without a token comes from an original server.
     fn answered(&mut self, token: Option<&Token>, fits: impl Fn(&Inquiry) -> bool) -> Option<OpenRequest> {
         let open = match token {
@@ -170,7 +193,9 @@ impl Conversation {
             self.sending.settle_acknowledged(&self.passage(), &mut self.out);
             self.requests.refuse_of_original(&mut self.out);
         }
-        open.introduce(&mut self.out);
+        if open.inquiry.kind != RequestKind::History {
+            open.introduce(&mut self.out);
+        }
         Some(open)
     }
 
@@ -202,7 +227,10 @@ impl Conversation {
         {
             self.rooms.refused(now.instant, &inquiry.history.room);
         }
-        let reference = open.and_then(|open| open.reference);
+        let reference = open.as_ref().and_then(|open| open.reference.clone());
+        if let Some((open, page)) = open.and_then(OpenRequest::into_gathered) {
+            self.show_page(now, open, page);
+        }
         self.out.reply(News::Refused(error), reference);
     }
 }

@@ -60,6 +60,8 @@ pub enum Input {
     Typed(TypedLine),
     /// A command of a program, with the `ref` for its answers.
     Command(Command, Option<Value>),
+    /// The run is about to end: what waits for more is told now.
+    Closing,
     /// A deadline has passed.
     Tick,
 }

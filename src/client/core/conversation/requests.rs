@@ -6,8 +6,10 @@
 //!                      └── pause, then again ──┘ nobody can be asked
 //! ```
 //!
-//! The user's searches go out one at a time, because the server answers only the newest one of each client.
+//! The user's searches go out one at a time, because the server answers only the newest one of each client; so do the
+//! user's requests for pages, because a cut page is kept until the rest has arrived.
 
+mod gathering;
 mod inquiry;
 mod search;
 
@@ -17,6 +19,7 @@ use super::people::People;
 use crate::client::core::news::News;
 use crate::protocol::{OnlineUsers, Pong, RequestKind, RoomName, SearchRequest, SearchResult, Token};
 use crate::random::Random;
+use gathering::Gathered;
 use search::Search;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -46,6 +49,8 @@ pub struct OpenRequest {
     wait: Duration,
     /// The user was told that the answer is late.
     is_late: bool,
+    /// The pages that have arrived, if this requests a further one.
+    gathered: Option<Box<Gathered>>,
 }
 
 /// Who could answer now.
@@ -124,7 +129,9 @@ impl Requests {
 
     /// The server has turned out to be an original one, which cannot answer some of the user's requests.
     pub fn refuse_of_original(&mut self, out: &mut Outputs) {
-        let is_refused = |open: &mut OpenRequest| open.by_user && open.inquiry.refused_by_originals().is_some();
+        let is_refused = |open: &mut OpenRequest| {
+            open.by_user && open.gathered.is_none() && open.inquiry.refused_by_originals().is_some()
+        };
         for open in self.open.extract_if(.., is_refused) {
             let why = open.inquiry.refused_by_originals().map(News::Error);
             why.into_iter().for_each(|why| out.reply(why, open.reference.clone()));
@@ -134,8 +141,8 @@ impl Requests {
     /// The token is random, so no other reply, not even to an earlier run, is taken for the answer.
     fn open(&mut self, inquiry: Inquiry, by_user: bool, reference: Option<Value>, random: &mut Random) {
         let token = random.token();
-        let (sent, again_at, wait, is_late) = (None, None, PATIENCE, false);
-        self.open.push(OpenRequest { token, inquiry, by_user, reference, sent, again_at, wait, is_late });
+        let (sent, again_at, wait, is_late, gathered) = (None, None, PATIENCE, false, None);
+        self.open.push(OpenRequest { token, inquiry, by_user, reference, sent, again_at, wait, is_late, gathered });
     }
 
     /// Retransmits every open request: another server may answer.
@@ -198,9 +205,9 @@ impl Requests {
         due
     }
 
-    /// When a request is retransmitted.
+    /// When a request is retransmitted or given up.
     pub fn due(&self) -> Option<Instant> {
-        self.open.iter().filter_map(|open| open.again_at).min()
+        self.open.iter().flat_map(|open| [open.again_at, open.gives_up_at()]).flatten().min()
     }
 
     /// The request that a reply with this token answers. If the reply does not fit, the request stays open.
@@ -211,7 +218,8 @@ impl Requests {
 
     /// The request that a reply without a token answers. Original servers send these.
     pub fn answered_without_token(&mut self, fits: impl Fn(&Inquiry) -> bool) -> Option<OpenRequest> {
-        let is_asked = |open: &OpenRequest| open.sent.is_some() && open.inquiry.history.room.is_lobby();
+        let is_asked =
+            |open: &OpenRequest| open.sent.is_some() && open.gathered.is_none() && open.inquiry.history.room.is_lobby();
         let at = self.open.iter().position(|open| is_asked(open) && fits(&open.inquiry))?;
         Some(self.open.remove(at))
     }
@@ -266,13 +274,13 @@ impl OpenRequest {
     /// A late answer gets an introduction, because the question has scrolled away.
     pub fn introduce(&self, out: &mut Outputs) {
         if out.is_on_terminal() && self.is_late && self.by_user {
-            out.answer(format!("the answer to your {}:", self.inquiry.command()));
+            out.answer(format!("the answer to your {}:", self.command()));
         }
     }
 
     /// Whether it goes out only after earlier ones of its kind were answered.
     fn takes_turns(&self) -> bool {
-        self.by_user && self.inquiry.kind == RequestKind::Search
+        self.by_user && matches!(self.inquiry.kind, RequestKind::History | RequestKind::Search)
     }
 
     /// Tells the user once if there is no answer in time, to this request or to the one that it waits for.
@@ -283,7 +291,7 @@ impl OpenRequest {
         let text = match (out.is_on_terminal(), self.inquiry.kind) {
             (false, kind) => format!("no chat server answers the request for {}", kind.as_str()),
             (true, RequestKind::Ping) => "no chat server answers /ping".to_owned(),
-            (true, _) => format!("no answer to {} yet: it will be shown when it comes", self.inquiry.command()),
+            (true, _) => format!("no answer to {} yet: it will be shown when it comes", self.command()),
         };
         out.reply(News::Error(text), self.reference.clone());
     }

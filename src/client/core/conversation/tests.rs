@@ -8,6 +8,7 @@ mod direct_messages;
 mod joining;
 mod lookout;
 mod originals;
+mod paging;
 mod renaming;
 mod searching;
 mod sending;

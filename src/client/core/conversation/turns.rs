@@ -34,6 +34,7 @@ impl Conversation {
         for history in self.rooms.holes(now.instant, can_ask) {
             self.requests.open_own(Inquiry::page(history), &mut self.random);
         }
+        self.show_pages_without_the_rest(now);
         if self.joining.is_joined() {
             self.send_requests(now);
         }

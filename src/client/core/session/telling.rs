@@ -1,6 +1,7 @@
 //! What a session tells, and how it ends.
 
 use super::{ClientExit, ClientSession, Mode, SessionEffect};
+use crate::client::core::conversation::Input;
 use crate::client::core::ending::{End, QUIT_WAIT, messages_are};
 use crate::client::core::news::News;
 use crate::now::Now;
@@ -82,6 +83,10 @@ impl ClientSession {
         if self.ending.exit().is_none()
             && let Some(end) = self.ending.look(now.instant, self.unsent(), self.conversation.has_questions())
         {
+            // After `/quit` nobody reads on.
+            if !self.ending.is_near() {
+                self.converse(now, Input::Closing);
+            }
             self.end(now, end);
         }
         if self.ending.exit().is_some() {

@@ -368,3 +368,27 @@ fn a_nick_in_use_ends_a_program_but_asks_a_person() {
     stage.types("carol");
     assert!(matches!(stage.out[0], SessionEffect::AskForNick(false)));
 }
+
+#[test]
+fn a_run_that_ends_shows_the_pages_that_have_arrived() {
+    for (mode, is_shown) in [(Mode::Json, true), (Mode::Chat, false)] {
+        let mut stage = Stage::welcomed(mode, |_| {});
+        stage.types("/history 5");
+        let asked = stage.out.iter().rev().find_map(|effect| match effect {
+            SessionEffect::Link(LinkOrder::Publish(publication), ..) => Some(publication.payload.clone()),
+            _ => None,
+        });
+        let asked: Value = serde_json::from_slice(&asked.unwrap()).unwrap();
+        let page = format!(
+            r#"{{"type":"history","messages":[{{"username":"bob","message":"psst"}}],"request":{},"room":"lobby","epoch":"rkrxc5f0sqnm","from":8,"to":9}}"#,
+            asked["request"]
+        );
+        stage.arrives("chat/private/alice/server", &page);
+        stage.out.clear();
+        stage.happens(if is_shown { SessionEvent::InputEnded } else { SessionEvent::Quit });
+        stage.after(5_000);
+        let said = stage.out.iter().filter(|effect| matches!(effect, SessionEffect::Tell(News::Said(_), _)));
+        assert_eq!(said.count(), usize::from(is_shown));
+        stage.check_end(&["end Done"]);
+    }
+}

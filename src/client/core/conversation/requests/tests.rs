@@ -64,25 +64,26 @@ fn asked_again_after_5_s_doubling_to_60() {
 }
 
 #[test]
-fn searches_take_turns() {
-    let kind = RequestKind::Search;
-    let mut stage = Stage::new();
-    let now = Instant::now();
-    (0..3).for_each(|_| stage.ask(kind));
-    stage.ask(RequestKind::Users);
-    stage.check(now, 2, 0);
-    assert!(stage.requests.answered(&token(4), of(RequestKind::Users)).is_some());
-    // The second one goes out later, and has as much time.
-    assert!(stage.requests.answered(&token(1), of(kind)).is_some());
-    stage.check(now + PATIENCE / 2, 1, 0);
-    stage.check(now + PATIENCE, 0, 0);
-    // Without an answer to it, the third one will get none, either.
-    stage.check(now + PATIENCE / 2 + PATIENCE, 1, 2);
-    assert!(!stage.requests.has_questions());
-    assert!(stage.requests.answered(&token(2), of(kind)).is_some());
-    stage.check(now + PATIENCE * 2, 1, 0);
-    assert!(stage.requests.has_questions());
-    stage.check(now + PATIENCE * 3, 1, 0);
+fn searches_and_pages_take_turns() {
+    for kind in [RequestKind::Search, RequestKind::History] {
+        let mut stage = Stage::new();
+        let now = Instant::now();
+        (0..3).for_each(|_| stage.ask(kind));
+        stage.ask(RequestKind::Users);
+        stage.check(now, 2, 0);
+        assert!(stage.requests.answered(&token(4), of(RequestKind::Users)).is_some());
+        // The second one goes out later, and has as much time.
+        assert!(stage.requests.answered(&token(1), of(kind)).is_some());
+        stage.check(now + PATIENCE / 2, 1, 0);
+        stage.check(now + PATIENCE, 0, 0);
+        // Without an answer to it, the third one will get none, either.
+        stage.check(now + PATIENCE / 2 + PATIENCE, 1, 2);
+        assert!(!stage.requests.has_questions());
+        assert!(stage.requests.answered(&token(2), of(kind)).is_some());
+        stage.check(now + PATIENCE * 2, 1, 0);
+        assert!(stage.requests.has_questions());
+        stage.check(now + PATIENCE * 3, 1, 0);
+    }
 }
 
 #[test]
