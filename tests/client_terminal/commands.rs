@@ -118,6 +118,28 @@ fn a_free_nick_is_taken_and_one_in_use_is_not() {
 }
 
 #[test]
+fn a_line_begun_before_the_question_for_a_nick_is_no_answer() {
+    let broker = Broker::start();
+    let description = r#"{"type":"server","status":"online","instance":"i","started":"2026-11-22T19:00:00Z"}"#;
+    publish(&broker, "chat/server", description, 1, true);
+    let mut presence = Subscriber::start(&broker, &["chat/presence/#"]);
+    let mut alice = Pty::start(&["client", &broker.address(), "--nick", "alice"]);
+    alice.wait_for_line(">");
+    alice.press("hel");
+    alice.wait_for_screen("the line", |lines| lines.last().is_some_and(|line| line == "#lobby> hel"));
+    let join = presence.wait_for("the join", |topic, _| topic == "chat/presence/alice");
+    let join: serde_json::Value = serde_json::from_slice(&join.payload).unwrap();
+    let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":{}}}"#, join["session"]);
+    publish(&broker, "chat/private/alice/server", refusal, 1, false);
+    alice.wait_for_line("!! the nick alice is in use: which other one will you take?");
+    alice.press("lo\r");
+    alice.wait_for_line("!! type a nick first, or /quit");
+    alice.wait_for_screen("the question", |lines| lines.last().is_some_and(|line| line == "another nick:"));
+    alice.press("bob\r");
+    presence.wait_for("the join as another", |topic, _| topic == "chat/presence/bob");
+}
+
+#[test]
 fn another_spelling_of_the_nick_stays_present() {
     let broker = Broker::start();
     let _server = server(&broker);

@@ -83,11 +83,13 @@ pub struct TypedLine {
     /// As typed: it may answer a question instead.
     pub text: String,
     pub command: Result<Command, String>,
+    /// Its typing began while no question was on the screen, so it answers none.
+    pub is_unasked: bool,
 }
 
 impl TypedLine {
     pub fn parse(text: &str) -> TypedLine {
-        TypedLine { text: text.to_owned(), command: parse(text) }
+        TypedLine { text: text.to_owned(), command: parse(text), is_unasked: false }
     }
 }
 

@@ -17,7 +17,7 @@ const TAB: &str = "    ";
 
 impl Conversation {
     pub(super) fn typed(&mut self, now: Now, line: TypedLine) {
-        if self.naming.is_choosing() && !line.text.starts_with('/') {
+        if self.naming.is_choosing() && !line.is_unasked && !line.text.starts_with('/') {
             let nick = self.naming.choose(line.text.trim(), &mut self.out);
             return nick.into_iter().for_each(|nick| self.become_known_as(nick, None));
         }

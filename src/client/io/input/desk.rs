@@ -34,6 +34,10 @@ pub struct Work {
     pub accepted: Option<Typed>,
     /// The line is being drawn for the last time.
     pub is_last: bool,
+    /// The question for another nick is on the screen.
+    pub is_asked: bool,
+    /// It was when the typing of the line began.
+    pub is_answer: bool,
 }
 
 impl Desk {

@@ -107,13 +107,17 @@ impl LineEditor {
             line = self.editor.readline_with_initial(prompt, (&so_far, ""));
         }
         self.desk.gate.reads(false);
-        let typed = match line {
+        let mut typed = match line {
             Ok(line) => self.desk.work().accepted.take().unwrap_or_else(|| Typed::Line(TypedLine::parse(&line))),
             Err(ReadlineError::Interrupted) => Typed::Interrupt,
             // If the terminal fails, it is gone.
             Err(_) => Typed::End,
         };
-        if let Some(line) = self.desk.work().typing.is_done(&typed) {
+        let mut work = self.desk.work();
+        if let Typed::Line(line) = &mut typed {
+            line.is_unasked = !work.is_answer;
+        }
+        if let Some(line) = work.typing.is_done(&typed) {
             let _ = self.editor.add_history_entry(&line);
         }
         typed
@@ -186,6 +190,9 @@ impl Highlighter for Assistant {
             return Cow::Borrowed(if is_full { "\x1b[2A" } else { "\x1b[A" });
         }
         terminal::line_is_drawn(u16::try_from(drawn.cursor.row).unwrap_or(u16::MAX));
+        if line.is_empty() {
+            work.is_answer = work.is_asked;
+        }
         line.clone_into(&mut work.line);
         work.drawn = Some(drawn);
         let line = as_counted(line, end_of(&work.prompt, Cell::default(), columns), columns);
@@ -200,7 +207,10 @@ impl Highlighter for Assistant {
         if work.is_last {
             return Cow::Borrowed("");
         }
-        let shown = if is_usual { self.question.instead_of(prompt) } else { Cow::Borrowed(prompt) };
+        // A line that was begun before the question does not become its answer.
+        let is_begun = !work.line.is_empty() && !work.is_answer;
+        work.is_asked = self.question.is_asked() && !is_begun;
+        let shown = if work.is_asked && is_usual { Question::instead_of(prompt) } else { Cow::Borrowed(prompt) };
         shown.as_ref().clone_into(&mut work.prompt);
         shown
     }

@@ -164,3 +164,29 @@ fn the_old_nick_may_answer_the_question_for_another() {
     stage.types("/quit");
     assert!(stage.out.contains(&Output::Quit));
 }
+
+/// The server refuses this nick.
+fn refuses(stage: &mut Stage, key: &str) {
+    let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#);
+    stage.arrives(&format!("chat/private/{key}/server"), &refusal);
+}
+
+/// Connects under a new nick, to a broker with a server.
+fn connects_anew(stage: &mut Stage, conn: u32) {
+    stage.arrives("chat/server", ONLINE);
+    stage.connect(conn);
+}
+
+#[test]
+fn a_line_begun_before_the_question_is_no_nick() {
+    let mut stage = at_a_terminal();
+    stage.input(Input::Link(Event::Lost { reason: "x".to_owned() }));
+    connects_anew(&mut stage, 2);
+    refuses(&mut stage, "alice");
+    stage.out.clear();
+    let line = TypedLine { is_unasked: true, ..TypedLine::parse("ok") };
+    stage.input(Input::Typed(line));
+    stage.check_told(&["type a nick first, or /quit"]);
+    stage.types("ok");
+    assert_eq!(last_word(&mut stage), None);
+}
