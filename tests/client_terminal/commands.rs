@@ -105,16 +105,17 @@ fn a_free_nick_is_taken_and_one_in_use_is_not() {
     bob.wait_for_screen("carol", |lines| lines.iter().any(|line| line.contains("-- + carol")));
     types(&mut alice, "it is me", "> carol: it is me");
     bob.wait_for_line("carol: it is me");
-    alice.press("/nick bob\r");
-    alice.wait_for_screen("the question", |lines| {
-        lines.iter().any(|line| line.starts_with("!! the nick bob is in use"))
+    // What is typed next is no nick, and follows under the old one.
+    alice.press("/nick bob\rok\r");
+    alice.wait_for_screen("the refusal", |lines| {
+        lines.iter().any(|line| line.ends_with("!! bob is in use; you are still carol"))
     });
-    types(&mut alice, "alice", "-- you are alice now");
-    types(&mut alice, "/msg bob here again", "alice → bob: here again");
-    bob.wait_for_line("alice → bob: here again");
-    begin_reply(&mut bob, "#lobby> /msg alice");
-    types(&mut bob, "good", "bob → alice: good");
-    alice.wait_for_line("bob → alice: good");
+    bob.wait_for_line("carol: ok");
+    types(&mut alice, "/msg bob here again", "carol → bob: here again");
+    bob.wait_for_line("carol → bob: here again");
+    begin_reply(&mut bob, "#lobby> /msg carol");
+    types(&mut bob, "good", "bob → carol: good");
+    alice.wait_for_line("bob → carol: good");
 }
 
 #[test]

@@ -112,7 +112,7 @@ pub(super) const TABLE: &[CommandEntry] = &[
     }),
     command("nick", "NICK", "change your nick", |rest| one(rest, own_nick, Command::Nick))
         .limits("NICK is 1 to 32 letters, digits, - and _")
-        .details(&["Unsent messages go out under the new nick. A nick in use is refused."]),
+        .details(&["Unsent messages go out under the new nick.", "If it is in use, you keep the old one."]),
     command("join", "ROOM", "join a room and talk there", |rest| one(rest, room, Command::Join))
         .limits(ROOM)
         .completes(Argument::Room)

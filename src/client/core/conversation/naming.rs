@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!   /nick ──► leaving: messages under way get RENAME_WAIT to be stored ──► connecting under the new nick ──► there
-//!                                                                                  ▲                          │
-//!                                                    another line: a nick ◄── in use ──── join refused ◄──────┘
+//!                                                                            ▲      ▲                         │
+//!                                     refused after /nick: the nick before ──┘      │                    join refused
+//!                                                                                   │                         │
+//!                                                      another line: a nick ◄── otherwise: in use ◄───────────┘
 //! ```
 
 use super::outputs::Outputs;
@@ -15,12 +17,17 @@ use std::time::{Duration, Instant};
 const RENAME_WAIT: Duration = Duration::from_secs(5);
 
 /// What remains to be told about the user's nick.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Greeting {
     /// The user has just come.
     Welcome,
     /// The nick has changed.
     Renamed,
+    /// The user has gone back from this refused nick. `was_greeted`: under it.
+    Back {
+        refused: Nick,
+        was_greeted: bool,
+    },
     Said,
 }
 
@@ -33,12 +40,15 @@ pub struct Naming {
     is_choosing: bool,
     /// `/nick` waits until then for messages under way.
     changing: Option<(Nick, Instant)>,
+    /// The nick before `/nick`, until a server welcomes the new one. If it refuses the new one, the user goes back.
+    before: Option<Nick>,
     greeting: Greeting,
 }
 
 impl Naming {
     pub fn new(nick: Nick, session: Session) -> Naming {
-        Naming { nick, session, is_choosing: false, changing: None, greeting: Greeting::Welcome }
+        let (before, greeting) = (None, Greeting::Welcome);
+        Naming { nick, session, is_choosing: false, changing: None, before, greeting }
     }
 
     pub fn nick(&self) -> &Nick {
@@ -118,11 +128,34 @@ impl Naming {
 
     /// The user goes by another nick now, whatever `/nick` waited for.
     pub fn is_now(&mut self, nick: Nick) {
-        self.nick = nick;
-        (self.is_choosing, self.changing) = (false, None);
-        if self.greeting == Greeting::Said {
+        let old = std::mem::replace(&mut self.nick, nick);
+        let was_refused = std::mem::take(&mut self.is_choosing);
+        self.changing = None;
+        let held = (self.greeting != Greeting::Welcome && !was_refused).then_some(old);
+        self.before = self.before.take().or(held).filter(|before| before.key() != self.nick.key());
+        if self.greeting != Greeting::Welcome {
             self.greeting = Greeting::Renamed;
         }
+    }
+
+    /// The server welcomes the user.
+    pub fn welcomed(&mut self) {
+        self.before = None;
+    }
+
+    /// The nick to go back to if this one is refused.
+    pub fn before(&self) -> Option<&Nick> {
+        self.before.as_ref()
+    }
+
+    /// The user has gone back to the nick before, because this one is refused. `was_greeted`: under this one.
+    pub fn is_back(&mut self, refused: Nick, was_greeted: bool) {
+        self.greeting = Greeting::Back { refused, was_greeted };
+    }
+
+    /// Whether the user was told of the current nick.
+    pub fn is_greeted(&self) -> bool {
+        self.greeting == Greeting::Said
     }
 
     /// The nick is let in, or no server is there to refuse it. `here`: the current room.
@@ -135,6 +168,10 @@ impl Naming {
                 out.hint(format!("you are {} and talk in #{here}; /help lists the commands", self.nick));
             }
             Greeting::Renamed => out.answer(format!("you are {} now", self.nick)),
+            Greeting::Back { refused, was_greeted: true } => {
+                out.error(format!("{refused} is in use; you are {} again", self.nick));
+            }
+            Greeting::Back { refused, .. } => out.error(format!("{refused} is in use; you are still {}", self.nick)),
             Greeting::Said => {}
         }
     }
@@ -143,13 +180,16 @@ impl Naming {
     /// clients.
     pub fn ask(&mut self, timeout: Option<u64>, out: &mut Outputs) {
         self.is_choosing = true;
-        let free = match timeout {
-            // The user gave up the previous nick properly.
-            _ if self.greeting == Greeting::Renamed => " (the one you had is free)".to_owned(),
-            Some(seconds) => format!(" (your own is free within {seconds} s)"),
-            None => String::new(),
+        let nick = &self.nick;
+        let text = match &self.greeting {
+            Greeting::Back { refused, .. } => {
+                format!("{refused} is in use, and {nick} too by now: which other nick will you take?")
+            }
+            _ => format!("the nick {nick} is in use: which other one will you take?"),
         };
-        out.error(format!("the nick {} is in use: which other one will you take?{free}", self.nick));
+        let free = timeout.filter(|_| !matches!(self.greeting, Greeting::Back { .. }));
+        let free = free.map_or_else(String::new, |seconds| format!(" (if it was you, it is free within {seconds} s)"));
+        out.error(format!("{text}{free}"));
     }
 
     /// The prompt.

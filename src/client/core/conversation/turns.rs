@@ -157,6 +157,7 @@ impl Conversation {
 
     pub(super) fn welcomed(&mut self, now: Now) {
         if self.joining.welcomed() {
+            self.naming.welcomed();
             self.naming.greet(self.rooms.here(), &mut self.out);
             // The message on chat/server may have outlived the server's session on the broker. Only a welcome proves
             // that the server receives us.
@@ -169,6 +170,11 @@ impl Conversation {
             return;
         }
         self.requests.pause();
+        if let Some(before) = self.naming.before().cloned() {
+            let (refused, was_greeted) = (self.naming.nick().clone(), self.naming.is_greeted());
+            self.become_known_as(before, None);
+            return self.naming.is_back(refused, was_greeted);
+        }
         match self.out.is_on_terminal() {
             true => self.naming.ask(self.lookout.server().and_then(|server| server.timeout_seconds), &mut self.out),
             false => self.out.push(Output::NickInUse),

@@ -119,7 +119,9 @@ fn the_question_for_another_nick_stays_until_there_is_one() {
     let (mut stage, lobby) = (Stage::new(0), RoomName::lobby());
     assert_eq!(stage.naming.prompt(&lobby), "#lobby> ");
     stage.naming.ask(Some(60), &mut stage.out);
-    stage.check_told(&["the nick Alice is in use: which other one will you take? (your own is free within 60 s)"]);
+    stage.check_told(&[
+        "the nick Alice is in use: which other one will you take? (if it was you, it is free within 60 s)",
+    ]);
     for (typed, told) in
         [("", &[][..]), ("a b", &["not a nick: a name cannot contain a blank; choose letters, digits, - and _"])]
     {
@@ -142,7 +144,9 @@ fn each_nick_is_greeted_once() {
     stage.check_told(&["you are Alice and talk in #lobby; /help lists the commands"]);
     stage.naming.is_now(nick("bob"));
     stage.naming.ask(Some(60), &mut stage.out);
-    stage.check_told(&["the nick bob is in use: which other one will you take? (the one you had is free)"]);
+    stage.check_told(&[
+        "the nick bob is in use: which other one will you take? (if it was you, it is free within 60 s)",
+    ]);
     stage.naming.is_now(nick("carl"));
     for _ in 0..2 {
         stage.naming.greet(&lobby, &mut stage.out);
@@ -151,6 +155,36 @@ fn each_nick_is_greeted_once() {
     let (mut naming, mut out) = (Naming::new(nick("Alice"), Session::from_random([7; 12])), Outputs::new(false));
     naming.greet(&lobby, &mut out);
     assert_eq!(out.take(), [], "a program knows");
+}
+
+/// Checks to which nick the user goes back if the current one is refused.
+#[track_caller]
+fn check_before(stage: &Stage, expected: Option<&str>) {
+    assert_eq!(stage.naming.before().map(Nick::as_str), expected);
+}
+
+#[test]
+fn a_refused_change_leads_back_to_the_last_nick_that_held() {
+    let (mut stage, lobby) = (Stage::new(0), RoomName::lobby());
+    stage.naming.is_now(nick("bob"));
+    check_before(&stage, None);
+    stage.naming.greet(&lobby, &mut stage.out);
+    for to in ["carl", "dora"] {
+        stage.naming.is_now(nick(to));
+        check_before(&stage, Some("bob"));
+    }
+    // Without a server, nobody refuses it yet.
+    stage.naming.greet(&lobby, &mut stage.out);
+    check_before(&stage, Some("bob"));
+    stage.naming.is_now(nick("BOB"));
+    check_before(&stage, None);
+    stage.naming.is_now(nick("eve"));
+    stage.naming.welcomed();
+    check_before(&stage, None);
+    // The question leads to a nick that was never the user's.
+    stage.naming.ask(None, &mut stage.out);
+    stage.naming.is_now(nick("fay"));
+    check_before(&stage, None);
 }
 
 #[test]

@@ -140,31 +140,6 @@ fn the_ignore_list_does_not_depend_on_the_nick() {
     stage.check_told(&["nobody is ignored"]);
 }
 
-#[test]
-fn the_old_nick_may_answer_the_question_for_another() {
-    let mut stage = at_a_terminal();
-    stage.types("/nick bob");
-    stage.arrives("chat/server", ONLINE);
-    stage.connect(1);
-    stage.out.clear();
-    let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#);
-    stage.arrives("chat/private/bob/server", &refusal);
-    stage.check_told(&["the nick bob is in use: which other one will you take? (the one you had is free)"]);
-    assert_eq!(stage.conversation.prompt(), "another nick: ");
-    stage.input(Input::Command(Command::Say { text: "pasted".to_owned(), to: Target::Here, action: false }, None));
-    stage.check_told(&["type a nick first, or /quit"]);
-    stage.types("");
-    stage.check_told(&[]);
-    stage.types("/nick Alice");
-    last_word(&mut stage);
-    stage.arrives("chat/server", ONLINE);
-    stage.connect(1);
-    stage.arrives("chat/private/alice/server", WELCOME);
-    stage.check_told(&["you are Alice now"]);
-    stage.types("/quit");
-    assert!(stage.out.contains(&Output::Quit));
-}
-
 /// The server refuses this nick.
 fn refuses(stage: &mut Stage, key: &str) {
     let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":"{SESSION}"}}"#);
@@ -175,6 +150,67 @@ fn refuses(stage: &mut Stage, key: &str) {
 fn connects_anew(stage: &mut Stage, conn: u32) {
     stage.arrives("chat/server", ONLINE);
     stage.connect(conn);
+}
+
+#[test]
+fn a_refused_nick_leads_back_to_the_old_one() {
+    let mut stage = at_a_terminal();
+    stage.types("/nick bob");
+    stage.types("hi all");
+    connects_anew(&mut stage, 2);
+    stage.out.clear();
+    refuses(&mut stage, "bob");
+    assert_eq!(stage.out.pop(), Some(Output::Renamed(None)));
+    assert_eq!((stage.conversation.nick().as_str(), stage.conversation.asks_for_a_nick()), ("Alice", false));
+    connects_anew(&mut stage, 3);
+    assert_eq!(stage.payload("chat/presence/alice")["action"], "join");
+    stage.types("still there");
+    stage.out.clear();
+    stage.arrives("chat/private/alice/server", WELCOME);
+    assert_eq!(stage.payload("chat/messages")["username"], "Alice");
+    stage.check_told(&["bob is in use; you are still Alice"]);
+}
+
+#[test]
+fn another_one_is_asked_for_if_the_old_one_is_in_use_by_then() {
+    let mut stage = at_a_terminal();
+    stage.types("/nick bob");
+    connects_anew(&mut stage, 2);
+    refuses(&mut stage, "bob");
+    connects_anew(&mut stage, 3);
+    stage.out.clear();
+    refuses(&mut stage, "alice");
+    stage.check_told(&["bob is in use, and Alice too by now: which other nick will you take?"]);
+    assert_eq!(stage.conversation.prompt(), "another nick: ");
+    stage.input(Input::Command(Command::Say { text: "pasted".to_owned(), to: Target::Here, action: false }, None));
+    stage.check_told(&["type a nick first, or /quit"]);
+    stage.types("");
+    stage.check_told(&[]);
+    stage.types("/nick Alice");
+    last_word(&mut stage);
+    connects_anew(&mut stage, 4);
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.check_told(&["you are Alice now"]);
+    stage.types("/quit");
+    assert!(stage.out.contains(&Output::Quit));
+}
+
+#[test]
+fn a_server_that_comes_later_may_refuse_the_new_nick_too() {
+    let mut stage = Stage::new(|config| config.on_terminal = true);
+    stage.connect(1);
+    stage.after(1_000);
+    stage.types("/nick bob");
+    stage.connect(2);
+    stage.after(1_000);
+    stage.out.clear();
+    stage.arrives("chat/server", ONLINE);
+    stage.after(500);
+    refuses(&mut stage, "bob");
+    connects_anew(&mut stage, 3);
+    stage.out.clear();
+    stage.arrives("chat/private/alice/server", WELCOME);
+    stage.check_told(&["bob is in use; you are Alice again"]);
 }
 
 #[test]
