@@ -119,6 +119,20 @@ fn a_free_nick_is_taken_and_one_in_use_is_not() {
 }
 
 #[test]
+fn a_nick_given_up_without_a_connection_leaves_no_ghost() {
+    let mut broker = Broker::start();
+    let mut server = server(&broker);
+    let mut carol = member(&broker, "carol");
+    broker.kill();
+    carol.wait_for_line("-- trying again in 1 s");
+    types(&mut carol, "/nick carola", "-- you will be carola as soon as there is a connection");
+    broker.start_again();
+    server.wait_for_line(Stream::Err, "INFO left nick=carol ", PATIENCE);
+    server.wait_for_line(Stream::Err, "INFO joined nick=carola ", PATIENCE);
+    types(&mut carol, "/users", "-- 1 online: carola");
+}
+
+#[test]
 fn a_line_begun_before_the_question_for_a_nick_is_no_answer() {
     let broker = Broker::start();
     let description = r#"{"type":"server","status":"online","instance":"i","started":"2026-11-22T19:00:00Z"}"#;

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// How long messages sent under one nick may take to be stored before the nick changes.
 const RENAME_WAIT: Duration = Duration::from_secs(5);
 
+/// The most nicks given up that are remembered until a server welcomes another one.
+const GIVEN_UP: usize = 16;
+
 /// What remains to be told about the user's nick.
 #[derive(Debug, PartialEq, Eq)]
 enum Greeting {
@@ -43,12 +46,14 @@ pub struct Naming {
     /// The nick before `/nick`, until a server welcomes the new one. If it refuses the new one, the user goes back.
     before: Option<Nick>,
     greeting: Greeting,
+    /// Nicks that the server may still take for the user's, oldest first.
+    given_up: Vec<Nick>,
 }
 
 impl Naming {
     pub fn new(nick: Nick, session: Session) -> Naming {
-        let (before, greeting) = (None, Greeting::Welcome);
-        Naming { nick, session, is_choosing: false, changing: None, before, greeting }
+        let (before, greeting, given_up) = (None, Greeting::Welcome, Vec::new());
+        Naming { nick, session, is_choosing: false, changing: None, before, greeting, given_up }
     }
 
     pub fn nick(&self) -> &Nick {
@@ -131,16 +136,32 @@ impl Naming {
         let old = std::mem::replace(&mut self.nick, nick);
         let was_refused = std::mem::take(&mut self.is_choosing);
         self.changing = None;
-        let held = (self.greeting != Greeting::Welcome && !was_refused).then_some(old);
+        let held = (self.greeting != Greeting::Welcome && !was_refused).then(|| old.clone());
         self.before = self.before.take().or(held).filter(|before| before.key() != self.nick.key());
         if self.greeting != Greeting::Welcome {
             self.greeting = Greeting::Renamed;
         }
+        self.gave_up(old);
     }
 
-    /// The server welcomes the user.
+    fn gave_up(&mut self, old: Nick) {
+        self.given_up.retain(|nick| nick.key() != self.nick.key() && nick.key() != old.key());
+        if old.key() != self.nick.key() {
+            self.given_up.push(old);
+        }
+        let excess = self.given_up.len().saturating_sub(GIVEN_UP);
+        self.given_up.drain(..excess);
+    }
+
+    /// Nicks that the server may still take for the user's: it may not have received that the user left them.
+    pub fn given_up(&self) -> &[Nick] {
+        &self.given_up
+    }
+
+    /// The server welcomes the user, so it has received what went out before the join.
     pub fn welcomed(&mut self) {
         self.before = None;
+        self.given_up.clear();
     }
 
     /// The nick to go back to if this one is refused.

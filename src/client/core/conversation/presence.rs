@@ -52,8 +52,25 @@ impl Conversation {
     }
 
     pub(super) fn say_presence(&mut self, now: Now, action: Action) {
+        if action == Action::Join {
+            self.leave_old_nicks(now);
+        }
         let presence = self.presence(now, action);
         self.out.publish(presence);
+    }
+
+    /// Nobody has confirmed that the leave messages under earlier nicks reached the server, which may have been away.
+    /// An original server need not know: it would tell everybody once more.
+    fn leave_old_nicks(&mut self, now: Now) {
+        if !self.lookout.is_known() {
+            return;
+        }
+        for nick in self.naming.given_up() {
+            let (timestamp, conn) = (Some(Timestamp::new(now.wall)), self.connection.number());
+            let sender = Some(nick.key().clone());
+            let leave = Presence { nick: nick.clone(), timestamp, conn, ..self.says(Action::Leave) };
+            self.out.publish(self.control(&Topic::Presence { sender }, leave.to_json()));
+        }
     }
 
     fn presence(&self, now: Now, action: Action) -> Publication {

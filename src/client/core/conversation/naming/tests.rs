@@ -188,6 +188,21 @@ fn a_refused_change_leads_back_to_the_last_nick_that_held() {
 }
 
 #[test]
+fn given_up_nicks_are_remembered_until_a_welcome() {
+    let mut stage = Stage::new(0);
+    for to in ["bob", "BOB", "carl", "alice", "bob"] {
+        stage.naming.is_now(nick(to));
+    }
+    let given_up = |naming: &Naming| naming.given_up().iter().map(Nick::to_string).collect::<Vec<_>>();
+    assert_eq!(given_up(&stage.naming), ["carl", "alice"]);
+    (0..40).for_each(|number| stage.naming.is_now(nick(&format!("n{number}"))));
+    assert_eq!(given_up(&stage.naming).len(), GIVEN_UP);
+    assert_eq!(given_up(&stage.naming).last().unwrap(), "n38");
+    stage.naming.welcomed();
+    assert_eq!(given_up(&stage.naming), [""; 0]);
+}
+
+#[test]
 fn a_change_that_takes_long_is_announced() {
     let mut stage = Stage::new(1);
     stage.naming.change(stage.now, nick("bob"), true, &mut stage.out);

@@ -226,3 +226,43 @@ fn a_line_begun_before_the_question_is_no_nick() {
     stage.types("ok");
     assert_eq!(last_word(&mut stage), None);
 }
+
+#[test]
+fn the_old_nick_is_left_once_more_with_the_join() {
+    let mut stage = at_a_terminal();
+    let offline = r#"{"type":"server","status":"offline","instance":"i","started":"2026-11-22T19:00:00Z"}"#;
+    stage.arrives("chat/server", offline);
+    stage.types("/nick bob");
+    stage.connect(2);
+    stage.after(1_000);
+    stage.types("/nick carl");
+    stage.connect(3);
+    stage.after(1_000);
+    stage.out.clear();
+    stage.arrives("chat/server", ONLINE);
+    stage.after(500);
+    for (key, nick) in [("alice", "Alice"), ("bob", "bob")] {
+        let leave = stage.payload(&format!("chat/presence/{key}"));
+        let said = (&leave["action"], &leave["username"], &leave["session"], &leave["conn"]);
+        assert_eq!(said, (&"leave".into(), &nick.into(), &SESSION.into(), &3.into()));
+    }
+    stage.check_published(&[
+        "chat/presence/alice",
+        "chat/presence/bob",
+        "chat/presence/carl",
+        "chat/request/users/carl",
+        "chat/request/history/carl",
+    ]);
+    // Without an answer, both are repeated.
+    stage.after(5_000);
+    let again = stage
+        .out
+        .iter()
+        .filter(|out| matches!(out, Output::Publish(publication) if publication.topic.starts_with("chat/presence/")));
+    assert_eq!(again.count(), 3);
+    stage.arrives("chat/private/carl/server", WELCOME);
+    stage.out.clear();
+    stage.arrives("chat/server", &ONLINE.replace("one", "two"));
+    stage.after(500);
+    stage.check_published(&["chat/presence/carl", "chat/request/users/carl", "chat/request/history/carl"]);
+}
