@@ -2,7 +2,7 @@
 
 use crate::commands::server;
 use crate::reading::{busy_alice, say, say_directly};
-use crate::support::{Broker, PATIENCE, Program, Pty, TempDir, publish_lines, wait_until};
+use crate::support::{Broker, PATIENCE, Program, Pty, Stream, TempDir, publish_lines, wait_until};
 use std::thread;
 use std::time::Duration;
 
@@ -84,44 +84,102 @@ fn number(line: &str) -> Option<usize> {
     line.split_once("bob: number ")?.1.parse().ok()
 }
 
+/// Somebody who says more than anybody can read.
+struct Talker {
+    program: Program,
+    said: usize,
+}
+
+impl Talker {
+    fn start(broker: &Broker) -> Talker {
+        Talker { program: Program::start(&["client", &broker.address(), "--nick", "bob"]), said: 0 }
+    }
+
+    fn talk(&mut self, count: usize) {
+        for _ in 0..count {
+            self.said += 1;
+            self.program.send_line(&format!("number {}", self.said));
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Talks on until this holds.
+    #[track_caller]
+    fn talk_until(&mut self, what: &str, mut holds: impl FnMut() -> bool) {
+        wait_until(PATIENCE, what, || {
+            self.talk(5);
+            holds()
+        });
+    }
+}
+
+/// Alice, who has a memory.
+fn alice(broker: &Broker, home: &TempDir) -> Pty {
+    let mut alice = Pty::start_at(home.path(), &["client", &broker.address(), "--nick", "alice"]);
+    alice.wait_for_line("-- #lobby: now");
+    alice
+}
+
+/// How many of bob's messages are on the screen or counted there.
+fn shown_or_counted(alice: &mut Pty) -> usize {
+    let lines = alice.scrollback_and_screen();
+    let shown = lines.iter().filter(|line| number(line).is_some()).count();
+    shown + lines.iter().filter_map(|line| left_out(line)).sum::<usize>()
+}
+
+/// The first of bob's messages on the screen.
+fn first_number(alice: &mut Pty) -> usize {
+    alice.scrollback_and_screen().iter().find_map(|line| number(line)).expect("there is one")
+}
+
 #[test]
 fn a_client_that_is_killed_in_a_burst_goes_on_where_its_lines_and_numbers_end() {
     let broker = Broker::start();
     let _server = server(&broker);
     let home = TempDir::new();
-    let arguments = ["client", &broker.address(), "--nick", "alice"];
-    let alice = || {
-        let mut alice = Pty::start_at(home.path(), &arguments);
-        alice.wait_for_line("-- #lobby: now");
-        alice
-    };
     say(&broker, "carol", "hello");
-    let mut killed = alice();
-    let mut bob = Program::start(&["client", &broker.address(), "--nick", "bob"]);
-    let mut said = 0;
-    let mut say_many = |count: usize| {
-        for _ in 0..count {
-            said += 1;
-            bob.send_line(&format!("number {said}"));
-            // More than anybody can read, and for long enough.
-            thread::sleep(Duration::from_millis(5));
-        }
-    };
-    say_many(150);
-    wait_until(PATIENCE, "the first number", || {
-        say_many(1);
-        killed.screen().iter().any(|line| left_out(line).is_some())
-    });
+    let mut killed = alice(&broker, &home);
+    let mut bob = Talker::start(&broker);
+    bob.talk_until("the first number", || killed.screen().iter().any(|line| left_out(line).is_some()));
     // Some of these are neither shown nor counted when it dies.
-    say_many(200);
+    bob.talk(200);
     killed.signal(libc::SIGKILL);
-    let mut next = alice();
-    let lines = next.scrollback_and_screen();
-    let first = lines.iter().find_map(|line| number(line)).expect("there are more");
+    let first = first_number(&mut alice(&broker, &home));
     // The screen may have more to read.
-    wait_until(PATIENCE, "nothing is left out between the two", || {
-        let lines = killed.scrollback_and_screen();
-        let shown = lines.iter().filter(|line| number(line).is_some()).count();
-        shown + lines.iter().filter_map(|line| left_out(line)).sum::<usize>() + 1 >= first
+    wait_until(PATIENCE, "nothing is missing between the two", || shown_or_counted(&mut killed) + 1 >= first);
+}
+
+#[test]
+fn a_client_that_quits_in_a_burst_shows_nothing_again() {
+    let broker = Broker::start();
+    let _server = server(&broker);
+    let home = TempDir::new();
+    say(&broker, "carol", "hello");
+    let mut quits = alice(&broker, &home);
+    let mut bob = Talker::start(&broker);
+    bob.talk_until("the first number", || quits.screen().iter().any(|line| left_out(line).is_some()));
+    bob.talk(100);
+    quits.press("/quit\r");
+    assert_eq!(quits.exit_code(), 0);
+    bob.talk(1);
+    let first = first_number(&mut alice(&broker, &home));
+    wait_until(PATIENCE, "the next run begins where this one ended", || shown_or_counted(&mut quits) + 1 == first);
+}
+
+#[test]
+fn the_receipt_of_a_direct_message_does_not_wait_for_the_end_of_a_burst() {
+    let broker = Broker::start();
+    let _server = server(&broker);
+    let home = TempDir::new();
+    say(&broker, "carol", "hello");
+    let mut alice = alice(&broker, &home);
+    let mut dave = Program::start(&["client", &broker.address(), "--json", "--nick", "dave"]);
+    dave.wait_for_line(Stream::Out, r#""online_users""#, PATIENCE);
+    let mut bob = Talker::start(&broker);
+    bob.talk_until("the first number", || alice.screen().iter().any(|line| left_out(line).is_some()));
+    dave.send_line(r#"{"message":"psst","to":"alice"}"#);
+    bob.talk_until("the receipt", || {
+        dave.lines(Stream::Out).iter().any(|line| line.contains(r#""event":"delivered""#))
     });
+    assert!(alice.scrollback_and_screen().iter().any(|line| line.ends_with("@ dave → alice: psst")));
 }

@@ -159,12 +159,16 @@ impl Shell {
             SessionEffect::AskForNick(asks) => self.keyboard.ask_for_a_nick(asks),
             SessionEffect::Prompt(prompt) => self.keyboard.prompt(prompt),
             SessionEffect::Complete(names) => self.keyboard.complete(names),
-            SessionEffect::Keep(memos) => self.display.then(now, self.files.keeper.order(KeeperOrder::Keep(memos))),
-            SessionEffect::Become(key) => self.display.then(now, self.files.keeper.order(KeeperOrder::Become(key))),
+            SessionEffect::Keep(memos) => self.keep(now, KeeperOrder::Keep(memos)),
+            SessionEffect::Become(key) => self.keep(now, KeeperOrder::Become(key)),
             SessionEffect::Outbox(change) => return self.files.outbox.as_mut()?.change(&change),
             SessionEffect::End(exit) => self.exit = Some(exit),
         }
         None
+    }
+
+    fn keep(&mut self, now: Now, order: KeeperOrder) {
+        self.display.then(now, &self.session, self.files.keeper.order(order));
     }
 
     fn tell(&mut self, now: Now, news: &News, reference: Option<&Value>) -> Option<SessionEvent> {
@@ -190,7 +194,8 @@ impl Shell {
         signals::end_at_the_next();
         let now = Now::read();
         let is_on_terminal = session.mode() == Mode::Chat;
-        let is_printed = display.finish(now, if is_on_terminal { LAST_LINES } else { LAST_LINES_FOR_A_PROGRAM });
+        let last_lines = if is_on_terminal { LAST_LINES } else { LAST_LINES_FOR_A_PROGRAM };
+        let is_printed = display.finish(now, &session, last_lines);
         drop(keyboard);
         let until = if is_on_terminal { now.instant } else { Instant::now() } + END;
         let left = |until: Instant| until.saturating_duration_since(Instant::now()).max(LAST_WORD);

@@ -108,7 +108,8 @@ impl Reading {
         self.comings.due().into_iter().chain(self.bursts.due()).min()
     }
 
-    /// What to print before a message that was shown is remembered. Remembering may wait for those that were only left out.
+    /// What to print before remembering what was told. That may wait for messages that were only left out, but not for those
+    /// that were shown.
     pub fn settle(&mut self, now: Now, view: &View) -> Vec<Line> {
         let mut lines = Vec::new();
         if std::mem::take(&mut self.has_shown) {
@@ -141,7 +142,7 @@ impl Reading {
             if self.bursts.has_uncounted_in(room) {
                 self.tell_bursts(now, view, lines);
             }
-            if is_of_interest {
+            if is_of_interest && !said.history {
                 self.bursts.shows(room);
             }
         }

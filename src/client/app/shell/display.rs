@@ -57,6 +57,9 @@ impl NewsDisplay {
             Some(reading) => {
                 self.view.reader = reader(session);
                 print(&self.screen, reading.hear(now, news, &self.view));
+                if !self.waiting.is_empty() {
+                    print(&self.screen, reading.settle(now, &self.view));
+                }
                 self.release();
             }
             None => print(&self.screen, self.view.line(now.wall, news, reference)),
@@ -82,8 +85,9 @@ impl NewsDisplay {
     }
 
     /// Calls this once everything told so far is printed, or its number is.
-    pub fn then(&mut self, now: Now, printed: impl FnOnce() + Send + 'static) {
+    pub fn then(&mut self, now: Now, session: &ClientSession, printed: impl FnOnce() + Send + 'static) {
         if let Some(reading) = &mut self.reading {
+            self.view.reader = reader(session);
             print(&self.screen, reading.settle(now, &self.view));
         }
         self.waiting.push(Box::new(printed));
@@ -97,8 +101,9 @@ impl NewsDisplay {
     }
 
     /// Prints the rest within this time. Returns whether everything was printed.
-    pub fn finish(mut self, now: Now, within: Duration) -> bool {
+    pub fn finish(mut self, now: Now, session: &ClientSession, within: Duration) -> bool {
         if let Some(reading) = &mut self.reading {
+            self.view.reader = reader(session);
             print(&self.screen, reading.finish(now, &self.view));
             self.release();
         }

@@ -39,9 +39,11 @@ impl Bursts {
     /// Whether to show a message.
     pub fn admit(&mut self, now: Instant, name: &RoomName) -> bool {
         let fresh = RoomBurst { allowed: AT_ONCE, at: now, is_burst: false, left_out: 0, in_all: 0 };
+        let is_loud_elsewhere = self.rooms.iter().any(|(other, room)| other != name && room.is_burst);
         let room = self.rooms.entry(name.clone()).or_insert(fresh);
         room.refill(now);
         let begins = !room.is_burst && room.allowed < 1.0;
+        let is_alone = begins && !is_loud_elsewhere;
         if begins && room.left_out == 0 {
             // The number of the last burst was shown.
             room.in_all = 0;
@@ -53,7 +55,7 @@ impl Bursts {
         }
         room.left_out += 1;
         room.in_all += 1;
-        if self.tell_at.is_none() {
+        if is_alone || self.tell_at.is_none() {
             (self.tell_at, self.pace) = (Some(now + TELL_EVERY), TELL_EVERY);
         }
         false
@@ -101,9 +103,12 @@ impl Bursts {
             }
         }
         lines.sort();
-        let goes_on = self.rooms.values().any(|room| room.is_burst);
-        self.pace = (self.pace * 2).min(TELL_AT_LEAST_EVERY);
-        self.tell_at = goes_on.then(|| now + self.pace);
+        if !self.rooms.values().any(|room| room.is_burst) {
+            self.tell_at = None;
+        } else if self.tell_at.is_some_and(|at| now >= at) {
+            self.pace = (self.pace * 2).min(TELL_AT_LEAST_EVERY);
+            self.tell_at = Some(now + self.pace);
+        }
         lines
     }
 }
@@ -188,6 +193,23 @@ mod tests {
         }
         assert!((4..=6).contains(&told.len()), "{told:?}");
         assert!(told[1..].iter().all(|line| line.ends_with(", /history 500 to read the last")), "{told:?}");
+    }
+
+    #[test]
+    fn an_early_number_puts_off_no_later_one() {
+        let mut stage = Stage::new();
+        stage.come(100, 1_000);
+        let due = stage.bursts.due();
+        for _ in 0..3 {
+            stage.come(10, 1_000);
+            stage.bursts.take(stage.now, &RoomName::lobby(), false);
+        }
+        stage.come(1, 1_000);
+        assert_eq!(stage.bursts.due(), due);
+        // The first number of another burst does not wait longer.
+        stage.now += Duration::from_secs(60);
+        stage.come(100, 1_000);
+        assert!(stage.bursts.due().unwrap() <= stage.now + TELL_EVERY);
     }
 
     #[test]

@@ -255,11 +255,17 @@ fn what_is_left_out_is_not_remembered_before_it_is_counted() {
     let lines = stage.reading.settle(stage.now, &stage.view);
     assert_eq!(lines.iter().map(|line| &line.text[..]).collect::<Vec<_>>(), ["-- … 10 messages, /history 10 to read"]);
     assert!(stage.reading.is_settled());
-    // The number of what follows may take a while.
+    // The number comes before past messages that the user asked for. They do not count.
     stage.says("bob", "60");
+    stage.hear(News::Said(Said { history: true, ..stage.live("bob", "1") }));
+    assert_eq!(stage.lines[0], "-- … 1 message, /history 11 to read");
+    stage.reading.settle(stage.now, &stage.view);
+    stage.lines.clear();
+    // If nothing was shown since, the number may take a while.
+    stage.says("bob", "61");
     assert!(stage.reading.settle(stage.now, &stage.view).is_empty() && !stage.reading.is_settled());
     stage.pass(3 * SECOND);
-    stage.check(&["-- … 1 message, /history 11 to read"]);
+    stage.check(&["-- … 1 message, /history 12 to read"]);
     assert!(stage.reading.is_settled());
 }
 
