@@ -107,18 +107,22 @@ const THIRD: &str = "
 /// Prepares a new connection. Creates the tables if there are none, and migrates those of an earlier version.
 pub fn prepare(sql: &mut Connection, random: &mut Random) -> Result<(), Error> {
     sql.busy_timeout(BUSY_TIMEOUT)?;
-    let version = match identity(sql)? {
-        (APPLICATION_ID, version @ 1..=VERSION) => version,
-        (0, 0) if is_empty(sql)? => 0,
-        (APPLICATION_ID, version) => return Err(of_another_version(version)),
-        _ => return Err(anothers()),
-    };
+    {
+        // Another program may be creating the tables. One transaction sees all of that or nothing.
+        let transaction = sql.transaction()?;
+        match identity(&transaction)? {
+            (APPLICATION_ID, 1..=VERSION) => {}
+            (0, 0) if is_empty(&transaction)? => {}
+            (APPLICATION_ID, version) => return Err(of_another_version(version)),
+            _ => return Err(anothers()),
+        }
+    }
     // WAL with FULL: a commit is on the disk before it returns.
     sql.pragma_update(None, "journal_mode", "WAL")?;
     sql.pragma_update(None, "synchronous", "FULL")?;
     // What a killed process wrote to the log is read, but may not be synced. A commit syncs the log. On a full disk a
     // checkpoint does, unless another program reads an older state.
-    if sql.pragma_update(None, "user_version", version).is_err() {
+    if sync_log(sql).is_err() {
         let _ = sql.query_row("PRAGMA wal_checkpoint", [], |_| Ok(()));
     }
     // The code keeps references valid; checks for each message would cost more than they find.
@@ -164,6 +168,15 @@ fn identity(sql: &Connection) -> rusqlite::Result<(i32, i32)> {
 
 fn is_empty(sql: &Connection) -> rusqlite::Result<bool> {
     sql.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+}
+
+/// Commits a change that changes nothing.
+fn sync_log(sql: &mut Connection) -> rusqlite::Result<()> {
+    // Another program may be changing the version: read it under the lock.
+    let transaction = sql.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let (_, version) = identity(&transaction)?;
+    transaction.pragma_update(None, "user_version", version)?;
+    transaction.commit()
 }
 
 /// Another program may be doing the same. The second one finds it done.

@@ -1,6 +1,7 @@
 //! Opening a database: ours, an older version of ours, and others.
 
 use super::*;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 
 #[test]
 fn another_programs_database_is_left_alone() {
@@ -125,6 +126,40 @@ fn a_failed_migration_changes_nothing() {
     assert_eq!((version, trimmed), (1, false));
     sql.execute_batch("DROP TABLE removed").unwrap();
     file.open();
+}
+
+/// Lets another connection create or migrate the database just before this pragma runs on the first one.
+#[track_caller]
+fn check_beside_another(pragma: &'static str, prepare: fn(&TempFile)) {
+    let file = TempFile::new();
+    prepare(&file);
+    let sql = Connection::open(&file.0).unwrap();
+    let path = file.0.clone();
+    let mut other = Some(move || drop(Database::open(&path, Random::of_the_system()).unwrap()));
+    let hook = move |context: AuthContext| {
+        if let AuthAction::Pragma { pragma_name, .. } = context.action
+            && pragma_name == pragma
+            && let Some(other) = other.take()
+        {
+            other();
+        }
+        Authorization::Allow
+    };
+    sql.authorizer(Some(hook)).unwrap();
+    let history = Database::over(sql, Random::of_the_system()).map_err(|error| error.to_string());
+    assert_eq!(history.err(), None, "{pragma}");
+    assert_eq!(file.open().epoch(), HistoryReader::open(&file.0).unwrap().epoch());
+}
+
+#[test]
+fn a_program_that_opens_the_database_while_another_one_prepares_it_finds_it_done() {
+    let empty = |file: &TempFile| {
+        Connection::open(&file.0).unwrap().pragma_update(None, "journal_mode", "WAL").unwrap();
+    };
+    for pragma in ["journal_mode", "user_version"] {
+        check_beside_another(pragma, empty);
+        check_beside_another(pragma, first_version);
+    }
 }
 
 #[test]
