@@ -154,7 +154,7 @@ impl Report {
         }
     }
 
-    /// The last line; `None` if nothing is wrong and only what is wrong is wanted.
+    /// The last line; `None`: with `--quiet`, if a chat can run.
     pub fn verdict(&self) -> Option<String> {
         let names: Vec<&str> = self.missing.iter().map(|step| step.name()).collect();
         match (self.style.json, self.is_good()) {
