@@ -169,7 +169,8 @@ impl Conversation {
         self.requests.has_questions()
     }
 
-    /// Whether pages are under way that fill holes. Only the simulation asks.
+    /// Whether pages are under way that fill holes.
+    #[cfg(feature = "simulation")]
     pub fn awaits_pages(&self) -> bool {
         self.requests.awaits_pages()
     }

@@ -235,6 +235,7 @@ impl Requests {
     }
 
     /// Whether a page that the conversation requested itself has not arrived.
+    #[cfg(feature = "simulation")]
     pub fn awaits_pages(&self) -> bool {
         self.open.iter().any(|open| !open.by_user && open.inquiry.kind == RequestKind::History)
     }
