@@ -149,7 +149,9 @@ fn reduce(plan: &Plan, promise: Option<Promise>, runner: Runner) -> Result<bool,
     let run = |plan: &Plan| execute(plan, false, runner).map_or(Vec::new(), |(_, violations)| violations);
     let minimised = minimise(plan, first.promise, MOST_RUNS, run);
     let notes = describe(&minimised).into_iter().chain(plan.notes.iter().cloned()).collect();
-    print!("{}", Plan { notes, ..minimised.plan });
+    let reduced = Plan { notes, ..minimised.plan };
+    // Whoever looks at the beginning of it has stopped reading.
+    let _ = io::stdout().write_all(reduced.to_string().as_bytes());
     Ok(true)
 }
 
