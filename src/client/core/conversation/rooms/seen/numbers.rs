@@ -1,6 +1,5 @@
-//! Pure: which messages were shown, by series and number. `seen` uses it. The numbers of
-//! series and of ranges are bounded. It does not matter how many messages of a sender are missed, or in which order they
-//! arrive.
+//! Pure: which messages were shown, by series and number. `seen` uses it. The numbers of series and of ranges are bounded.
+//! It does not matter how many messages of a sender are missed, or in which order they arrive.
 
 use crate::client::core::memo::{self, Series, Shown};
 use crate::protocol::Ranges;
