@@ -94,8 +94,7 @@ fn may_repeat(case: &Case, before: &Sight, again: &Sight) -> bool {
     // What is remembered belongs to a nick.
     let is_another = case.nick_at(before.client, before.fact) != case.nick_at(again.client, again.fact);
     is_another
-        || case.was_just_renamed(before)
-        || case.was_told_before_its_nick(again)
+        || [before, again].iter().any(|sight| case.was_told_before_its_nick(sight))
         || case.was_dropped_with_its_nick(before)
         || case.may_forget(before.run, before.at)
         || !case.has_memory(before.client)

@@ -11,6 +11,9 @@ const LAST_SECOND: Duration = Duration::from_secs(1);
 /// A client prints what a page tells it within this time, if somebody reads its output.
 pub(super) const PRINTED: Duration = Duration::from_secs(1);
 
+/// A client that does not stand still prints what it tells within this time: the slowest pace of a screen.
+const PACE: Duration = Duration::from_millis(5);
+
 #[derive(Debug, Clone, Copy)]
 pub struct Stay<'a> {
     pub(super) since: Duration,
@@ -61,13 +64,6 @@ impl<'a> Case<'a> {
         (*how == RunEnd::Crashed || stood_still) && run.ran(since, *ended) <= LAST_SECOND
     }
 
-    /// Whether the client had taken its nick within the last second. What it printed then may have been told before.
-    pub fn was_just_renamed(&self, sight: &Sight) -> bool {
-        let mut changes = self.nicks[sight.client].iter().filter(|(place, _)| (1..sight.fact).contains(place));
-        let changed = changes.next_back().map(|(place, _)| self.ledger.facts[*place].0);
-        changed.is_some_and(|changed| self.ledger.runs[sight.run].ran(changed, sight.at) <= LAST_SECOND)
-    }
-
     /// Whether the client then changed its nick within a second and could not write its memory after that. What it showed
     /// under the old nick is written once more, and dropped if that fails.
     pub fn was_dropped_with_its_nick(&self, sight: &Sight) -> bool {
@@ -80,18 +76,12 @@ impl<'a> Case<'a> {
         failed_then && run.ran(sight.at, at(*renamed)) <= LAST_SECOND
     }
 
-    /// Whether the client told it under an earlier nick and printed it under this one, because nobody read its output in
-    /// between.
+    /// Whether the client may have told it under an earlier nick and printed it under this one: its screen takes a moment, and
+    /// longer while nobody reads it. That time does not count.
     pub fn was_told_before_its_nick(&self, sight: &Sight) -> bool {
-        let mut changes = self.nicks[sight.client].iter().rev();
-        let Some((renamed, _)) = changes.find(|(place, _)| *place < sight.fact) else { return false };
-        self.stood_still(sight.run, self.ledger.facts[*renamed].0) && self.was_just_renamed(sight)
-    }
-
-    /// Nothing happens to a run while it is frozen: a nick changes at the end of that, but not during it.
-    fn stood_still(&self, run: RunNumber, at: Duration) -> bool {
-        let is_during = |(begin, end): &(Duration, Option<Duration>)| *begin <= at && end.is_none_or(|end| at < end);
-        self.ledger.runs[run].stops.iter().any(is_during)
+        let mut changes = self.nicks[sight.client].iter().filter(|(place, _)| (1..sight.fact).contains(place));
+        let renamed = changes.next_back().map(|(place, _)| self.ledger.facts[*place].0);
+        renamed.is_some_and(|renamed| self.ledger.runs[sight.run].ran(renamed, sight.at) <= PACE)
     }
 
     /// Whether the run had no cursor in the room yet and lost a connection meanwhile: it cannot know what it missed. A

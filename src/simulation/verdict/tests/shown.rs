@@ -154,7 +154,7 @@ fn only_the_last_second_before_a_kill_is_shown_again() {
     });
 }
 
-/// What was printed just after bob had taken another nick may have been told before.
+/// Bob is called bobby, and what was printed within a moment after that may have been told before.
 #[test]
 fn what_was_shown_to_another_nick_is_shown_again() {
     let again = |ledger: &mut Ledger, renamed: u64| {
@@ -165,7 +165,17 @@ fn what_was_shown_to_another_nick_is_shown_again() {
     };
     check(&[], |_, ledger| again(ledger, given(2) + 500));
     check(&[], |_, ledger| again(ledger, given(2) + 5));
-    check(&[ShownOnce], |_, ledger| again(ledger, 100));
+    check(&[ShownOnce], |_, ledger| again(ledger, given(2) - 5));
+    // Nobody read his output in between.
+    let stood_still = |until: u64| {
+        move |_: &mut Plan, ledger: &mut Ledger| {
+            ledger.run_stands_still(at(given(2) - 30), BOB);
+            ledger.run_goes_on(at(until), BOB);
+            again(ledger, given(2) - 20);
+        }
+    };
+    check(&[], stood_still(given(2) + 10));
+    check(&[ShownOnce], stood_still(given(2) + 4));
 }
 
 /// Bob is called bobby for a moment, right after he was shown message 2.
@@ -212,9 +222,10 @@ fn what_was_told_before_a_change_of_nick_is_printed_after_it() {
             ledger.note(at(9_900), show(next, 2, Showing { late: true, asked: false }));
         }
     };
-    check(&[], again(9_850));
-    // It was frozen until then, and nobody kept its output from being read.
-    check(&[ShownOnce], again(9_800));
+    check(&[], again(9_900));
+    check(&[], again(9_895));
+    // It was read before.
+    check(&[ShownOnce], again(9_894));
 }
 
 #[test]
