@@ -204,6 +204,8 @@ impl Shell {
             keeper.close();
         }
         let kept_by = Instant::now() + left(until - LAST_WORD);
+        // The disk under the memory may stall, and the outbox may be on another one.
+        let finish_outbox = outbox.map(OutboxFile::close);
         while session.is_keeping()
             && let Some(report) = keeper.report_by(kept_by)
         {
@@ -218,8 +220,8 @@ impl Shell {
             }
         }
         keeper.finish(kept_by.saturating_duration_since(Instant::now()));
-        if let Some(outbox) = outbox {
-            outbox.finish(kept_by.saturating_duration_since(Instant::now()));
+        if let Some(finish) = finish_outbox {
+            finish(kept_by.saturating_duration_since(Instant::now()));
         }
         uplink.close(session.leave(Now::read()), left(until));
         heartbeat.stop();

@@ -126,18 +126,22 @@ impl OutboxFile {
         self.write(|_| Ok(()))
     }
 
-    /// Closes the file on a thread of its own, and waits at most this long: the disk may not answer.
-    pub fn finish(self, within: Duration) {
+    /// Begins to close the file, on a thread of its own: the disk may not answer. Returns a function that waits at most
+    /// this long for the end of that.
+    pub fn close(self) -> impl FnOnce(Duration) {
         let (finished, done) = bounded(1);
         let close = move || {
             drop(self);
             let _ = finished.send(());
         };
         // If no thread can be started, the file is closed here.
-        if let Ok(thread) = Builder::new().name("outbox".to_owned()).spawn(close)
-            && done.recv_timeout(within).is_ok()
-        {
-            let _ = thread.join();
+        let thread = Builder::new().name("outbox".to_owned()).spawn(close);
+        move |within| {
+            if let Ok(thread) = thread
+                && done.recv_timeout(within).is_ok()
+            {
+                let _ = thread.join();
+            }
         }
     }
 

@@ -1,7 +1,12 @@
 //! The outbox on disk: what it returns to a later run, and whose it is.
 
 use super::*;
+use crossbeam_channel::bounded;
 use std::path::PathBuf;
+use std::time::Instant;
+
+/// A test fails after this time. It takes milliseconds.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 fn kept(seq: u64, name: &str) -> Kept {
     kept_by("Alice", seq, name)
@@ -29,6 +34,15 @@ fn with_one_message() -> (OutboxFile, PathBuf, Folder) {
     let mut outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
     outbox.add(&kept(1, "lobby")).unwrap();
     (outbox, path, folder)
+}
+
+#[track_caller]
+fn wait_until(condition: impl Fn() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < end, "in vain");
+        std::thread::yield_now();
+    }
 }
 
 #[test]
@@ -124,12 +138,26 @@ fn the_end_of_an_outbox_does_not_wait_for_a_disk_that_does_not_answer() {
     outbox.take_no_writes(false);
     let mut other = Connection::open(&path).unwrap();
     let stalled = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
-    outbox.finish(Duration::ZERO);
+    let (finished, done) = bounded(1);
+    std::thread::spawn(move || {
+        outbox.close()(Duration::ZERO);
+        let _ = finished.send(());
+    });
+    done.recv_timeout(DEADLINE).expect("it does not wait");
     drop(stalled);
     let server_seen = || other.query_row("SELECT server_seen FROM owner", [], |row| row.get::<_, bool>(0)).unwrap();
-    while !server_seen() {
-        std::thread::yield_now();
-    }
+    wait_until(server_seen);
+}
+
+#[test]
+fn an_outbox_is_closed_while_nobody_waits_for_that() {
+    let (mut outbox, path, _folder) = with_one_message();
+    outbox.take_no_writes(true);
+    outbox.note_server().unwrap_err();
+    outbox.take_no_writes(false);
+    let finish = outbox.close();
+    wait_until(|| OutboxFile::open(&path, &chat("alice")).is_ok_and(|next| next.server_seen().unwrap()));
+    finish(Duration::ZERO);
 }
 
 #[test]
