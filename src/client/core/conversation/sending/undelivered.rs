@@ -5,7 +5,7 @@ use crate::client::core::news::News;
 use crate::client::core::outbox::{Kept, OwnMessage};
 use crate::protocol::{MessageId, NickKey, Place, Receipt, SentId};
 use serde_json::Value;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 /// The most remembered messages. Receipts for older ones are not told.
 const REMEMBERED: usize = 10_000;
@@ -14,12 +14,13 @@ const REMEMBERED: usize = 10_000;
 #[derive(Debug, Default)]
 pub struct Undelivered {
     messages: HashMap<SentId, Direct>,
-    /// Oldest first. Includes delivered ones, but does not begin with one.
-    order: VecDeque<SentId>,
+    /// By [`Direct::number`], oldest first.
+    order: BTreeMap<u64, SentId>,
 }
 
 #[derive(Debug)]
 struct Direct {
+    number: u64,
     to: NickKey,
     /// The program's `ref` for the message.
     reference: Option<Value>,
@@ -31,10 +32,12 @@ impl Undelivered {
     pub fn sent(&mut self, kept: &Kept) {
         let OwnMessage { id: Some(id), to: Place::Direct(to), .. } = &kept.message else { return };
         let (to, reference) = (to.key().clone(), kept.reference.clone());
-        self.messages.insert(id.clone(), Direct { to, reference, told_waiting: false });
-        self.order.push_back(id.clone());
+        self.remove(id);
+        let number = self.order.last_key_value().map_or(0, |(last, _)| last + 1);
+        self.messages.insert(id.clone(), Direct { number, to, reference, told_waiting: false });
+        self.order.insert(number, id.clone());
         if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
+            && let Some((_, oldest)) = self.order.pop_first()
         {
             self.messages.remove(&oldest);
         }
@@ -42,14 +45,13 @@ impl Undelivered {
 
     /// The message goes out under a new id.
     pub fn forget(&mut self, id: &SentId) {
-        self.messages.remove(id);
-        self.skip_delivered();
+        self.remove(id);
     }
 
-    fn skip_delivered(&mut self) {
-        while self.order.front().is_some_and(|id| !self.messages.contains_key(id)) {
-            self.order.pop_front();
-        }
+    fn remove(&mut self, id: &SentId) -> Option<Direct> {
+        let direct = self.messages.remove(id)?;
+        self.order.remove(&direct.number);
+        Some(direct)
     }
 
     /// A receipt: the message was shown. Only the addressee's counts.
@@ -58,8 +60,7 @@ impl Undelivered {
         if self.messages.get(id).is_none_or(|direct| direct.to != *by) {
             return;
         }
-        let Some(Direct { reference, told_waiting, .. }) = self.messages.remove(id) else { return };
-        self.skip_delivered();
+        let Some(Direct { reference, told_waiting, .. }) = self.remove(id) else { return };
         out.reply(News::Delivered(receipt.of.id.clone()), reference);
         // If the user was told that messages wait, the end of that is told once for all of them.
         if told_waiting && out.is_on_terminal() && self.waiting_for(by) == 0 {
@@ -136,10 +137,21 @@ mod tests {
     fn delivered_ones_are_forgotten() {
         let mut undelivered = Undelivered::default();
         (1..=3).for_each(|seq| undelivered.sent(&direct(seq)));
-        for (seq, left) in [(2, 3), (1, 1), (3, 0)] {
+        for (seq, left) in [(2, 2), (1, 1), (3, 0)] {
             assert!(is_delivered(&mut undelivered, seq, "bob"));
-            assert_eq!(undelivered.order.len(), left);
+            assert_eq!((undelivered.messages.len(), undelivered.order.len()), (left, left));
         }
+    }
+
+    #[test]
+    fn one_that_is_never_delivered_is_remembered_beyond_many_that_are() {
+        let mut undelivered = Undelivered::default();
+        undelivered.sent(&direct(1));
+        for seq in 2..=REMEMBERED as u64 + 1 {
+            undelivered.sent(&direct(seq));
+            assert!(is_delivered(&mut undelivered, seq, "bob"));
+        }
+        assert!(is_delivered(&mut undelivered, 1, "bob"));
     }
 
     #[test]
