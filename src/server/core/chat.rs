@@ -281,13 +281,12 @@ impl ServerChat {
     }
 
     fn chat(&mut self, payload: &[u8], room: RoomName, sender: Option<&NickKey>) -> Result<(), Invalid> {
-        let parsed = ChatMessage::<Place>::parse(payload, Some(room))?;
+        let parsed = ChatMessage::<Place>::parse(payload, Some(room.clone()))?;
         let Some(message) = parsed else { return Ok(()) };
         agree(sender, &message.nick)?;
         self.stats.messages_total += 1;
         info!(
-            "message room={} nick={} id={} length={}{}{}",
-            message.room().map_or("-", RoomName::as_str),
+            "message room={room} nick={} id={} length={}{}{}",
             shown(&message.nick),
             message.id.as_ref().map_or("-".to_owned(), ToString::to_string),
             message.text.chars().count(),

@@ -1,9 +1,11 @@
-//! Pure: what the server warns of, each once. Anybody can cause as many warnings as they like.
+//! Pure: what the server warns of, each once while it is remembered. The lists are bounded, because anybody can cause
+//! warnings.
 
 use crate::protocol::NickKey;
 use crate::protocol::text::visible;
 use log::warn;
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 /// The most warnings that are remembered. Then the list starts over.
@@ -27,7 +29,7 @@ pub struct Warnings {
 impl Warnings {
     /// Logs a line, once per kind and sender.
     pub fn once(&mut self, kind: &'static str, sender: Option<NickKey>, line: impl FnOnce() -> String) {
-        if is_new(&mut self.given, (kind, sender)) {
+        if is_new(&mut self.given, &(kind, sender)) {
             warn!("{}", line());
         }
     }
@@ -35,7 +37,7 @@ impl Warnings {
     /// Logs each name once, whatever it sends.
     pub fn no_nick(&mut self, name: &str, why: &str) {
         let begin: String = name.chars().take(NAME_LOGGED).collect();
-        if is_new(&mut self.names, begin.clone()) {
+        if is_new(&mut self.names, &begin) {
             warn!("ignored what is sent as \"{}\", which cannot be a nick: {why}", visible(&begin));
         }
     }
@@ -48,11 +50,14 @@ impl Warnings {
     }
 }
 
-fn is_new<T: Eq + std::hash::Hash>(given: &mut HashSet<T>, warning: T) -> bool {
-    if given.len() >= REMEMBERED && !given.contains(&warning) {
+fn is_new<T: Eq + Hash + Clone>(given: &mut HashSet<T>, warning: &T) -> bool {
+    if given.contains(warning) {
+        return false;
+    }
+    if given.len() >= REMEMBERED {
         given.clear();
     }
-    given.insert(warning)
+    given.insert(warning.clone())
 }
 
 #[cfg(test)]
@@ -62,7 +67,7 @@ mod tests {
     #[test]
     fn each_warning_is_new_once_and_the_list_is_bounded() {
         let mut given = HashSet::new();
-        let mut news = |numbers: std::ops::Range<usize>| numbers.filter(|n| is_new(&mut given, *n)).count();
+        let mut news = |numbers: std::ops::Range<usize>| numbers.filter(|n| is_new(&mut given, n)).count();
         assert_eq!(news(0..REMEMBERED), REMEMBERED);
         assert_eq!(news(0..REMEMBERED), 0);
         assert_eq!(news(REMEMBERED..REMEMBERED + 2), 2, "full, it starts over");
