@@ -226,8 +226,8 @@ impl Ledger {
         self.messages.len() - 1
     }
 
-    /// The addressees of the direct messages that are on a server's disk and wait for a receipt.
-    pub fn undelivered(&self) -> Vec<(usize, &str)> {
+    /// The direct messages that are on a server's disk and wait for a receipt.
+    pub fn undelivered(&self) -> Vec<&MessageRecord> {
         let (mut stored, mut received) = (BTreeSet::new(), BTreeSet::new());
         for (_, fact) in &self.facts {
             match fact {
@@ -236,11 +236,8 @@ impl Ledger {
                 _ => {}
             }
         }
-        let addressee = |number: Number| match &self.messages[number].to {
-            Addressed::Client { client, nick } => Some((*client, nick.as_str())),
-            Addressed::Room(_) => None,
-        };
-        stored.difference(&received).copied().filter_map(addressee).collect()
+        let waiting = stored.difference(&received).map(|number| &self.messages[*number]);
+        waiting.filter(|message| matches!(message.to, Addressed::Client { .. })).collect()
     }
 
     pub fn run_started(&mut self, at: Duration, party: Party) -> RunNumber {

@@ -14,7 +14,7 @@ mod wire;
 
 use super::RunOutcome;
 use super::broker::ModelBroker;
-use super::ledger::{Party, RunEnd, RunNumber};
+use super::ledger::{Addressed, MessageRecord, Party, RunEnd, RunNumber};
 use super::network::Network;
 use super::outside::Outside;
 use super::plan::{ClientKind, Ms, Plan, ServerTraits};
@@ -211,7 +211,8 @@ impl<'a> Run<'a> {
             }
             _ => false,
         };
-        let is_present = |(client, nick): (usize, &str)| {
+        let is_present = |message: &MessageRecord| {
+            let Addressed::Client { client, nick } = &message.to else { return false };
             let all = (0..self.nodes.len()).filter(|number| is_called(&self.nodes[*number], nick));
             all.eq([self.plan.servers.len() + client])
         };
