@@ -107,7 +107,7 @@ struct Check<'a> {
 impl<'a> Check<'a> {
     fn new(connection: &'a Connection, report: Report) -> Check<'a> {
         let topics = Topics::new(&connection.topic_root);
-        let mut random = Random::of_the_system();
+        let random = Random::of_the_system();
         let word = random.word();
         // Access rules may depend on the user name, so the answers must go to a nick that this user may read.
         let nick = connection.settings.username.as_deref().and_then(|name| Nick::parse(name).ok());
@@ -227,7 +227,7 @@ impl<'a> Check<'a> {
 
     /// An identifier that nobody else has.
     fn new_id(&self) -> String {
-        format!("mqttchat-{}", self.random.clone().word())
+        format!("mqttchat-{}", self.random.word())
     }
 
     fn open_main(&mut self) -> Result<Joined, Trouble> {

@@ -29,31 +29,31 @@ impl Random {
         Random::new(|bytes| openssl::rand::rand_bytes(bytes).expect("the system gives randomness"))
     }
 
-    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         (self.0)(&mut bytes);
         bytes
     }
 
     /// Uniform from 0 to `u32::MAX`.
-    pub fn number(&mut self) -> u32 {
+    pub fn number(&self) -> u32 {
         u32::from_le_bytes(self.bytes())
     }
 
     /// 12 lower-case base 32 characters.
-    pub fn word(&mut self) -> String {
+    pub fn word(&self) -> String {
         base32(&self.bytes::<RANDOM_CHARS>())
     }
 
-    pub fn session(&mut self) -> Session {
+    pub fn session(&self) -> Session {
         Session::from_random(self.bytes())
     }
 
-    pub fn token(&mut self) -> Token {
+    pub fn token(&self) -> Token {
         Token::from_random(self.bytes())
     }
 
-    pub fn epoch(&mut self) -> Epoch {
+    pub fn epoch(&self) -> Epoch {
         Epoch::from_random(self.bytes())
     }
 }

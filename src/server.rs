@@ -80,7 +80,7 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     outlive_file_limits();
     let connection = &options.connection;
     let topics = Topics::new(&connection.topic_root);
-    let mut random = Random::of_the_system();
+    let random = Random::of_the_system();
     // Held to the end. It is dropped after the store has closed the history.
     let Some((_lock, history)) = open_history(options.data_dir.as_deref(), topics.root(), random.clone())? else {
         return Ok(ExitCode::from(ANOTHER_SERVER));

@@ -63,7 +63,7 @@ pub struct Conversation {
 
 impl Conversation {
     /// `random` provides this run's session, the tokens of requests, and the jitter of joins.
-    pub fn new(mut config: Config, mut random: Random) -> Conversation {
+    pub fn new(mut config: Config, random: Random) -> Conversation {
         let session = random.session();
         let jitter = random.bytes::<1>()[0];
         let mut remembered = std::mem::take(&mut config.remembered);

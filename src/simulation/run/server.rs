@@ -75,7 +75,7 @@ impl ServerNode {
     pub fn start(&mut self, stage: &mut Stage) -> Result<(), String> {
         let now = stage.moment(self.machine.node);
         self.machine.disk.set_wall(now.wall.timestamp_millis());
-        let mut random = stage.stream().random();
+        let random = stage.stream().random();
         let stored = stage.stream().random();
         let database = match self.traits.memory {
             true => {
