@@ -124,6 +124,8 @@ pub enum Fact {
     Nick { run: RunNumber, nick: String },
     /// It could not write to its memory what it had shown.
     NotRemembered { run: RunNumber },
+    /// From now on its outbox on disk cannot be written, or can be again.
+    OutboxFails { run: RunNumber, fails: bool },
     /// The wall clock was set.
     ClockSet { party: Party, by_s: i64 },
     /// A server's connection took it in, and the broker was told so.
@@ -224,6 +226,18 @@ impl Ledger {
     pub fn give(&mut self, at: Duration, from: usize, run: RunNumber, to: Addressed) -> Number {
         self.messages.push(MessageRecord { from, run, to, given: at });
         self.messages.len() - 1
+    }
+
+    /// How many direct messages the client was given that it did not report as delivered.
+    pub fn direct_messages_without_news(&self, client: usize) -> usize {
+        let is_direct =
+            |message: &&MessageRecord| message.from == client && matches!(message.to, Addressed::Client { .. });
+        let is_news = |(_, fact): &&(Duration, Fact)| match fact {
+            Fact::Told { number, news: SenderNews::Delivered, .. } => self.messages[*number].from == client,
+            _ => false,
+        };
+        let (given, told) = (self.messages.iter().filter(is_direct), self.facts.iter().filter(is_news));
+        given.count().saturating_sub(told.count())
     }
 
     /// The direct messages that are on a server's disk and wait for a receipt.

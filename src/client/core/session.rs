@@ -15,6 +15,7 @@
 mod exchange;
 mod keeping;
 mod links;
+mod outbox_disk;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use crate::protocol::Nick;
 use crate::random::Random;
 use keeping::{Keeping, Reported};
 use links::Links;
+use outbox_disk::OutboxDisk;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -53,10 +55,7 @@ pub struct ClientSession {
     conversation: Conversation,
     links: Links,
     keeping: Keeping,
-    /// There is an outbox on disk.
-    keeps_outbox: bool,
-    /// It cannot be written, and the user was told.
-    outbox_has_failed: bool,
+    outbox_disk: OutboxDisk,
     ending: Ending,
     /// Commands of a JSON program that wait for room in the outbox, with their `ref`.
     held: VecDeque<(Command, Option<Value>)>,
@@ -76,8 +75,7 @@ impl ClientSession {
             addressee,
             outlives_input,
             links: Links::new(conversation.qos, client_id, random.clone()),
-            keeps_outbox: conversation.keeps_outbox,
-            outbox_has_failed: false,
+            outbox_disk: OutboxDisk::new(conversation.keeps_outbox),
             conversation: Conversation::new(conversation, random),
             keeping: Keeping::new(now, has_memory),
             ending: Ending::new(now, is_sender, wait, count),
@@ -103,6 +101,9 @@ impl ClientSession {
                 self.typist.look(now.instant, &mut self.conversation, asks, &mut self.out);
             }
         }
+        if self.outbox_disk.retries(now.instant) {
+            self.out.push(SessionEffect::Outbox(OutboxChange::Retry));
+        }
         self.out.extend(self.keeping.give(now.instant));
         if !was_over && let Some(exit) = self.ending.exit() {
             self.out.push(SessionEffect::End(exit));
@@ -116,6 +117,7 @@ impl ClientSession {
             self.conversation.due(),
             self.ending.due(self.unsent(), self.conversation.has_questions()),
             self.keeping.due(),
+            self.outbox_disk.due(),
             self.typist.due(&self.conversation).filter(|_| self.mode == Mode::Chat),
         ];
         parts.into_iter().flatten().min()
@@ -249,7 +251,7 @@ impl ClientSession {
                 output => self.carry_out(now, output),
             }
         }
-        if self.keeps_outbox && !settled.is_empty() {
+        if self.outbox_disk.exists() && !settled.is_empty() {
             self.out.push(SessionEffect::Outbox(OutboxChange::Remove(settled)));
         }
     }
@@ -264,7 +266,7 @@ impl ClientSession {
             Output::Tell(news, reference) => self.reply(now, news, reference),
             Output::Remember(memo) if self.ending.has_heard_enough() && memo != Memo::ServerSeen => {}
             Output::Remember(memo) => {
-                if memo == Memo::ServerSeen && self.keeps_outbox {
+                if memo == Memo::ServerSeen && self.outbox_disk.exists() {
                     self.out.push(SessionEffect::Outbox(OutboxChange::NoteServer));
                 }
                 self.keeping.remember(memo);
@@ -276,7 +278,7 @@ impl ClientSession {
             Output::Renamed(leave) => {
                 let leave = leave.filter(|_| self.links.is_open());
                 self.let_go(leave);
-                if self.keeps_outbox {
+                if self.outbox_disk.exists() {
                     self.out.push(SessionEffect::Outbox(OutboxChange::Rename(self.conversation.nick().clone())));
                 }
                 // It connects under the new nick once it knows what earlier runs have shown.

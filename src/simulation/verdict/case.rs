@@ -145,7 +145,11 @@ impl<'a> Case<'a> {
             Fact::ClockSet { party, .. } => self.clocks.push((place, *party)),
             Fact::Lost { run } => self.losses.push((place, *run)),
             Fact::NotRemembered { run } => self.unremembered.push((place, *run)),
-            Fact::ShownStrange { .. } | Fact::Gap { .. } | Fact::NickRefused { .. } | Fact::Step { .. } => {}
+            Fact::ShownStrange { .. }
+            | Fact::Gap { .. }
+            | Fact::NickRefused { .. }
+            | Fact::OutboxFails { .. }
+            | Fact::Step { .. } => {}
         }
     }
 
@@ -336,12 +340,25 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Whether its sender knew at this fact that it is stored. A power loss may make an outbox forget that.
+    /// Whether its sender knew at this fact that it is stored. A power loss may make an outbox forget that, and a full disk
+    /// until a run is killed.
     fn knows_stored(&self, number: Number, fact: usize) -> bool {
         let (from, at) = (self.message(number).from, self.ledger.facts[fact].0);
         let told = self.trail(number).told.iter();
         let mut stored = told.filter(|(place, _, news)| *news == SenderNews::Stored && *place < fact);
-        stored.any(|(place, ..)| !self.client(from).outbox || !self.lost_power(from, self.ledger.facts[*place].0, at))
+        let is_kept = |place: usize, run| {
+            !self.lost_power(from, self.ledger.facts[place].0, at) && !self.was_killed_with_a_full_outbox(run)
+        };
+        stored.any(|(place, run, _)| !self.client(from).outbox || is_kept(*place, *run))
+    }
+
+    fn was_killed_with_a_full_outbox(&self, run: RunNumber) -> bool {
+        let was_killed = matches!(self.ledger.runs[run].ended, Some((_, RunEnd::Crashed | RunEnd::PowerLost)));
+        let fails = |(_, fact): &(Duration, Fact)| match fact {
+            Fact::OutboxFails { run: by, fails } if *by == run => Some(*fails),
+            _ => None,
+        };
+        was_killed && self.ledger.facts.iter().rev().find_map(fails) == Some(true)
     }
 
     /// Whether the clock of this participant was ever set.

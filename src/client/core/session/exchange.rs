@@ -152,6 +152,8 @@ pub enum OutboxChange {
     Rename(Nick),
     /// A chat server was seen: later runs with this outbox wait for its word.
     NoteServer,
+    /// Write what could not be written before.
+    Retry,
 }
 
 /// A link to be opened.

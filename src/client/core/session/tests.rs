@@ -157,6 +157,7 @@ fn short(effect: &SessionEffect) -> String {
         SessionEffect::Outbox(OutboxChange::Remove(ids)) => format!("remove {}", ids.len()),
         SessionEffect::Outbox(OutboxChange::Rename(nick)) => format!("outbox of {nick}"),
         SessionEffect::Outbox(OutboxChange::NoteServer) => "note the server in the outbox".to_owned(),
+        SessionEffect::Outbox(OutboxChange::Retry) => "write the outbox again".to_owned(),
         SessionEffect::End(exit) => format!("end {exit:?}"),
     }
 }
@@ -343,6 +344,9 @@ fn an_unwritable_outbox_is_reported_once_and_not_relied_upon() {
     stage.happens(SessionEvent::OutboxFailed("it is full".to_owned()));
     stage.happens(SessionEvent::OutboxFailed("it is full".to_owned()));
     stage.check(&["tell the outbox cannot be written, and does not keep everything: it is full"]);
+    stage.after(1_000);
+    assert!(stage.out.iter().any(|effect| matches!(effect, SessionEffect::Outbox(OutboxChange::Retry))));
+    stage.out.clear();
     stage.happens(SessionEvent::Ordered(Command::Quit, None));
     stage.after(5_000);
     stage.check_end(&["complain 1 message is unconfirmed", "end Failed"]);

@@ -87,6 +87,7 @@ impl OutboxFile {
             OutboxChange::Remove(ids) => self.remove(ids),
             OutboxChange::Rename(nick) => self.be(nick),
             OutboxChange::NoteServer => self.note_server(),
+            OutboxChange::Retry => self.write(|_| Ok(())),
         };
         match changed {
             Ok(()) => matches!(change, OutboxChange::Rename(_)).then_some(SessionEvent::OutboxRenamed),

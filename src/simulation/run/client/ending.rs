@@ -3,7 +3,7 @@
 use super::{ClientNode, ClientProcess, Come};
 use crate::client::core::ending;
 use crate::client::core::session::ClientExit;
-use crate::simulation::ledger::{MessageRecord, RunEnd, StateSize};
+use crate::simulation::ledger::{RunEnd, StateSize};
 use crate::simulation::run::happening::{Happening, OfRun};
 use crate::simulation::run::machine::Channel;
 use crate::simulation::run::stage::Stage;
@@ -19,7 +19,7 @@ const END: Micros = ending::END.as_micros() as Micros;
 const SESSION: usize = 128 * 1_024;
 /// And of each message that is not settled: behind two servers, some may stay so.
 const UNSETTLED: usize = 1_024;
-/// And of each of its direct messages that waits for its addressee, who may have taken another nick.
+/// And of each of its direct messages without news: its addressee may have taken another nick, and so may it itself.
 const UNDELIVERED: usize = 256;
 
 pub struct Closing {
@@ -105,8 +105,7 @@ impl ClientNode {
             stage.ledger.end.unsettled.push((self.index, process.session.unsent()));
             let size = format!("{:?}", process.session).len();
             let (party, what) = (self.machine.party, "the session, as text,");
-            let sent = |message: &&MessageRecord| message.from == self.index;
-            let undelivered = stage.ledger.undelivered().into_iter().filter(sent).count();
+            let undelivered = stage.ledger.direct_messages_without_news(self.index);
             let bound = SESSION + UNSETTLED * process.session.unsent() + UNDELIVERED * undelivered;
             stage.ledger.end.sizes.push(StateSize { party, what, size, bound });
         }

@@ -23,12 +23,22 @@ pub struct ClientFiles {
     has_receipts: bool,
     /// The last order could not be carried out.
     is_failing: bool,
+    /// The outbox could not be written last.
+    outbox_fails: bool,
     pub nick_is_taken: bool,
 }
 
 impl ClientFiles {
     pub fn new(memory: Option<Memory>, outbox: Option<OutboxFile>) -> ClientFiles {
-        ClientFiles { memory, outbox, is_closed: false, has_receipts: false, is_failing: false, nick_is_taken: false }
+        ClientFiles {
+            memory,
+            outbox,
+            is_closed: false,
+            has_receipts: false,
+            is_failing: false,
+            outbox_fails: false,
+            nick_is_taken: false,
+        }
     }
 
     pub fn close(&mut self) {
@@ -103,6 +113,10 @@ impl ClientNode {
     pub(super) fn change_outbox(&mut self, change: &OutboxChange, stage: &mut Stage) -> Option<SessionEvent> {
         let process = self.process.as_mut()?;
         let report = process.files.outbox.as_mut()?.change(change);
+        let fails = matches!(report, Some(SessionEvent::OutboxFailed(_)));
+        if std::mem::replace(&mut process.files.outbox_fails, fails) != fails {
+            stage.note(Fact::OutboxFails { run: process.run, fails });
+        }
         if let OutboxChange::Add(kept) = change {
             if let Some(id) = &kept.message.id
                 && let Some(number) = stage.ledger.number(&kept.message.text)

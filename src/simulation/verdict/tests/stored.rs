@@ -267,6 +267,21 @@ fn everything_is_stored_once() {
         ledger.note(at(7_500), Fact::Told { run, number: 2, news: SenderNews::Stored });
         is_renamed(ledger, run);
     });
+    // Its outbox could not be written until the run was killed.
+    for (failures, end, expected) in [
+        (&[true][..], RunEnd::Crashed, &[][..]),
+        (&[true], RunEnd::Quit, &[StoredOnce]),
+        (&[true, false], RunEnd::Crashed, &[StoredOnce]),
+    ] {
+        check(expected, |_, ledger| {
+            twice(ledger);
+            for fails in failures {
+                before(ledger, is_told(3), Fact::OutboxFails { run: ANN, fails: *fails });
+            }
+            let run = restart_in_room(ledger, ANN, 6_000, end.clone());
+            is_renamed(ledger, run);
+        });
+    }
 }
 
 #[test]

@@ -2,6 +2,9 @@
 //! sender. Within a run the numbers decide. Between two runs their identifiers say nothing, so positions and clocks
 //! decide. `seen` uses it.
 
+#[cfg(test)]
+mod tests;
+
 use crate::protocol::{Entry, Mark, MessageId, NickKey, SentId, Timestamp};
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use std::collections::HashMap;
@@ -18,9 +21,18 @@ const SPEAKERS: usize = 1_000;
 pub struct Newest {
     live: HashMap<NickKey, Live>,
     /// The last position of each nick that a page has shown, without retransmitted messages.
-    paged: HashMap<NickKey, u64>,
+    paged: HashMap<NickKey, Paged>,
+    /// When the newest message of each nick that pages of an earlier history have shown was written.
+    paged_before: HashMap<NickKey, DateTime<FixedOffset>>,
     /// What the server's clock showed, and when.
     server_clock: Option<(Instant, DateTime<FixedOffset>)>,
+}
+
+#[derive(Debug)]
+struct Paged {
+    pos: u64,
+    /// When it was written, by its sender's clock.
+    at: Option<DateTime<FixedOffset>>,
 }
 
 /// The newest live message of a nick, and its run.
@@ -102,7 +114,13 @@ impl Newest {
     /// Pages come from another history: positions in the old one say nothing.
     pub fn history_is_another(&mut self) {
         self.live.values_mut().for_each(|live| (live.pos, live.by) = (None, None));
-        self.paged.clear();
+        for (key, Paged { at, .. }) in self.paged.drain() {
+            if let Some(at) = at.max(self.paged_before.get(&key).copied())
+                && (self.paged_before.len() < SPEAKERS || self.paged_before.contains_key(&key))
+            {
+                self.paged_before.insert(key, at);
+            }
+        }
     }
 
     /// The server's clock shows this time now.
@@ -140,14 +158,19 @@ impl Newest {
         if let Some(pos) = entry.pos.filter(|_| !entry.late)
             && (self.paged.len() < SPEAKERS || self.paged.contains_key(key))
         {
-            self.paged.insert(key.clone(), pos);
+            self.paged.insert(key.clone(), Paged { pos, at: entry.timestamp.as_ref().and_then(Timestamp::at) });
         }
     }
 
     /// Whether a message of a page is older than one of its sender that an earlier page has shown, or than the newest
     /// live one of another run.
     pub fn overtakes(&self, entry: &Entry, id: &SentId) -> bool {
-        if self.paged.get(entry.nick.key()).zip(entry.pos).is_some_and(|(shown, pos)| *shown > pos) {
+        let at = entry.timestamp.as_ref().and_then(Timestamp::at);
+        if self.paged.get(entry.nick.key()).zip(entry.pos).is_some_and(|(shown, pos)| shown.pos > pos) {
+            return true;
+        }
+        // Of two histories, only the sender's clock tells the order.
+        if is_before(at, self.paged_before.get(entry.nick.key()).copied()) {
             return true;
         }
         let Some(live) = self.live.get(entry.nick.key()).filter(|live| live.id.session != id.session) else {
@@ -158,9 +181,7 @@ impl Newest {
             (None, Some(by), Some(pos)) if by < pos => false,
             // The live one may never be stored, so only clocks are left. The sender's may have been set back between
             // the two.
-            _ if live.arrival == Arrival::Unclear => {
-                is_before(entry.timestamp.as_ref().and_then(Timestamp::at), live.at) || self.server_had(entry, live)
-            }
+            _ if live.arrival == Arrival::Unclear => is_before(at, live.at) || self.server_had(entry, live),
             // The message was stored only since. A clock proves nothing: it may have been set back between the two
             // runs.
             _ => true,
@@ -197,186 +218,4 @@ impl Live {
 
 fn is_before(one: Option<DateTime<FixedOffset>>, other: Option<DateTime<FixedOffset>>) -> bool {
     one.zip(other).is_some_and(|(one, other)| one < other)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::{FromServer, Nick};
-
-    /// Two runs of alice, whose clock was set back by an hour between them, or was not.
-    const OLD: &str = "aaaaaaaaaaaa";
-    const NEW: &str = "bbbbbbbbbbbb";
-    const NOON: &str = "2026-11-22T12:00:00Z";
-    const ELEVEN: &str = "2026-11-22T11:00:00Z";
-
-    fn id(session: &str, seq: u64) -> SentId {
-        match MessageId::parse(&format!("{session}-{seq}")) {
-            Some(MessageId::Sent(id)) => id,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn alice() -> NickKey {
-        NickKey::parse("alice").unwrap()
-    }
-
-    fn at(time: &str) -> Option<DateTime<FixedOffset>> {
-        Timestamp::parse(time).unwrap().at()
-    }
-
-    fn entry(session: &str, seq: u64, time: &str, pos: u64) -> Entry {
-        Entry {
-            nick: Nick::parse("Alice").unwrap(),
-            text: String::new(),
-            timestamp: Timestamp::parse(time),
-            action: false,
-            late: false,
-            id: Some(MessageId::Sent(id(session, seq))),
-            pos: Some(pos),
-            received: None,
-        }
-    }
-
-    fn now() -> Instant {
-        Instant::now()
-    }
-
-    fn live(session: &str, seq: u64, time: &str) -> Newest {
-        let mut newest = Newest::default();
-        newest.heard(now(), &alice(), &id(session, seq), at(time), false);
-        newest
-    }
-
-    /// Checks which entries of the page are late, by their positions.
-    #[track_caller]
-    fn check(newest: &mut Newest, page: &[Entry], late: &[u64]) {
-        newest.look_at(page);
-        let overtaken = page.iter().filter(|entry| match &entry.id {
-            Some(MessageId::Sent(id)) => newest.overtakes(entry, id),
-            _ => false,
-        });
-        assert_eq!(overtaken.filter_map(|entry| entry.pos).collect::<Vec<_>>(), late);
-    }
-
-    fn mark(session: &str, from: u64, to: u64) -> Mark {
-        let json = format!(
-            r#"{{"type":"mark","room":"lobby","epoch":"rkrxc5f0sqnm","from":{from},"to":{to},"ids":{{"alice":{{"{session}":[[1,1]]}}}}}}"#
-        );
-        match FromServer::parse(json.as_bytes()) {
-            Ok(FromServer::Mark(mark)) => mark,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn an_earlier_run_is_late_whatever_the_clock_says() {
-        for time in [ELEVEN, NOON] {
-            let old = entry(OLD, 7, NOON, 5);
-            check(&mut live(NEW, 3, time), std::slice::from_ref(&old), &[5]);
-            check(&mut live(NEW, 3, time), &[old.clone(), entry(NEW, 3, time, 6)], &[5]);
-            check(&mut live(NEW, 3, time), &[old, entry(NEW, 2, time, 6)], &[5]);
-        }
-    }
-
-    #[test]
-    fn a_later_run_is_in_time_whatever_the_clock_says() {
-        for time in [ELEVEN, NOON] {
-            let new = entry(NEW, 1, time, 6);
-            check(&mut live(OLD, 3, NOON), &[entry(OLD, 3, NOON, 5), new.clone()], &[]);
-            let mut marked = live(OLD, 3, NOON);
-            marked.look_at_mark(&mark(OLD, 4, 5));
-            check(&mut marked, std::slice::from_ref(&new), &[]);
-            // The mark names a position at or after the message of the old run. A message before that position may be
-            // older or newer.
-            check(&mut marked, &[entry(NEW, 1, time, 4)], &[4]);
-            let sent_again = Entry { late: true, ..entry(OLD, 2, NOON, 5) };
-            check(&mut live(OLD, 3, NOON), &[sent_again, new], &[]);
-        }
-    }
-
-    #[test]
-    fn the_newest_message_says_nothing_about_its_own_run_or_others() {
-        let bob = Entry { nick: Nick::parse("bob").unwrap(), ..entry(OLD, 1, ELEVEN, 6) };
-        let row = Entry { id: Some(MessageId::Row(7)), ..entry(OLD, 1, ELEVEN, 7) };
-        check(&mut live(NEW, 3, NOON), &[entry(NEW, 1, NOON, 5), bob, row], &[]);
-    }
-
-    #[test]
-    fn the_clock_orders_messages_of_earlier_connections() {
-        for (time, late) in [(ELEVEN, &[5][..]), (NOON, &[]), ("2026-11-22T13:00:00+01:00", &[]), ("no time", &[])] {
-            let mut newest = live(NEW, 3, "2026-11-22T11:30:00Z");
-            newest.connection_is_another();
-            check(&mut newest, &[entry(OLD, 7, time, 5)], late);
-        }
-        // If the history has it, that decides.
-        let mut newest = live(NEW, 3, ELEVEN);
-        newest.connection_is_another();
-        check(&mut newest, &[entry(OLD, 7, NOON, 5), entry(NEW, 3, ELEVEN, 6)], &[5]);
-        newest.history_is_another();
-        check(&mut newest, &[entry(OLD, 7, NOON, 5)], &[]);
-    }
-
-    #[test]
-    fn the_clock_orders_retransmitted_messages() {
-        for (time, late) in [(ELEVEN, &[5][..]), (NOON, &[])] {
-            let mut newest = Newest::default();
-            newest.heard(now(), &alice(), &id(NEW, 3), at("2026-11-22T11:30:00Z"), true);
-            check(&mut newest, &[entry(OLD, 7, time, 5)], late);
-        }
-        // An old one does not replace the newest live one, even if that came on an earlier connection.
-        for is_another in [false, true] {
-            let mut newest = live(NEW, 3, NOON);
-            if is_another {
-                newest.connection_is_another();
-            }
-            newest.heard(now(), &alice(), &id(OLD, 2), at(ELEVEN), true);
-            check(&mut newest, &[entry(OLD, 7, ELEVEN, 5)], &[5]);
-        }
-    }
-
-    /// A message of an earlier run has a later time, because the sender's clock was set back since. The live one, which
-    /// was retransmitted, arrived at noon by the server's clock; the page was made at ten past.
-    #[test]
-    fn the_servers_clock_decides_if_the_senders_was_set() {
-        let check = |time: &str, live_time: &str, received: &str, server_time: &str, expected: &[u64]| {
-            let (mut newest, start) = (Newest::default(), now());
-            newest.heard(start, &alice(), &id(NEW, 3), at(live_time), true);
-            newest.server_clock_is(start + std::time::Duration::from_secs(600), at(server_time).unwrap());
-            let entry = Entry { received: Timestamp::parse(received), ..entry(OLD, 7, time, 5) };
-            check(&mut newest, &[entry], expected);
-        };
-        let (before, after, made) = ("2026-11-22T11:59:00Z", "2026-11-22T12:05:00Z", "2026-11-22T12:10:00Z");
-        check(before, "2026-11-22T10:00:00Z", before, made, &[5]);
-        // It may be newer than the live one, which was lost on its way to the server.
-        check(after, "2026-11-22T10:00:00Z", after, made, &[]);
-        // No clock was set: the live one only took long.
-        check(before, "2026-11-22T11:58:00Z", before, made, &[]);
-        // The server's clock was set back, too.
-        check("2026-11-22T18:00:00Z", "2026-11-22T10:00:00Z", "2026-11-22T18:00:00Z", made, &[5]);
-        check(before, "2026-11-22T10:00:00Z", "no time", made, &[]);
-    }
-
-    #[test]
-    fn messages_of_own_earlier_runs_are_late() {
-        let mut newest = Newest::default();
-        newest.said(now(), &alice(), &id(NEW, 1), at(NOON));
-        newest.connection_is_another();
-        check(&mut newest, &[entry(OLD, 7, "2026-11-22T13:00:00Z", 5)], &[5]);
-        assert!(newest.overtakes_live(&alice(), &id(OLD, 7), at(ELEVEN)));
-        // Another program with this nick.
-        assert!(!newest.overtakes_live(&alice(), &id(OLD, 7), at("2026-11-22T13:00:00Z")));
-        assert!(!newest.overtakes_live(&alice(), &id(NEW, 2), at(ELEVEN)));
-        assert!(!live(NEW, 1, NOON).overtakes_live(&alice(), &id(OLD, 7), at(ELEVEN)), "another's");
-    }
-
-    #[test]
-    fn many_nicks_take_no_more_memory() {
-        let mut newest = Newest::default();
-        for number in 0..2 * SPEAKERS {
-            let key = NickKey::parse(&format!("n{number}")).unwrap();
-            newest.heard(now(), &key, &id(NEW, 1), None, false);
-        }
-        assert_eq!(newest.live.len(), SPEAKERS);
-    }
 }
