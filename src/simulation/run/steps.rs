@@ -189,10 +189,8 @@ impl Run<'_> {
     }
 
     fn note_left(&mut self, id: NodeId, room: String) {
-        if let Node::Client(client) = &mut self.nodes[id.0]
-            && let Some(process) = &client.process
-        {
-            self.stage.note(Fact::LeftRoom { run: process.run, room });
+        if let Node::Client(client) = &mut self.nodes[id.0] {
+            client.note_left(room, &mut self.stage);
         }
     }
 

@@ -340,25 +340,16 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Whether its sender knew at this fact that it is stored. A power loss may make an outbox forget that, and a full disk
-    /// until a run is killed.
+    /// Whether its sender knew at this fact that it is stored. A power loss may make an outbox forget that, and so may a full
+    /// disk.
     fn knows_stored(&self, number: Number, fact: usize) -> bool {
         let (from, at) = (self.message(number).from, self.ledger.facts[fact].0);
         let told = self.trail(number).told.iter();
         let mut stored = told.filter(|(place, _, news)| *news == SenderNews::Stored && *place < fact);
         let is_kept = |place: usize, run| {
-            !self.lost_power(from, self.ledger.facts[place].0, at) && !self.was_killed_with_a_full_outbox(run)
+            !self.lost_power(from, self.ledger.facts[place].0, at) && !self.ended_with_a_full_outbox(run)
         };
         stored.any(|(place, run, _)| !self.client(from).outbox || is_kept(*place, *run))
-    }
-
-    fn was_killed_with_a_full_outbox(&self, run: RunNumber) -> bool {
-        let was_killed = matches!(self.ledger.runs[run].ended, Some((_, RunEnd::Crashed | RunEnd::PowerLost)));
-        let fails = |(_, fact): &(Duration, Fact)| match fact {
-            Fact::OutboxFails { run: by, fails } if *by == run => Some(*fails),
-            _ => None,
-        };
-        was_killed && self.ledger.facts.iter().rev().find_map(fails) == Some(true)
     }
 
     /// Whether the clock of this participant was ever set.

@@ -102,6 +102,14 @@ impl ClientNode {
         }
     }
 
+    pub fn note_left(&mut self, room: String, stage: &mut Stage) {
+        let Some(process) = &self.process else { return };
+        let fact = Fact::LeftRoom { run: process.run, room };
+        stage.note(fact.clone());
+        // Once more after a page of the room that waits to be printed.
+        self.show(Shown::News(vec![fact]), stage);
+    }
+
     /// Its nick may be another one now.
     pub(super) fn note_nick(&mut self, stage: &mut Stage) {
         let Some(process) = &self.process else { return };

@@ -2,7 +2,7 @@
 
 use super::{Case, Sight};
 use crate::simulation::ledger::{Fact, Party, RunEnd, RunNumber};
-use crate::simulation::plan::ClientKind;
+use crate::simulation::plan::{ClientKind, DiskTrouble, What};
 use std::time::Duration;
 
 /// A client that is killed may forget what it showed within this time before.
@@ -100,5 +100,27 @@ impl<'a> Case<'a> {
         };
         let connections = connections().filter(|place| *place < before);
         connections.count() > 1 && !self.ledger.facts[..before].iter().enumerate().any(is_there)
+    }
+
+    /// Whether it was killed before its outbox could be written again, or ended while the disk was full.
+    pub(super) fn ended_with_a_full_outbox(&self, run: RunNumber) -> bool {
+        let Some((ended, how)) = &self.ledger.runs[run].ended else { return false };
+        let was_killed = matches!(how, RunEnd::Crashed | RunEnd::PowerLost) || self.disk_is_full(run, *ended);
+        let fails = |(_, fact): &(Duration, Fact)| match fact {
+            Fact::OutboxFails { run: by, fails } if *by == run => Some(*fails),
+            _ => None,
+        };
+        was_killed && self.ledger.facts.iter().rev().find_map(fails) == Some(true)
+    }
+
+    fn disk_is_full(&self, run: RunNumber, at: Duration) -> bool {
+        let Some(client) = self.client_of(run) else { return false };
+        let name = &self.client(client).name;
+        self.plan.steps.iter().any(|step| match &step.what {
+            What::Disk { who, trouble: DiskTrouble::Full, time } if who == name => {
+                (step.at..=step.at + time).contains(&(at.as_millis() as u64))
+            }
+            _ => false,
+        })
     }
 }

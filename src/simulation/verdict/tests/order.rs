@@ -79,6 +79,11 @@ fn what_is_late_has_a_reason() {
         earlier_run(ledger);
         before(ledger, is_synced(2), Fact::Synced { server: 0, number: 3 });
     });
+    // In a cluster, a mark may overtake its message.
+    check(&[], |plan, ledger| {
+        plan.broker.cluster.nodes = 2;
+        earlier_run(ledger);
+    });
     // It was in an earlier history in memory.
     check(&[], |plan, ledger| {
         plan.servers[0].memory = true;
