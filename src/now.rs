@@ -17,3 +17,9 @@ impl Now {
         Now { instant: Instant::now(), wall: Local::now().fixed_offset() }
     }
 }
+
+/// A time for tests of what takes the time as an argument.
+#[cfg(test)]
+pub fn an_instant() -> Instant {
+    Instant::now()
+}

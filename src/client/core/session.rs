@@ -15,7 +15,7 @@
 mod exchange;
 mod keeping;
 mod links;
-mod outbox_disk;
+mod retry;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -37,7 +37,7 @@ use crate::protocol::Nick;
 use crate::random::Random;
 use keeping::{Keeping, Reported};
 use links::Links;
-use outbox_disk::OutboxDisk;
+use retry::Retry;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -55,7 +55,10 @@ pub struct ClientSession {
     conversation: Conversation,
     links: Links,
     keeping: Keeping,
-    outbox_disk: OutboxDisk,
+    /// There is an outbox on disk.
+    keeps_outbox: bool,
+    /// Of the outbox on disk.
+    outbox_retry: Retry,
     ending: Ending,
     /// Commands of a JSON program that wait for room in the outbox, with their `ref`.
     held: VecDeque<(Command, Option<Value>)>,
@@ -75,7 +78,8 @@ impl ClientSession {
             addressee,
             outlives_input,
             links: Links::new(conversation.qos, client_id, random.clone()),
-            outbox_disk: OutboxDisk::new(conversation.keeps_outbox),
+            keeps_outbox: conversation.keeps_outbox,
+            outbox_retry: Retry::new(),
             conversation: Conversation::new(conversation, random),
             keeping: Keeping::new(now, has_memory),
             ending: Ending::new(now, is_sender, wait, count),
@@ -101,7 +105,8 @@ impl ClientSession {
                 self.typist.look(now.instant, &mut self.conversation, asks, &mut self.out);
             }
         }
-        if self.outbox_disk.retries(now.instant) {
+        if self.outbox_retry.due().is_some_and(|due| now.instant >= due) {
+            self.outbox_retry.begins(true);
             self.out.push(SessionEffect::Outbox(OutboxChange::Retry));
         }
         self.out.extend(self.keeping.give(now.instant));
@@ -117,7 +122,7 @@ impl ClientSession {
             self.conversation.due(),
             self.ending.due(self.unsent(), self.conversation.has_questions()),
             self.keeping.due(),
-            self.outbox_disk.due(),
+            self.outbox_retry.due(),
             self.typist.due(&self.conversation).filter(|_| self.mode == Mode::Chat),
         ];
         parts.into_iter().flatten().min()
@@ -186,6 +191,7 @@ impl ClientSession {
                 let reported = self.keeping.became(result);
                 self.reported(now, reported);
             }
+            SessionEvent::OutboxWritten => self.outbox_retry.succeeded(),
             SessionEvent::OutboxFailed(why) => self.outbox_failed(now, &why),
             SessionEvent::OutboxRenamed => self.outbox_renamed(now),
             SessionEvent::Tick => self.converse(now, Input::Tick),
@@ -251,7 +257,7 @@ impl ClientSession {
                 output => self.carry_out(now, output),
             }
         }
-        if self.outbox_disk.exists() && !settled.is_empty() {
+        if self.keeps_outbox && !settled.is_empty() {
             self.out.push(SessionEffect::Outbox(OutboxChange::Remove(settled)));
         }
     }
@@ -266,7 +272,7 @@ impl ClientSession {
             Output::Tell(news, reference) => self.reply(now, news, reference),
             Output::Remember(memo) if self.ending.has_heard_enough() && memo != Memo::ServerSeen => {}
             Output::Remember(memo) => {
-                if memo == Memo::ServerSeen && self.outbox_disk.exists() {
+                if memo == Memo::ServerSeen && self.keeps_outbox {
                     self.out.push(SessionEffect::Outbox(OutboxChange::NoteServer));
                 }
                 self.keeping.remember(memo);
@@ -278,7 +284,7 @@ impl ClientSession {
             Output::Renamed(leave) => {
                 let leave = leave.filter(|_| self.links.is_open());
                 self.let_go(leave);
-                if self.outbox_disk.exists() {
+                if self.keeps_outbox {
                     self.out.push(SessionEffect::Outbox(OutboxChange::Rename(self.conversation.nick().clone())));
                 }
                 // It connects under the new nick once it knows what earlier runs have shown.

@@ -89,6 +89,8 @@ pub enum SessionEvent {
     Became(Result<Remembered, String>),
     /// The outbox on disk cannot be written, and why.
     OutboxFailed(String),
+    /// [`OutboxChange::Retry`] has worked.
+    OutboxWritten,
     /// [`OutboxChange::Rename`] is done.
     OutboxRenamed,
     /// A deadline has passed.
@@ -152,7 +154,7 @@ pub enum OutboxChange {
     Rename(Nick),
     /// A chat server was seen: later runs with this outbox wait for its word.
     NoteServer,
-    /// Write what could not be written before.
+    /// Write what could not be written before. Report [`SessionEvent::OutboxWritten`].
     Retry,
 }
 

@@ -8,6 +8,7 @@
 //!                                                                                       publications go out
 //! ```
 
+use super::retry::Retry;
 use super::{SessionEffect, Uncommitted};
 use crate::client::core::memo::{Memo, Remembered};
 use crate::link::Publication;
@@ -16,10 +17,6 @@ use std::time::{Duration, Instant};
 
 /// How long a shown message may stay unremembered. After a kill, messages of that time are shown again.
 const PERIOD: Duration = Duration::from_millis(500);
-/// When a failed write is retried by itself: the first time, and at most. The disk may have room again although nothing
-/// new is shown.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// The most memos that wait for a retry. Beyond that the oldest are dropped, and their messages would be shown again.
 const BACKLOG: usize = 50_000;
 
@@ -56,15 +53,6 @@ enum Errand {
     Become,
 }
 
-/// After a failure.
-#[derive(Debug)]
-struct Retry {
-    at: Option<Instant>,
-    /// The wait before this retry.
-    pause: Duration,
-    was_told: bool,
-}
-
 /// The nick changes. The memos belong to the old one.
 #[derive(Debug)]
 struct NickChange {
@@ -89,7 +77,7 @@ impl Keeping {
             has_memory,
             batch: Batch::default(),
             given: now,
-            retry: Retry { at: None, pause: FIRST_RETRY, was_told: false },
+            retry: Retry::new(),
             in_flight: None,
             change: None,
             is_over: false,
@@ -110,7 +98,7 @@ impl Keeping {
     /// once; otherwise a report brings it. Publications that still wait are dropped with their link.
     pub fn become_another(&mut self, key: NickKey) -> Option<Remembered> {
         let Batch { memos, .. } = std::mem::take(&mut self.batch);
-        self.retry = Retry { at: None, pause: FIRST_RETRY, ..self.retry };
+        self.retry.succeeded();
         if !self.has_memory {
             return Some(Remembered::default());
         }
@@ -144,7 +132,7 @@ impl Keeping {
             return Some(self.given);
         }
         let period = (memos.len() > *unwritten).then(|| self.given + PERIOD);
-        period.into_iter().chain(self.retry.at).min()
+        period.into_iter().chain(self.retry.due()).min()
     }
 
     /// The next effect, if it is due. Call this after everything that belongs to it was told.
@@ -160,10 +148,8 @@ impl Keeping {
             return self.change.take().map(|change| SessionEffect::Become(change.key));
         }
         let Batch { memos, unwritten, publications } = std::mem::take(&mut self.batch);
-        if publications.is_empty() && memos.len() == unwritten {
-            self.retry.pause = (self.retry.pause * 2).min(LONGEST_RETRY);
-        }
-        (self.given, self.retry.at) = (now, None);
+        self.retry.begins(publications.is_empty() && memos.len() == unwritten);
+        self.given = now;
         self.in_flight = Some(Errand::Keep { publications, is_last: self.is_over });
         Some(SessionEffect::Keep(memos))
     }
@@ -174,13 +160,12 @@ impl Keeping {
         let Some(Errand::Keep { publications, is_last }) = self.in_flight.take() else { return Reported::default() };
         let mut problem = None;
         match result {
-            Ok(()) => self.retry = Retry { at: None, pause: FIRST_RETRY, ..self.retry },
+            Ok(()) => self.retry.succeeded(),
             Err(Uncommitted { memos, why }) => {
                 if !is_last {
                     self.put_back(now, memos);
                 }
-                let is_news = !std::mem::replace(&mut self.retry.was_told, true);
-                problem = is_news.then(|| format!("what is shown cannot be remembered: {why}"));
+                problem = self.retry.is_news().then(|| format!("what is shown cannot be remembered: {why}"));
             }
         }
         Reported { publications, problem, remembered: None }
@@ -194,7 +179,7 @@ impl Keeping {
         let excess = memos.len().saturating_sub(BACKLOG);
         self.batch.unwritten = memos.len() - excess;
         self.batch.memos.splice(..0, memos.into_iter().skip(excess));
-        self.retry.at = Some(now + self.retry.pause);
+        self.retry.failed(now);
     }
 
     /// The answer to [`SessionEffect::Become`]. If the memory cannot be read, it is not written either, because that

@@ -70,9 +70,13 @@ impl ClientSession {
         self.ending.end(ClientExit::Signal(signal));
     }
 
+    fn outbox_keeps_all(&self) -> bool {
+        self.keeps_outbox && !self.outbox_retry.was_told()
+    }
+
     /// What happens to unconfirmed messages, as the end of a line about them.
     fn kept(&self) -> &'static str {
-        if self.outbox_disk.keeps_all() { "; the outbox keeps what is unconfirmed for the next run" } else { "" }
+        if self.outbox_keeps_all() { "; the outbox keeps what is unconfirmed for the next run" } else { "" }
     }
 
     pub(super) fn look_for_the_end(&mut self, now: Now) {
@@ -95,7 +99,7 @@ impl ClientSession {
             End::Done if self.ending.went_wrong() => self.ending.end(ClientExit::Failed),
             End::Done => self.ending.end(ClientExit::Done),
             End::TimeIsUp => self.ending.end(ClientExit::TimeIsUp),
-            End::Unsent(count) if self.outbox_disk.keeps_all() => {
+            End::Unsent(count) if self.outbox_keeps_all() => {
                 self.tell(now, News::Hint(format!("{} in the outbox, for the next run", messages_are(count))));
                 self.ending.end(ClientExit::Done);
             }
@@ -117,7 +121,8 @@ impl ClientSession {
 
     /// The chat goes on. Unsettled messages are lost with the process, as without an outbox.
     pub(super) fn outbox_failed(&mut self, now: Now, why: &str) {
-        if self.outbox_disk.failed(now.instant) {
+        self.outbox_retry.failed(now.instant);
+        if self.outbox_retry.is_news() {
             let text = format!("the outbox cannot be written, and does not keep everything: {why}");
             self.tell(now, News::Error(text));
         }

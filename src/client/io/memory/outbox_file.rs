@@ -89,9 +89,11 @@ impl OutboxFile {
             OutboxChange::NoteServer => self.note_server(),
             OutboxChange::Retry => self.write(|_| Ok(())),
         };
-        match changed {
-            Ok(()) => matches!(change, OutboxChange::Rename(_)).then_some(SessionEvent::OutboxRenamed),
-            Err(error) => Some(SessionEvent::OutboxFailed(error.to_string())),
+        match (changed, change) {
+            (Ok(()), OutboxChange::Rename(_)) => Some(SessionEvent::OutboxRenamed),
+            (Ok(()), OutboxChange::Retry) => Some(SessionEvent::OutboxWritten),
+            (Ok(()), _) => None,
+            (Err(error), _) => Some(SessionEvent::OutboxFailed(error.to_string())),
         }
     }
 
