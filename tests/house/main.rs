@@ -71,12 +71,14 @@ fn a_type_name_has_one_meaning() {
 }
 
 #[test]
-fn every_file_begins_with_its_description() {
+fn every_file_begins_with_its_description_and_is_not_long() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for folder in ["src", "examples", "benches", "tests"] {
         for file in rust_files(&root.join(folder)) {
             let text = fs::read_to_string(&file).expect("text");
             assert!(text.starts_with("//!"), "{} begins without a word about itself", file.display());
+            let lines = text.lines().count();
+            assert!(lines <= 400, "{} has {lines} lines", file.display());
         }
     }
 }

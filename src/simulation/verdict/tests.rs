@@ -1,5 +1,6 @@
 //! A run in which all is well, and what is changed in it: each rule finds what breaks it and passes what is excused.
 
+mod gaps;
 mod order;
 mod rest;
 mod shown;
