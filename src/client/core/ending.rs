@@ -198,6 +198,7 @@ pub fn messages_are(count: usize) -> String {
 mod tests {
     use super::*;
     use crate::client::core::news::Said;
+    use crate::now::an_instant;
     use crate::protocol::{ChatMessage, Nick, RoomName};
     use chrono::DateTime;
 
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_sender_ends_when_all_is_sent_or_progress_stops() {
-        let start = Instant::now();
+        let start = an_instant();
         let mut ending = Ending::new(start, true, Some(seconds(10)), None);
         assert_eq!(ending.look(start + seconds(60), 0, false), None, "the input goes on");
         ending.gets_on(start + seconds(60));
@@ -228,7 +229,7 @@ mod tests {
 
     #[test]
     fn quitting_waits_for_messages_and_the_end_of_input_for_answers_too() {
-        let start = Instant::now();
+        let start = an_instant();
         let mut ending = Ending::new(start, false, None, None);
         ending.quit(start);
         assert_eq!(ending.look(start, 0, true), Some(End::Done));
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_member_ends_by_time_or_count() {
-        let start = Instant::now();
+        let start = an_instant();
         let mut ending = Ending::new(start, false, Some(seconds(3)), Some(2));
         assert_eq!(ending.look(start + seconds(2), 0, false), None);
         assert_eq!(ending.look(start + seconds(3), 0, false), Some(End::TimeIsUp));
@@ -277,7 +278,7 @@ mod tests {
 
     #[test]
     fn the_deadline_of_the_end_is_exact() {
-        let start = Instant::now();
+        let start = an_instant();
         let check = |ending: &Ending, unsent, has_questions, expected| {
             let due = ending.due(unsent, has_questions);
             assert_eq!(due, expected);

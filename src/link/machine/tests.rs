@@ -8,6 +8,7 @@ mod up;
 use super::window::{UNANSWERED, WINDOW};
 use super::*;
 use crate::link::{Address, Failure, FailureKind, LONGEST_WAIT, Message, Qos, Settings, Transport};
+use crate::now::an_instant;
 use crate::random::Random;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -41,7 +42,7 @@ fn publication(topic: &str, ticket: Option<u64>) -> Publication {
 impl Bench {
     /// A machine with the shortest back-off.
     fn new(config: Config) -> Bench {
-        let now = Instant::now();
+        let now = an_instant();
         Bench { machine: Machine::new(config, now), now }
     }
 

@@ -112,6 +112,7 @@ impl Acks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::now::an_instant;
     use crate::protocol::Nick;
 
     struct Desk {
@@ -121,7 +122,7 @@ mod tests {
 
     impl Desk {
         fn new() -> Desk {
-            Desk { acks: Acks::default(), start: Instant::now() }
+            Desk { acks: Acks::default(), start: an_instant() }
         }
 
         fn add(&mut self, nick: &str, session: u8, seqs: impl IntoIterator<Item = u64>) {

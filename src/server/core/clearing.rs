@@ -30,10 +30,11 @@ impl Clearing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::now::an_instant;
 
     #[test]
     fn each_topic_once_in_a_while_and_not_too_many() {
-        let (mut clearing, start) = (Clearing::default(), Instant::now());
+        let (mut clearing, start) = (Clearing::default(), an_instant());
         let later = start + PAUSE / 2;
         assert!(clearing.is_due("chat/messages", start));
         assert!(!clearing.is_due("chat/messages", later));

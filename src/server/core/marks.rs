@@ -139,6 +139,7 @@ impl MarkedRoom {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::now::an_instant;
     use crate::protocol::{Nick, Session};
 
     struct Desk {
@@ -151,7 +152,7 @@ mod tests {
     impl Desk {
         fn new() -> Desk {
             let epoch = Epoch::from_random([0; 12]);
-            Desk { marks: RoomMarks::new(epoch), start: Instant::now(), pos: HashMap::new() }
+            Desk { marks: RoomMarks::new(epoch), start: an_instant(), pos: HashMap::new() }
         }
 
         fn at(&self, millis: u64) -> Instant {

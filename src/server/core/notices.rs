@@ -89,6 +89,7 @@ impl Telling {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::now::an_instant;
 
     fn nick(n: usize) -> Nick {
         Nick::parse(&format!("user{n}")).unwrap()
@@ -97,7 +98,7 @@ mod tests {
     #[test]
     fn few_joins_get_single_notices_and_a_storm_one() {
         let mut notices = Notices::default();
-        let start = Instant::now();
+        let start = an_instant();
         let told = (0..40).filter_map(|n| notices.add(NoticeKind::Join, nick(n), start)).count();
         assert_eq!(told, 5);
         notices.add(NoticeKind::Leave, nick(0), start);
@@ -120,7 +121,7 @@ mod tests {
     #[test]
     fn a_steady_flow_is_announced_too() {
         let mut notices = Notices::default();
-        let start = Instant::now();
+        let start = an_instant();
         let mut told = 0;
         for step in 0..600 {
             let now = start + Duration::from_millis(100) * step;

@@ -193,6 +193,7 @@ fn described(who: &str, online: Option<&ServerInfo>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::now::an_instant;
     use std::sync::atomic::{AtomicU8, Ordering};
 
     /// A look that has asked once, as probe-a.
@@ -218,7 +219,7 @@ mod tests {
 
     #[test]
     fn asks_twice_and_finds_the_way_open() {
-        let start = Instant::now();
+        let start = an_instant();
         let (mut rivals, nick, first) = look(start);
         let after = |times: u32| start + ANSWER_TIMEOUT * times;
         let topics = |view: &Judgement| view.publish.iter().map(|sent| sent.topic.clone()).collect::<Vec<_>>();
@@ -250,7 +251,7 @@ mod tests {
 
     #[test]
     fn an_answer_bars_the_way_and_a_retained_one_does_not() {
-        let start = Instant::now();
+        let start = an_instant();
         let (mut rivals, nick, first) = look(start);
         let request = String::from_utf8(first.publish[0].payload.clone()).unwrap();
         let token = request.split(r#""request":""#).nth(1).and_then(|rest| rest.split('"').next()).unwrap();
@@ -267,7 +268,7 @@ mod tests {
 
     #[test]
     fn the_first_of_two_looking_servers_answers_and_the_second_exits() {
-        let start = Instant::now();
+        let start = an_instant();
         let (mut rivals, nick, first) = look(start);
         let own = Message { retained: false, ..message(&first.publish[0].topic, "") };
         rivals.see(start, Sight::Message(&own));

@@ -63,10 +63,11 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::now::an_instant;
 
     #[test]
     fn each_comes_at_its_interval_and_the_users_only_if_they_changed() {
-        let (mut schedule, start) = (Schedule::new(), Instant::now());
+        let (mut schedule, start) = (Schedule::new(), an_instant());
         let due = |schedule: &Schedule, s| schedule.due(start + Duration::from_secs(s)).collect::<Vec<_>>();
         assert_eq!(due(&schedule, 0), Periodic::ALL);
         Periodic::ALL.into_iter().for_each(|what| schedule.published(what, start));

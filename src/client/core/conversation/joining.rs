@@ -158,6 +158,7 @@ impl Joining {
 mod tests {
     use super::*;
     use crate::client::core::conversation::tests::deadlines::pass;
+    use crate::now::an_instant;
 
     const PERIOD: Duration = Duration::from_secs(10);
 
@@ -171,7 +172,7 @@ mod tests {
     impl Stage {
         /// Has been connected just now. Its jitter is 300 ms.
         fn connected(server: bool) -> Stage {
-            let mut stage = Stage { joining: Joining::new(false, 153), now: Instant::now(), server };
+            let mut stage = Stage { joining: Joining::new(false, 153), now: an_instant(), server };
             stage.connect();
             stage
         }

@@ -19,6 +19,7 @@ use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::news::News;
 use crate::client::core::outbox::{Kept, OwnMessage};
 use crate::link::{Failure, FailureKind, Message, Publication, Qos, Version};
+use crate::now::an_instant;
 use crate::protocol::{MessageId, SentId, Session, Token, Topics};
 use crate::random::Random;
 use chrono::DateTime;
@@ -142,7 +143,7 @@ impl Stage {
 /// A fixed wall clock.
 pub fn now() -> Now {
     let wall = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
-    Now { instant: Instant::now(), wall }
+    Now { instant: an_instant(), wall }
 }
 
 /// Random bytes that make the tokens `000000000001`, `000000000002` and so on.

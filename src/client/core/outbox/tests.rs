@@ -4,6 +4,7 @@ mod flights;
 mod law;
 
 use super::*;
+use crate::now::an_instant;
 use crate::protocol::{Chat, Place, RoomName, Topics};
 
 const SESSION: &str = "k3v9x2m1q8f0";
@@ -38,7 +39,7 @@ struct Stage {
 
 impl Stage {
     fn new(texts: &[&str]) -> Stage {
-        let mut stage = Stage { outbox: Outbox::new(session(SESSION), Vec::new()), now: Instant::now() };
+        let mut stage = Stage { outbox: Outbox::new(session(SESSION), Vec::new()), now: an_instant() };
         texts.iter().for_each(|text| stage.push(chat(text, "lobby")));
         stage
     }
@@ -261,7 +262,7 @@ fn messages_left_by_an_earlier_run_go_first_with_their_ids() {
     let mut left = chat("left", "lobby");
     left.id = Some(SentId { session: session(EARLIER), seq: 7 });
     let earlier = vec![Kept { message: left, reference: Some("r".into()) }];
-    let now = Instant::now();
+    let now = an_instant();
     let mut stage = Stage { outbox: Outbox::new(session(SESSION), earlier), now };
     assert_eq!(stage.outbox.oldest(), None);
     stage.push(chat("new", "lobby"));
@@ -321,7 +322,7 @@ fn a_message_whose_id_is_taken_goes_out_late_under_a_new_one() {
         message.id = Some(SentId { session: session(EARLIER), seq });
         Kept { message, reference: Some("r".into()) }
     };
-    let mut stage = Stage { outbox: Outbox::new(session(SESSION), vec![left(7)]), now: Instant::now() };
+    let mut stage = Stage { outbox: Outbox::new(session(SESSION), vec![left(7)]), now: an_instant() };
     for text in ["a", "b"] {
         stage.push(chat(text, "lobby"));
     }

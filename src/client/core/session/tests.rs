@@ -5,6 +5,7 @@ use crate::client::core::command::TypedLine;
 use crate::client::core::conversation::Config;
 use crate::client::core::outbox::Kept;
 use crate::link::{Event, Failure, FailureKind, Message, Qos, Version};
+use crate::now::an_instant;
 use crate::protocol::Topics;
 use chrono::DateTime;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -48,7 +49,7 @@ impl Stage {
         };
         change(&mut config);
         let wall = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
-        let now = Now { instant: Instant::now(), wall };
+        let now = Now { instant: an_instant(), wall };
         let drawn = AtomicU8::new(0);
         let random = Random::new(move |bytes: &mut [u8]| match drawn.fetch_add(1, Ordering::Relaxed) {
             0 => bytes.copy_from_slice(&SESSION_BYTES),

@@ -132,6 +132,7 @@ impl RoomBurst {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::now::an_instant;
 
     struct Stage {
         bursts: Bursts,
@@ -140,7 +141,7 @@ mod tests {
 
     impl Stage {
         fn new() -> Stage {
-            Stage { bursts: Bursts::default(), now: Instant::now() }
+            Stage { bursts: Bursts::default(), now: an_instant() }
         }
 
         /// This many messages, at this rate per second: how many of them are shown.

@@ -101,6 +101,7 @@ impl Side {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::now::an_instant;
 
     fn nick(name: &str) -> Nick {
         Nick::parse(name).unwrap()
@@ -128,7 +129,7 @@ mod tests {
     #[track_caller]
     fn check(notices: &[(char, &str)], expected: Option<&str>) {
         let mut comings = Comings::default();
-        let now = Instant::now();
+        let now = an_instant();
         for (sign, names) in notices {
             let names: Vec<&str> = names.split(' ').collect();
             comings.add(now, &notice(*sign, &names, names.len() as u64));
@@ -160,7 +161,7 @@ mod tests {
         check(&[('+', &many)], Some("+ u1, u2, u3, u4, u5, u6, u7, u8, u9, u10 and 3 others"));
         let mut comings = Comings::default();
         let merged = Notice { online_users: Some(40), ..notice('+', &["alice", "bob"], 3) };
-        comings.add(Instant::now(), &merged);
+        comings.add(an_instant(), &merged);
         assert!(comings.name(&nick("BOB")) && !comings.name(&nick("carol")));
         assert_eq!(comings.take().as_deref(), Some("+ alice, bob and 1 other  (40 online)"));
     }
@@ -171,9 +172,9 @@ mod tests {
         let names: Vec<String> = (1..=13).map(|number| format!("u{number}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         for sign in ['+', '-'] {
-            comings.add(Instant::now(), &notice(sign, &["alice"], u64::MAX));
-            comings.add(Instant::now(), &notice(sign, &names, u64::MAX));
-            comings.add(Instant::now(), &notice(sign, &["bob", "carol"], u64::MAX));
+            comings.add(an_instant(), &notice(sign, &["alice"], u64::MAX));
+            comings.add(an_instant(), &notice(sign, &names, u64::MAX));
+            comings.add(an_instant(), &notice(sign, &["bob", "carol"], u64::MAX));
         }
         let line = comings.take().unwrap();
         assert_eq!(line.matches(&u64::MAX.to_string()).count(), 2, "{line}");

@@ -3,6 +3,7 @@
 use super::*;
 use crate::client::core::session::Mode;
 use crate::client::ui::view::Reader;
+use crate::now::an_instant;
 use crate::protocol::{ChatMessage, History, Nick, Notice, NoticeKind, OnlineUsers, RoomName};
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ impl Stage {
         Stage {
             reading: Reading::new(bell, None),
             view: View { mode: Mode::Chat, color: false, quiet: false, zone: |at| at, reader },
-            now: Now { instant: Instant::now(), wall: at("2026-11-22T20:30:00+01:00") },
+            now: Now { instant: an_instant(), wall: at("2026-11-22T20:30:00+01:00") },
             lines: Vec::new(),
         }
     }

@@ -1,6 +1,7 @@
 //! Waiting, connecting, explaining, subscribing.
 
 use super::*;
+use crate::now::an_instant;
 
 #[test]
 fn connects_as_it_is_told_to() {
@@ -27,7 +28,7 @@ fn connects_as_it_is_told_to() {
 
 #[test]
 fn the_first_attempt_can_be_held_back() {
-    let now = Instant::now();
+    let now = an_instant();
     let held = || {
         let machine = Machine::new(config(Version::V5), now + SECOND);
         let mut bench = Bench { machine, now };

@@ -4,6 +4,7 @@ mod keeping;
 
 use super::*;
 use crate::link::Version;
+use crate::now::an_instant;
 use crate::protocol::{Epoch, MessageId, Private, SentId, Session, Token, Topics};
 use crate::server::core::record::{
     Committed, EarlierRun, KeptSeat, Page, Refused, ReplyTo, RoomProgress, StoreQuestion, StoreRefusal,
@@ -21,7 +22,7 @@ struct Desk {
 impl Desk {
     /// A server after an earlier run that left these, and the outputs of its first connection.
     fn after(kept: Vec<KeptSeat>, rooms: Vec<(RoomName, u64)>) -> (Desk, Vec<ServiceEffect>) {
-        let now = Now { instant: Instant::now(), wall: DateTime::UNIX_EPOCH.fixed_offset() };
+        let now = Now { instant: an_instant(), wall: DateTime::UNIX_EPOCH.fixed_offset() };
         let config = Config {
             topics: Topics::new("chat"),
             timeout: Duration::from_secs(60),

@@ -107,6 +107,7 @@ impl DirectPace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::now::an_instant;
 
     #[test]
     fn receipts_let_more_follow_and_losses_fewer() {
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn a_silence_doubles_the_wait_until_a_receipt_comes() {
         let mut pace = DirectPace::default();
-        let start = Instant::now();
+        let start = an_instant();
         let mut now = start;
         for seconds in [10, 20, 40, 80, 160, 300, 300] {
             assert_eq!(pace.wait(), Duration::from_secs(seconds));

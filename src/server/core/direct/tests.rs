@@ -3,6 +3,7 @@
 mod law;
 
 use super::*;
+use crate::now::an_instant;
 use crate::protocol::Session;
 use std::ops::RangeInclusive;
 
@@ -54,7 +55,7 @@ fn short(steps: Vec<DirectStep>) -> Vec<String> {
 
 impl Desk {
     fn new() -> Desk {
-        Desk { directs: Directs::default(), now: Instant::now() }
+        Desk { directs: Directs::default(), now: an_instant() }
     }
 
     fn pass(&mut self, seconds: u64) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The roster, with a clock that the tests move.
 
 use super::*;
+use crate::now::an_instant;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -14,7 +15,7 @@ impl Clock {
 }
 
 fn start() -> (Roster, Clock) {
-    (Roster::new(TIMEOUT), Clock(Instant::now()))
+    (Roster::new(TIMEOUT), Clock(an_instant()))
 }
 
 /// A presence of `nick` in the run named by `session` (0: an original client), on its connection `conn`.
@@ -192,7 +193,7 @@ fn stored_presences_come_back() {
 
 #[test]
 fn an_absent_conn_counts_as_the_present_one() {
-    let now = Instant::now();
+    let now = an_instant();
     let joined = || {
         let mut roster = Roster::new(TIMEOUT);
         roster.arrive(&of("alice", 1, 3), now);

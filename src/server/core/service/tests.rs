@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::link::{Event, Failure, FailureKind, Message, Version};
+use crate::now::an_instant;
 use crate::protocol::{Epoch, SearchResult, Topics};
 use crate::server::core::chat::Config;
 use crate::server::core::exchange::ServerExit;
@@ -19,7 +20,7 @@ struct Desk {
 
 impl Desk {
     fn new() -> Desk {
-        let now = Now { instant: Instant::now(), wall: DateTime::UNIX_EPOCH.fixed_offset() };
+        let now = Now { instant: an_instant(), wall: DateTime::UNIX_EPOCH.fixed_offset() };
         let config = Config {
             topics: Topics::new("chat"),
             timeout: Duration::from_secs(60),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::client::core::conversation::tests::deadlines::pass;
 use crate::client::core::conversation::tests::now;
+use crate::now::an_instant;
 use crate::protocol::FromServer;
 
 const STARTED: &str = "2026-11-22T19:00:00Z";
@@ -34,7 +35,7 @@ struct Stage {
 
 impl Stage {
     fn new(role: Role) -> Stage {
-        Stage { watch: ServerWatch::new(role, false), now: Instant::now(), out: Outputs::new(true) }
+        Stage { watch: ServerWatch::new(role, false), now: an_instant(), out: Outputs::new(true) }
     }
 
     fn connected(role: Role) -> Stage {

@@ -4,6 +4,7 @@ use super::*;
 use crate::client::core::conversation::Output;
 use crate::client::core::conversation::tests::deadlines::pass;
 use crate::client::core::news::News;
+use crate::now::an_instant;
 
 fn nick(name: &str) -> Nick {
     Nick::parse(name).unwrap()
@@ -22,7 +23,7 @@ impl Stage {
     fn new(under_way: usize) -> Stage {
         let session = Session::from_random([7; 12]);
         let (naming, out) = (Naming::new(nick("Alice"), session), Outputs::new(true));
-        Stage { naming, now: Instant::now(), is_connected: true, under_way, out }
+        Stage { naming, now: an_instant(), is_connected: true, under_way, out }
     }
 
     fn change(&mut self, to: &str) {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::client::core::conversation::Output;
 use crate::client::core::conversation::tests::{counting, token};
+use crate::now::an_instant;
 use crate::protocol::{Cursor, HistoryRequest, SearchRequest, SearchResult};
 
 /// Requests and their source of randomness.
@@ -47,7 +48,7 @@ fn of(kind: RequestKind) -> impl Fn(&Inquiry) -> bool {
 fn asked_again_after_5_s_doubling_to_60() {
     let mut stage = Stage::new();
     stage.ask(RequestKind::Users);
-    let mut now = Instant::now();
+    let mut now = an_instant();
     stage.check(now, 1, 0);
     assert!(stage.requests.has_questions());
     for (seconds, told) in [(5, 1), (10, 0), (20, 0), (40, 0), (60, 0), (60, 0)] {
@@ -67,7 +68,7 @@ fn asked_again_after_5_s_doubling_to_60() {
 fn searches_and_pages_take_turns() {
     for kind in [RequestKind::Search, RequestKind::History] {
         let mut stage = Stage::new();
-        let now = Instant::now();
+        let now = an_instant();
         (0..3).for_each(|_| stage.ask(kind));
         stage.ask(RequestKind::Users);
         stage.check(now, 2, 0);
@@ -152,7 +153,7 @@ fn a_join_sends_each_request_once() {
         stage.join(RequestKind::History);
     }
     stage.ask(RequestKind::Users);
-    stage.check(Instant::now(), 3, 0);
+    stage.check(an_instant(), 3, 0);
 }
 
 #[test]
@@ -163,13 +164,13 @@ fn too_many_questions_are_refused_and_a_join_is_not() {
     stage.ask(RequestKind::Users);
     assert!(matches!(&stage.out.take()[..], [Output::Tell(News::Error(_), _)]));
     stage.join(RequestKind::Users);
-    stage.check(Instant::now(), CAPACITY + 1, 0);
+    stage.check(an_instant(), CAPACITY + 1, 0);
 }
 
 #[test]
 fn a_ping_is_given_up() {
     let mut stage = Stage::new();
-    let now = Instant::now();
+    let now = an_instant();
     stage.ask(RequestKind::Ping);
     stage.check(now, 1, 0);
     stage.check(now + PATIENCE, 0, 1);
@@ -182,18 +183,18 @@ fn an_original_servers_answer_is_for_the_lobby() {
     let room = RoomName::parse("dev").unwrap();
     let page = Inquiry::page(HistoryRequest { room, ..HistoryRequest::default() });
     stage.requests.open_own(page, &mut stage.random);
-    stage.requests.take_due(Instant::now(), &mut stage.out);
+    stage.requests.take_due(an_instant(), &mut stage.out);
     assert!(stage.requests.answered_without_token(of(RequestKind::History)).is_none());
     stage.join(RequestKind::History);
     assert!(stage.requests.answered_without_token(of(RequestKind::History)).is_none(), "not sent yet");
-    stage.requests.take_due(Instant::now(), &mut stage.out);
+    stage.requests.take_due(an_instant(), &mut stage.out);
     assert!(stage.requests.answered_without_token(of(RequestKind::History)).is_some());
 }
 
 #[test]
 fn while_nobody_can_be_asked_nothing_is_due() {
     let mut stage = Stage::new();
-    let now = Instant::now();
+    let now = an_instant();
     stage.ask(RequestKind::Users);
     stage.check(now, 1, 0);
     stage.requests.pause();

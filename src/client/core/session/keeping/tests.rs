@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::link::Qos;
+use crate::now::an_instant;
 
 /// The memory of a session, with a clock that the test moves.
 struct Stage {
@@ -12,7 +13,7 @@ struct Stage {
 
 impl Stage {
     fn new() -> Stage {
-        let now = Instant::now();
+        let now = an_instant();
         Stage { keeping: Keeping::new(now, true), start: now, now }
     }
 

@@ -126,6 +126,7 @@ fn ids(session: &Session, ranges: &Ranges) -> impl Iterator<Item = SentId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::now::an_instant;
     use crate::protocol::{Nick, Session};
 
     const EPOCH: &str = "rkrxc5f0sqnm";
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_met_when_its_last_message_is_seen() {
-        let (mut marks, now) = (Marks::default(), Instant::now());
+        let (mut marks, now) = (Marks::default(), an_instant());
         marks.add(now, mark(3, 6, r#"{"bob":{"k3v9x2m1q8f0":[[1,3]]}}"#), |_, id| id.seq == 2);
         check_met(&mut marks, 3, None);
         marks.saw(&key("bob"), &id(1));
@@ -176,7 +177,7 @@ mod tests {
 
     #[test]
     fn only_a_page_meets_a_mark_without_ids() {
-        let (mut marks, now) = (Marks::default(), Instant::now());
+        let (mut marks, now) = (Marks::default(), an_instant());
         marks.add(now, mark(0, 3, r#"{"bob":{"":2,"k3v9x2m1q8f0":[[1,1]]}}"#), |_, _| true);
         check_met(&mut marks, 0, None);
         assert!(is_hole(&marks, now, 0));
@@ -188,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_same_again_is_no_news_and_all_is_bounded() {
-        let (mut marks, now) = (Marks::default(), Instant::now());
+        let (mut marks, now) = (Marks::default(), an_instant());
         for _ in 0..2 {
             marks.add(now, mark(0, 2, r#"{"bob":{"k3v9x2m1q8f0":[[1,2]]}}"#), |_, _| false);
         }

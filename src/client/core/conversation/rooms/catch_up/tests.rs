@@ -4,6 +4,7 @@ mod laws;
 
 use super::marks::UNDER_WAY;
 use super::*;
+use crate::now::an_instant;
 use crate::protocol::{Epoch, Nick, Session};
 
 const EPOCH: &str = "rkrxc5f0sqnm";
@@ -52,7 +53,7 @@ struct Stage {
 
 impl Stage {
     fn at(pos: u64) -> Stage {
-        let mut stage = Stage { room: kept(pos, true), now: Instant::now() };
+        let mut stage = Stage { room: kept(pos, true), now: an_instant() };
         let asked = stage.room.join();
         let filled = stage.room.page(stage.now, &asked, Some(&span(EPOCH, pos, pos, true, false)));
         assert_eq!(filled, Filled::default());
@@ -92,7 +93,7 @@ fn the_first_join_requests_the_newest_page_or_only_the_end() {
         let mut room = if history { CatchUp::new(lobby(), true) } else { kept(3, false) };
         let asked = room.join();
         assert_eq!((asked.limit, &asked.after), (limit, &None));
-        let filled = room.page(Instant::now(), &asked, Some(&span(EPOCH, 40, 90, false, false)));
+        let filled = room.page(an_instant(), &asked, Some(&span(EPOCH, 40, 90, false, false)));
         assert_eq!(filled, Filled { moved: true, next: None, nameless: 0 }, "what is older is not asked for");
         let again = room.join();
         assert_eq!((again.limit, again.after), (Some(PAGE_MESSAGES), Some(cursor(EPOCH, 90))));
@@ -198,7 +199,7 @@ fn forged_marks_cause_no_endless_requests() {
 fn a_refused_request_is_repeated_later() {
     for pos in [None, Some(3)] {
         let mut room = pos.map_or_else(|| CatchUp::new(lobby(), true), |pos| kept(pos, true));
-        let mut now = Instant::now();
+        let mut now = an_instant();
         let asked = room.join();
         room.refused(now);
         now += LONG_REST - Duration::from_millis(1);
@@ -256,7 +257,7 @@ fn the_beginning_of_unread_messages_is_told_once() {
     assert!(room.take_unread());
     assert!(!room.take_unread());
     let mut room = kept(3, true);
-    room.page(Instant::now(), &asked, Some(&span(EPOCH, 3, 3, true, false)));
+    room.page(an_instant(), &asked, Some(&span(EPOCH, 3, 3, true, false)));
     assert!(!room.take_unread(), "nothing was unread, and what comes now is not");
 }
 
@@ -265,7 +266,7 @@ fn the_first_page_does_not_hide_what_marks_told_of_before_it() {
     /// Checks the cursor after a first page, and where a request after the rest begins.
     #[track_caller]
     fn check(marks: &[(u64, u64, &[u64])], retained: bool, broke: bool, at: u64, asks: Option<u64>) {
-        let mut stage = Stage { room: CatchUp::new(lobby(), false), now: Instant::now() };
+        let mut stage = Stage { room: CatchUp::new(lobby(), false), now: an_instant() };
         let mut asked = stage.room.join();
         for (from, to, seen) in marks {
             let mark = mark(EPOCH, *from, *to);

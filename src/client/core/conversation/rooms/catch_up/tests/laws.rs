@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::client::core::conversation::rooms::seen::{Seen, Was};
+use crate::now::an_instant;
 use crate::protocol::{Entry, MessageId, Timestamp};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -82,7 +83,7 @@ impl World {
         let mut world = World {
             said: Vec::new(),
             marked: 0,
-            stage: Stage { room: CatchUp::new(lobby(), true), now: Instant::now() },
+            stage: Stage { room: CatchUp::new(lobby(), true), now: an_instant() },
             seen: Seen::default(),
             shown: Vec::new(),
             newest: HashMap::new(),

@@ -1,6 +1,7 @@
 //! Two runs of a sender, their clocks, and what the history shows of them.
 
 use super::*;
+use crate::now::an_instant;
 use crate::protocol::{FromServer, Nick};
 
 /// Two runs of alice, whose clock was set back by an hour between them, or was not.
@@ -38,7 +39,7 @@ fn entry(session: &str, seq: u64, time: &str, pos: u64) -> Entry {
 }
 
 fn now() -> Instant {
-    Instant::now()
+    an_instant()
 }
 
 fn live(session: &str, seq: u64, time: &str) -> Newest {
