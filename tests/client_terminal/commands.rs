@@ -1,7 +1,7 @@
 //! Commands on a terminal, with a chat server and other people.
 
 use crate::support::{Broker, Certificates, PATIENCE, Program, Pty, Stream, Subscriber, TempDir, publish, wait_until};
-use crate::{alice, texts};
+use crate::{alice, refuse_nick, texts};
 
 /// A chat server that keeps nothing on disk.
 #[track_caller]
@@ -142,11 +142,7 @@ fn a_line_begun_before_the_question_for_a_nick_is_no_answer() {
     alice.wait_for_line(">");
     alice.press("hel");
     alice.wait_for_screen("the line", |lines| lines.last().is_some_and(|line| line == "#lobby> hel"));
-    let join = presence.wait_for("the join", |topic, _| topic == "chat/presence/alice");
-    let join: serde_json::Value = serde_json::from_slice(&join.payload).unwrap();
-    let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":{}}}"#, join["session"]);
-    publish(&broker, "chat/private/alice/server", refusal, 1, false);
-    alice.wait_for_line("!! the nick alice is in use: which other one will you take?");
+    refuse_nick(&broker, &mut presence, &mut alice);
     alice.press("lo\r");
     alice.wait_for_line("!! type a nick first, or /quit");
     alice.wait_for_screen("the question", |lines| lines.last().is_some_and(|line| line == "another nick:"));

@@ -91,8 +91,12 @@ struct Talker {
 }
 
 impl Talker {
-    fn start(broker: &Broker) -> Talker {
-        Talker { program: Program::start(&["client", &broker.address(), "--nick", "bob"]), said: 0 }
+    /// Talks until the first number of a burst is on the screen.
+    fn start_burst(broker: &Broker, screen: &mut Pty) -> Talker {
+        let program = Program::start(&["client", &broker.address(), "--nick", "bob"]);
+        let mut talker = Talker { program, said: 0 };
+        talker.talk_until("the first number", || screen.screen().iter().any(|line| left_out(line).is_some()));
+        talker
     }
 
     fn talk(&mut self, count: usize) {
@@ -115,6 +119,8 @@ impl Talker {
 
 /// Alice, who has a memory.
 fn alice(broker: &Broker, home: &TempDir) -> Pty {
+    // So that there is a past to show.
+    say(broker, "carol", "hello");
     let mut alice = Pty::start_at(home.path(), &["client", &broker.address(), "--nick", "alice"]);
     alice.wait_for_line("-- #lobby: now");
     alice
@@ -137,10 +143,8 @@ fn a_client_that_is_killed_in_a_burst_goes_on_where_its_lines_and_numbers_end() 
     let broker = Broker::start();
     let _server = server(&broker);
     let home = TempDir::new();
-    say(&broker, "carol", "hello");
     let mut killed = alice(&broker, &home);
-    let mut bob = Talker::start(&broker);
-    bob.talk_until("the first number", || killed.screen().iter().any(|line| left_out(line).is_some()));
+    let mut bob = Talker::start_burst(&broker, &mut killed);
     // Some of these are neither shown nor counted when it dies.
     bob.talk(200);
     killed.signal(libc::SIGKILL);
@@ -154,10 +158,8 @@ fn a_client_that_quits_in_a_burst_shows_nothing_again() {
     let broker = Broker::start();
     let _server = server(&broker);
     let home = TempDir::new();
-    say(&broker, "carol", "hello");
     let mut quits = alice(&broker, &home);
-    let mut bob = Talker::start(&broker);
-    bob.talk_until("the first number", || quits.screen().iter().any(|line| left_out(line).is_some()));
+    let mut bob = Talker::start_burst(&broker, &mut quits);
     bob.talk(100);
     quits.press("/quit\r");
     assert_eq!(quits.exit_code(), 0);
@@ -171,12 +173,10 @@ fn the_receipt_of_a_direct_message_does_not_wait_for_the_end_of_a_burst() {
     let broker = Broker::start();
     let _server = server(&broker);
     let home = TempDir::new();
-    say(&broker, "carol", "hello");
     let mut alice = alice(&broker, &home);
     let mut dave = Program::start(&["client", &broker.address(), "--json", "--nick", "dave"]);
     dave.wait_for_line(Stream::Out, r#""online_users""#, PATIENCE);
-    let mut bob = Talker::start(&broker);
-    bob.talk_until("the first number", || alice.screen().iter().any(|line| left_out(line).is_some()));
+    let mut bob = Talker::start_burst(&broker, &mut alice);
     dave.send_line(r#"{"message":"psst","to":"alice"}"#);
     bob.talk_until("the receipt", || {
         dave.lines(Stream::Out).iter().any(|line| line.contains(r#""event":"delivered""#))

@@ -152,6 +152,17 @@ fn nothing_that_arrives_drives_the_terminal() {
     alice.wait_for_line(r"bob: \x1b[2J\x1b]0;title\x07\x9b31m\u{202e}dlrow");
 }
 
+/// Refuses alice's nick after her join, as a server does. Returns her session, as JSON.
+fn refuse_nick(broker: &Broker, presence: &mut Subscriber, alice: &mut Pty) -> serde_json::Value {
+    let joined = presence.wait_for("the join", |topic, _| topic == "chat/presence/alice");
+    let join: serde_json::Value = serde_json::from_slice(&joined.payload).unwrap();
+    let session = join["session"].clone();
+    let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":{session}}}"#);
+    publish(broker, "chat/private/alice/server", refusal, 1, false);
+    alice.wait_for_line("!! the nick alice is in use: which other one will you take?");
+    session
+}
+
 #[test]
 fn a_nick_that_is_in_use_is_asked_for_again() {
     let broker = Broker::start();
@@ -159,14 +170,10 @@ fn a_nick_that_is_in_use_is_asked_for_again() {
     publish(&broker, "chat/server", server, 1, true);
     let mut presence = Subscriber::start(&broker, &["chat/presence/#", "chat/messages/#"]);
     let mut alice = alice(&broker);
-    let joined = presence.wait_for("the join", |topic, _| topic == "chat/presence/alice");
-    let join: serde_json::Value = serde_json::from_slice(&joined.payload).unwrap();
-    let refusal = format!(r#"{{"type":"error","code":"nick_in_use","message":"taken","session":{}}}"#, join["session"]);
-    publish(&broker, "chat/private/alice/server", refusal, 1, false);
-    alice.wait_for_line("!! the nick alice is in use: which other one will you take?");
+    let session = refuse_nick(&broker, &mut presence, &mut alice);
     alice.press("alice2\r");
     presence.wait_for("the join as another", |topic, _| topic == "chat/presence/alice2");
-    let welcome = format!(r#"{{"type":"welcome","session":{}}}"#, join["session"]);
+    let welcome = format!(r#"{{"type":"welcome","session":{session}}}"#);
     publish(&broker, "chat/private/alice2/server", welcome, 1, false);
     alice.press("here I am\r");
     alice.wait_for_line("-- you are alice2 and talk in #lobby; /help lists the commands");

@@ -80,6 +80,18 @@ impl Stage {
         stage
     }
 
+    /// Welcomed, with answers to the first requests.
+    fn caught_up() -> Stage {
+        let mut stage = Stage::welcomed();
+        stage.arrives("chat/private/alice/server", r#"{"type":"online_users","users":[],"request":"000000000001"}"#);
+        stage.arrives(
+            "chat/private/alice/server",
+            r#"{"type":"history","messages":[],"request":"000000000002","room":"lobby","epoch":"rkrxc5f0sqnm","from":0,"to":0}"#,
+        );
+        stage.out.clear();
+        stage
+    }
+
     fn input(&mut self, input: Input) {
         self.out.extend(self.conversation.handle(self.now, input));
     }
@@ -206,13 +218,7 @@ fn a_page_fills_what_was_missed() {
 
 #[test]
 fn heartbeats_come_as_often_as_the_server_says() {
-    let mut stage = Stage::welcomed();
-    stage.arrives("chat/private/alice/server", r#"{"type":"online_users","users":[],"request":"000000000001"}"#);
-    stage.arrives(
-        "chat/private/alice/server",
-        r#"{"type":"history","messages":[],"request":"000000000002","room":"lobby","epoch":"rkrxc5f0sqnm","from":0,"to":0}"#,
-    );
-    stage.out.clear();
+    let mut stage = Stage::caught_up();
     stage.after(9_999);
     stage.check_published(&[]);
     stage.after(1);

@@ -67,13 +67,7 @@ fn a_program_is_answered_with_its_reference() {
 
 #[test]
 fn searches_go_out_one_at_a_time() {
-    let mut stage = Stage::welcomed();
-    stage.arrives("chat/private/alice/server", r#"{"type":"online_users","users":[],"request":"000000000001"}"#);
-    stage.arrives(
-        "chat/private/alice/server",
-        r#"{"type":"history","messages":[],"request":"000000000002","room":"lobby","epoch":"rkrxc5f0sqnm","from":0,"to":0}"#,
-    );
-    stage.out.clear();
+    let mut stage = Stage::caught_up();
     for text in ["one", "two", "three"] {
         stage.types(&format!("/search {text}"));
     }
