@@ -21,7 +21,15 @@ use rings::Rings;
 use sections::Sections;
 use std::time::Instant;
 
-pub struct Reading {
+/// What a terminal does next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PrintStep<T> {
+    Line(Line),
+    /// What waited for all that was printed before.
+    Then(T),
+}
+
+pub struct Reading<T> {
     comings: Comings,
     bursts: Bursts,
     sections: Sections,
@@ -32,12 +40,15 @@ pub struct Reading {
     is_kept: bool,
     /// The list of users was shown.
     is_introduced: bool,
-    /// A message was shown since [`Reading::settle`].
+    /// What waits until messages that were left out are counted: otherwise a client that is killed would remember as shown
+    /// what its user never learned of.
+    waiting: Vec<T>,
+    /// A message was shown meanwhile.
     has_shown: bool,
 }
 
-impl Reading {
-    pub fn new(bell: Bell, notify: Option<Notify>) -> Reading {
+impl<T> Reading<T> {
+    pub fn new(bell: Bell, notify: Option<Notify>) -> Reading<T> {
         Reading {
             comings: Comings::default(),
             bursts: Bursts::default(),
@@ -46,12 +57,13 @@ impl Reading {
             day: None,
             is_kept: false,
             is_introduced: false,
+            waiting: Vec::new(),
             has_shown: false,
         }
     }
 
     /// What to print for this news.
-    pub fn hear(&mut self, now: Now, news: &News, view: &View) -> Vec<Line> {
+    pub fn hear(&mut self, now: Now, news: &News, view: &View) -> Vec<PrintStep<T>> {
         let mut lines = Vec::new();
         match news {
             News::Said(said) => self.said(now, news, said, view, &mut lines),
@@ -88,11 +100,11 @@ impl Reading {
             }
             _ => {}
         }
-        lines
+        self.steps(now, view, lines)
     }
 
     /// What to print at this time.
-    pub fn tick(&mut self, now: Now, view: &View) -> Vec<Line> {
+    pub fn tick(&mut self, now: Now, view: &View) -> Vec<PrintStep<T>> {
         let mut lines = Vec::new();
         if self.comings.due().is_some_and(|due| now.instant >= due) {
             self.tell_comings(now, view, &mut lines);
@@ -100,7 +112,7 @@ impl Reading {
         if self.bursts.due().is_some_and(|due| now.instant >= due) {
             self.tell_bursts(now, view, &mut lines);
         }
-        lines
+        self.steps(now, view, lines)
     }
 
     /// When [`Reading::tick`] may have something to print.
@@ -108,27 +120,30 @@ impl Reading {
         self.comings.due().into_iter().chain(self.bursts.due()).min()
     }
 
-    /// What to print before remembering what was told. That may wait for messages that were only left out, but not for those
-    /// that were shown.
-    pub fn settle(&mut self, now: Now, view: &View) -> Vec<Line> {
-        let mut lines = Vec::new();
-        if std::mem::take(&mut self.has_shown) {
-            self.tell_bursts(now, view, &mut lines);
-        }
-        lines
-    }
-
-    /// Whether everything so far was printed, or its number was. Otherwise the user would never learn of messages that are
-    /// remembered as shown.
-    pub fn is_settled(&self) -> bool {
-        !self.bursts.has_uncounted()
+    /// Returns this once all news so far is printed or counted.
+    pub fn then(&mut self, now: Now, view: &View, what: T) -> Vec<PrintStep<T>> {
+        self.waiting.push(what);
+        self.steps(now, view, Vec::new())
     }
 
     /// What to print at the end.
-    pub fn finish(&mut self, now: Now, view: &View) -> Vec<Line> {
+    pub fn finish(&mut self, now: Now, view: &View) -> Vec<PrintStep<T>> {
         let mut lines = Vec::new();
         self.tell_bursts(now, view, &mut lines);
-        lines
+        self.steps(now, view, lines)
+    }
+
+    /// These lines, and what no longer waits. It may wait for messages that were only left out, but not for those that were
+    /// shown.
+    fn steps(&mut self, now: Now, view: &View, mut lines: Vec<Line>) -> Vec<PrintStep<T>> {
+        if !self.waiting.is_empty() && std::mem::take(&mut self.has_shown) {
+            self.tell_bursts(now, view, &mut lines);
+        }
+        let mut steps: Vec<_> = lines.into_iter().map(PrintStep::Line).collect();
+        if !self.bursts.has_uncounted() {
+            steps.extend(self.waiting.drain(..).map(PrintStep::Then));
+        }
+        steps
     }
 
     fn said(&mut self, now: Now, news: &News, said: &Said, view: &View, lines: &mut Vec<Line>) {

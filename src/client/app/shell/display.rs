@@ -5,9 +5,9 @@ use crate::client::app::start::Refusal;
 use crate::client::core::news::News;
 use crate::client::core::session::{ClientSession, Mode};
 use crate::client::io::screen::{Above, Screen};
-use crate::client::ui::reading::Reading;
+use crate::client::ui::reading::{PrintStep, Reading};
 use crate::client::ui::view::alert::Notify;
-use crate::client::ui::view::{Line, Reader, View};
+use crate::client::ui::view::{Reader, View};
 use crate::now::Now;
 use crate::options::{ClientOptions, Color};
 use crate::terminal;
@@ -19,9 +19,7 @@ pub struct NewsDisplay {
     pub screen: Screen,
     view: View,
     /// At a terminal only.
-    reading: Option<Reading>,
-    /// What waits until the messages that were left out are counted.
-    waiting: Vec<OncePrinted>,
+    reading: Option<Reading<OncePrinted>>,
 }
 
 /// Called by the screen's thread.
@@ -49,7 +47,7 @@ impl NewsDisplay {
         };
         let reading = (session.mode() == Mode::Chat).then(|| Reading::new(options.bell, notify));
         let screen = Screen::start(above).map_err(|error| broken("screen", error))?;
-        Ok(NewsDisplay { screen, view, reading, waiting: Vec::new() })
+        Ok(NewsDisplay { screen, view, reading })
     }
 
     pub fn tell(&mut self, now: Now, news: &News, reference: Option<&Value>, session: &ClientSession) {
@@ -57,17 +55,13 @@ impl NewsDisplay {
             Some(reading) => {
                 self.view.reader = reader(session);
                 print(&self.screen, reading.hear(now, news, &self.view));
-                if !self.waiting.is_empty() {
-                    print(&self.screen, reading.settle(now, &self.view));
-                }
-                self.release();
             }
-            None => print(&self.screen, self.view.line(now.wall, news, reference)),
+            None => print(&self.screen, self.view.line(now.wall, news, reference).map(PrintStep::Line)),
         }
     }
 
     pub fn complain(&self, text: &str) {
-        print(&self.screen, self.view.complaint(text));
+        print(&self.screen, self.view.complaint(text).into_iter().map(PrintStep::Line));
     }
 
     /// When [`NewsDisplay::read_on`] may have something to print.
@@ -80,23 +74,17 @@ impl NewsDisplay {
         if let Some(reading) = &mut self.reading {
             self.view.reader = reader(session);
             print(&self.screen, reading.tick(now, &self.view));
-            self.release();
         }
     }
 
-    /// Calls this once everything told so far is printed, or its number is.
+    /// Calls this in the screen's thread once everything told so far is printed, or its number is.
     pub fn then(&mut self, now: Now, session: &ClientSession, printed: impl FnOnce() + Send + 'static) {
-        if let Some(reading) = &mut self.reading {
-            self.view.reader = reader(session);
-            print(&self.screen, reading.settle(now, &self.view));
-        }
-        self.waiting.push(Box::new(printed));
-        self.release();
-    }
-
-    fn release(&mut self) {
-        if self.reading.as_ref().is_none_or(Reading::is_settled) {
-            self.waiting.drain(..).for_each(|printed| self.screen.then(printed));
+        match &mut self.reading {
+            Some(reading) => {
+                self.view.reader = reader(session);
+                print(&self.screen, reading.then(now, &self.view, Box::new(printed)));
+            }
+            None => self.screen.then(printed),
         }
     }
 
@@ -105,14 +93,18 @@ impl NewsDisplay {
         if let Some(reading) = &mut self.reading {
             self.view.reader = reader(session);
             print(&self.screen, reading.finish(now, &self.view));
-            self.release();
         }
         self.screen.finish(within)
     }
 }
 
-fn print(screen: &Screen, lines: impl IntoIterator<Item = Line>) {
-    lines.into_iter().for_each(|line| screen.print(line));
+fn print(screen: &Screen, steps: impl IntoIterator<Item = PrintStep<OncePrinted>>) {
+    for step in steps {
+        match step {
+            PrintStep::Line(line) => screen.print(line),
+            PrintStep::Then(printed) => screen.then(printed),
+        }
+    }
 }
 
 fn reader(session: &ClientSession) -> Reader {

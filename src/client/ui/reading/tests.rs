@@ -8,7 +8,7 @@ use crate::protocol::{ChatMessage, History, Nick, Notice, NoticeKind, OnlineUser
 use std::time::Duration;
 
 struct Stage {
-    reading: Reading,
+    reading: Reading<&'static str>,
     view: View,
     now: Now,
     lines: Vec<String>,
@@ -35,15 +35,27 @@ impl Stage {
     }
 
     fn hear(&mut self, news: News) {
-        let lines = self.reading.hear(self.now, &news, &self.view);
-        self.lines.extend(lines.into_iter().map(|line| line.text));
+        let steps = self.reading.hear(self.now, &news, &self.view);
+        self.take(steps);
+    }
+
+    fn take(&mut self, steps: Vec<PrintStep<&'static str>>) {
+        self.lines.extend(steps.into_iter().map(|step| match step {
+            PrintStep::Line(line) => line.text,
+            PrintStep::Then(what) => what.to_owned(),
+        }));
+    }
+
+    fn then(&mut self, what: &'static str) {
+        let steps = self.reading.then(self.now, &self.view, what);
+        self.take(steps);
     }
 
     fn pass(&mut self, time: Duration) {
         self.now.instant += time;
         self.now.wall += time;
-        let lines = self.reading.tick(self.now, &self.view);
-        self.lines.extend(lines.into_iter().map(|line| line.text));
+        let steps = self.reading.tick(self.now, &self.view);
+        self.take(steps);
     }
 
     fn comes(&mut self, kind: NoticeKind, name: &str) {
@@ -243,31 +255,60 @@ fn a_burst_is_left_out_where_somebody_keeps_it() {
     stage.check(&["-- … 1 message, /history 415 to read", "20:30 bob: over"]);
 }
 
-/// A client that is killed shows again, in its next run, what was neither shown nor counted.
-#[test]
-fn what_is_left_out_is_not_remembered_before_it_is_counted() {
+/// A burst of which the first 50 messages were shown.
+fn burst() -> Stage {
     let mut stage = Stage::new(Bell::Never);
     stage.connected(false);
     stage.page(false, false);
     (0..60).for_each(|number| stage.says("bob", &format!("{number}")));
     stage.lines.clear();
-    assert!(!stage.reading.is_settled());
+    stage
+}
+
+/// A client that is killed shows again, in its next run, what was neither shown nor counted.
+#[test]
+fn what_is_left_out_is_not_remembered_before_it_is_counted() {
+    let mut stage = burst();
     // What was shown is remembered soon.
-    let lines = stage.reading.settle(stage.now, &stage.view);
-    assert_eq!(lines.iter().map(|line| &line.text[..]).collect::<Vec<_>>(), ["-- … 10 messages, /history 10 to read"]);
-    assert!(stage.reading.is_settled());
-    // The number comes before past messages that the user asked for. They do not count.
-    stage.says("bob", "60");
-    stage.hear(News::Said(Said { history: true, ..stage.live("bob", "1") }));
-    assert_eq!(stage.lines[0], "-- … 1 message, /history 11 to read");
-    stage.reading.settle(stage.now, &stage.view);
-    stage.lines.clear();
+    stage.then("[remember]");
+    stage.check(&["-- … 10 messages, /history 10 to read", "[remember]"]);
     // If nothing was shown since, the number may take a while.
+    stage.says("bob", "60");
+    stage.then("[remember more]");
     stage.says("bob", "61");
-    assert!(stage.reading.settle(stage.now, &stage.view).is_empty() && !stage.reading.is_settled());
+    stage.check(&[]);
     stage.pass(3 * SECOND);
-    stage.check(&["-- … 1 message, /history 12 to read"]);
-    assert!(stage.reading.is_settled());
+    stage.check(&["-- … 2 messages, /history 12 to read", "[remember more]"]);
+    stage.then("[at once]");
+    stage.check(&["[at once]"]);
+}
+
+#[test]
+fn what_is_shown_meanwhile_is_remembered_soon() {
+    let mut stage = burst();
+    stage.then("[remember]");
+    stage.says("bob", "60");
+    stage.then("[remember more]");
+    stage.lines.clear();
+    stage.hear(News::Said(Said { place: Place::Direct(nick("carol")), ..stage.live("dave", "psst") }));
+    stage.check(&["20:30 @ dave → carol: psst", "-- … 1 message, /history 11 to read", "[remember more]"]);
+    // At the end of a run as well.
+    stage.says("bob", "61");
+    stage.then("[remember the rest]");
+    let steps = stage.reading.finish(stage.now, &stage.view);
+    stage.take(steps);
+    stage.check(&["-- … 1 message, /history 12 to read", "[remember the rest]"]);
+}
+
+#[test]
+fn past_messages_are_not_counted() {
+    let mut stage = burst();
+    stage.hear(News::Said(Said { history: true, ..stage.live("bob", "1") }));
+    assert_eq!(stage.lines[0], "-- … 10 messages, /history 10 to read");
+    stage.lines.clear();
+    stage.says("bob", "60");
+    stage.pass(3 * SECOND);
+    stage.check(&["-- … 1 message, /history 11 to read"]);
 }
 
 #[test]
