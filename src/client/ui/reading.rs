@@ -172,7 +172,10 @@ impl<T> Reading<T> {
         // is wrong; it carries its date itself.
         let day_of = if said.pos.is_some() || said.history { said.at } else { now.wall };
         self.tell_day(now, day_of, view, lines);
-        if let Some(mut line) = view.line(day_of, news, None) {
+        // What was said before the user came has a heading, and comes after live messages if these are faster than its page.
+        let needs_no_mark = said.late && said.history && !is_caught_up;
+        let unmarked = needs_no_mark.then(|| News::Said(Said { late: false, ..said.clone() }));
+        if let Some(mut line) = view.line(day_of, unmarked.as_ref().unwrap_or(news), None) {
             if is_caught_up || self.sections.came_back() {
                 line.text.insert_str(0, &self.rings.ring(now.instant, said, is_mention, view));
             }
