@@ -4,8 +4,10 @@
 //! ```text
 //!          connected            chat/server online, or 1 s without          welcome
 //!  Away ──────────────► Listening ───────────────────────────────► Asked ─────────────► Welcomed
-//!   ▲                                                                ▲                      │
-//!   │ lost, from anywhere                    jitter: Due ────────────┘◄── another server ───┘
+//!   ▲                                                               ▲  │ nick in use         │
+//!   │ lost, from anywhere                   jitter: Due ────────────┘◄─┼── another server ───┘
+//!                                                                      ▼
+//!                                                                   Refused
 //! ```
 
 use super::lookout::LISTEN;
@@ -23,6 +25,7 @@ enum JoinStep {
     Due,
     Asked,
     Welcomed,
+    Refused,
 }
 
 #[derive(Debug)]
@@ -57,6 +60,12 @@ impl Joining {
         matches!(self.step, JoinStep::Asked | JoinStep::Welcomed)
     }
 
+    /// Whether a server may have let us in on this connection: it may have done so after it refused us, if that reached us
+    /// late.
+    pub fn may_be_in(&self) -> bool {
+        self.is_joined() || self.step == JoinStep::Refused
+    }
+
     pub fn may_send(&self) -> bool {
         self.may_send
     }
@@ -73,7 +82,7 @@ impl Joining {
     pub fn server_came(&mut self, now: Instant) {
         match self.step {
             // A server that restarts repeatedly does not postpone this any further.
-            JoinStep::Away | JoinStep::Due => {}
+            JoinStep::Away | JoinStep::Due | JoinStep::Refused => {}
             JoinStep::Listening => self.go(JoinStep::Due, Some(now)),
             JoinStep::Asked | JoinStep::Welcomed => self.go(JoinStep::Due, Some(now + self.jitter)),
         }
@@ -132,6 +141,7 @@ impl Joining {
         let is_asked = self.step == JoinStep::Asked;
         if is_asked {
             self.lost();
+            self.step = JoinStep::Refused;
             self.may_send = false;
         }
         is_asked
@@ -305,6 +315,7 @@ mod tests {
         stage.check(0, &[(0, "join")]);
         assert!(stage.joining.refused());
         assert!(!stage.joining.is_joined() && !stage.joining.may_send());
+        assert!(stage.joining.may_be_in(), "by the time it hears that");
         stage.server_comes();
         stage.check(60_000, &[]);
         stage.joining.renamed();

@@ -48,7 +48,7 @@ impl Conversation {
 
     /// The leave message; `None` if nobody knows about this client.
     pub fn leave(&self, now: Now) -> Option<Publication> {
-        self.joining.is_joined().then(|| self.presence(now, Action::Leave))
+        self.joining.may_be_in().then(|| self.presence(now, Action::Leave))
     }
 
     pub(super) fn say_presence(&mut self, now: Now, action: Action) {

@@ -170,6 +170,7 @@ fn a_nick_in_use_counts_only_between_join_and_welcome() {
     assert!(!stage.out.contains(&Output::NickInUse), "another session was meant");
     stage.arrives("chat/private/alice/server", &refusal);
     assert!(stage.out.contains(&Output::NickInUse));
+    assert!(stage.conversation.leave(stage.now).is_some(), "a join sent again may have been let in meanwhile");
 }
 
 #[test]
