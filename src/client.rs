@@ -4,7 +4,7 @@
 mod app;
 pub mod core;
 pub(crate) mod io;
-mod ui;
+pub(crate) mod ui;
 
 pub use self::core::{command, conversation, news};
 pub use app::{member, run};

@@ -158,6 +158,8 @@ pub struct Showing {
     pub late: bool,
     /// In answer to `/history` or a search, so that it may have been shown before.
     pub asked: bool,
+    /// Not itself: a terminal showed the number of the messages that it left out in a burst.
+    pub counted: bool,
 }
 
 /// The state at the end of the run.

@@ -126,6 +126,11 @@ impl<T> Reading<T> {
         self.steps(now, view, Vec::new())
     }
 
+    /// Whether the user was told of every message: by its line, or by a number.
+    pub fn has_counted_all(&self) -> bool {
+        !self.bursts.has_uncounted()
+    }
+
     /// What to print at the end.
     pub fn finish(&mut self, now: Now, view: &View) -> Vec<PrintStep<T>> {
         let mut lines = Vec::new();
@@ -140,7 +145,7 @@ impl<T> Reading<T> {
             self.tell_bursts(now, view, &mut lines);
         }
         let mut steps: Vec<_> = lines.into_iter().map(PrintStep::Line).collect();
-        if !self.bursts.has_uncounted() {
+        if self.has_counted_all() {
             steps.extend(self.waiting.drain(..).map(PrintStep::Then));
         }
         steps

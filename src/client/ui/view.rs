@@ -10,6 +10,7 @@ mod words;
 mod wrap;
 
 use super::json;
+use crate::client::core::conversation::Conversation;
 use crate::client::core::news::{News, Place, Said};
 use crate::client::core::session::Mode;
 use crate::protocol::{Nick, RoomName, text};
@@ -56,6 +57,17 @@ pub struct Reader {
     pub rooms_are_many: bool,
     /// The terminal's width.
     pub columns: usize,
+}
+
+impl Reader {
+    pub fn of(conversation: &Conversation, columns: usize) -> Reader {
+        Reader {
+            nick: conversation.nick().clone(),
+            here: conversation.here().clone(),
+            rooms_are_many: conversation.is_in_rooms(),
+            columns,
+        }
+    }
 }
 
 impl Line {

@@ -6,6 +6,7 @@ mod facts;
 mod files;
 mod screen;
 mod start;
+mod terminal;
 mod uplink;
 
 use super::happening::{Happening, OfRun};
@@ -24,8 +25,9 @@ use crate::simulation::plan::{ClientTraits, CrashPoint};
 use crate::simulation::world::{MS, Micros};
 use ending::Closing;
 use files::ClientFiles;
-use screen::{Screen, Shown};
+use screen::Screen;
 use std::collections::BTreeMap;
+use terminal::Terminal;
 use uplink::Uplink;
 
 /// Between two ticks, as in the shell.
@@ -51,6 +53,7 @@ pub struct ClientProcess {
     screen: Screen,
     /// Of a program's member.
     unread: Option<Unread>,
+    terminal: Option<Terminal>,
     inbox: Inbox<Come>,
     ticked: Micros,
     has_seen_server: bool,
@@ -128,7 +131,8 @@ impl ClientNode {
     pub fn due(&self, stage: &Stage) -> Option<Micros> {
         let process = self.process.as_ref()?;
         let links = process.uplink.due().map(|due| due.max(self.machine.frozen_until()));
-        let session = process.session.due().filter(|_| process.ending.is_none());
+        let terminal = process.terminal.as_ref().and_then(Terminal::due);
+        let session = process.session.due().into_iter().chain(terminal).min().filter(|_| process.ending.is_none());
         let session = session.map(|due| {
             stage.world.timeline.micros(due).max(process.ticked + SHORTEST).max(self.machine.behind_until())
         });
@@ -143,10 +147,13 @@ impl ClientNode {
         }
         stage.woken(self.machine.party);
         process.uplink.turn(stage);
-        let is_due = process.session.due().is_some_and(|due| stage.world.timeline.micros(due) <= now);
+        let terminal = process.terminal.as_ref().and_then(Terminal::due);
+        let mut dues = process.session.due().into_iter().chain(terminal);
+        let is_due = dues.any(|due| stage.world.timeline.micros(due) <= now);
         if is_due && now >= process.ticked + SHORTEST && !self.machine.is_behind(now) && process.ending.is_none() {
             process.ticked = now;
             process.inbox.put(Channel::Own, Come::Event(SessionEvent::Tick));
+            self.tick_terminal(stage);
         }
         self.heard();
         self.go_on(stage);
@@ -317,7 +324,7 @@ impl ClientNode {
                     return None;
                 }
                 let facts = facts::of_news(process.run, &news, asked, stage);
-                self.show(Shown::News(facts), stage);
+                self.tell(&news, facts, stage);
             }
             SessionEffect::Complain(text) => stage.trace(party, text),
             // Somebody at a terminal who does not want another nick leaves.
@@ -331,8 +338,8 @@ impl ClientNode {
             SessionEffect::Become(key) if process.unread.is_some() => {
                 return Some(KeeperOrder::Become(key).carry_out(None));
             }
-            SessionEffect::Keep(memos) => self.show(Shown::Order(KeeperOrder::Keep(memos)), stage),
-            SessionEffect::Become(key) => self.show(Shown::Order(KeeperOrder::Become(key)), stage),
+            SessionEffect::Keep(memos) => self.keep_in_turn(KeeperOrder::Keep(memos), stage),
+            SessionEffect::Become(key) => self.keep_in_turn(KeeperOrder::Become(key), stage),
             SessionEffect::Outbox(change) => return self.change_outbox(&change, stage),
             SessionEffect::End(exit) => self.begin_to_end(exit, stage),
             SessionEffect::Clear

@@ -145,7 +145,7 @@ impl OriginalNode {
         let run = process.run;
         let mut show = |text: &Value, asked: bool| {
             if let Some(number) = text.as_str().and_then(|text| stage.ledger.number(text)) {
-                stage.note(Fact::Shown { run, number, how: Showing { late: false, asked } });
+                stage.note(Fact::Shown { run, number, how: Showing { asked, ..Showing::default() } });
             }
         };
         match payload.get("messages") {

@@ -97,6 +97,7 @@ fn may_repeat(case: &Case, before: &Sight, again: &Sight) -> bool {
         || [before, again].iter().any(|sight| case.was_told_before_its_nick(sight))
         || case.was_dropped_with_its_nick(before)
         || case.may_forget(before.run, before.at)
+        || case.may_forget_its_number(before)
         || !case.has_memory(before.client)
         || case.lost_power(before.client, before.at, again.at)
 }

@@ -108,11 +108,5 @@ fn print(screen: &Screen, steps: impl IntoIterator<Item = PrintStep<OncePrinted>
 }
 
 fn reader(session: &ClientSession) -> Reader {
-    let conversation = session.conversation();
-    Reader {
-        nick: conversation.nick().clone(),
-        here: conversation.here().clone(),
-        rooms_are_many: conversation.is_in_rooms(),
-        columns: terminal::columns(),
-    }
+    Reader::of(session.conversation(), terminal::columns())
 }

@@ -51,6 +51,7 @@ impl ClientNode {
                 process.files.close();
             }
         } else {
+            self.finish_terminal(stage);
             self.print(stage);
         }
     }

@@ -35,7 +35,10 @@ pub fn of_news(run: RunNumber, news: &News, asked: bool, stage: &Stage) -> Vec<F
 
 fn of_said(run: RunNumber, said: &Said, asked: bool, stage: &Stage) -> Fact {
     match stage.ledger.number(&said.text) {
-        Some(number) => Fact::Shown { run, number, how: Showing { late: said.late, asked: asked && said.history } },
+        Some(number) => {
+            let how = Showing { late: said.late, asked: asked && said.history, counted: false };
+            Fact::Shown { run, number, how }
+        }
         None => Fact::ShownStrange { run, text: said.text.clone() },
     }
 }

@@ -1,6 +1,7 @@
 //! The start of a client, as `client::app` starts it from options.
 
 use super::files::{self, ClientFiles};
+use super::terminal::Terminal;
 use super::uplink::Uplink;
 use super::{ClientNode, ClientProcess};
 use crate::client::core::conversation::{Config, Role};
@@ -97,9 +98,11 @@ impl ClientNode {
             },
         };
         let random = stage.stream().random();
+        let session = ClientSession::new(config, random, now.instant);
         self.process = Some(ClientProcess {
             run,
-            session: ClientSession::new(config, random, now.instant),
+            terminal: (mode == Mode::Chat).then(|| Terminal::new(session.conversation())),
+            session,
             uplink: Uplink::new(self.machine.node),
             files: ClientFiles::new(memory, outbox),
             screen: ClientNode::draw_screen(stage),

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// A client that is killed may forget what it showed within this time before.
 const LAST_SECOND: Duration = Duration::from_secs(1);
 
+/// How rarely a terminal counts what it leaves out in a burst. Until then it remembers no more.
+const COUNTED: Duration = Duration::from_secs(8);
+
 /// A client prints what a page tells it within this time, if somebody reads its output.
 pub(super) const PRINTED: Duration = Duration::from_secs(1);
 
@@ -58,10 +61,19 @@ impl<'a> Case<'a> {
     /// Whether the run may have ended before it wrote down what was true since then: it was killed within a second, or ended
     /// while nobody read its output or its memory could not be written. Time for which it stood still does not count.
     pub fn may_forget(&self, run: RunNumber, since: Duration) -> bool {
+        self.may_forget_within(LAST_SECOND, run, since)
+    }
+
+    /// The same for what a terminal counted in a burst: the next count may have been to come.
+    pub fn may_forget_its_number(&self, sight: &Sight) -> bool {
+        sight.how.counted && self.may_forget_within(COUNTED + LAST_SECOND, sight.run, sight.at)
+    }
+
+    fn may_forget_within(&self, time: Duration, run: RunNumber, since: Duration) -> bool {
         let run = &self.ledger.runs[run];
         let Some((ended, how)) = &run.ended else { return false };
         let stood_still = run.stops.last().is_some_and(|(_, end)| *end == Some(*ended));
-        (*how == RunEnd::Crashed || stood_still) && run.ran(since, *ended) <= LAST_SECOND
+        (*how == RunEnd::Crashed || stood_still) && run.ran(since, *ended) <= time
     }
 
     /// Whether the client then changed its nick within a second and could not write its memory after that. What it showed

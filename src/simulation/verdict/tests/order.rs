@@ -6,7 +6,7 @@ use Promise::{InOrder, LateWithReason};
 /// Bob is shown message 1 after message 4.
 fn comes_after_later_ones(ledger: &mut Ledger, late: bool) {
     drop_facts(ledger, is_shown(BOB, 1));
-    ledger.note(at(5_000), show(BOB, 1, Showing { late, asked: false }));
+    ledger.note(at(5_000), show(BOB, 1, Showing { late, ..Showing::default() }));
 }
 
 #[test]
@@ -14,7 +14,7 @@ fn each_senders_messages_come_in_order() {
     check(&[InOrder], |_, ledger| comes_after_later_ones(ledger, false));
     check(&[], |_, ledger| comes_after_later_ones(ledger, true));
     // A page that somebody asks for is no news.
-    check(&[], |_, ledger| ledger.note(at(5_000), show(BOB, 1, Showing { late: false, asked: true })));
+    check(&[], |_, ledger| ledger.note(at(5_000), show(BOB, 1, Showing { asked: true, ..Showing::default() })));
 }
 
 /// From message 3 on they are of another run of ann, before which her clock was set back.
@@ -56,7 +56,7 @@ fn the_order_of_two_runs_is_the_clocks_matter() {
 #[test]
 fn what_is_late_has_a_reason() {
     let late = |ledger: &mut Ledger| {
-        let how = Showing { late: true, asked: false };
+        let how = Showing { late: true, ..Showing::default() };
         replace(ledger, is_shown(BOB, 3), show(BOB, 3, how));
     };
     check(&[LateWithReason], |_, ledger| late(ledger));
@@ -147,15 +147,15 @@ fn what_comes_after_one_that_was_renamed_or_asked_for_is_late() {
             ledger.note(at(time), fact);
         }
         for (time, number) in [(3_003, 1), (3_004, 3), (3_005, 4)] {
-            ledger.note(at(time), show(BOB, number, Showing { late: number == 1, asked: false }));
+            ledger.note(at(time), show(BOB, number, Showing { late: number == 1, ..Showing::default() }));
         }
         is_called(ledger, ANN, "ann");
     };
-    check(&[], |_, ledger| overtaken(ledger, true, Showing { late: true, asked: false }));
+    check(&[], |_, ledger| overtaken(ledger, true, Showing { late: true, ..Showing::default() }));
     check(&[], |_, ledger| overtaken(ledger, false, Showing::default()));
     check(&[], |_, ledger| {
-        overtaken(ledger, false, Showing { late: false, asked: true });
-        ledger.note(at(3_006), show(BOB, 2, Showing { late: true, asked: false }));
+        overtaken(ledger, false, Showing { asked: true, ..Showing::default() });
+        ledger.note(at(3_006), show(BOB, 2, Showing { late: true, ..Showing::default() }));
     });
 }
 
@@ -163,7 +163,7 @@ fn what_comes_after_one_that_was_renamed_or_asked_for_is_late() {
 #[test]
 fn what_comes_after_one_of_another_client_with_the_nick_is_late() {
     let late = |ledger: &mut Ledger| {
-        let how = Showing { late: true, asked: false };
+        let how = Showing { late: true, ..Showing::default() };
         replace(ledger, is_shown(BOB, 3), show(BOB, 3, how));
         ledger.note(at(given(2) + 10), show(ANN, 2, Showing::default()));
     };

@@ -36,7 +36,7 @@ fn who_remembers_has_what_it_missed_while_it_was_away() {
     check(&[], |_, ledger| {
         drop_facts(ledger, is_shown(BOB, 2));
         let run = restart_in_room(ledger, BOB, 9_000, RunEnd::Crashed);
-        ledger.note(at(9_900), show(run, 2, Showing { late: true, asked: false }));
+        ledger.note(at(9_900), show(run, 2, Showing { late: true, ..Showing::default() }));
     });
     // Without a memory, and with one that the power cut took along, it has what is said from then on.
     check(&[], |_, ledger| {
@@ -81,9 +81,9 @@ fn a_cursor_is_remembered_within_a_second_and_for_one_nick() {
 #[test]
 fn a_run_shows_everything_once() {
     let again = |how| move |_: &mut Plan, ledger: &mut Ledger| ledger.note(at(9_000), show(BOB, 2, how));
-    check(&[ShownOnce], again(Showing { late: true, asked: false }));
+    check(&[ShownOnce], again(Showing { late: true, ..Showing::default() }));
     // Somebody asked to see it.
-    check(&[], again(Showing { late: false, asked: true }));
+    check(&[], again(Showing { asked: true, ..Showing::default() }));
     // An original with his nick has asked for a page; not one with another nick.
     let original = |nick: &'static str| {
         move |plan: &mut Plan, ledger: &mut Ledger| {
@@ -125,7 +125,7 @@ fn what_an_earlier_run_of_its_own_said_is_no_repetition() {
 /// Bob was shown message 2 some 10 ms after it was given.
 fn next_run_shows_it_again(ledger: &mut Ledger, run: RunNumber, ends: u64, how: RunEnd) {
     let next = restart_in_room(ledger, run, ends, how);
-    ledger.note(at(ends + 900), show(next, 2, Showing { late: true, asked: false }));
+    ledger.note(at(ends + 900), show(next, 2, Showing { late: true, ..Showing::default() }));
 }
 
 #[test]
@@ -134,6 +134,20 @@ fn only_the_last_second_before_a_kill_is_shown_again() {
     check(&[], |_, ledger| next_run_shows_it_again(ledger, BOB, ends, RunEnd::Crashed));
     check(&[ShownOnce], |_, ledger| next_run_shows_it_again(ledger, BOB, ends, RunEnd::Quit));
     check(&[ShownOnce], |_, ledger| next_run_shows_it_again(ledger, BOB, ends + 500, RunEnd::Crashed));
+    // It was one of many, and waited for the next number.
+    let counted = |ends: u64, how: RunEnd| {
+        move |_: &mut Plan, ledger: &mut Ledger| {
+            for (_, fact) in &mut ledger.facts {
+                if let Fact::Shown { run: BOB, number: 2, how } = fact {
+                    how.counted = true;
+                }
+            }
+            next_run_shows_it_again(ledger, BOB, ends, how);
+        }
+    };
+    check(&[], counted(ends + 8_000, RunEnd::Crashed));
+    check(&[ShownOnce], counted(ends + 8_500, RunEnd::Crashed));
+    check(&[ShownOnce], counted(ends, RunEnd::Quit));
     // It stood still for most of that.
     check(&[], |_, ledger| {
         ledger.run_stands_still(at(given(2) + 200), BOB);
@@ -219,7 +233,7 @@ fn what_was_told_before_a_change_of_nick_is_printed_after_it() {
             for (time, nick) in [(9_700, "bobby"), (9_800, "bob")] {
                 ledger.note(at(time), Fact::Nick { run: next, nick: nick.to_owned() });
             }
-            ledger.note(at(9_900), show(next, 2, Showing { late: true, asked: false }));
+            ledger.note(at(9_900), show(next, 2, Showing { late: true, ..Showing::default() }));
         }
     };
     check(&[], again(9_900));
