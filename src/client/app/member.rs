@@ -20,10 +20,10 @@
 
 use super::start::{self, Refusal};
 use crate::client::core::command::{Command, Target};
-use crate::client::core::memo::Remembered;
 use crate::client::core::news::{News, Place, Said};
 use crate::client::core::session::{ClientSession, Mode, SessionEffect, SessionEvent};
 use crate::client::core::unread::Unread;
+use crate::client::io::keeper::KeeperOrder;
 use crate::client::io::uplink::Uplink;
 use crate::now::Now;
 use crate::options::ClientOptions;
@@ -200,8 +200,8 @@ impl Attendance {
             // The reason of the end always has room.
             SessionEffect::Complain(text) => self.tell(News::Error(text)),
             // News told to a program counts as shown.
-            SessionEffect::Keep(_) => return Some(SessionEvent::Committed(Ok(()))),
-            SessionEffect::Become(_) => return Some(SessionEvent::Became(Ok(Remembered::default()))),
+            SessionEffect::Keep(memos) => return Some(KeeperOrder::Keep(memos).carry_out(None)),
+            SessionEffect::Become(key) => return Some(KeeperOrder::Become(key).carry_out(None)),
             SessionEffect::End(_) => self.is_over = true,
             // A member has no screen, no keyboard and no files.
             SessionEffect::Tell(..)
