@@ -16,7 +16,7 @@ pub const FURTHER_PAGE_WAIT: Duration = PATIENCE.saturating_mul(3);
 pub struct Gathered {
     /// The whole question.
     asked: HistoryRequest,
-    /// The pages, joined into one.
+    /// The pages, joined into one. It has no time: by the time it is shown, that says nothing about the server's clock.
     page: History,
     /// The user gets these pages then, unless another one arrives.
     give_up_at: Instant,
@@ -55,6 +55,7 @@ impl Requests {
             open.inquiry = Inquiry::page(asked);
             return Some((open, page));
         };
+        let page = History { timestamp: None, ..page };
         let gathered = Some(Box::new(Gathered { asked, page, give_up_at: now + FURTHER_PAGE_WAIT }));
         let (token, inquiry, sent, again_at, wait) = (random.token(), Inquiry::page(next), None, None, PATIENCE);
         // It keeps its turn, so only one question gathers pages at a time.
@@ -87,9 +88,7 @@ impl OpenRequest {
 
     /// The whole question and the pages that have arrived. `None`: none has.
     pub fn into_gathered(mut self) -> Option<(OpenRequest, History)> {
-        let Gathered { asked, mut page, .. } = *self.gathered.take()?;
-        // The pages are from a while ago, so their time says nothing about the server's clock now.
-        page.timestamp = None;
+        let Gathered { asked, page, .. } = *self.gathered.take()?;
         Some((OpenRequest { inquiry: Inquiry::page(asked), ..self }, page))
     }
 }

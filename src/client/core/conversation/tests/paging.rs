@@ -1,6 +1,7 @@
 //! The user's requests for pages: cut pages are joined, and what arrived is shown even if the rest does not arrive.
 
 use super::*;
+use crate::protocol::{History, Timestamp};
 
 const EPOCH: &str = "rkrxc5f0sqnm";
 const HISTORY: &str = "chat/request/history/alice";
@@ -47,11 +48,22 @@ impl Stage {
     /// Checks the ends of the pages that were told: from, to, and whether they are complete.
     #[track_caller]
     fn check_pages(&self, expected: &[(u64, u64, bool)]) {
-        let pages = self.out.iter().filter_map(|out| match out {
-            Output::Tell(News::Page { page, by_user: true, .. }, _) => page.span.as_ref(),
+        let spans = self.pages().filter_map(|page| page.span.as_ref());
+        assert_eq!(spans.map(|span| (span.from, span.to, span.complete)).collect::<Vec<_>>(), expected);
+    }
+
+    /// Checks the times that the told pages have from the server.
+    #[track_caller]
+    fn check_times(&self, expected: &[Option<&str>]) {
+        let times = self.pages().map(|page| page.timestamp.as_ref().map(Timestamp::as_str));
+        assert_eq!(times.collect::<Vec<_>>(), expected);
+    }
+
+    fn pages(&self) -> impl Iterator<Item = &History> {
+        self.out.iter().filter_map(|out| match out {
+            Output::Tell(News::Page { page, by_user: true, .. }, _) => Some(page),
             _ => None,
-        });
-        assert_eq!(pages.map(|span| (span.from, span.to, span.complete)).collect::<Vec<_>>(), expected);
+        })
     }
 }
 
@@ -123,6 +135,25 @@ fn removed_messages_end_them() {
         stage.check_pages(&[(7, 9, false)]);
         stage.check_told(&["earlier messages of #lobby were removed meanwhile", "8", "9"]);
     }
+}
+
+#[test]
+fn a_page_that_waited_for_further_ones_does_not_tell_the_time() {
+    let (timestamp, gap) = (r#","timestamp":"2026-11-22T19:11:34+00:00""#, r#","gap":true"#);
+    let mut stage = Stage::asks("/history 5", true);
+    stage.answers_page((5, None), &[8, 9], timestamp);
+    stage.answers_page((3, Some(("before", 7))), &[6, 7], gap);
+    stage.check_pages(&[(7, 9, false)]);
+    stage.check_times(&[None]);
+    let mut stage = Stage::asks("/history 5", true);
+    stage.answers_page((5, None), &[8, 9], timestamp);
+    stage.after(15_000);
+    stage.check_times(&[None]);
+    // The last page is a new one.
+    let mut stage = Stage::asks("/history 3", true);
+    stage.answers_page((3, None), &[8, 9], "");
+    stage.answers_page((1, Some(("before", 7))), &[7], timestamp);
+    stage.check_times(&[Some("2026-11-22T19:11:34+00:00")]);
 }
 
 #[test]
