@@ -107,7 +107,9 @@ impl Requests {
         self.open(inquiry, true, out.reference(), random);
         if out.is_on_terminal() && (!reach.is_connected || reach.is_silent && !is_ping) {
             // It was already told that the answer is late.
-            self.open.iter_mut().next_back().into_iter().for_each(|open| open.is_late = true);
+            if let Some(open) = self.open.last_mut() {
+                open.is_late = true;
+            }
             out.answer(match reach.is_connected {
                 true => format!("no chat server is answering: {command} waits for one"),
                 false => format!("not connected: {command} goes out as soon as there is a connection"),

@@ -9,7 +9,7 @@ use crate::random::Random;
 use std::time::{Duration, Instant};
 
 /// How long to wait for a further page. Its request is retransmitted once meanwhile.
-pub const FURTHER_PAGE_WAIT: Duration = PATIENCE.saturating_mul(3);
+const FURTHER_PAGE_WAIT: Duration = PATIENCE.saturating_mul(3);
 
 /// The pages that have arrived so far.
 #[derive(Debug)]

@@ -9,8 +9,7 @@ use crate::client::core::conversation::tests::{counting, now};
 use crate::client::core::memo::Series;
 use crate::client::core::news::News;
 use crate::client::core::outbox::OwnMessage;
-use crate::now::Now;
-use crate::now::an_instant;
+use crate::now::{Now, an_instant};
 use crate::protocol::{Chat, Cursor, Entry, History, Mark, Nick, Place, Private, RoomInfo, Rooms, SentId, Session};
 
 const EPOCH: &str = "rkrxc5f0sqnm";
