@@ -8,6 +8,7 @@ mod clock;
 pub mod engine;
 mod fault;
 pub mod queue;
+pub mod reads;
 pub mod sqlite;
 
 use super::core::record::{
@@ -19,6 +20,7 @@ use clock::Clock;
 use engine::{Engine, Error};
 use fault::Next;
 use log::{error, info, warn};
+use reads::Reads;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -86,6 +88,7 @@ pub struct Store<E> {
     is_settling: bool,
     /// When the commit is retried; `None` if the last one succeeded.
     retry: Option<Instant>,
+    reads: Reads,
     clock: Clock,
     trim_at: Instant,
     trim_failed: bool,
@@ -110,6 +113,7 @@ impl<E: Engine> Store<E> {
             set_aside: HashSet::new(),
             is_settling: false,
             retry: None,
+            reads: Reads::default(),
             clock: Clock::default(),
             trim_at: now,
             trim_failed: false,
@@ -291,16 +295,14 @@ impl<E: Engine> Store<E> {
         batch.tell(committed, out);
     }
 
-    fn ask(&self, questions: &mut Vec<StoreQuestion>, out: &mut impl FnMut(StoreOutput)) {
+    fn ask(&mut self, questions: &mut Vec<StoreQuestion>, out: &mut impl FnMut(StoreOutput)) {
         for question in questions.drain(..) {
             if self.settings.has_reader {
                 out(StoreOutput::Ask(question));
                 continue;
             }
-            let unanswered = question.unanswered();
-            let answer = self.engine.answer(question, self.settings.search_time);
-            let answer = answer.inspect_err(|failure| error!("the history cannot be read: {failure}"));
-            out(StoreOutput::Answer(answer.unwrap_or(unanswered)));
+            let answer = self.reads.answer(&self.engine, question, self.settings.search_time);
+            out(StoreOutput::Answer(answer));
         }
     }
 

@@ -5,6 +5,7 @@ use crate::now::Now;
 use crate::server::core::record::{Retention, StoreAnswer, StoreQuestion};
 use crate::server::store::engine::{Answering, Engine};
 use crate::server::store::queue::{ReaderQueue, SEARCH_TIME};
+use crate::server::store::reads::Reads;
 use crate::server::store::{BATCH, Store, StoreJob, StoreOutput, StoreSettings};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use log::error;
@@ -64,7 +65,7 @@ fn write<E: Engine>(mut store: Store<E>, jobs: &Receiver<StoreJob>, mut out: imp
 
 fn read(reader: &impl Answering, inbox: &Receiver<StoreQuestion>, answers: &Sender<StoreAnswer>) {
     let mut queue = ReaderQueue::default();
-    let mut is_failing = false;
+    let mut reads = Reads::default();
     loop {
         let first = if queue.is_empty() { inbox.recv().ok() } else { None };
         for question in first.into_iter().chain(inbox.try_iter()) {
@@ -73,14 +74,7 @@ fn read(reader: &impl Answering, inbox: &Receiver<StoreQuestion>, answers: &Send
             }
         }
         let Some(question) = queue.take() else { return };
-        let unanswered = question.unanswered();
-        let answer = reader.answer(question, SEARCH_TIME).inspect_err(|failure| {
-            if !is_failing {
-                error!("the history cannot be read: {failure}");
-            }
-        });
-        is_failing = answer.is_err();
-        let _ = answers.send(answer.unwrap_or(unanswered));
+        let _ = answers.send(reads.answer(reader, question, SEARCH_TIME));
     }
 }
 
