@@ -74,10 +74,11 @@ fn layer(module: &Module, all: &BTreeMap<Module, Named>) -> Option<Layer> {
     }
 }
 
-fn is_pure(module: &Module) -> bool {
-    let is_any = |names: &[&str]| module.iter().any(|name| names.contains(&name.as_str()));
-    let is_machine = module.first().is_some_and(|top| top == "link") && is_any(&["machine"]);
-    !is_any(&["io"]) && (is_any(&["protocol", "options", "core", "ui"]) || is_machine)
+/// By its folder, or by its own account.
+fn is_pure(source: &Source) -> bool {
+    let is_any = |names: &[&str]| source.module.iter().any(|name| names.contains(&name.as_str()));
+    let is_machine = source.module.first().is_some_and(|top| top == "link") && is_any(&["machine"]);
+    source.says_pure || !is_any(&["io"]) && (is_any(&["protocol", "options", "core", "ui"]) || is_machine)
 }
 
 /// Each pure file that names the outside, directly or through something of this crate.
@@ -94,7 +95,7 @@ pub fn impurities(sources: &[Source], all: &BTreeMap<Module, Named>) -> Vec<Stri
     let outside: BTreeMap<&Module, &str> =
         sources.iter().filter_map(|source| Some((&source.module, outside(source)?))).collect();
     let mut found = Vec::new();
-    for pure in all.keys().filter(|module| is_pure(module)) {
+    for pure in sources.iter().filter(|source| is_pure(source)).map(|source| &source.module) {
         let (mut open, mut seen) = (vec![pure], BTreeSet::from([pure]));
         while let Some(module) = open.pop() {
             match outside.get(module) {
@@ -154,6 +155,7 @@ mod tests {
         check_purity(&[("protocol/b.rs", "use std::net::IpAddr; use std::io::Error;")], &[]);
         check_purity(&[("link/machine.rs", "use paho_mqtt as mqtt;")], &["link/machine names paho_mqtt"]);
         check_purity(&[("link/paho.rs", "use paho_mqtt as mqtt;"), ("options/io.rs", "use std::fs;")], &[]);
+        check_purity(&[("link/b.rs", "//! Pure: b.\nuse std::fs;")], &["link/b names std::fs"]);
         check_purity(&[("a/core/b.rs", "#[cfg(test)]\nmod tests { use std::fs; }")], &[]);
     }
 

@@ -1,7 +1,8 @@
 //! The rules of the house, read from the source: which file may name what.
 //!
 //! Rules go by folder, so that a new file needs no entry anywhere:
-//! - `core/`, `ui/`, `protocol/` and `options/` are pure, and so is all that they name, but for a folder's `io` module.
+//! - `core/`, `ui/`, `protocol/` and `options/` are pure, and so is all that they name, but for a folder's `io` module. So
+//!   is each file whose first line says so.
 //! - Imports go down only: protocol ← link ← options ← core ← ui ← io ← app ← main. Server and client never name each other.
 //! - Nothing in a folder leads back to itself by way of another part of that folder.
 

@@ -12,13 +12,20 @@ pub struct Source {
     pub module: Vec<String>,
     /// Names, and all other characters one by one, except `::`, which is one token. A literal is `""` or `''`.
     pub tokens: Vec<String>,
+    /// Its first line says that it is pure.
+    pub says_pure: bool,
 }
 
 impl Source {
     pub fn new(file: &str, text: &str) -> Source {
         let path = file.strip_suffix(".rs").unwrap_or(file);
         let module = path.split('/').filter(|name| *name != "lib").map(str::to_owned).collect();
-        Source { file: file.to_owned(), module, tokens: without_tests(tokens(text)) }
+        Source {
+            file: file.to_owned(),
+            module,
+            tokens: without_tests(tokens(text)),
+            says_pure: text.starts_with("//! Pure"),
+        }
     }
 
     /// Whether these names, separated by `::`, occur in the file in sequence.

@@ -43,6 +43,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::now::an_instant;
 
     const START: i64 = 1_795_375_800_123;
     const YEAR: i64 = 365 * 24 * 3_600 * 1_000;
@@ -50,7 +51,7 @@ mod tests {
     /// The system's clock at each look, as seconds after the first, and the result, both relative to [`START`].
     #[track_caller]
     fn check(looks: &[(u64, i64, i64)]) {
-        let (mut clock, begin) = (Clock::default(), Instant::now());
+        let (mut clock, begin) = (Clock::default(), an_instant());
         for (second, wall, expected) in looks {
             let now = clock.look(START + wall, begin + Duration::from_secs(*second));
             assert_eq!(now - START, *expected, "at {second} s");
