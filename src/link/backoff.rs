@@ -20,7 +20,7 @@ impl Backoff {
         Backoff { longest, failures: 0 }
     }
 
-    pub fn next(&mut self, random: &mut Random) -> Duration {
+    pub fn next(&mut self, random: &Random) -> Duration {
         let full = FIRST.saturating_mul(1 << self.failures.min(16)).min(self.longest);
         self.failures = self.failures.saturating_add(1);
         let half = full / 2;
@@ -43,14 +43,14 @@ mod tests {
     #[test]
     fn doubles_to_a_minute_and_starts_again() {
         const LONGEST: Duration = Duration::from_secs(60);
-        let (mut high, mut low) = (Random::new(|bytes| bytes.fill(u8::MAX)), Random::new(|bytes| bytes.fill(0)));
+        let (high, low) = (Random::new(|bytes| bytes.fill(u8::MAX)), Random::new(|bytes| bytes.fill(0)));
         let mut backoff = Backoff::new(LONGEST);
-        let longest: Vec<u64> = (0..8).map(|_| backoff.next(&mut high).as_secs()).collect();
+        let longest: Vec<u64> = (0..8).map(|_| backoff.next(&high).as_secs()).collect();
         assert_eq!(longest, [1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(backoff.next(&mut low), LONGEST / 2);
+        assert_eq!(backoff.next(&low), LONGEST / 2);
         backoff.connection_lasted(STABLE / 2);
-        assert_eq!(backoff.next(&mut low), LONGEST / 2);
+        assert_eq!(backoff.next(&low), LONGEST / 2);
         backoff.connection_lasted(STABLE);
-        assert_eq!(backoff.next(&mut low), FIRST / 2);
+        assert_eq!(backoff.next(&low), FIRST / 2);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 /// Checks the broker on a connection of its own.
 pub trait Lookout: Send {
     /// A look begins. Returns the identity of its connection, which has a clean session and no will.
-    fn begin(&mut self, random: &mut Random) -> Guise;
+    fn begin(&mut self, random: &Random) -> Guise;
 
     /// Something happened on the connection of the look.
     fn see(&mut self, now: Instant, sight: Sight) -> Judgement;

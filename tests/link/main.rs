@@ -195,7 +195,7 @@ struct Looks {
 }
 
 impl Lookout for Looks {
-    fn begin(&mut self, random: &mut mqttchat::random::Random) -> Guise {
+    fn begin(&mut self, random: &mqttchat::random::Random) -> Guise {
         let subscriptions = vec![Subscription::new("question".to_owned(), Qos::AtLeastOnce)];
         Guise { client_id: format!("look-{}", random.word()), subscriptions }
     }

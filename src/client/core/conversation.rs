@@ -78,7 +78,7 @@ impl Conversation {
             sending: Sending::new(config.qos, session, earlier, config.keeps_outbox),
             rooms: OwnRooms::new(std::mem::take(&mut config.rooms), config.history),
             people: People::new(ignored),
-            requests: Requests::new(config.local),
+            requests: Requests::new(config.local, random.clone()),
             names_changed: true,
             random,
             out: Outputs::new(config.on_terminal),

@@ -20,7 +20,7 @@ pub(super) struct Look {
 impl Machine {
     pub(super) fn attempt(&mut self, now: Instant) {
         if let Some(lookout) = &mut self.config.lookout {
-            let guise = lookout.begin(&mut self.config.random);
+            let guise = lookout.begin(&self.config.random);
             self.look = Some(Look { guise, until: now + LOOK_TIMEOUT });
         }
         self.connect();
@@ -168,7 +168,7 @@ impl Machine {
     }
 
     pub(super) fn wait(&mut self, now: Instant) {
-        let delay = self.backoff.next(&mut self.config.random);
+        let delay = self.backoff.next(&self.config.random);
         self.enter(Phase::Waiting, Some(now + delay));
         self.emit(Event::Waiting { delay });
     }

@@ -53,7 +53,7 @@ impl Rivals {
 }
 
 impl Lookout for Rivals {
-    fn begin(&mut self, random: &mut Random) -> Guise {
+    fn begin(&mut self, random: &Random) -> Guise {
         // Different from the nick: readers of the requests must not be able to take this connection over.
         let client_id = format!("mqttchat-{}", random.word());
         let nick = Nick::parse(&format!("{PREFIX}{}", random.word()));
@@ -86,7 +86,7 @@ impl Lookout for Rivals {
 }
 
 impl Asking {
-    fn new(nick: Nick, random: &mut Random) -> Asking {
+    fn new(nick: Nick, random: &Random) -> Asking {
         let seniority = Seniority::new(nick.key().clone());
         Asking { nick, session: random.session(), word: random.word(), asked: 0, seniority, online: None }
     }
@@ -198,7 +198,7 @@ mod tests {
 
     /// A look that has asked once, as probe-a.
     fn asking() -> Asking {
-        let mut asking = Asking::new(Nick::parse("probe-a").unwrap(), &mut Random::new(|bytes| bytes.fill(0)));
+        let mut asking = Asking::new(Nick::parse("probe-a").unwrap(), &Random::new(|bytes| bytes.fill(0)));
         asking.word = "abcabcabcabc".to_owned();
         asking.ask(&Topics::new("chat"));
         asking
@@ -211,7 +211,7 @@ mod tests {
     /// A look with its nick, connected at this time, and its first publications.
     fn look(now: Instant) -> (Rivals, String, Judgement) {
         let mut rivals = Rivals::new(Topics::new("chat"), "own".to_owned());
-        let guise = rivals.begin(&mut Random::new(|bytes| bytes.fill(7)));
+        let guise = rivals.begin(&Random::new(|bytes| bytes.fill(7)));
         let nick = guise.subscriptions[0].filter.split('/').nth(2).unwrap().to_owned();
         let view = rivals.see(now, Sight::Connected);
         (rivals, nick, view)
@@ -239,9 +239,9 @@ mod tests {
     #[test]
     fn each_look_is_another_client() {
         let count = AtomicU8::new(0);
-        let mut random = Random::new(move |bytes| bytes.fill(count.fetch_add(1, Ordering::Relaxed)));
+        let random = Random::new(move |bytes| bytes.fill(count.fetch_add(1, Ordering::Relaxed)));
         let mut rivals = Rivals::new(Topics::new("chat"), "own".to_owned());
-        let (first, second) = (rivals.begin(&mut random), rivals.begin(&mut random));
+        let (first, second) = (rivals.begin(&random), rivals.begin(&random));
         assert_ne!(first.client_id, second.client_id);
         assert_ne!(first.subscriptions[0], second.subscriptions[0]);
         // The nick does not reveal the client identifier.

@@ -62,8 +62,8 @@ impl Database {
 
     /// As [`Database::open`], over any connection; [`Database::reader`] cannot open another one. The simulation decides
     /// through its file system what of this database survives a crash.
-    pub fn over(mut sql: Connection, mut random: Random) -> Result<Database, Error> {
-        schema::prepare(&mut sql, &mut random)?;
+    pub fn over(mut sql: Connection, random: Random) -> Result<Database, Error> {
+        schema::prepare(&mut sql, &random)?;
         Ok(Database { own: HistoryReader::over(sql)?, state: KnownState::default(), path: None, random })
     }
 

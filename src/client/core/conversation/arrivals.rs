@@ -148,7 +148,7 @@ impl Conversation {
     /// A page has arrived. If it was cut and the user requested it, nothing is shown until the rest has arrived.
     fn page(&mut self, now: Now, open: OpenRequest, page: History) {
         let default_limit = self.lookout.server().and_then(|server| server.history_limit);
-        let gathered = self.requests.gather(now.instant, open, page, default_limit, &mut self.random, &mut self.out);
+        let gathered = self.requests.gather(now.instant, open, page, default_limit, &mut self.out);
         if let Some((open, page)) = gathered {
             self.show_page(now, open, page);
         }
@@ -178,7 +178,7 @@ impl Conversation {
         };
         let reader = PageReader { people: &mut self.people, is_own };
         if let Some(next) = self.rooms.page(now, open, page, reader, &mut self.out) {
-            self.requests.open_own(Inquiry::page(next), &mut self.random);
+            self.requests.open_own(Inquiry::page(next));
         }
     }
 
@@ -200,7 +200,7 @@ impl Conversation {
     }
 
     fn refused(&mut self, now: Now, error: ErrorReply) {
-        match self.sending.refused(now.instant, &error, &mut self.random, &mut self.out) {
+        match self.sending.refused(now.instant, &error, &self.random, &mut self.out) {
             RefusedMessage::NotOurs => {}
             RefusedMessage::Settled => return,
             RefusedMessage::Renewed(message) => {

@@ -72,28 +72,29 @@ pub struct Requests {
     pings: VecDeque<(Instant, Option<Value>)>,
     /// The first list of users was told.
     told_users: bool,
+    random: Random,
 }
 
 impl Requests {
-    /// `local`: converts a time of the user's time zone.
-    pub fn new(local: Local) -> Requests {
-        Requests { open: Vec::new(), search: Search::new(local), pings: VecDeque::new(), told_users: false }
+    /// `local`: converts a time of the user's time zone. `random` provides tokens.
+    pub fn new(local: Local, random: Random) -> Requests {
+        Requests { open: Vec::new(), search: Search::new(local), pings: VecDeque::new(), told_users: false, random }
     }
 
     /// Opens a request of our own. It goes out with the next [`Requests::take_due`], and replaces an earlier one of its
     /// kind about the same room.
-    pub fn open_own(&mut self, inquiry: Inquiry, random: &mut Random) {
+    pub fn open_own(&mut self, inquiry: Inquiry) {
         let same = |open: &OpenRequest| {
             let Inquiry { kind, history, .. } = &open.inquiry;
             !open.by_user && (*kind, &history.room) == (inquiry.kind, &inquiry.history.room)
         };
         self.open.retain(|open| !same(open));
-        self.open(inquiry, false, None, random);
+        self.open(inquiry, false, None);
     }
 
     /// Opens a request of the user. It goes out with the next [`Requests::take_due`]. Tells the user if the answer will
     /// take a while.
-    pub fn ask(&mut self, inquiry: Inquiry, reach: Reach, random: &mut Random, out: &mut Outputs) {
+    pub fn ask(&mut self, inquiry: Inquiry, reach: Reach, out: &mut Outputs) {
         if let Some(why) = inquiry.refused_by_originals().filter(|_| reach.is_original) {
             return out.error(why);
         }
@@ -104,7 +105,7 @@ impl Requests {
         if self.open.len() >= CAPACITY {
             return out.error(format!("not asked: {CAPACITY} questions wait for an answer already"));
         }
-        self.open(inquiry, true, out.reference(), random);
+        self.open(inquiry, true, out.reference());
         if out.is_on_terminal() && (!reach.is_connected || reach.is_silent && !is_ping) {
             // It was already told that the answer is late.
             if let Some(open) = self.open.last_mut() {
@@ -141,8 +142,8 @@ impl Requests {
     }
 
     /// The token is random, so no other reply, not even to an earlier run, is taken for the answer.
-    fn open(&mut self, inquiry: Inquiry, by_user: bool, reference: Option<Value>, random: &mut Random) {
-        let token = random.token();
+    fn open(&mut self, inquiry: Inquiry, by_user: bool, reference: Option<Value>) {
+        let token = self.random.token();
         let (sent, again_at, wait, is_late, gathered) = (None, None, PATIENCE, false, None);
         self.open.push(OpenRequest { token, inquiry, by_user, reference, sent, again_at, wait, is_late, gathered });
     }

@@ -210,13 +210,7 @@ impl Sending {
     }
 
     /// The server refuses something, perhaps a message in the outbox. `random` provides the session of a new id.
-    pub fn refused(
-        &mut self,
-        now: Instant,
-        error: &ErrorReply,
-        random: &mut Random,
-        out: &mut Outputs,
-    ) -> RefusedMessage {
+    pub fn refused(&mut self, now: Instant, error: &ErrorReply, random: &Random, out: &mut Outputs) -> RefusedMessage {
         let Some(MessageId::Sent(id)) = &error.of else { return RefusedMessage::NotOurs };
         if error.code == ErrorCode::IdTaken {
             // It is about a message of another client with our nick, or this one went out twice before the first answer.

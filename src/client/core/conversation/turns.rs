@@ -32,7 +32,7 @@ impl Conversation {
         // An original server sends no marks.
         let can_ask = self.joining.is_joined() && self.lookout.is_known();
         for history in self.rooms.holes(now.instant, can_ask) {
-            self.requests.open_own(Inquiry::page(history), &mut self.random);
+            self.requests.open_own(Inquiry::page(history));
         }
         self.show_pages_without_the_rest(now);
         if self.joining.is_joined() {
@@ -151,7 +151,7 @@ impl Conversation {
         }
         self.say_presence(now, Action::Join);
         self.requests.again();
-        self.requests.open_own(Inquiry::of(RequestKind::Users), &mut self.random);
+        self.requests.open_own(Inquiry::of(RequestKind::Users));
         self.rooms.own().iter().for_each(|room| self.ask_history(room));
     }
 
@@ -191,7 +191,7 @@ impl Conversation {
     fn look_for_an_original(&mut self, now: Now) {
         if self.config.role == Role::Sender && self.awaits_a_server() && !self.lookout.is_original() {
             self.hear_an_original();
-            self.requests.open_own(Inquiry::of(RequestKind::Users), &mut self.random);
+            self.requests.open_own(Inquiry::of(RequestKind::Users));
             self.send_requests(now);
             // It asks once.
             self.requests.pause();
@@ -210,13 +210,13 @@ impl Conversation {
 
     pub(super) fn ask_history(&mut self, room: &RoomName) {
         let history = self.rooms.ask(room);
-        self.requests.open_own(Inquiry::page(history), &mut self.random);
+        self.requests.open_own(Inquiry::page(history));
     }
 
     /// A request of the user.
     pub(super) fn ask(&mut self, inquiry: Inquiry) {
         let reach = self.lookout.reach(self.connection.is_up());
-        self.requests.ask(inquiry, reach, &mut self.random, &mut self.out);
+        self.requests.ask(inquiry, reach, &mut self.out);
     }
 
     /// A direct message arrived. A sender shows nothing, so it leaves the receipt to the member that does.

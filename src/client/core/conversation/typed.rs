@@ -131,7 +131,7 @@ impl Conversation {
             self.ask_history(&room);
             if self.out.is_on_terminal() && self.lookout.is_known() {
                 self.rooms.wonder_about(room.clone());
-                self.requests.open_own(Inquiry::of(RequestKind::Rooms), &mut self.random);
+                self.requests.open_own(Inquiry::of(RequestKind::Rooms));
             }
         }
         self.rooms.talk_in(room, &mut self.out);
@@ -181,7 +181,7 @@ impl Conversation {
         lines.into_iter().for_each(|line| self.out.answer(line));
         if self.connection.is_up() {
             // Measures the current round trip.
-            self.requests.open_own(Inquiry::of(RequestKind::Ping), &mut self.random);
+            self.requests.open_own(Inquiry::of(RequestKind::Ping));
         }
     }
 }

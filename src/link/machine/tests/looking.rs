@@ -11,7 +11,7 @@ const ANSWER: Duration = Duration::from_millis(500);
 struct Scripted;
 
 impl Lookout for Scripted {
-    fn begin(&mut self, _: &mut Random) -> Guise {
+    fn begin(&mut self, _: &Random) -> Guise {
         let subscriptions = vec![Subscription::new("answers".to_owned(), Qos::AtLeastOnce)];
         Guise { client_id: "throw-away".to_owned(), subscriptions }
     }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 /// Call this after a permanent failure of this message or of something else. Writes nothing.
 pub fn diagnose(database: &mut Database, failed: Option<&Keep>) -> Diagnosis {
-    let nobodys = message(&mut database.random);
+    let nobodys = message(&database.random);
     let mut takes = |keep: &Keep, before| try_to_keep(&mut database.own.sql, keep, before).is_ok();
     let as_it_is = |_: &Connection| Ok(());
     match (failed, &nobodys) {
@@ -49,7 +49,7 @@ pub fn begin_part(sql: &Connection) -> rusqlite::Result<()> {
 }
 
 /// A message by a random nick in a random room. Never `None`: these are valid names.
-fn message(random: &mut Random) -> Option<Keep> {
+fn message(random: &Random) -> Option<Keep> {
     let word = random.word();
     let (nick, room) = (Nick::parse(&word).ok()?, RoomName::parse(&word).ok()?);
     let timestamp = Timestamp::parse("2026-11-22T20:30:00.000+00:00");

@@ -105,7 +105,7 @@ const THIRD: &str = "
 ";
 
 /// Prepares a new connection. Creates the tables if there are none, and migrates those of an earlier version.
-pub fn prepare(sql: &mut Connection, random: &mut Random) -> Result<(), Error> {
+pub fn prepare(sql: &mut Connection, random: &Random) -> Result<(), Error> {
     sql.busy_timeout(BUSY_TIMEOUT)?;
     {
         // Another program may be creating the tables. One transaction sees all of that or nothing.
@@ -180,7 +180,7 @@ fn sync_log(sql: &mut Connection) -> rusqlite::Result<()> {
 }
 
 /// Another program may be doing the same. The second one finds it done.
-fn bring_to_version(sql: &mut Connection, random: &mut Random) -> rusqlite::Result<()> {
+fn bring_to_version(sql: &mut Connection, random: &Random) -> rusqlite::Result<()> {
     if identity(sql)?.1 == VERSION {
         return Ok(());
     }
@@ -201,7 +201,7 @@ fn bring_to_version(sql: &mut Connection, random: &mut Random) -> rusqlite::Resu
     transaction.commit()
 }
 
-fn create(sql: &Transaction, random: &mut Random) -> rusqlite::Result<()> {
+fn create(sql: &Transaction, random: &Random) -> rusqlite::Result<()> {
     sql.execute_batch(FIRST)?;
     sql.execute_batch(SECOND)?;
     sql.execute_batch(THIRD)?;

@@ -5,7 +5,6 @@ use crate::client::core::conversation::outputs::Outputs;
 use crate::protocol::history::Span;
 use crate::protocol::limits::PAGE_MESSAGES;
 use crate::protocol::{Cursor, History, HistoryRequest};
-use crate::random::Random;
 use std::time::{Duration, Instant};
 
 /// How long to wait for a further page. Its request is retransmitted once meanwhile.
@@ -32,7 +31,6 @@ impl Requests {
         mut open: OpenRequest,
         page: History,
         default_limit: Option<usize>,
-        random: &mut Random,
         out: &mut Outputs,
     ) -> Option<(OpenRequest, History)> {
         if !open.by_user {
@@ -57,7 +55,7 @@ impl Requests {
         };
         let page = History { timestamp: None, ..page };
         let gathered = Some(Box::new(Gathered { asked, page, give_up_at: now + FURTHER_PAGE_WAIT }));
-        let (token, inquiry, sent, again_at, wait) = (random.token(), Inquiry::page(next), None, None, PATIENCE);
+        let (token, inquiry, sent, again_at, wait) = (self.random.token(), Inquiry::page(next), None, None, PATIENCE);
         // It keeps its turn, so only one question gathers pages at a time.
         self.open.insert(0, OpenRequest { token, inquiry, gathered, sent, again_at, wait, ..open });
         None

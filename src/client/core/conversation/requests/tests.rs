@@ -6,25 +6,23 @@ use crate::client::core::conversation::tests::{counting, token};
 use crate::now::an_instant;
 use crate::protocol::{Cursor, HistoryRequest, SearchRequest, SearchResult};
 
-/// Requests and their source of randomness.
 struct Stage {
     requests: Requests,
-    random: Random,
     out: Outputs,
 }
 
 impl Stage {
     fn new() -> Stage {
-        Stage { requests: Requests::new(|_| None), random: counting(), out: Outputs::new(true) }
+        Stage { requests: Requests::new(|_| None, counting()), out: Outputs::new(true) }
     }
 
     fn ask(&mut self, kind: RequestKind) {
         let reach = Reach { is_connected: true, is_silent: false, is_original: false };
-        self.requests.ask(Inquiry::of(kind), reach, &mut self.random, &mut self.out);
+        self.requests.ask(Inquiry::of(kind), reach, &mut self.out);
     }
 
     fn join(&mut self, kind: RequestKind) {
-        self.requests.open_own(Inquiry::of(kind), &mut self.random);
+        self.requests.open_own(Inquiry::of(kind));
     }
 
     /// Checks how many requests are sent now, and how many of the user's are told to be overdue.
@@ -182,7 +180,7 @@ fn an_original_servers_answer_is_for_the_lobby() {
     let mut stage = Stage::new();
     let room = RoomName::parse("dev").unwrap();
     let page = Inquiry::page(HistoryRequest { room, ..HistoryRequest::default() });
-    stage.requests.open_own(page, &mut stage.random);
+    stage.requests.open_own(page);
     stage.requests.take_due(an_instant(), &mut stage.out);
     assert!(stage.requests.answered_without_token(of(RequestKind::History)).is_none());
     stage.join(RequestKind::History);

@@ -119,11 +119,11 @@ impl Stage {
 }
 
 fn open(asked: HistoryRequest, by_user: bool) -> OpenRequest {
-    let (mut requests, inquiry) = (Requests::new(|_| None), Inquiry::page(asked));
+    let (mut requests, inquiry) = (Requests::new(|_| None, counting()), Inquiry::page(asked));
     let reach = Reach { is_connected: true, is_silent: false, is_original: false };
     match by_user {
-        true => requests.ask(inquiry, reach, &mut counting(), &mut Outputs::new(true)),
-        false => requests.open_own(inquiry, &mut counting()),
+        true => requests.ask(inquiry, reach, &mut Outputs::new(true)),
+        false => requests.open_own(inquiry),
     }
     let (token, _) = requests.take_due(an_instant(), &mut Outputs::new(true)).pop().unwrap();
     requests.answered(&token, |_| true).unwrap()

@@ -92,7 +92,7 @@ impl Stage {
         self.sending.stored(&Stored { session, seq }, &mut self.out);
     }
 
-    fn refused(&mut self, error: &ErrorReply, random: &mut Random) -> RefusedMessage {
+    fn refused(&mut self, error: &ErrorReply, random: &Random) -> RefusedMessage {
         self.sending.refused(self.now.instant, error, random, &mut self.out)
     }
 
@@ -288,15 +288,15 @@ fn the_acknowledgement_settles_only_if_no_server_will_confirm() {
 
 #[test]
 fn a_message_whose_id_is_taken_goes_out_under_another_id_at_most_three_times() {
-    let (mut stage, mut random) = (Stage::with(&[], true, false), counting());
+    let (mut stage, random) = (Stage::with(&[], true, false), counting());
     stage.passage.obstacle = None;
     let mut last = stage.take(chat("hi")).unwrap().id.unwrap();
     stage.check(0, &[(0, "hi")]);
     let of_another_client = error("id_taken", &id(earlier(), 1));
-    assert_eq!(stage.refused(&of_another_client, &mut random), RefusedMessage::Settled);
+    assert_eq!(stage.refused(&of_another_client, &random), RefusedMessage::Settled);
     for _ in 0..3 {
         let taken = error("id_taken", &last);
-        let RefusedMessage::Renewed(message) = stage.refused(&taken, &mut random) else { panic!("not renewed") };
+        let RefusedMessage::Renewed(message) = stage.refused(&taken, &random) else { panic!("not renewed") };
         let new = message.id.as_ref().unwrap().clone();
         assert!(
             stage.sending.outbox().is_of_this_run(&new.session)
@@ -304,26 +304,26 @@ fn a_message_whose_id_is_taken_goes_out_under_another_id_at_most_three_times() {
         );
         stage.check_out(&[&format!("queued {new}"), &format!("settled {last}")]);
         // It went out twice before the first answer.
-        assert_eq!(stage.refused(&taken, &mut random), RefusedMessage::Settled);
+        assert_eq!(stage.refused(&taken, &random), RefusedMessage::Settled);
         stage.check_out(&[]);
         stage.check(0, &[(0, "hi, late")]);
         last = new;
     }
-    assert_eq!(stage.refused(&error("id_taken", &last), &mut random), RefusedMessage::Settled);
+    assert_eq!(stage.refused(&error("id_taken", &last), &random), RefusedMessage::Settled);
     stage.check_out(&[&format!("settled {last}"), "refused"]);
     assert_eq!(stage.sending.outbox().len(), 0);
 }
 
 #[test]
 fn a_refusal_settles_the_message_that_it_names() {
-    let (mut stage, mut random) = (Stage::with(&["left"], true, false), counting());
+    let (mut stage, random) = (Stage::with(&["left"], true, false), counting());
     stage.say(&["hi"]);
     stage.out.take();
     for of in [id(earlier(), 2), id(session(), 2)] {
-        assert_eq!(stage.refused(&error("bad_message", &of), &mut random), RefusedMessage::NotOurs);
+        assert_eq!(stage.refused(&error("bad_message", &of), &random), RefusedMessage::NotOurs);
     }
     for of in [id(session(), 1), id(earlier(), 1)] {
-        assert_eq!(stage.refused(&error("bad_message", &of), &mut random), RefusedMessage::Settled);
+        assert_eq!(stage.refused(&error("bad_message", &of), &random), RefusedMessage::Settled);
         stage.check_out(&[&format!("settled {of}"), "refused"]);
     }
     assert_eq!(stage.sending.outbox().len(), 0);
