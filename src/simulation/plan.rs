@@ -1,6 +1,7 @@
 //! A plan: the cast of a simulated run, the broker's manners, and timed steps. It is plain data with a text form ([`text`])
 //! that people read, edit and keep in `tests/plans`. `faults` draws plans; the run carries them out.
 
+mod check;
 mod line;
 mod step;
 #[cfg(test)]

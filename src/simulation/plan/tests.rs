@@ -112,6 +112,24 @@ fn what_is_wrong_is_told_with_its_line() {
     check_wrong(&format!("{STAGE}at 1 cut eve\nat 5 heal\nat 9 end\n"), "nobody is called \"eve\"");
 }
 
+/// Each was ignored, or made a run panic, take all memory or never end.
+#[test]
+fn what_no_run_can_carry_out_is_refused() {
+    let with = |lines: &str| format!("{STAGE}{lines}\nat 5 heal\nat 9 end\n");
+    check_wrong(&format!("{STAGE}at 5 heal\nat 86400001 end\n"), "at most 86400000 milliseconds");
+    check_wrong(&with("at 1 say ann lobby times=50000\nat 1 tell bob ann times=50001"), "at most 100000 messages");
+    check_wrong(&with("at 1 clock ann by=-9223372036854775808\nat 2 clock bob by=-9"), "in the jumps of its clocks");
+    check_wrong(&with("broker nodes=4000000000"), "at most 100 nodes of the broker");
+    let clients: String = (0..98).map(|number| format!("client c{number}\n")).collect();
+    check_wrong(&with(&clients), "at most 100 participants");
+    check_wrong(&with("client eve nick=a/b"), "client eve: nick \"a/b\"");
+    check_wrong(&with("client eve rooms=red,b+d"), "client eve: room \"b+d\"");
+    check_wrong(&with("at 3 nick ann server"), "at 3: nick \"server\"");
+    check_wrong(&with("at 3 say ann a/b"), "at 3: room \"a/b\"");
+    check_wrong(&with("at 3 start ann rooms=red,#"), "at 3: room \"#\"");
+    assert!(parse(&with("at 1 say ann lobby times=100000\nat 1 clock ann by=3153600000")).is_ok());
+}
+
 #[test]
 fn each_crash_counts_as_a_fault() {
     let mut plan = parse(&format!("{STAGE}at 5 heal\nat 9 end\n")).unwrap();

@@ -14,9 +14,10 @@
 //! at 90000 end
 //! ```
 
+use super::check::check;
 use super::line::{PlanLine, Word};
 use super::{
-    BROKER, ClientKind, ClientTraits, Crash, Direction, DiskTrouble, KEEP_ALIVE_S, Knowing, Ms, Plan, PlanStep, SaidTo,
+    ClientKind, ClientTraits, Crash, Direction, DiskTrouble, KEEP_ALIVE_S, Knowing, Ms, Plan, PlanStep, SaidTo,
     ServerTraits, Stray, What,
 };
 use crate::simulation::broker::Recovery;
@@ -117,27 +118,6 @@ fn read(plan: &mut Plan, text: &str) -> Result<(), String> {
         _ => return Err(format!("a line cannot begin with {head:?}")),
     }
     line.finish()
-}
-
-/// Checks what no single line shows: times, unique names, known names.
-fn check(plan: &Plan) -> Result<(), String> {
-    if plan.heal > plan.end {
-        return Err("a plan has a line `at MS heal`, and after it one `at MS end`".to_owned());
-    }
-    let names = || plan.servers.iter().map(|server| &server.name).chain(plan.clients.iter().map(|client| &client.name));
-    for (at, name) in names().enumerate() {
-        if name == BROKER || names().take(at).any(|other| other == name) {
-            return Err(format!("there are two called {name:?}"));
-        }
-    }
-    for step in &plan.steps {
-        for name in step.what.names() {
-            if name != BROKER && !names().any(|known| known == name) {
-                return Err(format!("at {}: nobody is called {name:?}", step.at));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Times are in microseconds here, as in [`Manners`] and [`Latency`].
