@@ -194,7 +194,8 @@ impl Level {
     /// begin with `#`, and options of other subcommands, so that one file serves all.
     pub fn from_file(subcommand: Subcommand, path: &Path, text: &str) -> Result<Level, UsageError> {
         let mut level = Level { index: OPTION_FILE, ..Level::default() };
-        for (index, line) in text.lines().enumerate() {
+        // Editors on Windows begin a file with a byte order mark.
+        for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;

@@ -3,16 +3,32 @@
 use super::given::Level;
 use super::{ClientOptions, Environment, Invocation, Subcommand, UsageError, parse, to_utf8};
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// More than any file that options name.
+const MOST_BYTES: u64 = 16 << 20;
 
 impl Environment<'static> {
     /// The process's own.
     pub fn process() -> Self {
         Environment {
             variable: &|name| std::env::var_os(name),
-            read: &|path| std::fs::read(path),
+            read: &read,
             list: &|path| std::fs::read_dir(path).map(drop),
         }
     }
+}
+
+/// A file's bytes. A device such as `/dev/zero` has no end.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(io::Error::other(format!("it has more than {} MiB", MOST_BYTES >> 20)));
+    }
+    Ok(bytes)
 }
 
 /// The options of a program that is a member of a chat (a bot, a device): those of `mqttchat client`, from its
@@ -42,7 +58,6 @@ fn member(nick: &str, arguments: &[OsString], environment: &Environment) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     #[test]
     fn the_process_has_files_and_folders() {
@@ -51,6 +66,12 @@ mod tests {
         assert!((process.list)(Path::new("src")).is_ok());
         assert!((process.read)(Path::new("src")).is_err());
         assert!((process.list)(Path::new("Cargo.toml")).is_err());
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_an_error() {
+        let endless = (Environment::process().read)(Path::new("/dev/zero"));
+        assert_eq!(endless.unwrap_err().to_string(), "it has more than 16 MiB");
     }
 
     #[test]

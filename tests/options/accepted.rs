@@ -230,6 +230,7 @@ fn option_files() {
     assert_eq!((&*client.connection.topic_root, client.history), ("x", false));
     assert_eq!(client.connection.qos, Qos::AtMostOnce);
     assert_eq!(option_file(text).server("").data_dir, Some("/d".into()));
+    assert!(!option_file("\u{feff}--no-history\r\n").client("").history);
     option_file("-h f").check_address("-o /etc/other", "tcp://other:1883");
     assert!(variables("XDG_CONFIG_HOME=/none").connection("").warnings.is_empty());
     assert_eq!(
