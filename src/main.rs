@@ -1,12 +1,13 @@
 //! From the subcommand to its run to the exit code.
 
 use mqttchat::options::{self, Environment, Invocation};
-use mqttchat::{check, client, server, transfer};
+use mqttchat::{check, client, server, signals, transfer};
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    signals::outlive_file_limits();
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match options::parse(&arguments, &Environment::process()) {
         Ok(Invocation::Server(options)) => server::run(options),

@@ -77,7 +77,6 @@ fn start(mut options: ServerOptions) -> Result<ExitCode, String> {
 }
 
 fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String> {
-    outlive_file_limits();
     let connection = &options.connection;
     let topics = Topics::new(&connection.topic_root);
     let random = Random::of_the_system();
@@ -142,12 +141,6 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
         ServerExit::AnotherServer => ExitCode::from(ANOTHER_SERVER),
         ServerExit::LinkEnded { code } => ExitCode::from(code),
     })
-}
-
-/// Makes a file size limit an error of the write, like a full disk, instead of the end of the server.
-fn outlive_file_limits() {
-    // SAFETY: no handler is installed: the signal is ignored. There is no other thread yet that could do the same.
-    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 fn link_config(

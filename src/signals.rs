@@ -54,6 +54,12 @@ pub fn on_continue(mut call: impl FnMut() + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a file size limit an error of the write, like a full disk, instead of the end of the process.
+pub fn outlive_file_limits() {
+    // SAFETY: no handler is installed: the signal is ignored.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 fn end_after_grace(signal: i32) {
     let wait = move || {
         thread::sleep(GRACE);

@@ -143,6 +143,11 @@ fn an_outbox_is_for_one_run_of_one_nick_at_one_broker() {
     fs::write(&text, "not a database, but a text that somebody wants to keep\n".repeat(50)).unwrap();
     check(&broker, &["--nick", "alice", "--outbox", &text], "it is not a database");
     check(&broker, &["--nick", "alice", "--outbox", "/nowhere/at/all"], "No such file");
+    let pipe = outbox.file.clone() + ".pipe";
+    let path = std::ffi::CString::new(pipe.as_str()).unwrap();
+    // SAFETY: `path` is a C string.
+    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+    check(&broker, &["--nick", "alice", "--outbox", &pipe], "it is not a regular file");
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! Senders: `-m` and pipes.
 
 use crate::stand_in::{Answer, StandIn};
-use crate::support::{Broker, PATIENCE, Program, Stream, TempDir, wait_until};
+use crate::support::{Broker, PATIENCE, Stream, TempDir, wait_until};
 use crate::{start, start_at};
 use std::fs;
-use std::path::Path;
 use std::time::Instant;
 
 #[test]
@@ -99,13 +98,10 @@ fn an_outbox_keeps_a_senders_unsettled_messages() {
 fn an_outbox_that_cannot_be_written_promises_nothing() {
     let (broker, home) = (Broker::start(), TempDir::new());
     let server = StandIn::start(&broker, Answer::Silence);
-    // A file that grows too large is an error, and does not end the process.
-    let shell = "trap '' XFSZ; exec \"$0\" \"$@\"";
-    let client = ["client", &broker.address(), "--nick", "alice", "--outbox", "o", "-W", "3"];
-    let arguments = [&["-c", shell, env!("CARGO_BIN_EXE_mqttchat")][..], &client].concat();
-    let mut sender = Program::other(Path::new("/bin/sh"), &arguments).home(home.path()).start();
+    let mut sender = start_at(home.path(), &broker, &["--nick", "alice", "--outbox", "o", "-W", "3"]);
     sender.send_line("one");
     server.wait_for("the first", |heard| heard.text() == "one");
+    // A file that grows too large is an error, and does not end the process.
     let limit = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
     // SAFETY: `limit` is read only, and nothing is written back.
     let set = unsafe { libc::prlimit(sender.pid() as libc::pid_t, libc::RLIMIT_FSIZE, &limit, std::ptr::null_mut()) };

@@ -17,7 +17,7 @@ use crate::protocol::{Cursor, Epoch, NickKey, RoomName};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
@@ -259,6 +259,13 @@ fn find_person(sql: &Connection, place: i64, key: &NickKey) -> Result<Option<i64
 
 /// Opens a database that only its owner may read.
 fn open(path: &Path) -> Result<Connection, Error> {
+    // Opening a pipe would wait for somebody who reads it.
+    if let Ok(found) = fs::metadata(path)
+        && !found.is_file()
+        && !found.is_dir()
+    {
+        return Err(Error::Foreign("it is not a regular file".to_owned()));
+    }
     // SQLite gives its other files the mode of this one.
     drop(OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?);
     Ok(Connection::open(path)?)
