@@ -219,6 +219,22 @@ fn a_server_that_stays_connected_warns_about_another_one() {
     first.wait_for_line(Stream::Err, "WARN another server came online on chat/server (instance ", PATIENCE);
 }
 
+/// The broker delivers what that one said to the session of the first.
+#[test]
+fn a_server_that_came_and_went_meanwhile_is_no_other_server() {
+    let (broker, first_data, second_data) = (Broker::start(), TempDir::new(), TempDir::new());
+    for data in [&first_data, &second_data] {
+        let mut server = start_server(&broker, data.path(), &[]);
+        server.signal(libc::SIGTERM);
+        assert_eq!(server.exit_code(PATIENCE), 0);
+    }
+    let mut first = start_server(&broker, first_data.path(), &[]);
+    say(&broker, "chat/messages", json!({"type": "chat", "username": "alice", "message": "what was queued is read"}));
+    first.wait_for_line(Stream::Err, "INFO message room=lobby nick=alice", PATIENCE);
+    let lines = first.lines(Stream::Err);
+    assert!(!lines.iter().any(|line| line.contains("another server")), "{lines:?}");
+}
+
 #[test]
 fn at_its_start_a_server_goes_before_an_answer_to_its_own_request_only() {
     let (broker, data) = (Broker::start(), TempDir::new());

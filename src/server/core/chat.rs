@@ -33,6 +33,8 @@ use std::time::{Duration, Instant};
 
 /// A tick this late means that the server itself stood still. Then nobody's silence counts.
 const LATE_TICK: Duration = Duration::from_secs(5);
+/// How long a broker delivers what it queued, at most. Less than a server takes to say again that it is online.
+const BACKLOG: Duration = Duration::from_secs(10);
 
 /// The settings of the chat.
 #[derive(Debug, Clone)]
@@ -66,6 +68,8 @@ pub struct ServerChat {
     forgotten: Vec<RoomName>,
     stats: Stats,
     connected: bool,
+    /// `None`: the broker had no session of this server.
+    backlog_until: Option<Instant>,
     /// The roster of an earlier run has been served with its waiting messages.
     resumed: bool,
     last_tick: Instant,
@@ -98,6 +102,7 @@ impl ServerChat {
             forgotten: Vec::new(),
             stats: Stats::default(),
             connected: false,
+            backlog_until: None,
             resumed: false,
             last_tick: now.instant,
             now,
@@ -108,7 +113,7 @@ impl ServerChat {
     pub fn handle(&mut self, now: Now, event: ServiceEvent) -> Vec<ServiceEffect> {
         self.now = now;
         match event {
-            ServiceEvent::Link(LinkEvent::Connected { .. }) => self.connected(),
+            ServiceEvent::Link(LinkEvent::Connected { session_present, .. }) => self.connected(session_present),
             ServiceEvent::Link(LinkEvent::Lost { .. }) => self.connected = false,
             ServiceEvent::Link(LinkEvent::Message(message)) => self.message(&message),
             ServiceEvent::Store(answer) => self.answered(answer),
@@ -188,8 +193,9 @@ impl ServerChat {
 
     // ---- connection and clock ----
 
-    fn connected(&mut self) {
+    fn connected(&mut self, session_present: bool) {
         self.connected = true;
+        self.backlog_until = session_present.then(|| self.now.instant + BACKLOG);
         self.roster.grace(self.now.instant);
         self.last_tick = self.now.instant;
         self.publish_online();
@@ -322,12 +328,20 @@ impl ServerChat {
         }
     }
 
+    /// Whether the broker may still deliver what it queued while this server was away. That begins before this server
+    /// learns that it is connected.
+    fn reads_backlog(&self) -> bool {
+        !self.connected || self.backlog_until.is_some_and(|until| self.now.instant < until)
+    }
+
     /// Handles what arrives on `chat/server` while this server is connected.
     fn server_says(&mut self, payload: &[u8]) {
         let Ok(FromServer::Server(info)) = FromServer::parse(payload) else { return };
         match info.status {
             // The late will of an earlier server.
             Status::Offline => self.out.push(ServiceEffect::Publish(self.server_info(Status::Online))),
+            // That one came and went while this server was away, or it will say so again within a minute.
+            Status::Online if self.reads_backlog() => {}
             // It found no other server at its start, so this server stood still at that time. It is only logged,
             // because anybody can forge this.
             Status::Online if info.instance != self.config.instance => self.warnings.once("server", None, || {
