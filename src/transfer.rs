@@ -49,7 +49,7 @@ fn finish(result: Result<(), TransferError>) -> ExitCode {
 
 fn print(options: &ExportOptions, output: impl Write) -> Result<(), TransferError> {
     let path = folder::database(&options.data_dir, &options.topic_root);
-    if !path.exists() {
+    if !path.is_file() {
         return Err(TransferError::Told(format!(
             "there is no history {}; check --data-dir and --topic-root",
             path.display()

@@ -18,6 +18,10 @@ pub fn database(dir: &Path, root: &str) -> PathBuf {
 pub fn make(dir: &Path, database: &Path) -> Result<File, String> {
     let folder = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     folder.map_err(|error| format!("the folder {} cannot be made: {error}", dir.display()))?;
+    // Opening a pipe would wait for somebody who reads it.
+    if database.exists() && !database.is_file() {
+        return Err(format!("the database {} is not a regular file", database.display()));
+    }
     // The folder may exist already with other permissions. SQLite gives its other files the same permissions as this one.
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(database);
     file.map_err(|error| format!("the database {} cannot be written: {error}", database.display()))
@@ -37,6 +41,12 @@ pub fn is_locked(file: &File) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_regular_file_is_a_database() {
+        let error = make(Path::new("/"), Path::new("/dev/null")).unwrap_err();
+        assert_eq!(error, "the database /dev/null is not a regular file");
+    }
 
     #[test]
     fn each_root_has_a_file_of_its_own() {
