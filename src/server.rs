@@ -18,7 +18,7 @@ use self::core::exchange::ServerExit;
 use self::core::record::Retention;
 use self::core::rival::Rivals;
 use self::core::service::{self, Service};
-use self::io::door::{Admission, StoreDoor};
+use self::io::door::StoreDoor;
 use self::io::folder;
 use self::io::shell::{self, Inboxes};
 use self::store::sqlite::{self, Database};
@@ -119,8 +119,8 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     let on_event = move |event| {
         let pass = match &event {
             link::Event::Message(message) => match doorkeeper.enter(message, Instant::now()) {
-                Admission::Passes(pass) => pass,
-                Admission::Refused => return,
+                None => return,
+                pass => pass,
             },
             _ => None,
         };

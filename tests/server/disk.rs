@@ -104,7 +104,7 @@ fn waiting_for_a_disk_takes_bounded_memory() {
     assert!(stats["dropped_total"].as_u64() < Some(MESSAGES / 2), "{stats}");
     let resident = resident_kib(&server);
     assert!(resident < MOST_RESIDENT_KIB, "{resident} KiB");
-    server.wait_for_line(Stream::Err, "WARN too many messages wait", PATIENCE);
+    server.wait_for_line(Stream::Err, "WARN too much waits", PATIENCE);
 
     limit_files(&server, libc::RLIM_INFINITY);
     // Like their senders, which get no confirmation.

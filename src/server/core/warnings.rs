@@ -45,7 +45,7 @@ impl Warnings {
     pub fn dropped(&mut self, now: Instant) {
         let last = self.dropped.replace(now);
         if last.is_none_or(|last| now.saturating_duration_since(last) >= EPISODE) {
-            warn!("too many messages wait to be stored: those that come now are dropped, until there is room again");
+            warn!("too much waits to be stored or answered: what comes now is dropped, until there is room again");
         }
     }
 }

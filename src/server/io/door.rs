@@ -1,4 +1,4 @@
-//! The door: limits how much memory messages hold from their arrival until they are committed.
+//! The door: limits how much memory arrivals hold: messages until they are committed, everything else until it is handled.
 
 use crate::gauge::{Gauge, weight};
 use crate::link::Message;
@@ -8,15 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// The most bytes that chat and direct messages may hold until they are committed.
-const DOOR_BYTES: usize = 64 * 1024 * 1024;
-
-/// Whether a message is admitted.
-pub enum Admission {
-    /// It may pass. Its memory is released when this is dropped.
-    Passes(Option<Pass>),
-    /// There is no room for it.
-    Refused,
-}
+const MESSAGES: usize = 64 * 1024 * 1024;
+/// The most bytes including everything else: presence and requests. A stalled disk does not keep these waiting.
+const EVERYTHING: usize = 80 * 1024 * 1024;
 
 /// Used in the connection's callback, before the channel to the main thread.
 pub struct StoreDoor {
@@ -30,21 +24,17 @@ impl StoreDoor {
         StoreDoor { topics, gauge: Gauge::default(), refused: AtomicU64::new(0) }
     }
 
-    /// Presence and requests are always admitted: they do not stay in memory.
-    pub fn enter(&self, message: &Message, now: Instant) -> Admission {
-        if !self.topics.carries_messages(&message.topic) {
-            return Admission::Passes(None);
+    /// The admission of an arrival. Its memory is released when this is dropped. `None`: there is no room.
+    pub fn enter(&self, message: &Message, now: Instant) -> Option<Pass> {
+        let limit = if self.topics.carries_messages(&message.topic) { MESSAGES } else { EVERYTHING };
+        let held = self.gauge.take(weight(message), limit);
+        if held.is_none() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
         }
-        match self.gauge.take(weight(message), DOOR_BYTES) {
-            Some(held) => Admission::Passes(Some(Pass { arrived: now, held })),
-            None => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                Admission::Refused
-            }
-        }
+        held.map(|held| Pass { arrived: now, held })
     }
 
-    /// How many messages were turned away since the last call.
+    /// How many arrivals were turned away since the last call.
     pub fn take_refused(&self) -> u64 {
         self.refused.swap(0, Ordering::Relaxed)
     }
@@ -62,21 +52,30 @@ mod tests {
     #[test]
     fn messages_are_turned_away_while_too_many_wait() {
         let door = StoreDoor::new(Topics::new("chat"));
-        let mut held = Vec::new();
-        while let Admission::Passes(Some(weight)) =
-            door.enter(&message("chat/rooms/dev/alice", 1 << 20), Instant::now())
-        {
-            held.push(weight);
-        }
+        let enter = |topic| door.enter(&message(topic, 1 << 20), Instant::now());
+        let mut held: Vec<Pass> = std::iter::from_fn(|| enter("chat/rooms/dev/alice")).collect();
         assert_eq!((held.len(), door.take_refused()), (63, 1));
         for topic in ["chat/messages", "chat/messages/alice", "chat/private/bob/alice"] {
-            assert!(matches!(door.enter(&message(topic, 1 << 20), Instant::now()), Admission::Refused), "{topic}");
+            assert!(enter(topic).is_none(), "{topic}");
         }
         assert_eq!((door.take_refused(), door.take_refused()), (3, 0));
         for topic in ["chat/presence/alice", "chat/request/users", "chat/server", "other"] {
-            assert!(matches!(door.enter(&message(topic, 1 << 20), Instant::now()), Admission::Passes(None)), "{topic}");
+            assert!(enter(topic).is_some(), "{topic}");
         }
         held.pop();
-        assert!(matches!(door.enter(&message("chat/messages", 1 << 20), Instant::now()), Admission::Passes(Some(_))));
+        assert!(enter("chat/messages").is_some());
+    }
+
+    #[test]
+    fn so_are_requests_but_later() {
+        let door = StoreDoor::new(Topics::new("chat"));
+        let enter = |topic| door.enter(&message(topic, 1 << 20), Instant::now());
+        let held: Vec<Pass> = ["chat/messages", "chat/request/users"]
+            .iter()
+            .flat_map(|topic| std::iter::from_fn(|| enter(topic)))
+            .collect();
+        assert_eq!((held.len(), door.take_refused()), (79, 2));
+        drop(held);
+        assert!(enter("chat/request/users").is_some());
     }
 }

@@ -4,7 +4,6 @@ use super::ServerProcess;
 use crate::link::machine::Input;
 use crate::link::{Event, LONGEST_WAIT, Publication, Version};
 use crate::server::core::exchange::ServiceEvent;
-use crate::server::io::door::Admission;
 use crate::simulation::run::machine::Channel;
 use crate::simulation::run::stage::{LinkTerms, Stage};
 use crate::simulation::tether::Tether;
@@ -25,11 +24,11 @@ impl ServerProcess {
         for event in events {
             let pass = match &event {
                 Event::Message(message) => match self.door.enter(message, stage.world.timeline.instant(stage.now())) {
-                    Admission::Passes(pass) => {
+                    None => continue,
+                    pass => {
                         stage.server_hears(self.index, message);
                         pass
                     }
-                    Admission::Refused => continue,
                 },
                 _ => None,
             };
