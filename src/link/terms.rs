@@ -58,7 +58,7 @@ pub struct Publication {
     pub payload: Vec<u8>,
     pub qos: Qos,
     pub retain: bool,
-    /// Named in [`Event::Published`]; `None`: no report is needed.
+    /// Named in [`Event::Published`]; `None`: no report is needed, and a full queue need not take it.
     pub ticket: Option<u64>,
 }
 

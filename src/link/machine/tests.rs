@@ -5,7 +5,7 @@ mod connecting;
 mod looking;
 mod up;
 
-use super::window::{UNANSWERED, WINDOW};
+use super::window::{QUEUE_BYTES, UNANSWERED, WINDOW};
 use super::*;
 use crate::link::{Address, Failure, FailureKind, LONGEST_WAIT, Message, Qos, Settings, Transport};
 use crate::now::an_instant;

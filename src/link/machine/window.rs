@@ -10,10 +10,17 @@ pub const WINDOW: usize = 1_000;
 /// How long a publication may occupy the window without an answer. A working connection acknowledges or breaks, but
 /// paho or a broker may silently drop a publication. The sender waits as long before it retransmits.
 pub const UNANSWERED: Duration = Duration::from_secs(30);
+/// The most bytes in the queue. Beyond that, a publication without a ticket that is not retained is dropped, as a broker
+/// drops it that has a full queue for its addressee: a chat requests, sends or confirms such a one again. Of the others,
+/// an owner has few.
+pub const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 pub struct Window {
     queue: VecDeque<Publication>,
+    queue_bytes: usize,
+    /// Something was dropped since the queue was last empty.
+    has_dropped: bool,
     under_way: BTreeMap<u64, Sent>,
     /// The filters of each SUBSCRIBE under way.
     subscribing: BTreeMap<u64, Vec<String>>,
@@ -29,6 +36,14 @@ struct Sent {
 
 impl Window {
     pub fn push(&mut self, publication: Publication) {
+        let bytes = self.queue_bytes + weight(&publication);
+        if bytes > QUEUE_BYTES && publication.ticket.is_none() && !publication.retain {
+            if !std::mem::replace(&mut self.has_dropped, true) {
+                log::warn!("the broker takes less than is published: replies are dropped, until it has caught up");
+            }
+            return;
+        }
+        self.queue_bytes = bytes;
         self.queue.push_back(publication);
     }
 
@@ -38,6 +53,8 @@ impl Window {
             return None;
         }
         let publication = self.queue.pop_front()?;
+        self.queue_bytes -= weight(&publication);
+        self.has_dropped &= !self.queue.is_empty();
         let operation = self.number();
         self.under_way.insert(operation, Sent { ticket: publication.ticket, until: now + UNANSWERED });
         Some((operation, publication))
@@ -78,6 +95,7 @@ impl Window {
     /// The connection is lost. Numbers are never reused, so late answers mean nothing.
     pub fn clear(&mut self) {
         self.queue.clear();
+        (self.queue_bytes, self.has_dropped) = (0, false);
         self.under_way.clear();
         self.subscribing.clear();
     }
@@ -86,4 +104,9 @@ impl Window {
         self.last_operation += 1;
         self.last_operation
     }
+}
+
+/// The memory that a queued publication takes, in bytes.
+fn weight(publication: &Publication) -> usize {
+    size_of::<Publication>() + publication.topic.len() + publication.payload.len()
 }

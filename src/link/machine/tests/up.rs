@@ -40,6 +40,30 @@ fn no_more_is_under_way_than_fits_the_window() {
 }
 
 #[test]
+fn a_full_queue_takes_only_what_is_followed_up() {
+    let mut bench = Bench::up(config(Version::Auto));
+    let large = |topic, ticket| Publication { payload: vec![b'x'; 1 << 20], ..publication(topic, ticket) };
+    (0..WINDOW).for_each(|_| drop(bench.publish("b", None)));
+    let fitting = QUEUE_BYTES / (1 << 20) - 1;
+    for _ in 0..fitting + 9 {
+        bench.handle(Input::Publish(large("reply", None)));
+    }
+    bench.handle(Input::Publish(large("message", Some(7))));
+    bench.handle(Input::Publish(Publication { retain: true, ..large("mark", None) }));
+    let topics = |bench: &mut Bench, operations: std::ops::Range<u64>| -> Vec<String> {
+        let outputs = operations.flat_map(|operation| bench.settled(operation, Settlement::Published));
+        published(&outputs.collect::<Vec<_>>()).into_iter().map(|(topic, _)| topic.to_owned()).collect()
+    };
+    let (first, replies) = (2, vec!["reply"; fitting]);
+    assert_eq!(topics(&mut bench, first..first + WINDOW as u64), [replies, vec!["message", "mark"]].concat());
+    // What left the queue has freed its room.
+    (0..WINDOW - fitting - 2).for_each(|_| drop(bench.publish("b", None)));
+    bench.handle(Input::Publish(large("reply", None)));
+    let next = first + WINDOW as u64;
+    assert_eq!(topics(&mut bench, next..next + 1), ["reply"]);
+}
+
+#[test]
 fn a_place_in_the_window_expires() {
     let mut bench = Bench::up(config(Version::Auto));
     assert_eq!(bench.machine.due(), None);
