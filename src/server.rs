@@ -97,12 +97,15 @@ fn serve(options: ServerOptions, stop: Receiver<i32>) -> Result<ExitCode, String
     let chat = ServerChat::new(config, earlier, Now::read());
 
     let thread = |error: std::io::Error| format!("no thread could be started: {error}");
+    // The door bounds messages, and the service bounds questions and presences under way. The store answers each job once
+    // at most.
     let (jobs, job_inbox) = unbounded();
     let (answers, store_inbox) = unbounded();
     let reader = history.reader().map_err(|error| format!("the database cannot be read: {error}"))?;
     let retention = Retention { age: options.retention, size: options.max_size };
     let store = io::store::start(history, reader, retention, job_inbox, answers).map_err(thread)?;
     let ticks = sweep().map_err(thread)?;
+    // The door bounds messages of all kinds. Of other events there are a few per connection.
     let (link_events, link_inbox) = unbounded();
     let link_config = link_config(&options, &topics, &secret, &chat, random.clone());
     info!(

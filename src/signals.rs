@@ -20,6 +20,7 @@ static REQUESTS: AtomicUsize = AtomicUsize::new(0);
 
 /// A channel that receives the number of each SIGINT, SIGTERM and SIGHUP.
 pub fn channel() -> io::Result<Receiver<i32>> {
+    // The third signal ends the process.
     let (sender, received) = crossbeam_channel::unbounded();
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     // The thread lives as long as the process: only a signal ends the wait.

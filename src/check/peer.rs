@@ -32,6 +32,7 @@ pub struct Joined {
 impl Peer {
     /// Connects and subscribes.
     pub fn open(config: Config) -> Result<(Peer, Joined), Trouble> {
+        // A check is over soon.
         let (sender, events) = unbounded();
         let link = Link::open(config, move |event| drop(sender.send(event)))
             .map_err(|error| Trouble::Lost(format!("no thread for a connection: {error}")))?;

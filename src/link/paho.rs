@@ -53,6 +53,8 @@ pub fn start(
     before: Option<(Receiver<()>, Instant)>,
     on_event: impl Fn(Event) + Send + Sync + 'static,
 ) -> io::Result<(Sender<Signal>, Receiver<()>)> {
+    // The thread takes a signal at once, because it waits for nothing else. What it cannot publish yet is bounded by the
+    // machine, and so are the tokens under way.
     let (signals, inbox) = unbounded();
     let (farewell, said) = bounded(0);
     let (before, first_attempt) = before.unzip();
@@ -229,6 +231,7 @@ impl Driver {
 /// Starts the "probe" thread, which finds out why attempts of these generations failed. That may take long, so the link
 /// thread does not do it. The thread ends when the sender is dropped and its probe is done.
 fn start_probe(settings: Settings, signals: Sender<Signal>) -> io::Result<Sender<u64>> {
+    // At most one per attempt to connect.
     let (failures, inbox) = unbounded();
     let work = move || {
         for failed in &inbox {

@@ -29,7 +29,7 @@ use crate::now::Now;
 use crate::options::ClientOptions;
 use crate::protocol::{Nick, RoomName, Topics};
 use crate::random::Random;
-use crossbeam_channel::{Receiver, Sender, at, never, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, at, bounded, never, select, unbounded};
 use std::fmt;
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -39,6 +39,8 @@ use std::time::{Duration, Instant};
 const LAST_WORD: Duration = Duration::from_millis(900);
 /// How often to check whether news was taken.
 const FULL: Duration = Duration::from_millis(50);
+/// The most commands that wait for the member's thread. It takes them at once, because it waits for nobody.
+const COMMANDS: usize = 100;
 
 /// Why a member could not join.
 #[derive(Debug)]
@@ -71,7 +73,8 @@ impl Member {
         // A program built on this crate leaves nothing behind, and only the program ends the run.
         config.conversation.keeps_outbox = false;
         (config.wait, config.count) = (None, None);
-        let (commands, orders) = unbounded();
+        let (commands, orders) = bounded(COMMANDS);
+        // `unread` bounds it.
         let (teller, news) = unbounded();
         let random = Random::of_the_system();
         let mut attendance = Attendance {
@@ -102,7 +105,7 @@ impl Member {
         &self.news
     }
 
-    /// Sends a message to a room of this member.
+    /// Sends a message to a room of this member. Up to 10,000 messages may be unsettled; news tells that more are refused.
     pub fn say(&self, room: &RoomName, text: &str) {
         self.send(text, Target::Room(room.clone()));
     }

@@ -17,7 +17,8 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     pub fn start() -> io::Result<Heartbeat> {
-        let (moments, told) = crossbeam_channel::unbounded();
+        // The thread takes a moment at once, because it waits for nothing else.
+        let (moments, told) = crossbeam_channel::bounded(1);
         // A waiting tick also covers the next one.
         let (to_ticks, ticks) = crossbeam_channel::bounded(1);
         let beat = move || {

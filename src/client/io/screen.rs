@@ -46,6 +46,7 @@ enum PrintOrder {
 impl Screen {
     /// `above`: if there is a line editor.
     pub fn start(above: Option<Above>) -> io::Result<Screen> {
+        // The shell takes nothing in that would print more while `has_room` denies it. Other orders are few.
         let (orders, inbox) = crossbeam_channel::unbounded();
         let (to_closed, closed) = crossbeam_channel::bounded(1);
         let (finished, done) = crossbeam_channel::bounded(1);

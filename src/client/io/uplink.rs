@@ -36,6 +36,7 @@ enum Come {
 
 impl Uplink {
     pub fn new(connection: &Connection, random: Random) -> Uplink {
+        // The door bounds messages. Of other events there are a few per connection and one per publication under way.
         let (sender, events) = crossbeam_channel::unbounded();
         Uplink {
             settings: connection.settings.clone(),

@@ -33,6 +33,7 @@ pub fn main_loop(
     settings: Settings,
     random: Random,
 ) -> ServerExit {
+    // A connection is made or fails at most once a second.
     let (second_events, second_inbox) = unbounded();
     let mut shell = ServerShell {
         inboxes,

@@ -27,6 +27,7 @@ pub fn start(
     let (questions, reader_thread) = match reader {
         None => (None, None),
         Some(reader) => {
+            // The service bounds the questions without an answer.
             let ((questions, inbox), answers) = (unbounded(), answers.clone());
             let builder = std::thread::Builder::new().name("reader".to_owned());
             (Some(questions), Some(builder.spawn(move || read(&reader, &inbox, &answers))?))
