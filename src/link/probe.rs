@@ -12,7 +12,7 @@ mod websocket;
 pub use facts::{Certificate, TlsFacts};
 pub use files::check as check_files;
 pub use mqtt::{Hello, Will};
-pub use talk::{Channel, hello};
+pub use talk::{ByteChannel, hello};
 pub use timed::Timed;
 
 use tls::NoTls;
@@ -103,7 +103,7 @@ pub fn reach(address: &Address, addresses: &[SocketAddr]) -> Result<Timed, Failu
 }
 
 /// The TLS handshake, if the settings require one. Call [`check_files`] before, to find unusable files.
-pub fn secure(settings: &Settings, tcp: Timed) -> Result<(Box<dyn Channel>, Option<TlsFacts>), Failure> {
+pub fn secure(settings: &Settings, tcp: Timed) -> Result<(Box<dyn ByteChannel>, Option<TlsFacts>), Failure> {
     match &settings.tls {
         None => Ok((Box::new(tcp), None)),
         Some(tls) => {

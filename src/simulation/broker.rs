@@ -23,7 +23,7 @@ use crate::link::{Subscription, Version};
 use attached::Attached;
 use manners::Manners;
 use retained::Retained;
-use session::ClientSession;
+use session::BrokerSession;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use transit::Transit;
@@ -81,7 +81,7 @@ pub struct ModelBroker {
 /// What may outlive the broker's process.
 #[derive(Clone)]
 struct Lasting {
-    sessions: BTreeMap<Rc<str>, ClientSession>,
+    sessions: BTreeMap<Rc<str>, BrokerSession>,
     retained: Retained,
 }
 
@@ -315,7 +315,7 @@ impl ModelBroker {
         self.outputs.push(Output::Send(conn, packet));
     }
 
-    fn session(&mut self, client_id: &str, change: impl FnOnce(&mut ClientSession)) {
+    fn session(&mut self, client_id: &str, change: impl FnOnce(&mut BrokerSession)) {
         if let Some(session) = self.store.sessions.get_mut(client_id) {
             change(session);
         }

@@ -23,8 +23,8 @@ use super::trace::Trace;
 use super::verdict;
 use super::world::{MS, Micros, NodeId, S, World};
 use client::ClientNode;
-use happening::{Happening, OfRun, Series, Startup};
-use machine::Machine;
+use happening::{CrashSeries, Happening, OfRun, Startup};
+use machine::NodeMachine;
 use node::Node;
 use original::OriginalNode;
 use server::ServerNode;
@@ -94,12 +94,12 @@ impl<'a> Run<'a> {
         let mut nodes = Vec::new();
         let mut wanted = Vec::new();
         for (index, traits) in plan.servers.iter().enumerate() {
-            let machine = Machine::new(NodeId(nodes.len()), Party::Server(index), &mut rng);
+            let machine = NodeMachine::new(NodeId(nodes.len()), Party::Server(index), &mut rng);
             wanted.push(traits.starts);
             nodes.push(Node::Server(Box::new(ServerNode::new(index, machine, traits.clone()))));
         }
         for (index, traits) in plan.clients.iter().enumerate() {
-            let machine = Machine::new(NodeId(nodes.len()), Party::Client(index), &mut rng);
+            let machine = NodeMachine::new(NodeId(nodes.len()), Party::Client(index), &mut rng);
             wanted.push(traits.starts);
             nodes.push(match traits.kind {
                 ClientKind::Original => {
@@ -298,7 +298,7 @@ impl<'a> Run<'a> {
             self.stage.trace(id, format_args!("does not start: {why}"));
             return self.stage.after(AGAIN, Happening::Start(id, startup));
         }
-        if let Some(Series { up_ms, .. }) = startup.crashes {
+        if let Some(CrashSeries { up_ms, .. }) = startup.crashes {
             self.stage.after(up_ms * MS, Happening::CrashAgain(id, startup));
         }
         self.settle(id);
@@ -322,7 +322,7 @@ impl<'a> Run<'a> {
         };
         self.stage.ledger.reached.insert("a crash in a series");
         let left = series.left - 1;
-        let crashes = (left > 0).then_some(Series { left, ..series });
+        let crashes = (left > 0).then_some(CrashSeries { left, ..series });
         self.crashes[id.0] = Some((Some(series.back_ms), Startup { crashes, ..startup }));
         self.kill(id, series.power);
     }

@@ -25,9 +25,9 @@ pub struct Uplink {
 }
 
 /// An arrival, with the number of its link.
-pub struct Numbered(u32, Come);
+pub struct Numbered(u32, Admitted);
 
-enum Come {
+enum Admitted {
     /// A message holds its share of the door's bound.
     Event(Event, Option<Held>),
     /// Messages were dropped from here on.
@@ -79,11 +79,11 @@ impl Uplink {
         let link = Link::open_after(self.farewell.take(), config, move |event| {
             let come = match &event {
                 Event::Message(message) => match door.enter(message) {
-                    Fate::Passes(held) => Come::Event(event, Some(held)),
-                    Fate::FirstDropped => Come::Dropped,
+                    Fate::Passes(held) => Admitted::Event(event, Some(held)),
+                    Fate::FirstDropped => Admitted::Dropped,
                     Fate::Dropped => return,
                 },
-                _ => Come::Event(event, None),
+                _ => Admitted::Event(event, None),
             };
             drop(events.send(Numbered(number, come)));
         });
@@ -98,8 +98,8 @@ impl Uplink {
     /// Takes an arrival and frees its share of the door's bound.
     pub fn take(&self, Numbered(number, come): Numbered) -> SessionEvent {
         match come {
-            Come::Event(event, _waited) => SessionEvent::Link { number, event },
-            Come::Dropped => SessionEvent::Missed { number, count: self.door.open() },
+            Admitted::Event(event, _waited) => SessionEvent::Link { number, event },
+            Admitted::Dropped => SessionEvent::Missed { number, count: self.door.open() },
         }
     }
 

@@ -12,17 +12,17 @@ use std::net::SocketAddr;
 const ANSWER_BYTES: usize = 4_096;
 
 /// A connection to what may be a broker.
-pub trait Channel: Read + Write {
+pub trait ByteChannel: Read + Write {
     fn tcp(&self) -> &Timed;
 }
 
-impl Channel for Timed {
+impl ByteChannel for Timed {
     fn tcp(&self) -> &Timed {
         self
     }
 }
 
-impl Channel for SslStream<Timed> {
+impl ByteChannel for SslStream<Timed> {
     fn tcp(&self) -> &Timed {
         self.get_ref()
     }
@@ -31,10 +31,10 @@ impl Channel for SslStream<Timed> {
 /// Sends CONNECT, over WebSocket if the settings say so. Returns the CONNACK's code and the connection; dropping it closes
 /// it without a DISCONNECT.
 pub fn hello(
-    mut channel: Box<dyn Channel>,
+    mut channel: Box<dyn ByteChannel>,
     settings: &Settings,
     hello: &Hello,
-) -> Result<(u8, Box<dyn Channel>), Failure> {
+) -> Result<(u8, Box<dyn ByteChannel>), Failure> {
     let is_websocket = settings.address.transport == Transport::WebSocket;
     if is_websocket {
         let has_head = |bytes: &[u8]| bytes.windows(4).any(|four| four == b"\r\n\r\n");
@@ -76,7 +76,7 @@ impl PeerAnswer {
     }
 }
 
-fn ask(channel: &mut dyn Channel, question: &[u8], is_whole: impl Fn(&[u8]) -> bool) -> PeerAnswer {
+fn ask(channel: &mut dyn ByteChannel, question: &[u8], is_whole: impl Fn(&[u8]) -> bool) -> PeerAnswer {
     let peer = *channel.tcp().peer();
     let mut bytes = Vec::new();
     // If writing fails, the peer may have said why before it closed, so read in any case.

@@ -1,7 +1,7 @@
 //! The connections of the broker: how they begin, and what their ends do.
 
 use super::manners::Speaks;
-use super::session::ClientSession;
+use super::session::BrokerSession;
 use super::will::LastWill;
 use super::{ModelBroker, Output};
 use crate::link::Version;
@@ -53,7 +53,7 @@ impl ModelBroker {
             self.reached.insert("a broker's session that was present");
         }
         let home = self.rng.below(self.manners.cluster.nodes) as usize;
-        let fresh = || ClientSession::new(node, home, connect.is_kept);
+        let fresh = || BrokerSession::new(node, home, connect.is_kept);
         let session = self.store.sessions.entry(client_id.clone()).or_insert_with(fresh);
         (session.node, session.home, session.conn, session.is_kept) = (node, home, Some(conn), connect.is_kept);
         let again = session.send_again();

@@ -8,7 +8,7 @@ use crate::simulation::world::NodeId;
 use std::collections::{BTreeSet, VecDeque};
 
 #[derive(Debug, Clone)]
-pub struct ClientSession {
+pub struct BrokerSession {
     /// Whose it is.
     pub node: NodeId,
     /// The connection that it is used on.
@@ -33,9 +33,9 @@ enum InFlight {
     Released(u16),
 }
 
-impl ClientSession {
-    pub fn new(node: NodeId, home: usize, is_kept: bool) -> ClientSession {
-        ClientSession {
+impl BrokerSession {
+    pub fn new(node: NodeId, home: usize, is_kept: bool) -> BrokerSession {
+        BrokerSession {
             node,
             conn: None,
             home,
@@ -144,8 +144,8 @@ impl InFlight {
 mod tests {
     use super::*;
 
-    fn session() -> ClientSession {
-        ClientSession::new(NodeId(1), 0, true)
+    fn session() -> BrokerSession {
+        BrokerSession::new(NodeId(1), 0, true)
     }
 
     fn message(text: &str) -> Publish {

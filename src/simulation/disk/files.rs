@@ -49,7 +49,7 @@ struct OpenFile {
 }
 
 #[derive(Debug, Default)]
-struct Stored {
+struct StoredFile {
     image: Image,
     locks: Locks,
 }
@@ -58,7 +58,7 @@ struct Stored {
 pub struct Files {
     /// The last number given to a process, a handle, a file or a change.
     last: u64,
-    stored: BTreeMap<Inode, Stored>,
+    stored: BTreeMap<Inode, StoredFile>,
     names: BTreeMap<String, Inode>,
     /// What a power loss leaves of `names`.
     synced_names: BTreeMap<String, Inode>,
@@ -219,7 +219,7 @@ impl Files {
             Some(inode) => inode,
             None if how.creates || name.is_none() => {
                 let inode = self.change(pid)?;
-                self.stored.insert(inode, Stored::default());
+                self.stored.insert(inode, StoredFile::default());
                 name.map(|name| self.names.insert(name.to_owned(), inode));
                 inode
             }
@@ -257,7 +257,7 @@ impl Files {
         self.change(pid)
     }
 
-    fn stored(&mut self, handle: Handle) -> Result<&mut Stored, CallError> {
+    fn stored(&mut self, handle: Handle) -> Result<&mut StoredFile, CallError> {
         let inode = self.opened(handle)?.inode;
         self.stored.get_mut(&inode).ok_or(CallError::Dead)
     }

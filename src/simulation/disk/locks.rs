@@ -21,12 +21,12 @@ pub enum Lock {
 /// The locks and the shared memory of one file; a holder is an open handle of a living process.
 #[derive(Debug, Default)]
 pub struct Locks {
-    holders: BTreeMap<u64, Held>,
+    holders: BTreeMap<u64, Holding>,
     regions: Vec<Region>,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct Holding {
     lock: Lock,
     /// It uses the shared memory.
     shares: bool,
@@ -36,11 +36,11 @@ struct Held {
 }
 
 impl Locks {
-    fn own(&mut self, holder: u64) -> &mut Held {
+    fn own(&mut self, holder: u64) -> &mut Holding {
         self.holders.entry(holder).or_default()
     }
 
-    fn others(&self, holder: u64) -> impl Iterator<Item = &Held> {
+    fn others(&self, holder: u64) -> impl Iterator<Item = &Holding> {
         self.holders.iter().filter(move |(other, _)| **other != holder).map(|(_, held)| held)
     }
 
@@ -97,13 +97,13 @@ impl Locks {
     /// The holder no longer uses the shared memory, which goes with its last user.
     pub fn unmap(&mut self, holder: u64) {
         let own = self.own(holder);
-        *own = Held { lock: own.lock, ..Held::default() };
+        *own = Holding { lock: own.lock, ..Holding::default() };
         self.tidy();
     }
 
     /// Takes the locks `bits` on the shared memory. False if other locks are in the way.
     pub fn take(&mut self, holder: u64, bits: u8, is_exclusive: bool) -> bool {
-        let in_the_way = |other: &Held| bits & (other.exclusive | if is_exclusive { other.shared } else { 0 }) != 0;
+        let in_the_way = |other: &Holding| bits & (other.exclusive | if is_exclusive { other.shared } else { 0 }) != 0;
         if self.others(holder).any(in_the_way) {
             return false;
         }

@@ -10,7 +10,7 @@ mod terminal;
 mod uplink;
 
 use super::happening::{Happening, OfRun};
-use super::machine::{Channel, Inbox, Machine};
+use super::machine::{Channel, Inbox, NodeMachine};
 use super::stage::Stage;
 use crate::client::core::command::{Command, Target};
 use crate::client::core::news::News;
@@ -34,7 +34,7 @@ use uplink::Uplink;
 const SHORTEST: Micros = 10 * MS;
 pub struct ClientNode {
     pub index: usize,
-    pub machine: Machine,
+    pub machine: NodeMachine,
     pub traits: ClientTraits,
     pub process: Option<ClientProcess>,
     /// It takes this nick when it starts.
@@ -76,7 +76,7 @@ enum Come {
 }
 
 impl ClientNode {
-    pub fn new(index: usize, machine: Machine, traits: ClientTraits) -> ClientNode {
+    pub fn new(index: usize, machine: NodeMachine, traits: ClientTraits) -> ClientNode {
         let (nick, rooms) = (traits.nick.clone(), traits.rooms.clone());
         ClientNode { index, machine, traits, process: None, nick, rooms, blocked_until: 0 }
     }

@@ -30,12 +30,12 @@ pub enum Happening {
 pub struct Startup {
     /// Replaces its rooms unless it is empty.
     pub rooms: Vec<String>,
-    pub crashes: Option<Series>,
+    pub crashes: Option<CrashSeries>,
 }
 
 /// Crashes that follow soon after the restart.
 #[derive(Debug, Clone, Copy)]
-pub struct Series {
+pub struct CrashSeries {
     pub left: u32,
     pub up_ms: u64,
     pub back_ms: u64,

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 /// Bytes that a disk writes in a microsecond.
 const WRITTEN: u64 = 200;
 
-pub struct Machine {
+pub struct NodeMachine {
     pub node: NodeId,
     pub party: Party,
     pub disk: Disk,
@@ -24,9 +24,9 @@ pub struct Machine {
     behind_until: Micros,
 }
 
-impl Machine {
-    pub fn new(node: NodeId, party: Party, rng: &mut Rng) -> Machine {
-        Machine {
+impl NodeMachine {
+    pub fn new(node: NodeId, party: Party, rng: &mut Rng) -> NodeMachine {
+        NodeMachine {
             node,
             party,
             disk: Disk::new(),
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_process_that_stands_still_goes_on_later_than_its_machine() {
         let mut rng = Rng::new(1);
-        let mut machine = Machine::new(NodeId(0), Party::Server(0), &mut rng);
+        let mut machine = NodeMachine::new(NodeId(0), Party::Server(0), &mut rng);
         machine.freeze(1_000, &mut rng);
         assert!(machine.is_frozen(999) && !machine.is_frozen(1_000));
         assert!(machine.behind_until() >= 1_000);

@@ -2,7 +2,7 @@
 
 use super::client::ClientNode;
 use super::happening::OfRun;
-use super::machine::Machine;
+use super::machine::NodeMachine;
 use super::original::OriginalNode;
 use super::server::ServerNode;
 use super::stage::Stage;
@@ -35,7 +35,7 @@ impl Node {
         }
     }
 
-    pub fn machine(&mut self) -> &mut Machine {
+    pub fn machine(&mut self) -> &mut NodeMachine {
         each!(self, node => &mut node.machine)
     }
 

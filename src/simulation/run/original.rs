@@ -2,7 +2,7 @@
 //! receipts, heartbeats, and prints what comes.
 
 use super::happening::{Happening, OfRun};
-use super::machine::Machine;
+use super::machine::NodeMachine;
 use super::stage::{LinkTerms, Stage};
 use crate::link::machine::Input;
 use crate::link::{Event, LONGEST_WAIT, Message, Publication, Qos, Subscription, Version};
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub struct OriginalNode {
     pub index: usize,
-    pub machine: Machine,
+    pub machine: NodeMachine,
     traits: ClientTraits,
     heartbeat: Micros,
     pub process: Option<OriginalProcess>,
@@ -34,7 +34,7 @@ pub struct OriginalProcess {
 
 impl OriginalNode {
     /// `timeout_s`: the server's.
-    pub fn new(index: usize, machine: Machine, traits: ClientTraits, timeout_s: u32) -> OriginalNode {
+    pub fn new(index: usize, machine: NodeMachine, traits: ClientTraits, timeout_s: u32) -> OriginalNode {
         let heartbeat = (u64::from(timeout_s) * S / 3).min(30 * S);
         OriginalNode { index, machine, traits, heartbeat, process: None }
     }

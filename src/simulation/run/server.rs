@@ -6,7 +6,7 @@ mod links;
 mod store;
 
 use super::happening::{Happening, OfRun};
-use super::machine::{Channel, Inbox, Machine};
+use super::machine::{Channel, Inbox, NodeMachine};
 use super::stage::{LinkTerms, Stage};
 use crate::link::{Event, Qos, Version};
 use crate::protocol::Status;
@@ -35,7 +35,7 @@ const SHORTEST: Micros = 100;
 
 pub struct ServerNode {
     pub index: usize,
-    pub machine: Machine,
+    pub machine: NodeMachine,
     traits: ServerTraits,
     pub process: Option<ServerProcess>,
     /// Where messages that retention may remove were stored.
@@ -64,7 +64,7 @@ pub struct ServerProcess {
 }
 
 impl ServerNode {
-    pub fn new(index: usize, machine: Machine, traits: ServerTraits) -> ServerNode {
+    pub fn new(index: usize, machine: NodeMachine, traits: ServerTraits) -> ServerNode {
         ServerNode { index, machine, traits, process: None, places: BTreeMap::new() }
     }
 

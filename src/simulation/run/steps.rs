@@ -1,7 +1,7 @@
 //! The steps of a plan: what people do, and faults.
 
 use super::Run;
-use super::happening::{Happening, OfRun, Series, Startup};
+use super::happening::{CrashSeries, Happening, OfRun, Startup};
 use super::node::Node;
 use super::strangers;
 use crate::client::core::command::{Command, PageRequest};
@@ -204,7 +204,7 @@ impl Run<'_> {
     fn crash(&mut self, id: NodeId, crash: &Crash) {
         let startup = Startup {
             rooms: crash.rooms.clone(),
-            crashes: crash.back.filter(|_| crash.times > 1).map(|back_ms| Series {
+            crashes: crash.back.filter(|_| crash.times > 1).map(|back_ms| CrashSeries {
                 left: crash.times - 1,
                 up_ms: crash.up,
                 back_ms,

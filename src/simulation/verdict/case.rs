@@ -49,7 +49,7 @@ pub struct Trail<'a> {
     /// Runs of its sender that learned that the broker has it.
     pub acknowledged: Vec<(usize, RunNumber)>,
     pub told: Vec<(usize, RunNumber, SenderNews)>,
-    pub shown: Vec<Sight>,
+    pub shown: Vec<Viewing>,
     /// Time, server.
     pub arrived: Vec<(Duration, usize)>,
     /// Fact, time, server.
@@ -61,8 +61,9 @@ pub struct Trail<'a> {
     pub places: Vec<(usize, &'a str, bool)>,
 }
 
+/// One time that a client showed a message.
 #[derive(Debug, Clone, Copy)]
-pub struct Sight {
+pub struct Viewing {
     pub fact: usize,
     pub at: Duration,
     pub run: RunNumber,
@@ -112,8 +113,8 @@ impl<'a> Case<'a> {
             Fact::Told { run, number, news } => self.trails[*number].told.push((place, *run, *news)),
             Fact::Shown { run, number, how } => {
                 if let Some(client) = self.client_of(*run) {
-                    let sight = Sight { fact: place, at, run: *run, client, how: *how };
-                    self.trails[*number].shown.push(sight);
+                    let viewing = Viewing { fact: place, at, run: *run, client, how: *how };
+                    self.trails[*number].shown.push(viewing);
                 }
             }
             Fact::Arrived { server, number } => self.trails[*number].arrived.push((at, *server)),

@@ -1,6 +1,6 @@
 //! Screens: everybody concerned is shown each message once, nobody else is, and *delivered* is true.
 
-use super::case::{Case, Sight, Trail};
+use super::case::{Case, Trail, Viewing};
 use super::{Promise, Violation};
 use crate::simulation::faults::LOBBY;
 use crate::simulation::ledger::{
@@ -35,7 +35,7 @@ fn missed(case: &Case, number: Number, message: &MessageRecord, trail: &Trail, f
             && !case.shares_nick(client)
             && case.in_room_since(client, room).is_some_and(|since| since < message.given)
             && !case.skipped_to_the_newest_page(client, number, room);
-        if must && !trail.shown.iter().any(|sight| sight.client == client) {
+        if must && !trail.shown.iter().any(|viewing| viewing.client == client) {
             let text = format!("{} was in {room} and was never shown it", case.client(client).name);
             found.push(Violation::of(Promise::EverybodyHasIt, number, text));
         }
@@ -47,19 +47,19 @@ fn repeated(case: &Case, number: Number, message: &MessageRecord, trail: &Trail,
     if case.is_original(message.from) || case.is_renamed(number) {
         return;
     }
-    let mut last: BTreeMap<usize, &Sight> = BTreeMap::new();
-    for sight in trail.shown.iter().filter(|sight| !sight.how.asked && !case.is_original(sight.client)) {
-        let Some(before) = last.insert(sight.client, sight) else { continue };
-        let name = &case.client(sight.client).name;
-        if before.run == sight.run {
+    let mut last: BTreeMap<usize, &Viewing> = BTreeMap::new();
+    for viewing in trail.shown.iter().filter(|viewing| !viewing.how.asked && !case.is_original(viewing.client)) {
+        let Some(before) = last.insert(viewing.client, viewing) else { continue };
+        let name = &case.client(viewing.client).name;
+        if before.run == viewing.run {
             // The messages in an original's page have no ids.
-            if case.may_be_of_an_originals_page(sight.run, sight.fact) {
+            if case.may_be_of_an_originals_page(viewing.run, viewing.fact) {
                 continue;
             }
-            let text = format!("run {} of {name} showed it twice", sight.run);
+            let text = format!("run {} of {name} showed it twice", viewing.run);
             found.push(Violation::of(Promise::ShownOnce, number, text));
-        } else if sight.client != message.from && !may_repeat(case, before, sight) {
-            let text = format!("{name} was shown it in run {} and again in run {}", before.run, sight.run);
+        } else if viewing.client != message.from && !may_repeat(case, before, viewing) {
+            let text = format!("{name} was shown it in run {} and again in run {}", before.run, viewing.run);
             found.push(Violation::of(Promise::ShownOnce, number, text));
         }
     }
@@ -78,23 +78,23 @@ fn repeated_after_its_receipt(
     let told = trail.told.iter().find(|(.., news)| *news == SenderNews::Stored)?;
     let told = case.ledger.facts[told.0].0;
     let [server] = &case.plan.servers[..] else { return None };
-    let ran = |sight: &&Sight| {
+    let ran = |viewing: &&Viewing| {
         let sender = &case.ledger.runs[message.run];
-        let may_send_again = sender.ended.as_ref().is_some_and(|(ended, _)| *ended < sight.at);
-        sight.client == client && !sight.how.asked && !may_send_again
+        let may_send_again = sender.ended.as_ref().is_some_and(|(ended, _)| *ended < viewing.at);
+        viewing.client == client && !viewing.how.asked && !may_send_again
     };
-    let again = |sight: &&Sight| case.ledger.runs[sight.run].started > kept.max(told);
+    let again = |viewing: &&Viewing| case.ledger.runs[viewing.run].started > kept.max(told);
     let is_excused = server.memory || server.max_size_kb > 0 || case.shares_nick(client) || case.is_renamed(number);
-    let sight = trail.shown.iter().filter(ran).find(again).filter(|_| !is_excused && !case.is_original(client))?;
-    let text = format!("{} was shown it in run {}, after its receipt", case.client(client).name, sight.run);
+    let viewing = trail.shown.iter().filter(ran).find(again).filter(|_| !is_excused && !case.is_original(client))?;
+    let text = format!("{} was shown it in run {}, after its receipt", case.client(client).name, viewing.run);
     Some(Violation::of(Promise::ShownOnce, number, text))
 }
 
-fn may_repeat(case: &Case, before: &Sight, again: &Sight) -> bool {
+fn may_repeat(case: &Case, before: &Viewing, again: &Viewing) -> bool {
     // What is remembered belongs to a nick.
     let is_another = case.nick_at(before.client, before.fact) != case.nick_at(again.client, again.fact);
     is_another
-        || [before, again].iter().any(|sight| case.was_told_before_its_nick(sight))
+        || [before, again].iter().any(|viewing| case.was_told_before_its_nick(viewing))
         || case.was_dropped_with_its_nick(before)
         || case.may_forget(before.run, before.at)
         || case.may_forget_its_number(before)
@@ -103,16 +103,16 @@ fn may_repeat(case: &Case, before: &Sight, again: &Sight) -> bool {
 }
 
 fn misdirected(case: &Case, number: Number, message: &MessageRecord, trail: &Trail, found: &mut Vec<Violation>) {
-    for sight in &trail.shown {
+    for viewing in &trail.shown {
         let is_for_it = match &message.to {
-            Addressed::Room(room) => may_be_in(case, sight.client, room),
+            Addressed::Room(room) => may_be_in(case, viewing.client, room),
             Addressed::Client { client, nick } => {
-                *client == sight.client || case.was_called(sight.client, &nick.to_lowercase())
+                *client == viewing.client || case.was_called(viewing.client, &nick.to_lowercase())
             }
         };
         // A sender is shown its own messages.
-        if !is_for_it && sight.client != message.from {
-            let text = format!("{} was shown it, and it is for {:?}", case.client(sight.client).name, message.to);
+        if !is_for_it && viewing.client != message.from {
+            let text = format!("{} was shown it, and it is for {:?}", case.client(viewing.client).name, message.to);
             found.push(Violation::of(Promise::NothingStrange, number, text));
         }
     }
@@ -140,7 +140,7 @@ fn delivered_too_early(case: &Case, number: Number, message: &MessageRecord, tra
     };
     // The server sends receipts for originals; with a shared nick, either client may be shown it.
     let is_excused = case.is_original(client) || case.shares_nick(client);
-    let is_shown = trail.shown.iter().any(|sight| sight.client == client && sight.fact < *told);
+    let is_shown = trail.shown.iter().any(|viewing| viewing.client == client && viewing.fact < *told);
     (!is_shown && !is_excused).then(|| {
         let text = format!("delivered was told before {} was shown it", case.client(client).name);
         Violation::of(Promise::DeliveredAfterShown, number, text)

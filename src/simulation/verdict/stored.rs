@@ -29,7 +29,7 @@ fn lost(case: &Case, number: Number, message: &MessageRecord, trail: &Trail) -> 
         Addressed::Room(_) => !trail.places.is_empty(),
         // The server keeps it only until it is delivered. Without an addressee it waits.
         Addressed::Client { .. } => {
-            case.addressee(message).is_none_or(|client| trail.shown.iter().any(|sight| sight.client == client))
+            case.addressee(message).is_none_or(|client| trail.shown.iter().any(|viewing| viewing.client == client))
         }
     };
     if is_there || case.left_history(number) {

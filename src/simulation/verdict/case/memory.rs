@@ -1,6 +1,6 @@
 //! What a client remembers beyond a run, and from when on it must not miss anything in a room.
 
-use super::{Case, Sight};
+use super::{Case, Viewing};
 use crate::simulation::ledger::{Fact, Party, RunEnd, RunNumber};
 use crate::simulation::plan::{ClientKind, DiskTrouble, What};
 use std::time::Duration;
@@ -65,8 +65,8 @@ impl<'a> Case<'a> {
     }
 
     /// The same for what a terminal counted in a burst: the next count may have been to come.
-    pub fn may_forget_its_number(&self, sight: &Sight) -> bool {
-        sight.how.counted && self.may_forget_within(COUNTED + LAST_SECOND, sight.run, sight.at)
+    pub fn may_forget_its_number(&self, viewing: &Viewing) -> bool {
+        viewing.how.counted && self.may_forget_within(COUNTED + LAST_SECOND, viewing.run, viewing.at)
     }
 
     fn may_forget_within(&self, time: Duration, run: RunNumber, since: Duration) -> bool {
@@ -78,22 +78,22 @@ impl<'a> Case<'a> {
 
     /// Whether the client then changed its nick within a second and could not write its memory after that. What it showed
     /// under the old nick is written once more, and dropped if that fails.
-    pub fn was_dropped_with_its_nick(&self, sight: &Sight) -> bool {
-        let run = &self.ledger.runs[sight.run];
-        let mut changes = self.nicks[sight.client].iter();
-        let Some((renamed, _)) = changes.find(|(place, _)| *place > sight.fact) else { return false };
+    pub fn was_dropped_with_its_nick(&self, viewing: &Viewing) -> bool {
+        let run = &self.ledger.runs[viewing.run];
+        let mut changes = self.nicks[viewing.client].iter();
+        let Some((renamed, _)) = changes.find(|(place, _)| *place > viewing.fact) else { return false };
         let at = |place: usize| self.ledger.facts[place].0;
-        let mut failures = self.unremembered.iter().filter(|(place, by)| *by == sight.run && place > renamed);
+        let mut failures = self.unremembered.iter().filter(|(place, by)| *by == viewing.run && place > renamed);
         let failed_then = failures.any(|(failed, _)| run.ran(at(*renamed), at(*failed)) <= LAST_SECOND);
-        failed_then && run.ran(sight.at, at(*renamed)) <= LAST_SECOND
+        failed_then && run.ran(viewing.at, at(*renamed)) <= LAST_SECOND
     }
 
     /// Whether the client may have told it under an earlier nick and printed it under this one: its screen takes a moment, and
     /// longer while nobody reads it. That time does not count.
-    pub fn was_told_before_its_nick(&self, sight: &Sight) -> bool {
-        let mut changes = self.nicks[sight.client].iter().filter(|(place, _)| (1..sight.fact).contains(place));
+    pub fn was_told_before_its_nick(&self, viewing: &Viewing) -> bool {
+        let mut changes = self.nicks[viewing.client].iter().filter(|(place, _)| (1..viewing.fact).contains(place));
         let renamed = changes.next_back().map(|(place, _)| self.ledger.facts[*place].0);
-        renamed.is_some_and(|renamed| self.ledger.runs[sight.run].ran(renamed, sight.at) <= PACE)
+        renamed.is_some_and(|renamed| self.ledger.runs[viewing.run].ran(renamed, viewing.at) <= PACE)
     }
 
     /// Whether the run had no cursor in the room yet and lost a connection meanwhile: it cannot know what it missed. A
