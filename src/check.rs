@@ -12,6 +12,7 @@ mod tries;
 use self::core::judge::{self, Trouble};
 use self::core::report::{Finding, Report, Step, Style};
 use crate::link::{Failure, Qos, Subscription, Version, probe};
+use crate::logging::tell;
 use crate::options::{CheckOptions, Color, Connection};
 use crate::protocol::{Nick, Topic, Topics};
 use crate::random::Random;
@@ -33,7 +34,7 @@ const SIGNAL: i32 = 128;
 pub fn run(options: CheckOptions) -> ExitCode {
     let CheckOptions { mut connection, json } = options;
     for warning in &connection.warnings {
-        eprintln!("mqttchat: {warning}");
+        tell(&format!("mqttchat: {warning}"));
     }
     if let Err(code) = ask_password(&mut connection) {
         return code;
@@ -66,7 +67,7 @@ fn ask_password(connection: &mut Connection) -> Result<(), ExitCode> {
     asked.map_err(|why| match why {
         NoAnswer::Signal(signal) => ExitCode::from(ended_by(signal)),
         _ => {
-            eprintln!("mqttchat: {why}");
+            tell(&format!("mqttchat: {why}"));
             ExitCode::FAILURE
         }
     })

@@ -1,11 +1,12 @@
-//! Log lines on stderr, one per event: `2026-11-22T20:30:00.123+01:00 INFO joined nick=alice online=3`.
+//! Log lines on stderr, one per event: `2026-11-22T20:30:00.123+01:00 INFO joined nick=alice online=3`. And lines for the
+//! person who runs the program.
 
 use crate::link;
 use crate::protocol::text::visible;
 use chrono::Local;
 use env_logger::{Env, Target};
 use log::Level;
-use std::io::Write;
+use std::io::{self, Write};
 
 /// Starts the log. `default` applies if RUST_LOG is not set, and has the same syntax.
 pub fn start(default: &str) {
@@ -23,4 +24,9 @@ pub fn start(default: &str) {
         .target(Target::Stderr)
         .format(format)
         .try_init();
+}
+
+/// Prints a line to standard error. Unlike `eprintln!`, does not panic if nobody reads it.
+pub fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -18,7 +18,8 @@ fn main() -> ExitCode {
         Ok(Invocation::Print(text)) => print(&text),
         Ok(Invocation::Manual) => print(&options::manual(&client::command::list())),
         Err(error) => {
-            eprintln!("mqttchat: {error}");
+            // Whether anybody reads it changes nothing.
+            let _ = writeln!(std::io::stderr(), "mqttchat: {error}");
             ExitCode::FAILURE
         }
     }

@@ -4,6 +4,7 @@ mod mode;
 
 pub use mode::{end_on_panic, give_back, line_is_drawn, resume, suspend, wait_if_over, write};
 
+use crate::logging::tell;
 use crate::options::Connection;
 use crossbeam_channel::Receiver;
 use std::fmt;
@@ -44,9 +45,8 @@ impl Terminal {
 
     /// Asks on standard error for a line. Without `echo` the terminal does not show what is typed.
     pub fn ask(&self, question: &str, echo: bool, signals: &Receiver<i32>) -> Result<String, NoAnswer> {
-        eprint!("{question}");
-        // If it cannot be written, nobody reads it.
-        let _ = io::stderr().flush();
+        // If it cannot be written, nobody reads it. Standard error has no buffer.
+        let _ = write!(io::stderr(), "{question}");
         if !echo {
             let mut silent = self.before;
             silent.c_lflag &= !libc::ECHO;
@@ -59,7 +59,7 @@ impl Terminal {
             mode::unchanged();
         }
         if !echo || answer.is_err() {
-            eprintln!();
+            tell("");
         }
         answer
     }

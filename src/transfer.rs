@@ -4,6 +4,7 @@
 mod core;
 
 use self::core::line;
+use crate::logging::tell;
 use crate::options::{ExportOptions, ExportSince, ImportOptions};
 use crate::random::Random;
 use crate::server::core::record::Arrived;
@@ -41,7 +42,7 @@ fn finish(result: Result<(), TransferError>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(TransferError::Unread) => ExitCode::FAILURE,
         Err(TransferError::Told(line)) => {
-            eprintln!("mqttchat: {line}");
+            tell(&format!("mqttchat: {line}"));
             ExitCode::FAILURE
         }
     }

@@ -209,3 +209,20 @@ fn waits_in_a_pipe(path: &Path) -> bool {
     // A line that does not fit waits as a whole.
     waiting + 4_096 > size
 }
+
+#[test]
+fn errors_that_nobody_reads_change_no_exit_code() {
+    let broker = Broker::start();
+    for (arguments, expected) in [
+        (&["client", "--nick", "a/b", "-m", "x"][..], 1),
+        (&["client", "--foo"], 1),
+        (&["client", "127.0.0.1:1", "--nick", "alice", "-m", "x"], 14),
+        (&["client", &broker.address(), "--nick", "alice", "-m", "x", "--password-file", "ignored"], 0),
+        (&["export", "--data-dir", "/nowhere"], 1),
+        (&["check", "127.0.0.1:1", "--password-file", "ignored"], 1),
+    ] {
+        let shell = ["-c", "exec \"$0\" \"$@\" 2>/dev/full", MQTTCHAT];
+        let mut program = Program::other(Path::new("/bin/sh"), &[&shell, arguments].concat()).start();
+        assert_eq!(program.exit_code(PATIENCE), expected, "{arguments:?}");
+    }
+}

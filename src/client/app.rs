@@ -41,7 +41,7 @@ pub fn run(options: ClientOptions) -> ExitCode {
         Err(Refusal::Signal(signal)) => SIGNAL + signal as u8,
         Err(Refusal::Quit) => 0,
         Err(Refusal::Usage(text)) => {
-            eprintln!("mqttchat: {text}");
+            logging::tell(&format!("mqttchat: {text}"));
             FAILURE
         }
     })
@@ -64,7 +64,7 @@ fn start(mut options: ClientOptions) -> Result<(Shell, Vec<SessionEvent>), Refus
     let addressee = start::addressee(&options, mode)?;
     let signals = signals::channel().map_err(|error| broken("signals", error))?;
     for warning in &options.connection.warnings {
-        eprintln!("mqttchat: {warning}");
+        logging::tell(&format!("mqttchat: {warning}"));
     }
     let terminal = Terminal::remember();
     let mut to_keep = None;

@@ -4,6 +4,7 @@
 
 use super::login;
 use crate::link::{Settings, Transport};
+use crate::logging::tell;
 use crate::options::{self, ClientOptions, Environment, Invocation, reason};
 use crate::protocol::Nick;
 use crate::terminal::{NoAnswer, Terminal};
@@ -51,15 +52,15 @@ pub fn ask(
     terminal: &Terminal,
     signals: &Receiver<i32>,
 ) -> Result<(ClientOptions, Option<ToKeep>), Refusal> {
-    eprintln!("Where to chat, and as whom? Enter takes what is in [brackets].");
-    eprintln!("A broker that wants a login is mqtt://USER@HOST; TLS is mqtts://HOST.");
+    tell("Where to chat, and as whom? Enter takes what is in [brackets].");
+    tell("A broker that wants a login is mqtt://USER@HOST; TLS is mqtts://HOST.");
     let mut options = ask_until(terminal, signals, &format!("broker [{DEFAULT_BROKER}]: "), at_broker)?;
     let nick = match &given.nick {
         Some(_) => None,
         None => Some(ask_nick(terminal, signals, options.nick.as_deref())?),
     };
     options.nick = nick.as_ref().map(|nick| nick.as_str().to_owned()).or(given.nick.clone());
-    eprintln!("This can be kept in {}.", path.display());
+    tell(&format!("This can be kept in {}.", path.display()));
     let wants_it = ask_until(terminal, signals, "keep it, and ask no more? [Y/n]: ", |answer| {
         match answer.to_lowercase().as_str() {
             "" | "y" | "yes" => Ok(true),
@@ -97,7 +98,7 @@ fn ask_until<T>(
             "/quit" | "/q" => return Err(Refusal::Quit),
             answer => match read(answer) {
                 Ok(answer) => return Ok(answer),
-                Err(why) => eprintln!("{why}"),
+                Err(why) => tell(&why),
             },
         }
     }

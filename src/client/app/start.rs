@@ -7,6 +7,7 @@ use crate::client::core::conversation::{Config, Role};
 use crate::client::core::memo::Remembered;
 use crate::client::core::session::{Mode, SessionConfig};
 use crate::client::io::memory::{ChatOwner, Memory, OutboxFile};
+use crate::logging::tell;
 use crate::options::ClientOptions;
 use crate::protocol::limits::ROOMS_PER_SESSION;
 use crate::protocol::{Nick, RoomName, Topics};
@@ -103,7 +104,7 @@ pub fn memory(options: &ClientOptions, owner: ChatOwner, role: Role) -> (Option<
                 Role::Member => "what is shown will not be remembered",
                 Role::Sender => "whether a chat server was here is not known",
             };
-            eprintln!("mqttchat: {what}: {why}");
+            tell(&format!("mqttchat: {what}: {why}"));
             (None, Remembered::default())
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::client::ui::view::{Line, Stream};
 use crate::gauge::{Gauge, Held};
+use crate::logging::tell;
 use crossbeam_channel::{Receiver, Sender};
 use std::io::{self, BufWriter, Write};
 use std::thread::JoinHandle;
@@ -147,7 +148,7 @@ fn print_out(inbox: &Receiver<PrintOrder>) -> bool {
         let written = match order {
             PrintOrder::Print(Line { stream: Stream::Out, text }, _held) => writeln!(out, "{text}"),
             // Keeps the order if both go to the same place.
-            PrintOrder::Print(Line { stream: Stream::Err, text }, _held) => out.flush().map(|()| print_error(&text)),
+            PrintOrder::Print(Line { stream: Stream::Err, text }, _held) => out.flush().map(|()| tell(&text)),
             PrintOrder::Clear => Ok(()),
             PrintOrder::Then(call) => out.flush().map(|()| call()),
         };
@@ -159,9 +160,4 @@ fn print_out(inbox: &Receiver<PrintOrder>) -> bool {
         }
     }
     out.flush().is_ok()
-}
-
-/// Unlike `eprintln!`, does not panic if nobody reads it.
-fn print_error(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
