@@ -93,6 +93,10 @@ pub struct Typing {
     breaks: usize,
     offer: Option<Offer>,
     interrupted: bool,
+    /// The line is not empty.
+    is_begun: bool,
+    /// The question for another nick was on the screen when the line was begun.
+    is_answer: bool,
 }
 
 impl Typing {
@@ -114,6 +118,25 @@ impl Typing {
     pub fn begin(&mut self) {
         let Typing { names, correspondent, earlier, .. } = std::mem::take(self);
         *self = Typing { names, correspondent, earlier, ..Typing::default() };
+    }
+
+    /// This line is about to be drawn.
+    pub fn holds(&mut self, line: &str) {
+        self.is_begun = !line.is_empty();
+    }
+
+    /// The prompt is about to be drawn. `is_asked`: there is a question for another nick. Returns whether to show it: a line
+    /// that was begun before does not become its answer.
+    pub fn shows_question(&mut self, is_asked: bool) -> bool {
+        if !self.is_begun {
+            self.is_answer = is_asked;
+        }
+        is_asked && self.is_answer
+    }
+
+    /// Whether the line answers the question.
+    pub fn is_answer(&self) -> bool {
+        self.is_answer
     }
 
     /// A line is done. Returns what the arrow keys offer of it; `None`: nothing, or the same as the last one.

@@ -3,8 +3,7 @@
 use super::gate::PrintGate;
 use crate::client::core::command::Names;
 use crate::client::ui::layout::Drawn;
-use crate::client::ui::typing::Typed;
-use crate::client::ui::typing::{Act, Key, Typing};
+use crate::client::ui::typing::{Act, Key, Typed, Typing};
 use crate::protocol::Nick;
 use crate::terminal;
 use crossbeam_channel::Receiver;
@@ -34,10 +33,6 @@ pub struct Work {
     pub accepted: Option<Typed>,
     /// The line is being drawn for the last time.
     pub is_last: bool,
-    /// The question for another nick is on the screen.
-    pub is_asked: bool,
-    /// It was when the typing of the line began.
-    pub is_answer: bool,
 }
 
 impl Desk {

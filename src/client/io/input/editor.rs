@@ -115,7 +115,7 @@ impl LineEditor {
         };
         let mut work = self.desk.work();
         if let Typed::Line(line) = &mut typed {
-            line.is_unasked = !work.is_answer;
+            line.is_unasked = !work.typing.is_answer();
         }
         if let Some(line) = work.typing.is_done(&typed) {
             let _ = self.editor.add_history_entry(&line);
@@ -190,9 +190,6 @@ impl Highlighter for Assistant {
             return Cow::Borrowed(if is_full { "\x1b[2A" } else { "\x1b[A" });
         }
         terminal::line_is_drawn(u16::try_from(drawn.cursor.row).unwrap_or(u16::MAX));
-        if line.is_empty() {
-            work.is_answer = work.is_asked;
-        }
         line.clone_into(&mut work.line);
         work.drawn = Some(drawn);
         let line = as_counted(line, end_of(&work.prompt, Cell::default(), columns), columns);
@@ -207,10 +204,8 @@ impl Highlighter for Assistant {
         if work.is_last {
             return Cow::Borrowed("");
         }
-        // A line that was begun before the question does not become its answer.
-        let is_begun = !work.line.is_empty() && !work.is_answer;
-        work.is_asked = self.question.is_asked() && !is_begun;
-        let shown = if work.is_asked && is_usual { Question::instead_of(prompt) } else { Cow::Borrowed(prompt) };
+        let asks = work.typing.shows_question(self.question.is_asked());
+        let shown = if asks && is_usual { Question::instead_of(prompt) } else { Cow::Borrowed(prompt) };
         shown.as_ref().clone_into(&mut work.prompt);
         shown
     }
@@ -218,7 +213,11 @@ impl Highlighter for Assistant {
     /// Called before each drawing that a key or a resize causes.
     fn highlight_char(&self, line: &str, cursor: usize, kind: CmdKind) -> bool {
         let is_last = kind == CmdKind::ForcedRefresh && cursor == line.len();
-        self.desk.work().is_last = is_last;
+        {
+            let mut work = self.desk.work();
+            work.is_last = is_last;
+            work.typing.holds(line);
+        }
         self.desk.gate.is_about_to_redraw();
         self.desk.gate.reads(!is_last);
         self.desk.look_at_the_size();

@@ -322,3 +322,19 @@ fn direct_messages_are_not_kept_for_later_runs() {
     }
     assert_eq!(recalled_later(&Typed::Text("/msg bob\npsst".to_owned())).as_deref(), Some("//msg bob\npsst"));
 }
+
+#[test]
+fn a_line_answers_the_question_that_was_there_when_it_was_begun() {
+    let mut typing = Typing::default();
+    let mut draw = |line: &str, is_asked: bool| {
+        typing.holds(line);
+        (typing.shows_question(is_asked), typing.is_answer())
+    };
+    assert_eq!(draw("", false), (false, false));
+    assert_eq!(draw("hel", false), (false, false));
+    assert_eq!(draw("hel", true), (false, false), "it was begun before");
+    assert_eq!(draw("", true), (true, true), "it was cleared");
+    assert_eq!(draw("b", true), (true, true));
+    assert_eq!(draw("bo", false), (false, true), "another nick was found meanwhile");
+    assert_eq!(draw("", false), (false, false));
+}
