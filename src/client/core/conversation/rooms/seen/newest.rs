@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::protocol::{Entry, Mark, MessageId, NickKey, SentId, Timestamp};
+use crate::protocol::{Entry, Mark, MessageId, NickKey, SentId, Session, Timestamp};
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use std::collections::HashMap;
 use std::time::Instant;
@@ -22,8 +22,8 @@ pub struct Newest {
     live: HashMap<NickKey, Live>,
     /// The last position of each nick that a page has shown, without retransmitted messages.
     paged: HashMap<NickKey, Paged>,
-    /// When the newest message of each nick that pages of an earlier history have shown was written.
-    paged_before: HashMap<NickKey, DateTime<FixedOffset>>,
+    /// When the newest message of each nick that pages of an earlier history have shown was written, and its run.
+    paged_before: HashMap<NickKey, (DateTime<FixedOffset>, Option<Session>)>,
     /// What the server's clock showed, and when.
     server_clock: Option<(Instant, DateTime<FixedOffset>)>,
 }
@@ -33,6 +33,7 @@ struct Paged {
     pos: u64,
     /// When it was written, by its sender's clock.
     at: Option<DateTime<FixedOffset>>,
+    run: Option<Session>,
 }
 
 /// The newest live message of a nick, and its run.
@@ -114,11 +115,11 @@ impl Newest {
     /// Pages come from another history: positions in the old one say nothing.
     pub fn history_is_another(&mut self) {
         self.live.values_mut().for_each(|live| (live.pos, live.by) = (None, None));
-        for (key, Paged { at, .. }) in self.paged.drain() {
-            if let Some(at) = at.max(self.paged_before.get(&key).copied())
-                && (self.paged_before.len() < SPEAKERS || self.paged_before.contains_key(&key))
-            {
-                self.paged_before.insert(key, at);
+        for (key, Paged { at, run, .. }) in self.paged.drain() {
+            let is_newer = self.paged_before.get(&key).is_none_or(|(before, _)| Some(*before) < at);
+            let has_room = self.paged_before.len() < SPEAKERS || self.paged_before.contains_key(&key);
+            if let Some(at) = at.filter(|_| is_newer && has_room) {
+                self.paged_before.insert(key, (at, run));
             }
         }
     }
@@ -158,7 +159,11 @@ impl Newest {
         if let Some(pos) = entry.pos.filter(|_| !entry.late)
             && (self.paged.len() < SPEAKERS || self.paged.contains_key(key))
         {
-            self.paged.insert(key.clone(), Paged { pos, at: entry.timestamp.as_ref().and_then(Timestamp::at) });
+            let run = match &entry.id {
+                Some(MessageId::Sent(id)) => Some(id.session.clone()),
+                _ => None,
+            };
+            self.paged.insert(key.clone(), Paged { pos, at: entry.timestamp.as_ref().and_then(Timestamp::at), run });
         }
     }
 
@@ -169,8 +174,9 @@ impl Newest {
         if self.paged.get(entry.nick.key()).zip(entry.pos).is_some_and(|(shown, pos)| shown.pos > pos) {
             return true;
         }
-        // Of two histories, only the sender's clock tells the order.
-        if is_before(at, self.paged_before.get(entry.nick.key()).copied()) {
+        // Of two runs in two histories, only the sender's clock tells the order.
+        let before = self.paged_before.get(entry.nick.key()).filter(|(_, run)| run.as_ref() != Some(&id.session));
+        if is_before(at, before.map(|(at, _)| *at)) {
             return true;
         }
         let Some(live) = self.live.get(entry.nick.key()).filter(|live| live.id.session != id.session) else {

@@ -186,4 +186,6 @@ fn clocks_order_the_pages_of_two_histories() {
     newest.shown(&entry(NEW, 3, NOON, 8));
     newest.history_is_another();
     check(&mut newest, &[entry(OLD, 7, ELEVEN, 9), entry(NEW, 4, NOON, 1)], &[9]);
+    // Its clock was set back within the run.
+    check(&mut newest, &[entry(NEW, 5, ELEVEN, 10)], &[]);
 }
