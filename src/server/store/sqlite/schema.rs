@@ -131,11 +131,13 @@ pub fn prepare(sql: &mut Connection, random: &Random) -> Result<(), Error> {
     Ok(bring_to_version(sql, random)?)
 }
 
-/// As [`prepare`], for a connection that only reads.
+/// As [`prepare`], for a connection that only reads. Another program may be creating the tables, too.
 pub fn prepare_to_read(sql: &Connection) -> Result<(), Error> {
     sql.busy_timeout(BUSY_TIMEOUT)?;
-    match identity(sql)? {
+    let transaction = sql.unchecked_transaction()?;
+    match identity(&transaction)? {
         (APPLICATION_ID, VERSION) => {}
+        (0, 0) if is_empty(&transaction)? => return Err(foreign("it is empty; start mqttchat server on it first")),
         (APPLICATION_ID, version) if version < VERSION => {
             return Err(foreign(format!(
                 "it has the earlier version {version}; start mqttchat server on it once, which brings it to {VERSION}"
@@ -144,6 +146,7 @@ pub fn prepare_to_read(sql: &Connection) -> Result<(), Error> {
         (APPLICATION_ID, version) => return Err(of_another_version(version)),
         _ => return Err(anothers()),
     }
+    transaction.finish()?;
     sql.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
 }

@@ -52,6 +52,15 @@ fn a_reader_does_not_create_a_missing_database() {
     assert!(!file.0.exists());
 }
 
+/// A server that starts has created the file, but no tables yet.
+#[test]
+fn a_reader_leaves_the_creation_of_the_tables_to_a_server() {
+    let file = TempFile::new();
+    std::fs::write(&file.0, "").unwrap();
+    let error = HistoryReader::open(&file.0).err().unwrap().to_string();
+    assert!(error.contains("it is empty; start mqttchat server on it first"), "{error}");
+}
+
 /// A database of version 1, with messages.
 fn first_version(file: &TempFile) {
     let sql = Connection::open(&file.0).unwrap();
