@@ -1,6 +1,6 @@
 //! The client's outside resources: each module owns one and decides nothing.
 
-mod door;
+pub(crate) mod door;
 pub mod heartbeat;
 pub mod input;
 pub mod keeper;

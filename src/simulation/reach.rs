@@ -16,6 +16,7 @@ pub const ALL: &[&str] = &[
     "a broker's session that was present",
     "a broker that drops beyond its queue",
     "a broker that refuses MQTT 5",
+    "a client that dropped arrivals",
     "a client that ended because its nick was in use",
     "a client that found no broker",
     "a client without history",

@@ -7,6 +7,15 @@ use crate::link::Message;
 use crate::protocol::Topics;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+/// What may wait.
+#[derive(Debug, Clone, Copy)]
+pub struct DoorLimits {
+    /// In bytes of messages.
+    pub messages: usize,
+    /// In bytes, everything else included.
+    pub everything: usize,
+}
+
 /// The most bytes of waiting messages: together with what waits for the screen, no more than a client should take. A
 /// reader that is merely slow seldom gets this far behind.
 const MESSAGES: usize = 8 * 1024 * 1024;
@@ -24,8 +33,15 @@ pub enum Fate {
     Dropped,
 }
 
+impl Default for DoorLimits {
+    fn default() -> DoorLimits {
+        DoorLimits { messages: MESSAGES, everything: EVERYTHING }
+    }
+}
+
 pub struct Door {
     topics: Topics,
+    limits: DoorLimits,
     gauge: Gauge,
     /// Something was dropped. No message passes until that was reported, which keeps messages in order.
     is_closed: AtomicBool,
@@ -33,13 +49,13 @@ pub struct Door {
 }
 
 impl Door {
-    pub fn new(topics: Topics) -> Door {
-        Door { topics, gauge: Gauge::default(), is_closed: AtomicBool::new(false), dropped: AtomicU64::new(0) }
+    pub fn new(topics: Topics, limits: DoorLimits) -> Door {
+        Door { topics, limits, gauge: Gauge::default(), is_closed: AtomicBool::new(false), dropped: AtomicU64::new(0) }
     }
 
     pub fn enter(&self, message: &Message) -> Fate {
         let is_message = self.topics.carries_messages(&message.topic);
-        let limit = if is_message { MESSAGES } else { EVERYTHING };
+        let limit = if is_message { self.limits.messages } else { self.limits.everything };
         let waits = is_message && self.is_closed.load(Ordering::Relaxed);
         match if waits { None } else { self.gauge.take(weight(message), limit) } {
             Some(held) => Fate::Passes(held),
@@ -69,7 +85,7 @@ mod tests {
 
     #[test]
     fn messages_are_dropped_until_those_before_them_are_taken() {
-        let door = Door::new(Topics::new("chat"));
+        let door = Door::new(Topics::new("chat"), DoorLimits::default());
         let mut waiting = Vec::new();
         while let Fate::Passes(held) = door.enter(&message("chat/rooms/dev/alice")) {
             waiting.push(held);
@@ -85,7 +101,7 @@ mod tests {
 
     #[test]
     fn replies_pass_longer_but_not_without_end() {
-        let door = Door::new(Topics::new("chat"));
+        let door = Door::new(Topics::new("chat"), DoorLimits::default());
         let mut waiting = Vec::new();
         for topic in ["chat/messages", "chat/system"] {
             while let Fate::Passes(held) = door.enter(&message(topic)) {

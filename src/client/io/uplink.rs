@@ -1,7 +1,7 @@
 //! The link of a session, opened and replaced at the session's command. Arrivals pass the door and carry the number of
 //! their link. The shell owns it, or the thread of a [`Member`](crate::client::member::Member).
 
-use super::door::{Door, Fate};
+use super::door::{Door, DoorLimits, Fate};
 use crate::client::core::session::{LinkOrder, Opening, SessionEvent};
 use crate::gauge::Held;
 use crate::link::{Event, Farewell, Link, Publication, Settings};
@@ -45,7 +45,7 @@ impl Uplink {
             farewell: None,
             sender,
             events,
-            door: Arc::new(Door::new(Topics::new(&connection.topic_root))),
+            door: Arc::new(Door::new(Topics::new(&connection.topic_root), DoorLimits::default())),
         }
     }
 

@@ -16,7 +16,9 @@ use crate::client::core::command::{Command, Target};
 use crate::client::core::news::News;
 use crate::client::core::session::{ClientSession, LinkOrder, Mode, SessionEffect, SessionEvent};
 use crate::client::core::unread::Unread;
+use crate::client::io::door::{Door, Fate};
 use crate::client::io::keeper::KeeperOrder;
+use crate::gauge::Held;
 use crate::link::Event;
 use crate::protocol::{Nick, RoomName};
 use crate::simulation::ledger::{Addressed, Fact, Number, RunEnd, RunNumber};
@@ -54,6 +56,7 @@ pub struct ClientProcess {
     /// Of a program's member.
     unread: Option<Unread>,
     terminal: Option<Terminal>,
+    door: Door,
     inbox: Inbox<Come>,
     ticked: Micros,
     has_seen_server: bool,
@@ -70,7 +73,9 @@ pub struct ClientProcess {
 
 /// What waits for the main thread.
 enum Come {
-    Link(u32, Event),
+    Link(u32, Event, Option<Held>),
+    /// What came by this link was dropped from here on.
+    Dropped(u32),
     Event(SessionEvent),
     Say(Number, Command),
 }
@@ -119,11 +124,19 @@ impl ClientNode {
         self.go_on(stage);
     }
 
-    /// What has come by the links goes into the inbox.
+    /// What has come by the links goes through the door into the inbox, as in the connection's callback.
     fn heard(&mut self) {
         let Some(process) = &mut self.process else { return };
         for (number, event) in process.uplink.take_events() {
-            process.inbox.put(Channel::Link, Come::Link(number, event));
+            let come = match &event {
+                Event::Message(message) => match process.door.enter(message) {
+                    Fate::Passes(held) => Come::Link(number, event, Some(held)),
+                    Fate::FirstDropped => Come::Dropped(number),
+                    Fate::Dropped => continue,
+                },
+                _ => Come::Link(number, event, None),
+            };
+            process.inbox.put(Channel::Link, come);
         }
     }
 
@@ -251,7 +264,12 @@ impl ClientNode {
         let Some(process) = &mut self.process else { return };
         match come {
             Come::Event(event) => self.handle(event, stage),
-            Come::Link(number, event) => {
+            Come::Dropped(number) => {
+                stage.ledger.reached.insert("a client that dropped arrivals");
+                let count = process.door.open();
+                self.handle(SessionEvent::Missed { number, count }, stage);
+            }
+            Come::Link(number, event, _held) => {
                 if matches!(event, Event::Connected { .. }) {
                     stage.note(Fact::Connected { run: process.run });
                 }

@@ -2,6 +2,7 @@
 
 use super::{ClientNode, ClientProcess};
 use crate::client::core::memo::Memo;
+use crate::client::io::door::DoorLimits;
 use crate::client::io::keeper::KeeperOrder;
 use crate::simulation::ledger::Fact;
 use crate::simulation::plan::CrashPoint;
@@ -121,6 +122,13 @@ impl ClientNode {
                 }
             }
         }
+    }
+
+    /// How much may wait before it.
+    pub(super) fn draw_limits(stage: &mut Stage) -> DoorLimits {
+        let messages = *stage.rng.pick(&[8_192, 8_192, 8_192, 8]) * 1_024;
+        // A page of each room fits.
+        DoorLimits { messages, everything: messages + 512 * 1_024 }
     }
 
     /// What a screen of this client is like.

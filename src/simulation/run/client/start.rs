@@ -8,6 +8,7 @@ use crate::client::core::conversation::{Config, Role};
 use crate::client::core::memo::Remembered;
 use crate::client::core::session::{ClientSession, Mode, SessionConfig, SessionEvent};
 use crate::client::core::unread::Unread;
+use crate::client::io::door::Door;
 use crate::link::Qos;
 use crate::protocol::{Nick, RoomName};
 use crate::simulation::faults::LOBBY;
@@ -107,6 +108,7 @@ impl ClientNode {
             files: ClientFiles::new(memory, outbox),
             screen: ClientNode::draw_screen(stage),
             unread: (mode == Mode::Embedded).then(|| Unread::new(stage.topics.clone())),
+            door: Door::new(stage.topics.clone(), ClientNode::draw_limits(stage)),
             inbox: Inbox::new(),
             ticked: stage.now(),
             has_seen_server: false,
