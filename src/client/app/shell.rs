@@ -4,7 +4,7 @@ pub mod display;
 pub mod keyboard;
 
 use crate::client::app::setup::ToKeep;
-use crate::client::core::ending::{END, LAST_WORD};
+use crate::client::core::ending::{TimeToLeave, last_lines};
 use crate::client::core::news::{News, Place, Said};
 use crate::client::core::session::{ClientExit, ClientSession, Mode, SessionEffect, SessionEvent};
 use crate::client::io::heartbeat::Heartbeat;
@@ -25,12 +25,6 @@ use std::time::{Duration, Instant};
 const FULL: Duration = Duration::from_millis(50);
 /// Minimum tick spacing; stops a stale deadline from spinning the loop.
 const SHORTEST: Duration = Duration::from_millis(10);
-
-/// The part of [`END`] for the last lines on a terminal, which is restored after that.
-const LAST_LINES: Duration = Duration::from_millis(400);
-/// The time for another reader of the output, which loses what it does not take by then. This does not depend on the
-/// network, so it comes on top.
-const LAST_LINES_FOR_A_PROGRAM: Duration = Duration::from_secs(2);
 
 /// The files of a run: the memory (in its own thread), the outbox on disk, and the option file of a first start.
 pub struct ClientFiles {
@@ -194,16 +188,14 @@ impl Shell {
         signals::end_at_the_next();
         let now = Now::read();
         let is_on_terminal = session.mode() == Mode::Chat;
-        let last_lines = if is_on_terminal { LAST_LINES } else { LAST_LINES_FOR_A_PROGRAM };
-        let is_printed = display.finish(now, &session, last_lines);
+        let is_printed = display.finish(now, &session, last_lines(is_on_terminal));
         drop(keyboard);
-        let until = if is_on_terminal { now.instant } else { Instant::now() } + END;
-        let left = |until: Instant| until.saturating_duration_since(Instant::now()).max(LAST_WORD);
+        let time = TimeToLeave::new(now.instant, Instant::now(), is_on_terminal);
         if !is_printed {
             // Whatever is under way may still be printed and committed, but nothing more.
             keeper.close();
         }
-        let kept_by = Instant::now() + left(until - LAST_WORD);
+        let kept_by = time.kept_by(Instant::now());
         // The disk under the memory may stall, and the outbox may be on another one.
         let finish_outbox = outbox.map(OutboxFile::close);
         while session.is_keeping()
@@ -223,7 +215,7 @@ impl Shell {
         if let Some(finish) = finish_outbox {
             finish(kept_by.saturating_duration_since(Instant::now()));
         }
-        uplink.close(session.leave(Now::read()), left(until));
+        uplink.close(session.leave(Now::read()), time.for_leave(Instant::now()));
         heartbeat.stop();
     }
 }

@@ -6,9 +6,14 @@ use std::time::{Duration, Instant};
 
 /// How long the end of a run may take if nothing answers: printing the last lines, committing the memory, closing the
 /// outbox, sending the leave message.
-pub const END: Duration = Duration::from_millis(900);
-/// The part of it that is left for the leave message in any case. A working connection needs no more.
-pub const LAST_WORD: Duration = Duration::from_millis(100);
+const END: Duration = Duration::from_millis(900);
+/// The part of it for the last lines on a terminal, which is restored after that.
+const LAST_LINES: Duration = Duration::from_millis(400);
+/// The time for another reader of the output, which loses what it does not take by then. This does not depend on the
+/// network, so it comes on top.
+const LAST_LINES_FOR_A_PROGRAM: Duration = Duration::from_secs(2);
+/// The part that is left for the leave message in any case. A working connection needs no more.
+const LAST_WORD: Duration = Duration::from_millis(100);
 /// How long `/quit` and the last message counted by `-C` wait for unsent messages, and how long the end of a program's
 /// input waits for answers.
 pub const QUIT_WAIT: Duration = Duration::from_secs(5);
@@ -42,6 +47,34 @@ pub enum End {
     TimeIsUp,
     /// A sender made no progress for this long; this many messages are unsettled.
     Unconfirmed(usize, Duration),
+}
+
+/// How long the last lines may take.
+pub fn last_lines(is_on_terminal: bool) -> Duration {
+    if is_on_terminal { LAST_LINES } else { LAST_LINES_FOR_A_PROGRAM }
+}
+
+/// The time for what follows the last lines of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeToLeave {
+    until: Instant,
+}
+
+impl TimeToLeave {
+    /// `ended`, `printed`: when the run ended, and when its last lines were printed.
+    pub fn new(ended: Instant, printed: Instant, is_on_terminal: bool) -> TimeToLeave {
+        TimeToLeave { until: if is_on_terminal { ended } else { printed } + END }
+    }
+
+    /// Until when the memory may commit and the outbox may close. `now`: right after the last lines.
+    pub fn kept_by(&self, now: Instant) -> Instant {
+        (self.until - LAST_WORD).max(now + LAST_WORD)
+    }
+
+    /// How long the leave message may take after that.
+    pub fn for_leave(&self, now: Instant) -> Duration {
+        self.until.saturating_duration_since(now).max(LAST_WORD)
+    }
 }
 
 #[derive(Debug)]
@@ -174,7 +207,7 @@ impl Ending {
         let stalled = self.sender_wait.filter(|_| unsent > 0);
         let stalled = stalled.map(|wait| (self.stalled_since + wait, End::Unconfirmed(unsent, wait)));
         let deadline = self.deadline.map(|deadline| (deadline, End::TimeIsUp));
-        // That is past: the run ends at once.
+        // Never in the future.
         let at_once = self.stalled_since;
         let over = match (self.quit_by, self.answers_by) {
             (Some(until), _) if unsent > 0 => Some((until, End::Unsent(unsent))),
@@ -210,6 +243,20 @@ mod tests {
         let (nick, room) = (Nick::parse("bob").unwrap(), RoomName::lobby());
         let at = DateTime::parse_from_rfc3339("2026-11-22T20:30:00+01:00").unwrap();
         News::Said(Said::live(at, ChatMessage::new(nick, room, "hello".to_owned())))
+    }
+
+    #[test]
+    fn the_leave_message_has_the_rest_of_the_time_and_at_least_100_ms() {
+        let ended = an_instant();
+        let after = |milliseconds: u64| ended + Duration::from_millis(milliseconds);
+        let time = TimeToLeave::new(ended, after(400), true);
+        assert_eq!((time.kept_by(after(400)), time.for_leave(after(500))), (after(800), Duration::from_millis(400)));
+        assert_eq!((time.kept_by(after(750)), time.for_leave(after(850))), (after(850), Duration::from_millis(100)));
+        let time = TimeToLeave::new(ended, after(2_000), false);
+        assert_eq!(
+            (time.kept_by(after(2_000)), time.for_leave(after(2_000))),
+            (after(2_800), Duration::from_millis(900))
+        );
     }
 
     #[test]

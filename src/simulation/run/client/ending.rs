@@ -1,18 +1,14 @@
 //! The end of a client's run: the last lines, what was shown, and the last word, as in the shell.
 
 use super::{ClientNode, ClientProcess, Come};
-use crate::client::core::ending;
-use crate::client::core::session::ClientExit;
+use crate::client::core::ending::TimeToLeave;
+use crate::client::core::session::{ClientExit, Mode};
 use crate::simulation::ledger::{RunEnd, StateSize};
 use crate::simulation::run::happening::{Happening, OfRun};
 use crate::simulation::run::machine::Channel;
 use crate::simulation::run::stage::Stage;
 use crate::simulation::world::Micros;
-
-/// How long what was shown may take to be committed.
-const KEPT_BY: Micros = (ending::END.as_micros() - ending::LAST_WORD.as_micros()) as Micros;
-/// How long the leave message may take after that.
-const END: Micros = ending::END.as_micros() as Micros;
+use std::time::{Duration, Instant};
 
 /// Bytes of a session that has come to rest, as text: a few rooms, people and ranges of numbers. The largest of 120 plans took
 /// 51 KB; the identifiers of 1,000 messages would take more than twice as much.
@@ -24,7 +20,8 @@ const UNDELIVERED: usize = 256;
 
 pub struct Closing {
     pub end: RunEnd,
-    kept_by: Micros,
+    time: TimeToLeave,
+    kept_by: Instant,
     /// The last word is on its way.
     is_said: bool,
 }
@@ -40,9 +37,12 @@ impl ClientNode {
             other => RunEnd::Fell(format!("{other:?}")),
         };
         let (now, at) = (stage.now(), stage.at());
-        process.ending = Some(Closing { end, kept_by: now + KEPT_BY, is_said: false });
         let (node, run) = (self.machine.node, process.run);
-        stage.after(KEPT_BY, Happening::Of(node, run, OfRun::EndBy));
+        let instant = stage.moment(node).instant;
+        let time = TimeToLeave::new(instant, instant, process.session.mode() == Mode::Chat);
+        let kept_by = time.kept_by(instant);
+        process.ending = Some(Closing { end, time, kept_by, is_said: false });
+        stage.after(micros(kept_by - instant), Happening::Of(node, run, OfRun::EndBy));
         // A screen that nobody reads loses the last lines, and nothing more is remembered.
         if self.blocked_until > now {
             stage.ledger.run_stands_still(at, run);
@@ -58,7 +58,7 @@ impl ClientNode {
 
     /// What was shown is remembered; then the last word.
     pub(super) fn close(&mut self, stage: &mut Stage) {
-        let now = stage.now();
+        let now = stage.moment(self.machine.node).instant;
         while let Some(process) = &mut self.process
             && let Some(come) = process.inbox.take_from(Channel::Own)
         {
@@ -83,8 +83,9 @@ impl ClientNode {
         closing.is_said = true;
         let leave = process.session.leave(stage.world.moment(self.machine.node));
         let (node, run) = (self.machine.node, process.run);
-        process.uplink.close(leave, stage);
-        stage.after(END, Happening::Of(node, run, OfRun::Gone));
+        let within = closing.time.for_leave(now);
+        process.uplink.close(leave, within, stage);
+        stage.after(micros(within), Happening::Of(node, run, OfRun::Gone));
         if process.uplink.is_silent() {
             process.ended = process.ending.take().map(|closing| closing.end);
         }
@@ -111,6 +112,10 @@ impl ClientNode {
             stage.ledger.end.sizes.push(StateSize { party, what, size, bound });
         }
     }
+}
+
+fn micros(time: Duration) -> Micros {
+    time.as_micros() as Micros
 }
 
 impl ClientProcess {

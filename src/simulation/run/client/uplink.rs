@@ -1,6 +1,5 @@
 //! The link of a session, opened and replaced as the session says.
 
-use crate::client::core::ending::{END, LAST_WORD};
 use crate::client::core::session::{LinkOrder, Opening};
 use crate::link::machine::Input;
 use crate::link::{Event, Publication, Version};
@@ -61,8 +60,8 @@ impl Uplink {
     }
 
     /// The run ends.
-    pub fn close(&mut self, leave: Option<Publication>, stage: &mut Stage) {
-        self.end_link(leave, END - LAST_WORD, stage);
+    pub fn close(&mut self, leave: Option<Publication>, within: Duration, stage: &mut Stage) {
+        self.end_link(leave, within, stage);
     }
 
     fn end_link(&mut self, last: Option<Publication>, within: Duration, stage: &mut Stage) {
