@@ -145,9 +145,13 @@ fn a_client_that_is_killed_in_a_burst_goes_on_where_its_lines_and_numbers_end() 
     let home = TempDir::new();
     let mut killed = alice(&broker, &home);
     let mut bob = Talker::start_burst(&broker, &mut killed);
-    // Some of these are neither shown nor counted when it dies.
     bob.talk(200);
+    wait_until(PATIENCE, "some that are neither shown nor counted", || {
+        bob.talk(5);
+        shown_or_counted(&mut killed) < bob.said
+    });
     killed.signal(libc::SIGKILL);
+    bob.talk(1);
     let first = first_number(&mut alice(&broker, &home));
     // The screen may have more to read.
     wait_until(PATIENCE, "nothing is missing between the two", || shown_or_counted(&mut killed) + 1 >= first);

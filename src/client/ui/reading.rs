@@ -43,7 +43,7 @@ pub struct Reading<T> {
     /// What waits until messages that were left out are counted: otherwise a client that is killed would remember as shown
     /// what its user never learned of.
     waiting: Vec<T>,
-    /// A message was shown meanwhile.
+    /// A message was shown since something last began to wait.
     has_shown: bool,
 }
 
