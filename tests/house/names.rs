@@ -7,11 +7,14 @@ use std::collections::BTreeMap;
 /// them apart.
 const CONVENTIONAL: [&str; 4] = ["Config", "Error", "Input", "Output"];
 
+/// Where the simulation has models of the client's parts, which bear the names of these.
+const MODELS: &str = "simulation/run/client/";
+
 /// Type names that are defined in several files, with these files. A type inside a function does not count, because it
-/// is known only there. The simulation is a program of its own and has its own words.
+/// is known only there.
 pub fn repeated(sources: &[Source]) -> BTreeMap<String, Vec<String>> {
     let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for source in sources.iter().filter(|source| !source.file.starts_with("simulation")) {
+    for source in sources.iter().filter(|source| !source.file.starts_with(MODELS)) {
         for name in types(&source.tokens) {
             files.entry(name).or_default().push(source.file.clone());
         }
