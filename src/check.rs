@@ -77,7 +77,7 @@ fn has_colors(color: Color) -> bool {
     match color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
+        Color::Auto => std::io::stdout().is_terminal(),
     }
 }
 
