@@ -34,14 +34,12 @@ pub use typed::{
 };
 
 use crate::nearest::nearest;
+use crate::protocol::limits::PAGE_MESSAGES;
 use completion::{OTHERS, SHELLS};
 use connection::{choice, connection, seconds};
 use given::{Given, Level};
 
 const VERSION: &str = concat!("mqttchat ", env!("CARGO_PKG_VERSION"), "\n");
-
-/// The largest `--history-limit`: one page of history.
-pub const MAX_HISTORY_LIMIT: usize = 500;
 
 /// The largest `--retention`, in days: a century means forever.
 const MAX_RETENTION_DAYS: u64 = 36_500;
@@ -200,7 +198,7 @@ fn server(given: &Given, mut connection: Connection, environment: &Environment) 
         })?),
     };
     let retention = given.item("retention").map(|item| item.number(1..=MAX_RETENTION_DAYS)).transpose()?;
-    let history_limit = given.item("history-limit").map(|item| item.number(0..=MAX_HISTORY_LIMIT));
+    let history_limit = given.item("history-limit").map(|item| item.number(0..=PAGE_MESSAGES));
     // The server announces half of it as the heartbeat, in whole seconds. A day means forever.
     let timeout = seconds(given, "timeout", 2, 86_400)?.unwrap_or(Duration::from_secs(60));
     if timeout < ORIGINAL_CLIENTS_TIMEOUT {

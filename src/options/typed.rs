@@ -85,7 +85,7 @@ pub struct ServerOptions {
     pub retention: Option<Duration>,
     /// The largest size of the database in bytes; `None`: no limit.
     pub max_size: Option<u64>,
-    /// How many messages a joiner gets, 0 to [`super::MAX_HISTORY_LIMIT`].
+    /// How many messages a joiner gets, 0 to a page.
     pub history_limit: usize,
     /// The silence after which a session is timed out, at least 2 seconds.
     pub timeout: Duration,

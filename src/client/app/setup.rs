@@ -132,8 +132,7 @@ fn option_file(settings: &Settings, nick: Option<&Nick>) -> String {
     match (address.transport, settings.tls.is_some()) {
         (Transport::WebSocket, is_secure) => {
             let scheme = if is_secure { "wss" } else { "ws" };
-            let host = if address.host.contains(':') { format!("[{}]", address.host) } else { address.host.clone() };
-            lines.push(format!("--url {scheme}://{host}:{}{}", address.port, address.path));
+            lines.push(format!("--url {scheme}://{address}{}", address.path));
         }
         (Transport::Tcp, is_secure) => {
             lines.extend([format!("--host {}", address.host), format!("--port {}", address.port)]);
