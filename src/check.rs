@@ -226,13 +226,8 @@ impl<'a> Check<'a> {
         filters.into_iter().map(|filter| Subscription::new(filter, Qos::AtLeastOnce)).collect()
     }
 
-    /// An identifier that nobody else has.
-    fn new_id(&self) -> String {
-        format!("mqttchat-{}", self.random.word())
-    }
-
     fn open_main(&mut self) -> Result<Joined, Trouble> {
-        let id = self.client_id.clone().unwrap_or_else(|| self.new_id());
+        let id = self.client_id.clone().unwrap_or_else(|| self.random.client_id());
         let (main, joined) = Peer::open(tries::config(self, id, self.filters()))?;
         self.main = Some(main);
         Ok(joined)

@@ -45,6 +45,11 @@ impl Random {
         base32(&self.bytes::<RANDOM_CHARS>())
     }
 
+    /// An MQTT client identifier that nobody else has, and that every broker accepts.
+    pub fn client_id(&self) -> String {
+        format!("mqttchat-{}", self.word())
+    }
+
     pub fn session(&self) -> Session {
         Session::from_random(self.bytes())
     }

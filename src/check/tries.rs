@@ -47,7 +47,7 @@ fn leave_a_will(check: &Check, topic: &str) -> Result<(), Failure> {
     let (channel, _) = probe::secure(settings, tcp)?;
     let hello = probe::Hello {
         v5: check.version == Version::V5,
-        client_id: &check.new_id(),
+        client_id: &check.random.client_id(),
         username: settings.username.as_deref(),
         password: settings.password.as_deref(),
         will: Some(probe::Will { topic, payload: b"gone" }),
@@ -66,7 +66,7 @@ fn retain(check: &Check) -> Result<(), Trouble> {
     let topic = format!("{}/retained", check.base);
     let clear =
         Publication { topic: topic.clone(), payload: Vec::new(), qos: Qos::AtLeastOnce, retain: true, ticket: None };
-    let mut config = config(check, check.new_id(), Vec::new());
+    let mut config = config(check, check.random.client_id(), Vec::new());
     // If this program is killed before it clears the message, the broker clears it.
     config.will = Some(Box::new(move |_| clear.clone()));
     let (mut peer, _) = Peer::open(config)?;
@@ -83,7 +83,7 @@ pub fn exactly_once(check: &mut Check) -> Finding {
     let topic = format!("{}/qos2", check.base);
     let echo = || {
         let filter = Subscription::new(topic.clone(), Qos::ExactlyOnce);
-        let (mut peer, joined) = Peer::open(config(check, check.new_id(), vec![filter]))?;
+        let (mut peer, joined) = Peer::open(config(check, check.random.client_id(), vec![filter]))?;
         if let Some(filter) = joined.refused.into_iter().next() {
             return Err(Trouble::Refused(filter));
         }
@@ -97,7 +97,7 @@ pub fn exactly_once(check: &mut Check) -> Finding {
 /// A session that persists while its client is offline, with a message published meanwhile. It is ended in any case.
 pub fn session(check: &mut Check) -> Finding {
     let topic = format!("{}/session", check.base);
-    let id = check.new_id();
+    let id = check.random.client_id();
     let config = |check: &Check, persistent| Config {
         persistent,
         ..config(check, id.clone(), vec![Subscription::new(topic.clone(), Qos::AtLeastOnce)])

@@ -55,7 +55,7 @@ impl Rivals {
 impl Lookout for Rivals {
     fn begin(&mut self, random: &Random) -> Guise {
         // Different from the nick: readers of the requests must not be able to take this connection over.
-        let client_id = format!("mqttchat-{}", random.word());
+        let client_id = random.client_id();
         let nick = Nick::parse(&format!("{PREFIX}{}", random.word()));
         self.asking = nick.ok().map(|nick| Asking::new(nick, random));
         let subscriptions = self.asking.iter().flat_map(|asking| {

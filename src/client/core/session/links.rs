@@ -47,7 +47,7 @@ impl Links {
         let will = conversation.will().map(|will| Box::new(move |conn| will(before + conn)) as WillOf);
         let subscriptions = conversation.subscriptions().into_iter().map(|filter| self.subscription(filter)).collect();
         // It is never published, because another client with the same identifier would disconnect this one.
-        let client_id = self.client_id.clone().unwrap_or_else(|| format!("mqttchat-{}", self.random.word()));
+        let client_id = self.client_id.clone().unwrap_or_else(|| self.random.client_id());
         Opening { number: self.number, client_id, will, subscriptions, patient: self.was_connected }
     }
 

@@ -77,7 +77,7 @@ impl Service {
         let (step, deadline) = (StopStep::Calling { until }, now.instant + TIME);
         self.leaving = Some(CleanStop { exit, step, deadline });
         if self.chat.is_connected() {
-            let client_id = format!("mqttchat-{}", self.random.word());
+            let client_id = self.random.client_id();
             self.effects.push(ServiceEffect::OpenSecond { client_id, will: self.chat.server_info(Status::Offline) });
         } else {
             self.settle(StopStep::Telling);
