@@ -27,9 +27,6 @@ use std::time::Duration;
 /// How long to wait for another program with the same client identifier to reconnect; most wait a second.
 const CONFLICT_WATCH: Duration = Duration::from_secs(3);
 
-/// The exit code of a run that a signal ended, less the signal's number.
-const SIGNAL: i32 = 128;
-
 /// Tries everything and prints a line per step. The exit code is 0 if everything that a chat needs passes, else 1.
 pub fn run(options: CheckOptions) -> ExitCode {
     let CheckOptions { mut connection, json } = options;
@@ -50,14 +47,13 @@ pub fn run(options: CheckOptions) -> ExitCode {
 /// Asks for the password if needed. Signals are caught meanwhile, so that the terminal's echo is restored; afterwards they
 /// end the check as usual.
 fn ask_password(connection: &mut Connection) -> Result<(), ExitCode> {
-    let ended_by = |signal: i32| (SIGNAL + signal) as u8;
     let Some(terminal) = Terminal::remember().filter(|_| connection.ask_password) else { return Ok(()) };
     let asked = match signals::channel() {
         Ok(signals) => {
             let answer = terminal::password(connection, Some(&terminal), &signals);
             thread::spawn(move || {
                 if let Ok(signal) = signals.recv() {
-                    process::exit(i32::from(ended_by(signal)));
+                    process::exit(signals::exit_code(signal).into());
                 }
             });
             answer
@@ -65,7 +61,7 @@ fn ask_password(connection: &mut Connection) -> Result<(), ExitCode> {
         Err(error) => Err(NoAnswer::Failed(error)),
     };
     asked.map_err(|why| match why {
-        NoAnswer::Signal(signal) => ExitCode::from(ended_by(signal)),
+        NoAnswer::Signal(signal) => ExitCode::from(signals::exit_code(signal)),
         _ => {
             tell(&format!("mqttchat: {why}"));
             ExitCode::FAILURE

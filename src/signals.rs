@@ -12,9 +12,6 @@ use std::time::Duration;
 
 /// How long a program may run on after the second signal: enough to print what remains unsent.
 const GRACE: Duration = Duration::from_secs(1);
-/// The exit code is this plus the signal's number, as in a shell.
-const SIGNAL: i32 = 128;
-
 /// How many signals asked the process to end. Global, because there is one process.
 static REQUESTS: AtomicUsize = AtomicUsize::new(0);
 
@@ -40,6 +37,11 @@ pub fn channel() -> io::Result<Receiver<i32>> {
     };
     thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
     Ok(received)
+}
+
+/// The exit code of a program that this signal ended, as in a shell.
+pub fn exit_code(signal: i32) -> u8 {
+    128 + signal as u8
 }
 
 /// Call this when the program is about to end anyway: from now on a signal ends it at once.
@@ -73,5 +75,5 @@ fn end_after_grace(signal: i32) {
 fn end(signal: i32) -> ! {
     terminal::give_back();
     // SAFETY: it takes a plain number. An ordinary exit might wait for a thread that hangs.
-    unsafe { libc::_exit(SIGNAL + signal) }
+    unsafe { libc::_exit(exit_code(signal).into()) }
 }

@@ -28,8 +28,6 @@ use std::time::Instant;
 const FAILURE: u8 = 1;
 const TIME_OUT: u8 = 27;
 const NICK_IN_USE: u8 = 73;
-/// Plus the number of the signal.
-const SIGNAL: u8 = 128;
 
 /// Runs the client to its end. Problems are reported on standard error.
 pub fn run(options: ClientOptions) -> ExitCode {
@@ -38,7 +36,7 @@ pub fn run(options: ClientOptions) -> ExitCode {
     terminal::end_on_panic();
     ExitCode::from(match start(options) {
         Ok((shell, first)) => code(shell.run(first)),
-        Err(Refusal::Signal(signal)) => SIGNAL + signal as u8,
+        Err(Refusal::Signal(signal)) => signals::exit_code(signal),
         Err(Refusal::Quit) => 0,
         Err(Refusal::Usage(text)) => {
             logging::tell(&format!("mqttchat: {text}"));
@@ -54,7 +52,7 @@ fn code(exit: ClientExit) -> u8 {
         ClientExit::TimeIsUp => TIME_OUT,
         ClientExit::NickInUse => NICK_IN_USE,
         ClientExit::NotConnected(kind) => kind.exit_code(),
-        ClientExit::Signal(signal) => SIGNAL + signal as u8,
+        ClientExit::Signal(signal) => signals::exit_code(signal),
     }
 }
 
