@@ -42,7 +42,8 @@ pub struct OutboxFile {
 struct Unwritten {
     /// Settled messages. Under another nick, the server would take them for new ones.
     settled: Vec<SentId>,
-    /// The new owner. Messages that are added later carry this nick, and only their nick gets the server's receipts.
+    /// The new owner of the file and its messages. Messages that are added later carry this nick, and only their nick
+    /// gets the server's receipts.
     nick: Option<Nick>,
     server_seen: bool,
 }
@@ -82,51 +83,12 @@ impl OutboxFile {
 
     /// Makes a change. Returns what the session must know.
     pub fn change(&mut self, change: &OutboxChange) -> Option<SessionEvent> {
-        let changed = match change {
-            OutboxChange::Add(kept) => self.add(kept),
-            OutboxChange::Remove(ids) => self.remove(ids),
-            OutboxChange::Rename(nick) => self.be(nick),
-            OutboxChange::NoteServer => self.note_server(),
-            OutboxChange::Retry => self.write(|_| Ok(())),
-        };
-        match (changed, change) {
+        match (self.write(change), change) {
             (Ok(()), OutboxChange::Rename(_)) => Some(SessionEvent::OutboxRenamed),
             (Ok(()), OutboxChange::Retry) => Some(SessionEvent::OutboxWritten),
             (Ok(()), _) => None,
             (Err(error), _) => Some(SessionEvent::OutboxFailed(error.to_string())),
         }
-    }
-
-    pub fn note_server(&mut self) -> Result<(), Error> {
-        self.unwritten.server_seen = true;
-        self.write(|_| Ok(()))
-    }
-
-    /// Adds a message. When this returns, the message survives the process.
-    pub fn add(&mut self, kept: &Kept) -> Result<(), Error> {
-        let Some(id) = &kept.message.id else { return Ok(()) };
-        let insert =
-            "INSERT OR REPLACE INTO messages (session, seq, room, payload, reference) VALUES (?1, ?2, ?3, ?4, ?5)";
-        let row = params![
-            id.session.as_str(),
-            id.seq as i64,
-            kept.message.room().map(RoomName::as_str),
-            kept.message.to_json(),
-            kept.reference.as_ref().map(ToString::to_string),
-        ];
-        self.write(|transaction| transaction.prepare_cached(insert)?.execute(row).map(drop))
-    }
-
-    /// From now on the file and its messages belong to this nick, in the same chat.
-    pub fn be(&mut self, nick: &Nick) -> Result<(), Error> {
-        self.unwritten.nick = Some(nick.clone());
-        self.write(|_| Ok(()))
-    }
-
-    /// Removes settled messages.
-    pub fn remove(&mut self, ids: &[SentId]) -> Result<(), Error> {
-        self.unwritten.settled.extend_from_slice(ids);
-        self.write(|_| Ok(()))
     }
 
     /// Begins to close the file, on a thread of its own: the disk may not answer. Returns a function that waits at most
@@ -148,7 +110,14 @@ impl OutboxFile {
         }
     }
 
-    fn write(&mut self, addition: impl FnOnce(&Transaction) -> rusqlite::Result<()>) -> Result<(), Error> {
+    /// Writes this change and what could not be written before. When this returns, both survive the process.
+    pub(super) fn write(&mut self, change: &OutboxChange) -> Result<(), Error> {
+        match change {
+            OutboxChange::Remove(ids) => self.unwritten.settled.extend_from_slice(ids),
+            OutboxChange::Rename(nick) => self.unwritten.nick = Some(nick.clone()),
+            OutboxChange::NoteServer => self.unwritten.server_seen = true,
+            OutboxChange::Add(_) | OutboxChange::Retry => {}
+        }
         let transaction = self.sql.transaction()?;
         let Unwritten { settled, nick, server_seen } = &self.unwritten;
         delete(&transaction, settled)?;
@@ -156,7 +125,9 @@ impl OutboxFile {
             transaction.execute("UPDATE owner SET server_seen = 1", [])?;
         }
         nick.iter().try_for_each(|nick| rename(&transaction, nick))?;
-        addition(&transaction)?;
+        if let OutboxChange::Add(kept) = change {
+            add(&transaction, kept)?;
+        }
         transaction.commit()?;
         self.unwritten = Unwritten::default();
         Ok(())
@@ -174,7 +145,7 @@ impl Drop for OutboxFile {
     fn drop(&mut self) {
         let Unwritten { settled, nick, server_seen } = &self.unwritten;
         if !settled.is_empty() || nick.is_some() || *server_seen {
-            let _ = self.write(|_| Ok(()));
+            let _ = self.write(&OutboxChange::Retry);
         }
     }
 }
@@ -195,6 +166,19 @@ fn messages(sql: &Connection) -> rusqlite::Result<Vec<Kept>> {
         }
     }
     Ok(messages)
+}
+
+fn add(transaction: &Transaction, Kept { message, reference }: &Kept) -> rusqlite::Result<()> {
+    let Some(id) = &message.id else { return Ok(()) };
+    let insert = "INSERT OR REPLACE INTO messages (session, seq, room, payload, reference) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let row = params![
+        id.session.as_str(),
+        id.seq as i64,
+        message.room().map(RoomName::as_str),
+        message.to_json(),
+        reference.as_ref().map(ToString::to_string),
+    ];
+    transaction.prepare_cached(insert)?.execute(row).map(drop)
 }
 
 fn delete(transaction: &Transaction, ids: &[SentId]) -> rusqlite::Result<()> {

@@ -1,6 +1,7 @@
 //! The outbox on disk: what it returns to a later run, and whose it is.
 
 use super::*;
+use crate::client::core::session::OutboxChange;
 use crossbeam_channel::bounded;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -27,6 +28,24 @@ fn kept_by(nick: &str, seq: u64, name: &str) -> Kept {
     }
 }
 
+impl OutboxFile {
+    fn add(&mut self, kept: &Kept) -> Result<(), Error> {
+        self.write(&OutboxChange::Add(kept.clone()))
+    }
+
+    fn be(&mut self, nick: &str) -> Result<(), Error> {
+        self.write(&OutboxChange::Rename(Nick::parse(nick).unwrap()))
+    }
+
+    fn remove(&mut self, ids: &[SentId]) -> Result<(), Error> {
+        self.write(&OutboxChange::Remove(ids.to_vec()))
+    }
+
+    fn note_server(&mut self) -> Result<(), Error> {
+        self.write(&OutboxChange::NoteServer)
+    }
+}
+
 /// An outbox of Alice with one message, its path, and its folder.
 fn with_one_message() -> (OutboxFile, PathBuf, Folder) {
     let folder = Folder::new();
@@ -48,7 +67,7 @@ fn wait_until(condition: impl Fn() -> bool) {
 #[test]
 fn an_outbox_follows_a_change_of_nick() {
     let (mut outbox, path, _folder) = with_one_message();
-    outbox.be(&Nick::parse("Bob").unwrap()).unwrap();
+    outbox.be("Bob").unwrap();
     outbox.add(&kept(2, "dev")).unwrap();
     drop(outbox);
     assert!(OutboxFile::open(&path, &chat("alice")).err().unwrap().to_string().contains("it belongs to bob"));
@@ -62,7 +81,7 @@ fn an_outbox_follows_a_change_of_nick() {
 fn an_outbox_on_a_full_disk_follows_a_change_of_nick_with_the_next_message() {
     let (mut outbox, path, _folder) = with_one_message();
     outbox.take_no_writes(true);
-    outbox.be(&Nick::parse("Bob").unwrap()).unwrap_err();
+    outbox.be("Bob").unwrap_err();
     outbox.add(&kept_by("Bob", 2, "lobby")).unwrap_err();
     outbox.take_no_writes(false);
     assert_eq!(outbox.messages().unwrap(), [kept(1, "lobby")]);
@@ -99,7 +118,7 @@ fn what_an_outbox_could_not_remove_is_removed_with_the_next_or_before_a_change_o
         outbox.take_no_writes(false);
         assert_eq!(outbox.messages().unwrap(), all);
         match is_renamed {
-            true => outbox.be(&Nick::parse("Alice").unwrap()).unwrap(),
+            true => outbox.be("Alice").unwrap(),
             false => outbox.remove(&ids[1..2]).unwrap(),
         }
         let left = outbox.messages().unwrap();
