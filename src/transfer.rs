@@ -5,12 +5,12 @@ mod core;
 
 use self::core::line;
 use crate::logging::tell;
+use crate::now;
 use crate::options::{ExportOptions, ExportSince, ImportOptions};
 use crate::random::Random;
 use crate::server::core::record::Arrived;
 use crate::server::io::folder;
 use crate::server::store::sqlite::{Database, Error, HistoryReader, Imported, NamelessCounts};
-use chrono::{Local, NaiveDateTime, TimeDelta, TimeZone};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
@@ -89,14 +89,11 @@ fn unusable(path: &Path) -> impl Fn(Error) -> TransferError {
     move |error| TransferError::Told(format!("the database {} cannot be used: {error}", path.display()))
 }
 
-/// In Unix milliseconds. A local time that occurs twice means the first; one that is skipped means an hour later.
+/// In Unix milliseconds.
 fn milliseconds(since: ExportSince) -> i64 {
-    let first = |local: NaiveDateTime| Local.from_local_datetime(&local).earliest();
     match since {
         ExportSince::At(at) => at.timestamp_millis(),
-        ExportSince::Local(local) => first(local)
-            .or_else(|| first(local + TimeDelta::hours(1)))
-            .map_or_else(|| local.and_utc().timestamp_millis(), |at| at.timestamp_millis()),
+        ExportSince::Local(at) => now::local(at).map_or(at.and_utc().timestamp_millis(), |at| at.timestamp_millis()),
     }
 }
 

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What no pure file may name: clocks, threads, channels, processes, sockets, files, the terminal, SQL, and the
 /// libraries that provide these. `std::io::Error` and `std::net::IpAddr` are values and allowed.
-const OUTSIDE: [&str; 29] = [
+const OUTSIDE: [&str; 30] = [
     "std::time::Instant::now",
     "std::time::SystemTime",
     "chrono::Local",
     "chrono::Utc::now",
     "crate::now::Now::read",
+    "crate::now::local",
     "crate::random::Random::of_the_system",
     "crate::options::Environment::process",
     "std::thread",
@@ -41,8 +42,8 @@ const OUTSIDE: [&str; 29] = [
 /// Methods and macros that do the same without a path.
 const OUTSIDE_BY_NAME: [&str; 5] = ["elapsed", "print", "println", "eprint", "eprintln"];
 
-/// The types that carry time and randomness as values. Each has one constructor that reads the outside, which
-/// [`OUTSIDE`] names.
+/// The types that carry time and randomness as values. What in their modules reads the outside is named by
+/// [`OUTSIDE`].
 const VALUES: [&str; 2] = ["now", "random"];
 
 /// The layer of a module, in the order in which imports go down.

@@ -8,14 +8,13 @@ use crate::client::core::memo::Remembered;
 use crate::client::core::session::{Mode, SessionConfig};
 use crate::client::io::memory::{ChatOwner, Memory, OutboxFile};
 use crate::logging::tell;
+use crate::now;
 use crate::options::ClientOptions;
 use crate::protocol::limits::ROOMS_PER_SESSION;
 use crate::protocol::{Nick, RoomName, Topics};
 use crate::terminal::Terminal;
-use chrono::{DateTime, FixedOffset, Local, NaiveDateTime};
 use crossbeam_channel::Receiver;
 use std::io::{self, IsTerminal};
-use std::time::Duration;
 
 pub use super::setup::Refusal;
 
@@ -71,17 +70,11 @@ pub fn config(options: &ClientOptions, mode: Mode, nick: Nick, rooms: Vec<RoomNa
             history: options.history,
             on_terminal: mode == Mode::Chat,
             verbose: options.connection.verbose,
-            local,
+            local: now::local,
             remembered: Remembered::default(),
             keeps_outbox: options.outbox.is_some(),
         },
     }
-}
-
-/// When clocks go forward, the skipped hour counts as the next one.
-fn local(naive: NaiveDateTime) -> Option<DateTime<FixedOffset>> {
-    let at = |naive: NaiveDateTime| naive.and_local_timezone(Local).earliest();
-    at(naive).or_else(|| at(naive + Duration::from_secs(3_600))).map(|at| at.fixed_offset())
 }
 
 /// Identifies this chat and nick in the client's files.
