@@ -168,8 +168,8 @@ fn tell(sequence: &str) {
     }
 }
 
-/// Writes past the buffer of standard output, which a panicking thread may hold.
-pub fn write(text: &str) {
+/// Writes past the buffer of standard output, which a panicking thread may hold. `false`: the terminal is gone.
+pub fn write(text: &str) -> bool {
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
         // SAFETY: the pointer and the length are those of the rest.
@@ -177,8 +177,8 @@ pub fn write(text: &str) {
         match usize::try_from(written) {
             Ok(count @ 1..) => rest = &rest[count..],
             _ if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {}
-            // If the terminal is gone, there is nothing to restore.
-            _ => return,
+            _ => return false,
         }
     }
+    true
 }

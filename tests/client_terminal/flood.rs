@@ -3,6 +3,7 @@
 use crate::commands::server;
 use crate::reading::{busy_alice, say, say_directly};
 use crate::support::{Broker, PATIENCE, Program, Pty, Stream, TempDir, publish_lines, wait_until};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -155,6 +156,26 @@ fn a_client_that_is_killed_in_a_burst_goes_on_where_its_lines_and_numbers_end() 
     let first = first_number(&mut alice(&broker, &home));
     // The screen may have more to read.
     wait_until(PATIENCE, "nothing is missing between the two", || shown_or_counted(&mut killed) + 1 >= first);
+}
+
+/// The number of the last messages goes to a terminal that is gone.
+#[test]
+fn a_client_whose_terminal_closes_in_a_burst_goes_on_where_its_lines_and_numbers_end() {
+    let broker = Broker::start();
+    let mut server = server(&broker);
+    let home = TempDir::new();
+    say(&broker, "carol", "hello");
+    // Its terminal is that of `script`, and closes with it.
+    let client = format!("exec {} client {} --nick alice", env!("CARGO_BIN_EXE_mqttchat"), broker.address());
+    let script = Pty::builder_of(Path::new("script"), &["-qc", &client, "/dev/null"]);
+    let mut closed = script.set("PATH", "/usr/bin:/bin").set("SHELL", "/bin/sh").home(home.path()).start();
+    closed.wait_for_line("-- #lobby: now");
+    let mut bob = Talker::start_burst(&broker, &mut closed);
+    bob.talk(200);
+    closed.signal(libc::SIGKILL);
+    server.wait_for_line(Stream::Err, "INFO left nick=alice", PATIENCE);
+    let first = first_number(&mut alice(&broker, &home));
+    assert!(shown_or_counted(&mut closed) + 1 >= first, "nothing is missing between the two");
 }
 
 #[test]

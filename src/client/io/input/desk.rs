@@ -58,8 +58,8 @@ impl Desk {
         })
     }
 
-    /// Prints a text above the line and redraws the line below, without the editor.
-    pub fn print_around(&self, text: &str) {
+    /// Prints a text above the line and redraws the line below, without the editor. `false`: the terminal is gone.
+    pub fn print_around(&self, text: &str) -> bool {
         let work = self.work();
         let (shown, Drawn { cursor, end, .. }) = match &work.drawn {
             Some(drawn) => (&*work.shown, drawn.clone()),
@@ -69,7 +69,7 @@ impl Desk {
         // After a full row, the cursor moves to the next row only with the next character.
         let next = if end.row > 0 && end.column == 0 && !shown.ends_with('\n') { "\n" } else { "" };
         let (clear, back) = (up(cursor.row), up(end.row - cursor.row));
-        terminal::write(&format!("{clear}\r\x1b[J{text}{shown}{next}{back}\r{right}"));
+        terminal::write(&format!("{clear}\r\x1b[J{text}{shown}{next}{back}\r{right}"))
     }
 
     /// The user's shell has printed over the line: makes room for what the editor clears before it draws.

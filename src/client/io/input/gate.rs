@@ -30,13 +30,12 @@ struct GateState {
 impl PrintGate {
     /// Prints a text with `give`, which hands it to the line editor, or with `around` if the editor accepts none. Returns when
     /// it is printed; `false` if that is impossible.
-    pub fn print(&self, text: String, mut give: impl FnMut(String) -> bool, around: impl FnOnce(&str)) -> bool {
+    pub fn print(&self, text: String, mut give: impl FnMut(String) -> bool, around: impl FnOnce(&str) -> bool) -> bool {
         let mut state = self.wait(self.lock(), |state| state.is_reading && !state.is_given);
         if state.is_reading && !state.is_given {
             if state.is_deaf {
                 // Under the lock, so that the editor draws nothing meanwhile.
-                around(&text);
-                return true;
+                return around(&text);
             }
             state.is_given = true;
             // Does not block: there is room for one.
@@ -50,8 +49,7 @@ impl PrintGate {
         }
         // After the last line nobody else prints.
         drop(state);
-        terminal::write(&text);
-        true
+        terminal::write(&text)
     }
 
     /// From now on texts are printed without the line editor if it reads no line.
@@ -144,7 +142,15 @@ mod tests {
         gate.reads(true);
         gate.is_deaf(true);
         let mut printed = String::new();
-        assert!(gate.print("one".to_owned(), |_| panic!("it would wait"), |text| printed.push_str(text)));
+        assert!(gate.print(
+            "one".to_owned(),
+            |_| panic!("it would wait"),
+            |text| {
+                printed.push_str(text);
+                true
+            }
+        ));
         assert_eq!(printed, "one");
+        assert!(!gate.print("two".to_owned(), |_| panic!("it would wait"), |_| false), "the terminal is gone");
     }
 }
