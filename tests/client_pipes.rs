@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, isolate, wait_until};
+use support::{Broker, PATIENCE, Program, Stream, Subscriber, TempDir, isolate, publish, wait_until};
 
 const MQTTCHAT: &str = env!("CARGO_BIN_EXE_mqttchat");
 
@@ -208,6 +208,22 @@ fn waits_in_a_pipe(path: &Path) -> bool {
     };
     // A line that does not fit waits as a whole.
     waiting + 4_096 > size
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_a_failure() {
+    let broker = Broker::start();
+    for mode in ["--listen", "--json"] {
+        let arguments = ["client", &broker.address(), "--nick", "alice", mode];
+        let shell = ["-c", "exec \"$0\" \"$@\" >/dev/full", MQTTCHAT];
+        let mut program = Program::other(Path::new("/bin/sh"), &[&shell[..], &arguments].concat()).start();
+        if mode == "--listen" {
+            program.wait_for_line(Stream::Err, "connected to", PATIENCE);
+            publish(&broker, "chat/messages", r#"{"type":"chat","username":"bob","message":"x"}"#, 1, false);
+        }
+        program.wait_for_line(Stream::Err, "mqttchat: the output cannot be written: No space left on device", PATIENCE);
+        assert_eq!(program.exit_code(PATIENCE), 1);
+    }
 }
 
 #[test]

@@ -13,12 +13,15 @@ use crate::client::io::memory::OutboxFile;
 use crate::client::io::uplink::Uplink;
 use crate::client::ui::lines;
 use crate::client::ui::typing::Typed;
+use crate::logging::tell;
 use crate::now::Now;
+use crate::options::reason;
 use crate::signals;
 use crossbeam_channel::{Receiver, never, select};
 use display::NewsDisplay;
 use keyboard::Keyboard;
 use serde_json::Value;
+use std::io;
 use std::time::{Duration, Instant};
 
 /// How often to check whether a full screen takes more.
@@ -115,7 +118,7 @@ impl Shell {
             recv(self.heartbeat.ticks()) -> _ => self.tick(),
             recv(self.signals) -> signal => signal.map(SessionEvent::Signal).ok(),
             recv(self.files.keeper.reports()) -> report => report.ok(),
-            recv(self.display.screen.closed()) -> _ => Some(SessionEvent::OutputClosed),
+            recv(self.display.screen.closed()) -> error => Some(output_closed(error.ok().flatten())),
         };
         event.into_iter().collect()
     }
@@ -218,4 +221,12 @@ impl Shell {
         uplink.close(session.leave(Now::read()), time.for_leave(Instant::now()));
         heartbeat.stop();
     }
+}
+
+/// The screen prints nothing any more.
+fn output_closed(error: Option<io::Error>) -> SessionEvent {
+    if let Some(error) = &error {
+        tell(&format!("mqttchat: the output cannot be written: {}", reason(error)));
+    }
+    SessionEvent::OutputClosed { has_failed: error.is_some() }
 }

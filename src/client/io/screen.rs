@@ -28,8 +28,8 @@ pub struct Above {
 pub struct Screen {
     orders: Sender<PrintOrder>,
     waiting: Gauge,
-    /// Closed when nobody reads standard output any longer.
-    closed: Receiver<()>,
+    /// Receives something when nobody reads standard output any longer, or why it cannot be written.
+    closed: Receiver<Option<io::Error>>,
     /// Whether everything was printed.
     done: Receiver<bool>,
     thread: JoinHandle<()>,
@@ -54,22 +54,23 @@ impl Screen {
         let (print_above_line, no_more_lines) = above.map(|above| (above.print, above.finish)).unzip();
         let print = move || {
             let ended = match print_above_line {
-                Some(print) => print_above(&inbox, print),
-                None => print_out(&inbox),
+                Some(print) => print_above(&inbox, print).then_some(()).ok_or(None),
+                None => print_out(&inbox).map_err(|error| Some(error).filter(|error| !is_hung_up(error))),
             };
-            if !ended {
+            let is_printed = ended.is_ok();
+            if let Err(error) = ended {
                 // The shell may have ended already.
-                let _ = to_closed.send(());
+                let _ = to_closed.send(error);
                 // Nobody reads what follows.
                 inbox.iter().for_each(drop);
             }
-            let _ = finished.send(ended);
+            let _ = finished.send(is_printed);
         };
         let thread = std::thread::Builder::new().name("screen".to_owned()).spawn(print)?;
         Ok(Screen { orders, waiting: Gauge::default(), closed, done, thread, no_more_lines })
     }
 
-    pub fn closed(&self) -> &Receiver<()> {
+    pub fn closed(&self) -> &Receiver<Option<io::Error>> {
         &self.closed
     }
 
@@ -140,8 +141,7 @@ fn print_above(inbox: &Receiver<PrintOrder>, mut above: impl FnMut(String) -> bo
     true
 }
 
-/// `false`: the output is closed.
-fn print_out(inbox: &Receiver<PrintOrder>) -> bool {
+fn print_out(inbox: &Receiver<PrintOrder>) -> io::Result<()> {
     // Not locked: if the terminal can only print, the line editor prints its prompt there too.
     let mut out = BufWriter::new(io::stdout());
     for order in inbox {
@@ -156,8 +156,13 @@ fn print_out(inbox: &Receiver<PrintOrder>) -> bool {
         if flushed.is_err() {
             // Dropping it would try to write again.
             let _ = out.into_parts();
-            return false;
+            return flushed;
         }
     }
-    out.flush().is_ok()
+    out.flush()
+}
+
+/// Whether a reader or a terminal is gone, which is a usual end.
+fn is_hung_up(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe || error.raw_os_error() == Some(libc::EIO)
 }

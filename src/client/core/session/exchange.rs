@@ -81,8 +81,8 @@ pub enum SessionEvent {
     Quit,
     /// This signal asks for the end.
     Signal(i32),
-    /// Nobody reads the output any longer.
-    OutputClosed,
+    /// Nobody reads the output any longer, or it cannot be written.
+    OutputClosed { has_failed: bool },
     /// The memos of [`SessionEffect::Keep`] are committed, or cannot be.
     Committed(Result<(), Uncommitted>),
     /// The answer to [`SessionEffect::Become`]: what earlier runs under that nick left, or why it cannot be read.
