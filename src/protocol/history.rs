@@ -5,6 +5,7 @@ use super::id::{Epoch, MessageId, SentId, Session, Token};
 use super::limits::REPLY_BYTES;
 use super::names::{Nick, RoomName};
 use super::timestamp::Timestamp;
+use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
@@ -57,6 +58,13 @@ pub struct Entry {
     /// When the server received it.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub received: Option<Timestamp>,
+}
+
+impl Entry {
+    /// When it was said: by its sender's clock or, as an original client's time has no zone, by the server's.
+    pub fn at(&self) -> Option<DateTime<FixedOffset>> {
+        [&self.timestamp, &self.received].into_iter().flatten().find_map(Timestamp::at)
+    }
 }
 
 /// A page, oldest message first:

@@ -12,7 +12,7 @@ use super::colours::{Ink, of_nick, paint};
 use super::words::{is_wanted, notice, wrong};
 use super::wrap::wrap;
 use crate::client::core::news::{News, Place, Said};
-use crate::protocol::{Found, SearchResult, Timestamp, text};
+use crate::protocol::{Found, SearchResult, text};
 use chrono::{DateTime, FixedOffset};
 use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr;
@@ -117,10 +117,7 @@ impl View {
     fn found(&self, result: &SearchResult) -> String {
         let line = |found: &Found| {
             let Found { room, entry } = found;
-            let told = entry.timestamp.as_ref().and_then(Timestamp::at);
-            // An original client's time has no zone; then show the server's.
-            let at = told.or_else(|| entry.received.as_ref().and_then(Timestamp::at));
-            let time = at.map_or("?".to_owned(), |at| (self.zone)(at).format("%Y-%m-%d %H:%M").to_string());
+            let time = entry.at().map_or("?".to_owned(), |at| (self.zone)(at).format("%Y-%m-%d %H:%M").to_string());
             let (nick, shown) = (text::visible(entry.nick.as_str()), text::visible(&entry.text));
             match entry.action {
                 true => format!("{time} #{room} * {nick} {shown}"),

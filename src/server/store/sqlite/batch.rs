@@ -255,8 +255,8 @@ impl<'a> BatchWriter<'a> {
     pub fn seats(&mut self, change: &SeatChange) -> rusqlite::Result<()> {
         let key = change.key.as_str();
         let delete = format!("DELETE FROM roster WHERE key = ?1 RETURNING {ROSTER_WEIGHT}");
-        for weight in self.sql.prepare_cached(&delete)?.query_map([key], |row| unsigned(row, 0))? {
-            self.state.present.remove(weight?);
+        for weight in self.sql.list(&delete, [key], |row| unsigned(row, 0).map(Some))? {
+            self.state.present.remove(weight);
         }
         let insert = format!(
             "INSERT INTO roster (key, session, nick, conn, rooms, heard) VALUES (?1, ?2, ?3, ?4, ?5, 0)

@@ -112,15 +112,12 @@ fn said_then(now: Now, entry: &Entry, room: &RoomName) -> Said {
     Said { at: moment(now, entry), id, pos, ..Said::live(now.wall, message) }
 }
 
-/// When a stored message was said, by its sender's clock or else the server's. The time of an original server has no
-/// zone and is taken for local time.
+/// When a stored message was said. The time of an original server has no zone and is taken for local time.
 fn moment(now: Now, entry: &Entry) -> DateTime<FixedOffset> {
-    let told = entry.timestamp.as_ref().and_then(Timestamp::at);
-    let told = told.or_else(|| entry.received.as_ref().and_then(Timestamp::at));
     let naive = || {
         let text = entry.timestamp.as_ref()?.as_str();
         let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
         naive.and_local_timezone(*now.wall.offset()).single()
     };
-    told.or_else(naive).unwrap_or(now.wall)
+    entry.at().or_else(naive).unwrap_or(now.wall)
 }
