@@ -1,6 +1,7 @@
 //! Completions of the word being typed.
 
 use super::addressee::written;
+use super::find;
 use super::table::{Argument, TABLE};
 
 /// The filters of a search.
@@ -55,8 +56,7 @@ fn quoted_nick(typed: &str) -> Option<usize> {
 
 /// What the arguments of a command are.
 fn completes(command: &str) -> Option<Argument> {
-    let name = command.strip_prefix('/')?;
-    TABLE.iter().find(|entry| entry.is_called(name)).map(|entry| entry.completes)
+    find(command.strip_prefix('/')?).ok().map(|entry| entry.completes)
 }
 
 /// Completes a filter, or its value.
@@ -94,6 +94,7 @@ mod tests {
         check_completion("ask b", 4, &["Bob", "bea"]);
         check_completion("/msg B", 5, &["Bob ", "bea "]);
         check_completion("/w al", 3, &["alice "]);
+        check_completion("/MSG al", 5, &["alice "]);
         check_completion("/msg to", 5, &["\"Tom T.\" "]);
         check_completion("/ignore \"t", 8, &["\"Tom T.\" "]);
         check_completion("/msg \"tom t", 5, &["\"Tom T.\" "]);
