@@ -35,7 +35,7 @@ pub use typed::{
 
 use crate::nearest::nearest;
 use crate::protocol::limits::PAGE_MESSAGES;
-use completion::{OTHERS, SHELLS};
+use completion::{SHELLS, first_words};
 use connection::{choice, connection, seconds};
 use given::{Given, Level};
 
@@ -103,8 +103,7 @@ fn subcommand(word: &str) -> Result<Subcommand, UsageError> {
     if let Some(subcommand) = Subcommand::ALL.into_iter().find(|sub| sub.name() == word) {
         return Ok(subcommand);
     }
-    let names = Subcommand::ALL.map(Subcommand::name).into_iter().chain(OTHERS.map(|(name, ..)| name));
-    Err(UsageError::new(match nearest(word, names) {
+    Err(UsageError::new(match nearest(word, first_words().map(|(name, _)| name)) {
         _ if word.starts_with('-') => {
             format!("{word:?} comes before the subcommand; begin with server, client, check, export or import")
         }

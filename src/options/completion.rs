@@ -19,6 +19,17 @@ pub(super) const OTHERS: [(&str, &str, &[&str]); 3] = [
     ("manual", "print the manual page", &[]),
 ];
 
+/// Every first word, and what it does.
+pub(super) fn first_words() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let subcommands = Subcommand::ALL.map(|subcommand| (subcommand.name(), subcommand.summary()));
+    subcommands.into_iter().chain(OTHERS.map(|(name, summary, _)| (name, summary)))
+}
+
+/// Each of [`OTHERS`] that words may follow, and these.
+fn second_words() -> impl Iterator<Item = (&'static str, String)> {
+    OTHERS.into_iter().filter(|(.., words)| !words.is_empty()).map(|(name, _, words)| (name, words.join(" ")))
+}
+
 /// What completes an argument.
 enum Completes {
     /// A switch has no argument.

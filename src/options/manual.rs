@@ -1,6 +1,6 @@
 //! The manual page mqttchat(1), generated from the table, in the macros of man(7).
 
-use super::completion::OTHERS;
+use super::completion::{OTHERS, first_words};
 use super::help::{BROKER, EXIT_CODES, ORDER, explanation};
 use super::table::{Flag, GROUPS, Group, Subcommand};
 
@@ -56,8 +56,7 @@ pub fn manual(commands: &[CommandLine]) -> String {
     page.paragraphs(BROKER);
     page.paragraphs(TLS);
     page.section("SUBCOMMANDS");
-    let subcommands = Subcommand::ALL.map(|subcommand| (subcommand.name(), subcommand.summary()));
-    for (name, summary) in subcommands.into_iter().chain(OTHERS.map(|(name, summary, _)| (name, summary))) {
+    for (name, summary) in first_words() {
         page.item(name, summary);
     }
     page.section("OPTIONS");

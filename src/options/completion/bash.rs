@@ -1,6 +1,6 @@
 //! The completion for bash. It needs only builtins of bash 3.2 (macOS).
 
-use super::{Completes, OTHERS, argument, dashed, operand};
+use super::{Completes, argument, dashed, first_words, operand, second_words};
 use crate::options::table::{Flag, Subcommand};
 
 const BEGIN: &str = r#"# bash completion for mqttchat, printed by `mqttchat completion bash`.
@@ -35,15 +35,13 @@ complete -F _mqttchat mqttchat
 "#;
 
 pub(super) fn script() -> String {
-    let names = Subcommand::ALL.map(Subcommand::name).into_iter().chain(OTHERS.map(|(name, ..)| name));
-    let first = names.chain(["--help", "--version"]).collect::<Vec<_>>().join(" ");
+    let first = first_words().map(|(name, _)| name).chain(["--help", "--version"]).collect::<Vec<_>>().join(" ");
     let mut text = String::from(BEGIN);
     text.push_str(&format!(
         "    if [[ $COMP_CWORD -eq 1 ]]; then\n        _mqttchat_words '{first}'\n        return\n    fi\n    \
          case ${{COMP_WORDS[1]}} in\n"
     ));
-    for (name, _, words) in OTHERS.iter().filter(|(.., words)| !words.is_empty()) {
-        let words = words.join(" ");
+    for (name, words) in second_words() {
         text.push_str(&format!("    {name}) [[ $COMP_CWORD -gt 2 ]] || _mqttchat_words '{words}' ;;\n"));
     }
     for subcommand in Subcommand::ALL {

@@ -1,6 +1,6 @@
 //! The completion for fish, one line per option.
 
-use super::{Completes, OTHERS, argument, operand};
+use super::{Completes, argument, first_words, operand, second_words};
 use crate::options::table::{Flag, Subcommand};
 
 pub(super) fn script() -> String {
@@ -9,13 +9,11 @@ pub(super) fn script() -> String {
          complete -c mqttchat -n __fish_use_subcommand -l help -d 'print everything there is'\n\
          complete -c mqttchat -n __fish_use_subcommand -l version -d 'print the version'\n",
     );
-    let subcommands = Subcommand::ALL.map(|subcommand| (subcommand.name(), subcommand.summary()));
-    for (name, summary) in subcommands.into_iter().chain(OTHERS.map(|(name, summary, _)| (name, summary))) {
+    for (name, summary) in first_words() {
         let summary = quoted(summary);
         text.push_str(&format!("complete -c mqttchat -n __fish_use_subcommand -a {name} -d '{summary}'\n"));
     }
-    for (name, _, words) in OTHERS.iter().filter(|(.., words)| !words.is_empty()) {
-        let words = words.join(" ");
+    for (name, words) in second_words() {
         text.push_str(&format!("complete -c mqttchat -n '__fish_seen_subcommand_from {name}' -a '{words}'\n"));
     }
     for subcommand in Subcommand::ALL {

@@ -1,6 +1,6 @@
 //! The completion for zsh, with its `_arguments`.
 
-use super::{Completes, OTHERS, argument, dashed, operand};
+use super::{Completes, argument, dashed, first_words, operand, second_words};
 use crate::options::table::{Flag, Subcommand};
 
 pub(super) fn script() -> String {
@@ -11,15 +11,14 @@ pub(super) fn script() -> String {
          '1: :->subcommand' \\\n        '*:: :->rest' && return\n    case $state in\n    subcommand)\n        \
          words_there=(\n",
     );
-    let subcommands = Subcommand::ALL.map(|subcommand| (subcommand.name(), subcommand.summary()));
-    for (name, summary) in subcommands.into_iter().chain(OTHERS.map(|(name, summary, _)| (name, summary))) {
+    for (name, summary) in first_words() {
         text.push_str(&format!("            '{name}:{}'\n", quoted(summary)));
     }
     text.push_str(
         "        )\n        _describe subcommand words_there\n        ;;\n    rest)\n        case $words[1] in\n",
     );
-    for (name, _, words) in OTHERS.iter().filter(|(.., words)| !words.is_empty()) {
-        text.push_str(&format!("        {name}) _arguments '1:which:({})' ;;\n", words.join(" ")));
+    for (name, words) in second_words() {
+        text.push_str(&format!("        {name}) _arguments '1:which:({words})' ;;\n"));
     }
     for subcommand in Subcommand::ALL {
         text.push_str(&format!("        {})\n            _arguments -s", subcommand.name()));
