@@ -7,3 +7,4 @@ pub mod keeper;
 pub mod memory;
 pub mod screen;
 pub mod uplink;
+mod worker;

@@ -2,19 +2,18 @@
 //! takes one order at a time. The file may be slow or locked by another run, and nobody waits for it.
 
 use super::memory::Memory;
+use super::worker::Worker;
 use crate::client::core::memo::{Memo, Remembered};
 use crate::client::core::session::{SessionEvent, Uncommitted};
 use crate::protocol::NickKey;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::io;
-use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 pub struct Keeper {
     orders: Option<Sender<KeeperOrder>>,
     reports: Receiver<SessionEvent>,
-    done: Receiver<()>,
-    thread: JoinHandle<()>,
+    worker: Worker<()>,
 }
 
 pub enum KeeperOrder {
@@ -29,17 +28,13 @@ impl Keeper {
     pub fn start(mut memory: Option<Memory>) -> io::Result<Keeper> {
         let (orders, inbox) = bounded::<KeeperOrder>(1);
         let (outbox, reports) = bounded(1);
-        let (finished, done) = bounded(1);
         let work = move || {
             for order in inbox {
                 // The session may have ended already.
                 let _ = outbox.send(order.carry_out(memory.as_mut()));
             }
-            drop(memory);
-            let _ = finished.send(());
         };
-        let thread = Builder::new().name("memory".to_owned()).spawn(work)?;
-        Ok(Keeper { orders: Some(orders), reports, done, thread })
+        Ok(Keeper { orders: Some(orders), reports, worker: Worker::start("memory", work)? })
     }
 
     /// Returns a function that gives this order. Call it once everything told before is on the screen.
@@ -66,9 +61,7 @@ impl Keeper {
     /// Ends within this time. It does not wait for a disk that does not answer.
     pub fn finish(mut self, within: Duration) {
         self.close();
-        if self.done.recv_timeout(within).is_ok() {
-            let _ = self.thread.join();
-        }
+        self.worker.finish(within);
     }
 }
 

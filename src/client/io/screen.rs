@@ -1,12 +1,12 @@
 //! The "screen" thread prints the client's output. On a terminal it prints above the line being typed, through the line
 //! editor.
 
+use super::worker::Worker;
 use crate::client::ui::view::{Line, Stream};
 use crate::gauge::{Gauge, Held};
 use crate::logging::tell;
 use crossbeam_channel::{Receiver, Sender};
 use std::io::{self, BufWriter, Write};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Lines that may wait for a slow reader. Above this, the shell accepts nothing that would add more.
@@ -30,9 +30,8 @@ pub struct Screen {
     waiting: Gauge,
     /// Receives something when nobody reads standard output any longer, or why it cannot be written.
     closed: Receiver<Option<io::Error>>,
-    /// Whether everything was printed.
-    done: Receiver<bool>,
-    thread: JoinHandle<()>,
+    /// Returns whether everything was printed.
+    worker: Worker<bool>,
     no_more_lines: Option<Box<dyn Fn() + Send>>,
 }
 
@@ -50,7 +49,6 @@ impl Screen {
         // The shell takes nothing in that would print more while `has_room` denies it. Other orders are few.
         let (orders, inbox) = crossbeam_channel::unbounded();
         let (to_closed, closed) = crossbeam_channel::bounded(1);
-        let (finished, done) = crossbeam_channel::bounded(1);
         let (print_above_line, no_more_lines) = above.map(|above| (above.print, above.finish)).unzip();
         let print = move || {
             let ended = match print_above_line {
@@ -64,10 +62,10 @@ impl Screen {
                 // Nobody reads what follows.
                 inbox.iter().for_each(drop);
             }
-            let _ = finished.send(is_printed);
+            is_printed
         };
-        let thread = std::thread::Builder::new().name("screen".to_owned()).spawn(print)?;
-        Ok(Screen { orders, waiting: Gauge::default(), closed, done, thread, no_more_lines })
+        let worker = Worker::start("screen", print)?;
+        Ok(Screen { orders, waiting: Gauge::default(), closed, worker, no_more_lines })
     }
 
     pub fn closed(&self) -> &Receiver<Option<io::Error>> {
@@ -99,11 +97,7 @@ impl Screen {
     pub fn finish(self, within: Duration) -> bool {
         drop(self.orders);
         self.no_more_lines.iter().for_each(|finish| finish());
-        let is_printed = self.done.recv_timeout(within);
-        if is_printed.is_ok() {
-            let _ = self.thread.join();
-        }
-        is_printed == Ok(true)
+        self.worker.finish(within) == Some(true)
     }
 }
 

@@ -4,11 +4,10 @@
 use super::{ChatOwner, Error, Migration, open, prepare};
 use crate::client::core::outbox::{Kept, OwnMessage};
 use crate::client::core::session::{OutboxChange, SessionEvent};
+use crate::client::io::worker::Worker;
 use crate::protocol::{Nick, RoomName, SentId};
-use crossbeam_channel::bounded;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use std::path::Path;
-use std::thread::Builder;
 use std::time::Duration;
 
 /// Marks the file as this program's (`PRAGMA application_id`): "mqco".
@@ -94,20 +93,9 @@ impl OutboxFile {
     /// Begins to close the file, on a thread of its own: the disk may not answer. Returns a function that waits at most
     /// this long for the end of that.
     pub fn close(self) -> impl FnOnce(Duration) {
-        let (finished, done) = bounded(1);
-        let close = move || {
-            drop(self);
-            let _ = finished.send(());
-        };
         // If no thread can be started, the file is closed here.
-        let thread = Builder::new().name("outbox".to_owned()).spawn(close);
-        move |within| {
-            if let Ok(thread) = thread
-                && done.recv_timeout(within).is_ok()
-            {
-                let _ = thread.join();
-            }
-        }
+        let worker = Worker::start("outbox", move || drop(self));
+        move |within| drop(worker.map(|worker| worker.finish(within)))
     }
 
     /// Writes this change and what could not be written before. When this returns, both survive the process.
