@@ -3,8 +3,11 @@
 
 use mqttchat::simulation::plan::Plan;
 use mqttchat::simulation::{faults, plan::text, run_plan, violations};
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -53,6 +56,18 @@ fn the_same_seed_gives_the_same_run() {
         let hash = || run_plan(&faults::draw(seed), false).expect("a run").hash;
         assert_eq!(hash(), hash(), "seed {seed}");
     }
+}
+
+#[test]
+fn an_argument_that_is_not_utf_8_is_an_error() {
+    let argument = OsStr::from_bytes(b"a\xff");
+    let output = Command::new(env!("CARGO_BIN_EXE_simulate")).args([OsStr::new("plan"), argument]).output();
+    let output = output.expect("it starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        (output.status.code(), errors.as_ref()),
+        (Some(1), "simulate: a\u{fffd}: No such file or directory (os error 2)\n")
+    );
 }
 
 /// The violations, with the name of the plan before each.

@@ -46,7 +46,9 @@ TRACE=1 prints everything that happens, to standard output; violations go to sta
 
 /// Does what the arguments and the environment ask for.
 pub fn run(runner: Runner) -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // `args` panics at an argument that is not UTF-8.
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
     let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let task = match arguments::task(&arguments, environment) {
         Ok(task) => task,
@@ -110,8 +112,8 @@ fn all(seeds: impl Iterator<Item = u64>, trace: bool, runner: Runner) -> Result<
         let (outcome, violations) = execute(&plan, trace, runner)?;
         if !violations.is_empty() {
             tell(&format!("seed {seed}"), &violations);
-            let program = std::env::args().next().unwrap_or_default();
-            eprintln!("    to reduce it: {program} minimise {seed}");
+            let program = std::env::args_os().next().unwrap_or_default();
+            eprintln!("    to reduce it: {} minimise {seed}", program.display());
         }
         totals.add(seed, &plan, &outcome, &violations);
     }
