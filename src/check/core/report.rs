@@ -46,7 +46,7 @@ impl Step {
 
     /// Whether a chat needs it. A persistent session only keeps messages for an absent server, QoS 2 is a choice
     /// (`exactly_once`), a slow chat still works, and one without a server only lacks history and the user list.
-    pub fn is_needed(self, exactly_once: bool) -> bool {
+    fn is_needed(self, exactly_once: bool) -> bool {
         match self {
             Step::Qos(2..) => exactly_once,
             Step::Session | Step::RoundTrip | Step::Server => false,

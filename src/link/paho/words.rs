@@ -9,7 +9,7 @@ use paho_mqtt as mqtt;
 use std::time::Duration;
 
 /// The most publications that paho may hold. The machine's window is smaller, because paho refuses more.
-pub const BUFFERED: i32 = 4_096;
+const BUFFERED: i32 = 4_096;
 /// How long paho waits for the answer to CONNECT, including the TCP and TLS handshakes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a broker keeps the session of an absent link (MQTT 5; in 3.1.1 the broker decides).
