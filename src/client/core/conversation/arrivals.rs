@@ -7,8 +7,8 @@ use super::{Conversation, Role};
 use crate::client::core::news::News;
 use crate::now::Now;
 use crate::protocol::{
-    Chat, Entry, ErrorCode, ErrorReply, FromServer, History, Invalid, MessageId, Private, Receipt, RequestKind,
-    RoomName, Token, Topic,
+    Chat, Entry, ErrorCode, ErrorReply, FromServer, History, Invalid, MessageId, NickKey, Private, Receipt,
+    RequestKind, RoomName, Token, Topic,
 };
 
 impl Conversation {
@@ -40,15 +40,9 @@ impl Conversation {
             return Ok(());
         }
         match topic {
-            Topic::Messages { sender } => {
-                let Some(chat) = Chat::parse(payload, RoomName::lobby())? else { return Ok(()) };
-                must(sender.is_none_or(|sender| sender == *chat.nick.key()))?;
-                self.rooms.hear(now, chat, self.naming.key(), &mut self.people, &mut self.out);
-            }
+            Topic::Messages { sender } => self.heard(now, payload, RoomName::lobby(), sender)?,
             Topic::Room { room, sender } if self.rooms.joined().contains(&room) => {
-                let Some(chat) = Chat::parse(payload, room)? else { return Ok(()) };
-                must(sender == *chat.nick.key())?;
-                self.rooms.hear(now, chat, self.naming.key(), &mut self.people, &mut self.out);
+                self.heard(now, payload, room, Some(sender))?;
             }
             Topic::Private { to, sender } if to == *self.naming.key() => {
                 if let Some(private) = Private::parse(payload)? {
@@ -99,6 +93,15 @@ impl Conversation {
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// A message in a room. `sender`: the one in the topic, if it has one.
+    fn heard(&mut self, now: Now, payload: &[u8], room: RoomName, sender: Option<NickKey>) -> Result<(), Invalid> {
+        if let Some(chat) = Chat::parse(payload, room)? {
+            must(sender.is_none_or(|sender| sender == *chat.nick.key()))?;
+            self.rooms.hear(now, chat, self.naming.key(), &mut self.people, &mut self.out);
         }
         Ok(())
     }
