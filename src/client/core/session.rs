@@ -182,8 +182,7 @@ impl ClientSession {
             SessionEvent::InputEnded => self.ending.input_ended(now.instant),
             SessionEvent::Quit => self.quit(now),
             SessionEvent::Signal(signal) => self.interrupted(signal),
-            SessionEvent::OutputClosed { has_failed: false } => self.ending.end(ClientExit::Done),
-            SessionEvent::OutputClosed { has_failed: true } => self.ending.end(ClientExit::Failed),
+            SessionEvent::OutputClosed { has_failed } => self.output_closed(has_failed),
             SessionEvent::Committed(result) => {
                 let reported = self.keeping.committed(now.instant, result);
                 self.reported(now, reported);

@@ -49,6 +49,7 @@ impl Screen {
         // The shell takes nothing in that would print more while `has_room` denies it. Other orders are few.
         let (orders, inbox) = crossbeam_channel::unbounded();
         let (to_closed, closed) = crossbeam_channel::bounded(1);
+        let is_above = above.is_some();
         let (print_above_line, no_more_lines) = above.map(|above| (above.print, above.finish)).unzip();
         let print = move || {
             let ended = match print_above_line {
@@ -59,8 +60,8 @@ impl Screen {
             if let Err(error) = ended {
                 // The shell may have ended already.
                 let _ = to_closed.send(error);
-                // Nobody reads what follows.
-                inbox.iter().for_each(drop);
+                // Nobody reads what follows on standard output.
+                inbox.iter().for_each(|order| complain(order, is_above));
             }
             is_printed
         };
@@ -154,6 +155,15 @@ fn print_out(inbox: &Receiver<PrintOrder>) -> io::Result<()> {
         }
     }
     out.flush()
+}
+
+/// Prints what goes to standard error, unless that is the terminal that is gone.
+fn complain(order: PrintOrder, is_above: bool) {
+    if let PrintOrder::Print(Line { stream: Stream::Err, text }, _held) = order
+        && !is_above
+    {
+        tell(&text);
+    }
 }
 
 /// Whether a reader or a terminal is gone, which is a usual end.

@@ -62,12 +62,23 @@ impl ClientSession {
 
     /// Ends at once, but tells which messages may not have arrived.
     pub(super) fn interrupted(&mut self, signal: i32) {
+        self.tell_unconfirmed();
+        self.ending.end(ClientExit::Signal(signal));
+    }
+
+    pub(super) fn output_closed(&mut self, has_failed: bool) {
+        let is_done = !self.tell_unconfirmed() && !has_failed;
+        self.ending.end(if is_done { ClientExit::Done } else { ClientExit::Failed });
+    }
+
+    /// Whether messages are unconfirmed at the end.
+    fn tell_unconfirmed(&mut self) -> bool {
         let unsent = self.unsent();
         if unsent > 0 {
             let text = format!("{} unconfirmed{}", messages_are(unsent), self.kept());
             self.out.push(SessionEffect::Complain(text));
         }
-        self.ending.end(ClientExit::Signal(signal));
+        unsent > 0
     }
 
     fn outbox_keeps_all(&self) -> bool {

@@ -1,5 +1,7 @@
 //! The session with a clock that the test moves, and a driver that does nothing by itself.
 
+mod ends;
+
 use super::*;
 use crate::client::core::command::TypedLine;
 use crate::client::core::conversation::Config;
@@ -265,29 +267,6 @@ fn a_first_connection_that_fails_is_the_end() {
     stage.happens(SessionEvent::Start);
     stage.happens(SessionEvent::NoLink("no thread".to_owned()));
     stage.check_end(&["complain cannot start the link: no thread", "end Failed"]);
-}
-
-#[test]
-fn the_exit_code_of_a_sender_tells_the_fate_of_its_messages() {
-    let mut stage = Stage::new(Mode::Sender, |_| {});
-    stage.happens(SessionEvent::Start);
-    stage.says("hello");
-    stage.happens(SessionEvent::InputEnded);
-    assert_eq!(stage.session.due(), Some(stage.now.instant + Duration::from_secs(30)));
-    stage.after(30_000);
-    stage.check_end(&["complain 1 message is unconfirmed after 30 s", "end TimeIsUp"]);
-
-    let mut stage = Stage::new(Mode::Sender, |_| {});
-    stage.happens(SessionEvent::Start);
-    stage.says(" ");
-    stage.happens(SessionEvent::InputEnded);
-    stage.check_end(&["end Failed"]);
-
-    let mut stage = Stage::new(Mode::Sender, |_| {});
-    stage.happens(SessionEvent::Start);
-    stage.says("hello");
-    stage.happens(SessionEvent::Signal(2));
-    stage.check_end(&["complain 1 message is unconfirmed", "end Signal(2)"]);
 }
 
 #[test]
