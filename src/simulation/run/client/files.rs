@@ -23,6 +23,8 @@ pub struct ClientFiles {
     has_receipts: bool,
     /// The last order could not be carried out.
     is_failing: bool,
+    /// An order that began on a slow disk is being carried out.
+    is_slow: bool,
     /// The outbox could not be written last.
     outbox_fails: bool,
     pub nick_is_taken: bool,
@@ -36,6 +38,7 @@ impl ClientFiles {
             is_closed: false,
             has_receipts: false,
             is_failing: false,
+            is_slow: false,
             outbox_fails: false,
             nick_is_taken: false,
         }
@@ -53,8 +56,13 @@ impl ClientFiles {
         self.is_failing
     }
 
+    pub fn is_slow(&self) -> bool {
+        self.is_slow
+    }
+
     /// The order is carried out. Whether receipts wait for that.
     pub fn reported(&mut self) -> bool {
+        self.is_slow = false;
         std::mem::take(&mut self.has_receipts)
     }
 }
@@ -95,6 +103,7 @@ impl ClientNode {
         }
         let is_receipt = |memo: &Memo| matches!(memo, Memo::Shown { room: None, .. });
         files.has_receipts = matches!(&order, KeeperOrder::Keep(memos) if memos.iter().any(is_receipt));
+        files.is_slow = self.machine.is_slow(stage.now());
         let report = order.carry_out(files.memory.as_mut());
         if let SessionEvent::Committed(result) = &report {
             files.is_failing = result.is_err();
@@ -136,7 +145,8 @@ impl ClientNode {
     pub fn note_standing(&mut self, stage: &mut Stage) {
         let (now, at) = (stage.now(), stage.at());
         let Some(process) = self.process.as_ref().filter(|process| process.files.is_open()) else { return };
-        let cannot_remember = process.files.is_failing() || (self.traits.memory && self.machine.is_slow(now));
+        let is_slow = self.machine.is_slow(now) || process.files.is_slow();
+        let cannot_remember = process.files.is_failing() || (self.traits.memory && is_slow);
         match self.machine.is_frozen(now) || self.is_blocked(now) || cannot_remember {
             true => stage.ledger.run_stands_still(at, process.run),
             false => stage.ledger.run_goes_on(at, process.run),
