@@ -1,7 +1,6 @@
 //! What happened in a run, as facts in order: what each client took, told and showed, how each run ended, what each server
-//! committed; and the state at the end. The run fills the ledger, the verdict reads it; the ledger judges nothing.
-//!
-//! Times count from the beginning of the run. A participant is its position in the plan's cast.
+//! committed; and the state at the end. The run fills the ledger, the verdict reads it; the ledger judges nothing. Times
+//! count from the beginning of the run. A participant is its position in the plan's cast.
 
 mod traffic;
 
@@ -124,6 +123,8 @@ pub enum Fact {
     Nick { run: RunNumber, nick: String },
     /// It could not write to its memory what it had shown.
     NotRemembered { run: RunNumber },
+    /// Arrivals were dropped, because it was behind with them.
+    Dropped { run: RunNumber },
     /// From now on its outbox on disk cannot be written, or can be again.
     OutboxFails { run: RunNumber, fails: bool },
     /// The wall clock was set.

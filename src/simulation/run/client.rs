@@ -266,6 +266,7 @@ impl ClientNode {
             Come::Event(event) => self.handle(event, stage),
             Come::Dropped(number) => {
                 stage.ledger.reached.insert("a client that dropped arrivals");
+                stage.note(Fact::Dropped { run: process.run });
                 let count = process.door.open();
                 self.handle(SessionEvent::Missed { number, count }, stage);
             }

@@ -35,6 +35,8 @@ pub struct Case<'a> {
     servers_told: Vec<(usize, RunNumber, bool)>,
     /// When a run could not write to its memory.
     unremembered: Vec<(usize, RunNumber)>,
+    /// Where runs dropped arrivals.
+    drops: Vec<(usize, RunNumber)>,
     /// By client: all its nicks, in lower case.
     called: Vec<BTreeSet<String>>,
     /// By client: whether another client had one of its nicks.
@@ -85,6 +87,7 @@ impl<'a> Case<'a> {
             servers_seen: Vec::new(),
             servers_told: Vec::new(),
             unremembered: Vec::new(),
+            drops: Vec::new(),
             called: Vec::new(),
             shared: Vec::new(),
         };
@@ -146,6 +149,7 @@ impl<'a> Case<'a> {
             Fact::ClockSet { party, .. } => self.clocks.push((place, *party)),
             Fact::Lost { run } => self.losses.push((place, *run)),
             Fact::NotRemembered { run } => self.unremembered.push((place, *run)),
+            Fact::Dropped { run } => self.drops.push((place, *run)),
             Fact::ShownStrange { .. }
             | Fact::Gap { .. }
             | Fact::NickRefused { .. }

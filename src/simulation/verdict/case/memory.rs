@@ -96,8 +96,8 @@ impl<'a> Case<'a> {
         renamed.is_some_and(|renamed| self.ledger.runs[viewing.run].ran(renamed, viewing.at) <= PACE)
     }
 
-    /// Whether the run had no cursor in the room yet and lost a connection meanwhile: it cannot know what it missed. A
-    /// cursor of an earlier run belongs to that run's nick.
+    /// Whether the run had no cursor in the room yet and lost a connection meanwhile, or dropped arrivals: it cannot know
+    /// what it missed. A cursor of an earlier run belongs to that run's nick.
     pub fn was_cut_short(&self, run: RunNumber, room: &str, before: usize) -> bool {
         let told = self.ledger.facts[before].0;
         let connections = || self.connections.iter().filter(|(_, by)| *by == run).map(|(place, _)| *place);
@@ -110,8 +110,9 @@ impl<'a> Case<'a> {
                 && *at + PRINTED <= told
                 && is_kept(place)
         };
-        let connections = connections().filter(|place| *place < before);
-        connections.count() > 1 && !self.ledger.facts[..before].iter().enumerate().any(is_there)
+        let connections = connections().filter(|place| *place < before).count();
+        let has_dropped = self.drops.iter().any(|(place, by)| *by == run && *place < before);
+        (connections > 1 || has_dropped) && !self.ledger.facts[..before].iter().enumerate().any(is_there)
     }
 
     /// Whether it was killed before its outbox could be written again, or ended while the disk was full.

@@ -78,6 +78,12 @@ fn a_first_visit_that_is_cut_short_may_have_a_gap() {
     };
     check(&[], |_, ledger| gap(ledger, 2, true));
     check(&[GapWithReason], |_, ledger| gap(ledger, 1, true));
+    let drops = |ledger: &mut Ledger, is_first: bool| {
+        gap(ledger, 1, is_first);
+        ledger.facts.insert(0, (at(100), Fact::Dropped { run: BOB }));
+    };
+    check(&[], |_, ledger| drops(ledger, true));
+    check(&[GapWithReason], |_, ledger| drops(ledger, false));
     check(&[GapWithReason], |_, ledger| gap(ledger, 2, false));
     // A cursor that an earlier run left belongs to its nick.
     let returns = |ledger: &mut Ledger, nick: &str| {
