@@ -132,45 +132,28 @@ fn a_nick_given_up_without_a_connection_leaves_no_ghost() {
     types(&mut carol, "/users", "-- 1 online: carola");
 }
 
-/// Alice has begun a line when she learns that her nick is in use.
-fn begins_a_line_before_the_question(broker: &Broker, presence: &mut Subscriber) -> Pty {
-    let description = r#"{"type":"server","status":"online","instance":"i","started":"2026-11-22T19:00:00Z"}"#;
-    publish(broker, "chat/server", description, 1, true);
-    let mut alice = Pty::start(&["client", &broker.address(), "--nick", "alice"]);
-    alice.wait_for_line(">");
-    alice.press("hel");
-    alice.wait_for_screen("the line", |lines| lines.last().is_some_and(|line| line == "#lobby> hel"));
-    refuse_nick(broker, presence, &mut alice);
-    alice
-}
-
-#[track_caller]
-fn answers_the_question(alice: &mut Pty, question: &str, presence: &mut Subscriber) {
-    alice.wait_for_screen("the question", |lines| lines.last().is_some_and(|line| line == question));
-    alice.press("bo");
-    let is_answer = |line: &String| line.starts_with(question) && line.ends_with(" bo");
-    alice.wait_for_screen("the answer", |lines| lines.last().is_some_and(is_answer));
-    alice.press("b\r");
-    presence.wait_for("the join as another", |topic, _| topic == "chat/presence/bob");
-}
-
 #[test]
-fn a_line_begun_before_the_question_for_a_nick_is_no_answer() {
-    let broker = Broker::start();
-    let mut presence = Subscriber::start(&broker, &["chat/presence/#"]);
-    let mut alice = begins_a_line_before_the_question(&broker, &mut presence);
-    alice.press("lo\r");
-    alice.wait_for_line("!! type a nick first, or /quit");
-    answers_the_question(&mut alice, "another nick:", &mut presence);
-}
-
-#[test]
-fn a_line_cleared_after_the_question_for_a_nick_becomes_its_answer() {
-    let broker = Broker::start();
-    let mut presence = Subscriber::start(&broker, &["chat/presence/#"]);
-    let mut alice = begins_a_line_before_the_question(&broker, &mut presence);
-    alice.press("\x15");
-    answers_the_question(&mut alice, "nick:", &mut presence);
+fn a_line_begun_before_the_question_for_a_nick_is_no_answer_unless_it_is_cleared() {
+    let is_last = |line: &'static str| move |lines: &[String]| lines.last().is_some_and(|last| last == line);
+    for (keys, asks, answered) in [("lo\r", "another nick:", "another nick: bo"), ("\x15", "nick:", "nick:   bo")] {
+        let broker = Broker::start();
+        let description = r#"{"type":"server","status":"online","instance":"i","started":"2026-11-22T19:00:00Z"}"#;
+        publish(&broker, "chat/server", description, 1, true);
+        let mut presence = Subscriber::start(&broker, &["chat/presence/#"]);
+        let mut alice = Pty::start(&["client", &broker.address(), "--nick", "alice"]);
+        alice.wait_for_line(">");
+        alice.press("hel");
+        alice.wait_for_screen("the line", is_last("#lobby> hel"));
+        refuse_nick(&broker, &mut presence, &mut alice);
+        alice.press(keys);
+        alice.wait_for_screen("the question", is_last(asks));
+        alice.press("bo");
+        alice.wait_for_screen("the answer", is_last(answered));
+        alice.press("b\r");
+        presence.wait_for("the join as another", |topic, _| topic == "chat/presence/bob");
+        let is_told = alice.scrollback_and_screen().iter().any(|line| line == "!! type a nick first, or /quit");
+        assert_eq!(is_told, keys.ends_with('\r'));
+    }
 }
 
 #[test]
