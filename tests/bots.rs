@@ -27,7 +27,7 @@ fn start(name: &str, arguments: &[&str]) -> Program {
     let program = Path::new(env!("CARGO_BIN_EXE_mqttchat")).parent().expect("a folder");
     let others = env::var_os("PATH").expect("a PATH");
     let path = env::join_paths([program.to_path_buf()].into_iter().chain(env::split_paths(&others))).expect("paths");
-    Program::other(&bot(name), arguments).env("PATH", path).start()
+    Program::other(&bot(name), arguments).env("PATH", path).with_children().start()
 }
 
 /// Asked in a room and directly, it answers there. It ends with its client.
@@ -99,7 +99,7 @@ fn the_parrot_of_make_run_greets_and_repeats() {
     server.wait_for_line(Stream::Err, "INFO connected", PATIENCE);
     let script = repository().join("scripts/parrot.sh");
     let arguments = [env!("CARGO_BIN_EXE_mqttchat"), folder.path().to_str().expect("a UTF-8 path"), &broker.address()];
-    let mut parrot = Program::other(&script, &arguments).start();
+    let mut parrot = Program::other(&script, &arguments).with_children().start();
     server.wait_for_line(Stream::Err, "joined nick=parrot", PATIENCE);
     let mut alice = Program::start(&["client", &broker.address(), "--nick", "alice", "--listen"]);
     alice.wait_for_line(Stream::Out, "#lobby parrot: welcome, alice! say something", PATIENCE);

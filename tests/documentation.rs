@@ -218,7 +218,7 @@ fn the_minimal_client_talks_and_sends_receipts() {
     std::fs::write(&script, blocks("sh").join("\n") + "\n").expect("our own folder is writable");
     let port = broker.port().to_string();
     let arguments = [script.to_str().expect("UTF-8"), "bob", "127.0.0.1", &port];
-    let mut bob = Program::other(Path::new("/bin/sh"), &arguments).start();
+    let mut bob = Program::other(Path::new("/bin/sh"), &arguments).with_children().start();
     bob.wait_for_line(Stream::Out, r#"*Alice* psst and "so on""#, PATIENCE);
     let delivered = |alice: &mut Program, reference: u32| {
         alice.wait_for_line_where(Stream::Out, "a receipt", PATIENCE, |line| {

@@ -2,18 +2,20 @@
 
 use std::ffi::OsStr;
 use std::io::{PipeReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::output::{Output, Stream};
 use super::temp_dir::TempDir;
-use super::wait::{PATIENCE, send_signal, wait_for_exit};
+use super::wait::{PATIENCE, kill_group, send_signal, wait_for_exit};
 
 /// What is set before the program starts.
 #[derive(Debug)]
 pub struct Starter {
     command: Command,
+    has_children: bool,
     home: TempDir,
 }
 
@@ -27,6 +29,13 @@ impl Starter {
     /// Uses `home` instead of a new folder: for a second run that finds what the first one left.
     pub fn home(mut self, home: &Path) -> Self {
         set_home(&mut self.command, home);
+        self
+    }
+
+    /// It starts others, as a script does: drop kills them, too.
+    pub fn with_children(mut self) -> Self {
+        self.command.process_group(0);
+        self.has_children = true;
         self
     }
 
@@ -54,6 +63,7 @@ impl Starter {
             input: process.stdin.take(),
             output: Output::of(&mut process),
             process,
+            has_children: self.has_children,
             status: None,
             home: self.home,
         }
@@ -64,6 +74,8 @@ impl Starter {
 #[derive(Debug)]
 pub struct Program {
     process: Child,
+    /// It leads a process group of its own.
+    has_children: bool,
     /// Known once it is reaped.
     status: Option<ExitStatus>,
     input: Option<ChildStdin>,
@@ -91,7 +103,7 @@ impl Program {
         let mut command = Command::new(executable);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         isolate(&mut command, home.path());
-        Starter { command, home }
+        Starter { command, has_children: false, home }
     }
 
     pub fn pid(&self) -> u32 {
@@ -192,6 +204,10 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         if self.status.is_none() {
+            if self.has_children {
+                // Before it is reaped, so the group is still its own.
+                kill_group(&self.process);
+            }
             // It may have ended already. Nothing else can fail for our own child.
             let _ = self.process.kill();
             let _ = self.process.wait();

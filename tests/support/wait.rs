@@ -50,3 +50,10 @@ pub fn send_signal(child: &Child, signal: libc::c_int) {
     let result = unsafe { libc::kill(pid, signal) };
     assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
 }
+
+/// Ends a child that leads a process group, and everything in the group, with SIGKILL.
+pub fn kill_group(leader: &Child) {
+    let pid = libc::pid_t::try_from(leader.id()).expect("a pid fits pid_t");
+    // SAFETY: kill takes plain numbers. The child is not reaped, so the id is still its own.
+    unsafe { libc::kill(-pid, libc::SIGKILL) };
+}
