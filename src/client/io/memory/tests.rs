@@ -34,12 +34,27 @@ impl Folder {
     fn file(&self) -> PathBuf {
         self.0.join("state").join("client.state")
     }
+
+    #[track_caller]
+    fn memory(&self, nick: &str) -> Memory {
+        Memory::open(&self.file(), chat(nick)).unwrap()
+    }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+#[track_caller]
+fn keep(memory: &mut Memory, memos: &[Memo]) {
+    memory.keep(memos).unwrap();
+}
+
+#[track_caller]
+fn recall(memory: &Memory) -> Remembered {
+    memory.recall().unwrap()
 }
 
 fn chat(nick: &str) -> ChatOwner {
@@ -73,16 +88,16 @@ fn cursor(name: &str, pos: u64) -> Memo {
 #[test]
 fn memory_comes_back_and_belongs_to_its_user() {
     let folder = Folder::new();
-    let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
+    let mut memory = folder.memory("alice");
     let direct = Memo::Shown { room: None, series: bob(), number: 9 };
     let history = Series::Stored(Epoch::parse("rkrxc5f0sqnm").unwrap());
     let stored = Memo::Shown { room: Some(room("dev")), series: history.clone(), number: 7 };
-    memory.keep(&[cursor("lobby", 3), shown("dev", 1), shown("dev", 2), stored, shown("dev", 1), direct]).unwrap();
-    memory.keep(&[shown("dev", 3), shown("dev", 5)]).unwrap();
-    memory.keep(&[cursor("lobby", 7), Memo::ServerSeen]).unwrap();
+    keep(&mut memory, &[cursor("lobby", 3), shown("dev", 1), shown("dev", 2), stored, shown("dev", 1), direct]);
+    keep(&mut memory, &[shown("dev", 3), shown("dev", 5)]);
+    keep(&mut memory, &[cursor("lobby", 7), Memo::ServerSeen]);
     drop(memory);
-    let memory = Memory::open(&folder.file(), chat("alice")).unwrap();
-    let remembered = memory.recall().unwrap();
+    let memory = folder.memory("alice");
+    let remembered = recall(&memory);
     assert_eq!(remembered.cursors[&room("lobby")].pos, 7);
     let numbers = |numbers: &[u64]| numbers.iter().copied().collect::<Ranges>();
     let dev = &remembered.shown[&room("dev")];
@@ -90,35 +105,35 @@ fn memory_comes_back_and_belongs_to_its_user() {
     assert_eq!(remembered.shown_direct, [(bob(), numbers(&[9]))]);
     assert!(remembered.server_seen);
 
-    let mut memory = Memory::open(&folder.file(), chat("carol")).unwrap();
-    let remembered = memory.recall().unwrap();
+    let mut memory = folder.memory("carol");
+    let remembered = recall(&memory);
     assert!(remembered.cursors.is_empty() && remembered.shown.is_empty() && remembered.server_seen);
     memory.be(NickKey::parse("alice").unwrap()).unwrap();
-    assert_eq!(memory.recall().unwrap().cursors.len(), 1);
+    assert_eq!(recall(&memory).cursors.len(), 1);
 
     assert!(memory.server_seen().unwrap(), "whoever saw it");
 
     let elsewhere = ChatOwner { root: "ours".to_owned(), ..chat("alice") };
-    let remembered = Memory::open(&folder.file(), elsewhere).unwrap().recall().unwrap();
+    let remembered = recall(&Memory::open(&folder.file(), elsewhere).unwrap());
     assert!(remembered.cursors.is_empty() && !remembered.server_seen);
 }
 
 #[test]
 fn the_last_runs_are_remembered_completely() {
     let folder = Folder::new();
-    let open = || Memory::open(&folder.file(), chat("alice")).unwrap();
+    let open = || folder.memory("alice");
     let mut memory = open();
     let end = SERIES + 2 * SLACK;
     for first in (0..end).step_by(SLACK / 2) {
-        memory.keep(&of_runs(first..first + SLACK / 2)).unwrap();
+        keep(&mut memory, &of_runs(first..first + SLACK / 2));
     }
-    let lobby = memory.recall().unwrap().shown.remove(&room("lobby")).unwrap();
+    let lobby = recall(&memory).shown.remove(&room("lobby")).unwrap();
     assert!((SERIES..=SERIES + SLACK).contains(&lobby.len()), "{}", lobby.len());
     let last = |lobby: &Shown| of_runs(end - 1..end) == [shown_of(lobby.last().unwrap())];
     assert!(last(&lobby));
     let all: Vec<_> = (1..=3 * SLACK as u64).map(|number| shown("lobby", number)).collect();
-    memory.keep(&all).unwrap();
-    let lobby = memory.recall().unwrap().shown.remove(&room("lobby")).unwrap();
+    keep(&mut memory, &all);
+    let lobby = recall(&memory).shown.remove(&room("lobby")).unwrap();
     assert_eq!(lobby.last().unwrap().1.ranges(), [(1, 3 * SLACK as u64)]);
 }
 
@@ -129,12 +144,12 @@ fn shown_of((series, numbers): &(Series, Ranges)) -> Memo {
 #[test]
 fn many_short_runs_leave_no_more_than_a_long_one() {
     let folder = Folder::new();
-    let open = || Memory::open(&folder.file(), chat("alice")).unwrap();
+    let open = || folder.memory("alice");
     let step = SLACK / 2;
     for first in (0..SERIES + 4 * step).step_by(step) {
-        open().keep(&of_runs(first..first + step)).unwrap();
+        keep(&mut open(), &of_runs(first..first + step));
     }
-    let lobby = open().recall().unwrap().shown.remove(&room("lobby")).unwrap();
+    let lobby = recall(&open()).shown.remove(&room("lobby")).unwrap();
     assert_eq!(lobby.len(), SERIES);
     assert_eq!(of_runs(SERIES + 4 * step - 1..SERIES + 4 * step), [shown_of(lobby.last().unwrap())]);
     // Memos that take too much are dropped, too: numbers full of holes.
@@ -142,7 +157,7 @@ fn many_short_runs_leave_no_more_than_a_long_one() {
         Memo::Shown { room, series, .. } => Memo::Shown { room, series, number: 1 << 52 | number << 4 },
         other => other,
     };
-    open().keep(&(1..=80_000).map(hole).collect::<Vec<_>>()).unwrap();
+    keep(&mut open(), &(1..=80_000).map(hole).collect::<Vec<_>>());
     let size = |memory: &Memory| -> i64 {
         memory.sql.query_row("SELECT sum(length(numbers)) FROM shown", [], |row| row.get(0)).unwrap()
     };
@@ -158,7 +173,7 @@ fn two_processes_share_it() {
     if let (Some(file), Ok(name)) = (std::env::var_os(FILE), std::env::var(NAME)) {
         let mut memory = Memory::open(Path::new(&file), chat("alice")).unwrap();
         for seq in 1..=TURNS {
-            memory.keep(&[shown(&name, seq), cursor(&name, seq)]).unwrap();
+            keep(&mut memory, &[shown(&name, seq), cursor(&name, seq)]);
         }
         return;
     }
@@ -171,7 +186,7 @@ fn two_processes_share_it() {
     for mut process in ["one", "two", "three"].map(run) {
         assert!(process.wait().unwrap().success());
     }
-    let remembered = Memory::open(&folder.file(), chat("alice")).unwrap().recall().unwrap();
+    let remembered = recall(&folder.memory("alice"));
     for name in ["one", "two", "three"] {
         assert_eq!(remembered.shown[&room(name)][0].1.ranges(), [(1, TURNS)]);
         assert_eq!(remembered.cursors[&room(name)].pos, TURNS);
@@ -225,10 +240,10 @@ fn a_file_of_any_earlier_version_is_brought_up_to_date() {
         sql.execute_batch("INSERT INTO places (broker, root, server_seen) VALUES ('localhost:1883', 'chat', 1)")
             .unwrap();
         drop(sql);
-        let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
+        let mut memory = folder.memory("alice");
         assert!(memory.server_seen().unwrap(), "what was there stays");
-        memory.keep(&[Memo::Ignored(Nick::parse("Eve").unwrap())]).unwrap();
-        assert_eq!(memory.recall().unwrap().ignored, [Nick::parse("Eve").unwrap()]);
+        keep(&mut memory, &[Memo::Ignored(Nick::parse("Eve").unwrap())]);
+        assert_eq!(recall(&memory).ignored, [Nick::parse("Eve").unwrap()]);
     }
 }
 
@@ -236,56 +251,56 @@ fn a_file_of_any_earlier_version_is_brought_up_to_date() {
 fn the_ignore_list_belongs_to_one_chat_and_every_nick() {
     let folder = Folder::new();
     let nick = |name| Nick::parse(name).unwrap();
-    let mut alice = Memory::open(&folder.file(), chat("alice")).unwrap();
-    alice.keep(&[Memo::Ignored(nick("Eve")), Memo::Ignored(nick("carl")), Memo::Ignored(nick("eve"))]).unwrap();
-    let mut bob = Memory::open(&folder.file(), chat("bob")).unwrap();
-    assert_eq!(bob.recall().unwrap().ignored, [nick("carl"), nick("eve")]);
-    bob.keep(&[Memo::Unignored(nick("EVE").key().clone())]).unwrap();
-    assert_eq!(alice.recall().unwrap().ignored, [nick("carl")]);
+    let mut alice = folder.memory("alice");
+    keep(&mut alice, &[Memo::Ignored(nick("Eve")), Memo::Ignored(nick("carl")), Memo::Ignored(nick("eve"))]);
+    let mut bob = folder.memory("bob");
+    assert_eq!(recall(&bob).ignored, [nick("carl"), nick("eve")]);
+    keep(&mut bob, &[Memo::Unignored(nick("EVE").key().clone())]);
+    assert_eq!(recall(&alice).ignored, [nick("carl")]);
     let elsewhere = ChatOwner { root: "other".to_owned(), ..chat("alice") };
-    assert!(Memory::open(&folder.file(), elsewhere).unwrap().recall().unwrap().ignored.is_empty());
+    assert!(recall(&Memory::open(&folder.file(), elsewhere).unwrap()).ignored.is_empty());
 }
 
 #[test]
 fn a_memory_that_cannot_be_written_still_follows_a_change_of_nick() {
     let folder = Folder::new();
-    let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
-    memory.keep(&[cursor("lobby", 7)]).unwrap();
+    let mut memory = folder.memory("alice");
+    keep(&mut memory, &[cursor("lobby", 7)]);
     let refuses = |memory: &Memory, yes: bool| memory.sql.pragma_update(None, "query_only", yes).unwrap();
     refuses(&memory, true);
     for (nick, remembered) in [("bob", 0), ("alice", 1), ("bob", 0)] {
         memory.be(NickKey::parse(nick).unwrap()).unwrap();
-        assert_eq!(memory.recall().unwrap().cursors.len(), remembered, "{nick}");
+        assert_eq!(recall(&memory).cursors.len(), remembered, "{nick}");
     }
     memory.keep(&[cursor("lobby", 8)]).unwrap_err();
     refuses(&memory, false);
-    memory.keep(&[cursor("lobby", 8)]).unwrap();
-    let recalled = Memory::open(&folder.file(), chat("bob")).unwrap().recall().unwrap();
+    keep(&mut memory, &[cursor("lobby", 8)]);
+    let recalled = recall(&folder.memory("bob"));
     assert_eq!(recalled.cursors[&room("lobby")].pos, 8);
 }
 
 #[test]
 fn the_lines_somebody_typed_are_their_own() {
     let folder = Folder::new();
-    let mut memory = Memory::open(&folder.file(), chat("alice")).unwrap();
+    let mut memory = folder.memory("alice");
     let typed = |lines: &[&str]| lines.iter().map(|line| Memo::Typed((*line).to_owned())).collect::<Vec<_>>();
-    memory.keep(&typed(&["one", "two", "two", "one", "two\nlines"])).unwrap();
-    memory.keep(&typed(&["two\nlines"])).unwrap();
-    assert_eq!(memory.recall().unwrap().typed, ["one", "two", "one", "two\nlines"]);
+    keep(&mut memory, &typed(&["one", "two", "two", "one", "two\nlines"]));
+    keep(&mut memory, &typed(&["two\nlines"]));
+    assert_eq!(recall(&memory).typed, ["one", "two", "one", "two\nlines"]);
     memory.be(NickKey::parse("bob").unwrap()).unwrap();
-    assert!(memory.recall().unwrap().typed.is_empty());
-    memory.keep(&(1..=600).map(|number| Memo::Typed(number.to_string())).collect::<Vec<_>>()).unwrap();
+    assert!(recall(&memory).typed.is_empty());
+    keep(&mut memory, &(1..=600).map(|number| Memo::Typed(number.to_string())).collect::<Vec<_>>());
     let last: Vec<_> = (101..=600).map(|number| number.to_string()).collect();
-    assert_eq!(memory.recall().unwrap().typed, last);
+    assert_eq!(recall(&memory).typed, last);
     memory.be(NickKey::parse("alice").unwrap()).unwrap();
-    assert_eq!(memory.recall().unwrap().typed.len(), 4);
+    assert_eq!(recall(&memory).typed.len(), 4);
 }
 
 #[test]
 fn both_work_in_memory() {
     let mut memory = Memory::over(Connection::open_in_memory().unwrap(), chat("alice")).unwrap();
-    memory.keep(&[shown("dev", 1)]).unwrap();
-    assert_eq!(memory.recall().unwrap().shown[&room("dev")][0].1.ranges(), [(1, 1)]);
+    keep(&mut memory, &[shown("dev", 1)]);
+    assert_eq!(recall(&memory).shown[&room("dev")][0].1.ranges(), [(1, 1)]);
     let outbox = OutboxFile::over(Connection::open_in_memory().unwrap(), &chat("alice")).unwrap();
     assert_eq!(outbox.messages().unwrap(), []);
 }

@@ -57,11 +57,26 @@ fn direct(from: &str, to: &str, sent: (u8, u64), text: &str) -> Keep {
     Keep::Message(Arrived { message: ChatMessage { to, ..message }, received })
 }
 
+#[track_caller]
+fn in_memory() -> Database {
+    Database::in_memory(Random::of_the_system()).unwrap()
+}
+
 /// Stores messages; how many were new.
-fn keep(history: &mut Database, messages: &[Arrived]) -> Result<u64, Error> {
+#[track_caller]
+fn keep(history: &mut Database, messages: &[Arrived]) -> u64 {
+    try_to_keep(history, messages).unwrap()
+}
+
+fn try_to_keep(history: &mut Database, messages: &[Arrived]) -> Result<u64, Error> {
     let keeps: Vec<Keep> = messages.iter().cloned().map(Keep::Message).collect();
     let committed = history.commit(&keeps, &[])?;
     Ok(committed.progress.iter().map(|progress| progress.to - progress.from).sum())
+}
+
+#[track_caller]
+fn rooms(history: &Database) -> Vec<(RoomName, u64)> {
+    history.questions().rooms().unwrap()
 }
 
 fn page(history: &Database, name: &str, limit: usize, position: PagePosition) -> (Vec<String>, Span) {

@@ -50,7 +50,7 @@ impl OutboxFile {
 fn with_one_message() -> (OutboxFile, PathBuf, Folder) {
     let folder = Folder::new();
     let path = folder.0.join("outbox");
-    let mut outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
+    let mut outbox = opened(&path, "alice");
     outbox.add(&kept(1, "lobby")).unwrap();
     (outbox, path, folder)
 }
@@ -64,6 +64,16 @@ fn wait_until(condition: impl Fn() -> bool) {
     }
 }
 
+#[track_caller]
+fn opened(path: &Path, nick: &str) -> OutboxFile {
+    OutboxFile::open(path, &chat(nick)).unwrap()
+}
+
+#[track_caller]
+fn messages(outbox: &OutboxFile) -> Vec<Kept> {
+    outbox.messages().unwrap()
+}
+
 #[test]
 fn an_outbox_follows_a_change_of_nick() {
     let (mut outbox, path, _folder) = with_one_message();
@@ -71,7 +81,7 @@ fn an_outbox_follows_a_change_of_nick() {
     outbox.add(&kept(2, "dev")).unwrap();
     drop(outbox);
     assert!(OutboxFile::open(&path, &chat("alice")).err().unwrap().to_string().contains("it belongs to bob"));
-    let messages = OutboxFile::open(&path, &chat("bob")).unwrap().messages().unwrap();
+    let messages = messages(&opened(&path, "bob"));
     let nicks = messages.iter().map(|kept| kept.message.nick.as_str());
     assert_eq!(nicks.collect::<Vec<_>>(), ["Bob", "Alice"]);
     assert_eq!(messages[0].message.id, kept(1, "lobby").message.id);
@@ -84,24 +94,24 @@ fn an_outbox_on_a_full_disk_follows_a_change_of_nick_with_the_next_message() {
     outbox.be("Bob").unwrap_err();
     outbox.add(&kept_by("Bob", 2, "lobby")).unwrap_err();
     outbox.take_no_writes(false);
-    assert_eq!(outbox.messages().unwrap(), [kept(1, "lobby")]);
+    assert_eq!(messages(&outbox), [kept(1, "lobby")]);
     outbox.add(&kept_by("Bob", 3, "lobby")).unwrap();
     drop(outbox);
-    let outbox = OutboxFile::open(&path, &chat("bob")).unwrap();
-    assert_eq!(outbox.messages().unwrap(), [kept_by("Bob", 1, "lobby"), kept_by("Bob", 3, "lobby")]);
+    let outbox = opened(&path, "bob");
+    assert_eq!(messages(&outbox), [kept_by("Bob", 1, "lobby"), kept_by("Bob", 3, "lobby")]);
 }
 
 #[test]
 fn an_outbox_returns_unsettled_messages() {
     let folder = Folder::new();
     let path = folder.0.join("outbox");
-    let mut file = OutboxFile::open(&path, &chat("alice")).unwrap();
+    let mut file = opened(&path, "alice");
     let all = [kept(1, "lobby"), kept(2, "dev"), kept(3, "lobby")];
     all.iter().for_each(|kept| file.add(kept).unwrap());
     file.remove(&[all[0].message.id.as_ref().unwrap().clone()]).unwrap();
     drop(file);
-    let file = OutboxFile::open(&path, &chat("alice")).unwrap();
-    assert_eq!(file.messages().unwrap(), all[1..]);
+    let file = opened(&path, "alice");
+    assert_eq!(messages(&file), all[1..]);
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
@@ -116,12 +126,12 @@ fn what_an_outbox_could_not_remove_is_removed_with_the_next_or_before_a_change_o
         outbox.take_no_writes(true);
         outbox.remove(&ids[..1]).unwrap_err();
         outbox.take_no_writes(false);
-        assert_eq!(outbox.messages().unwrap(), all);
+        assert_eq!(messages(&outbox), all);
         match is_renamed {
             true => outbox.be("Alice").unwrap(),
             false => outbox.remove(&ids[1..2]).unwrap(),
         }
-        let left = outbox.messages().unwrap();
+        let left = messages(&outbox);
         assert_eq!(left, if is_renamed { &all[1..] } else { &all[2..] });
     }
 }
@@ -136,8 +146,8 @@ fn what_an_outbox_could_not_write_is_written_at_its_end() {
     outbox.note_server().unwrap_err();
     outbox.take_no_writes(false);
     drop(outbox);
-    let outbox = OutboxFile::open(&path, &chat("alice")).unwrap();
-    assert_eq!((outbox.messages().unwrap(), outbox.server_seen().unwrap()), (vec![second], true));
+    let outbox = opened(&path, "alice");
+    assert_eq!((messages(&outbox), outbox.server_seen().unwrap()), (vec![second], true));
 }
 
 #[test]
@@ -183,7 +193,7 @@ fn an_outbox_is_closed_while_nobody_waits_for_that() {
 fn an_outbox_remembers_that_a_server_was_seen() {
     let folder = Folder::new();
     let path = folder.0.join("outbox");
-    let open = || OutboxFile::open(&path, &chat("alice")).unwrap();
+    let open = || opened(&path, "alice");
     let mut sql = Connection::open(&path).unwrap();
     prepare(&mut sql, 0x6d71_636f, &outbox_file::MIGRATIONS[..1]).unwrap();
     drop(sql);

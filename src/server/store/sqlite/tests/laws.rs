@@ -22,7 +22,7 @@ proptest! {
                 }),
             }
         };
-        let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+        let mut history = in_memory();
         let mut rest = &arrivals[..];
         let mut stored = BTreeSet::new();
         let mut new = 0;

@@ -14,7 +14,7 @@ pub fn texts(history: &Database, text: &str) -> Vec<String> {
 }
 
 fn example() -> Database {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     let says = |second: i64, to: &str, from: &str, text: &str| Arrived {
         received: START + second * 1_000,
         ..arrived(to, from, None, text)
@@ -26,7 +26,7 @@ fn example() -> Database {
         says(4, "ops", "bob", "AND or NOT: say \"NEAR\" (col:umn)"),
         says(5, "ops", "carol", "日本 café"),
     ];
-    keep(&mut history, &batch).unwrap();
+    keep(&mut history, &batch);
     history
 }
 
@@ -66,7 +66,7 @@ fn filters() {
     check(&history, &format!("pump before:{}", time(2)), &["the"]);
     check(&history, &format!("after:{} before:{}", time(2), time(4)), &["Wasserpumpe", "a"]);
     check(&history, "from:nobody", &[]);
-    check(&Database::in_memory(Random::of_the_system()).unwrap(), "pump", &[]);
+    check(&in_memory(), "pump", &[]);
 }
 
 #[test]
@@ -118,12 +118,12 @@ fn page_through(history: &Database, text: &str, limit: usize, deadline: Duration
 
 #[test]
 fn page_by_page_each_is_found_once() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
-    keep(&mut history, &numbered("dev", 1..=30)).unwrap();
+    let mut history = in_memory();
+    keep(&mut history, &numbered("dev", 1..=30));
     // Three parts of the index.
     for (times, numbers) in [(1, 31..=60), (2, 61..=90)] {
         jump(&history, times);
-        keep(&mut history, &numbered("dev", numbers)).unwrap();
+        keep(&mut history, &numbered("dev", numbers));
     }
     let all: Vec<String> = (1..=90).rev().map(|n| format!("number {n}")).collect();
     for text in ["number", "num*", "from:alice", "room:dev"] {
@@ -145,13 +145,13 @@ fn page_by_page_each_is_found_once() {
 fn tedious(history: &mut Database) -> Vec<String> {
     let text = |n: u64| format!("{n} {} {}", "a b ".repeat(400), if n.is_multiple_of(250) { "b b" } else { "c" });
     let batch: Vec<Arrived> = (1..=1_000).map(|n| arrived("dev", "alice", Some((1, n)), &text(n))).collect();
-    keep(history, &batch).unwrap();
+    keep(history, &batch);
     (1..=1_000).rev().filter(|n| n % 250 == 0).map(text).collect()
 }
 
 #[test]
 fn a_search_is_cut_within_a_part_too_and_goes_on() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     let expected = tedious(&mut history);
     // Without any time, not even the first match is found.
     for (text, expected) in [("\"b b\"", expected.as_slice()), ("\"b b\" from:bob", &[]), ("\"c b b\"", &[])] {
@@ -182,10 +182,10 @@ fn a_few_texts_are_searched_as_the_index_is() {
 
 #[test]
 fn a_reply_holds_no_more_than_it_can() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     let batch: Vec<Arrived> =
         (1..=40).map(|n| arrived("dev", "alice", Some((1, n)), &format!("long {n} {}", "x".repeat(3_980)))).collect();
-    keep(&mut history, &batch).unwrap();
+    keep(&mut history, &batch);
     let (pages, all) = page_through(&history, "long", 500, PATIENCE);
     assert!(pages >= 4);
     assert_eq!(all.len(), 40);

@@ -37,10 +37,10 @@ fn count(history: &Database, table: &str) -> u64 {
 
 #[test]
 fn direct_messages_to_nobody_take_nothing_from_the_history() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     trim(&mut history, None, Some(SIZE));
     let before: Vec<Arrived> = numbered("dev", 10_001..=15_000);
-    keep(&mut history, &before).unwrap();
+    keep(&mut history, &before);
     trim(&mut history, None, Some(SIZE));
     let long = "x".repeat(4_000);
     let (mut stored, mut refused) = (0, 0);
@@ -55,7 +55,7 @@ fn direct_messages_to_nobody_take_nothing_from_the_history() {
     assert!((50..100).contains(&stored), "{stored}");
     assert!(counted(&history) <= SIZE / 8 && used(&history) <= SIZE);
     // Later messages stay, too.
-    keep(&mut history, &numbered("dev", 15_001..=16_000)).unwrap();
+    keep(&mut history, &numbered("dev", 15_001..=16_000));
     trim(&mut history, None, Some(SIZE));
     assert_eq!(count(&history, "messages"), 6_000);
 }
@@ -70,9 +70,9 @@ fn for_nothing(numbers: std::ops::Range<u64>) -> Vec<Keep> {
 
 #[test]
 fn receipts_for_nothing_take_nothing_from_the_history() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     trim(&mut history, None, Some(SIZE));
-    keep(&mut history, &numbered("dev", 10_001..=15_000)).unwrap();
+    keep(&mut history, &numbered("dev", 10_001..=15_000));
     for n in 0..10 {
         history.commit(&for_nothing(n * 1_000..(n + 1) * 1_000), &[]).unwrap();
         // One step after each batch keeps up.
@@ -86,7 +86,7 @@ fn receipts_for_nothing_take_nothing_from_the_history() {
 #[test]
 fn ids_take_no_more_space_than_counted() {
     for receipts in [for_nothing(0..1_000), for_nothing(0..1_000).into_iter().rev().collect()] {
-        let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+        let mut history = in_memory();
         let before = used(&history);
         history.commit(&receipts, &[]).unwrap();
         let taken = used(&history) - before;
@@ -97,7 +97,7 @@ fn ids_take_no_more_space_than_counted() {
 
 #[test]
 fn a_refusal_names_the_addressee_and_a_receipt_makes_room() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     trim(&mut history, None, Some(64 << 10));
     let long = "x".repeat(3_000);
     let messages = to_nobody(1..=2, &long);
@@ -118,8 +118,8 @@ fn a_refusal_names_the_addressee_and_a_receipt_makes_room() {
 
 #[test]
 fn a_smaller_size_removes_no_waiting_message() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
-    keep(&mut history, &numbered("dev", 10_001..=10_100)).unwrap();
+    let mut history = in_memory();
+    keep(&mut history, &numbered("dev", 10_001..=10_100));
     let long = "x".repeat(3_000);
     assert_eq!(history.commit(&to_nobody(1..=200, &long), &[]).unwrap().stored.len(), 200, "without a limit");
     // They exceed the whole size, and none of them counts against the others.
@@ -133,7 +133,7 @@ fn a_smaller_size_removes_no_waiting_message() {
 #[test]
 fn forgotten_rooms_take_no_more_space_than_counted() {
     for length in [1, 100, 1_000, 1_300, 2_000, 2_050, 3_000, 4_000, 6_000, 16_000] {
-        let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+        let mut history = in_memory();
         let before = used(&history);
         history.commit(&to_nobody(1..=500, &"x".repeat(length)), &[]).unwrap();
         let (taken, counted) = (used(&history) - before, counted(&history));
@@ -143,9 +143,9 @@ fn forgotten_rooms_take_no_more_space_than_counted() {
 
 #[test]
 fn presences_take_nothing_from_the_history() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     trim(&mut history, None, Some(SIZE));
-    keep(&mut history, &numbered("dev", 10_001..=15_000)).unwrap();
+    keep(&mut history, &numbered("dev", 10_001..=15_000));
     let crowd: Vec<SeatChange> = (1..=2_000).map(|n| present(n, 2_112)).collect();
     for _ in 0..2 {
         history.commit(&[], &crowd).unwrap();
@@ -163,7 +163,7 @@ fn presences_take_nothing_from_the_history() {
 #[test]
 fn presences_take_no_more_space_than_counted() {
     for bytes in [0, 99, 495, 825, 924, 990, 1_320, 2_112] {
-        let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+        let mut history = in_memory();
         let before = used(&history);
         history.commit(&[], &(0..1_000).map(|n| present(n, bytes)).collect::<Vec<_>>()).unwrap();
         let (taken, counted) = (used(&history) - before, present_counted(&history));

@@ -15,15 +15,15 @@ fn records(history: &Database) -> Vec<Arrived> {
 
 #[test]
 fn a_transfer_keeps_everything_once() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     let mut batch = numbered("dev", 1..=1_200);
     // Two equal messages of an original client.
     batch.extend([arrived("lobby", "carol", None, "twice"), arrived("lobby", "carol", None, "twice")]);
-    keep(&mut history, &batch).unwrap();
+    keep(&mut history, &batch);
     history.commit(&[direct("alice", "Bob", (1, 1_300), "waits")], &[]).unwrap();
     let all = records(&history);
     assert_eq!(all.len(), 1_203);
-    let mut other = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut other = in_memory();
     for (new, known) in [(1_203, 0), (0, 1_203)] {
         let imported = other.import(&all, &mut NamelessCounts::default()).unwrap();
         assert_eq!(imported, Imported { new, known, ..Imported::default() });
@@ -35,9 +35,9 @@ fn a_transfer_keeps_everything_once() {
 
 #[test]
 fn some_of_it() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
-    keep(&mut history, &numbered("dev", 1..=10)).unwrap();
-    keep(&mut history, &numbered("lobby", 11..=20)).unwrap();
+    let mut history = in_memory();
+    keep(&mut history, &numbered("dev", 1..=10));
+    keep(&mut history, &numbered("lobby", 11..=20));
     let count = |room: Option<&RoomName>, second: i64| {
         history.questions().messages_after(0, room, START + second * 1_000).unwrap().0.len()
     };
@@ -46,8 +46,8 @@ fn some_of_it() {
 
 #[test]
 fn removed_messages_stay_removed() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
-    keep(&mut history, &numbered("dev", 1..=10)).unwrap();
+    let mut history = in_memory();
+    keep(&mut history, &numbered("dev", 1..=10));
     let all = records(&history);
     trim(&mut history, Some(5), None);
     let imported = history.import(&all, &mut NamelessCounts::default()).unwrap();
@@ -56,8 +56,8 @@ fn removed_messages_stay_removed() {
 
 #[test]
 fn an_import_skips_and_counts_taken_ids() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
-    keep(&mut history, &numbered("dev", 1..=3)).unwrap();
+    let mut history = in_memory();
+    keep(&mut history, &numbered("dev", 1..=3));
     let mut all = records(&history);
     all[1].message.text = "another".to_owned();
     let imported = history.import(&all, &mut NamelessCounts::default()).unwrap();

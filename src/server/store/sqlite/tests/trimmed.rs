@@ -4,25 +4,25 @@ use super::*;
 
 #[test]
 fn age_removes_older_messages() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     let mut batch = numbered("dev", 1..=10);
     batch.extend(numbered("lobby", 11..=20));
-    keep(&mut history, &batch).unwrap();
+    keep(&mut history, &batch);
     trim(&mut history, Some(6), None);
-    assert_eq!(history.questions().rooms().unwrap(), [(room("dev"), 5), (room("lobby"), 10)]);
+    assert_eq!(rooms(&history), [(room("dev"), 5), (room("lobby"), 10)]);
     trim(&mut history, Some(16), None);
-    assert_eq!(history.questions().rooms().unwrap(), [(room("dev"), 0), (room("lobby"), 5)]);
+    assert_eq!(rooms(&history), [(room("dev"), 0), (room("lobby"), 5)]);
     assert_eq!(page(&history, "lobby", 1, PagePosition::Newest).1.to, 10);
 }
 
 #[test]
 fn an_old_stamp_waits_for_its_turn() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     // Ten messages imported from long ago, or received while the clock was wrong, among ten that were not.
     let mut batch = numbered("dev", 1..=5);
     batch.extend((11..=20).map(|n| Arrived { received: n, ..arrived("dev", "bob", Some((2, n as u64)), "old") }));
     batch.extend(numbered("dev", 6..=10));
-    keep(&mut history, &batch).unwrap();
+    keep(&mut history, &batch);
     history.commit(&[direct("alice", "bob", (1, 77), "one")], &[]).unwrap();
     let span = |history: &Database, pos| {
         let cursor = Cursor { epoch: history.epoch().clone(), pos };
@@ -42,10 +42,10 @@ fn an_old_stamp_waits_for_its_turn() {
 
 #[test]
 fn it_goes_in_steps() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
-    keep(&mut history, &numbered("dev", 1..=1_200)).unwrap();
+    let mut history = in_memory();
+    keep(&mut history, &numbered("dev", 1..=1_200));
     let limits = Retention { age: Some(Duration::from_secs(1)), size: None };
-    let left = |history: &Database| history.questions().rooms().unwrap()[0].1;
+    let left = |history: &Database| rooms(history)[0].1;
     let now = START + 10_000_000;
     assert!(!history.trim(&Retention::default(), now).unwrap().more);
     assert_eq!(left(&history), 1_200);
@@ -59,7 +59,7 @@ fn it_goes_in_steps() {
 
 #[test]
 fn direct_messages_that_wait_go_by_age_too() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     let batch = [direct("alice", "bob", (1, 1), "one")];
     history.commit(&batch, &[]).unwrap();
     trim(&mut history, Some(0), None);
@@ -91,7 +91,7 @@ fn talk(numbers: std::ops::RangeInclusive<u64>, words: u64) -> Vec<Arrived> {
 
 #[test]
 fn size_removes_the_oldest_messages() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     let size = 2 << 20;
     for (words, first) in [(30, 0), (5, 10_000), (300, 40_000)] {
         history.commit(&[direct("alice", "bob", (3, first + 1), "waits")], &[]).unwrap();
@@ -99,7 +99,7 @@ fn size_removes_the_oldest_messages() {
         for n in 0..count / 100 {
             trim(&mut history, None, Some(size));
             assert!(used(&history) <= size);
-            keep(&mut history, &talk(first + n * 100 + 1..=first + (n + 1) * 100, words)).unwrap();
+            keep(&mut history, &talk(first + n * 100 + 1..=first + (n + 1) * 100, words));
         }
         trim(&mut history, None, Some(size));
         let select = "SELECT count(*), sum(length(text)), min(row) = max(row) - count(*) + 1 FROM messages";
@@ -117,24 +117,24 @@ fn size_removes_the_oldest_messages() {
     assert_eq!(waiting(&history, "bob"), ["waits"; 3]);
     // A message that can never fit is removed at once with all others. Only waiting messages stay.
     trim(&mut history, None, Some(1));
-    assert_eq!(history.questions().rooms().unwrap(), []);
+    assert_eq!(rooms(&history), []);
     assert_eq!(waiting(&history, "bob"), ["waits"; 3]);
-    keep(&mut history, &talk(90_001..=90_002, 10)).unwrap();
+    keep(&mut history, &talk(90_001..=90_002, 10));
     assert_eq!(searched::texts(&history, "n90001").len(), 1);
 }
 
 #[test]
 fn the_index_of_a_large_part_goes_with_its_last_message() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     // Before a size was set.
-    keep(&mut history, &talk(1..=2_000, 30)).unwrap();
+    keep(&mut history, &talk(1..=2_000, 30));
     let size = 1 << 20;
     for n in 0..30 {
         trim(&mut history, None, Some(size));
         assert!(used(&history) <= size);
-        keep(&mut history, &talk(2_001 + n * 100..=2_100 + n * 100, 30)).unwrap();
+        keep(&mut history, &talk(2_001 + n * 100..=2_100 + n * 100, 30));
     }
-    assert!(history.questions().rooms().unwrap()[0].1 > 500);
+    assert!(rooms(&history)[0].1 > 500);
 }
 
 #[test]
@@ -142,44 +142,44 @@ fn another_program_respects_the_size_too() {
     let file = TempFile::new();
     let mut history = file.open();
     trim(&mut history, None, Some(1 << 20));
-    keep(&mut file.open(), &talk(1..=2_000, 10)).unwrap();
+    keep(&mut file.open(), &talk(1..=2_000, 10));
     let parts = |history: &Database| -> i64 {
         history.own.sql.query_row("SELECT count(*) FROM word_parts", [], |row| row.get(0)).unwrap()
     };
     assert!((3..=10).contains(&parts(&history)), "{}", parts(&history));
     // After reopening, the newest part is as full as before.
     for n in 0..100 {
-        keep(&mut file.open(), &talk(3_000 + n * 10..=3_009 + n * 10, 10)).unwrap();
+        keep(&mut file.open(), &talk(3_000 + n * 10..=3_009 + n * 10, 10));
     }
     assert!((5..=12).contains(&parts(&history)), "{}", parts(&history));
     // Without a limit the parts are large again.
     trim(&mut history, None, None);
     let before = parts(&history);
-    keep(&mut history, &talk(5_000..=7_000, 10)).unwrap();
+    keep(&mut history, &talk(5_000..=7_000, 10));
     assert!(parts(&history) <= before + 1);
 }
 
 #[test]
 fn more_goes_at_a_time_where_more_came() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     let size = 1 << 20;
     trim(&mut history, None, Some(size));
     // One step after each batch keeps up.
     for n in 0..10 {
-        keep(&mut history, &talk(n * 2_000 + 1..=(n + 1) * 2_000, 5)).unwrap();
+        keep(&mut history, &talk(n * 2_000 + 1..=(n + 1) * 2_000, 5));
         history.trim(&Retention { age: None, size: Some(size) }, START).unwrap();
         assert!(used(&history) <= size + size / 4, "{}", used(&history));
     }
-    assert!(history.questions().rooms().unwrap()[0].1 > 1_000);
+    assert!(rooms(&history)[0].1 > 1_000);
 }
 
 #[test]
 fn ids_of_what_is_gone_take_a_small_part_of_a_limited_size() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     let size = 1 << 20;
     for n in 0..60 {
         // No two of them are adjacent.
-        keep(&mut history, &numbered("dev", (n * 300..(n + 1) * 300).map(|n| n * 2 + 1))).unwrap();
+        keep(&mut history, &numbered("dev", (n * 300..(n + 1) * 300).map(|n| n * 2 + 1)));
         trim(&mut history, None, Some(size));
         assert!(used(&history) <= size);
     }
@@ -193,11 +193,11 @@ fn ids_of_what_is_gone_take_a_small_part_of_a_limited_size() {
 
 #[test]
 fn the_index_of_what_is_gone_is_dropped() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
-    keep(&mut history, &numbered("dev", 1..=2)).unwrap();
+    let mut history = in_memory();
+    keep(&mut history, &numbered("dev", 1..=2));
     // Pretends that there had been many.
     searched::jump(&history, 3);
-    keep(&mut history, &numbered("dev", 3..=4)).unwrap();
+    keep(&mut history, &numbered("dev", 3..=4));
     assert_eq!(searched::texts(&history, "number"), ["number 4", "number 3", "number 2", "number 1"]);
     let tables = |history: &Database| -> Vec<String> {
         let select = "SELECT name FROM sqlite_schema WHERE sql LIKE '%VIRTUAL%' ORDER BY name";
@@ -210,22 +210,22 @@ fn the_index_of_what_is_gone_is_dropped() {
     assert_eq!(searched::texts(&history, "number"), ["number 4", "number 3"]);
     trim(&mut history, Some(5), None);
     assert_eq!(searched::texts(&history, "number"), [""; 0]);
-    keep(&mut history, &numbered("dev", 5..=5)).unwrap();
+    keep(&mut history, &numbered("dev", 5..=5));
     assert_eq!(searched::texts(&history, "number"), ["number 5"]);
     assert_eq!(tables(&history), ["words_393217"]);
 }
 
 #[test]
 fn a_large_index_goes_in_steps_and_is_not_looked_into_meanwhile() {
-    let mut history = Database::in_memory(Random::of_the_system()).unwrap();
+    let mut history = in_memory();
     // Each word occurs once, which makes an index of some thousand blocks.
     let text = |n: u64| (0..500).map(|word| format!("{:x}", n * 1_000 + word)).collect::<Vec<_>>().join(" ");
     let batch: Vec<Arrived> = (1..=800)
         .map(|n| Arrived { received: START + n as i64, ..arrived("dev", "alice", Some((1, n)), &text(n)) })
         .collect();
-    keep(&mut history, &batch).unwrap();
+    keep(&mut history, &batch);
     searched::jump(&history, 1);
-    keep(&mut history, &numbered("dev", [900])).unwrap();
+    keep(&mut history, &numbered("dev", [900]));
     let limits = Retention { age: Some(Duration::from_secs(1)), size: None };
     let mut steps = 0;
     while history.trim(&limits, START + 10_000).unwrap().more {
