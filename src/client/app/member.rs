@@ -20,6 +20,7 @@
 
 use super::start::{self, Refusal};
 use crate::client::core::command::{Command, Target};
+use crate::client::core::ending::END;
 use crate::client::core::news::{News, Place, Said};
 use crate::client::core::session::{ClientSession, Mode, SessionEffect, SessionEvent};
 use crate::client::core::unread::Unread;
@@ -35,8 +36,6 @@ use std::io;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How long the leave message may take.
-const LAST_WORD: Duration = Duration::from_millis(900);
 /// How often to check whether news was taken.
 const FULL: Duration = Duration::from_millis(50);
 /// The most commands that wait for the member's thread. It takes them at once, because it waits for nobody.
@@ -89,7 +88,7 @@ impl Member {
             while !attendance.is_over {
                 attendance.turn(&orders);
             }
-            attendance.uplink.close(attendance.session.leave(Now::read()), LAST_WORD);
+            attendance.uplink.close(attendance.session.leave(Now::read()), END);
         };
         let thread = thread::Builder::new().name("member".to_owned()).spawn(attend).map_err(JoinError::Thread)?;
         Ok(Member { nick, commands, news, thread: Some(thread) })

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// How long the end of a run may take if nothing answers: printing the last lines, committing the memory, closing the
 /// outbox, sending the leave message.
-const END: Duration = Duration::from_millis(900);
+pub const END: Duration = Duration::from_millis(900);
 /// The part of it for the last lines on a terminal, which is restored after that.
 const LAST_LINES: Duration = Duration::from_millis(400);
 /// The time for another reader of the output, which loses what it does not take by then. This does not depend on the

@@ -3,7 +3,7 @@
 //! callbacks use it; `uplink` owns it.
 
 use crate::gauge::{Gauge, Held, weight};
-use crate::link::Message;
+use crate::link::Event;
 use crate::protocol::Topics;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -23,13 +23,12 @@ const MESSAGES: usize = 8 * 1024 * 1024;
 /// messages do not.
 const EVERYTHING: usize = 12 * 1024 * 1024;
 
-/// What happens to an arrival.
+/// What passes the door.
 #[derive(Debug)]
-pub enum Fate {
-    /// It passes, and takes this weight while it waits.
-    Passes(Held),
-    /// It is the first one dropped, which must be reported at this point.
-    FirstDropped,
+pub enum Admitted {
+    /// A message holds its share of the bound.
+    Event(Event, Option<Held>),
+    /// Messages were dropped from here on.
     Dropped,
 }
 
@@ -53,15 +52,18 @@ impl Door {
         Door { topics, limits, gauge: Gauge::default(), is_closed: AtomicBool::new(false), dropped: AtomicU64::new(0) }
     }
 
-    pub fn enter(&self, message: &Message) -> Fate {
+    /// `None`: a message that is dropped, after the first one.
+    pub fn admit(&self, event: Event) -> Option<Admitted> {
+        let Event::Message(message) = &event else { return Some(Admitted::Event(event, None)) };
         let is_message = self.topics.carries_messages(&message.topic);
         let limit = if is_message { self.limits.messages } else { self.limits.everything };
         let waits = is_message && self.is_closed.load(Ordering::Relaxed);
         match if waits { None } else { self.gauge.take(weight(message), limit) } {
-            Some(held) => Fate::Passes(held),
+            Some(held) => Some(Admitted::Event(event, Some(held))),
             None => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
-                if self.is_closed.swap(true, Ordering::Relaxed) { Fate::Dropped } else { Fate::FirstDropped }
+                let is_first = !self.is_closed.swap(true, Ordering::Relaxed);
+                is_first.then_some(Admitted::Dropped)
             }
         }
     }
@@ -77,25 +79,26 @@ impl Door {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Qos;
+    use crate::link::{Message, Qos};
 
-    fn message(topic: &str) -> Message {
-        Message { topic: topic.to_owned(), payload: vec![b'x'; 1 << 20], qos: Qos::AtLeastOnce, retained: false }
+    fn arrives(door: &Door, topic: &str) -> Option<Admitted> {
+        let (topic, payload) = (topic.to_owned(), vec![b'x'; 1 << 20]);
+        door.admit(Event::Message(Message { topic, payload, qos: Qos::AtLeastOnce, retained: false }))
     }
 
     #[test]
     fn messages_are_dropped_until_those_before_them_are_taken() {
         let door = Door::new(Topics::new("chat"), DoorLimits::default());
         let mut waiting = Vec::new();
-        while let Fate::Passes(held) = door.enter(&message("chat/rooms/dev/alice")) {
+        while let Some(Admitted::Event(_, held)) = arrives(&door, "chat/rooms/dev/alice") {
             waiting.push(held);
         }
         assert_eq!(waiting.len(), 7, "and their topics");
         waiting.clear();
-        assert!(matches!(door.enter(&message("chat/messages/bob")), Fate::Dropped), "it would come out of order");
-        assert!(matches!(door.enter(&message("chat/private/alice/server")), Fate::Passes(_)));
+        assert!(arrives(&door, "chat/messages/bob").is_none(), "it would come out of order");
+        assert!(matches!(arrives(&door, "chat/private/alice/server"), Some(Admitted::Event(..))));
         assert_eq!(door.open(), 2);
-        assert!(matches!(door.enter(&message("chat/private/alice/bob")), Fate::Passes(_)));
+        assert!(matches!(arrives(&door, "chat/private/alice/bob"), Some(Admitted::Event(..))));
         assert_eq!(door.open(), 0);
     }
 
@@ -104,12 +107,12 @@ mod tests {
         let door = Door::new(Topics::new("chat"), DoorLimits::default());
         let mut waiting = Vec::new();
         for topic in ["chat/messages", "chat/system"] {
-            while let Fate::Passes(held) = door.enter(&message(topic)) {
+            while let Some(Admitted::Event(_, held)) = arrives(&door, topic) {
                 waiting.push(held);
             }
         }
         assert_eq!(waiting.len(), 11);
         assert_eq!(door.open(), 2);
-        assert!(matches!(door.enter(&message("chat/users")), Fate::FirstDropped));
+        assert!(matches!(arrives(&door, "chat/users"), Some(Admitted::Dropped)));
     }
 }

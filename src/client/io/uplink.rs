@@ -1,10 +1,9 @@
 //! The link of a session, opened and replaced at the session's command. Arrivals pass the door and carry the number of
 //! their link. The shell owns it, or the thread of a [`Member`](crate::client::member::Member).
 
-use super::door::{Door, DoorLimits, Fate};
+use super::door::{Admitted, Door, DoorLimits};
 use crate::client::core::session::{LinkOrder, Opening, SessionEvent};
-use crate::gauge::Held;
-use crate::link::{Event, Farewell, Link, Publication, Settings};
+use crate::link::{Farewell, Link, Publication, Settings};
 use crate::options::Connection;
 use crate::protocol::Topics;
 use crate::random::Random;
@@ -26,13 +25,6 @@ pub struct Uplink {
 
 /// An arrival, with the number of its link.
 pub struct Numbered(u32, Admitted);
-
-enum Admitted {
-    /// A message holds its share of the door's bound.
-    Event(Event, Option<Held>),
-    /// Messages were dropped from here on.
-    Dropped,
-}
 
 impl Uplink {
     pub fn new(connection: &Connection, random: Random) -> Uplink {
@@ -77,15 +69,9 @@ impl Uplink {
         // The driver keeps the receiver; after its end nobody needs events. The link opens after the farewell:
         // otherwise the server might see the join before the leave, or believe the will.
         let link = Link::open_after(self.farewell.take(), config, move |event| {
-            let come = match &event {
-                Event::Message(message) => match door.enter(message) {
-                    Fate::Passes(held) => Admitted::Event(event, Some(held)),
-                    Fate::FirstDropped => Admitted::Dropped,
-                    Fate::Dropped => return,
-                },
-                _ => Admitted::Event(event, None),
-            };
-            drop(events.send(Numbered(number, come)));
+            if let Some(admitted) = door.admit(event) {
+                drop(events.send(Numbered(number, admitted)));
+            }
         });
         self.link = Some(link?);
         Ok(())
@@ -96,8 +82,8 @@ impl Uplink {
     }
 
     /// Takes an arrival and frees its share of the door's bound.
-    pub fn take(&self, Numbered(number, come): Numbered) -> SessionEvent {
-        match come {
+    pub fn take(&self, Numbered(number, admitted): Numbered) -> SessionEvent {
+        match admitted {
             Admitted::Event(event, _waited) => SessionEvent::Link { number, event },
             Admitted::Dropped => SessionEvent::Missed { number, count: self.door.open() },
         }

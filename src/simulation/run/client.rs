@@ -16,9 +16,8 @@ use crate::client::core::command::{Command, Target};
 use crate::client::core::news::News;
 use crate::client::core::session::{ClientSession, LinkOrder, Mode, SessionEffect, SessionEvent};
 use crate::client::core::unread::Unread;
-use crate::client::io::door::{Door, Fate};
+use crate::client::io::door::{Admitted, Door};
 use crate::client::io::keeper::KeeperOrder;
-use crate::gauge::Held;
 use crate::link::Event;
 use crate::protocol::{Nick, RoomName};
 use crate::simulation::ledger::{Addressed, Fact, Number, RunEnd, RunNumber};
@@ -73,9 +72,7 @@ pub struct ClientProcess {
 
 /// What waits for the main thread.
 enum Come {
-    Link(u32, Event, Option<Held>),
-    /// What came by this link was dropped from here on.
-    Dropped(u32),
+    Link(u32, Admitted),
     Event(SessionEvent),
     Say(Number, Command),
 }
@@ -128,15 +125,9 @@ impl ClientNode {
     fn heard(&mut self) {
         let Some(process) = &mut self.process else { return };
         for (number, event) in process.uplink.take_events() {
-            let come = match &event {
-                Event::Message(message) => match process.door.enter(message) {
-                    Fate::Passes(held) => Come::Link(number, event, Some(held)),
-                    Fate::FirstDropped => Come::Dropped(number),
-                    Fate::Dropped => continue,
-                },
-                _ => Come::Link(number, event, None),
-            };
-            process.inbox.put(Channel::Link, come);
+            if let Some(admitted) = process.door.admit(event) {
+                process.inbox.put(Channel::Link, Come::Link(number, admitted));
+            }
         }
     }
 
@@ -264,13 +255,13 @@ impl ClientNode {
         let Some(process) = &mut self.process else { return };
         match come {
             Come::Event(event) => self.handle(event, stage),
-            Come::Dropped(number) => {
+            Come::Link(number, Admitted::Dropped) => {
                 stage.ledger.reached.insert("a client that dropped arrivals");
                 stage.note(Fact::Dropped { run: process.run });
                 let count = process.door.open();
                 self.handle(SessionEvent::Missed { number, count }, stage);
             }
-            Come::Link(number, event, _held) => {
+            Come::Link(number, Admitted::Event(event, _held)) => {
                 if matches!(event, Event::Connected { .. }) {
                     stage.note(Fact::Connected { run: process.run });
                 }
